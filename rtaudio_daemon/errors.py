@@ -1,0 +1,68 @@
+"""Everything that can go wrong, as one tree; the branch says whose fault it is.
+
+::
+
+    RTAudioError
+    ├── ConfigError          the configuration: one or more problems, each with file and line
+    ├── DeviceError          a microphone or a loudspeaker
+    ├── ServiceError         the realtime service said no, or broke the protocol
+    │   └── HandshakeError   it refused the connection itself (HTTP status instead of a WebSocket)
+    └── NotConnectedError    a message could not be sent because no connection is open
+
+A class exists only because somebody catches it. Messages say what to do next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class RTAudioError(Exception):
+    """Anything this package raises on purpose."""
+
+
+class ConfigError(RTAudioError):
+    """The configuration is wrong; nothing of it was applied.
+
+    ``problems`` holds one line per mistake, each ``FILE:LINE: path.to.option: what, allowed``.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class DeviceError(RTAudioError):
+    """A microphone or loudspeaker cannot be opened, or broke while in use."""
+
+
+class ServiceError(RTAudioError):
+    """The realtime service refused something. ``code`` and ``type`` are the service's own words."""
+
+    def __init__(self, message: str, *, code: str | None = None, type: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.type = type
+
+
+class HandshakeError(ServiceError):
+    """The service answered the connection attempt with an HTTP error.
+
+    ``status`` is the HTTP status, ``retry_after_s`` its Retry-After header in seconds, if any.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        code: str | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message, code=code)
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
+class NotConnectedError(RTAudioError):
+    """There is no open session to send this on."""

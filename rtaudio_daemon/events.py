@@ -1,0 +1,380 @@
+"""The words everybody in the house uses: what happens, what to do about it, what is news.
+
+Three small vocabularies of frozen dataclasses:
+
+* *happenings* go into :class:`rtaudio_daemon.conversation.Conversation`,
+* *commands* come out of it and are carried out by the assistant,
+* *news* goes to everybody who listens: the HTTP events, the log, systemd.
+
+Times are seconds of a monotonic clock that the caller chooses; durations carry their unit in
+their name. Sound is always 24 kHz, mono, signed 16-bit little-endian ("pcm").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
+
+Source = Literal["local", "service"]
+
+
+class ModelStatus(StrEnum):
+    """Who has the floor, as seen from outside."""
+
+    IDLE = "idle"
+    LISTENING = "listening"
+    THINKING = "thinking"
+    SPEAKING = "speaking"
+
+
+class ConnectionState(StrEnum):
+    """How it stands with the realtime service."""
+
+    CONNECTING = "connecting"
+    OPEN = "open"
+    RENEWING = "renewing"
+    CLOSING = "closing"
+    CLOSED = "closed"
+
+
+class DeviceState(StrEnum):
+    """How it stands with a microphone or a loudspeaker (deaf: microphones only)."""
+
+    OK = "ok"
+    LOST = "lost"
+    DEAF = "deaf"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class AudioPart:
+    """One stretch of spoken answer: a content part of an item of a response."""
+
+    response_id: str
+    item_id: str
+    content_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """How much of a part left the loudspeaker, in whole milliseconds (rounded down)."""
+
+    part: AudioPart
+    heard_ms: int
+
+
+# ---------------------------------------------------------------- happenings
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """Somebody began to speak, in the judgement of our own gate or of the service."""
+
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStopped:
+    """They stopped; the turn is over in the judgement of `source`."""
+
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechAborted:
+    """What was being said does not count: muted, cleared, or the microphone went away."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnCommitted:
+    """The service made a user item out of the sound it holds."""
+
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseStarted:
+    """The service began an answer. Answers outside the conversation cannot be truncated."""
+
+    response_id: str
+    in_conversation: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AudioReceived:
+    """A piece of spoken answer arrived (much faster than it can be played)."""
+
+    part: AudioPart
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AudioEnded:
+    """All sound of this part has been received."""
+
+    part: AudioPart
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseFinished:
+    """The service ended an answer. `status`: completed, cancelled, incomplete or failed."""
+
+    response_id: str
+    status: str
+    reason: str | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackStarted:
+    """The first sample of the queue left the loudspeaker."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackFinished:
+    """The last sample of everything queued and ended left the loudspeaker."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackStopped:
+    """Playback was cut off; `heard` lists every part that was not played whole."""
+
+    heard: tuple[Heard, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOpened:
+    """The service is ready for a conversation (connected and configured)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLost:
+    """The connection is gone, and with it all items and responses."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class InterruptRequested:
+    """A person or a program asked for silence."""
+
+
+@dataclass(frozen=True, slots=True)
+class SayRequested:
+    """Speak `text` as it stands (verbatim), or let the model answer it (prompt)."""
+
+    text: str
+    mode: Literal["verbatim", "prompt"] = "prompt"
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    """The deadline the conversation named has come."""
+
+
+Happening = (
+    SpeechStarted
+    | SpeechStopped
+    | SpeechAborted
+    | TurnCommitted
+    | ResponseStarted
+    | AudioReceived
+    | AudioEnded
+    | ResponseFinished
+    | PlaybackStarted
+    | PlaybackFinished
+    | PlaybackStopped
+    | SessionOpened
+    | SessionLost
+    | InterruptRequested
+    | SayRequested
+    | TimePassed
+)
+
+# ------------------------------------------------------------------ commands
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """Append `pcm` to what the loudspeaker plays."""
+
+    part: AudioPart
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EndPlay:
+    """No more sound will come for this part."""
+
+    part: AudioPart
+
+
+@dataclass(frozen=True, slots=True)
+class StopPlayback:
+    """Be silent now and say how far playing came (answered by `PlaybackStopped`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelResponse:
+    """Ask the service to stop generating."""
+
+    response_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TruncateItem:
+    """Tell the service how much of its answer was heard."""
+
+    item_id: str
+    content_index: int
+    audio_end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteItem:
+    """Remove an item that nobody heard."""
+
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreateMessage:
+    """Put a text message of the user into the conversation."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreateResponse:
+    """Ask for an answer; with `say`, for exactly these words outside the conversation."""
+
+    say: str | None = None
+
+
+Command = (
+    Play
+    | EndPlay
+    | StopPlayback
+    | CancelResponse
+    | TruncateItem
+    | DeleteItem
+    | CreateMessage
+    | CreateResponse
+)
+
+# ---------------------------------------------------------------------- news
+
+
+@dataclass(frozen=True, slots=True)
+class StatusChanged:
+    """The status went from `previous` to `status`."""
+
+    status: ModelStatus
+    previous: ModelStatus
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechNoticed:
+    """Somebody started or stopped speaking."""
+
+    phase: Literal["started", "stopped"]
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """Words that were said; `final` when no more will come for this item."""
+
+    role: Literal["user", "assistant"]
+    text: str
+    final: bool
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Interruption:
+    """An answer was cut off after `audio_end_ms` of it had been heard."""
+
+    item_id: str | None
+    audio_end_ms: int
+    latency_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionChanged:
+    """The connection to the service changed; `reason` in words when it is not open."""
+
+    state: ConnectionState
+    profile: str
+    session_id: str | None = None
+    expires_at: float | None = None
+    reconnects: int = 0
+    reason: str | None = None
+    retry_in_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceChanged:
+    """A microphone or loudspeaker came, went or went deaf."""
+
+    direction: Literal["microphone", "speaker"]
+    state: DeviceState
+    device: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MuteChanged:
+    """The microphone was muted or unmuted."""
+
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkChanged:
+    """Sound began or ceased to leave the house; `bytes` so far, since the start."""
+
+    open: bool
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class UsageReported:
+    """What one answer cost, in tokens as the service reports them."""
+
+    response_id: str
+    usage: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TurnFinished:
+    """The latencies of one answer, in ms from the end of the user's speech (or the request)."""
+
+    response_id: str
+    status: str
+    latencies: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReported:
+    """Something went wrong that a person may want to know: where, a code, and words."""
+
+    source: Literal["service", "device", "config", "conversation"]
+    code: str
+    message: str
+
+
+News = (
+    StatusChanged
+    | SpeechNoticed
+    | Transcript
+    | Interruption
+    | ConnectionChanged
+    | DeviceChanged
+    | MuteChanged
+    | UplinkChanged
+    | UsageReported
+    | TurnFinished
+    | ErrorReported
+)
