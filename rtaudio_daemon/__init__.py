@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .version import VERSION as __version__
+from .version import VERSION
 
 if TYPE_CHECKING:
     from .errors import (
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     )
     from .events import ModelStatus
     from .realtime.client import DEFAULT_SESSION_CONFIG, AzureRealTimeAudio
+
+__version__ = VERSION
 
 __all__ = [
     "DEFAULT_SESSION_CONFIG",

@@ -1,0 +1,389 @@
+"""Who has the floor.
+
+The conversation is told what happens and answers what to do; it performs nothing and knows no
+clock. It keeps a few facts, each with one owner, and deduces the status from them, so that a
+contradictory status cannot exist::
+
+    fact             true since                            until                       owner
+    user speaking    SpeechStarted                         SpeechStopped, -Aborted     gate, service
+    reply expected   SpeechStopped (service), committed,   ResponseStarted, a delta,   here
+                     a response was asked for              the deadline
+    responding       ResponseStarted or its first delta    ResponseFinished            service
+    queued           sound was handed to the speaker       played, or stopped          speaker
+    playing          PlaybackStarted                       PlaybackFinished, -Stopped  speaker
+
+    listening if user speaking, else speaking if playing,
+    else thinking if reply expected, responding or queued, else idle
+
+Interruption. The service's own SpeechStarted ends whatever answer there is. The gate's ends only
+an answer that is being heard: before that a cough would leave the user without any answer. What
+is cut off is remembered by response id, and its late sound is dropped until ResponseFinished.
+Then the speaker says how far playing came (PlaybackStopped) and the service is told: the item is
+truncated there, or deleted if nothing of it was heard.
+
+Asking. One response is generated at a time: what we ask for waits until nothing is under way.
+
+Losing the connection forgets everything that lived in it. Sound that has already arrived is
+played to its end, but its items cannot be truncated any more.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .events import (
+    AudioEnded,
+    AudioPart,
+    AudioReceived,
+    CancelResponse,
+    Command,
+    CreateMessage,
+    CreateResponse,
+    DeleteItem,
+    EndPlay,
+    ErrorReported,
+    Happening,
+    Heard,
+    Interruption,
+    InterruptRequested,
+    ModelStatus,
+    News,
+    Play,
+    PlaybackFinished,
+    PlaybackStarted,
+    PlaybackStopped,
+    ResponseFinished,
+    ResponseStarted,
+    SayRequested,
+    SessionLost,
+    SessionOpened,
+    Source,
+    SpeechAborted,
+    SpeechNoticed,
+    SpeechStarted,
+    SpeechStopped,
+    StatusChanged,
+    StopPlayback,
+    TimePassed,
+    TruncateItem,
+    TurnCommitted,
+)
+
+BYTES_PER_MS = 48
+_FINISHED_REMEMBERED = 32  # ids of ended responses whose stragglers are ignored
+_WAITING_MAX = 16  # requests that may wait for their turn
+
+
+@dataclass(slots=True)
+class _Response:
+    in_conversation: bool
+    interrupted: bool = False
+
+
+@dataclass(slots=True)
+class _Sound:
+    """A part in the speaker's hands."""
+
+    in_conversation: bool
+    received_bytes: int = 0
+    ended: bool = False
+
+
+class Conversation:
+    """The mind of one voice session.
+
+    `service_interrupts`: the service stops generating by itself when it hears speech.
+    `service_truncates`: it also shortens the interrupted item by itself.
+    `service_replies`: it answers a turn without being asked.
+    `patience_s`: how long an answer may be silent before it is given up, in seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        service_interrupts: bool = True,
+        service_truncates: bool = False,
+        service_replies: bool = True,
+        patience_s: float = 15.0,
+    ) -> None:
+        self._service_interrupts = service_interrupts
+        self._service_truncates = service_truncates
+        self._service_replies = service_replies
+        self._patience_s = patience_s
+
+        self._open = False
+        self._speaking: set[Source] = set()
+        self._reply_expected = False
+        self._reply_unwanted = False
+        self._responses: dict[str, _Response] = {}
+        self._finished: deque[str] = deque(maxlen=_FINISHED_REMEMBERED)
+        self._sounds: dict[AudioPart, _Sound] = {}
+        self._playing = False
+        self._stopping: tuple[float, frozenset[AudioPart]] | None = None
+        self._waiting: deque[list[Command]] = deque()
+        self._heard_from_service_at = 0.0
+
+        self._status = ModelStatus.IDLE
+        self._now = 0.0
+        self._answer: list[Command | News] = []
+        self._rules: dict[type[Any], Callable[[Any], None]] = {
+            SpeechStarted: self._on_speech_started,
+            SpeechStopped: self._on_speech_stopped,
+            SpeechAborted: self._on_speech_aborted,
+            TurnCommitted: self._on_turn_committed,
+            ResponseStarted: self._on_response_started,
+            AudioReceived: self._on_audio_received,
+            AudioEnded: self._on_audio_ended,
+            ResponseFinished: self._on_response_finished,
+            PlaybackStarted: self._on_playback_started,
+            PlaybackFinished: self._on_playback_finished,
+            PlaybackStopped: self._on_playback_stopped,
+            SessionOpened: self._on_session_opened,
+            SessionLost: self._on_session_lost,
+            InterruptRequested: self._on_interrupt_requested,
+            SayRequested: self._on_say_requested,
+            TimePassed: self._on_time_passed,
+        }
+
+    @property
+    def status(self) -> ModelStatus:
+        """Who has the floor now."""
+        return self._status
+
+    @property
+    def deadline(self) -> float | None:
+        """When to tell `TimePassed`, on the clock of `now`; None when nothing is awaited."""
+        if not self._busy:
+            return None
+        return self._heard_from_service_at + self._patience_s
+
+    def handle(self, happening: Happening, now: float) -> list[Command | News]:
+        """Take in what happened at `now` (seconds); returns what to do and what is news."""
+        self._now = now
+        self._answer = []
+        self._rules[type(happening)](happening)
+        self._ask_next()
+        self._deduce_status()
+        return self._answer
+
+    # ------------------------------------------------------------------ speech
+
+    def _on_speech_started(self, event: SpeechStarted) -> None:
+        if not self._open or event.source in self._speaking:
+            return
+        self._speaking.add(event.source)
+        self._do(SpeechNoticed("started", event.source))
+        if event.source == "service":
+            self._reply_expected = self._reply_unwanted = False
+        if event.source == "service" or self._playing:
+            self._interrupt(cancel=not self._service_interrupts)
+
+    def _on_speech_stopped(self, event: SpeechStopped) -> None:
+        if event.source == "local":
+            if "local" in self._speaking:
+                self._speaking.discard("local")
+                self._do(SpeechNoticed("stopped", "local"))
+            return
+        if self._speaking:
+            self._speaking.clear()
+            self._do(SpeechNoticed("stopped", "service"))
+            self._expect_reply_of_service()
+
+    def _on_speech_aborted(self, _event: SpeechAborted) -> None:
+        self._speaking.clear()
+
+    def _on_turn_committed(self, _event: TurnCommitted) -> None:
+        if self._open:
+            self._expect_reply_of_service()
+
+    def _expect_reply_of_service(self) -> None:
+        if self._service_replies and not self._answering:
+            self._reply_expected = True
+            self._heard_from_service_at = self._now
+
+    # --------------------------------------------------------------- responses
+
+    def _on_response_started(self, event: ResponseStarted) -> None:
+        if not self._open or event.response_id in self._finished:
+            return
+        self._begin_response(event.response_id, event.in_conversation)
+
+    def _begin_response(self, response_id: str, in_conversation: bool) -> _Response:
+        self._heard_from_service_at = self._now
+        self._reply_expected = False
+        response = self._responses.setdefault(response_id, _Response(in_conversation))
+        if self._reply_unwanted:
+            self._reply_unwanted = False
+            response.interrupted = True
+            self._do(CancelResponse(response_id))
+        return response
+
+    def _on_audio_received(self, event: AudioReceived) -> None:
+        response_id = event.part.response_id
+        if not self._open or response_id in self._finished:
+            return
+        response = self._responses.get(response_id)
+        if response is None:
+            response = self._begin_response(response_id, in_conversation=True)
+        self._heard_from_service_at = self._now
+        if response.interrupted:
+            return
+        sound = self._sounds.setdefault(event.part, _Sound(response.in_conversation))
+        sound.received_bytes += len(event.pcm)
+        self._do(Play(event.part, event.pcm))
+
+    def _on_audio_ended(self, event: AudioEnded) -> None:
+        self._end_sound(event.part)
+
+    def _on_response_finished(self, event: ResponseFinished) -> None:
+        if not self._open or event.response_id in self._finished:
+            return
+        self._finished.append(event.response_id)
+        # A response that ends without ever having begun still answers what we waited for.
+        self._reply_expected = self._reply_expected and event.response_id in self._responses
+        response = self._responses.pop(event.response_id, _Response(in_conversation=True))
+        for part in [part for part in self._sounds if part.response_id == event.response_id]:
+            self._end_sound(part)
+        if event.status in ("failed", "incomplete") and not response.interrupted:
+            code = event.reason or event.status
+            message = event.message or f"the answer ended {event.status}"
+            self._do(ErrorReported("service", code, message))
+
+    def _end_sound(self, part: AudioPart) -> None:
+        sound = self._sounds.get(part)
+        if sound is not None and not sound.ended:
+            sound.ended = True
+            self._do(EndPlay(part))
+
+    # ---------------------------------------------------------------- playback
+
+    def _on_playback_started(self, _event: PlaybackStarted) -> None:
+        self._playing = bool(self._sounds)
+
+    def _on_playback_finished(self, _event: PlaybackFinished) -> None:
+        self._playing = False
+        self._sounds = {part: sound for part, sound in self._sounds.items() if not sound.ended}
+
+    def _on_playback_stopped(self, event: PlaybackStopped) -> None:
+        self._playing = False
+        asked_at, parts = self._stopping or (None, frozenset(self._sounds))
+        self._stopping = None
+        stopped = {part: self._sounds.pop(part) for part in parts if part in self._sounds}
+        told = [heard for heard in event.heard if heard.part in stopped]
+        for heard in told:
+            self._tell_what_was_heard(heard, stopped[heard.part])
+        if asked_at is not None and stopped:
+            first = told[0] if told else None
+            self._do(
+                Interruption(
+                    first.part.item_id if first else None,
+                    first.heard_ms if first else 0,
+                    round((self._now - asked_at) * 1000),
+                )
+            )
+
+    def _tell_what_was_heard(self, heard: Heard, sound: _Sound) -> None:
+        if not sound.in_conversation or self._service_truncates:
+            return
+        received_ms = sound.received_bytes // BYTES_PER_MS
+        if heard.heard_ms <= 0:
+            self._do(DeleteItem(heard.part.item_id))
+        elif heard.heard_ms < received_ms or not sound.ended:
+            part = heard.part
+            audio_end_ms = min(heard.heard_ms, received_ms)
+            self._do(TruncateItem(part.item_id, part.content_index, audio_end_ms))
+
+    # -------------------------------------------------------------- connection
+
+    def _on_session_opened(self, _event: SessionOpened) -> None:
+        self._open = True
+
+    def _on_session_lost(self, event: SessionLost) -> None:
+        if self._waiting:
+            self._waiting.clear()
+            self._do(ErrorReported("conversation", "not_said", f"not said: {event.reason}"))
+        self._open = False
+        self._speaking.clear()
+        self._reply_expected = self._reply_unwanted = False
+        self._responses.clear()
+        self._finished.clear()
+        for part, sound in self._sounds.items():
+            sound.in_conversation = False
+            self._end_sound(part)
+
+    # ---------------------------------------------------------------- requests
+
+    def _on_interrupt_requested(self, _event: InterruptRequested) -> None:
+        self._waiting.clear()
+        if self._reply_expected:
+            self._reply_expected, self._reply_unwanted = False, True
+        self._interrupt(cancel=True)
+
+    def _on_say_requested(self, event: SayRequested) -> None:
+        if not self._open or len(self._waiting) >= _WAITING_MAX:
+            why = "too much is waiting to be said" if self._open else "there is no connection"
+            self._do(ErrorReported("conversation", "not_said", f"not said: {why}"))
+        elif event.mode == "verbatim":
+            self._waiting.append([CreateResponse(say=event.text)])
+        else:
+            self._waiting.append([CreateMessage(event.text), CreateResponse()])
+
+    def _on_time_passed(self, _event: TimePassed) -> None:
+        deadline = self.deadline
+        if deadline is None or self._now < deadline:
+            return
+        if self._answering:
+            why = f"no answer came in {self._patience_s:g} s"
+            self._do(ErrorReported("conversation", "no_reply", why))
+        self._reply_expected = self._reply_unwanted = False
+        for response_id in list(self._responses):
+            self._on_response_finished(ResponseFinished(response_id, "given up"))
+
+    # ------------------------------------------------------------------- parts
+
+    def _interrupt(self, *, cancel: bool) -> None:
+        """End every answer: what is being generated, waiting in the speaker, or heard."""
+        for response_id, response in self._responses.items():
+            if not response.interrupted:
+                response.interrupted = True
+                if cancel:
+                    self._do(CancelResponse(response_id))
+        if self._sounds and self._stopping is None:
+            self._stopping = (self._now, frozenset(self._sounds))
+            self._do(StopPlayback())
+
+    def _ask_next(self) -> None:
+        if self._waiting and self._open and not (self._busy or self._speaking):
+            self._answer.extend(self._waiting.popleft())
+            self._reply_expected = True
+            self._heard_from_service_at = self._now
+
+    @property
+    def _answering(self) -> bool:
+        """An answer that somebody wants is on its way."""
+        wanted = any(not response.interrupted for response in self._responses.values())
+        return self._reply_expected or wanted
+
+    @property
+    def _busy(self) -> bool:
+        """The service is, or soon will be, generating; it takes no other request."""
+        return self._reply_expected or self._reply_unwanted or bool(self._responses)
+
+    def _deduce_status(self) -> None:
+        if self._speaking:
+            status = ModelStatus.LISTENING
+        elif self._playing:
+            status = ModelStatus.SPEAKING
+        elif self._answering or self._sounds:
+            status = ModelStatus.THINKING
+        else:
+            status = ModelStatus.IDLE
+        if status != self._status:
+            self._do(StatusChanged(status, self._status))
+            self._status = status
+
+    def _do(self, step: Command | News) -> None:
+        self._answer.append(step)

@@ -1,0 +1,521 @@
+"""The mind, told what happens, asked what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rtaudio_daemon.conversation import BYTES_PER_MS, Conversation
+from rtaudio_daemon.events import (
+    AudioEnded,
+    AudioPart,
+    AudioReceived,
+    CancelResponse,
+    Command,
+    CreateMessage,
+    CreateResponse,
+    DeleteItem,
+    EndPlay,
+    ErrorReported,
+    Happening,
+    Heard,
+    Interruption,
+    InterruptRequested,
+    ModelStatus,
+    News,
+    Play,
+    PlaybackFinished,
+    PlaybackStarted,
+    PlaybackStopped,
+    ResponseFinished,
+    ResponseStarted,
+    SayRequested,
+    SessionLost,
+    SessionOpened,
+    SpeechAborted,
+    SpeechNoticed,
+    SpeechStarted,
+    SpeechStopped,
+    StatusChanged,
+    StopPlayback,
+    TimePassed,
+    TruncateItem,
+    TurnCommitted,
+)
+
+IDLE, LISTENING = ModelStatus.IDLE, ModelStatus.LISTENING
+THINKING, SPEAKING = ModelStatus.THINKING, ModelStatus.SPEAKING
+PART = AudioPart("resp_1", "item_1", 0)
+SECOND = b"\0" * 1000 * BYTES_PER_MS
+
+
+class Talk:
+    """A conversation with a clock that ticks 0.1 s before everything that happens."""
+
+    def __init__(self, **options: bool | float) -> None:
+        self.mind = Conversation(**options)  # type: ignore[arg-type]
+        self.now = 0.0
+        self.statuses: list[ModelStatus] = []
+
+    def tell(self, *happenings: Happening) -> list[Command | News]:
+        """Tell all of it; returns everything but the changes of status."""
+        done: list[Command | News] = []
+        for happening in happenings:
+            self.now += 0.1
+            for step in self.mind.handle(happening, self.now):
+                if isinstance(step, StatusChanged):
+                    assert step.previous != step.status
+                    self.statuses.append(step.status)
+                else:
+                    done.append(step)
+        return done
+
+    @property
+    def status(self) -> ModelStatus:
+        return self.mind.status
+
+
+def opened(**options: bool | float) -> Talk:
+    talk = Talk(**options)
+    talk.tell(SessionOpened())
+    return talk
+
+
+def answer_heard(talk: Talk, *, generated: bool = True) -> Talk:
+    """An answer of one second is being heard."""
+    talk.tell(ResponseStarted("resp_1"), AudioReceived(PART, SECOND))
+    if generated:
+        talk.tell(AudioEnded(PART), ResponseFinished("resp_1", "completed"))
+    talk.tell(PlaybackStarted())
+    return talk
+
+
+def commands(steps: Iterable[Command | News]) -> list[Command | News]:
+    return [step for step in steps if isinstance(step, Command)]
+
+
+def test_a_voice_turn_goes_from_idle_over_listening_thinking_and_speaking_back_to_idle() -> None:
+    talk = opened()
+    assert talk.tell(SpeechStarted("local")) == [SpeechNoticed("started", "local")]
+    assert talk.tell(SpeechStarted("service")) == [SpeechNoticed("started", "service")]
+    assert talk.tell(SpeechStopped("service")) == [SpeechNoticed("stopped", "service")]
+    assert talk.tell(TurnCommitted("item_0"), ResponseStarted("resp_1")) == []
+    assert talk.tell(AudioReceived(PART, SECOND)) == [Play(PART, SECOND)]
+    assert talk.tell(AudioEnded(PART)) == [EndPlay(PART)]
+    assert talk.tell(ResponseFinished("resp_1", "completed")) == []
+    assert talk.status is THINKING, "generated, but nothing is heard yet"
+    talk.tell(PlaybackStarted())
+    talk.tell(PlaybackFinished())
+    assert talk.statuses == [LISTENING, THINKING, SPEAKING, IDLE]
+
+
+def test_speaking_lasts_until_the_sound_ends_not_until_the_response_is_done() -> None:
+    talk = answer_heard(opened())
+    assert talk.status is SPEAKING
+    talk.tell(PlaybackFinished())
+    assert talk.status is IDLE
+
+
+def test_a_starved_queue_is_not_the_end_of_the_answer() -> None:
+    talk = answer_heard(opened(), generated=False)
+    talk.tell(PlaybackFinished())
+    assert talk.status is THINKING, "more is on its way"
+
+
+def test_the_same_start_of_speech_twice_is_told_once() -> None:
+    talk = opened()
+    talk.tell(SpeechStarted("service"))
+    assert talk.tell(SpeechStarted("service")) == []
+
+
+def test_a_noise_that_only_the_gate_took_for_speech_ends_in_idle() -> None:
+    talk = opened()
+    talk.tell(SpeechStarted("local"))
+    assert talk.tell(SpeechStopped("local")) == [SpeechNoticed("stopped", "local")]
+    assert talk.tell(SpeechStopped("local")) == []
+    assert talk.statuses == [LISTENING, IDLE]
+
+
+def test_a_second_end_of_speech_from_the_service_does_not_start_thinking_again() -> None:
+    talk = opened()
+    talk.tell(SpeechStarted("service"), SpeechStopped("service"), ResponseStarted("resp_1"))
+    talk.tell(ResponseFinished("resp_1", "completed"), SpeechStopped("service"))
+    assert talk.status is IDLE
+
+
+def test_a_commit_without_speech_events_is_enough_to_think() -> None:
+    talk = opened()
+    talk.tell(TurnCommitted("item_0"))
+    assert talk.status is THINKING
+    silent = opened(service_replies=False)
+    silent.tell(TurnCommitted("item_0"))
+    assert silent.status is IDLE
+
+
+def test_muting_in_mid_speech_expects_no_answer() -> None:
+    talk = opened()
+    talk.tell(SpeechStarted("local"), SpeechStarted("service"), SpeechAborted())
+    assert talk.status is IDLE
+
+
+@pytest.mark.parametrize("status", ["failed", "incomplete"])
+def test_a_failed_answer_ends_thinking_and_is_told(status: str) -> None:
+    talk = opened()
+    talk.tell(TurnCommitted("item_0"), ResponseStarted("resp_1"))
+    told = talk.tell(ResponseFinished("resp_1", status, "content_filter", "No."))
+    assert told == [ErrorReported("service", "content_filter", "No.")]
+    assert talk.status is IDLE
+    talk.tell(ResponseStarted("resp_2"))
+    told = talk.tell(ResponseFinished("resp_2", status))
+    assert told == [ErrorReported("service", status, f"the answer ended {status}")]
+
+
+def test_an_empty_answer_ends_thinking_silently() -> None:
+    talk = opened()
+    talk.tell(TurnCommitted("item_0"), ResponseStarted("resp_1"))
+    assert talk.tell(ResponseFinished("resp_1", "completed")) == []
+    assert talk.status is IDLE
+
+
+def test_an_answer_that_ends_without_ever_having_begun_ends_thinking() -> None:
+    talk = opened()
+    talk.tell(TurnCommitted("item_0"), ResponseFinished("resp_1", "completed"))
+    assert talk.status is IDLE
+
+
+def test_a_second_turn_that_is_expected_survives_the_end_of_the_first_answer() -> None:
+    talk = answer_heard(opened(), generated=False)
+    talk.tell(SpeechStarted("service"), PlaybackStopped((Heard(PART, 500),)))
+    talk.tell(SpeechStopped("service"))
+    talk.tell(ResponseFinished("resp_1", "cancelled", "turn_detected"))
+    assert talk.status is THINKING
+
+
+def test_an_answer_may_begin_with_its_first_sound() -> None:
+    talk = opened()
+    assert talk.tell(AudioReceived(PART, SECOND)) == [Play(PART, SECOND)]
+    assert talk.status is THINKING
+    assert talk.tell(ResponseFinished("resp_1", "completed")) == [EndPlay(PART)]
+
+
+def test_stragglers_of_an_ended_answer_are_ignored() -> None:
+    talk = opened()
+    talk.tell(ResponseStarted("resp_1"), ResponseFinished("resp_1", "completed"))
+    told = talk.tell(
+        ResponseStarted("resp_1"),
+        AudioReceived(PART, SECOND),
+        AudioEnded(PART),
+        ResponseFinished("resp_1", "failed"),
+    )
+    assert told == []
+    assert talk.status is IDLE
+
+
+# ------------------------------------------------------------------ barge-in
+
+
+def test_speech_over_an_answer_stops_it_and_tells_the_service_how_much_was_heard() -> None:
+    talk = answer_heard(opened())
+    assert commands(talk.tell(SpeechStarted("local"))) == [StopPlayback()]
+    told = talk.tell(PlaybackStopped((Heard(PART, 400),)))
+    assert told == [TruncateItem("item_1", 0, 400), Interruption("item_1", 400, 100)]
+    assert talk.status is LISTENING
+
+
+def test_speech_over_a_growing_answer_does_not_cancel_where_the_service_does_it_itself() -> None:
+    talk = answer_heard(opened(), generated=False)
+    assert commands(talk.tell(SpeechStarted("service"))) == [StopPlayback()]
+    assert talk.tell(AudioReceived(PART, SECOND)) == [], "late sound is dropped"
+    told = talk.tell(ResponseFinished("resp_1", "cancelled", "turn_detected"))
+    assert told == [EndPlay(PART)]
+
+
+def test_speech_over_a_growing_answer_cancels_it_where_the_service_does_not() -> None:
+    talk = answer_heard(opened(service_interrupts=False), generated=False)
+    told = commands(talk.tell(SpeechStarted("local"), SpeechStarted("service")))
+    assert told == [CancelResponse("resp_1"), StopPlayback()]
+
+
+def test_a_service_that_truncates_by_itself_is_not_told() -> None:
+    talk = answer_heard(opened(service_truncates=True))
+    talk.tell(SpeechStarted("service"))
+    assert commands(talk.tell(PlaybackStopped((Heard(PART, 400),)))) == []
+
+
+def test_a_cough_while_thinking_does_not_kill_the_answer_but_real_speech_does() -> None:
+    talk = opened()
+    talk.tell(TurnCommitted("item_0"), ResponseStarted("resp_1"), SpeechStarted("local"))
+    assert talk.tell(AudioReceived(PART, SECOND)) == [Play(PART, SECOND)]
+    assert commands(talk.tell(SpeechStarted("service"))) == [StopPlayback()]
+
+
+def test_an_answer_of_which_nothing_was_heard_is_deleted() -> None:
+    talk = answer_heard(opened())
+    talk.tell(SpeechStarted("service"))
+    told = talk.tell(PlaybackStopped((Heard(PART, 0),)))
+    assert commands(told) == [DeleteItem("item_1")]
+
+
+def test_truncation_never_exceeds_what_was_received() -> None:
+    talk = answer_heard(opened(), generated=False)
+    talk.tell(SpeechStarted("service"))
+    told = talk.tell(PlaybackStopped((Heard(PART, 5000),)))
+    assert commands(told) == [TruncateItem("item_1", 0, 1000)]
+
+
+def test_an_answer_heard_whole_is_not_truncated() -> None:
+    talk = answer_heard(opened())
+    talk.tell(SpeechStarted("service"))
+    assert commands(talk.tell(PlaybackStopped((Heard(PART, 1000),)))) == []
+
+
+def test_an_answer_that_ended_just_before_it_was_stopped_is_no_interruption() -> None:
+    talk = answer_heard(opened())
+    talk.tell(SpeechStarted("service"), PlaybackFinished())
+    assert talk.tell(PlaybackStopped()) == []
+
+
+def test_parts_of_several_answers_are_each_told_where_they_stopped() -> None:
+    talk = answer_heard(opened())
+    other = AudioPart("resp_2", "item_2", 0)
+    talk.tell(ResponseStarted("resp_2"), AudioReceived(other, SECOND), AudioEnded(other))
+    talk.tell(ResponseFinished("resp_2", "completed"), SpeechStarted("service"))
+    told = talk.tell(PlaybackStopped((Heard(PART, 900), Heard(other, 0))))
+    assert told == [
+        TruncateItem("item_1", 0, 900),
+        DeleteItem("item_2"),
+        Interruption("item_1", 900, 100),
+    ]
+
+
+def test_the_next_answer_is_not_touched_by_the_stop_of_the_last() -> None:
+    talk = answer_heard(opened())
+    talk.tell(SpeechStarted("service"), SpeechStopped("service"), ResponseStarted("resp_2"))
+    later = AudioPart("resp_2", "item_2", 0)
+    assert talk.tell(AudioReceived(later, SECOND)) == [Play(later, SECOND)]
+    told = talk.tell(PlaybackStopped((Heard(PART, 300),)))
+    assert commands(told) == [TruncateItem("item_1", 0, 300)]
+    talk.tell(PlaybackStarted())
+    assert talk.status is SPEAKING
+
+
+def test_a_stop_is_asked_for_only_once() -> None:
+    talk = answer_heard(opened())
+    talk.tell(SpeechStarted("local"))
+    assert commands(talk.tell(SpeechStarted("service"), InterruptRequested())) == []
+
+
+def test_a_late_start_of_playback_after_the_stop_changes_nothing() -> None:
+    talk = answer_heard(opened())
+    talk.tell(InterruptRequested(), PlaybackStopped((Heard(PART, 10),)), PlaybackStarted())
+    assert talk.status is IDLE
+
+
+def test_a_loudspeaker_that_went_away_ends_the_answer_where_it_was() -> None:
+    talk = answer_heard(opened())
+    assert talk.tell(PlaybackStopped((Heard(PART, 250),))) == [TruncateItem("item_1", 0, 250)]
+    assert talk.status is IDLE
+
+
+# -------------------------------------------------------------- requests
+
+
+def test_an_interrupt_from_outside_cancels_and_silences_everything() -> None:
+    talk = answer_heard(opened(), generated=False)
+    assert talk.tell(InterruptRequested()) == [CancelResponse("resp_1"), StopPlayback()]
+    talk.tell(PlaybackStopped((Heard(PART, 100),)))
+    assert talk.status is IDLE, "though the service has not ended its response yet"
+
+
+def test_an_interrupt_before_the_answer_begins_cancels_it_when_it_does() -> None:
+    talk = opened()
+    talk.tell(TurnCommitted("item_0"), InterruptRequested())
+    assert talk.status is IDLE
+    assert talk.tell(ResponseStarted("resp_1")) == [CancelResponse("resp_1")]
+    assert talk.tell(AudioReceived(PART, SECOND)) == []
+    assert talk.status is IDLE
+
+
+def test_an_answer_that_was_unwanted_and_never_came_does_not_block_the_next_request() -> None:
+    talk = opened(patience_s=5.0)
+    talk.tell(TurnCommitted("item_0"), InterruptRequested(), SayRequested("hello"))
+    talk.now += 5
+    assert talk.tell(TimePassed()) == [CreateMessage("hello"), CreateResponse()]
+
+
+def test_a_prompt_is_put_into_the_conversation_and_answered() -> None:
+    talk = opened()
+    assert talk.tell(SayRequested("hello")) == [CreateMessage("hello"), CreateResponse()]
+    assert talk.status is THINKING
+
+
+def test_an_announcement_is_spoken_as_it_stands_and_never_truncated() -> None:
+    talk = opened()
+    assert talk.tell(SayRequested("dinner", "verbatim")) == [CreateResponse(say="dinner")]
+    talk.tell(ResponseStarted("resp_1", in_conversation=False), AudioReceived(PART, SECOND))
+    talk.tell(PlaybackStarted(), SpeechStarted("service"))
+    assert commands(talk.tell(PlaybackStopped((Heard(PART, 10),)))) == []
+
+
+def test_a_request_waits_for_the_answer_and_for_the_speech_before_it() -> None:
+    talk = opened()
+    talk.tell(ResponseStarted("resp_1"))
+    assert talk.tell(SayRequested("hello")) == []
+    assert talk.tell(SpeechStarted("service")) == [SpeechNoticed("started", "service")]
+    assert commands(talk.tell(ResponseFinished("resp_1", "cancelled"))) == []
+    talk.tell(SpeechStopped("service"), ResponseStarted("resp_2"))
+    told = commands(talk.tell(ResponseFinished("resp_2", "completed")))
+    assert told == [CreateMessage("hello"), CreateResponse()]
+
+
+def test_what_cannot_be_said_is_told() -> None:
+    closed = Talk().tell(SayRequested("hello"))
+    assert closed == [ErrorReported("conversation", "not_said", "not said: there is no connection")]
+    talk = opened()
+    talk.tell(ResponseStarted("resp_1"))
+    told = talk.tell(*[SayRequested(str(number)) for number in range(17)])
+    assert told == [
+        ErrorReported("conversation", "not_said", "not said: too much is waiting to be said")
+    ]
+
+
+# ---------------------------------------------------------------- deadlines
+
+
+def test_an_answer_that_never_comes_is_given_up() -> None:
+    talk = opened(patience_s=5.0)
+    assert talk.mind.deadline is None
+    talk.tell(TurnCommitted("item_0"))
+    assert talk.mind.deadline == pytest.approx(talk.now + 5)
+    assert talk.tell(TimePassed()) == [], "too early"
+    talk.now += 5
+    assert talk.tell(TimePassed()) == [
+        ErrorReported("conversation", "no_reply", "no answer came in 5 s")
+    ]
+    assert talk.status is IDLE
+    assert talk.tell(TimePassed()) == []
+
+
+def test_an_answer_that_stops_growing_is_given_up_and_what_came_of_it_is_played() -> None:
+    talk = answer_heard(opened(patience_s=5.0), generated=False)
+    talk.now += 5
+    assert EndPlay(PART) in talk.tell(TimePassed())
+    talk.tell(PlaybackFinished())
+    assert talk.status is IDLE
+
+
+# -------------------------------------------------------------- connection
+
+
+def test_nothing_is_heard_while_there_is_no_connection() -> None:
+    talk = Talk()
+    talk.tell(
+        SpeechStarted("local"),
+        TurnCommitted("item_0"),
+        ResponseStarted("resp_1"),
+        AudioReceived(PART, SECOND),
+        ResponseFinished("resp_1", "failed"),
+    )
+    assert talk.statuses == []
+
+
+def test_a_lost_connection_forgets_the_turn() -> None:
+    talk = opened()
+    talk.tell(SpeechStarted("service"), SpeechStopped("service"), ResponseStarted("resp_1"))
+    talk.tell(SessionLost("gone"))
+    assert talk.status is IDLE
+
+
+def test_what_had_arrived_is_played_to_its_end_but_its_item_is_not_truncated() -> None:
+    talk = answer_heard(opened(), generated=False)
+    assert talk.tell(SessionLost("gone")) == [EndPlay(PART)]
+    assert talk.status is SPEAKING
+    talk.tell(SessionOpened(), SpeechStarted("service"))
+    assert commands(talk.tell(PlaybackStopped((Heard(PART, 400),)))) == []
+
+
+def test_requests_that_waited_are_reported_when_the_connection_goes() -> None:
+    talk = opened()
+    talk.tell(ResponseStarted("resp_1"), SayRequested("hello"))
+    assert talk.tell(SessionLost("gone")) == [
+        ErrorReported("conversation", "not_said", "not said: gone")
+    ]
+
+
+# ---------------------------------------------------------------- anything
+
+_IDS = st.sampled_from(["resp_1", "resp_2", "resp_3"])
+_PARTS = st.builds(AudioPart, _IDS, st.sampled_from(["item_1", "item_2"]), st.integers(0, 1))
+_SOURCES = st.sampled_from(["local", "service"])
+_HEARD = st.lists(st.builds(Heard, _PARTS, st.integers(-5, 2000)), max_size=3).map(tuple)
+_HAPPENINGS: st.SearchStrategy[Happening] = st.one_of(
+    st.builds(SpeechStarted, _SOURCES),
+    st.builds(SpeechStopped, _SOURCES),
+    st.builds(SpeechAborted),
+    st.builds(TurnCommitted, st.just("item_0")),
+    st.builds(ResponseStarted, _IDS, st.booleans()),
+    st.builds(AudioReceived, _PARTS, st.binary(max_size=200)),
+    st.builds(AudioEnded, _PARTS),
+    st.builds(
+        ResponseFinished, _IDS, st.sampled_from(["completed", "cancelled", "failed", "incomplete"])
+    ),
+    st.builds(PlaybackStarted),
+    st.builds(PlaybackFinished),
+    st.builds(PlaybackStopped, _HEARD),
+    st.builds(SessionOpened),
+    st.builds(SessionLost, st.just("gone")),
+    st.builds(InterruptRequested),
+    st.builds(SayRequested, st.just("hello"), st.sampled_from(["verbatim", "prompt"])),
+    st.builds(TimePassed),
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(_HAPPENINGS, max_size=60), st.booleans(), st.booleans(), st.booleans())
+def test_whatever_happens_nothing_raises_and_a_lost_connection_ends_in_idle(
+    happenings: list[Happening], interrupts: bool, truncates: bool, replies: bool
+) -> None:
+    talk = Talk(service_interrupts=interrupts, service_truncates=truncates, service_replies=replies)
+    for happening in happenings:
+        before = talk.status
+        steps = talk.mind.handle(happening, talk.now)
+        talk.now += 0.5
+        changes = [step for step in steps if isinstance(step, StatusChanged)]
+        assert len(changes) <= 1
+        assert talk.status == (changes[0].status if changes else before)
+        for step in steps:
+            if isinstance(step, TruncateItem):
+                assert step.audio_end_ms >= 0
+    talk.tell(SessionLost("gone"))
+    # Whatever the speaker still held has been ended, so it finishes by itself.
+    talk.tell(PlaybackFinished())
+    assert talk.status is IDLE
+    assert talk.mind.deadline is None
+
+
+_ENDS_ASKING = (
+    ResponseStarted,
+    ResponseFinished,
+    AudioReceived,
+    SpeechStarted,
+    SessionLost,
+    TimePassed,
+    InterruptRequested,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(_HAPPENINGS, max_size=60))
+def test_one_response_is_asked_for_at_a_time(happenings: list[Happening]) -> None:
+    mind = Conversation()
+    asked_unanswered = False
+    for now, happening in enumerate([SessionOpened(), *happenings]):
+        if isinstance(happening, _ENDS_ASKING):
+            asked_unanswered = False
+        for step in mind.handle(happening, float(now)):
+            if isinstance(step, CreateResponse):
+                assert not asked_unanswered
+                asked_unanswered = True
