@@ -1,0 +1,193 @@
+"""The house keeps its floors: who may know whom, and which rooms only think.
+
+`examine` reads a package's source and returns every breach of the rules below in words; the tests
+run it on the real package and on copies with a planted breach each.
+"""
+
+from __future__ import annotations
+
+import ast
+import shutil
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "rtaudio_daemon"
+NAME = "rtaudio_daemon"
+
+HALL = {
+    "errors": 0,
+    "events": 0,
+    "config": 0,
+    "yaml_source": 0,
+    "config_documents": 0,
+    "emitter": 0,
+    "version": 0,
+    "conversation": 1,
+    "systemd": 2,
+    "assistant": 3,
+    "app": 4,
+    "cli": 4,
+    "__main__": 4,
+    "__init__": 4,
+}
+ROOMS = {"realtime", "audio", "tools", "api", "simulator"}
+ROOM_FLOOR = 2
+DOORS = {("simulator", "realtime.codec")}
+THINKERS = {
+    "errors",
+    "events",
+    "conversation",
+    "realtime.profiles",
+    "realtime.codec",
+    "audio.format",
+    "audio.vad",
+    "audio.gate",
+    "audio.playback",
+    "api.documents",
+}
+DOING = {"asyncio", "aiohttp", "pyaudio", "socket", "time", "random", "os", "subprocess", "logging"}
+
+
+def modules(package: Path) -> dict[str, Path]:
+    """Every module by its name inside the package, as in `audio.gate`."""
+    return {
+        ".".join(path.relative_to(package).with_suffix("").parts): path
+        for path in sorted(package.rglob("*.py"))
+    }
+
+
+def imports(module: str, path: Path) -> tuple[set[str], set[str]]:
+    """What a module imports: names inside the package, and top-level names outside it."""
+    inside: set[str] = set()
+    outside: set[str] = set()
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            node.body = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                _sort(alias.name, inside, outside)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parents = module.split(".")[: -node.level]
+                base = ".".join([NAME, *parents, *([base] if base else [])])
+            for alias in node.names:
+                _sort(f"{base}.{alias.name}", inside, outside)
+    return inside, outside
+
+
+def _sort(name: str, inside: set[str], outside: set[str]) -> None:
+    if name == NAME or name.startswith(NAME + "."):
+        inside.add(name.removeprefix(NAME).removeprefix("."))
+    else:
+        outside.add(name.partition(".")[0])
+
+
+def examine(package: Path) -> list[str]:
+    """Every breach of the house's rules, in words."""
+    known = modules(package)
+    wrong = [f"{name} has no place in the house" for name in known if _floor(name) is None]
+    graph: dict[str, set[str]] = {}
+    for name, path in known.items():
+        inside, outside = imports(name, path)
+        # `from .events import Play` names a thing in a module; `from . import events` a module.
+        targets = {
+            target if target in known else target.rpartition(".")[0] or "__init__"
+            for target in inside
+        }
+        graph[name] = {target for target in targets if target in known and target != name}
+        wrong += [
+            f"{name} may not know {target}"
+            for target in sorted(graph[name])
+            if not _may(name, target)
+        ]
+        if name in THINKERS:
+            wrong += [f"{name} only thinks, but imports {one}" for one in sorted(outside & DOING)]
+        if name.endswith(".__init__") and not _only_docstring(path):
+            wrong.append(f"{name} holds more than a docstring")
+    return wrong + _circles(graph)
+
+
+def _room(name: str) -> str | None:
+    room = name.partition(".")[0]
+    return room if room in ROOMS else None
+
+
+def _floor(name: str) -> int | None:
+    return ROOM_FLOOR if _room(name) else HALL.get(name)
+
+
+def _may(name: str, target: str) -> bool:
+    mine, theirs = _floor(name), _floor(target)
+    if mine is None or theirs is None:
+        return True  # told elsewhere
+    if target == "__init__":
+        return False
+    room, other = _room(name), _room(target)
+    if room and other and room != other:
+        return (room, target) in DOORS
+    if mine == theirs == ROOM_FLOOR and room != other:
+        return False
+    return theirs <= mine
+
+
+def _only_docstring(path: Path) -> bool:
+    body = ast.parse(path.read_text()).body
+    return len(body) == 1 and isinstance(body[0], ast.Expr)
+
+
+def _circles(graph: dict[str, set[str]]) -> list[str]:
+    done: set[str] = set()
+    found: list[str] = []
+
+    def walk(name: str, way: list[str]) -> None:
+        if name in way:
+            found.append("import circle: " + " -> ".join([*way[way.index(name) :], name]))
+        elif name not in done:
+            for target in sorted(graph[name]):
+                walk(target, [*way, name])
+            done.add(name)
+
+    for name in sorted(graph):
+        walk(name, [])
+    return found
+
+
+def test_the_house_is_in_order() -> None:
+    assert examine(PACKAGE) == []
+
+
+def test_every_module_that_only_thinks_is_really_there_or_not_built_yet() -> None:
+    known = modules(PACKAGE)
+    assert {"errors", "events", "conversation", "realtime.codec", "audio.gate"} <= set(known)
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "breach"),
+    [
+        ("utils.py", "", "utils has no place in the house"),
+        ("events.py", "from .conversation import Conversation", "events may not know conversation"),
+        ("events.py", "import asyncio", "events only thinks, but imports asyncio"),
+        (
+            "conversation.py",
+            "from .realtime import codec",
+            "conversation may not know realtime.codec",
+        ),
+        ("audio/gate.py", "from ..realtime.codec import decode", "audio.gate may not know"),
+        ("audio/gate.py", "import time", "audio.gate only thinks, but imports time"),
+        ("audio/gate.py", "from ..app import run", "audio.gate may not know app"),
+        ("api/__init__.py", "X = 1", "api.__init__ holds more than a docstring"),
+        ("assistant.py", "from .cli import main", "assistant may not know cli"),
+        ("realtime/codec.py", "from .client import AzureRealTimeAudio", "import circle"),
+        ("simulator/server.py", "from ..realtime.client import X", "simulator.server may not know"),
+    ],
+)
+def test_a_planted_breach_is_found(tmp_path: Path, file: str, line: str, breach: str) -> None:
+    package = tmp_path / NAME
+    shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    target = package / file
+    target.write_text((target.read_text() if target.exists() else "") + f"\n{line}\n")
+    assert any(breach in wrong for wrong in examine(package)), examine(package)
