@@ -1,169 +1,245 @@
-"""The settings: every option once, with its type, range, default and meaning on one line.
+"""The settings as the rest of the house knows them: the sections, and `load`, which reads them.
 
-The sections are frozen dataclasses; each part of the program receives its own section and never
-the whole. The schema, `config.yaml` and the documentation follow from the fields below.
+Everything that is wrong with a file comes at once, in one `ConfigError`: what a single option may
+be is said where the option is (`config_sections`), what must hold between options is said here.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+import ipaddress
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
-Check = Callable[[Any], Any]
+from rtaudio_daemon import config_schema, yaml_source
+from rtaudio_daemon.config_options import Secret
+from rtaudio_daemon.config_sections import (
+    Audio,
+    Config,
+    Gate,
+    Http,
+    Input,
+    Logger,
+    Output,
+    Realtime,
+    Session,
+    Simulator,
+    Transcription,
+    TurnDetection,
+)
+from rtaudio_daemon.errors import ConfigError
+from rtaudio_daemon.yaml_source import Place, Problem, Source, Steps
 
-
-class Secret(str):
-    """A string that never shows itself: its repr is `**`. Use `.reveal()` to get at it."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "**" if self else "''"
-
-    def __str__(self) -> str:
-        return "**" if self else ""
-
-    def __format__(self, spec: str) -> str:
-        return format(str(self), spec)
-
-    def reveal(self) -> str:
-        """The secret itself, as a plain string."""
-        return str.__str__(self)
-
-
-def option(default: Any, meaning: str, check: Check | None = None, unit: str = "") -> Any:
-    """A setting: its default, its meaning for people, what is allowed, and its unit."""
-    return field(default=default, metadata={"meaning": meaning, "check": check, "unit": unit})
-
-
-def section(kind: type[Any], meaning: str) -> Any:
-    """A group of settings of its own."""
-    return field(default_factory=kind, metadata={"meaning": meaning, "section": kind})
-
-
-# The checks (number, choice, text …) are filled in with the schema.
-
-
-@dataclass(frozen=True)
-class TurnDetection:
-    """How the service decides that a turn is over."""
-
-    type: str = option("server_vad", "server_vad, semantic_vad or none")
-    threshold: float = option(0.5, "how sure the service must be that it hears speech (0 to 1)")
-    prefix_padding_ms: int = option(300, "sound kept from before the speech", unit="ms")
-    silence_duration_ms: int = option(600, "silence that ends a turn", unit="ms")
-    eagerness: str = option("auto", "semantic_vad: low, medium, high or auto")
-    interrupt_response: bool = option(True, "the service stops its answer when somebody speaks")
+__all__ = [
+    "Audio",
+    "Config",
+    "Gate",
+    "Http",
+    "Input",
+    "Logger",
+    "Output",
+    "Realtime",
+    "Secret",
+    "Session",
+    "Simulator",
+    "Transcription",
+    "TurnDetection",
+    "describe",
+    "load",
+    "parse",
+    "redacted",
+]
 
 
-@dataclass(frozen=True)
-class Transcription:
-    """Whether the service also writes down what it heard."""
-
-    model: str = option("", "transcription model (on Azure: a deployment); empty = off")
-    language: str = option("", "language, as in en or de; empty = found out by the service")
+def load(path: str | os.PathLike[str]) -> Config:
+    """Read the configuration file at `path`. Raises ConfigError with everything that is wrong."""
+    return _checked(yaml_source.read(path))
 
 
-@dataclass(frozen=True)
-class Session:
-    """What the model is told at the beginning, in one spelling for every profile."""
-
-    voice: str = option("alloy", "the voice")
-    instructions: str = option("", "who the assistant is and how it should talk")
-    turn_detection: TurnDetection = section(TurnDetection, "when a turn is over")
-    transcription: Transcription = section(Transcription, "writing down what was heard")
-    max_output_tokens: int | None = option(None, "longest answer in tokens; empty = no limit")
-    extra: dict[str, Any] | None = option(None, "merged last into the session, as it stands")
+def parse(text: str, file: str = "config.yaml") -> Config:
+    """Like `load`, for a text at hand; `file` names it in messages and places secrets.yaml."""
+    return _checked(yaml_source.read_text(text, file))
 
 
-@dataclass(frozen=True)
-class Simulator:
-    """The built-in service, used by `profile: simulator`."""
-
-    voice: str = option("auto", "parrot, espeak, or auto (espeak where installed, else parrot)")
+def describe() -> Iterator[config_schema.Option]:
+    """Every section and option, in the order of config.yaml."""
+    return config_schema.options(Config)
 
 
-@dataclass(frozen=True)
-class Realtime:
-    """The service that listens and answers."""
-
-    profile: str = option("simulator", "simulator, azure, azure-preview, openai or compatible")
-    host_name: str = option("", "azure: the resource's host, RESOURCE.openai.azure.com")
-    deployment: str = option("", "azure: the deployment's name; openai: the model")
-    api_version: str = option("v1", "azure: v1; azure-preview: a dated version")
-    api_key: Secret = option(Secret(""), "the key; write !secret api_key, not the key itself")
-    url: str = option("", "compatible: the whole address, ws:// or wss://")
-    auth: str = option("api_key", "api_key, bearer or none")
-    session: Session = section(Session, "voice, instructions, turn detection")
-    simulator: Simulator = section(Simulator, "the built-in service")
+def redacted(config: Config) -> dict[str, Any]:
+    """All settings as JSON-able values; secrets, and what may hold one, show as `**`."""
+    names = [each.path for each in describe() if len(each.steps) == 1]
+    found = {name: _redacted(getattr(config, name)) for name in names}
+    url = urlsplit(config.realtime.url)
+    if url.query or "@" in url.netloc:
+        host = url.netloc.rpartition("@")[2]
+        found["realtime"]["url"] = url._replace(netloc=host, query="**").geturl()
+    return found
 
 
-@dataclass(frozen=True)
-class Input:
-    """The microphone."""
+class _Rule(NamedTuple):
+    """What must hold between options: `at` is at fault when `broken` says so."""
 
-    device: str = option("default", "default, part of a name, wav:PATH or none")
-
-
-@dataclass(frozen=True)
-class Output:
-    """The loudspeaker."""
-
-    device: str = option("default", "default, part of a name, wav:PATH or none")
-    volume: float = option(1.0, "loudness, 0 to 1")
+    at: str
+    concerns: tuple[str, ...]
+    broken: Callable[[Config], bool]
+    what: str
 
 
-@dataclass(frozen=True)
-class Gate:
-    """Which sound may leave the house: only speech, with a little before and after it."""
-
-    engine: str = option("silero", "silero, level or always")
-    threshold: float = option(0.5, "how sure the gate must be that it hears speech (0 to 1)")
-    start_ms: int = option(64, "speech needed within start_window_ms to open the gate", unit="ms")
-    start_window_ms: int = option(130, "the stretch in which start_ms is looked for", unit="ms")
-    pre_roll_ms: int = option(320, "sound sent from before the gate opened", unit="ms")
-    hangover_ms: int = option(1200, "silence after which the gate closes by itself", unit="ms")
-    barge_in: bool = option(True, "speech interrupts an answer")
-    barge_in_threshold: float = option(0.7, "like threshold, while an answer is heard")
-    barge_in_ms: int = option(160, "speech needed to interrupt an answer", unit="ms")
+_PROFILE = ("realtime.profile",)
+_KEYED = (*_PROFILE, "realtime.auth")
 
 
-@dataclass(frozen=True)
-class Audio:
-    """Microphone, loudspeaker and the gate between the house and the service."""
-
-    input: Input = section(Input, "the microphone")
-    output: Output = section(Output, "the loudspeaker")
-    gate: Gate = section(Gate, "what leaves the house")
+def _of(*profiles: str) -> Callable[[Config], bool]:
+    return lambda config: config.realtime.profile in profiles
 
 
-@dataclass(frozen=True)
-class Http:
-    """The local window for other tools."""
+def _needs(name: str, what: str, *profiles: str) -> _Rule:
+    def broken(config: Config) -> bool:
+        return _of(*profiles)(config) and not getattr(config.realtime, name)
 
-    host: str = option("127.0.0.1", "address to listen on")
-    port: int = option(8770, "port to listen on; 0 = any free one")
-    publish_transcripts: bool = option(False, "put what was said into the events")
+    return _Rule(f"realtime.{name}", _PROFILE, broken, what)
 
 
-@dataclass(frozen=True)
-class Logger:
-    """What is written to the log."""
-
-    default: str = option("info", "debug, info, warning, error or critical")
-    logs: dict[str, str] | None = option(None, "levels by module, as in rtaudio_daemon.audio: debug")
-
-
-@dataclass(frozen=True)
-class Config:
-    """Everything in config.yaml."""
-
-    realtime: Realtime = section(Realtime, "the service that listens and answers")
-    audio: Audio = section(Audio, "sound in and out")
-    http: Http = section(Http, "the local window for other tools")
-    logger: Logger = section(Logger, "the log")
+def _beyond_loopback(host: str) -> bool:
+    try:
+        return not ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host != "localhost"
 
 
-_ = math
+_RULES = (
+    _needs(
+        "host_name",
+        "azure needs the resource's host, as in RESOURCE.openai.azure.com",
+        "azure",
+        "azure-preview",
+    ),
+    _needs("deployment", "azure needs the name of a deployment", "azure", "azure-preview"),
+    _needs("deployment", "openai needs a model here, as in gpt-realtime", "openai"),
+    _needs(
+        "url", "compatible needs an address, as in ws://127.0.0.1:8000/v1/realtime", "compatible"
+    ),
+    _Rule(
+        "realtime.api_key",
+        _KEYED,
+        lambda config: (
+            _of("azure", "azure-preview", "openai")(config)
+            and config.realtime.auth != "none"
+            and not config.realtime.api_key
+        ),
+        "this profile needs a key: write !secret api_key here, and the key into secrets.yaml",
+    ),
+    _Rule(
+        "realtime.api_version",
+        _PROFILE,
+        lambda config: _of("azure-preview")(config) and config.realtime.api_version == "v1",
+        "azure-preview needs a dated version, as in 2025-04-01-preview; v1 is profile azure",
+    ),
+    _Rule(
+        "realtime.api_version",
+        _PROFILE,
+        lambda config: _of("azure")(config) and config.realtime.api_version != "v1",
+        "azure speaks v1; a dated version needs profile azure-preview",
+    ),
+    _Rule(
+        "audio.gate.start_ms",
+        ("audio.gate.start_window_ms",),
+        lambda config: config.audio.gate.start_ms > config.audio.gate.start_window_ms,
+        "must not be longer than start_window_ms, or the gate would never open",
+    ),
+    _Rule(
+        "http.host",
+        (),
+        lambda config: _beyond_loopback(config.http.host),
+        "only 127.0.0.1, ::1 or localhost so far: there is no token yet to keep others out",
+    ),
+)
+
+_CAUTIONS = (
+    _Rule(
+        "realtime.url",
+        _PROFILE,
+        lambda config: bool(config.realtime.url) and not _of("compatible")(config),
+        "is not used: only profile compatible has a url",
+    ),
+    _Rule(
+        "realtime.url",
+        _PROFILE,
+        lambda config: (
+            _of("compatible")(config)
+            and bool(config.realtime.api_key)
+            and config.realtime.url.startswith("ws://")
+            and _beyond_loopback(urlsplit(config.realtime.url).hostname or "")
+        ),
+        "ws:// sends the key where others in the network can read it; use wss://",
+    ),
+)
+
+
+def _checked(source: Source) -> Config:
+    config = config_schema.validate(Config, source)
+    source.problems += _apply(_RULES, config, source)
+    if source.problems:
+        ordered = sorted(source.problems, key=lambda each: _order(each.place, source.file))
+        raise ConfigError(list(dict.fromkeys(str(each) for each in ordered)))
+    cautions = [str(each) for each in _apply(_CAUTIONS, config, source)]
+    warnings = (*cautions, *_exposures(source))
+    # Only the places stay: the values hold what is secret, and nobody needs them any more.
+    return replace(config, warnings=warnings, source=Source(source.file, places=source.places))
+
+
+def _apply(rules: tuple[_Rule, ...], config: Config, source: Source) -> list[Problem]:
+    """What the rules find, leaving out those that rest on an option which is wrong already."""
+    found = []
+    for rule in rules:
+        involved: list[Steps] = [tuple(path.split(".")) for path in (rule.at, *rule.concerns)]
+        if any(steps[:n] in source.failed for steps in involved for n in range(len(steps) + 1)):
+            continue
+        if rule.broken(config):
+            given = next((steps for steps in involved if steps in source.places), involved[0])
+            found.append(Problem(source.place(given), involved[0], rule.what))
+    return found
+
+
+def _exposures(source: Source) -> list[str]:
+    """Secrets that stand in the configuration itself, and files with secrets that others read."""
+    found, files = [], set(source.secret_files)
+    for each in describe():
+        value = source.value
+        for step in each.steps:
+            value = value.get(step) if isinstance(value, Mapping) else None
+        if isinstance(each.default, Secret) and value and not isinstance(value, Secret):
+            place = source.place(each.steps)
+            files.add(place.file)
+            what = "the key itself stands here; put it into secrets.yaml and write !secret "
+            what += each.steps[-1]
+            found.append(str(Problem(place, each.steps, what)))
+    for file in sorted(files):
+        if yaml_source.readable_by_others(file):
+            what = f"holds a secret that other users can read; run: chmod 600 {file}"
+            found.append(str(Problem(Place(file, 1), (), what)))
+    return found
+
+
+def _order(place: Place, main: str) -> tuple[bool, str, int]:
+    return (place.file != main, place.file, place.line)
+
+
+def _redacted(value: Any, name: str = "") -> Any:
+    if isinstance(value, Secret) or (
+        value
+        and re.search(r"key|token|secret|passw|authori", name, re.I)
+        and isinstance(value, str)
+    ):
+        return str(Secret(value))
+    if is_dataclass(value) and not isinstance(value, type):
+        return {each.name: _redacted(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: _redacted(each, str(key)) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_redacted(each, name) for each in value]
+    return value

@@ -1,0 +1,257 @@
+"""What an option is made of: its default, meaning, unit, and the check that says what is allowed.
+
+A check is called with what the file says and returns the value to use, or raises
+``voluptuous.Invalid`` with a sentence fit for people. It also knows its own words
+(``allowed``) and its JSON Schema (``json``), so that the documents cannot differ from the code.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import voluptuous as vol
+
+
+class Secret(str):
+    """A string that never shows itself: its repr is `**`. Use `.reveal()` to get at it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "**" if self else "''"
+
+    def __str__(self) -> str:
+        return "**" if self else ""
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
+    def reveal(self) -> str:
+        """The secret itself, as a plain string."""
+        return str.__str__(self)
+
+
+@dataclass(frozen=True)
+class Check:
+    """A rule for one value, ready to be called; `allowed` says it, `json` is its JSON Schema."""
+
+    allowed: str
+    convert: Callable[[Any], Any]
+    json: Mapping[str, Any]
+
+    def __call__(self, value: Any) -> Any:
+        """`value` as it is to be used, or vol.Invalid."""
+        return self.convert(value)
+
+
+def option(default: Any, meaning: str, check: Check, unit: str = "") -> Any:
+    """A setting: its default, its meaning for people, what is allowed, and its unit."""
+    return field(default=default, metadata={"meaning": meaning, "check": check, "unit": unit})
+
+
+def section(kind: type[Any], meaning: str) -> Any:
+    """A group of settings of its own."""
+    return field(default_factory=kind, metadata={"meaning": meaning, "section": kind})
+
+
+def number(low: float, high: float) -> Check:
+    """A number from `low` to `high`, both included; text that spells one is taken too."""
+    allowed = f"a number from {low:g} to {high:g}"
+
+    def convert(value: Any) -> float:
+        found = _spelled(value, float)
+        if found is None or not low <= found <= high:
+            raise vol.Invalid(f"expected {allowed}{_got(value)}")
+        return float(found)
+
+    return Check(allowed, convert, {"type": "number", "minimum": low, "maximum": high})
+
+
+def integer(low: int, high: int) -> Check:
+    """A whole number from `low` to `high`, both included; text that spells one is taken too."""
+    allowed = f"a whole number from {low} to {high}"
+
+    def convert(value: Any) -> int:
+        found = _spelled(value, int)
+        if found is None or not low <= found <= high:
+            raise vol.Invalid(f"expected {allowed}{_got(value)}")
+        return int(found)
+
+    return Check(allowed, convert, {"type": "integer", "minimum": low, "maximum": high})
+
+
+def boolean() -> Check:
+    """True or false; yes, no, on and off in any case are taken too."""
+    words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+    def convert(value: Any) -> bool:
+        if isinstance(value, bool):
+            return value
+        found = words.get(_plain(value).strip().lower()) if isinstance(value, str) else None
+        if found is None:
+            raise vol.Invalid(f"expected true or false (or yes, no, on, off){_got(value)}")
+        return found
+
+    return Check("true or false", convert, {"type": "boolean"})
+
+
+def choice(*names: str) -> Check:
+    """One of `names`, in any case."""
+    allowed = f"{', '.join(names[:-1])} or {names[-1]}"
+
+    def convert(value: Any) -> str:
+        if isinstance(value, str) and _plain(value).strip().lower() in names:
+            return _plain(value).strip().lower()
+        hint = "" if isinstance(value, Secret) else did_you_mean(value, names)
+        raise vol.Invalid(f"expected {allowed}{_got(value)}{hint}")
+
+    return Check(allowed, convert, {"enum": list(names)})
+
+
+def text(pattern: str = "", allowed: str = "text") -> Check:
+    """Text; with `pattern`, empty or wholly like it. Numbers and yes/no must be quoted."""
+
+    def convert(value: Any) -> str:
+        if not isinstance(value, str):
+            raise vol.Invalid(f"expected {allowed}{_got(value)}{_quoting(value)}")
+        plain = _plain(value)
+        if pattern and plain and not re.fullmatch(pattern, plain):
+            raise vol.Invalid(f"expected {allowed}{_got(value)}")
+        return plain
+
+    schema = {"type": "string", "pattern": f"^({pattern})?$"} if pattern else {"type": "string"}
+    return Check(allowed, convert, schema)
+
+
+def device() -> Check:
+    """A device: default, none, part of a device's name, usb:BUSPATH or wav:PATH."""
+    allowed = "default, none, part of a device's name, usb:BUSPATH or wav:PATH"
+
+    def convert(value: Any) -> str:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            raise vol.Invalid(
+                f"expected {allowed}{_got(value)}; numbers change with every start, "
+                "`daemon.py devices` lists the names"
+            )
+        if not isinstance(value, str) or not _plain(value).strip():
+            raise vol.Invalid(f"expected {allowed}{_got(value)}{_quoting(value)}")
+        plain = _plain(value).strip()
+        if plain in ("wav:", "usb:"):
+            raise vol.Invalid(f"expected {allowed}, got nothing after {plain}")
+        return plain
+
+    return Check(allowed, convert, {"type": "string", "minLength": 1})
+
+
+def secret() -> Check:
+    """A secret: text without spaces or line breaks. What it is never shows in a message."""
+
+    def convert(value: Any) -> Secret:
+        if not isinstance(value, str):
+            raise vol.Invalid("expected text, as in !secret api_key; put the value in quotes")
+        plain = _plain(value)
+        if not re.fullmatch(r"[!-~]*", plain):
+            raise vol.Invalid(
+                "expected a key without spaces, line breaks or accents; was it copied whole?"
+            )
+        return Secret(plain)
+
+    return Check("text, as in !secret api_key", convert, {"type": "string"})
+
+
+def names_to(check: Check) -> Check:
+    """A group of entries with free names, each as `check` has it; empty = none."""
+
+    def convert(value: Any) -> dict[str, Any]:
+        if not isinstance(value, Mapping):
+            raise vol.Invalid(f"expected a group of `name: value` lines{_got(value)}")
+        found, problems = {}, []
+        for name, entry in value.items():
+            try:
+                found[name] = check(entry)
+            except vol.Invalid as error:
+                problems.append(vol.Invalid(error.error_message, [name]))
+        if problems:
+            raise vol.MultipleInvalid(problems)
+        return found
+
+    return Check(
+        f"a group of entries, each {check.allowed}",
+        convert,
+        {"type": ["object", "null"], "additionalProperties": dict(check.json)},
+    )
+
+
+def free_mapping() -> Check:
+    """Any group of settings that JSON can express, taken as it stands; empty = none."""
+
+    def convert(value: Any) -> dict[str, Any]:
+        if not isinstance(value, Mapping):
+            raise vol.Invalid(f"expected a group of `name: value` lines{_got(value)}")
+        return {name: _json_able(entry, [name]) for name, entry in value.items()}
+
+    return Check("a group of any settings", convert, {"type": ["object", "null"]})
+
+
+def did_you_mean(word: Any, names: Iterable[str]) -> str:
+    """`; did you mean …?` when one of `names` is much like `word`, else nothing."""
+    if not isinstance(word, str):
+        return ""
+    near = difflib.get_close_matches(word.strip().lower(), list(names), n=1, cutoff=0.6)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def shown(value: Any) -> str:
+    """`value` in a few words for a message; empty when it is secret or might well be one."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, Mapping):
+        return "a group of settings"
+    if isinstance(value, list | tuple):
+        return "a list"
+    if isinstance(value, bool):
+        return "a yes/no value"
+    words = "" if isinstance(value, Secret) else repr(value) if value == "" else str(value)
+    # Long unbroken words are what keys look like: a key in the wrong place must not be printed.
+    return words if len(words) <= 24 and words.isprintable() else ""
+
+
+def _got(value: Any) -> str:
+    words = shown(value)
+    return f", got {words}" if words else ""
+
+
+def _quoting(value: Any) -> str:
+    return "; put it in quotes" if isinstance(value, bool | int | float) else ""
+
+
+def _plain(value: str) -> str:
+    return value.reveal() if isinstance(value, Secret) else value
+
+
+def _spelled(value: Any, kind: type[int] | type[float]) -> int | float | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        try:
+            return kind(_plain(value))
+        except ValueError:
+            return None
+    if kind is int and isinstance(value, float):
+        return int(value) if value.is_integer() else None
+    return value if isinstance(value, int | float) else None
+
+
+def _json_able(value: Any, path: list[Any]) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _json_able(entry, [*path, name]) for name, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json_able(entry, [*path, index]) for index, entry in enumerate(value)]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise vol.Invalid("expected something that JSON knows, got .nan or .inf", path)
+    return value

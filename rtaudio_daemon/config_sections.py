@@ -1,0 +1,213 @@
+# ruff: noqa: RUF009  `option` and `section` only wrap dataclasses.field
+"""The settings: every option once, with its type, range, default and meaning on one line.
+
+The sections are frozen dataclasses; each part of the program receives its own section and never
+the whole. The schema, `config.yaml`, the documentation and the JSON Schema follow from the fields
+below.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from rtaudio_daemon.config_options import (
+    Secret,
+    boolean,
+    choice,
+    device,
+    free_mapping,
+    integer,
+    names_to,
+    number,
+    option,
+    secret,
+    section,
+    text,
+)
+from rtaudio_daemon.yaml_source import Problem, Source, Steps
+
+_HOST = r"(wss?://)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
+_LEVEL = choice("debug", "info", "warning", "error", "critical")
+
+
+@dataclass(frozen=True)
+class TurnDetection:
+    """How the service decides that a turn is over."""
+
+    type: str = option(
+        "server_vad",
+        "by silence (server_vad), by sense (semantic_vad), or not by the service (none)",
+        choice("server_vad", "semantic_vad", "none"),
+    )
+    threshold: float = option(
+        0.5, "server_vad: how sure the service must be that it hears speech", number(0, 1)
+    )
+    prefix_padding_ms: int = option(
+        300, "server_vad: sound kept from before the speech", integer(0, 10_000), "ms"
+    )
+    silence_duration_ms: int = option(
+        600, "server_vad: silence that ends a turn", integer(0, 10_000), "ms"
+    )
+    eagerness: str = option(
+        "auto", "semantic_vad: how soon it answers", choice("low", "medium", "high", "auto")
+    )
+    interrupt_response: bool = option(
+        True, "the service stops its answer when somebody speaks", boolean()
+    )
+
+
+@dataclass(frozen=True)
+class Transcription:
+    """Whether the service also writes down what it heard."""
+
+    model: str = option("", "transcription model (on Azure: a deployment); empty = off", text())
+    language: str = option("", "language, as in en or de; empty = found out by itself", text())
+
+
+@dataclass(frozen=True)
+class Session:
+    """What the model is told at the beginning, in one spelling for every profile."""
+
+    voice: str = option("alloy", "the voice", text())
+    instructions: str = option("", "who the assistant is and how it should talk", text())
+    turn_detection: TurnDetection = section(TurnDetection, "when a turn is over")
+    transcription: Transcription = section(Transcription, "writing down what was heard")
+    max_output_tokens: int | None = option(
+        None, "longest answer in tokens; empty = no limit", integer(1, 4096)
+    )
+    extra: dict[str, Any] | None = option(
+        None, "merged last into the session, as it stands", free_mapping()
+    )
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """The built-in service, used by `profile: simulator`."""
+
+    voice: str = option(
+        "auto", "how it speaks; auto = espeak where installed", choice("auto", "espeak", "parrot")
+    )
+
+
+@dataclass(frozen=True)
+class Realtime:
+    """The service that listens and answers."""
+
+    profile: str = option(
+        "simulator",
+        "the kind of service; simulator is built in and needs nothing below",
+        choice("simulator", "azure", "azure-preview", "openai", "compatible"),
+    )
+    host_name: str = option(
+        "",
+        "azure: the resource's host",
+        text(_HOST, "a host, as in RESOURCE.openai.azure.com (no https://, no path)"),
+    )
+    deployment: str = option("", "azure: the deployment's name; openai: the model", text())
+    api_version: str = option(
+        "v1",
+        "azure: v1; azure-preview: a date, as in 2025-04-01-preview",
+        text(r"v1|\d{4}-\d{2}-\d{2}(-preview)?", "v1 or a date, as in 2025-04-01-preview"),
+    )
+    api_key: Secret = option(Secret(""), "the key; not here, but in secrets.yaml", secret())
+    url: str = option(
+        "",
+        "compatible: the whole address, used as it stands",
+        text(r"wss?://[^\s/]+\S*", "an address that begins with ws:// or wss://"),
+    )
+    auth: str = option("api_key", "how the key is sent", choice("api_key", "bearer", "none"))
+    session: Session = section(Session, "what the model is told at the beginning")
+    simulator: Simulator = section(Simulator, "the built-in service")
+
+
+@dataclass(frozen=True)
+class Input:
+    """The microphone."""
+
+    device: str = option("default", "which one; `daemon.py devices` lists them", device())
+
+
+@dataclass(frozen=True)
+class Output:
+    """The loudspeaker."""
+
+    device: str = option("default", "which one; `daemon.py devices` lists them", device())
+    volume: float = option(1.0, "loudness", number(0, 1))
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Which sound may leave the house: only speech, with a little before and after it."""
+
+    engine: str = option(
+        "silero",
+        "what tells speech from noise: a small model (silero), loudness (level), nothing (always)",
+        choice("silero", "level", "always"),
+    )
+    threshold: float = option(0.5, "how sure it must be that it hears speech", number(0, 1))
+    start_ms: int = option(
+        64, "speech needed within start_window_ms to open the gate", integer(0, 5_000), "ms"
+    )
+    start_window_ms: int = option(
+        130, "the stretch in which start_ms is looked for", integer(0, 10_000), "ms"
+    )
+    pre_roll_ms: int = option(
+        320, "sound sent from before the gate opened", integer(0, 5_000), "ms"
+    )
+    hangover_ms: int = option(
+        1200, "silence after which the gate closes by itself", integer(0, 30_000), "ms"
+    )
+    barge_in: bool = option(True, "speech interrupts an answer", boolean())
+    barge_in_threshold: float = option(
+        0.7, "like threshold, while an answer is heard", number(0, 1)
+    )
+    barge_in_ms: int = option(160, "speech needed to interrupt an answer", integer(0, 5_000), "ms")
+
+
+@dataclass(frozen=True)
+class Audio:
+    """Microphone, loudspeaker and the gate between the house and the service."""
+
+    input: Input = section(Input, "the microphone")
+    output: Output = section(Output, "the loudspeaker")
+    gate: Gate = section(Gate, "which sound may leave the house")
+
+
+@dataclass(frozen=True)
+class Http:
+    """The local window for other tools."""
+
+    host: str = option("127.0.0.1", "address to listen on; only this machine, so far", text())
+    port: int = option(8770, "port to listen on; 0 = any free one", integer(0, 65_535))
+    publish_transcripts: bool = option(False, "put what was said into the events", boolean())
+
+
+@dataclass(frozen=True)
+class Logger:
+    """What is written to the log."""
+
+    default: str = option("info", "how much", _LEVEL)
+    logs: dict[str, str] | None = option(
+        None, "levels by module, as in rtaudio_daemon.audio: debug", names_to(_LEVEL)
+    )
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything in config.yaml, and what `load` noticed on the way.
+
+    ``warnings``: one line each, like problems, for what works but should not stay so.
+    """
+
+    realtime: Realtime = section(Realtime, "the service that listens and answers")
+    audio: Audio = section(Audio, "sound in and out")
+    http: Http = section(Http, "the local window for other tools")
+    logger: Logger = section(Logger, "the log")
+    warnings: tuple[str, ...] = field(default=(), compare=False)
+    source: Source | None = field(default=None, compare=False, repr=False)
+
+    def problem(self, path: str, what: str) -> str:
+        """A line for a `ConfigError` about the option at `path`, with file and line."""
+        steps: Steps = tuple(path.split("."))
+        return str(Problem((self.source or Source("config.yaml")).place(steps), steps, what))
