@@ -1,0 +1,178 @@
+"""Server-Sent Events: every piece of news is encoded once and written to whoever listens.
+
+A subscriber first gets a `snapshot` (the whole status) or, when its `Last-Event-ID` is still in
+the ring, exactly what it missed. One that does not read is dropped instead of filling memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import socket
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import HttpVersion11, web
+
+from .documents import timestamp
+
+HEARTBEAT_S = 15.0
+RETRY_MS = 2000
+_UNREAD_MAX = 64 * 1024  # bytes a subscriber may leave unread before it is dropped
+_LOG = logging.getLogger(__name__)
+
+Snapshot = Callable[[], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    sequence: int
+    name: str
+    text: bytes
+
+
+@dataclass(eq=False, slots=True)
+class _Subscriber:
+    transport: asyncio.Transport
+    types: frozenset[str]
+    chunked: bool
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def wants(self, name: str) -> bool:
+        return not self.types or name in self.types or name in ("snapshot", "shutdown")
+
+
+class EventStream:
+    """The hub of `/api/events`.
+
+    `snapshot` returns the whole status; `boot` is different at every start of the daemon;
+    `wall_clock` returns seconds since 1970; `ring` events are kept for subscribers that return.
+    """
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        *,
+        boot: str,
+        wall_clock: Callable[[], float],
+        ring: int = 256,
+        max_subscribers: int = 64,
+    ) -> None:
+        self._snapshot = snapshot
+        self._boot = boot
+        self._wall_clock = wall_clock
+        self._ring: deque[_Event] = deque(maxlen=ring)
+        self._max_subscribers = max_subscribers
+        self._sequence = 0
+        self._subscribers: set[_Subscriber] = set()
+        self._closing = False
+        self.dropped = 0
+
+    @property
+    def subscribers(self) -> int:
+        """How many are listening now."""
+        return len(self._subscribers)
+
+    def publish(self, name: str, data: dict[str, Any]) -> None:
+        """Send an event to everybody who wants it."""
+        self._sequence += 1
+        event = _Event(self._sequence, name, self._encode(self._sequence, name, data))
+        self._ring.append(event)
+        self._send(event.text, [one for one in self._subscribers if one.wants(name)])
+
+    async def heartbeat(self) -> None:
+        """Write a comment to everybody now and then, so that dead connections are noticed."""
+        while True:
+            await asyncio.sleep(HEARTBEAT_S)
+            self._send(b": still here\n\n", list(self._subscribers))
+
+    def shut_down(self) -> None:
+        """Tell everybody that the daemon goes down, and let them go."""
+        if not self._closing:
+            self._closing = True
+            self.publish("shutdown", {})
+            for subscriber in self._subscribers:
+                subscriber.gone.set()
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        """Handle one `GET /api/events` until either side leaves."""
+        if self._closing or len(self._subscribers) >= self._max_subscribers:
+            raise web.HTTPServiceUnavailable(
+                headers={"Retry-After": "10"}, text="too many subscribers; try again later"
+            )
+        response = web.StreamResponse(
+            headers={
+                "Content-Type": "text/event-stream; charset=utf-8",
+                "Cache-Control": "no-store",
+                "X-Accel-Buffering": "no",
+            }
+        )
+        await response.prepare(request)
+        subscriber = self._subscriber(request)
+        told = self._sequence
+        await response.write(self._welcome(request, subscriber))
+        if self._closing:
+            return response
+        # No await from here to the registration: nothing can be published in between.
+        missed = [event for event in self._ring if event.sequence > told]
+        for event in missed:
+            if subscriber.wants(event.name):
+                self._send(event.text, [subscriber])
+        self._subscribers.add(subscriber)
+        try:
+            await subscriber.gone.wait()
+        finally:
+            self._subscribers.discard(subscriber)
+        return response
+
+    def _subscriber(self, request: web.Request) -> _Subscriber:
+        transport = request.transport
+        if transport is None:
+            raise web.HTTPBadRequest
+        link: socket.socket | None = transport.get_extra_info("socket")
+        if link is not None and link.family in (socket.AF_INET, socket.AF_INET6):
+            link.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _UNREAD_MAX)
+            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 30_000)
+        types = frozenset(filter(None, request.query.get("types", "").split(",")))
+        return _Subscriber(transport, types, request.version >= HttpVersion11)
+
+    def _welcome(self, request: web.Request, subscriber: _Subscriber) -> bytes:
+        last = request.headers.get("Last-Event-ID", "")
+        start = f"retry: {RETRY_MS}\n\n".encode()
+        missed = self._since(last)
+        if missed is None:
+            data = {**self._snapshot(), **({"gap": True} if last else {})}
+            return start + self._encode(self._sequence, "snapshot", data)
+        return start + b"".join(one.text for one in missed if subscriber.wants(one.name))
+
+    def _since(self, last_event_id: str) -> list[_Event] | None:
+        """The events after an id; None when they cannot be told completely."""
+        boot, _, number = last_event_id.partition("-")
+        if boot != self._boot or not number.isdecimal():
+            return None
+        last = int(number)
+        oldest = self._ring[0].sequence if self._ring else self._sequence + 1
+        if last > self._sequence or last < oldest - 1:
+            return None
+        return [event for event in self._ring if event.sequence > last]
+
+    def _encode(self, sequence: int, name: str, data: dict[str, Any]) -> bytes:
+        body = json.dumps({"time": timestamp(self._wall_clock()), **data}, separators=(",", ":"))
+        return f"id: {self._boot}-{sequence}\nevent: {name}\ndata: {body}\n\n".encode()
+
+    def _send(self, text: bytes, subscribers: Iterable[_Subscriber]) -> None:
+        framed = b"%x\r\n%b\r\n" % (len(text), text)
+        for subscriber in subscribers:
+            transport = subscriber.transport
+            if transport.is_closing():
+                subscriber.gone.set()
+            elif transport.get_write_buffer_size() > _UNREAD_MAX:
+                self.dropped += 1
+                _LOG.info("dropped a subscriber of /api/events that does not read")
+                transport.abort()
+                subscriber.gone.set()
+            else:
+                transport.write(framed if subscriber.chunked else text)
