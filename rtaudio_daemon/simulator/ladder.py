@@ -1,0 +1,250 @@
+"""The ladder of events that one response climbs, rung by rung, and how it gets off early.
+
+A `Ladder` keeps what was sent so far, so that closing out repeats exactly that: a response that is
+cut off says neither more nor less than its deltas did. Events carry house (preview) names.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from rtaudio_daemon.simulator.items import BYTES_PER_MS, Item, Items
+from rtaudio_daemon.simulator.usage import usage
+
+Emit = Callable[[dict[str, Any]], None]
+Status = Literal["completed", "cancelled", "incomplete", "failed"]
+
+
+@dataclass(slots=True)
+class _Rung:
+    """The output item that is being said."""
+
+    item: Item
+    index: int
+    kind: Literal["audio", "text", "call"]
+    words: list[str] = field(default_factory=list)
+    sound_bytes: int = 0
+
+
+class Ladder:
+    """One response. `items` is the conversation, or None for a response outside of it."""
+
+    def __init__(
+        self,
+        response_id: str,
+        emit: Emit,
+        *,
+        shape: dict[str, Any],
+        items: Items | None,
+        conversation_id: str | None,
+        metadata: dict[str, str] | None,
+        context: list[Item],
+        instructions: str,
+    ) -> None:
+        self.id = response_id
+        self.output: list[Item] = []
+        self.finished = False
+        self._emit = emit
+        self._items = items
+        self._context = context
+        self._instructions = instructions
+        self._rung: _Rung | None = None
+        self._response = {
+            "object": "realtime.response",
+            "id": response_id,
+            "status": "in_progress",
+            "status_details": None,
+            "output": [],
+            "conversation_id": conversation_id,
+            **shape,
+            "usage": None,
+            "metadata": metadata,
+        }
+
+    @property
+    def in_conversation(self) -> bool:
+        """Whether what it says becomes part of the conversation."""
+        return self._items is not None
+
+    @property
+    def speaks(self) -> bool:
+        """Whether the answer is to be sound (with its transcript) rather than text."""
+        return "audio" in self._response["modalities"]
+
+    def start(self) -> None:
+        """response.created."""
+        self._emit({"type": "response.created", "response": dict(self._response)})
+
+    def open_message(self, item_id: str) -> None:
+        """Begin a message of the assistant, spoken or written as the response is."""
+        data = {
+            "id": item_id,
+            "type": "message",
+            "status": "in_progress",
+            "role": "assistant",
+            "content": [],
+        }
+        rung = self._add(data, "audio" if self.speaks else "text")
+        part = {"type": rung.kind, self._words_key(rung): ""}
+        self._emit({"type": "response.content_part.added", **self._at(rung), "part": part})
+        rung.item.data = {**data, "content": [dict(part)]}
+
+    def open_call(self, item_id: str, call_id: str, name: str) -> None:
+        """Begin a function call."""
+        data = {
+            "id": item_id,
+            "type": "function_call",
+            "status": "in_progress",
+            "name": name,
+            "call_id": call_id,
+            "arguments": "",
+        }
+        self._add(data, "call")
+
+    def words(self, delta: str) -> None:
+        """A piece of transcript, text or arguments, whatever the open item is made of."""
+        rung = self._open()
+        rung.words.append(delta)
+        kinds = {
+            "audio": "response.audio_transcript.delta",
+            "text": "response.text.delta",
+            "call": "response.function_call_arguments.delta",
+        }
+        self._emit({"type": kinds[rung.kind], **self._at(rung), "delta": delta})
+
+    def sound(self, pcm: bytes) -> None:
+        """A piece of sound."""
+        rung = self._open()
+        rung.sound_bytes += len(pcm)
+        rung.item.audio_ms = rung.sound_bytes // BYTES_PER_MS
+        delta = base64.b64encode(pcm).decode("ascii")
+        self._emit({"type": "response.audio.delta", **self._at(rung), "delta": delta})
+
+    def close_item(self, status: Literal["completed", "incomplete"] = "completed") -> None:
+        """End the open item with exactly what its deltas said."""
+        rung = self._open()
+        said = "".join(rung.words)
+        if rung.kind == "call":
+            self._close_call(rung, said)
+        else:
+            self._close_part(rung, said)
+        rung.item.data["status"] = status
+        if self._items is not None:
+            before = self._previous(rung.item.id)
+            self._emit(
+                {
+                    "type": "conversation.item.done",
+                    "previous_item_id": before,
+                    "item": dict(rung.item.data),
+                }
+            )
+        self._emit(
+            {
+                "type": "response.output_item.done",
+                "response_id": self.id,
+                "output_index": rung.index,
+                "item": dict(rung.item.data),
+            }
+        )
+        self._rung = None
+
+    def finish(
+        self,
+        status: Status = "completed",
+        reason: str | None = None,
+        error: dict[str, str] | None = None,
+    ) -> None:
+        """Close what is open and send response.done."""
+        if self._rung is not None:
+            self.close_item("completed" if status == "completed" else "incomplete")
+        self.finished = True
+        details: dict[str, Any] | None = None
+        if status != "completed":
+            details = {"type": status}
+            details.update({"reason": reason} if reason else {})
+            details.update({"error": error} if error else {})
+        self._response.update(
+            status=status,
+            status_details=details,
+            output=[dict(item.data) for item in self.output],
+            usage=usage(self._instructions, self._context, self.output),
+        )
+        self._emit({"type": "response.done", "response": dict(self._response)})
+
+    def _add(self, data: dict[str, Any], kind: Literal["audio", "text", "call"]) -> _Rung:
+        rung = _Rung(Item(data), len(self.output), kind)
+        self._rung = rung
+        self.output.append(rung.item)
+        self._emit(
+            {
+                "type": "response.output_item.added",
+                "response_id": self.id,
+                "output_index": rung.index,
+                "item": dict(data),
+            }
+        )
+        if self._items is not None:
+            previous = self._items.append(rung.item)
+            self._emit(
+                {
+                    "type": "conversation.item.created",
+                    "previous_item_id": previous,
+                    "item": dict(data),
+                }
+            )
+        return rung
+
+    def _close_call(self, rung: _Rung, said: str) -> None:
+        rung.item.data = {**rung.item.data, "arguments": said}
+        self._emit(
+            {
+                "type": "response.function_call_arguments.done",
+                "response_id": self.id,
+                "item_id": rung.item.id,
+                "output_index": rung.index,
+                "call_id": rung.item.data["call_id"],
+                "name": rung.item.data["name"],
+                "arguments": said,
+            }
+        )
+
+    def _close_part(self, rung: _Rung, said: str) -> None:
+        part = {"type": rung.kind, self._words_key(rung): said}
+        rung.item.data = {**rung.item.data, "content": [dict(part)]}
+        at = self._at(rung)
+        if rung.kind == "audio":
+            self._emit({"type": "response.audio.done", **at})
+            self._emit({"type": "response.audio_transcript.done", **at, "transcript": said})
+        else:
+            self._emit({"type": "response.text.done", **at, "text": said})
+        self._emit({"type": "response.content_part.done", **at, "part": part})
+
+    def _at(self, rung: _Rung) -> dict[str, Any]:
+        place = {
+            "response_id": self.id,
+            "item_id": rung.item.id,
+            "output_index": rung.index,
+        }
+        if rung.kind == "call":
+            return {**place, "call_id": rung.item.data["call_id"]}
+        return {**place, "content_index": 0}
+
+    @staticmethod
+    def _words_key(rung: _Rung) -> str:
+        return "transcript" if rung.kind == "audio" else "text"
+
+    def _open(self) -> _Rung:
+        if self._rung is None:
+            raise RuntimeError("no output item is open")
+        return self._rung
+
+    def _previous(self, item_id: str) -> str | None:
+        before: str | None = None
+        for item in self._items or ():
+            if item.id == item_id:
+                return before
+            before = item.id
+        return before

@@ -1,0 +1,57 @@
+"""What is to be sent to one client: in order, bounded, by one task."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+_COMFORTABLE = 64
+_LIMIT = 10_000
+
+
+class Outbox:
+    """`put` never waits; answers ask for `room` first, so that only a flood meets the limit."""
+
+    def __init__(self, send: Callable[[str], Awaitable[None]]) -> None:
+        self.dropped = 0
+        self._send = send
+        self._waiting: deque[dict[str, Any]] = deque()
+        self._filled = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    def put(self, event: dict[str, Any]) -> None:
+        """Queue `event`; beyond 10 000 waiting events it is dropped and counted."""
+        if len(self._waiting) >= _LIMIT:
+            self.dropped += 1
+            return
+        self._waiting.append(event)
+        self._filled.set()
+        self._empty.clear()
+        if len(self._waiting) >= _COMFORTABLE:
+            self._room.clear()
+
+    async def room(self) -> None:
+        """Wait until the client has taken most of what is queued."""
+        await self._room.wait()
+
+    async def flushed(self) -> None:
+        """Wait until everything queued was handed to the connection."""
+        await self._empty.wait()
+
+    async def run(self) -> None:
+        """Send for ever; raises what the connection raises."""
+        while True:
+            await self._filled.wait()
+            self._filled.clear()
+            while self._waiting:
+                event = self._waiting.popleft()
+                if len(self._waiting) < _COMFORTABLE:
+                    self._room.set()
+                await self._send(json.dumps(event, ensure_ascii=False, separators=(",", ":")))
+            self._empty.set()

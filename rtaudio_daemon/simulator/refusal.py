@@ -1,0 +1,56 @@
+"""What the service says when it will not do something: the content of an ``error`` event."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Refusal(Exception):  # noqa: N818 - it becomes a message, it is not a fault
+    """A client message that cannot be carried out; nothing of it was applied.
+
+    ``code`` and ``param`` are the service's own words; the session stays usable.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        param: str | None = None,
+        type: str = "invalid_request_error",
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.param = param
+        self.type = type
+
+    def event(self, event_id: str | None = None) -> dict[str, Any]:
+        """The ``error`` event; `event_id` is the one of the client message that caused it."""
+        return {
+            "type": "error",
+            "error": {
+                "type": self.type,
+                "code": self.code,
+                "message": self.message,
+                "param": self.param,
+                "event_id": event_id,
+            },
+        }
+
+
+def missing(path: str) -> Refusal:
+    """A required field is absent."""
+    return Refusal(
+        f"Missing required parameter: '{path}'.", code="missing_required_parameter", param=path
+    )
+
+
+def unknown(path: str) -> Refusal:
+    """A field that this dialect does not have."""
+    return Refusal(f"Unknown parameter: '{path}'.", code="unknown_parameter", param=path)
+
+
+def invalid(path: str, words: str) -> Refusal:
+    """A value that is not allowed; `words` say what is."""
+    return Refusal(f"Invalid value for '{path}': {words}", code="invalid_value", param=path)

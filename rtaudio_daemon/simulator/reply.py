@@ -1,0 +1,91 @@
+"""What the simulated model is asked, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from rtaudio_daemon.simulator.items import BYTES_PER_MS, Item
+
+SAY = "say"  # response metadata {"rtaudio": "say"}: speak the words of the input as they stand
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function call; `arguments` is a JSON string."""
+
+    name: str
+    arguments: str = "{}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer: words, their sound (None: the voice makes it), calls of functions.
+
+    Without text and pcm, no message is said, only the calls are made.
+    """
+
+    text: str = ""
+    pcm: bytes | None = None
+    calls: tuple[Call, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What an answer is asked for.
+
+    `heard` is the sound of the user's turn (empty for text), `text` the last words written, a
+    function's output, or with `say` the words to speak as they stand.
+    """
+
+    number: int
+    heard: bytes = b""
+    text: str = ""
+    say: bool = False
+    function_output: bool = False
+    instructions: str = ""
+    metadata: dict[str, str] = field(default_factory=dict)
+    tools: tuple[dict[str, Any], ...] = ()
+
+
+ReplyFunction = Callable[[Turn], "Reply | str | Awaitable[Reply | str]"]
+
+
+def turn_from(
+    context: list[Item],
+    *,
+    number: int,
+    instructions: str,
+    metadata: dict[str, str],
+    tools: list[dict[str, Any]],
+) -> Turn:
+    """The turn that the last item of `context` asks to be answered."""
+    last = context[-1] if context else None
+    say = metadata.get("rtaudio") == SAY
+    return Turn(
+        number=number,
+        heard=b"" if last is None or say else last.pcm,
+        text="" if last is None or (last.pcm and not say) else last.words,
+        say=say,
+        function_output=last is not None and last.data["type"] == "function_call_output",
+        instructions=instructions,
+        metadata=dict(metadata),
+        tools=tuple(tools),
+    )
+
+
+def default_reply(turn: Turn) -> Reply:
+    """Say back what was heard or written."""
+    if turn.say:
+        return Reply(turn.text)
+    if turn.heard:
+        return Reply(heard_words(turn.heard))
+    if turn.function_output:
+        return Reply(f"The answer is {turn.text}.")
+    return Reply(turn.text or "I am listening.")
+
+
+def heard_words(pcm: bytes) -> str:
+    """Words for speech that nobody here can understand."""
+    return f"speech of {len(pcm) / BYTES_PER_MS / 1000:.1f} s"

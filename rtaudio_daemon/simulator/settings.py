@@ -1,0 +1,220 @@
+"""The session's settings: defaults, partial updates, and what they mean, in both dialects."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+from rtaudio_daemon.simulator.refusal import Refusal
+from rtaudio_daemon.simulator.vocabulary import Dialect
+
+_INSTRUCTIONS = "You are a helpful voice assistant. Answer briefly and in the user's language."
+_TURN_DETECTION: dict[str, dict[str, Any]] = {
+    "server_vad": {
+        "type": "server_vad",
+        "threshold": 0.5,
+        "prefix_padding_ms": 300,
+        "silence_duration_ms": 200,
+        "create_response": True,
+        "interrupt_response": True,
+    },
+    "semantic_vad": {
+        "type": "semantic_vad",
+        "eagerness": "auto",
+        "create_response": True,
+        "interrupt_response": True,
+    },
+}
+_EAGER_SILENCE_MS = {"low": 1200, "medium": 700, "auto": 700, "high": 400}
+_PREVIEW_MODELS = frozenset(
+    {
+        "gpt-realtime",
+        "gpt-realtime-2025-08-28",
+        "gpt-4o-realtime-preview",
+        "gpt-4o-realtime-preview-2024-10-01",
+        "gpt-4o-realtime-preview-2024-12-17",
+        "gpt-4o-realtime-preview-2025-06-03",
+        "gpt-4o-mini-realtime-preview",
+        "gpt-4o-mini-realtime-preview-2024-12-17",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TurnDetection:
+    """When a turn begins and ends, and what follows from it."""
+
+    threshold: float
+    prefix_padding_ms: int
+    silence_duration_ms: int
+    create_response: bool
+    interrupt_response: bool
+
+
+class Settings:
+    """The effective session of one connection. `document` is its wire shape."""
+
+    def __init__(self, dialect: Dialect, *, model: str, session_id: str, expires_at: int) -> None:
+        self.dialect = dialect
+        defaults = _ga_defaults(model) if dialect == "ga" else _preview_defaults(model)
+        self._document = {**defaults, "id": session_id, "expires_at": expires_at}
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """A copy of the whole session as `session.created` and `session.updated` show it."""
+        return copy.deepcopy(self._document)
+
+    def update(self, patch: dict[str, Any], *, voice_locked: bool) -> None:
+        """Merge `patch` (checked before) in; with `voice_locked` a new voice is refused."""
+        merged = _merge(self._document, patch)
+        changed = copy.copy(self)
+        changed._document = merged
+        if voice_locked and changed.voice != self.voice:
+            raise Refusal(
+                "Cannot update a conversation's voice if assistant audio is present.",
+                code="cannot_update_voice",
+            )
+        merged["model"] = self._document["model"]
+        merged.pop("client_secret", None)
+        self._document = merged
+
+    @property
+    def turn_detection(self) -> TurnDetection | None:
+        """How turns are found, or None for push to talk."""
+        raw = self._input("turn_detection")
+        if raw is None:
+            return None
+        silence_ms = raw.get("silence_duration_ms")
+        if silence_ms is None:
+            silence_ms = _EAGER_SILENCE_MS[raw.get("eagerness", "auto")]
+        return TurnDetection(
+            threshold=float(raw.get("threshold", 0.5)),
+            prefix_padding_ms=raw.get("prefix_padding_ms", 300),
+            silence_duration_ms=silence_ms,
+            create_response=raw.get("create_response", True),
+            interrupt_response=raw.get("interrupt_response", True),
+        )
+
+    @property
+    def transcription(self) -> dict[str, Any] | None:
+        """The input transcription asked for, or None."""
+        found: dict[str, Any] | None = self._input("transcription")
+        return found
+
+    @property
+    def voice(self) -> Any:
+        """The voice: a name, or in GA also {"id": …}."""
+        if self.dialect == "ga":
+            return self._document["audio"]["output"]["voice"]
+        return self._document["voice"]
+
+    def response(self, overrides: dict[str, Any]) -> dict[str, Any]:
+        """The flat (preview) fields of a response object: the session's, with `overrides`."""
+        session = self._document
+        if self.dialect == "ga":
+            kinds = overrides.get("output_modalities", session["output_modalities"])
+            output = overrides.get("audio", {}).get("output", {})
+            return {
+                "modalities": kinds,
+                "voice": output.get("voice", self.voice),
+                "output_audio_format": "pcm16",
+                "temperature": None,
+                "max_output_tokens": overrides.get(
+                    "max_output_tokens", session["max_output_tokens"]
+                ),
+            }
+        tokens = "max_response_output_tokens"
+        return {
+            "modalities": overrides.get("modalities", session["modalities"]),
+            "voice": overrides.get("voice", self.voice),
+            "output_audio_format": "pcm16",
+            "temperature": overrides.get("temperature", session["temperature"]),
+            "max_output_tokens": overrides.get(tokens, session[tokens]),
+        }
+
+    @property
+    def instructions(self) -> str:
+        """The prompt of the session."""
+        return str(self._document["instructions"])
+
+    @property
+    def tools(self) -> list[dict[str, Any]]:
+        """The functions the client offers."""
+        return list(self._document["tools"])
+
+    def _input(self, name: str) -> Any:
+        if self.dialect == "ga":
+            return self._document["audio"]["input"][name]
+        return self._document[{"transcription": "input_audio_transcription"}.get(name, name)]
+
+
+def _merge(old: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(old)
+    for key, value in patch.items():
+        if key == "turn_detection" and value is not None:
+            merged[key] = _merge_turn_detection(old.get(key), value)
+        elif isinstance(value, dict) and isinstance(old.get(key), dict):
+            merged[key] = _merge(old[key], value)
+        else:
+            merged[key] = copy.deepcopy(value)
+    return merged
+
+
+def _merge_turn_detection(old: dict[str, Any] | None, patch: dict[str, Any]) -> dict[str, Any]:
+    kind = patch.get("type") or (old or {}).get("type", "server_vad")
+    same = old is not None and old["type"] == kind
+    base = old if same and old is not None else _TURN_DETECTION[kind]
+    return {**base, **patch}
+
+
+def _ga_defaults(model: str) -> dict[str, Any]:
+    return {
+        "type": "realtime",
+        "object": "realtime.session",
+        "model": model,
+        "output_modalities": ["audio"],
+        "instructions": _INSTRUCTIONS,
+        "tools": [],
+        "tool_choice": "auto",
+        "max_output_tokens": "inf",
+        "tracing": None,
+        "truncation": "auto",
+        "prompt": None,
+        "include": None,
+        "audio": {
+            "input": {
+                "format": {"type": "audio/pcm", "rate": 24_000},
+                "transcription": None,
+                "noise_reduction": None,
+                "turn_detection": {**_TURN_DETECTION["server_vad"], "idle_timeout_ms": None},
+            },
+            "output": {
+                "format": {"type": "audio/pcm", "rate": 24_000},
+                "voice": "alloy",
+                "speed": 1.0,
+            },
+        },
+    }
+
+
+def _preview_defaults(model: str) -> dict[str, Any]:
+    return {
+        "object": "realtime.session",
+        # Azure reports the model behind the deployment, not the deployment's name.
+        "model": model if model in _PREVIEW_MODELS else "gpt-4o-realtime-preview",
+        "modalities": ["audio", "text"],
+        "instructions": _INSTRUCTIONS,
+        "voice": "alloy",
+        "input_audio_format": "pcm16",
+        "output_audio_format": "pcm16",
+        "input_audio_transcription": None,
+        "input_audio_noise_reduction": None,
+        "turn_detection": dict(_TURN_DETECTION["server_vad"]),
+        "tools": [],
+        "tool_choice": "auto",
+        "temperature": 0.8,
+        "max_response_output_tokens": "inf",
+        "speed": 1.0,
+        "tracing": None,
+    }

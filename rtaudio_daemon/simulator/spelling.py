@@ -1,0 +1,74 @@
+"""How what the service says is spelled in each dialect.
+
+Inside the simulator every event has its preview name and the flat preview shape. `spell` turns it
+into what goes over the wire.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rtaudio_daemon.realtime import codec
+from rtaudio_daemon.simulator.refusal import Refusal
+from rtaudio_daemon.simulator.vocabulary import Dialect
+
+_GA_CONTENT = {"text": "output_text", "audio": "output_audio"}
+
+
+def spell(event: dict[str, Any], dialect: Dialect) -> dict[str, Any] | None:
+    """The wire shape of `event` (without event_id), or None if this dialect has no such event."""
+    kind = event["type"]
+    if dialect == "preview" and kind == "conversation.item.done":
+        return None
+    spelled = {**event, "type": codec.wire_name(kind, dialect)}
+    if dialect == "preview" and kind == "response.function_call_arguments.done":
+        spelled.pop("name", None)
+    if "item" in spelled:
+        spelled["item"] = spell_item(spelled["item"], dialect)
+    if "response" in spelled:
+        spelled["response"] = _spell_response(spelled["response"], dialect)
+    return spelled
+
+
+def spell_item(item: dict[str, Any], dialect: Dialect) -> dict[str, Any]:
+    """An item as the dialect writes it: content types, and `object` in preview only."""
+    if dialect == "preview":
+        return {"object": "realtime.item", **item}
+    return codec.wire_item(item, dialect)
+
+
+def house_item(item: dict[str, Any], dialect: Dialect) -> dict[str, Any]:
+    """An item that a client sends, in house spelling; refuses the other dialect's content types."""
+    plain = {key: value for key, value in item.items() if key != "object"}
+    if dialect == "preview":
+        return plain
+    for index, part in enumerate(plain.get("content", [])):
+        if part.get("type") in _GA_CONTENT:
+            raise Refusal(
+                f"Invalid value: {part['type']!r}. "
+                f"Supported values are: {_GA_CONTENT[part['type']]!r}.",
+                code="invalid_value",
+                param=f"item.content[{index}].type",
+            )
+    return codec.house_item(plain)
+
+
+def _spell_response(response: dict[str, Any], dialect: Dialect) -> dict[str, Any]:
+    spelled = {**response, "output": [spell_item(item, dialect) for item in response["output"]]}
+    usage = spelled["usage"]
+    if dialect == "preview":
+        if usage is not None:
+            details = dict(usage["input_token_details"])
+            details.pop("image_tokens")
+            details.pop("cached_tokens_details")
+            spelled["usage"] = {**usage, "input_token_details": details}
+        return spelled
+    modalities = spelled.pop("modalities")
+    spelled["output_modalities"] = ["audio"] if "audio" in modalities else ["text"]
+    output = {
+        "format": {"type": "audio/pcm", "rate": 24_000},
+        "voice": spelled.pop("voice"),
+    }
+    del spelled["output_audio_format"], spelled["temperature"]
+    spelled["audio"] = {"output": output}
+    return spelled

@@ -1,0 +1,216 @@
+"""Every message a client may send, field by field, in both dialects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rtaudio_daemon.realtime.codec import Dialect
+from rtaudio_daemon.simulator.refusal import Refusal, invalid, missing
+from rtaudio_daemon.simulator.shapes import (
+    Shape,
+    anything,
+    boolean,
+    check,
+    either,
+    integer,
+    list_of,
+    number,
+    one_of,
+    or_null,
+    text,
+)
+
+__all__ = ["GA_VOICES", "VOICES", "Dialect", "check_message"]
+
+VOICES = ("alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse")
+GA_VOICES = (*VOICES, "marin", "cedar")
+
+_BIG = 2**31
+_TOKENS = either(one_of("inf"), integer(1, 4096))
+_TURN_DETECTION = {
+    "type": one_of("server_vad", "semantic_vad"),
+    "threshold": number(0.0, 1.0),
+    "prefix_padding_ms": integer(0, 60_000),
+    "silence_duration_ms": integer(0, 60_000),
+    "create_response": boolean,
+    "interrupt_response": boolean,
+    "eagerness": one_of("low", "medium", "high", "auto"),
+}
+_TRANSCRIPTION = {"model": text, "language": or_null(text), "prompt": or_null(text)}
+_NOISE = {"type": one_of("near_field", "far_field")}
+_TRACING = or_null(
+    either(one_of("auto"), {"workflow_name": text, "group_id": text, "metadata": anything})
+)
+_TOOLS = list_of(
+    {"type": one_of("function"), "name": text, "description": text, "parameters": anything}
+)
+_GA_TOOL_CHOICE = either(text, {"type": text, "name": text, "server_label": text})
+_GA_FORMAT = either({"type": one_of("audio/pcm"), "rate": one_of(24_000)})
+_GA_MODALITIES = one_of(["audio"], ["text"])
+_PREVIEW_MODALITIES = one_of(["text"], ["audio", "text"], ["text", "audio"])
+_GA_VOICE = either(one_of(*GA_VOICES), {"id": text})
+
+_GA_SESSION: Shape = {
+    "type": one_of("realtime"),
+    "model": text,
+    "output_modalities": _GA_MODALITIES,
+    "instructions": text,
+    "tools": _TOOLS,
+    "tool_choice": _GA_TOOL_CHOICE,
+    "max_output_tokens": _TOKENS,
+    "tracing": _TRACING,
+    "truncation": anything,
+    "prompt": anything,
+    "include": or_null(list_of(text)),
+    "parallel_tool_calls": boolean,
+    "reasoning": anything,
+    "audio": {
+        "input": {
+            "format": _GA_FORMAT,
+            "transcription": or_null(
+                {**_TRANSCRIPTION, "delay": anything, "keywords": anything, "languages": anything}
+            ),
+            "noise_reduction": or_null({**_NOISE, "strength": number(0.0, 1.0)}),
+            "turn_detection": or_null(
+                {**_TURN_DETECTION, "idle_timeout_ms": or_null(integer(1, 600_000))}
+            ),
+        },
+        "output": {"format": _GA_FORMAT, "voice": _GA_VOICE, "speed": number(0.25, 1.5)},
+    },
+}
+_PREVIEW_SESSION: Shape = {
+    "modalities": _PREVIEW_MODALITIES,
+    "instructions": text,
+    "voice": one_of(*VOICES),
+    "input_audio_format": one_of("pcm16"),
+    "output_audio_format": one_of("pcm16"),
+    "input_audio_transcription": or_null(_TRANSCRIPTION),
+    "input_audio_noise_reduction": or_null(_NOISE),
+    "turn_detection": or_null(_TURN_DETECTION),
+    "tools": _TOOLS,
+    "tool_choice": text,
+    "temperature": number(0.6, 1.2),
+    "max_response_output_tokens": _TOKENS,
+    "speed": number(0.25, 1.5),
+    "tracing": _TRACING,
+    "client_secret": anything,
+}
+_ITEM: dict[str, Shape] = {
+    "id": text,
+    "object": one_of("realtime.item"),
+    "type": one_of("message", "function_call", "function_call_output"),
+    "status": one_of("completed", "incomplete", "in_progress"),
+    "role": one_of("user", "assistant", "system"),
+    "content": list_of(
+        {
+            "id": text,
+            "type": text,
+            "text": text,
+            "audio": text,
+            "transcript": or_null(text),
+            "image_url": text,
+            "detail": text,
+        }
+    ),
+    "call_id": text,
+    "name": text,
+    "arguments": text,
+    "output": text,
+}
+_REFERENCE: dict[str, Shape] = {
+    **_ITEM,
+    "type": one_of("message", "function_call", "function_call_output", "item_reference"),
+}
+_RESPONSE: dict[str, Shape] = {
+    "instructions": text,
+    "tools": _TOOLS,
+    "conversation": one_of("auto", "none"),
+    "metadata": or_null(anything),
+    "input": list_of(_REFERENCE),
+}
+_GA_RESPONSE: Shape = {
+    **_RESPONSE,
+    "output_modalities": _GA_MODALITIES,
+    "audio": {"output": {"format": _GA_FORMAT, "voice": _GA_VOICE}},
+    "tool_choice": _GA_TOOL_CHOICE,
+    "max_output_tokens": _TOKENS,
+    "parallel_tool_calls": boolean,
+    "reasoning": anything,
+    "prompt": anything,
+}
+_PREVIEW_RESPONSE: Shape = {
+    **_RESPONSE,
+    "modalities": _PREVIEW_MODALITIES,
+    "voice": one_of(*VOICES),
+    "output_audio_format": one_of("pcm16"),
+    "tool_choice": text,
+    "temperature": number(0.6, 1.2),
+    "max_response_output_tokens": _TOKENS,
+}
+_COMMON: dict[str, dict[str, Shape]] = {
+    "input_audio_buffer.append": {"audio": text},
+    "input_audio_buffer.commit": {},
+    "input_audio_buffer.clear": {},
+    "conversation.item.create": {"item": _ITEM, "previous_item_id": or_null(text)},
+    "conversation.item.retrieve": {"item_id": text},
+    "conversation.item.delete": {"item_id": text},
+    "conversation.item.truncate": {
+        "item_id": text,
+        "content_index": integer(0, _BIG),
+        "audio_end_ms": integer(0, _BIG),
+    },
+    "response.cancel": {"response_id": or_null(text)},
+}
+_OPTIONAL = frozenset({"previous_item_id", "response_id", "response"})
+_MESSAGES: dict[Dialect, dict[str, dict[str, Shape]]] = {
+    "ga": {
+        **_COMMON,
+        "session.update": {"session": _GA_SESSION},
+        "response.create": {"response": or_null(_GA_RESPONSE)},
+    },
+    "preview": {
+        **_COMMON,
+        "session.update": {"session": _PREVIEW_SESSION},
+        "response.create": {"response": or_null(_PREVIEW_RESPONSE)},
+    },
+}
+
+
+def check_message(message: dict[str, Any], dialect: Dialect) -> str:
+    """Hold a client message against the dialect; returns its type, raises `Refusal`."""
+    kind = message.get("type")
+    if kind is None:
+        raise missing("type")
+    known = _MESSAGES[dialect]
+    if not isinstance(kind, str) or kind not in known:
+        one_of(*known)(kind, "type")
+    fields = known[str(kind)]
+    for name in fields:
+        if name not in _OPTIONAL and name not in message:
+            raise missing(name)
+    if kind == "session.update" and dialect == "ga":
+        _check_ga_session(message["session"])
+    check(message, {"type": text, "event_id": or_null(text), **fields}, "")
+    metadata = (message.get("response") or {}).get("metadata")
+    if metadata is not None:
+        _check_metadata(metadata)
+    return str(kind)
+
+
+def _check_ga_session(session: Any) -> None:
+    if isinstance(session, dict) and "type" not in session:
+        raise missing("session.type")
+
+
+def _check_metadata(metadata: Any) -> None:
+    path = "response.metadata"
+    if not isinstance(metadata, dict) or len(metadata) > 16:
+        raise invalid(path, "expected an object with at most 16 pairs.")
+    for key, value in metadata.items():
+        if len(key) > 64 or not isinstance(value, str) or len(value) > 512:
+            raise Refusal(
+                f"Invalid '{path}.{key}': keys of at most 64 and string values of at most "
+                "512 characters are expected.",
+                code="invalid_value",
+                param=f"{path}.{key}",
+            )
