@@ -57,11 +57,14 @@ class SilentMicrophone:
 class WavMicrophone:
     """A microphone that hears a WAV file once, at real-time pace, and then digital silence.
 
-    Any sample rate, number of channels and 8, 16, 24 or 32 bits. DeviceError if it is not one.
+    With `repeat` it hears the file again and again. Any sample rate, number of channels and 8, 16, 24 or 32 bits. DeviceError if it is not one.
     """
 
-    def __init__(self, path: str | Path, *, on_change: OnChange) -> None:
+    def __init__(
+        self, path: str | Path, *, on_change: OnChange, repeat: bool = False
+    ) -> None:
         self._path = Path(path)
+        self._repeat = repeat
         self.device = f"wav:{path}"
         self.state = DeviceState.OK
         self._on_change = on_change
@@ -84,6 +87,8 @@ class WavMicrophone:
             nonlocal position
             piece = pcm[position : position + FRAME_BYTES]
             position += len(piece)
+            if self._repeat and position >= len(pcm):
+                position = 0
             self._frames.put(Frame(piece.ljust(FRAME_BYTES, b"\0")))
 
         # A microphone delivers a frame when its last sample has been heard.

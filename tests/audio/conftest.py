@@ -1,0 +1,18 @@
+"""Real time for the tests with real sound (marker `sound`), virtual time for all others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from tests.virtual_time import VirtualTimeLoop
+
+
+def pytest_asyncio_loop_factories(
+    item: pytest.Item,
+) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    if item.get_closest_marker("sound"):
+        return {"real_time": asyncio.SelectorEventLoop}
+    return {"virtual_time": VirtualTimeLoop}

@@ -1,0 +1,219 @@
+"""Only speech leaves the house, and no word of it is lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rtaudio_daemon.audio.gate import Gate
+from rtaudio_daemon.config import Gate as Settings
+
+MS = 48
+
+
+class Script:
+    """An engine that reads its verdict from the frame: x sure, o perhaps, everything else not."""
+
+    def probability(self, pcm: bytes) -> float:
+        return {ord("x"): 0.9, ord("o"): 0.6, ord("h"): 0.4}.get(pcm[0], 0.0)
+
+
+@dataclass
+class Room:
+    """Feeds a gate one 20 ms frame per character and remembers what left."""
+
+    gate: Gate
+    sent: str = ""
+    events: list[tuple[int, str]] = field(default_factory=list)
+    at: int = 0
+
+    def hear(self, frames: str) -> None:
+        for mark in frames:
+            result = self.gate.feed(mark.encode() * (20 * MS))
+            self.sent += result.pcm_to_send[:: 20 * MS].decode()
+            self.events += [(self.at, "started")] if result.started else []
+            self.events += [(self.at, "stopped")] if result.stopped else []
+            self.at += 1
+
+
+def room(**settings: object) -> Room:
+    base: dict[str, object] = {"pre_roll_ms": 100, "hangover_ms": 200}
+    return Room(Gate(Settings(**{**base, **settings}), Script()))  # type: ignore[arg-type]
+
+
+def test_silence_stays_in_the_house() -> None:
+    home = room()
+    home.hear("." * 500)
+    assert home.sent == ""
+    assert not home.gate.open
+
+
+def test_speech_leaves_with_a_little_before_and_after_it() -> None:
+    home = room()
+    home.hear("abcdefgxxxx")
+    assert home.gate.open
+    assert home.events == [(10, "started")]
+    assert home.sent == "fgxxxx"  # 100 ms of pre-roll and the frame that opened the gate
+    home.hear("y" + "." * 20)
+    assert home.sent == "fgxxxxy........."
+    assert home.events == [(10, "started"), (20, "stopped")]
+    assert not home.gate.open
+
+
+def test_speech_that_has_begun_goes_on_at_a_lower_threshold() -> None:
+    home = room()
+    home.hear("h" * 50)
+    assert not home.gate.open
+    home.hear("xxxx" + "h" * 50)
+    assert home.gate.open
+
+
+def test_the_next_turn_does_not_send_the_end_of_the_last_one_again() -> None:
+    home = room()
+    home.hear("xxxx" + "a" * 10)
+    assert not home.gate.open
+    home.hear("bxxxx")
+    assert home.sent == "xxxx" + "a" * 10 + "bxxxx"
+
+
+def test_the_end_named_by_the_service_closes_at_once() -> None:
+    home = room()
+    home.hear("xxxx.")
+    assert home.gate.end_turn()
+    assert not home.gate.open
+    assert not home.gate.end_turn()
+    home.hear(".....")
+    assert home.sent == "xxxx."
+    assert home.events == [(3, "started")]
+
+
+def test_the_end_named_by_the_service_waits_while_somebody_speaks() -> None:
+    home = room()
+    home.hear("xxxx")
+    assert not home.gate.end_turn()
+    home.hear("xx")
+    assert home.sent == "xxxxxx"
+
+
+def test_a_muted_gate_drops_everything_and_forgets_it() -> None:
+    home = room()
+    assert not home.gate.mute(True)
+    home.hear("xxxxxx")
+    assert home.gate.muted
+    home.gate.mute(False)
+    home.hear("xxx")
+    assert home.sent == ""
+    home.hear("x")
+    assert home.sent == "xxxx"
+
+
+def test_muting_in_the_middle_of_a_turn_aborts_it() -> None:
+    home = room()
+    home.hear("xxxx")
+    assert home.gate.mute(True)
+    assert not home.gate.open
+    home.hear("xxxx")
+    assert home.events == [(3, "started")]
+
+
+def test_while_an_answer_is_heard_its_echo_does_not_leave() -> None:
+    home = room()
+    home.gate.playing = True
+    assert home.gate.playing
+    home.hear("ooooooooooxxxx....ooooooxx..xx..xx")
+    assert home.sent == ""
+
+
+def test_sure_and_lasting_speech_interrupts_an_answer_without_losing_its_beginning() -> None:
+    home = room(pre_roll_ms=320)
+    home.gate.playing = True
+    home.hear("oooooooooxxxxxxxx")
+    assert home.events == [(16, "started")]
+    assert home.sent == "oooooooooxxxxxxxx"
+    home.hear("oo" + "." * 12)
+    assert home.events == [(16, "started"), (28, "stopped")]
+
+
+def test_nothing_interrupts_an_answer_if_so_configured() -> None:
+    home = room(barge_in=False)
+    home.gate.playing = True
+    home.hear("x" * 100)
+    assert home.sent == ""
+    home.gate.playing = False
+    home.hear("." * 15)
+    home.hear("xxxx")
+    assert home.gate.open
+
+
+def test_the_room_still_holds_the_answer_for_a_moment() -> None:
+    home = room()
+    home.gate.playing = True
+    home.hear("oooo")
+    home.gate.playing = False
+    home.hear("o" * 15)
+    assert home.sent == ""
+    home.hear("oooo")
+    assert home.gate.open
+
+
+def test_what_is_being_said_when_an_answer_begins_must_prove_itself_and_loses_nothing() -> None:
+    home = room(pre_roll_ms=320)
+    home.hear("xxxxab")
+    home.gate.playing = True
+    home.gate.playing = True
+    assert not home.gate.open
+    home.hear("cxxxxxxxx")
+    assert home.sent == "xxxxabcxxxxxxxx"
+    assert home.events == [(3, "started"), (6, "stopped"), (14, "started")]
+
+
+def test_an_open_gate_without_judgement_sends_everything() -> None:
+    home = room(engine="always")
+    assert home.gate.open
+    home.hear("..x..xxxx")
+    home.gate.playing = True
+    home.hear("abc")
+    assert home.gate.open
+    assert home.sent == "..x..xxxxabc"
+    assert home.events == []
+    home.gate.mute(True)
+    assert not home.gate.open
+    home.hear("xx")
+    assert home.sent == "..x..xxxxabc"
+
+
+def test_an_open_gate_without_barge_in_is_half_duplex() -> None:
+    home = room(engine="always", barge_in=False)
+    home.gate.playing = True
+    assert not home.gate.open
+    home.hear("ab")
+    assert home.sent == ""
+
+
+def test_the_result_carries_the_probability() -> None:
+    home = room()
+    assert home.gate.feed(b"x" * 960).probability == pytest.approx(0.9)
+
+
+@given(st.text(alphabet="xoh.PQEMU", max_size=300))
+def test_whatever_happens_nothing_is_sent_twice_or_out_of_order(story: str) -> None:
+    gate = Gate(Settings(hangover_ms=100), Script())
+    sent: list[int] = []
+    for at, mark in enumerate(story):
+        if mark in "PQ":
+            gate.playing = mark == "P"
+        elif mark == "E":
+            gate.end_turn()
+        elif mark in "MU":
+            gate.mute(mark == "M")
+        else:
+            was_open = gate.open
+            frame = mark.encode() + at.to_bytes(2, "big") + bytes(957)
+            pcm = gate.feed(frame).pcm_to_send
+            sent += [int.from_bytes(pcm[i + 1 : i + 3], "big") for i in range(0, len(pcm), 960)]
+            assert not (was_open and not pcm)
+            assert not (pcm and gate.muted)
+    assert sent == sorted(set(sent))

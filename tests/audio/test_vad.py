@@ -1,0 +1,99 @@
+"""Engines and the decision what counts as a turn."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rtaudio_daemon.audio import vad_engines
+from rtaudio_daemon.audio.format import FRAME_BYTES
+from rtaudio_daemon.audio.vad import AlwaysEngine, LevelEngine, TurnSegmenter
+from rtaudio_daemon.audio.vad_engines import SileroEngine, open_engine
+
+
+def told(segmenter: TurnSegmenter, speech: str, ms: float = 20) -> list[tuple[int, str]]:
+    """Feed one frame per character (x is speech); what happened at which frame."""
+    events = [(i, segmenter.feed(mark == "x", ms)) for i, mark in enumerate(speech)]
+    return [(i, event) for i, event in events if event is not None]
+
+
+def test_a_turn_starts_with_enough_speech_and_stops_after_enough_silence() -> None:
+    segmenter = TurnSegmenter(start_ms=64, start_window_ms=130, hangover_ms=100)
+    assert told(segmenter, "..xxxxx..x.....xx") == [(5, "started"), (14, "stopped")]
+
+
+def test_speech_scattered_beyond_the_window_does_not_start_a_turn() -> None:
+    segmenter = TurnSegmenter(start_ms=64, start_window_ms=130, hangover_ms=100)
+    assert told(segmenter, "x..x..x..x..x..x..") == []
+    assert told(segmenter, "xxx") == [(2, "started")]
+
+
+def test_a_turn_starts_with_speech_not_with_its_absence() -> None:
+    segmenter = TurnSegmenter(start_ms=40, start_window_ms=100, hangover_ms=100)
+    assert told(segmenter, "x.x") == [(2, "started")]
+
+
+def test_one_long_piece_is_enough_whatever_the_window() -> None:
+    segmenter = TurnSegmenter(start_ms=64, start_window_ms=64, hangover_ms=500)
+    assert told(segmenter, "x.x", ms=500) == [(0, "started"), (1, "stopped"), (2, "started")]
+
+
+def test_reset_forgets() -> None:
+    segmenter = TurnSegmenter(start_ms=60, start_window_ms=120, hangover_ms=100)
+    told(segmenter, "xx")
+    segmenter.reset()
+    assert told(segmenter, "xx") == []
+    assert told(segmenter, "x") == [(0, "started")]
+
+
+def noise(level: int) -> bytes:
+    random = np.random.default_rng(1)
+    return random.normal(0, level, FRAME_BYTES // 2).astype("<i2").tobytes()
+
+
+def test_the_level_engine_hears_what_stands_out() -> None:
+    engine = LevelEngine()
+    assert max(engine.probability(bytes(FRAME_BYTES)) for _ in range(50)) == 0.0
+    assert max(engine.probability(noise(20)) for _ in range(50)) == 0.0
+    assert engine.probability(noise(3000)) == 1.0
+    fan = [engine.probability(noise(1000)) for _ in range(2000)]
+    assert fan[0] == 1.0
+    assert fan[-1] == 0.0
+    assert AlwaysEngine().probability(b"") == 1.0
+
+
+def test_silero_hears_speech_and_neither_silence_nor_noise() -> None:
+    engine = SileroEngine()
+    quiet = [engine.probability(bytes(FRAME_BYTES)) for _ in range(50)]
+    loud = [engine.probability(noise(2000)) for _ in range(50)]
+    assert max(quiet[5:] + loud[5:]) < 0.5
+
+
+@pytest.mark.skipif(
+    not Path("/usr/share/sounds/alsa/Front_Center.wav").exists(), reason="needs alsa-utils"
+)
+def test_silero_hears_a_human_voice() -> None:
+    from rtaudio_daemon.audio.files import read_wav
+
+    engine = SileroEngine()
+    pcm = read_wav(Path("/usr/share/sounds/alsa/Front_Center.wav"))
+    frames = [pcm[i : i + FRAME_BYTES] for i in range(0, len(pcm), FRAME_BYTES)]
+    spoken = [engine.probability(frame) for frame in frames]
+    assert sum(probability > 0.5 for probability in spoken) > 25
+
+
+def test_engines_are_chosen_by_name() -> None:
+    assert isinstance(open_engine("silero"), SileroEngine)
+    assert isinstance(open_engine("level"), LevelEngine)
+    assert isinstance(open_engine("always"), AlwaysEngine)
+
+
+def test_where_silero_cannot_run_the_level_takes_its_place(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> SileroEngine:
+        raise ImportError("no such machine code")
+
+    monkeypatch.setattr(vad_engines, "SileroEngine", broken)
+    assert isinstance(open_engine("silero"), LevelEngine)
+    assert "using the level instead" in caplog.text
