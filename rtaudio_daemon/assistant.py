@@ -1,0 +1,446 @@
+"""The assistant introduces the rooms to each other.
+
+Sound takes the short way: microphone → gate → client, client → speaker. What happens on the way is
+told to the conversation, and what the conversation answers is carried out here. News goes to the
+emitter, as the event `news`, for whoever listens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import binascii
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Literal
+
+from .audio.format import Frame, dbfs
+from .audio.gate import Gate
+from .audio.interface import Microphone, Speaker
+from .conversation import Conversation
+from .emitter import Emitter
+from .errors import NotConnectedError
+from .events import (
+    AudioEnded,
+    AudioPart,
+    AudioReceived,
+    CancelResponse,
+    Command,
+    ConnectionChanged,
+    ConnectionState,
+    CreateMessage,
+    CreateResponse,
+    DeleteItem,
+    DeviceChanged,
+    DeviceState,
+    EndPlay,
+    ErrorReported,
+    Happening,
+    InterruptRequested,
+    ModelStatus,
+    MuteChanged,
+    News,
+    Play,
+    PlaybackFinished,
+    PlaybackStarted,
+    PlaybackStopped,
+    ResponseFinished,
+    ResponseStarted,
+    SayRequested,
+    SessionLost,
+    SessionOpened,
+    SpeechAborted,
+    SpeechStarted,
+    SpeechStopped,
+    StatusChanged,
+    StopPlayback,
+    TimePassed,
+    Transcript,
+    TruncateItem,
+    TurnCommitted,
+    UplinkChanged,
+    UsageReported,
+)
+from .realtime.client import AzureRealTimeAudio
+
+SAY = {"rtaudio": "say"}  # marks the responses that speak an announcement
+_SAY_INSTRUCTIONS = "Speak the user's words exactly as they stand, and add nothing."
+# Errors that only say that somebody else was quicker.
+_BENIGN = frozenset(
+    {
+        "response_cancel_not_active",
+        "input_audio_buffer_commit_empty",
+        "item_truncate_invalid_item_id",
+        "item_delete_invalid_item_id",
+    }
+)
+_LOG = logging.getLogger(__name__)
+
+
+class Assistant:
+    """Joins one client, one gate and one pair of devices; `join` gives it the devices."""
+
+    def __init__(
+        self,
+        *,
+        conversation: Conversation,
+        client: AzureRealTimeAudio,
+        gate: Gate,
+        news: Emitter,
+        profile: str,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._conversation = conversation
+        self._client = client
+        self._gate = gate
+        self._news = news
+        self._wall_clock = wall_clock
+        self._microphone: Microphone | None = None
+        self._speaker: Speaker | None = None
+        self._inbox: deque[Happening] = deque()
+        self._handling = False
+        self._deadline: asyncio.TimerHandle | None = None
+        self._connection = ConnectionChanged(ConnectionState.CLOSED, profile)
+        self._last_error: str | None = None
+        self._status = StatusChanged(ModelStatus.IDLE, ModelStatus.IDLE)
+        self._since = wall_clock()
+        self._last_frame = Frame(b"")
+        self._uplink = UplinkChanged(False, 0)
+        self._uplink_bytes = 0
+        self._devices: dict[str, DeviceChanged] = {}
+        self._volume = 1.0
+        self._undecodable = 0
+        self._listen_to_client()
+
+    def join(self, microphone: Microphone, speaker: Speaker, *, volume: float = 1.0) -> None:
+        """Use these devices; their callbacks are `handle` and `device_changed`."""
+        self._microphone, self._speaker = microphone, speaker
+        self._volume = volume
+
+    async def run(self) -> None:
+        """Pass the microphone's sound on until cancelled."""
+        assert self._microphone is not None
+        try:
+            async for frame in self._microphone:
+                self._hear(frame)
+        finally:
+            if self._deadline is not None:
+                self._deadline.cancel()
+
+    def handle(self, happening: Happening) -> None:
+        """Tell the conversation, and carry out what it answers, in order."""
+        self._inbox.append(happening)
+        if self._handling:
+            return  # the call that is under way goes on with it
+        self._handling = True
+        try:
+            now = asyncio.get_running_loop().time()
+            while self._inbox:
+                current = self._inbox.popleft()
+                self._note(current)
+                for step in self._conversation.handle(current, now):
+                    self._carry_out(step)
+        finally:
+            self._handling = False
+        self._set_alarm()
+
+    def device_changed(self, change: DeviceChanged) -> None:
+        """A device came or went."""
+        self._devices[change.direction] = change
+        if change.direction == "microphone" and change.state is not DeviceState.OK:
+            self._abort_speech()
+        self._publish(change)
+
+    # ------------------------------------------------- what the window can do
+
+    def snapshot(self) -> dict[str, Any]:
+        """The whole state, as `/api/status` shows it (without version and uptime)."""
+        connection = self._connection
+        return {
+            "status": self._status.status,
+            "previous": self._status.previous,
+            "since": self._since,
+            "connection": {
+                "state": connection.state,
+                "profile": connection.profile,
+                "session_id": connection.session_id,
+                "expires_at": connection.expires_at,
+                "reconnects": connection.reconnects,
+                "last_error": self._last_error,
+            },
+            "microphone": {
+                **self._device("microphone", self._microphone),
+                "level_dbfs": round(dbfs(self._last_frame.pcm), 1),
+            },
+            "speaker": self._device("speaker", self._speaker),
+            "muted": self._gate.muted,
+            "volume": self._volume,
+            "uplink": {"open": self._uplink.open, "bytes": self._uplink_bytes},
+        }
+
+    def say(self, text: str, mode: Literal["verbatim", "prompt"]) -> None:
+        """Let `text` be spoken or answered; raises NotConnectedError while nobody could."""
+        if self._connection.state is not ConnectionState.OPEN:
+            why = self._connection.reason or self._connection.state
+            raise NotConnectedError(
+                f"nothing was said: there is no connection to the service ({why}); "
+                "it is tried again by itself"
+            )
+        self.handle(SayRequested(text, mode))
+
+    def interrupt(self) -> None:
+        """Be silent now."""
+        self.handle(InterruptRequested())
+
+    def mute(self, muted: bool) -> None:
+        """Stop or start listening; muting forgets what is being said."""
+        if muted == self._gate.muted:
+            return
+        if muted:
+            self._abort_speech()
+        self._gate.mute(muted)
+        self._tell_uplink()
+        self._publish(MuteChanged(muted))
+
+    def set_volume(self, level: float) -> None:
+        """Play at `level` (0 to 1)."""
+        self._volume = level
+        if self._speaker is not None:
+            self._speaker.set_volume(level)
+
+    # --------------------------------------------------------- the way up
+
+    def _hear(self, frame: Frame) -> None:
+        self._last_frame = frame
+        result = self._gate.feed(frame.pcm)
+        if result.started:
+            self.handle(SpeechStarted("local"))
+        self._tell_uplink()
+        if result.pcm_to_send and self._connection.state is ConnectionState.OPEN:
+            self._client.append_audio(result.pcm_to_send)
+            self._uplink_bytes += len(result.pcm_to_send)
+        if result.stopped:
+            self.handle(SpeechStopped("local"))
+
+    def _tell_uplink(self) -> None:
+        is_open = self._gate.open and self._connection.state is ConnectionState.OPEN
+        if is_open != self._uplink.open:
+            self._uplink = UplinkChanged(is_open, self._uplink_bytes)
+            self._publish(self._uplink)
+
+    def _abort_speech(self) -> None:
+        """Forget the turn that is being spoken, here and in the service's buffer."""
+        muted = self._gate.muted
+        self._gate.mute(True)
+        self._gate.mute(muted)
+        self._tell_uplink()
+        if self._connection.state is ConnectionState.OPEN:
+            self._client.clear_audio_buffer()
+        self.handle(SpeechAborted())
+
+    # ------------------------------------------------------- the way down
+
+    def _listen_to_client(self) -> None:
+        client = self._client
+        client.on("connection", self._on_connection)
+        client.on("error", self._on_error)
+        client.on("input_audio_buffer.speech_started", self._on_speech_started)
+        client.on("input_audio_buffer.speech_stopped", self._on_speech_stopped)
+        client.on("input_audio_buffer.committed", self._on_committed)
+        client.on("response.created", self._on_response_created)
+        client.on("response.audio.delta", self._on_audio_delta)
+        client.on("response.audio.done", self._on_audio_done)
+        client.on("response.done", self._on_response_done)
+        client.on("response.audio_transcript.done", self._on_assistant_words("transcript"))
+        client.on("response.text.done", self._on_assistant_words("text"))
+        client.on("conversation.item.input_audio_transcription.completed", self._on_user_words)
+
+    def _on_connection(self, change: ConnectionChanged) -> None:
+        was_open = self._connection.state is ConnectionState.OPEN
+        self._connection = change
+        if change.reason is not None:
+            self._last_error = change.reason
+        self._publish(change)
+        if change.state is ConnectionState.OPEN and not was_open:
+            self.handle(SessionOpened())
+        elif change.state is not ConnectionState.OPEN and was_open:
+            self.handle(SessionLost(change.reason or "the connection was closed"))
+        self._tell_uplink()
+
+    def _on_error(self, event: dict[str, Any]) -> None:
+        error = event.get("error")
+        error = error if isinstance(error, dict) else {}
+        code = str(error.get("code") or error.get("type") or "error")
+        if code in _BENIGN:
+            _LOG.debug("the service was quicker than we: %s", code)
+            return
+        self._publish(ErrorReported("service", code, str(error.get("message") or code)))
+
+    def _on_speech_started(self, _event: dict[str, Any]) -> None:
+        self.handle(SpeechStarted("service"))
+
+    def _on_speech_stopped(self, _event: dict[str, Any]) -> None:
+        self._gate.end_turn()
+        self._tell_uplink()
+        self.handle(SpeechStopped("service"))
+
+    def _on_committed(self, event: dict[str, Any]) -> None:
+        self.handle(TurnCommitted(_text(event, "item_id")))
+
+    def _on_response_created(self, event: dict[str, Any]) -> None:
+        response = _object(event, "response")
+        announcement = response.get("metadata") == SAY
+        self.handle(ResponseStarted(_text(response, "id"), in_conversation=not announcement))
+
+    def _on_audio_delta(self, event: dict[str, Any]) -> None:
+        try:
+            pcm = binascii.a2b_base64(event["delta"])
+        except (KeyError, TypeError, ValueError):
+            self._undecodable += 1
+            level = logging.WARNING if self._undecodable == 1 else logging.DEBUG
+            _LOG.log(level, "skipped sound that is not base64 (%d so far)", self._undecodable)
+            return
+        self.handle(AudioReceived(_part(event), pcm))
+
+    def _on_audio_done(self, event: dict[str, Any]) -> None:
+        self.handle(AudioEnded(_part(event)))
+
+    def _on_response_done(self, event: dict[str, Any]) -> None:
+        response = _object(event, "response")
+        response_id = _text(response, "id")
+        details = response.get("status_details")
+        if not isinstance(details, dict):
+            details = {"reason": details} if isinstance(details, str) else {}
+        error = _object(details, "error")
+        self.handle(
+            ResponseFinished(
+                response_id,
+                _text(response, "status") or "completed",
+                error.get("code") or details.get("reason"),
+                error.get("message"),
+            )
+        )
+        if usage := _object(response, "usage"):
+            self._publish(UsageReported(response_id, usage))
+
+    def _on_assistant_words(self, key: str) -> Callable[[dict[str, Any]], None]:
+        def told(event: dict[str, Any]) -> None:
+            self._publish(Transcript("assistant", _text(event, key), True, _text(event, "item_id")))
+
+        return told
+
+    def _on_user_words(self, event: dict[str, Any]) -> None:
+        words = _text(event, "transcript")
+        self._publish(Transcript("user", words, True, _text(event, "item_id")))
+
+    # -------------------------------------------------------- carrying out
+
+    def _note(self, happening: Happening) -> None:
+        if isinstance(happening, PlaybackStarted):
+            self._gate.playing = True
+        elif isinstance(happening, PlaybackFinished | PlaybackStopped):
+            self._gate.playing = False
+
+    def _carry_out(self, step: Command | News) -> None:
+        speaker = self._speaker
+        assert speaker is not None
+        match step:
+            case Play(part, pcm):
+                speaker.play(part, pcm)
+            case EndPlay(part):
+                speaker.end(part)
+            case StopPlayback():
+                speaker.stop()
+            case (
+                CancelResponse()
+                | TruncateItem()
+                | DeleteItem()
+                | CreateMessage()
+                | CreateResponse()
+            ):
+                self._tell_service(step)
+            case _:
+                self._publish(step)
+
+    def _tell_service(
+        self, step: CancelResponse | TruncateItem | DeleteItem | CreateMessage | CreateResponse
+    ) -> None:
+        client = self._client
+        try:
+            match step:
+                case CancelResponse(response_id):
+                    client.cancel_response(response_id)
+                case TruncateItem(item_id, content_index, audio_end_ms):
+                    client.truncate_item(item_id, content_index, audio_end_ms)
+                case DeleteItem(item_id):
+                    client.delete_item(item_id)
+                case CreateMessage(text):
+                    client.create_conversation_item(_user_message(text))
+                case CreateResponse(None):
+                    client.create_response()
+                case CreateResponse(str(words)):
+                    client.create_response(_announcement(words))
+        except NotConnectedError:
+            _LOG.debug("not sent, the connection is going: %s", type(step).__name__)
+
+    def _publish(self, news: News) -> None:
+        if isinstance(news, StatusChanged):
+            self._status, self._since = news, self._wall_clock()
+        self._news.emit("news", news)
+
+    def _set_alarm(self) -> None:
+        deadline = self._conversation.deadline
+        if deadline is None or (self._deadline and self._deadline.when() <= deadline):
+            return  # an alarm that comes too early does no harm, and sets the next one
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = asyncio.get_running_loop().call_at(deadline, self._alarm)
+
+    def _alarm(self) -> None:
+        self._deadline = None
+        self.handle(TimePassed())
+
+    def _device(self, direction: str, device: Microphone | Speaker | None) -> dict[str, Any]:
+        if device is None:
+            return {"state": DeviceState.NONE, "device": "none", "reason": None}
+        change = self._devices.get(direction)
+        reason = change.reason if change is not None else None
+        return {"state": device.state, "device": device.device, "reason": reason}
+
+
+def _text(event: dict[str, Any], key: str) -> str:
+    value = event.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _object(event: dict[str, Any], key: str) -> dict[str, Any]:
+    value = event.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _part(event: dict[str, Any]) -> AudioPart:
+    index = event.get("content_index")
+    return AudioPart(
+        _text(event, "response_id"),
+        _text(event, "item_id"),
+        index if isinstance(index, int) else 0,
+    )
+
+
+def _user_message(text: str) -> dict[str, Any]:
+    return {
+        "type": "message",
+        "role": "user",
+        "content": [{"type": "input_text", "text": text}],
+    }
+
+
+def _announcement(text: str) -> dict[str, Any]:
+    return {
+        "conversation": "none",
+        "metadata": SAY,
+        "modalities": ["audio", "text"],
+        "instructions": _SAY_INSTRUCTIONS,
+        "input": [_user_message(text)],
+    }

@@ -1,0 +1,226 @@
+"""The command line: opens the door to everything else.
+
+Exit status: 0 fine, 78 the configuration is wrong, 1 anything else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from . import config
+from .app import App
+from .audio.devices import list_devices
+from .demo import Demo
+from .errors import ConfigError, RTAudioError
+from .remote import Remote
+from .simulator.server import Simulator
+from .version import VERSION
+
+EXIT_CONFIG = 78
+_LOG = logging.getLogger(__name__)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    arguments = _parser().parse_args(_with_default(sys.argv[1:] if argv is None else list(argv)))
+    command: Callable[[argparse.Namespace], int] = arguments.command
+    try:
+        return command(arguments)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return EXIT_CONFIG
+    except RTAudioError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read us has left, as in `daemon.py status --watch | head`
+        return 0
+    except KeyboardInterrupt:
+        return 0
+
+
+def _with_default(argv: list[str]) -> list[str]:
+    """`daemon.py -c FILE` is `daemon.py run -c FILE`."""
+    if not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help", "--version")):
+        return ["run", *argv]
+    return argv
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="daemon.py", description="A voice for a home. Without a command: run."
+    )
+    parser.add_argument("--version", action="version", version=f"rtaudio-daemon {VERSION}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, run: Callable[[argparse.Namespace], int], text: str) -> Any:
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(command=run)
+        return command
+
+    for name, run, text in (
+        ("run", _run, "run the daemon"),
+        ("check", _check, "check the configuration"),
+    ):
+        _add_config(add(name, run, text))
+    demo = add("demo", _demo, "hold a conversation with the built-in service")
+    demo.add_argument("--port", type=int, default=8770, help="port of the page and the events")
+    demo.add_argument("--recorded", action="store_true", help="do not use the sound devices")
+    demo.add_argument("--turns", type=int, default=0, help="end after so many answers")
+    demo.add_argument("--record", metavar="FILE", help="write what is played into a WAV file")
+    devices = add("devices", _devices, "list microphones and loudspeakers")
+    devices.add_argument("--json", action="store_true", help="as JSON")
+    _add_simulate(add("simulate", _simulate, "run the local realtime service on its own"))
+    status = _add_remote(add("status", _status, "what a running daemon is doing"))
+    status.add_argument("--watch", action="store_true", help="go on telling")
+    say = _add_remote(add("say", _say, "let a running daemon speak, or answer"))
+    say.add_argument("text", nargs="+")
+    say.add_argument("--prompt", action="store_true", help="let the model answer the text")
+    for name, text in (
+        ("interrupt", "silence a running daemon"),
+        ("mute", "stop listening"),
+        ("unmute", "listen again"),
+    ):
+        _add_remote(add(name, _post, text)).set_defaults(path=f"/api/{name}")
+    return parser
+
+
+def _add_config(command: Any) -> None:
+    command.add_argument(
+        "-c", "--config", default="config.yaml", metavar="FILE", help="default: config.yaml"
+    )
+
+
+def _add_remote(command: Any) -> Any:
+    _add_config(command)
+    command.add_argument("--url", help="address of the daemon; default: as in config.yaml")
+    return command
+
+
+def _add_simulate(command: Any) -> None:
+    command.add_argument("--host", default="127.0.0.1")
+    command.add_argument("--port", type=int, default=8771)
+    command.add_argument("--api-key", metavar="K", help="refuse everybody without this key")
+    command.add_argument("--voice", choices=("auto", "parrot", "espeak", "tone"), default="auto")
+
+
+# ------------------------------------------------------------------ commands
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    settings = config.load(arguments.config)
+    _start_log(settings.logger)
+    return _until_stopped(App(settings).run)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    config.load(arguments.config)
+    print(f"{arguments.config}: fine")
+    return 0
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    _start_log(config.Logger(default="warning"))
+    demo = Demo(
+        port=arguments.port,
+        recorded=arguments.recorded,
+        turns=arguments.turns,
+        record=arguments.record,
+    )
+    return _until_stopped(demo.run)
+
+
+def _devices(arguments: argparse.Namespace) -> int:
+    found = asyncio.run(list_devices())
+    if arguments.json:
+        rows = [
+            {"name": each.name, "direction": each.direction, "default": each.default}
+            for each in found
+        ]
+        print(json.dumps(rows, indent=2))
+        return 0
+    for direction, title in (("input", "Microphones"), ("output", "Loudspeakers")):
+        print(f"{title} (audio.{direction}.device):")
+        names = [each for each in found if each.direction == direction]
+        for each in names:
+            print(f"  {each.name}{'   (default)' if each.default else ''}")
+        if not names:
+            print("  none found; wav:PATH and none always work")
+    return 0
+
+
+def _simulate(arguments: argparse.Namespace) -> int:
+    async def serve(stop: asyncio.Event) -> None:
+        async with Simulator(
+            arguments.host, arguments.port, api_key=arguments.api_key, voice=arguments.voice
+        ) as simulator:
+            print(f"simulator ready {simulator.url}", flush=True)
+            await stop.wait()
+
+    return _until_stopped(serve)
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    remote = _remote(arguments)
+    if not arguments.watch:
+        print(json.dumps(remote.get("/api/status"), indent=2))
+        return 0
+    for name, data in remote.events():
+        shown = {key: value for key, value in data.items() if key != "time"}
+        print(f"{data.get('time', '')}  {name:12} {json.dumps(shown)}", flush=True)
+    return 0
+
+
+def _say(arguments: argparse.Namespace) -> int:
+    mode = "prompt" if arguments.prompt else "verbatim"
+    _remote(arguments).post("/api/say", {"text": " ".join(arguments.text), "mode": mode})
+    return 0
+
+
+def _post(arguments: argparse.Namespace) -> int:
+    _remote(arguments).post(arguments.path)
+    return 0
+
+
+def _remote(arguments: argparse.Namespace) -> Remote:
+    if arguments.url:
+        return Remote(arguments.url.rstrip("/"))
+    http = config.load(arguments.config).http
+    return Remote(f"http://{http.host}:{http.port}")
+
+
+# -------------------------------------------------------------------- running
+
+
+def _until_stopped(run: Callable[[asyncio.Event], Any]) -> int:
+    """Run until SIGTERM or SIGINT."""
+
+    async def body() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await run(stop)
+
+    try:
+        asyncio.run(body())
+    except* RTAudioError as group:
+        raise group.exceptions[0] from None
+    return 0
+
+
+def _start_log(settings: config.Logger) -> None:
+    logging.basicConfig(
+        level=settings.default.upper(),
+        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
+        force=True,
+    )
+    for name, level in (settings.logs or {}).items():
+        logging.getLogger(name).setLevel(level.upper())

@@ -1,0 +1,146 @@
+"""A conversation with the built-in service, told in plain words.
+
+Without sound devices it is held by recordings: somebody says hello, asks a question, and
+interrupts the answer. Then they begin again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import wave
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+
+from . import config
+from .app import App
+from .audio.devices import list_devices, open_microphone
+from .audio.files import WavMicrophone, read_wav
+from .audio.format import BYTES_PER_MS, SAMPLE_RATE
+from .audio.interface import Microphone
+from .events import (
+    DeviceChanged,
+    ErrorReported,
+    Interruption,
+    ModelStatus,
+    News,
+    StatusChanged,
+    Transcript,
+    UplinkChanged,
+)
+
+# What is heard in the recorded evening: silence before (ms), and what is said then. The last one
+# comes in the middle of the answer to the one before.
+_EVENING = ((1500, "hello"), (5500, "weather"), (3500, "stop"), (6500, None))
+
+_WORDS = {
+    ModelStatus.IDLE: "waiting for somebody to speak",
+    ModelStatus.LISTENING: "listening",
+    ModelStatus.THINKING: "thinking",
+    ModelStatus.SPEAKING: "speaking",
+}
+
+
+def _print(line: str) -> None:
+    print(line, flush=True)
+
+
+class Demo:
+    """`recorded`: do not use sound devices; `turns`: end after so many answers (0 = never)."""
+
+    def __init__(
+        self,
+        *,
+        port: int,
+        recorded: bool = False,
+        turns: int = 0,
+        record: str | None = None,
+        tell: Callable[[str], None] = _print,
+    ) -> None:
+        self._port = port
+        self._recorded = recorded
+        self._turns = turns
+        self._record = record
+        self._tell = tell
+        self._answers = 0
+        self._stop = asyncio.Event()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Talk until `stop` is set or enough answers were given."""
+        self._stop = stop
+        devices = [] if self._recorded else await list_devices()
+        directions = {device.direction for device in devices}
+        recorded = "input" not in directions
+        with tempfile.TemporaryDirectory(prefix="rtaudio-demo-") as folder:
+            evening = Path(folder) / "evening.wav"
+            if recorded:
+                _write_evening(evening)
+            app = App(
+                self._settings(has_speaker="output" in directions),
+                microphone=partial(_recorded_microphone, evening) if recorded else open_microphone,
+            )
+            app.news.on("news", self._hear)
+            await app.run(stop, on_ready=lambda: self._welcome(app, recorded))
+
+    def _settings(self, *, has_speaker: bool) -> config.Config:
+        settings = config.Config()
+        output = "default" if has_speaker else "none"
+        if self._record:
+            output = f"wav:{self._record}"
+        audio = replace(settings.audio, output=replace(settings.audio.output, device=output))
+        http = replace(settings.http, port=self._port, publish_transcripts=True)
+        return replace(settings, audio=audio, http=http)
+
+    def _welcome(self, app: App, recorded: bool) -> None:
+        self._tell(f"The built-in service is running; the daemon answers at {app.address}")
+        self._tell(f"See what it does with: curl -N {app.address}/api/events")
+        if recorded:
+            self._tell("No microphone is used: a recorded person speaks. Ctrl-C ends it.")
+        else:
+            self._tell("Say something, and hear it said back. Ctrl-C ends it.")
+
+    def _hear(self, news: News) -> None:
+        match news:
+            case StatusChanged(status, previous):
+                self._tell(f"[{status:9}] {_WORDS[status]}")
+                if previous is ModelStatus.SPEAKING:
+                    self._answers += 1
+                    if self._turns and self._answers >= self._turns:
+                        self._stop.set()
+            case Transcript(role="user", text=text):
+                self._tell(f"            the person said: {text}")
+            case Transcript(role="assistant", text=text):
+                self._tell(f"            the house says: {text}")
+            case Interruption(audio_end_ms=audio_end_ms, latency_ms=latency_ms):
+                self._tell(
+                    f"            interrupted after {audio_end_ms / 1000:.1f} s of the answer; "
+                    f"silent {latency_ms} ms later"
+                )
+            case UplinkChanged(is_open, sent):
+                state = "opens" if is_open else "closes"
+                self._tell(f"            the microphone's way out {state} ({sent} bytes so far)")
+            case DeviceChanged(direction, state, device, reason):
+                self._tell(f"            {direction}: {device} ({reason or state})")
+            case ErrorReported(message=message):
+                self._tell(f"            something went wrong: {message}")
+
+
+def _recorded_microphone(
+    path: Path, _device: str, *, on_change: Callable[[DeviceChanged], None]
+) -> Microphone:
+    return WavMicrophone(path, on_change=on_change, repeat=True)
+
+
+def _write_evening(path: Path) -> None:
+    recordings = files("rtaudio_daemon") / "recordings"
+    with wave.open(str(path), "wb") as evening:
+        evening.setnchannels(1)
+        evening.setsampwidth(2)
+        evening.setframerate(SAMPLE_RATE)
+        for silence_ms, said in _EVENING:
+            evening.writeframes(bytes(silence_ms * BYTES_PER_MS))
+            if said is not None:
+                evening.writeframes(read_wav(Path(str(recordings / f"{said}.wav"))))

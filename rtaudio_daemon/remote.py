@@ -1,0 +1,67 @@
+"""Talks to a running daemon over HTTP, for the command line."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+from .errors import RTAudioError
+
+_TIMEOUT_S = 10.0
+_SILENCE_S = 45.0  # the daemon writes at least a heartbeat in this time
+
+
+class Remote:
+    """The daemon at `address`, as in http://127.0.0.1:8770. Raises RTAudioError."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    def get(self, path: str) -> dict[str, Any]:
+        """The JSON at `path`."""
+        with self._open(urllib.request.Request(self._address + path), _TIMEOUT_S) as answer:
+            return dict(json.load(answer))
+
+    def post(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Send `body` to `path`; the JSON that comes back."""
+        request = urllib.request.Request(
+            self._address + path,
+            data=json.dumps(body or {}).encode(),
+            headers={"Content-Type": "application/json"},
+            method="POST",
+        )
+        with self._open(request, _TIMEOUT_S) as answer:
+            return dict(json.load(answer))
+
+    def events(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Every event's name and data, until the daemon goes down."""
+        request = urllib.request.Request(self._address + "/api/events")
+        with self._open(request, _SILENCE_S) as answer:
+            name = "message"
+            for raw in answer:
+                line = raw.decode().rstrip("\n")
+                if line.startswith("event: "):
+                    name = line[7:]
+                elif line.startswith("data: "):
+                    yield name, json.loads(line[6:])
+
+    def _open(self, request: urllib.request.Request, timeout_s: float) -> Any:
+        try:
+            return urllib.request.urlopen(request, timeout=timeout_s)
+        except urllib.error.HTTPError as error:
+            raise RTAudioError(_reason(error)) from error
+        except OSError as error:
+            raise RTAudioError(
+                f"no daemon answers at {self._address} ({getattr(error, 'reason', error)}); "
+                "is it running? (systemctl status rtaudio-daemon)"
+            ) from error
+
+
+def _reason(error: urllib.error.HTTPError) -> str:
+    try:
+        return str(json.load(error)["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return f"HTTP {error.code} {error.reason}"
