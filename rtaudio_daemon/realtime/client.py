@@ -1,0 +1,368 @@
+"""AzureRealTimeAudio: a conversation with a realtime service, as events and methods.
+
+The class keeps the vocabulary of its TypeScript forerunner in snake_case. Events have their house
+(preview) names in every dialect; ``on("response.audio.delta", …)`` works with every service, and
+the GA names are accepted as aliases.
+
+What is different from the forerunner, and why: the key travels in a header, never in the address,
+as addresses end up in logs. *Speaking* begins with the first sound, not with ``response.done``,
+which says only that generation ended. Speech while *speaking* interrupts too. The event that makes
+a session ready is emitted as ``init`` and under its own name. After a reconnection the settings are
+sent again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Self
+
+import aiohttp
+
+from rtaudio_daemon.emitter import Emitter, Listener
+from rtaudio_daemon.errors import ServiceError
+from rtaudio_daemon.events import ConnectionChanged, ConnectionState, ModelStatus
+from rtaudio_daemon.realtime.codec import Json, SessionFacts, flat_session, house_name, merged
+from rtaudio_daemon.realtime.floor import Floor
+from rtaudio_daemon.realtime.profiles import Endpoint, endpoint
+from rtaudio_daemon.realtime.session import Counters, Session, WebsocketOptions, is_final
+
+DEFAULT_SESSION_CONFIG: Mapping[str, Any] = MappingProxyType(
+    {
+        "voice": "alloy",
+        "input_audio_format": "pcm16",
+        "output_audio_format": "pcm16",
+        "input_audio_transcription": {"model": "whisper-1"},
+        "turn_detection": {
+            "type": "server_vad",
+            "threshold": 0.4,
+            "silence_duration_ms": 600,
+        },
+    }
+)
+"""The session settings that hold where the caller says nothing."""
+
+
+class AzureRealTimeAudio:
+    """A client of one realtime service. Use it from one event loop.
+
+    Every server event is emitted under its house name with one dict. Besides: ``init`` (event)
+    when a session is ready, ``status_changed`` (status, previous) right before the event that
+    causes it, ``connection`` (a `ConnectionChanged`), and ``error`` (event).
+    """
+
+    _status: ModelStatus
+    _state: ConnectionState
+    _settings: Json
+    _session: Session
+    _emitter: Emitter
+    _floor: Floor
+    _half: bytes
+    _background: asyncio.Task[None] | None
+
+    def __init__(
+        self,
+        *,
+        host_name: str,
+        deployment: str,
+        api_version: str = "v1",
+        api_key: str = "",
+        session_config: Mapping[str, Any] | None = None,
+        websocket_options: WebsocketOptions | Mapping[str, Any] | None = None,
+        http_session: aiohttp.ClientSession | None = None,
+    ) -> None:
+        """`session_config` is laid over `DEFAULT_SESSION_CONFIG`, setting by setting.
+
+        Nothing is connected yet. Raises ValueError for options that cannot work.
+        """
+        place = endpoint(
+            "azure",
+            host_name=host_name,
+            deployment=deployment,
+            api_version=api_version,
+            api_key=api_key,
+        )
+        settings = {**DEFAULT_SESSION_CONFIG, **flat_session(session_config or {})}
+        self._begin(place, settings, websocket_options, http_session)
+
+    @classmethod
+    def for_endpoint(
+        cls,
+        endpoint: Endpoint,
+        *,
+        session_config: Mapping[str, Any] | None = None,
+        websocket_options: WebsocketOptions | Mapping[str, Any] | None = None,
+        http_session: aiohttp.ClientSession | None = None,
+    ) -> Self:
+        """A client of any service; `session_config` is taken as it is (None: the default)."""
+        self = cls.__new__(cls)
+        settings = flat_session(
+            DEFAULT_SESSION_CONFIG if session_config is None else session_config
+        )
+        self._begin(endpoint, settings, websocket_options, http_session)
+        return self
+
+    # ------------------------------------------------------------ listening
+
+    def on(self, event: str, listener: Listener) -> Callable[[], None]:
+        """Call `listener` at every `event`; returns a function that removes it again."""
+        return self._emitter.on(house_name(event), listener)
+
+    def once(self, event: str, listener: Listener) -> Callable[[], None]:
+        """Call `listener` at the next `event` only; returns a function that removes it."""
+        return self._emitter.once(house_name(event), listener)
+
+    def off(self, event: str, listener: Listener | None = None) -> None:
+        """Remove `listener` from `event`, or all of its listeners when none is named."""
+        self._emitter.off(house_name(event), listener)
+
+    def off_all(self) -> None:
+        """Remove every listener of every event."""
+        self._emitter.off_all()
+
+    # ------------------------------------------------------------ connecting
+
+    async def run(self) -> None:
+        """Hold a session open until cancelled or closed, for a task of the caller's own.
+
+        Raises ServiceError only when `websocket_options` limit reconnecting.
+        """
+        await self._session.run()
+
+    async def connect(self, timeout_s: float = 30.0) -> None:
+        """Hold a session open in the background; returns when the first one is ready.
+
+        Raises HandshakeError at once when the service refuses us for a reason that only a person
+        can mend, and ServiceError when no session is ready after `timeout_s`.
+        """
+        if self._session.ready:
+            return
+        if not self._session.running and (self._background is None or self._background.done()):
+            self._background = asyncio.create_task(self.run(), name="realtime-client")
+        ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.add(ready)
+        ours = [self._background] if self._background else []
+        try:
+            await asyncio.wait([ready, *ours], timeout=timeout_s, return_when="FIRST_COMPLETED")
+            for done in (*ours, ready):
+                if done.done():
+                    done.result()
+            if not ready.done():
+                reason = str(self._failure or "no answer")
+                raise ServiceError(f"no session within {timeout_s:.0f} s: {reason}")
+        except BaseException:
+            await self.close()
+            raise
+        finally:
+            self._waiters.discard(ready)
+            if not ready.cancel() and not ready.cancelled():
+                ready.exception()  # so that nobody complains that it was never looked at
+
+    async def close(self) -> None:
+        """Close the session and do not connect again; `run` returns."""
+        await self._session.stop()
+        task, self._background = self._background, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+            if not task.cancelled() and not isinstance(task.exception(), ServiceError):
+                task.result()
+
+    async def __aenter__(self) -> Self:
+        await self.connect()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    # ------------------------------------------------------------ facts
+
+    @property
+    def state(self) -> ConnectionState:
+        """How it stands with the connection."""
+        return self._state
+
+    @property
+    def is_initialized(self) -> bool:
+        """Whether a configured session is open."""
+        return self._session.ready
+
+    @property
+    def session(self) -> SessionFacts | None:
+        """What the open session said about itself."""
+        return self._session.facts
+
+    @property
+    def session_config(self) -> Json:
+        """The flat session settings that the next connection will get (a copy)."""
+        return dict(self._settings)
+
+    @property
+    def counters(self) -> Counters:
+        """What went over the wire so far."""
+        return self._session.counters
+
+    @property
+    def status(self) -> ModelStatus:
+        """Who has the floor. Setting it emits ``status_changed`` if it is another."""
+        return self._status
+
+    @status.setter
+    def status(self, status: ModelStatus | str) -> None:
+        status = ModelStatus(status)
+        previous, self._status = self._status, status
+        if status is not previous:
+            self._emitter.emit("status_changed", status, previous)
+
+    def set_model_speak_done(self) -> None:
+        """Say that playback of the answer is over; only the caller can know."""
+        self.status = self._floor.played(self._status)
+
+    # ------------------------------------------------------------ saying
+    # All of these send at once and raise NotConnectedError when no session is ready.
+
+    def append_audio(self, audio: bytes | bytearray | memoryview | str) -> None:
+        """Send sound in the session's input format: bytes, or base64 of them.
+
+        Half a sample at the end waits for the next call. Without a session the sound is dropped
+        and counted. Raises ValueError when a string is not base64.
+        """
+        pcm = base64.b64decode(audio, validate=True) if isinstance(audio, str) else bytes(audio)
+        if self._half:
+            pcm, self._half = self._half + pcm, b""
+        if len(pcm) % 2 and not self._bytewise:
+            pcm, self._half = pcm[:-1], pcm[-1:]
+        if pcm:
+            self._session.send_audio(pcm)
+
+    def commit_audio(self) -> None:
+        """Make a user item of the sound sent so far (at least 100 ms of it)."""
+        self.send({"type": "input_audio_buffer.commit"})
+
+    def clear_audio_buffer(self) -> None:
+        """Forget the sound sent so far."""
+        self._half = b""
+        self.send({"type": "input_audio_buffer.clear"})
+
+    def create_conversation_item(
+        self, item: Mapping[str, Any], previous_item_id: str | None = None
+    ) -> None:
+        """Put an item at the end of the conversation, at its "root", or after another item."""
+        event: Json = {"type": "conversation.item.create", "item": dict(item)}
+        if previous_item_id is not None:
+            event["previous_item_id"] = previous_item_id
+        self.send(event)
+
+    def delete_item(self, item_id: str) -> None:
+        """Remove an item from the conversation."""
+        self.send({"type": "conversation.item.delete", "item_id": item_id})
+
+    def truncate_item(self, item_id: str, content_index: int, audio_end_ms: int) -> None:
+        """Tell how much of an answer was heard; the service forgets the rest."""
+        self.send(
+            {
+                "type": "conversation.item.truncate",
+                "item_id": item_id,
+                "content_index": content_index,
+                "audio_end_ms": audio_end_ms,
+            }
+        )
+
+    def create_response(self, config: Mapping[str, Any] | None = None) -> None:
+        """Ask for an answer, with settings of its own if any."""
+        event: Json = {"type": "response.create"}
+        if config is not None:
+            event["response"] = dict(config)
+        self.send(event)
+
+    def cancel_response(self, response_id: str | None = None) -> None:
+        """Stop an answer that is being generated: this one, or the one under way."""
+        event: Json = {"type": "response.cancel"}
+        response_id = response_id or self._floor.response_id
+        if response_id is not None:
+            event["response_id"] = response_id
+        self.send(event)
+
+    def update_session(self, config: Mapping[str, Any]) -> None:
+        """Change settings of the session, now and for every later connection.
+
+        Turn detection may be given in part. Without a session the change waits for the next one.
+        """
+        changed = flat_session(config)
+        old, new = self._settings.get("turn_detection"), changed.get("turn_detection")
+        if old and new and new.get("type", old.get("type")) == old.get("type"):
+            changed["turn_detection"] = {**old, **new}
+        extra = merged(self._settings.get("extra") or {}, changed.get("extra") or {})
+        self._settings = {**self._settings, **changed}
+        if extra:
+            self._settings["extra"] = extra
+        if self._session.ready:
+            self.send({"type": "session.update", "session": changed})
+
+    def send(self, event: Mapping[str, Any]) -> None:
+        """Send any client event, in house or GA spelling."""
+        self._session.send(dict(event))
+
+    # ------------------------------------------------------------ private
+
+    def _begin(
+        self,
+        place: Endpoint,
+        settings: Json,
+        options: WebsocketOptions | Mapping[str, Any] | None,
+        http_session: aiohttp.ClientSession | None,
+    ) -> None:
+        self._settings = settings
+        self._emitter = Emitter()
+        self._status = ModelStatus.IDLE
+        self._floor = Floor()
+        self._state = ConnectionState.CLOSED
+        self._half = b""
+        self._failure: ServiceError | None = None
+        self._background = None
+        self._waiters: set[asyncio.Future[None]] = set()
+        self._session = Session(
+            place,
+            settings=lambda: self._settings,
+            on_event=self._heard,
+            on_ready=self._ready,
+            on_change=self._changed,
+            on_failure=self._failed,
+            options=WebsocketOptions.of(options),
+            http_session=http_session,
+        )
+
+    @property
+    def _bytewise(self) -> bool:
+        """Whether a sample is one byte (telephone formats)."""
+        return str(self._settings.get("input_audio_format", "pcm16")).startswith("g711")
+
+    def _heard(self, event: Json) -> None:
+        name = event["type"]
+        status = self._floor.heard(name, event, self._status)
+        if status is not self._status:
+            self.status = status
+        self._emitter.emit(name, event)
+
+    def _ready(self, event: Json) -> None:
+        self._failure = None
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        self._emitter.emit("init", event)
+
+    def _changed(self, change: ConnectionChanged) -> None:
+        self._state = change.state
+        if change.state is not ConnectionState.OPEN:
+            self._half = b""
+            self._floor = Floor()
+            self.status = ModelStatus.IDLE
+        self._emitter.emit("connection", change)
+
+    def _failed(self, error: ServiceError) -> None:
+        self._failure = error
+        for waiter in self._waiters:
+            if is_final(error) and not waiter.done():
+                waiter.set_exception(error)

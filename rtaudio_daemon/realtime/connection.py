@@ -1,0 +1,234 @@
+"""One WebSocket to the service: opened once, used once, closed once.
+
+Messages are text; nothing of their meaning is known here. A refusal keeps the service's own words:
+aiohttp throws them away, so they are read before it can, and redirects are never followed, as they
+would carry the key to somebody else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Self
+
+import aiohttp
+
+from rtaudio_daemon.errors import HandshakeError, ServiceError
+from rtaudio_daemon.realtime.codec import MAX_MESSAGE_BYTES
+from rtaudio_daemon.realtime.profiles import Endpoint
+
+HEARTBEAT_S = 20.0
+"""A quiet connection is forgotten by routers and proxies, and a dead one is noticed by its ping."""
+
+_OPEN_TIMEOUT_S = 15.0
+_CLOSE_TIMEOUT_S = 1.0  # the daemon must be down within two seconds
+_BODY_BYTES = 64 * 1024
+_BODY_TIMEOUT_S = 5.0
+_NO_STATUS = 1006  # RFC 6455: closed without a close frame
+
+_HINTS = {
+    400: "check deployment and api_version",
+    401: "check api_key and host_name",
+    403: "check the key's role and the resource's network rules",
+    404: "check deployment and host_name; a new deployment takes some minutes",
+    429: "too many connections or requests; it will be tried again",
+}
+
+
+class Connection:
+    """A connection to `endpoint`; an async context manager that opens and closes it.
+
+    Iterating yields the text of every message and ends when the connection is closed by anybody;
+    then `close_code` and `close_reason` say how. With `http_session`, its connector (with its
+    resolver, limits and TLS settings) is used; the session is not closed.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        heartbeat_s: float | None = HEARTBEAT_S,
+        protocols: Sequence[str] = (),
+        http_session: aiohttp.ClientSession | None = None,
+    ) -> None:
+        self.close_code: int | None = None
+        self.close_reason = ""
+        self._endpoint = endpoint
+        self._heartbeat_s = heartbeat_s
+        self._protocols = tuple(protocols)
+        self._shared = http_session
+        self._http: aiohttp.ClientSession | None = None
+        self._socket: aiohttp.ClientWebSocketResponse[Any] | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def open(self) -> None:
+        """Connect. Raises HandshakeError when refused, ServiceError when nobody is reached."""
+        assert self._http is None, "a connection is used once"
+        self._http = self._new_http()
+        try:
+            async with asyncio.timeout(_OPEN_TIMEOUT_S):
+                self._socket = await self._http.ws_connect(
+                    self._endpoint.url,
+                    headers=self._endpoint.headers(),
+                    protocols=self._protocols,
+                    heartbeat=self._heartbeat_s,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_TIMEOUT_S),
+                    max_msg_size=MAX_MESSAGE_BYTES,
+                    compress=0,
+                    autoping=True,
+                )
+        except BaseException as error:
+            await self._close_http()
+            if isinstance(error, (aiohttp.ClientError, OSError, ValueError)):
+                raise self._unreachable(error) from error
+            raise
+
+    async def send(self, message: str) -> None:
+        """Send one text message; waits while the network is slow.
+
+        Raises ServiceError when the connection is closed.
+        """
+        assert self._socket is not None, "open the connection first"
+        try:
+            await self._socket.send_frame(message.encode(), aiohttp.WSMsgType.TEXT)
+        except (aiohttp.ClientError, OSError) as error:
+            raise ServiceError("the connection was closed while sending") from error
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> str:
+        assert self._socket is not None, "open the connection first"
+        while True:
+            message = await self._socket.receive()
+            if message.type is aiohttp.WSMsgType.TEXT:
+                text: str = message.data
+                return text
+            if message.type is not aiohttp.WSMsgType.BINARY:  # the protocol has no binary messages
+                self._note_end(message)
+                raise StopAsyncIteration
+
+    async def close(self) -> None:
+        """Say goodbye (waiting for at most a second) and let go of everything."""
+        if self._socket is not None:
+            await self._socket.close()
+            self.close_code = self.close_code or self._socket.close_code
+        await self._close_http()
+
+    def _new_http(self) -> aiohttp.ClientSession:
+        """A session of our own, as the handshake's answer is read by a middleware."""
+        shared = self._shared
+        connector = shared.connector if shared else None
+        return aiohttp.ClientSession(
+            connector=connector,
+            connector_owner=connector is None,
+            timeout=aiohttp.ClientTimeout(total=None),
+            trust_env=shared.trust_env if shared else False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            middlewares=(self._read_refusal,),
+        )
+
+    async def _close_http(self) -> None:
+        if self._http is not None:
+            await self._http.close()
+
+    async def _read_refusal(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        response = await handler(request)
+        if response.status == 101:
+            return response
+        try:
+            body = await _read_body(response)
+        finally:
+            response.close()
+        raise self._refusal(response, body)
+
+    def _refusal(self, response: aiohttp.ClientResponse, body: bytes) -> HandshakeError:
+        code, words = _error_of(body)
+        if 300 <= response.status < 400:
+            words = "it points to another host, which is not followed"
+            hint = "put the host that it means into host_name"
+        else:
+            hint = _HINTS.get(response.status, "it will be tried again")
+        said = " ".join(filter(None, (code, words or response.reason)))
+        key = self._endpoint.key.reveal()
+        return HandshakeError(
+            f"{self._endpoint.host} refused the connection with HTTP {response.status}: "
+            f"{said.replace(key, '**') if key else said} ({hint})",
+            status=response.status,
+            code=code,
+            retry_after_s=_retry_after_s(response),
+        )
+
+    def _unreachable(self, error: Exception) -> ServiceError:
+        host = self._endpoint.host
+        if isinstance(error, TimeoutError):
+            return ServiceError(f"{host} did not answer within {_OPEN_TIMEOUT_S:.0f} s")
+        if isinstance(error, aiohttp.ClientSSLError):
+            return ServiceError(f"the certificate of {host} is not trusted: {error}")
+        if isinstance(error, aiohttp.WSServerHandshakeError):
+            return ServiceError(f"{host} does not speak WebSocket: {error.message}")
+        cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+        words = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
+        return ServiceError(f"cannot reach {host}: {words}")
+
+    def _note_end(self, message: aiohttp.WSMessage) -> None:
+        assert self._socket is not None
+        if message.type is aiohttp.WSMsgType.CLOSE:
+            self.close_code, self.close_reason = message.data, message.extra or ""
+            return
+        error = self._socket.exception() or message.data
+        self.close_code = self._socket.close_code or _NO_STATUS
+        if isinstance(error, aiohttp.ServerTimeoutError):
+            self.close_reason = "the service did not answer a ping"
+        elif isinstance(error, BaseException):
+            self.close_reason = str(error) or type(error).__name__
+
+
+async def _read_body(response: aiohttp.ClientResponse) -> bytes:
+    """At most `_BODY_BYTES` of a refusal; what cannot be read in time is left out."""
+    body = b""
+    try:
+        async with asyncio.timeout(_BODY_TIMEOUT_S):
+            while len(body) < _BODY_BYTES and (piece := await response.content.read(_BODY_BYTES)):
+                body += piece
+    except (TimeoutError, aiohttp.ClientError, OSError):
+        pass
+    return body[:_BODY_BYTES]
+
+
+def _error_of(body: bytes) -> tuple[str | None, str]:
+    """Code and message of a refusal: Azure's, OpenAI's and API management's shapes, or text."""
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        text = body.decode("utf-8", "replace").strip()
+        return None, "" if text.startswith("<") else " ".join(text.split())[:300]
+    error = answer.get("error", answer) if isinstance(answer, dict) else answer
+    if not isinstance(error, dict):
+        return None, str(error)[:300]
+    code = error.get("code") or error.get("type")
+    return (str(code) if code else None), str(error.get("message") or "")[:300]
+
+
+def _retry_after_s(response: aiohttp.ClientResponse) -> float | None:
+    """The Retry-After header in seconds from now, whether it is a number or a date."""
+    value = response.headers.get("Retry-After", "")
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
+        except (ValueError, TypeError):
+            return None
+    return max(0.0, seconds) if seconds < float("inf") else None

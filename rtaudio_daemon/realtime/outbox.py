@@ -1,0 +1,68 @@
+"""What waits to be sent: one queue, bounded in messages and bytes, in the order of its filling.
+
+When it is full the oldest sound goes first, and is counted; other messages are never dropped, they
+are refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+MOST_MESSAGES = 1500
+"""Thirty seconds of sound in frames of 20 ms: more than that is no conversation any more."""
+MOST_BYTES = 8 * 1024 * 1024
+
+
+class Outbox:
+    """Messages on their way out. `dropped` counts the sound messages that had to go."""
+
+    def __init__(self, most_messages: int = MOST_MESSAGES, most_bytes: int = MOST_BYTES) -> None:
+        self.dropped = 0
+        self._most_messages = most_messages
+        self._most_bytes = most_bytes
+        self._waiting: deque[tuple[str, int]] = deque()
+        self._bytes = 0
+        self._filled = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def put(self, message: str, pcm_bytes: int = 0) -> bool:
+        """Queue `message`; with `pcm_bytes` it is sound and may be dropped for others.
+
+        False when there is no room for it: everything that waits is more important.
+        """
+        self._waiting.append((message, pcm_bytes))
+        self._bytes += len(message)
+        while len(self._waiting) > self._most_messages or self._bytes > self._most_bytes:
+            if not self._drop_sound():
+                self._waiting.pop()
+                self._bytes -= len(message)
+                return False
+        self._filled.set()
+        return True
+
+    async def take(self) -> tuple[str, int]:
+        """The next message and how many bytes of sound it carries; waits for one."""
+        while not self._waiting:
+            self._filled.clear()
+            await self._filled.wait()
+        entry = self._waiting.popleft()
+        self._bytes -= len(entry[0])
+        return entry
+
+    def clear(self) -> None:
+        """Forget everything (it belonged to a session that is gone); sound counts as dropped."""
+        self.dropped += sum(1 for _, pcm_bytes in self._waiting if pcm_bytes)
+        self._waiting.clear()
+        self._bytes = 0
+
+    def _drop_sound(self) -> bool:
+        for index, (message, pcm_bytes) in enumerate(self._waiting):
+            if pcm_bytes:
+                del self._waiting[index]
+                self._bytes -= len(message)
+                self.dropped += 1
+                return True
+        return False
