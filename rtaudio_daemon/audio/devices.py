@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from .device_names import DeviceInfo
 from .files import SilentMicrophone, SilentSpeaker, WavMicrophone, WavSpeaker
 from .interface import Microphone, OnChange, OnHappening, Speaker
+from .microphone import PortAudioMicrophone
+from .sound_process import list_devices
+from .speaker import PortAudioSpeaker
+
+__all__ = ["DeviceInfo", "list_devices", "open_microphone", "open_speaker"]
 
 
 def open_microphone(device: str, *, on_change: OnChange) -> Microphone:
@@ -15,7 +21,7 @@ def open_microphone(device: str, *, on_change: OnChange) -> Microphone:
         return SilentMicrophone(on_change=on_change)
     if device.startswith("wav:"):
         return WavMicrophone(device.removeprefix("wav:"), on_change=on_change)
-    return SilentMicrophone(on_change=on_change, device=device)
+    return PortAudioMicrophone(device, on_change=on_change)
 
 
 def open_speaker(
@@ -25,13 +31,9 @@ def open_speaker(
 
     DeviceError if a file cannot be written; a missing sound device is waited for instead.
     """
+    if device == "none":
+        return SilentSpeaker(on_happening=on_happening, on_change=on_change, volume=volume)
     if device.startswith("wav:"):
-        return WavSpeaker(
-            device.removeprefix("wav:"),
-            on_happening=on_happening,
-            on_change=on_change,
-            volume=volume,
-        )
-    return SilentSpeaker(
-        on_happening=on_happening, on_change=on_change, volume=volume, device=device
-    )
+        path = device.removeprefix("wav:")
+        return WavSpeaker(path, on_happening=on_happening, on_change=on_change, volume=volume)
+    return PortAudioSpeaker(device, on_happening=on_happening, on_change=on_change, volume=volume)

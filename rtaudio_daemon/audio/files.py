@@ -57,12 +57,11 @@ class SilentMicrophone:
 class WavMicrophone:
     """A microphone that hears a WAV file once, at real-time pace, and then digital silence.
 
-    With `repeat` it hears the file again and again. Any sample rate, number of channels and 8, 16, 24 or 32 bits. DeviceError if it is not one.
+    With `repeat` it hears the file again and again. Any sample rate, any number of channels, and
+    8, 16, 24 or 32 bits. DeviceError if the file is nothing of the kind.
     """
 
-    def __init__(
-        self, path: str | Path, *, on_change: OnChange, repeat: bool = False
-    ) -> None:
+    def __init__(self, path: str | Path, *, on_change: OnChange, repeat: bool = False) -> None:
         self._path = Path(path)
         self._repeat = repeat
         self.device = f"wav:{path}"

@@ -1,0 +1,119 @@
+"""What the daemon and its audio processes say to each other over a socket pair.
+
+A message is one byte for its kind, four bytes for the length of its body, and the body. Sound
+travels at the rate of the device. Standard library only: the audio process loads nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import asdict, dataclass
+from enum import IntEnum
+from typing import Any
+
+_HEAD = struct.Struct("<BI")
+_PART = struct.Struct("<I")
+_VOLUME = struct.Struct("<d")
+
+
+class Kind(IntEnum):
+    """To the output process: PUSH to VOLUME. From any process: READY to the end."""
+
+    PUSH = 1  # part id (u32), pcm
+    END = 2  # part id (u32)
+    STOP = 3
+    VOLUME = 4  # double, 0 to 1
+    READY = 16  # json of StreamFacts
+    SOUND = 17  # pcm from the microphone, one frame
+    PROGRESS = 18  # json of Progress, several times a second while the device asks for sound
+    STARTED = 19
+    FINISHED = 20  # json of Progress
+    STOPPED = 21  # json of Progress, what was left when the queue was cut off
+    DEVICES = 22  # json, a list of DeviceInfo
+    MISSING = 23  # utf-8: there is no sound device at all in this direction
+    FAILED = 24  # utf-8: why this process gives up
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFacts:
+    """The open stream: device by name, sample rate, channels, the device's buffer in frames."""
+
+    device: str
+    rate: int
+    channels: int
+    latency_frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far playing came.
+
+    `last_id`: the newest part that arrived. `heard`: part id and frames handed to the device, for
+    each part that is not whole; all others up to `last_id` were played whole.
+    """
+
+    last_id: int
+    heard: tuple[tuple[int, int], ...] = ()
+    underruns: int = 0
+    dropped_frames: int = 0
+
+
+def pack(kind: Kind, body: bytes = b"") -> bytes:
+    """One message."""
+    return _HEAD.pack(kind, len(body)) + body
+
+
+def part_body(part_id: int, pcm: bytes = b"") -> bytes:
+    """The body of PUSH or END."""
+    return _PART.pack(part_id) + pcm
+
+
+def split_part(body: bytes) -> tuple[int, bytes]:
+    """The part id and the pcm of PUSH or END."""
+    return _PART.unpack_from(body)[0], body[_PART.size :]
+
+
+def volume_body(level: float) -> bytes:
+    """The body of VOLUME."""
+    return _VOLUME.pack(level)
+
+
+def volume_of(body: bytes) -> float:
+    """The level in VOLUME."""
+    return float(_VOLUME.unpack(body)[0])
+
+
+def json_body(value: Any) -> bytes:
+    """The body of a message that carries a dataclass or a list of dataclasses."""
+    plain = [asdict(item) for item in value] if isinstance(value, list) else asdict(value)
+    return json.dumps(plain).encode()
+
+
+def progress_of(body: bytes) -> Progress:
+    """The body of PROGRESS, FINISHED or STOPPED."""
+    fields = json.loads(body)
+    fields["heard"] = tuple((part_id, frames) for part_id, frames in fields["heard"])
+    return Progress(**fields)
+
+
+class Unpacker:
+    """Cuts a stream of bytes into messages."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[tuple[Kind, bytes]]:
+        """The messages that are complete now. ValueError for a kind that does not exist."""
+        self._buffer += data
+        messages = []
+        at = 0
+        while len(self._buffer) - at >= _HEAD.size:
+            kind, length = _HEAD.unpack_from(self._buffer, at)
+            if len(self._buffer) - at - _HEAD.size < length:
+                break
+            at += _HEAD.size
+            messages.append((Kind(kind), bytes(self._buffer[at : at + length])))
+            at += length
+        del self._buffer[:at]
+        return messages

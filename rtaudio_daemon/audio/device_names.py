@@ -1,0 +1,65 @@
+"""Which device does a name in the configuration mean?
+
+Standard library only: it is the audio process that asks, as device numbers mean nothing elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Literal
+
+from ..errors import DeviceError
+
+Direction = Literal["input", "output"]
+_NOUN = {"input": "microphone", "output": "loudspeaker"}
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceInfo:
+    """A device in one direction. `index` is PortAudio's number, good in one process only."""
+
+    name: str
+    direction: Direction
+    default: bool
+    channels: int
+    default_rate: int
+    index: int
+
+
+def find_device(devices: Sequence[DeviceInfo], wanted: str, direction: Direction) -> DeviceInfo:
+    """The device that `wanted` names: `default`, a whole name, or a part that only one name has.
+
+    Capitals do not matter. A name never means another device than the one it names. DeviceError
+    says what there is instead.
+    """
+    there = [device for device in devices if device.direction == direction]
+    noun = _NOUN[direction]
+    if not there:
+        raise DeviceError(f"there is no {noun}")
+    if wanted == "default":
+        return next((device for device in there if device.default), there[0])
+    whole = [device for device in there if device.name.casefold() == wanted.casefold()]
+    some = whole or [device for device in there if wanted.casefold() in device.name.casefold()]
+    if len(some) == 1 or (whole and len({device.name for device in whole}) == 1):
+        return some[0]
+    if some:
+        raise DeviceError(
+            f"{wanted!r} names several {noun}s, write more of one name: {_listed(some)}"
+        )
+    raise DeviceError(f"no {noun} is called {wanted!r}; {_suggestion(there, wanted)}")
+
+
+def _suggestion(there: Sequence[DeviceInfo], wanted: str) -> str:
+    by_folded = {device.name.casefold(): device for device in there}
+    near = get_close_matches(wanted.casefold(), by_folded, n=3, cutoff=0.5)
+    if near:
+        return f"did you mean {_listed([by_folded[name] for name in near])}?"
+    return f"there is {_listed(there)}"
+
+
+def _listed(devices: Sequence[DeviceInfo]) -> str:
+    names = sorted({device.name for device in devices})
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    return ", ".join(repr(name) for name in names[:8]) + more

@@ -1,0 +1,78 @@
+"""A real microphone, by way of an audio process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from ..errors import DeviceError
+from ..events import DeviceChanged, DeviceState
+from .child_protocol import Kind, StreamFacts
+from .format import FRAME_BYTES, SAMPLE_RATE, Frame, Resampler
+from .frame_queue import FrameQueue
+from .interface import OnChange
+from .sound_process import MissingDeviceError, SoundProcess
+
+
+class PortAudioMicrophone:
+    """The microphone that `device` names: `default` or (part of) a name.
+
+    While it is lost no frames come; it is looked for every few seconds. A machine without any
+    microphone is not at fault: then the state of `default` is `none`.
+    """
+
+    def __init__(self, device: str, *, on_change: OnChange) -> None:
+        self.device = self._wanted = device
+        self.state = DeviceState.LOST
+        self._on_change = on_change
+        self._frames = FrameQueue()
+        self._resampler = Resampler(SAMPLE_RATE, SAMPLE_RATE)
+        self._sound = bytearray()
+        self._found = False
+        self._reported = False
+        self.process = SoundProcess(
+            "input",
+            device,
+            on_ready=self._ready,
+            on_message=self._message,
+            on_lost=self._lost,
+        )
+
+    @property
+    def dropped(self) -> int:
+        """Frames lost because nobody took them in time."""
+        return self._frames.dropped
+
+    async def run(self) -> None:
+        """Keep the device alive until cancelled."""
+        await self.process.run()
+
+    def __aiter__(self) -> AsyncIterator[Frame]:
+        """The frames, for one reader."""
+        return self._frames.__aiter__()
+
+    def _ready(self, facts: StreamFacts) -> None:
+        self._found = True
+        self._resampler = Resampler(facts.rate, SAMPLE_RATE)
+        self._sound.clear()
+        self._report(DeviceState.OK, facts.device)
+
+    def _message(self, kind: Kind, body: bytes) -> None:
+        if kind is not Kind.SOUND:
+            return
+        self._sound += self._resampler.feed(body)
+        whole = len(self._sound) // FRAME_BYTES * FRAME_BYTES
+        for start in range(0, whole, FRAME_BYTES):
+            self._frames.put(Frame(bytes(self._sound[start : start + FRAME_BYTES])))
+        del self._sound[:whole]
+
+    def _lost(self, error: DeviceError) -> None:
+        absent = isinstance(error, MissingDeviceError) and self._wanted == "default"
+        state = DeviceState.NONE if absent and not self._found else DeviceState.LOST
+        self._report(state, self.device, str(error))
+
+    def _report(self, state: DeviceState, device: str, reason: str | None = None) -> None:
+        if (state, device) == (self.state, self.device) and self._reported:
+            return
+        self._reported = True
+        self.state, self.device = state, device
+        self._on_change(DeviceChanged("microphone", state, device, reason))

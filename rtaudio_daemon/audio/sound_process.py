@@ -1,0 +1,186 @@
+"""The daemon's side of an audio process: start, talk, watch, kill, start again, for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import socket
+import sys
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+from ..errors import DeviceError
+from .child_protocol import Kind, StreamFacts, Unpacker, pack
+from .device_names import DeviceInfo, Direction
+from .format import FRAME_MS
+
+_LOG = logging.getLogger(__name__)
+_ROOT = str(Path(__file__).resolve().parents[2])
+_OPEN_S = 10.0  # a slow machine needs seconds to load Python and look at all devices
+_SILENT_S = 1.0  # a working device shows life ten times a second or more
+_FIRST_RETRY_S = 0.2
+_LAST_RETRY_S = 5.0
+_STEADY_S = 10.0  # after this long without a fault, the next one is the first one again
+_UNSENT_BYTES = 64 << 20  # ten minutes of sound at 48 kHz; more than the process itself would keep
+_NOUN = {"input": "microphone", "output": "loudspeaker"}
+
+
+class MissingDeviceError(DeviceError):
+    """This machine has no sound device at all in this direction."""
+
+
+class SoundProcess:
+    """Keeps one audio process for `device` alive.
+
+    `on_ready` is told of every new stream, `on_message` of what the process says after that, and
+    `on_lost` of every failed or broken one: why, and whether there is no device at all.
+    """
+
+    def __init__(
+        self,
+        direction: Direction,
+        device: str,
+        *,
+        on_ready: Callable[[StreamFacts], None],
+        on_message: Callable[[Kind, bytes], None],
+        on_lost: Callable[[DeviceError], None],
+    ) -> None:
+        self.pid: int | None = None
+        self._direction = direction
+        self._device = device
+        self._on_ready = on_ready
+        self._on_message = on_message
+        self._on_lost = on_lost
+        self._writer: asyncio.StreamWriter | None = None
+        self._troubled = False
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        loop = asyncio.get_running_loop()
+        delay = _FIRST_RETRY_S
+        while True:
+            began = loop.time()
+            try:
+                await self._live()
+            except (DeviceError, OSError) as error:
+                failure = error if isinstance(error, DeviceError) else DeviceError(str(error))
+            if loop.time() - began > _STEADY_S + _OPEN_S:
+                delay = _FIRST_RETRY_S
+            self._log(failure, delay)
+            self._on_lost(failure)
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, _LAST_RETRY_S)
+
+    def send(self, kind: Kind, body: bytes = b"") -> bool:
+        """Say something to the process; False if it is not there or does not listen any more."""
+        writer = self._writer
+        if writer is None or writer.transport.get_write_buffer_size() > _UNSENT_BYTES:
+            return False
+        writer.write(pack(kind, body))
+        return True
+
+    async def _live(self) -> None:
+        async with _process(self._direction, self._device) as (process, reader, writer):
+            self.pid = process.pid
+            try:
+                async for kind, body in _messages(reader):
+                    if kind is Kind.READY:
+                        self._writer = writer
+                        self._ready(StreamFacts(**json.loads(body)))
+                    else:
+                        self._on_message(kind, body)
+            finally:
+                self._writer = None
+                self.pid = None
+
+    def _ready(self, facts: StreamFacts) -> None:
+        again = " again" if self._troubled else ""
+        _LOG.info(
+            "%s %r works%s: %d Hz, %d channel(s), %d ms of buffer",
+            _NOUN[self._direction],
+            facts.device,
+            again,
+            facts.rate,
+            facts.channels,
+            facts.latency_frames * 1000 // facts.rate,
+        )
+        self._troubled = False
+        self._on_ready(facts)
+
+    def _log(self, failure: DeviceError, delay: float) -> None:
+        level = logging.DEBUG if self._troubled else logging.WARNING
+        self._troubled = True
+        _LOG.log(
+            level,
+            "%s %r: %s; trying again every few seconds",
+            _NOUN[self._direction],
+            self._device,
+            failure,
+        )
+
+
+async def list_devices() -> list[DeviceInfo]:
+    """All devices of this machine, both directions. DeviceError if they cannot be listed."""
+    async with (
+        _process("list", "default") as (_, reader, _writer),
+        contextlib.aclosing(_messages(reader)) as messages,
+    ):
+        _, body = await anext(messages)
+        return [DeviceInfo(**fields) for fields in json.loads(body)]
+
+
+async def _messages(reader: asyncio.StreamReader) -> AsyncGenerator[tuple[Kind, bytes], None]:
+    unpacker = Unpacker()
+    patience_s, complaint = _OPEN_S, "the device does not open"
+    while True:
+        try:
+            async with asyncio.timeout(patience_s):
+                data = await reader.read(1 << 16)
+        except TimeoutError as error:
+            raise DeviceError(complaint) from error
+        except OSError as error:
+            raise DeviceError("the audio process ended") from error
+        if not data:
+            raise DeviceError("the audio process ended")
+        for kind, body in unpacker.feed(data):
+            if kind is Kind.MISSING:
+                raise MissingDeviceError(body.decode())
+            if kind is Kind.FAILED:
+                raise DeviceError(body.decode())
+            if kind is Kind.READY:
+                patience_s, complaint = _SILENT_S, "the device does not move any sound"
+            yield kind, body
+
+
+@contextlib.asynccontextmanager
+async def _process(
+    role: str, device: str
+) -> AsyncIterator[tuple[Any, asyncio.StreamReader, asyncio.StreamWriter]]:
+    ours, theirs = socket.socketpair()
+    process: asyncio.subprocess.Process | None = None
+    writer: asyncio.StreamWriter | None = None
+    try:
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *("-P", "-m", "rtaudio_daemon.audio.portaudio"),
+                *(role, str(theirs.fileno()), device, str(FRAME_MS)),
+                pass_fds=(theirs.fileno(),),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,  # ALSA can write thousands of lines a second
+                env={**os.environ, "PYTHONPATH": _ROOT},
+                start_new_session=True,  # a Ctrl-C in the terminal is for the daemon alone
+            )
+        reader, writer = await asyncio.open_connection(sock=ours)
+        yield process, reader, writer
+    finally:
+        ours.close() if writer is None else writer.close()
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()

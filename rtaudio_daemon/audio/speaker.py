@@ -1,0 +1,203 @@
+"""A real loudspeaker, by way of an audio process that keeps the playback queue."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+
+from ..errors import DeviceError
+from ..events import (
+    AudioPart,
+    DeviceChanged,
+    DeviceState,
+    Heard,
+    PlaybackFinished,
+    PlaybackStarted,
+    PlaybackStopped,
+)
+from .child_protocol import (
+    Kind,
+    Progress,
+    StreamFacts,
+    part_body,
+    progress_of,
+    volume_body,
+)
+from .files import SilentSpeaker
+from .format import SAMPLE_RATE, Resampler
+from .interface import OnChange, OnHappening
+from .sound_process import MissingDeviceError, SoundProcess
+
+
+@dataclass(slots=True)
+class _Sent:
+    """A part on its way to the process, resampled as one stream."""
+
+    number: int
+    part: AudioPart
+    resampler: Resampler
+    heard_frames: int = 0
+
+
+class PortAudioSpeaker:
+    """The loudspeaker that `device` names: `default` or (part of) a name.
+
+    What plays when the device is lost is answered by `PlaybackStopped` with the last position
+    known; what is to be played meanwhile is answered at once. On a machine without any
+    loudspeaker, `default` is a silent one (state `none`) until there is one.
+    """
+
+    def __init__(
+        self,
+        device: str,
+        *,
+        on_happening: OnHappening,
+        on_change: OnChange,
+        volume: float = 1.0,
+    ) -> None:
+        self.device = self._wanted = device
+        self.state = DeviceState.LOST
+        self._on_happening = on_happening
+        self._on_change = on_change
+        self._volume = volume
+        self._silent = SilentSpeaker(on_happening=on_happening, on_change=lambda _: None)
+        self._rate = SAMPLE_RATE
+        self._open: dict[AudioPart, _Sent] = {}  # parts that may still grow
+        self._sent: dict[int, _Sent] = {}  # parts not known to be whole, by number
+        self._refused: deque[AudioPart] = deque(maxlen=16)
+        self._newest = 0
+        self._stops: deque[int] = deque()  # the newest part at each stop not yet answered
+        self._totals = self._before = (0, 0)  # underruns, dropped ms: in total, earlier processes
+        self._found = False
+        self._reported = False
+        self.process = SoundProcess(
+            "output",
+            device,
+            on_ready=self._ready,
+            on_message=self._message,
+            on_lost=self._lost,
+        )
+
+    @property
+    def underruns(self) -> int:
+        """How often sound came too late and left a hole in a part."""
+        return self._totals[0]
+
+    @property
+    def dropped_ms(self) -> int:
+        """Sound dropped because more than ten minutes waited to be played."""
+        return self._totals[1]
+
+    async def run(self) -> None:
+        """Keep the device alive until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._silent.run(), name="silent speaker")
+            await self.process.run()
+
+    def play(self, part: AudioPart, pcm: bytes) -> None:
+        """Append `pcm` to what is played, or answer that it cannot be."""
+        if self.state is DeviceState.NONE:
+            self._silent.play(part, pcm)
+            return
+        if part in self._refused:
+            return
+        if self.state is not DeviceState.OK:
+            self._refuse(part)
+            return
+        sent = self._open.get(part)
+        if sent is None:
+            self._newest += 1
+            sent = _Sent(self._newest, part, Resampler(SAMPLE_RATE, self._rate))
+            self._open[part] = self._sent[self._newest] = sent
+        self.process.send(Kind.PUSH, part_body(sent.number, sent.resampler.feed(pcm)))
+
+    def end(self, part: AudioPart) -> None:
+        """No more sound will come for `part`."""
+        if self.state is DeviceState.NONE:
+            self._silent.end(part)
+        sent = self._open.pop(part, None)
+        if sent is not None:
+            self.process.send(Kind.PUSH, part_body(sent.number, sent.resampler.flush()))
+            self.process.send(Kind.END, part_body(sent.number))
+
+    def stop(self) -> None:
+        """Be silent now; answered by `PlaybackStopped`."""
+        if self.state is DeviceState.NONE:
+            self._silent.stop()
+            return
+        self._open.clear()
+        if self.state is DeviceState.OK and self.process.send(Kind.STOP):
+            self._stops.append(self._newest)
+        else:
+            self._answer(())
+
+    def set_volume(self, level: float) -> None:
+        """Play at `level` (0 to 1)."""
+        self._volume = level
+        self.process.send(Kind.VOLUME, volume_body(level))
+
+    def _ready(self, facts: StreamFacts) -> None:
+        self._found = True
+        self._rate = facts.rate
+        self._before = self._totals
+        if self.state is DeviceState.NONE and self._silent.busy:
+            self._silent.stop()
+        self.process.send(Kind.VOLUME, volume_body(self._volume))
+        self._report(DeviceState.OK, facts.device)
+
+    def _message(self, kind: Kind, body: bytes) -> None:
+        if kind is Kind.PROGRESS:
+            self._take_note(progress_of(body))
+        elif kind is Kind.STARTED:
+            self._on_happening(PlaybackStarted())
+        elif kind is Kind.FINISHED:
+            self._take_note(progress_of(body))
+            self._on_happening(PlaybackFinished())
+        elif kind is Kind.STOPPED:
+            progress = progress_of(body)
+            self._take_note(progress)
+            newest = self._stops.popleft()
+            cut = [number for number in self._sent if number <= newest]
+            heard = [self._heard(self._sent.pop(number)) for number in cut]
+            self._on_happening(PlaybackStopped(tuple(heard)))
+
+    def _take_note(self, progress: Progress) -> None:
+        positions = dict(progress.heard)
+        for number in [number for number in self._sent if number <= progress.last_id]:
+            if number in positions:
+                self._sent[number].heard_frames = positions[number]
+            else:
+                del self._sent[number]  # played whole
+        dropped_ms = progress.dropped_frames * 1000 // self._rate
+        self._totals = (self._before[0] + progress.underruns, self._before[1] + dropped_ms)
+
+    def _heard(self, sent: _Sent) -> Heard:
+        return Heard(sent.part, sent.heard_frames * 1000 // self._rate)
+
+    def _lost(self, error: DeviceError) -> None:
+        heard = tuple(self._heard(sent) for sent in self._sent.values())
+        answers = max(len(self._stops), bool(heard))
+        self._refused.extend(self._open)
+        self._open.clear()
+        self._sent.clear()
+        self._stops.clear()
+        absent = isinstance(error, MissingDeviceError) and self._wanted == "default"
+        state = DeviceState.NONE if absent and not self._found else DeviceState.LOST
+        self._report(state, self.device, str(error))
+        for index in range(answers):
+            self._answer(() if index else heard)
+
+    def _refuse(self, part: AudioPart) -> None:
+        self._refused.append(part)
+        self._answer((Heard(part, 0),))
+
+    def _answer(self, heard: tuple[Heard, ...]) -> None:
+        asyncio.get_running_loop().call_soon(self._on_happening, PlaybackStopped(heard))
+
+    def _report(self, state: DeviceState, device: str, reason: str | None = None) -> None:
+        if (state, device) == (self.state, self.device) and self._reported:
+            return
+        self._reported = True
+        self.state, self.device = state, device
+        self._on_change(DeviceChanged("speaker", state, device, reason))
