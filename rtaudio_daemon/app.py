@@ -31,7 +31,7 @@ from .events import (
 )
 from .realtime.client import AzureRealTimeAudio
 from .realtime.profiles import Endpoint, endpoint
-from .realtime.settings import session_settings
+from .realtime.shapes import session_settings
 from .simulator.server import Simulator
 
 _LOG = logging.getLogger(__name__)

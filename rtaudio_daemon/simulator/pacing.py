@@ -37,8 +37,9 @@ def spoken(text: str, pcm: bytes, pacing: Pacing) -> Iterator[Step]:
     # All words are out after two thirds of the sound.
     per_chunk = -(-3 * len(rest) // max(1, 2 * len(chunks)))
     delay_s = 0.0
-    for chunk in chunks:
-        yield Step(delay_s, pcm=chunk)
+    for count, chunk in enumerate(chunks):
+        # In real time the second piece comes at once: a lead, as a player needs one.
+        yield Step(0.0 if pacing == "realtime" and count == 1 else delay_s, pcm=chunk)
         delay_s = len(chunk) / BYTES_PER_MS / 1000 / speed
         now, rest = rest[:per_chunk], rest[per_chunk:]
         for word in now:

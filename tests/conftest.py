@@ -1,0 +1,18 @@
+"""Virtual time for every test, real time for those that need it (markers `sound`, `real_time`)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from tests.virtual_time import VirtualTimeLoop
+
+
+def pytest_asyncio_loop_factories(
+    item: pytest.Item,
+) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    if item.get_closest_marker("sound") or item.get_closest_marker("real_time"):
+        return {"real_time": asyncio.SelectorEventLoop}
+    return {"virtual_time": VirtualTimeLoop}
