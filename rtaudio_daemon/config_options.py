@@ -153,7 +153,7 @@ def secret() -> Check:
 
     def convert(value: Any) -> Secret:
         if not isinstance(value, str):
-            raise vol.Invalid("expected text, as in !secret api_key; put the value in quotes")
+            raise vol.Invalid("expected text, as in !secret api_key; a number needs quotes")
         plain = _plain(value)
         if not re.fullmatch(r"[!-~]*", plain):
             raise vol.Invalid(

@@ -349,9 +349,13 @@ def _explained(error: yaml.YAMLError, text: str, file: str) -> tuple[int, str]:
     """The line and a sentence for what PyYAML could not read; never with words of the file."""
     if isinstance(error, yaml.reader.ReaderError):
         return text.count("\n", 0, error.position) + 1, "holds a character that YAML forbids"
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    line = mark.line + 1 if mark else 1
     problem = str(getattr(error, "problem", None) or "cannot be read")
+    marks = [getattr(error, name, None) for name in ("problem_mark", "context_mark")]
+    if "end of stream" in problem:
+        marks.reverse()  # where the quote was opened helps more than where the file ends
+    line = next((mark.line + 1 for mark in marks if mark), 1)
+    if "another document" in problem:
+        return line, "a second document begins here (---); a configuration is one"
     if "'\\t'" in problem:
         return line, "a tab; YAML is indented with spaces only"
     if "mapping values are not allowed" in problem:
