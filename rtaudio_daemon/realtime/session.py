@@ -129,6 +129,7 @@ class Session:
         self._on_change = on_change
         self._on_failure = on_failure
         self._chance = chance
+        self._state = ConnectionState.CLOSED
         self._line: Line | None = None
         self._life: asyncio.Task[None] | None = None
         self._outbox = Outbox()
@@ -216,18 +217,17 @@ class Session:
 
     async def _end(self, life: asyncio.Task[None]) -> None:
         """Cancel `life` and see it off, even when we are being cancelled ourselves."""
-        if not life.done() and life.cancelling() == 0:
-            self._change(ConnectionState.CLOSING)
-            life.cancel()
         if not life.done():
+            if not life.cancelling():
+                self._lose()
+                self._change(ConnectionState.CLOSING)
+                life.cancel()
             await asyncio.wait([life])
         if self._life is life:
             self._life = None
-            self._change(ConnectionState.CLOSED, reason=self._last_words(life))
-
-    def _last_words(self, life: asyncio.Task[None]) -> str | None:
-        error = None if life.cancelled() else life.exception()
-        return str(error) if error else "closed by us"
+            self._lose()
+            if self._state is not ConnectionState.CLOSED:
+                self._change(ConnectionState.CLOSED, reason="closed by us")
 
     async def _live(self) -> None:
         loop = asyncio.get_running_loop()
@@ -236,11 +236,15 @@ class Session:
         while True:
             started, opened = loop.time(), self._opened
             error = await self._one_line()
+            # From here to the news nothing else runs: nobody sees a session that is not there.
+            self._lose()
             if self._opened > opened and loop.time() - started >= LIVED_S:
                 pauses, failures = self._pauses(), 0
             failures += 1
             self._on_failure(error)
-            self._check_hope(error, failures)
+            if not self._hopeful(error, failures):
+                self._change(ConnectionState.CLOSED, reason=str(error))
+                raise error
             pause = self._pause(error, pauses)
             level = logging.WARNING if failures == 1 else logging.DEBUG
             _LOG.log(level, "%s; connecting again in %.1f s", error, pause)
@@ -257,8 +261,6 @@ class Session:
                 try:
                     await line.listen()
                 finally:
-                    self._line = None
-                    self._outbox.clear()
                     for task in writer:
                         task.cancel()
                     await asyncio.gather(*writer, return_exceptions=True)
@@ -335,18 +337,22 @@ class Session:
                 pause = max(pause, min(error.retry_after_s, _LONGEST_RETRY_AFTER_S))
         return pause
 
-    def _check_hope(self, error: ServiceError, failures: int) -> None:
-        """Raise `error` when the options say that this is the end."""
+    def _hopeful(self, error: ServiceError, failures: int) -> bool:
+        """Whether the options let us try again."""
         wanted = self.options.should_reconnect
         if not (wanted(str(error)) if callable(wanted) else wanted):
-            raise error
+            return False
         most = self.options.max_reconnect_attempts
-        if most is not None and failures > most:
-            raise error
+        return most is None or failures <= most
+
+    def _lose(self) -> None:
+        self._line = None
+        self._outbox.clear()
 
     def _change(
         self, state: ConnectionState, *, reason: str | None = None, retry_in_s: float | None = None
     ) -> None:
+        self._state = state
         facts = self.facts
         self._on_change(
             ConnectionChanged(
