@@ -1,0 +1,171 @@
+"""The commands, run as people run them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.real_time
+ROOT = Path(__file__).parent.parent
+CONFIG = """
+audio:
+  input: {device: none}
+  output: {device: none}
+http: {port: 0}
+"""
+
+
+@asynccontextmanager
+async def started(*arguments: str, cwd: Path = ROOT) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A command that runs until the context ends."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(ROOT / "daemon.py"),
+        *arguments,
+        cwd=cwd,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def finished(*arguments: str, cwd: Path = ROOT) -> tuple[int | None, str]:
+    """Exit status and everything that was printed."""
+    async with started(*arguments, cwd=cwd) as process:
+        output, _ = await asyncio.wait_for(process.communicate(), 60)
+        return process.returncode, output.decode()
+
+
+async def line_with(process: asyncio.subprocess.Process, pattern: str) -> str:
+    """The first line that matches."""
+    assert process.stdout is not None
+    async with asyncio.timeout(60):
+        async for raw in process.stdout:
+            if re.search(pattern, raw.decode()):
+                return raw.decode().strip()
+    raise AssertionError(f"nothing like {pattern!r} was printed")
+
+
+async def test_a_typo_names_line_option_and_what_is_allowed_and_exits_78(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("realtime:\n  profil: azure\nhttp:\n  port: loud\n")
+    for command in ("run", "check"):
+        status, output = await finished(command, "-c", str(path))
+        assert status == 78
+        assert f"{path}:2: realtime.profil" in output
+        assert "profile" in output
+        assert f"{path}:4: http.port" in output
+
+
+async def test_a_missing_key_says_which_option(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        "realtime:\n  profile: azure\n  host_name: x.openai.azure.com\n  deployment: d\n"
+    )
+    status, output = await finished("check", "-c", str(path))
+    assert status == 78
+    assert "realtime.api_key" in output
+
+
+async def test_check_is_content_with_the_shipped_configuration() -> None:
+    status, output = await finished("check")
+    assert (status, output.strip()) == (0, "config.yaml: fine")
+
+
+async def test_a_daemon_runs_until_sigterm_and_can_be_talked_to(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(CONFIG)
+    async with started("-c", str(path)) as process:
+        address = (await line_with(process, r"listening at http")).rpartition(" ")[2]
+        await until_open(address)
+        status, output = await finished("status", "--url", address)
+        assert (status, json.loads(output)["status"]) == (0, "idle")
+        assert (await finished("mute", "--url", address))[0] == 0
+        _, output = await finished("status", "--url", address)
+        assert json.loads(output)["muted"] is True
+        async with started("status", "--watch", "--url", address) as watcher:
+            await line_with(watcher, "snapshot")
+            assert (await finished("say", "dinner", "is", "ready", "--url", address))[0] == 0
+            await line_with(watcher, '"status": "speaking"')
+            process.send_signal(signal.SIGTERM)
+            await line_with(watcher, "shutdown")
+            assert await asyncio.wait_for(watcher.wait(), 60) == 0
+        assert await asyncio.wait_for(process.wait(), 60) == 0
+
+
+async def until_open(address: str) -> None:
+    """Wait until the daemon has its session."""
+    import aiohttp
+
+    async with aiohttp.ClientSession(base_url=address) as http:
+        async with asyncio.timeout(60):
+            while True:
+                async with http.get("/api/status") as answer:
+                    if (await answer.json())["connection"]["state"] == "open":
+                        return
+                await asyncio.sleep(0.02)
+
+
+async def test_a_command_without_a_daemon_says_so(tmp_path: Path) -> None:
+    status, output = await finished("status", "--url", "http://127.0.0.1:9")
+    assert status == 1
+    assert "no daemon answers at http://127.0.0.1:9" in output
+    assert "Traceback" not in output
+
+
+async def test_a_taken_port_ends_the_daemon_with_a_remedy(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(CONFIG)
+    async with started("-c", str(path)) as process:
+        port = (await line_with(process, r"listening at http")).rpartition(":")[2]
+        other = tmp_path / "other.yaml"
+        other.write_text(CONFIG.replace("port: 0", f"port: {port}"))
+        status, output = await finished("-c", str(other))
+        assert status == 1
+        assert "http.port" in output
+        assert "Traceback" not in output
+
+
+async def test_the_simulator_runs_on_its_own() -> None:
+    async with started("simulate", "--port", "0", "--api-key", "k" * 20) as process:
+        line = await line_with(process, "simulator ready")
+        assert re.fullmatch(r"simulator ready ws://127\.0\.0\.1:\d+", line)
+        process.send_signal(signal.SIGINT)
+        assert await asyncio.wait_for(process.wait(), 60) == 0
+
+
+async def test_the_demo_talks_in_plain_words_without_a_sound_card(tmp_path: Path) -> None:
+    recording = tmp_path / "answer.wav"
+    status, output = await finished(
+        "demo", "--recorded", "--turns", "1", "--port", "0", "--record", str(recording)
+    )
+    assert status == 0, output
+    words = re.findall(r"^\[(\w+) *\]", output, re.MULTILINE)
+    assert words == ["listening", "thinking", "speaking", "idle"]
+    assert "curl -N http://127.0.0.1:" in output
+    assert recording.stat().st_size > 100_000
+
+
+async def test_devices_are_listed_or_said_to_be_missing() -> None:
+    status, output = await finished("devices")
+    assert status == 0
+    assert "Microphones" in output
+    assert "Loudspeakers" in output
+    status, output = await finished("devices", "--json")
+    assert status == 0
+    assert isinstance(json.loads(output), list)
