@@ -1,4 +1,3 @@
-# ruff: noqa: RUF009  `option` and `section` only wrap dataclasses.field
 """The settings: every option once, with its type, range, default and meaning on one line.
 
 The sections are frozen dataclasses; each part of the program receives its own section and never
