@@ -173,7 +173,7 @@ async def _process(
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,  # ALSA can write thousands of lines a second
-                env={**os.environ, "PYTHONPATH": _ROOT},
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(_import_path())},
                 start_new_session=True,  # a Ctrl-C in the terminal is for the daemon alone
             )
         reader, writer = await asyncio.open_connection(sock=ours)
@@ -184,3 +184,8 @@ async def _process(
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+
+
+def _import_path() -> list[str]:
+    before = os.environ.get("PYTHONPATH")
+    return [_ROOT, before] if before else [_ROOT]

@@ -7,7 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.sound_server import sound_server
 from tests.virtual_time import VirtualTimeLoop
+
+__all__ = ["sound_server"]
 
 
 def pytest_asyncio_loop_factories(

@@ -1,0 +1,174 @@
+"""How the audio process opens devices that are choosy, without any sound."""
+
+from __future__ import annotations
+
+import socket
+from array import array
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from rtaudio_daemon.audio import portaudio
+from rtaudio_daemon.audio.child_protocol import (
+    Kind,
+    StreamFacts,
+    Unpacker,
+    part_body,
+    progress_of,
+)
+from rtaudio_daemon.audio.device_names import DeviceInfo, Direction
+from rtaudio_daemon.errors import DeviceError
+
+Callback = Callable[[bytes | None, int, Any, int], tuple[bytes | None, int]]
+
+
+class FakeStream:
+    def start_stream(self) -> None: ...
+
+    def get_input_latency(self) -> float:
+        return 0.04
+
+    get_output_latency = get_input_latency
+
+
+class ChoosyCard:
+    """PyAudio with one card that opens only at some rates and channel counts."""
+
+    def __init__(self, rates: set[int], channels: set[int], busy: bool = False) -> None:
+        self.rates, self.channels, self.busy = rates, channels, busy
+        self.tried: list[tuple[int, int]] = []
+        self.callback: Callback = lambda *_: (None, 0)
+
+    def get_device_info_by_index(self, index: int) -> dict[str, Any]:
+        return {"index": index}
+
+    def open(
+        self, *, rate: int, channels: int, stream_callback: Callback, **rest: Any
+    ) -> FakeStream:
+        self.tried.append((rate, channels))
+        assert rest["frames_per_buffer"] == rate // 50
+        if self.busy:
+            raise OSError(-9985, "Device unavailable")
+        if channels not in self.channels:
+            raise OSError(-9998, "Invalid number of channels")
+        if rate not in self.rates:
+            raise OSError(-9997, "Invalid sample rate")
+        self.callback = stream_callback
+        return FakeStream()
+
+
+def info(direction: Direction) -> DeviceInfo:
+    return DeviceInfo("USB", direction, False, 2, 48_000, 3)
+
+
+def messages(pair: tuple[socket.socket, socket.socket]) -> list[tuple[Kind, bytes]]:
+    pair[0].setblocking(False)
+    try:
+        return Unpacker().feed(pair[0].recv(1 << 16))
+    except BlockingIOError:
+        return []
+
+
+@pytest.fixture
+def pair() -> Any:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield ours, theirs
+
+
+@pytest.fixture
+def pumps() -> Any:
+    """Makes pumps and closes their sockets."""
+    made: list[portaudio._Pump] = []
+
+    def make(kind: type[portaudio._Pump]) -> portaudio._Pump:
+        made.append(kind())
+        return made[-1]
+
+    yield make
+    for pump in made:
+        pump.woken.close()
+        pump._waker.close()
+
+
+@pytest.mark.parametrize(
+    ("rates", "channels", "opened"),
+    [
+        ({24_000, 48_000}, {1, 2}, (24_000, 1)),
+        ({44_100, 48_000}, {1}, (48_000, 1)),
+        ({44_100}, {1}, (44_100, 1)),
+        ({16_000}, {1}, (16_000, 1)),
+        ({48_000}, {2}, (48_000, 2)),
+    ],
+)
+def test_a_card_is_opened_at_the_first_rate_and_channels_it_takes(
+    pumps: Any, rates: set[int], channels: set[int], opened: tuple[int, int]
+) -> None:
+    card = ChoosyCard(rates, channels)
+    facts = pumps(portaudio._Input).open(card, info("input"), 20)
+    assert facts == StreamFacts("USB", *opened, int(0.04 * opened[0]))
+    assert card.tried[-1] == opened
+
+
+def test_a_busy_card_is_not_asked_again_and_again(pumps: Any) -> None:
+    card = ChoosyCard({24_000}, {1}, busy=True)
+    with pytest.raises(DeviceError, match=r"'USB' does not open.*unavailable"):
+        pumps(portaudio._Output).open(card, info("output"), 20)
+    assert len(card.tried) == 1
+
+
+def test_a_card_that_takes_nothing_is_a_device_error(pumps: Any) -> None:
+    with pytest.raises(DeviceError, match="takes none of the rates"):
+        pumps(portaudio._Input).open(ChoosyCard({96_000}, {1}), info("input"), 20)
+
+
+def test_of_two_channels_the_left_one_is_heard(pumps: Any, pair: Any) -> None:
+    card = ChoosyCard({48_000}, {2})
+    pump = pumps(portaudio._Input)
+    pump.open(card, info("input"), 20)
+    assert card.callback(array("h", [1, -1, 2, -2]).tobytes(), 2, None, 0) == (None, 0)
+    assert card.callback(None, 2, None, 0) == (None, 0)
+    pump.report(pair[1])
+    assert messages(pair) == [(Kind.SOUND, array("h", [1, 2]).tobytes())]
+
+
+def test_a_daemon_that_does_not_read_gets_the_newest_second(pumps: Any, pair: Any) -> None:
+    card = ChoosyCard({24_000}, {1})
+    pump = pumps(portaudio._Input)
+    pump.open(card, info("input"), 20)
+    for number in range(60):
+        card.callback(array("h", [number]).tobytes(), 1, None, 0)
+    pump.report(pair[1])
+    assert [array("h", body)[0] for _, body in messages(pair)] == list(range(10, 60))
+
+
+def test_playing_is_the_same_on_both_channels_and_reports_how_far_it_came(
+    pumps: Any, pair: Any
+) -> None:
+    card = ChoosyCard({48_000}, {2})
+    pump = pumps(portaudio._Output)
+    pump.open(card, info("output"), 20)
+    sound = array("h", range(1, 961)).tobytes()
+    pump.told(Kind.PUSH, part_body(5, sound), pair[1])
+    pump.told(Kind.END, part_body(5), pair[1])
+    played, go_on = card.callback(None, 960, None, 0)
+    assert go_on == 0
+    assert played is not None
+    assert array("h", played)[:6].tolist() == [1, 1, 2, 2, 3, 3]
+    for _ in range(2):
+        card.callback(None, 960, None, 0)
+    pump.report(pair[1])
+    kinds = [(kind, body) for kind, body in messages(pair)]
+    assert [kind for kind, _ in kinds] == [Kind.STARTED, Kind.PROGRESS]
+    assert progress_of(kinds[1][1]).last_id == 5
+    pump.told(Kind.STOP, b"", pair[1])
+    assert [kind for kind, _ in messages(pair)] == [Kind.STOPPED]
+
+
+def test_a_callback_never_raises(pumps: Any) -> None:
+    card = ChoosyCard({24_000}, {1})
+    pump = pumps(portaudio._Output)
+    pump.open(card, info("output"), 20)
+    pump._queue = None
+    assert card.callback(None, 480, None, 0) == (bytes(960), 0)

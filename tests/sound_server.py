@@ -1,0 +1,212 @@
+"""A sound card made of software: a private PulseAudio with a microphone and a loudspeaker.
+
+What is said into the sink `mic_in` is what its monitor, the microphone, hears; what the sink
+`speaker` plays can be recorded from its monitor. Works as root, without systemd and D-Bus.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+_PATIENCE_S = 10.0
+_PROGRAMS = ("pulseaudio", "pactl", "paplay", "parec")
+
+
+class SoundServer:
+    """Start it with `start()`; end it, and everything it began, with `close()`."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._socket = directory / "native"
+        self._server: subprocess.Popen[bytes] | None = None
+        self._children: list[subprocess.Popen[bytes]] = []
+        asound = directory / "asound.conf"
+        server = f'server "unix:{self._socket}"'
+        asound.write_text(
+            "".join(
+                f"{name} {{ type pulse {server} {device} }}\n"
+                for name, device in (
+                    ("pcm.!default", ""),
+                    ("ctl.!default", ""),
+                    ("pcm.pulse", ""),
+                    ("pcm.va_mic", 'device "mic_in.monitor"'),
+                    ("pcm.va_speaker", 'device "speaker"'),
+                )
+            )
+        )
+        client = directory / "client.conf"
+        client.write_text("autospawn = no\nenable-shm = no\n")
+        self.environment = {
+            "PULSE_SERVER": f"unix:{self._socket}",
+            "PULSE_CLIENTCONFIG": str(client),
+            "PULSE_COOKIE": str(directory / "cookie"),
+            "PULSE_RUNTIME_PATH": str(directory / "run"),
+            "PULSE_STATE_PATH": str(directory / "state"),
+            "ALSA_CONFIG_PATH": str(asound),
+            "JACK_NO_START_SERVER": "1",
+        }
+
+    def start(self) -> None:
+        """Start the server (again) and wait until it serves."""
+        sink = "module-null-sink rate=48000 channels=2 norewinds=1"  # rewinds make it stutter
+        self._server = self._spawn(
+            "pulseaudio",
+            *("-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1"),
+            "--disable-shm=yes",
+            f"--load=module-native-protocol-unix auth-anonymous=1 socket={self._socket}",
+            f"--load={sink} sink_name=mic_in",
+            f"--load={sink} sink_name=speaker",
+        )
+        eventually(lambda: self._pactl("set-default-sink", "speaker", check=False) == 0)
+        eventually(lambda: self._pactl("set-default-source", "mic_in.monitor", check=False) == 0)
+
+    def kill(self) -> None:
+        """The server dies without a word."""
+        if self._server is not None:
+            _end(self._server)
+            self._server = None
+            self._socket.unlink(missing_ok=True)
+
+    def freeze(self) -> None:
+        """The server hangs: it keeps all connections and does nothing."""
+        assert self._server is not None
+        self._server.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """The server goes on."""
+        assert self._server is not None
+        self._server.send_signal(signal.SIGCONT)
+
+    def close(self) -> None:
+        """End everything that was started here."""
+        for child in self._children:
+            _end(child)
+        self.kill()
+
+    def say(self, wav: Path) -> subprocess.Popen[bytes]:
+        """Play a WAV file into the microphone; returns at once."""
+        return self._spawn("paplay", "--device=mic_in", str(wav))
+
+    def record(self, path: Path, source: str = "speaker.monitor") -> Recording:
+        """Begin to record what the loudspeaker plays (24 kHz mono) into a raw file."""
+        recorder = self._spawn(
+            "parec",
+            *(f"--device={source}", "--format=s16le", "--rate=24000", "--channels=1"),
+            *("--latency-msec=20", "--raw", str(path)),
+        )
+        recording = Recording(path, recorder)
+        eventually(lambda: len(recording.so_far()) > 0)
+        return recording
+
+    def echo(self, delay_ms: int = 80, gain: float = 0.3) -> None:
+        """From now on the microphone hears the loudspeaker too."""
+        self._pactl(
+            *("load-module", "module-loopback", "source=speaker.monitor", "sink=mic_in"),
+            *(f"latency_msec={delay_ms}", "adjust_time=0"),
+            *("source_dont_move=true", "sink_dont_move=true"),
+        )
+        inputs = self.ask("list", "short", "sink-inputs").split()
+        self._pactl("set-sink-input-volume", inputs[0], f"{gain}")
+
+    def remove_sound_cards(self) -> None:
+        """Take the microphone and the loudspeaker away; the server stays."""
+        self._pactl("unload-module", "module-null-sink")
+
+    def ask(self, *arguments: str) -> str:
+        """The answer of pactl."""
+        return subprocess.run(
+            ["pactl", *arguments],
+            env={**os.environ, **self.environment},
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE_S,
+            check=True,
+        ).stdout
+
+    def _pactl(self, *arguments: str, check: bool = True) -> int:
+        return subprocess.run(
+            ["pactl", *arguments],
+            env={**os.environ, **self.environment},
+            capture_output=True,
+            timeout=_PATIENCE_S,
+            check=check,
+        ).returncode
+
+    def _spawn(self, *command: str) -> subprocess.Popen[bytes]:
+        child = subprocess.Popen(
+            command,
+            env={**os.environ, **self.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        self._children.append(child)
+        return child
+
+
+class Recording:
+    """What a loudspeaker plays, as pcm."""
+
+    def __init__(self, path: Path, recorder: subprocess.Popen[bytes]) -> None:
+        self._path = path
+        self._recorder = recorder
+
+    def so_far(self) -> bytes:
+        """The sound up to some 50 ms ago."""
+        return self._path.read_bytes() if self._path.exists() else b""
+
+    def stop(self) -> bytes:
+        """End the recording and return all of it."""
+        self._recorder.send_signal(signal.SIGINT)
+        self._recorder.wait(_PATIENCE_S)
+        return self.so_far()
+
+
+def eventually(condition: Callable[[], bool], patience_s: float = _PATIENCE_S) -> None:
+    """Wait until `condition` holds; AssertionError when it does not in time."""
+    deadline = time.monotonic() + patience_s
+    while not condition():
+        assert time.monotonic() < deadline, f"{condition} did not come true in {patience_s} s"
+        time.sleep(0.01)
+
+
+@contextlib.contextmanager
+def running_sound_server() -> Iterator[SoundServer]:
+    """A started sound server whose environment is this process's environment meanwhile."""
+    missing = [program for program in _PROGRAMS if shutil.which(program) is None]
+    if missing:
+        pytest.skip(f"needs {', '.join(missing)} (apt-get install pulseaudio pulseaudio-utils)")
+    with (
+        tempfile.TemporaryDirectory(prefix="sound") as directory,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        server = SoundServer(Path(directory))
+        for name, value in server.environment.items():
+            patch.setenv(name, value)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.close()
+
+
+@pytest.fixture
+def sound_server() -> Iterator[SoundServer]:
+    """A sound card of software, for this test alone."""
+    with running_sound_server() as server:
+        yield server
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    child.kill()
+    child.wait(_PATIENCE_S)
