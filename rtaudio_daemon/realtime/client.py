@@ -161,7 +161,10 @@ class AzureRealTimeAudio:
                 ready.exception()  # so that nobody complains that it was never looked at
 
     async def close(self) -> None:
-        """Close the session and do not connect again; `run` returns."""
+        """Close the session and do not connect again; `run` returns, `connect` raises."""
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_exception(ServiceError("the client was closed while it connected"))
         await self._session.stop()
         task, self._background = self._background, None
         if task is not None:

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtaudio_daemon import config
@@ -63,6 +63,11 @@ def test_an_unknown_event_keeps_its_name_and_everything_in_it() -> None:
     assert received(event) == event
 
 
+@pytest.mark.parametrize("name", ["session.created", "conversation.item.done", "response.done"])
+def test_an_event_without_its_object_is_passed_on(name: str) -> None:
+    assert received({"type": name}) == {"type": name}
+
+
 def test_item_done_keeps_its_own_name() -> None:
     assert received({"type": "conversation.item.done"})["type"] == "conversation.item.done"
 
@@ -90,13 +95,14 @@ def test_a_message_that_is_too_long_is_not_even_parsed(monkeypatch: pytest.Monke
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=8,
+    max_leaves=4,
 )
 field_names = st.sampled_from(
     ["session", "response", "item", "error", "output", "content", "audio"]
 )
 
 
+@settings(deadline=None, max_examples=50)
 @given(
     st.sampled_from(sorted(codec.SERVER_EVENTS)),
     st.dictionaries(field_names, json_values | st.dictionaries(field_names, json_values)),
@@ -105,6 +111,7 @@ def test_reading_never_stumbles_over_odd_shapes(name: str, fields: dict[str, Any
     assert received({**fields, "type": name})["type"] == name
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.text() | st.binary())
 def test_reading_noise_raises_nothing_but_value_error(raw: str | bytes) -> None:
     with pytest.raises(ValueError):
@@ -289,7 +296,7 @@ def test_a_tool_is_chosen_in_the_words_of_the_dialect(house: str, ga: Any) -> No
 
 
 def test_a_response_is_asked_for_in_the_words_of_the_dialect() -> None:
-    response = {
+    response: Json = {
         "modalities": ["text"],
         "voice": "ash",
         "output_audio_format": "pcm16",
@@ -366,6 +373,7 @@ def test_what_json_cannot_hold_is_an_error() -> None:
         encode({"type": "response.create", "response": {"metadata": b""}}, "ga")
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.binary(max_size=200))
 def test_sound_is_appended_as_base64(pcm: bytes) -> None:
     message = json.loads(codec.encode_append(pcm))
@@ -374,6 +382,7 @@ def test_sound_is_appended_as_base64(pcm: bytes) -> None:
     assert base64.b64decode(message["audio"]) == pcm
 
 
+@settings(deadline=None, max_examples=50)
 @given(
     st.fixed_dictionaries(
         {},
@@ -390,9 +399,9 @@ def test_sound_is_appended_as_base64(pcm: bytes) -> None:
         },
     )
 )
-def test_nesting_and_flattening_are_each_others_opposite(settings: Json) -> None:
-    assert codec.flat_session(codec.nested_session(settings)) == settings
-    assert codec.flat_session(settings) == settings
+def test_nesting_and_flattening_are_each_others_opposite(session: Json) -> None:
+    assert codec.flat_session(codec.nested_session(session)) == session
+    assert codec.flat_session(session) == session
 
 
 # ------------------------------------------------------- the configuration
