@@ -29,6 +29,10 @@ class Manner:
     think_s: float = 0.1
 
 
+class _FullError(Exception):
+    """The answer has reached the number of tokens it may cost."""
+
+
 class Answer:
     """A response and the task that gives it. `on_end` is called when it is done, however."""
 
@@ -53,8 +57,6 @@ class Answer:
 
     def stop(self, reason: str) -> None:
         """Cut it off now: some late deltas, the close-out, response.done cancelled."""
-        if self.ladder.finished:
-            return
         self._task.cancel()
         self._send_late()
         self.ladder.finish("cancelled", reason)
@@ -80,6 +82,8 @@ class Answer:
                 self.ladder.open_call(self._new_id("item"), self._new_id("call"), call.name)
                 await self._send(written(call.arguments))
                 self.ladder.close_item()
+        except _FullError:
+            self.ladder.finish("incomplete", "max_output_tokens")
         except Exception as error:
             _LOG.exception("the simulated answer failed")
             words = {"type": "server_error", "code": "server_error", "message": str(error)}
@@ -112,6 +116,8 @@ class Answer:
         while self._steps:
             await asyncio.sleep(self._steps[0].delay_s)
             await self._outbox.room()
+            if self.ladder.full:
+                raise _FullError
             # Taken from the plan only when sent: what is left there may still be said late.
             step = self._steps.popleft()
             if step.words:

@@ -14,7 +14,6 @@ from rtaudio_daemon.simulator.turn_detector import TurnDetector
 _MARGIN_MS = 500  # more than the detector may look back, besides the prefix
 _LIMIT_BYTES = 600_000 * BYTES_PER_MS
 _MINIMUM_MS = 100
-_HEARD_AT_ONCE = 4800
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +68,9 @@ class InputBuffer:
 
     def append(self, pcm: bytes) -> Iterator[Started | Stopped]:
         """Add sound; yields the edges of turns in it, one at a time, as they are heard."""
-        for at in range(0, len(pcm), _HEARD_AT_ONCE):
-            piece = pcm[at : at + _HEARD_AT_ONCE]
-            self._sound += piece
-            if self._detector is None or self._hearing is None:
-                continue
-            for probability in self._hearing.probabilities(piece):
+        self._sound += pcm
+        if self._detector is not None and self._hearing is not None:
+            for probability in self._hearing.probabilities(pcm):
                 yield from self._frame(probability)
         self._trim()
 

@@ -63,11 +63,6 @@ class Items:
         """The id of the last item, or None."""
         return self._items[-1].id if self._items else None
 
-    @property
-    def last(self) -> Item | None:
-        """The last item, or None."""
-        return self._items[-1] if self._items else None
-
     def append(self, item: Item) -> str | None:
         """Add at the end; returns the id of the item before it."""
         previous = self.last_id

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from rtaudio_daemon.simulator.items import BYTES_PER_MS, Item, Items
-from rtaudio_daemon.simulator.usage import usage
+from rtaudio_daemon.simulator.usage import text_tokens, usage
 
 Emit = Callable[[dict[str, Any]], None]
 Status = Literal["completed", "cancelled", "incomplete", "failed"]
@@ -46,7 +46,6 @@ class Ladder:
     ) -> None:
         self.id = response_id
         self.output: list[Item] = []
-        self.finished = False
         self._emit = emit
         self._items = items
         self._context = context
@@ -73,6 +72,12 @@ class Ladder:
     def speaks(self) -> bool:
         """Whether the answer is to be sound (with its transcript) rather than text."""
         return "audio" in self._response["modalities"]
+
+    @property
+    def full(self) -> bool:
+        """Whether it has said as many tokens as the response may cost."""
+        limit = self._response["max_output_tokens"]
+        return isinstance(limit, int) and self._tokens() >= limit
 
     def start(self) -> None:
         """response.created."""
@@ -160,7 +165,6 @@ class Ladder:
         """Close what is open and send response.done."""
         if self._rung is not None:
             self.close_item("completed" if status == "completed" else "incomplete")
-        self.finished = True
         details: dict[str, Any] | None = None
         if status != "completed":
             details = {"type": status}
@@ -235,6 +239,10 @@ class Ladder:
     @staticmethod
     def _words_key(rung: _Rung) -> str:
         return "transcript" if rung.kind == "audio" else "text"
+
+    def _tokens(self) -> int:
+        said: int = usage("", (), self.output)["output_tokens"]
+        return said + text_tokens("".join(self._rung.words)) if self._rung else said
 
     def _open(self) -> _Rung:
         if self._rung is None:

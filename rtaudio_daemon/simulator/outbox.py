@@ -53,5 +53,5 @@ class Outbox:
                 event = self._waiting.popleft()
                 if len(self._waiting) < _COMFORTABLE:
                     self._room.set()
-                await self._send(json.dumps(event, ensure_ascii=False, separators=(",", ":")))
+                await self._send(json.dumps(event, separators=(",", ":")))
             self._empty.set()

@@ -9,7 +9,7 @@ from rtaudio_daemon.simulator.items import BYTES_PER_MS
 from rtaudio_daemon.simulator.reply import Turn
 
 _MESSAGES = 4000
-_TURNS = 100
+_TURNS = 20
 _HEARD_BYTES = 120_000 * BYTES_PER_MS
 
 

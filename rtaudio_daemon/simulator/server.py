@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
@@ -21,8 +22,11 @@ from rtaudio_daemon.simulator.session import Session
 from rtaudio_daemon.simulator.vocabulary import Dialect
 from rtaudio_daemon.simulator.voices import Voice
 
+_LOG = logging.getLogger(__name__)
+
 _MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 _SESSIONS_KEPT = 16
+_CLOSE_TIMEOUT_S = 1.0
 _ACCESS_DENIED = (
     "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a "
     "valid key for an active subscription and use a correct regional API endpoint for your "
@@ -88,11 +92,14 @@ class Simulator:
         await self.stop()
 
     async def start(self) -> None:
-        """Listen; raises OSError when the port is taken."""
+        """Listen; raises OSError when the port is taken. Harmless when started already."""
+        if self._runner is not None:
+            return
         app = web.Application()
         app.router.add_get("/openai/v1/realtime", self._azure_ga)
         app.router.add_get("/openai/realtime", self._azure_preview)
         app.router.add_get("/v1/realtime", self._openai_ga)
+        app.router.add_route("*", "/{path:.*}", _not_found)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         try:
@@ -126,30 +133,33 @@ class Simulator:
     # -------------------------------------------------------------- routes
 
     async def _azure_ga(self, request: web.Request) -> web.StreamResponse:
+        problem = None
         if "api-version" in request.query:
-            words = "api-version query parameter is not allowed when using /v1 path"
-            return _refused(400, "BadRequest", words)
-        return await self._enter(request, "ga", "model")
+            problem = "api-version query parameter is not allowed when using /v1 path"
+        return await self._enter(request, "ga", "model", problem)
 
     async def _azure_preview(self, request: web.Request) -> web.StreamResponse:
+        problem = None
         if "api-version" not in request.query:
-            words = "Missing required query parameter: api-version"
-            return _refused(400, "BadRequest", words)
-        return await self._enter(request, "preview", "deployment")
+            problem = "Missing required query parameter: api-version"
+        return await self._enter(request, "preview", "deployment", problem)
 
     async def _openai_ga(self, request: web.Request) -> web.StreamResponse:
         return await self._enter(request, "ga", "model")
 
     async def _enter(
-        self, request: web.Request, dialect: Dialect, parameter: str
+        self, request: web.Request, dialect: Dialect, parameter: str, problem: str | None = None
     ) -> web.StreamResponse:
         if not self._may_enter(request):
             return _refused(401, "401", _ACCESS_DENIED)
-        model = request.query.get(parameter)
-        if not model:
-            words = f"Missing required query parameter: {parameter}"
-            return _refused(400, "BadRequest", words)
-        socket = web.WebSocketResponse(max_msg_size=_MAX_MESSAGE_BYTES, compress=False)
+        model = request.query.get(parameter, "")
+        if not model and problem is None:
+            problem = f"Missing required query parameter: {parameter}"
+        if problem is not None:
+            return _refused(400, "BadRequest", problem)
+        socket = web.WebSocketResponse(
+            timeout=_CLOSE_TIMEOUT_S, max_msg_size=_MAX_MESSAGE_BYTES, compress=False
+        )
         if not socket.can_prepare(request).ok:
             return _refused(426, "UpgradeRequired", "This is a WebSocket endpoint.")
         await socket.prepare(request)
@@ -175,7 +185,7 @@ class Simulator:
     async def _converse(self, session: Session, socket: web.WebSocketResponse) -> None:
         session.greet()
         tasks = [
-            asyncio.create_task(_send(session), name="simulator-outbox"),
+            asyncio.create_task(_send(session, socket), name="simulator-outbox"),
             asyncio.create_task(self._expire(session, socket), name="simulator-expiry"),
         ]
         try:
@@ -213,11 +223,18 @@ class Simulator:
         return any(hmac.compare_digest(each.encode(), key) for each in offered)
 
 
-async def _send(session: Session) -> None:
+async def _send(session: Session, socket: web.WebSocketResponse) -> None:
     try:
         await session.run_outbox()
     except (ClientConnectionError, ConnectionError):
         return  # The reader sees the end of the connection too, and ends the session.
+    except Exception:
+        _LOG.exception("the simulator cannot send")
+        await socket.close(code=WSCloseCode.INTERNAL_ERROR)
+
+
+async def _not_found(_request: web.Request) -> web.StreamResponse:
+    return _refused(404, "404", "Resource not found")
 
 
 async def _beta_is_over(session: Session, socket: web.WebSocketResponse) -> None:

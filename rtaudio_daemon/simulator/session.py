@@ -28,6 +28,7 @@ from rtaudio_daemon.simulator.vocabulary import Dialect, check_message
 Json = dict[str, Any]
 
 _APPEND_LIMIT = 15 * 1024 * 1024
+_HEARD_AT_ONCE = 1000 * BYTES_PER_MS
 _TRANSCRIPTION_S = 0.25
 
 
@@ -156,11 +157,12 @@ class Session:
         pcm = _decoded(audio)
         await self._tune()
         self.record.hear(pcm)
-        for edge in self._buffer.append(pcm):
-            if isinstance(edge, Started):
-                self._speech_started(edge.start_ms)
-            else:
-                self._speech_stopped(edge.end_ms, edge.pcm)
+        for at in range(0, len(pcm), _HEARD_AT_ONCE):
+            for edge in self._buffer.append(pcm[at : at + _HEARD_AT_ONCE]):
+                if isinstance(edge, Started):
+                    self._speech_started(edge.start_ms)
+                else:
+                    self._speech_stopped(edge.end_ms, edge.pcm)
             await asyncio.sleep(0)
 
     async def _tune(self) -> None:
@@ -356,7 +358,7 @@ def new_id(kind: str) -> str:
 def _parsed(raw: str) -> Json:
     try:
         message = json.loads(raw)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         words = "We could not parse the JSON body of your event."
         raise Refusal(words, code="invalid_json") from error
     if not isinstance(message, dict):

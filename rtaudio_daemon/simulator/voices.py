@@ -43,7 +43,7 @@ def parrot(heard: bytes) -> bytes:
     if not len(loud):
         return heard
     pause = _RATE * _PAUSE_MS // 1000
-    return samples[max(0, int(loud[0]) - pause) : int(loud[-1]) + pause].tobytes()
+    return samples[max(0, int(loud[0]) - pause) : int(loud[-1]) + 1 + pause].tobytes()
 
 
 def espeak(text: str) -> bytes | None:
@@ -54,7 +54,7 @@ def espeak(text: str) -> bytes | None:
     try:
         done = subprocess.run(
             [program, "--stdin", "--stdout"],
-            input=text[:_LONGEST_TEXT].encode(),
+            input=text[:_LONGEST_TEXT].encode(errors="replace"),
             capture_output=True,
             timeout=_TIMEOUT_S,
             check=True,

@@ -141,7 +141,7 @@ async def test_what_is_wrong_is_refused_and_the_session_goes_on(
 
 
 async def test_what_is_no_json_is_refused(caller: Caller) -> None:
-    for raw in ("{", "[]", "5"):
+    for raw in ("{", "[]", "5", "[" * 100_000):
         await caller.socket.send_str(raw)
         assert (await caller.refusal())["code"] == "invalid_json"
     await caller.socket.send_bytes(b"{}")
@@ -206,6 +206,21 @@ async def test_only_the_right_key_opens_the_door(dialect: Dialect) -> None:
             assert (await socket.receive_json())["type"] == "session.created"
         async with http.get(url.replace("ws:", "http:")) as answer:
             assert (await answer.json())["error"]["code"] == "401"
+
+
+async def test_words_that_are_no_unicode_come_back(caller: Caller) -> None:
+    await caller.write("half a \ud800 pair", item_id="odd")
+    created = await caller.until("conversation.item.created")
+    assert created["item"]["content"][0]["text"] == "half a \ud800 pair"
+
+
+async def test_an_unknown_address_is_not_found(simulator: Simulator) -> None:
+    async with (
+        aiohttp.ClientSession() as http,
+        http.get(simulator.url.replace("ws:", "http:") + "/openai/deployments") as answer,
+    ):
+        assert answer.status == 404
+        assert (await answer.json())["error"]["code"] == "404"
 
 
 @pytest.mark.parametrize(
@@ -280,3 +295,19 @@ async def test_what_was_said_and_heard_can_be_looked_at(caller: Caller) -> None:
     assert caller.session.received[-2]["audio"] == "<4800 bytes>"
     assert caller.session.received[-1] == {"type": "input_audio_buffer.commit"}
     assert caller.events[-1] in caller.session.sent
+
+
+async def test_a_port_that_is_taken_is_an_oserror(simulator: Simulator) -> None:
+    other = Simulator(port=simulator.port)
+    with pytest.raises(OSError, match="address already in use"):
+        await other.start()
+    await other.stop()
+
+
+async def test_a_plain_request_is_told_to_upgrade(simulator: Simulator, dialect: Dialect) -> None:
+    async with (
+        aiohttp.ClientSession() as http,
+        http.get(simulator.url.replace("ws:", "http:") + PATHS[dialect]) as answer,
+    ):
+        assert answer.status == 426
+        assert (await answer.json())["error"]["code"] == "UpgradeRequired"

@@ -286,3 +286,58 @@ async def test_an_answer_that_fails_says_so(dialect: Dialect) -> None:
         response = (await caller.until("response.done"))["response"]
         assert response["status"] == "failed"
         assert response["status_details"]["error"]["message"] == "the model is on fire"
+
+
+async def test_an_answer_ends_at_its_limit_of_tokens(caller: Caller) -> None:
+    key = "max_output_tokens" if caller.dialect == "ga" else "max_response_output_tokens"
+    await caller.write("word " * 40)
+    await caller.send("response.create", response={key: 30})
+    response = (await caller.until("response.done"))["response"]
+    assert response["status"] == "incomplete"
+    assert response["status_details"] == {"type": "incomplete", "reason": "max_output_tokens"}
+    assert response["output"][0]["status"] == "incomplete"
+    assert 30 <= response["usage"]["output_tokens"] < 40
+
+
+async def test_a_client_that_does_not_listen_for_a_minute_loses_nothing(dialect: Dialect) -> None:
+    async with Simulator(voice="silence") as simulator, call(simulator, dialect) as caller:
+        await caller.write("word " * 400)
+        await caller.send("response.create")
+        await asyncio.sleep(60)
+        done = await caller.until("response.done")
+        assert done["response"]["status"] == "completed"
+        assert len(caller.sound()) == 48 * 60 * len("word " * 400)
+
+
+async def test_a_reply_may_be_awaited_bring_its_sound_and_call_functions(dialect: Dialect) -> None:
+    async def reply(turn: Turn) -> Reply:
+        await asyncio.sleep(1.0)
+        return Reply(turn.text.upper(), pcm=loud(500), calls=(Call("a"), Call("b")))
+
+    async with Simulator(reply=reply) as simulator, call(simulator, dialect) as caller:
+        await caller.write("hello")
+        await caller.send("response.create")
+        response = (await caller.until("response.done"))["response"]
+        assert caller.sound() == loud(500)
+        assert [item["type"] for item in response["output"]] == ["message"] + ["function_call"] * 2
+        assert response["output"][0]["content"][0]["transcript"] == "HELLO"
+        assert [event["output_index"] for event in caller.of("response.output_item.done")] == [
+            0,
+            1,
+            2,
+        ]
+
+
+async def test_a_client_that_leaves_in_the_middle_leaves_nothing_behind(
+    simulator: Simulator, dialect: Dialect
+) -> None:
+    async with call(simulator, dialect) as caller:
+        await caller.configure(transcription={"model": "whisper-1"})
+        await caller.speak(loud(640) + quiet(480))
+        await caller.until("response.created")
+        names = {task.get_name() for task in asyncio.all_tasks()}
+        assert "simulator-transcribe" in names
+    async with asyncio.timeout(5):
+        while any(task.get_name().startswith("simulator-") for task in asyncio.all_tasks()):
+            await asyncio.sleep(0.01)
+    assert not simulator.sessions[-1].open
