@@ -24,6 +24,7 @@ _OPEN_S = 10.0  # a slow machine needs seconds to load Python and look at all de
 _SILENT_S = 1.0  # a working device shows life ten times a second or more
 _FIRST_RETRY_S = 0.2
 _LAST_RETRY_S = 5.0
+_LAST_WORDS_S = 1.0
 _STEADY_S = 10.0  # after this long without a fault, the next one is the first one again
 _UNSENT_BYTES = 64 << 20  # ten minutes of sound at 48 kHz; more than the process itself would keep
 _NOUN = {"input": "microphone", "output": "loudspeaker"}
@@ -183,7 +184,10 @@ async def _process(
         if process is not None:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
-            await process.wait()
+            # A process that hangs inside the kernel does not hold up the end of the daemon.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_WORDS_S):
+                    await process.wait()
 
 
 def _import_path() -> list[str]:

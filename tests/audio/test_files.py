@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rtaudio_daemon.audio import files
 from rtaudio_daemon.audio.devices import open_microphone, open_speaker
 from rtaudio_daemon.audio.files import SilentSpeaker, WavMicrophone, WavSpeaker, read_wav
 from rtaudio_daemon.audio.format import FRAME_BYTES
@@ -227,3 +228,30 @@ async def test_a_speaker_does_not_make_up_for_time_the_machine_slept(tmp_path: P
         witness.loop.now += 3600  # type: ignore[attr-defined]
         await asyncio.sleep(0.1)
     assert len(read_wav(path)) <= 15 * FRAME_BYTES
+
+
+async def test_a_repeating_microphone_hears_the_file_again_and_again(tmp_path: Path) -> None:
+    sound = sine(40)
+    path = save(tmp_path / "a.wav", sound)
+    microphone = WavMicrophone(path, on_change=lambda _: None, repeat=True)
+    frames = aiter(microphone)
+    async with running(microphone):
+        heard = b"".join([(await anext(frames)).pcm for _ in range(200)])
+    assert heard.count(sound) > 1
+
+
+async def test_a_recording_that_is_full_does_not_stop_the_sound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(files, "_LONGEST_RECORDING_BYTES", 3 * 48_000)
+    witness = Witness()
+    path = tmp_path / "out.wav"
+    speaker = WavSpeaker(path, on_happening=witness, on_change=witness)
+    async with running(speaker):
+        await asyncio.sleep(5)
+        speaker.play(A, sine(100))
+        speaker.end(A)
+        await asyncio.sleep(5)
+    assert isinstance(witness.seen[-1][1], PlaybackFinished)
+    assert len(read_wav(path)) == 3 * 48_000
+    assert len(caplog.records) == 1
