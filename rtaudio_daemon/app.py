@@ -1,76 +1,74 @@
-"""Builds the parts from the configuration, keeps them alive, and takes them down in order."""
+"""The daemon: builds its parts, keeps them alive, changes them on reload, takes them down."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
-from collections.abc import Callable
-from contextlib import AsyncExitStack
-from typing import Protocol
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict
+from typing import Any
 
 from . import config
-from .api.server import ApiServer
 from .assistant import Assistant
 from .audio.devices import open_microphone, open_speaker
-from .audio.gate import Gate
-from .audio.interface import Microphone, OnChange, OnHappening, Speaker
-from .audio.vad_engines import open_engine
-from .conversation import Conversation
 from .emitter import Emitter
-from .errors import ConfigError
-from .events import (
-    ConnectionChanged,
-    ConnectionState,
-    DeviceChanged,
-    DeviceState,
-    ErrorReported,
-    MuteChanged,
-    News,
-    StatusChanged,
-)
+from .errors import ConfigError, RTAudioError
+from .events import ErrorReported
+from .log import log_news
+from .parts import OpenMicrophone, OpenSpeaker, Part, Parts
 from .realtime.client import AzureRealTimeAudio
-from .realtime.profiles import Endpoint, endpoint
-from .realtime.shapes import session_settings
+from .reload import RESTART, changes
 from .simulator.server import Simulator
+from .supervision import Supervision
 
 _LOG = logging.getLogger(__name__)
-
-
-class OpenMicrophone(Protocol):
-    """How a microphone is made from its name in the configuration."""
-
-    def __call__(self, device: str, *, on_change: OnChange) -> Microphone:
-        """Open it."""
-
-
-class OpenSpeaker(Protocol):
-    """How a loudspeaker is made from its name in the configuration."""
-
-    def __call__(
-        self, device: str, *, on_happening: OnHappening, on_change: OnChange, volume: float
-    ) -> Speaker:
-        """Open it."""
+_REPORT_S = 2.0  # what is not applied by then is reported as pending
 
 
 class App:
-    """The daemon. After `on_ready` was called, `address` and `assistant` are there to use."""
+    """The daemon. After `on_ready` was called, `address`, `assistant` and `client` can be used.
+
+    `load` reads the configuration again, for `reload`.
+    """
 
     def __init__(
         self,
         settings: config.Config,
         *,
+        load: Callable[[], config.Config] | None = None,
         microphone: OpenMicrophone = open_microphone,
         speaker: OpenSpeaker = open_speaker,
     ) -> None:
         self._settings = settings
+        self._load = load
         self._open_microphone = microphone
         self._open_speaker = speaker
+        self._reloaded = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._parts: Parts
+        self._supervision: Supervision
         self.news = Emitter()
-        self.address = ""
-        self.assistant: Assistant
-        self.client: AzureRealTimeAudio
-        self.simulator: Simulator | None = None
+
+    @property
+    def address(self) -> str:
+        """Where the window is, as in http://127.0.0.1:8770."""
+        return self._parts.address
+
+    @property
+    def assistant(self) -> Assistant:
+        """Who runs the conversation."""
+        return self._parts.assistant
+
+    @property
+    def client(self) -> AzureRealTimeAudio:
+        """The client of the service."""
+        return self._parts.client
+
+    @property
+    def simulator(self) -> Simulator | None:
+        """The built-in service, when it is used."""
+        return self._parts.simulator
 
     async def run(self, stop: asyncio.Event, on_ready: Callable[[], None] = lambda: None) -> None:
         """Run until `stop` is set.
@@ -78,99 +76,123 @@ class App:
         Raises ConfigError or DeviceError when a part cannot be built, RTAudioError when the port
         is taken, and an exception group when a part broke while running.
         """
-        async with AsyncExitStack() as parts:
-            where = await self._service(parts)
-            self.client = self._client(where)
-            self.assistant = self._assistant(where)
-            microphone, speaker = self._devices()
-            self.assistant.join(microphone, speaker, volume=self._settings.audio.output.volume)
-            api = ApiServer(self._settings.http, self.assistant, boot=secrets.token_hex(4))
-            self.news.on("news", _log)
-            self.news.on("news", api.publish)
-            self.address = await parts.enter_async_context(api.listening())
-            _LOG.info("listening at %s", self.address)
-            async with asyncio.TaskGroup() as group:
-                tasks = [
-                    group.create_task(speaker.run(), name="speaker"),
-                    group.create_task(microphone.run(), name="microphone"),
-                    group.create_task(self.assistant.run(), name="assistant"),
-                    group.create_task(self.client.run(), name="session"),
-                ]
-                on_ready()
-                await stop.wait()
-                api.events.shut_down()
-                for task in tasks:
-                    task.cancel()
-
-    async def _service(self, parts: AsyncExitStack) -> Endpoint:
-        """Where the service is; the built-in one is started."""
-        settings = self._settings.realtime
-        host_name = settings.host_name
-        if settings.profile == "simulator" and not host_name:
-            voice = settings.simulator.voice
-            self.simulator = await parts.enter_async_context(Simulator(voice=voice))
-            host_name = self.simulator.url
-        try:
-            return endpoint(
-                settings.profile,
-                host_name=host_name,
-                deployment=settings.deployment,
-                api_version=settings.api_version,
-                url=settings.url,
-                api_key=settings.api_key,
-                auth=settings.auth,
+        failure: RTAudioError | None = None
+        async with asyncio.TaskGroup() as group:
+            self._parts = parts = Parts(
+                self._settings,
+                self.news,
+                group,
+                microphone=self._open_microphone,
+                speaker=self._open_speaker,
             )
-        except ValueError as error:
-            raise ConfigError([f"realtime: {error}"]) from error
+            parts.assistant.on_reload = self.reload
+            self.news.on("news", log_news)
+            self._supervision = Supervision(parts, self.news)
+            try:
+                await parts.open()
+                async with AsyncExitStack() as tasks:
+                    for name, work in (
+                        ("reload", self._keep_up()),
+                        ("supervision", self._supervision.run()),
+                    ):
+                        await tasks.enter_async_context(_running(group, work, name))
+                    self._supervision.ready()
+                    on_ready()
+                    await stop.wait()
+                    self._supervision.stopping()
+                    parts.window.events.shut_down()
+            except RTAudioError as error:
+                failure = error
+            finally:
+                await parts.close()
+        if failure is not None:
+            raise failure
 
-    def _client(self, where: Endpoint) -> AzureRealTimeAudio:
-        return AzureRealTimeAudio.for_endpoint(
-            where, session_config=session_settings(self._settings.realtime.session)
-        )
+    async def reload(self) -> dict[str, Any]:
+        """Read the configuration again and change what is different, between turns.
 
-    def _assistant(self, where: Endpoint) -> Assistant:
-        detection = self._settings.realtime.session.turn_detection
-        conversation = Conversation(
-            service_interrupts=where.profile.service_interrupts and detection.interrupt_response,
-            service_truncates=where.profile.service_truncates,
-            service_replies=detection.type != "none",
-        )
-        gate = self._settings.audio.gate
-        return Assistant(
-            conversation=conversation,
-            client=self.client,
-            gate=Gate(gate, open_engine(gate.engine)),
-            news=self.news,
-            profile=self._settings.realtime.profile,
-        )
+        Returns `changed`, one entry per option with its part and `state`: applied, pending (until
+        the turn that is under way is over), failed (with `reason`; the part goes on as it was), or
+        restart (of the daemon, is needed). Raises ConfigError when the configuration is wrong;
+        then everything goes on as it was.
+        """
+        self._supervision.reloading()
+        try:
+            if self._load is None:
+                raise ConfigError(["this daemon was started without a configuration file"])
+            settings = await asyncio.to_thread(self._load)
+        except ConfigError as error:
+            self._failed(f"not reloaded, the configuration is wrong: {error}")
+            self._supervision.ready(f"reload failed: {error.problems[0]}")
+            raise
+        try:
+            return await self._change_to(settings)
+        finally:
+            self._supervision.ready()
 
-    def _devices(self) -> tuple[Microphone, Speaker]:
-        audio = self._settings.audio
-        changed = self.assistant.device_changed
-        microphone = self._open_microphone(audio.input.device, on_change=changed)
-        speaker = self._open_speaker(
-            audio.output.device,
-            on_happening=self.assistant.handle,
-            on_change=changed,
-            volume=audio.output.volume,
-        )
-        return microphone, speaker
-
-
-def _log(news: News) -> None:
-    """One line per change of state that a person may want to find in the log."""
-    match news:
-        case StatusChanged(status=status):
-            _LOG.info("%s", status)
-        case ConnectionChanged(state=ConnectionState.OPEN, session_id=session_id):
-            _LOG.info("the session is open: %s", session_id)
-        case ConnectionChanged(state=state, reason=reason) if reason:
-            _LOG.debug("the connection is %s: %s", state, reason)
-        case DeviceChanged(direction, DeviceState.OK, device):
-            _LOG.info("%s: %s", direction, device)
-        case MuteChanged(muted=muted):
-            _LOG.info("muted" if muted else "unmuted")
-        case ErrorReported(source, code, message):
-            _LOG.warning("%s: %s (%s)", source, message, code)
-        case _:
+    async def _change_to(self, settings: config.Config) -> dict[str, Any]:
+        found = [each for part in self._parts.table for each in part.differences(settings)]
+        found += [each for each in changes(self._settings, settings) if each.part == RESTART]
+        self._settings = settings
+        for warning in settings.warnings:
+            _LOG.warning("%s", warning)
+        self._settled.clear()
+        self._reloaded.set()
+        try:
+            async with asyncio.timeout(_REPORT_S):
+                await self._settled.wait()
+        except TimeoutError:
             pass
+        report = [{**asdict(each), **self._outcome(each.part)} for each in found]
+        for each in report:
+            _LOG.info("reload: %(option)s: %(before)r is now %(after)r, %(state)s", each)
+        if not found:
+            _LOG.info("reload: nothing is different")
+        return {"changed": report, "warnings": list(settings.warnings)}
+
+    async def _keep_up(self) -> None:
+        """Bring the parts into accord with the newest settings, whenever there are new ones."""
+        while True:
+            await self._reloaded.wait()
+            self._reloaded.clear()
+            for part in self._parts.table:
+                if part.differences(self._settings):
+                    await self._bring_up(part)
+            if not self._reloaded.is_set():
+                self._settled.set()
+
+    async def _bring_up(self, part: Part) -> None:
+        settings = self._settings
+        try:
+            await part.apply(settings)
+        except RTAudioError as error:
+            part.failure = str(error)
+            self._failed(f"reload: {part.name} goes on as it was: {error}")
+        else:
+            part.applied, part.failure = settings, ""
+            _LOG.info("reload: %s has its new settings", part.name)
+
+    def _outcome(self, name: str) -> dict[str, str]:
+        for part in self._parts.table:
+            if part.name == name:
+                if not part.differences(self._settings):
+                    return {"state": "applied"}
+                if part.failure:
+                    return {"state": "failed", "reason": part.failure}
+                return {"state": "pending"}
+        return {"state": "restart"}
+
+    def _failed(self, what: str) -> None:
+        self.news.emit("news", ErrorReported("config", "reload_failed", what))
+
+
+@asynccontextmanager
+async def _running(
+    group: asyncio.TaskGroup, work: Coroutine[Any, Any, None], name: str
+) -> AsyncIterator[None]:
+    task = group.create_task(work, name=name)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])

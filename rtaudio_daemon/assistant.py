@@ -12,15 +12,18 @@ import binascii
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, Literal
 
+from . import config
 from .audio.format import Frame, dbfs
 from .audio.gate import Gate
 from .audio.interface import Microphone, Speaker
+from .audio.vad import Engine
 from .conversation import Conversation
 from .emitter import Emitter
-from .errors import NotConnectedError
+from .errors import ConfigError, NotConnectedError
 from .events import (
     AudioEnded,
     AudioPart,
@@ -79,20 +82,19 @@ _LOG = logging.getLogger(__name__)
 
 
 class Assistant:
-    """Joins one client, one gate and one pair of devices; `join` gives it the devices."""
+    """Joins one client, one gate and one pair of devices; the `use_…` methods exchange them."""
 
     def __init__(
         self,
         *,
         conversation: Conversation,
-        client: AzureRealTimeAudio,
         gate: Gate,
         news: Emitter,
         profile: str,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._conversation = conversation
-        self._client = client
+        self._client: AzureRealTimeAudio
         self._gate = gate
         self._news = news
         self._wall_clock = wall_clock
@@ -111,22 +113,69 @@ class Assistant:
         self._devices: dict[str, DeviceChanged] = {}
         self._volume = 1.0
         self._undecodable = 0
-        self._listen_to_client()
+        self.last_frame_at: float | None = None
+        """When the newest frame of the microphone was taken, by the clock of the loop."""
+        self.on_reload: Callable[[], Awaitable[dict[str, Any]]] | None = None
+        """What `reload` does; set by whoever knows the configuration."""
 
-    def join(self, microphone: Microphone, speaker: Speaker, *, volume: float = 1.0) -> None:
-        """Use these devices; their callbacks are `handle` and `device_changed`."""
-        self._microphone, self._speaker = microphone, speaker
-        self._volume = volume
+    def use_speaker(self, speaker: Speaker) -> None:
+        """Play on this loudspeaker; its callbacks are `handle` and `device_changed`."""
+        self._speaker = speaker
+
+    def use_microphone(self, microphone: Microphone) -> None:
+        """Hear this microphone from the next `run` on; its callback is `device_changed`."""
+        self._microphone, self.last_frame_at = microphone, None
+
+    def use_client(
+        self, client: AzureRealTimeAudio, connection: ConnectionChanged | None = None
+    ) -> None:
+        """Talk to this service; `connection` is how it stands with it, if it is running already.
+
+        What a former service knows of the conversation is lost, as after a lost connection.
+        """
+        if self._connection.state is ConnectionState.OPEN:
+            self.handle(SessionLost("another service was chosen"))
+        if hasattr(self, "_client"):
+            self._client.off_all()
+        self._client = client
+        self._listen_to_client()
+        if connection is not None:
+            self._connection = replace(connection, state=ConnectionState.CLOSED)
+            self._on_connection(connection)
 
     async def run(self) -> None:
         """Pass the microphone's sound on until cancelled."""
         assert self._microphone is not None
-        try:
-            async for frame in self._microphone:
-                self._hear(frame)
-        finally:
-            if self._deadline is not None:
-                self._deadline.cancel()
+        async for frame in self._microphone:
+            self._hear(frame)
+
+    def close(self) -> None:
+        """Forget the deadline that is being waited for."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody has the floor: the moment to change things."""
+        return self._status.status is ModelStatus.IDLE
+
+    def adjust(
+        self,
+        gate: config.Gate,
+        engine: Engine,
+        *,
+        service_interrupts: bool,
+        service_truncates: bool,
+        service_replies: bool,
+    ) -> None:
+        """Go on with these settings. Between turns only (`idle`)."""
+        self._gate.adjust(gate, engine)
+        self._conversation.adjust(
+            service_interrupts=service_interrupts,
+            service_truncates=service_truncates,
+            service_replies=service_replies,
+        )
 
     def handle(self, happening: Happening) -> None:
         """Tell the conversation, and carry out what it answers, in order."""
@@ -209,10 +258,17 @@ class Assistant:
         if self._speaker is not None:
             self._speaker.set_volume(level)
 
+    async def reload(self) -> dict[str, Any]:
+        """Read the configuration again; returns what changed. Raises ConfigError."""
+        if self.on_reload is None:
+            raise ConfigError(["this daemon was started without a configuration file"])
+        return await self.on_reload()
+
     # --------------------------------------------------------- the way up
 
     def _hear(self, frame: Frame) -> None:
         self._last_frame = frame
+        self.last_frame_at = asyncio.get_running_loop().time()
         result = self._gate.feed(frame.pcm)
         if result.started:
             self.handle(SpeechStarted("local"))

@@ -11,10 +11,10 @@ import json
 import logging
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from . import config
+from . import config, log
 from .app import App
 from .audio.devices import list_devices
 from .demo import Demo
@@ -34,10 +34,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return command(arguments)
     except ConfigError as error:
-        print(error, file=sys.stderr)
+        print(log.redaction(str(error)), file=sys.stderr)
         return EXIT_CONFIG
     except RTAudioError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(log.redaction(f"error: {error}"), file=sys.stderr)
         return 1
     except BrokenPipeError:
         sys.stderr.close()  # whoever read us has left, as in `daemon.py status --watch | head`
@@ -116,8 +116,18 @@ def _add_simulate(command: Any) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     settings = config.load(arguments.config)
-    _start_log(settings.logger)
-    return _until_stopped(App(settings).run)
+    log.redaction.add(settings)
+    log.start(settings.logger)
+    for warning in settings.warnings:
+        _LOG.warning("%s", warning)
+
+    def load() -> config.Config:
+        found = config.load(arguments.config)
+        log.redaction.add(found)
+        return found
+
+    app = App(settings, load=load)
+    return _until_stopped(app.run, reload=app.reload)
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -127,7 +137,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    _start_log(config.Logger(default="warning"))
+    log.start(config.Logger(default="warning"))
     demo = Demo(
         port=arguments.port,
         recorded=arguments.recorded,
@@ -199,28 +209,45 @@ def _remote(arguments: argparse.Namespace) -> Remote:
 # -------------------------------------------------------------------- running
 
 
-def _until_stopped(run: Callable[[asyncio.Event], Any]) -> int:
-    """Run until SIGTERM or SIGINT."""
+def _until_stopped(
+    run: Callable[[asyncio.Event], Any],
+    reload: Callable[[], Coroutine[Any, Any, Any]] | None = None,
+) -> int:
+    """Run until SIGTERM or SIGINT; SIGHUP reloads."""
+
+    status = 0
 
     async def body() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        await run(stop)
+        hangups = asyncio.Event()
+        loop.add_signal_handler(signal.SIGHUP, hangups.set)
+        reloading = asyncio.create_task(_on_hangup(hangups, reload), name="hangup")
+        try:
+            await run(stop)
+        finally:
+            reloading.cancel()
 
     try:
         asyncio.run(body())
     except* RTAudioError as group:
         raise group.exceptions[0] from None
-    return 0
+    except* Exception:
+        _LOG.critical("the daemon broke; this is a mistake in its program", exc_info=True)
+        status = 1
+    return status
 
 
-def _start_log(settings: config.Logger) -> None:
-    logging.basicConfig(
-        level=settings.default.upper(),
-        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
-        force=True,
-    )
-    for name, level in (settings.logs or {}).items():
-        logging.getLogger(name).setLevel(level.upper())
+async def _on_hangup(
+    hangups: asyncio.Event, reload: Callable[[], Coroutine[Any, Any, Any]] | None
+) -> None:
+    while True:
+        await hangups.wait()
+        hangups.clear()
+        if reload is not None:
+            try:
+                await reload()
+            except ConfigError:
+                _LOG.debug("SIGHUP: everything goes on as it was")  # the reason was told

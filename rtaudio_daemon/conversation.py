@@ -153,6 +153,14 @@ class Conversation:
         """Who has the floor now."""
         return self._status
 
+    def adjust(
+        self, *, service_interrupts: bool, service_truncates: bool, service_replies: bool
+    ) -> None:
+        """Go on with another service, or other settings of it. Between turns only."""
+        self._service_interrupts = service_interrupts
+        self._service_truncates = service_truncates
+        self._service_replies = service_replies
+
     @property
     def deadline(self) -> float | None:
         """When to tell `TimePassed`, on the clock of `now`; None when nothing is awaited."""

@@ -55,6 +55,19 @@ class Gate:
         self._held: deque[bytes] = deque()
         self._held_bytes = 0
 
+    def adjust(self, settings: Settings, engine: Engine) -> None:
+        """Go on with other settings; what was heard so far is kept."""
+        self._settings = settings
+        self._engine = engine
+        self._always = settings.engine == "always"
+        self._usual = TurnSegmenter(
+            settings.start_ms, settings.start_window_ms, settings.hangover_ms
+        )
+        self._barge_in = TurnSegmenter(
+            settings.barge_in_ms, settings.barge_in_ms * _BARGE_IN_SLACK, settings.hangover_ms
+        )
+        self._usual.speaking = self._open
+
     @property
     def open(self) -> bool:
         """Whether sound is leaving the house right now."""

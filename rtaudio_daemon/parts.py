@@ -1,0 +1,330 @@
+"""The parts of the daemon as an ordered table: built at the start, exchanged at a reload.
+
+A part brings itself into accord with the settings it is given. At a reload the one in use goes on
+until the new one has proved itself, and they change hands between turns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from . import config
+from .api.server import ApiServer
+from .assistant import Assistant
+from .audio.devices import open_microphone, open_speaker
+from .audio.gate import Gate
+from .audio.interface import Microphone, OnChange, OnHappening, Speaker
+from .audio.vad_engines import open_engine
+from .conversation import Conversation
+from .emitter import Emitter
+from .errors import ConfigError, RTAudioError, ServiceError
+from .events import ConnectionChanged, ConnectionState, News, StatusChanged
+from .log import set_levels
+from .realtime.client import AzureRealTimeAudio
+from .realtime.profiles import Endpoint, endpoint
+from .realtime.shapes import session_settings
+from .reload import Change, changes
+from .simulator.server import Simulator
+
+_LOG = logging.getLogger(__name__)
+_PROVE_S = 20.0  # a new service must have a session ready by then
+# What a setting of the session is set to when it is gone from the configuration.
+_UNSET = {"instructions": "", "max_response_output_tokens": "inf"}
+
+
+class OpenMicrophone(Protocol):
+    """How a microphone is made from its name in the configuration."""
+
+    def __call__(self, device: str, *, on_change: OnChange) -> Microphone:
+        """Open it."""
+
+
+class OpenSpeaker(Protocol):
+    """How a loudspeaker is made from its name in the configuration."""
+
+    def __call__(
+        self, device: str, *, on_happening: OnHappening, on_change: OnChange, volume: float
+    ) -> Speaker:
+        """Open it."""
+
+
+@dataclass
+class Part:
+    """`apply` brings the part into accord with settings; `applied` are those it runs with."""
+
+    name: str
+    apply: Callable[[config.Config], Awaitable[None]]
+    applied: config.Config
+    failure: str = ""
+    """Why the newest settings could not be applied."""
+
+    def differences(self, settings: config.Config) -> list[Change]:
+        """What of this part is not as in `settings`."""
+        return [each for each in changes(self.applied, settings) if each.part == self.name]
+
+
+class Parts:
+    """All parts, built by `open` and taken down in reverse order by `close`.
+
+    Their tasks live in `group`: one that breaks ends the daemon. What cannot be built raises
+    RTAudioError.
+    """
+
+    def __init__(
+        self,
+        settings: config.Config,
+        news: Emitter,
+        group: asyncio.TaskGroup,
+        *,
+        microphone: OpenMicrophone = open_microphone,
+        speaker: OpenSpeaker = open_speaker,
+    ) -> None:
+        self._news = news
+        self._group = group
+        self._open_microphone = microphone
+        self._open_speaker = speaker
+        self._settings = settings
+        self._lives: dict[str, AsyncExitStack] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._status = asyncio.Event()
+        self._boot = secrets.token_hex(4)
+        self._engine = open_engine(settings.audio.gate.engine)
+        self._where: Endpoint
+        self.window: ApiServer
+        self.client: AzureRealTimeAudio
+        self.simulator: Simulator | None = None
+        self.address = ""
+        self.assistant = Assistant(
+            conversation=Conversation(),
+            gate=Gate(settings.audio.gate, self._engine),
+            news=news,
+            profile=settings.realtime.profile,
+        )
+        self.table = tuple(
+            Part(name, apply, settings)
+            for name, apply in (
+                ("log", self._apply_log),
+                ("speaker", self._apply_speaker),
+                ("volume", self._apply_volume),
+                ("microphone", self._apply_microphone),
+                ("window", self._apply_window),
+                ("service", self._apply_service),
+                ("session", self._apply_session),
+                ("gate", self._apply_gate),
+            )
+        )
+
+    async def open(self) -> None:
+        """Build everything."""
+        self._news.on("news", self._notice)
+        for part in self.table:
+            await part.apply(self._settings)
+
+    async def close(self) -> None:
+        """Take everything down."""
+        for part in reversed(self.table):
+            if life := self._lives.pop(part.name, None):
+                await life.aclose()
+        self.assistant.close()
+
+    def ended(self) -> list[str]:
+        """The tasks that should live and do not."""
+        return [name for name, task in self._tasks.items() if task.done()]
+
+    # ------------------------------------------------------------------ sound
+
+    async def _apply_volume(self, settings: config.Config) -> None:
+        self.assistant.set_volume(settings.audio.output.volume)
+
+    async def _apply_speaker(self, settings: config.Config) -> None:
+        output = settings.audio.output
+        speaker = self._open_speaker(
+            output.device,
+            on_happening=self.assistant.handle,
+            on_change=self.assistant.device_changed,
+            volume=output.volume,
+        )
+        await self._between_turns()
+        self.assistant.use_speaker(speaker)
+        life = await self._take_over("speaker", AsyncExitStack())
+        await life.enter_async_context(self._running(speaker.run(), "speaker"))
+
+    async def _apply_microphone(self, settings: config.Config) -> None:
+        changed = self.assistant.device_changed
+        microphone = self._open_microphone(settings.audio.input.device, on_change=changed)
+        await self._between_turns()
+        self.assistant.use_microphone(microphone)
+        life = await self._take_over("microphone", AsyncExitStack())
+        await life.enter_async_context(self._running(microphone.run(), "microphone"))
+        await life.enter_async_context(self._running(self.assistant.run(), "assistant"))
+
+    async def _apply_gate(self, settings: config.Config) -> None:
+        if settings.audio.gate.engine != self._part("gate").applied.audio.gate.engine:
+            self._engine = open_engine(settings.audio.gate.engine)
+        await self._between_turns()
+        self._adjust(settings)
+
+    def _adjust(self, settings: config.Config) -> None:
+        profile, detection = self._where.profile, settings.realtime.session.turn_detection
+        self.assistant.adjust(
+            settings.audio.gate,
+            self._engine,
+            service_interrupts=profile.service_interrupts and detection.interrupt_response,
+            service_truncates=profile.service_truncates,
+            service_replies=detection.type != "none",
+        )
+
+    # ---------------------------------------------------------------- service
+
+    async def _apply_service(self, settings: config.Config) -> None:
+        """A new client beside the one in use, which goes on until the new one has a session."""
+        async with AsyncExitStack() as opening:
+            where, simulator = await _service(settings.realtime, opening)
+            client = AzureRealTimeAudio.for_endpoint(
+                where, session_config=session_settings(settings.realtime.session)
+            )
+            session = self._running(client.run(), "session")
+            if "service" in self._lives:
+                trial = _Trial(client, give_up=self.client.is_initialized)
+                await opening.enter_async_context(session)
+                await trial.passed()
+                await self._between_turns()
+                self.assistant.use_client(client, trial.newest)
+            else:
+                self.assistant.use_client(client)
+                await opening.enter_async_context(session)
+            self.client, self.simulator, self._where = client, simulator, where
+            self._adjust(settings)
+            self._part("session").applied = settings
+            life = opening.pop_all()
+        await self._take_over("service", life)
+
+    async def _apply_session(self, settings: config.Config) -> None:
+        wanted, now = session_settings(settings.realtime.session), self.client.session_config
+        changed = {key: value for key, value in wanted.items() if now.get(key) != value}
+        changed |= {key: _UNSET[key] for key in _UNSET if key in now and key not in wanted}
+        await self._between_turns()
+        if changed:
+            self.client.update_session(changed)
+        self._adjust(settings)
+
+    # ----------------------------------------------------------------- others
+
+    async def _apply_log(self, settings: config.Config) -> None:
+        set_levels(settings.logger)
+
+    async def _apply_window(self, settings: config.Config) -> None:
+        if "window" not in self._lives:
+            await self._open_window(settings.http)
+            return
+        # The port may be the one that is wanted again, so the old window closes first.
+        await self._between_turns()
+        self.window.events.shut_down()
+        await self._lives.pop("window").aclose()
+        try:
+            await self._open_window(settings.http)
+        except RTAudioError:
+            await self._open_window(self._part("window").applied.http)
+            raise
+
+    async def _open_window(self, settings: config.Http) -> None:
+        window = ApiServer(settings, self.assistant, boot=self._boot)
+        async with AsyncExitStack() as opening:
+            self.address = await opening.enter_async_context(window.listening())
+            opening.callback(self._news.on("news", window.publish))
+            self.window, self._lives["window"] = window, opening.pop_all()
+        _LOG.info("listening at %s", self.address)
+
+    # ---------------------------------------------------------------- handing over
+
+    def _part(self, name: str) -> Part:
+        return next(part for part in self.table if part.name == name)
+
+    def _notice(self, news: News) -> None:
+        if isinstance(news, StatusChanged):
+            self._status.set()
+
+    async def _between_turns(self) -> None:
+        """Wait until nobody has the floor; what follows without an await is between turns."""
+        while not self.assistant.idle:
+            self._status.clear()
+            await self._status.wait()
+
+    async def _take_over(self, name: str, life: AsyncExitStack) -> AsyncExitStack:
+        """`life` is what part `name` lives on from now on; the former one ends."""
+        former, self._lives[name] = self._lives.get(name), life
+        if former is not None:
+            await former.aclose()
+        return life
+
+    @asynccontextmanager
+    async def _running(self, work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[None]:
+        """A task that lives as long as the context; if it breaks, the daemon ends."""
+        task = self._tasks[name] = self._group.create_task(work, name=name)
+        try:
+            yield
+        finally:
+            if self._tasks[name] is task:
+                del self._tasks[name]
+            task.cancel()
+            await asyncio.wait([task])
+
+
+async def _service(
+    settings: config.Realtime, life: AsyncExitStack
+) -> tuple[Endpoint, Simulator | None]:
+    """Where the service is; the built-in one is started."""
+    simulator, host_name = None, settings.host_name
+    if settings.profile == "simulator" and not host_name:
+        voice: Any = settings.simulator.voice
+        simulator = await life.enter_async_context(Simulator(voice=voice))
+        host_name = simulator.url
+    try:
+        where = endpoint(
+            settings.profile,
+            host_name=host_name,
+            deployment=settings.deployment,
+            api_version=settings.api_version,
+            url=settings.url,
+            api_key=settings.api_key,
+            auth=settings.auth,
+        )
+    except ValueError as error:
+        raise ConfigError([f"realtime: {error}"]) from error
+    return where, simulator
+
+
+class _Trial:
+    """Whether a new client gets a session; `give_up` when its first attempt fails."""
+
+    def __init__(self, client: AzureRealTimeAudio, *, give_up: bool) -> None:
+        self.newest: ConnectionChanged | None = None
+        self._give_up = give_up
+        self._over = asyncio.Event()
+        client.on("connection", self._changed)
+
+    async def passed(self) -> None:
+        """Wait for the session. Raises ServiceError when there is none and another to go on with.
+
+        Without another one nothing is lost by taking the new one as it is.
+        """
+        try:
+            async with asyncio.timeout(_PROVE_S):
+                await self._over.wait()
+        except TimeoutError:
+            pass
+        change = self.newest
+        if self._give_up and (change is None or change.state is not ConnectionState.OPEN):
+            why = change.reason if change and change.reason else "no session in time"
+            raise ServiceError(why)
+
+    def _changed(self, change: ConnectionChanged) -> None:
+        self.newest = change
+        if change.state is ConnectionState.OPEN or change.reason:
+            self._over.set()

@@ -1,0 +1,91 @@
+"""Keeps systemd informed: ready, what the daemon is doing in words, and whether it is well."""
+
+from __future__ import annotations
+
+import asyncio
+
+from .emitter import Emitter
+from .events import DeviceState, News
+from .parts import Parts
+from .systemd import Systemd
+
+SILENCE_S = 10.0
+"""A working microphone gives 50 frames a second; after so long without one it does not work."""
+
+
+class Supervision:
+    """Looks at the `parts` and hears the `news`, on behalf of `systemd`."""
+
+    def __init__(self, parts: Parts, news: Emitter, systemd: Systemd | None = None) -> None:
+        self._parts = parts
+        self._systemd = systemd or Systemd()
+        self._failure = ""
+        self._is_ready = False
+        self._quiet_since: float | None = None
+        news.on("news", self._notice)
+
+    async def run(self) -> None:
+        """Feed the watchdog while all is well, until cancelled."""
+        await self._systemd.watch(self.ailment)
+
+    def ready(self, failure: str = "") -> None:
+        """The daemon can be used, also after a reload; `failure`: what did not work in it."""
+        self._is_ready, self._failure = True, failure
+        self._systemd.ready(self.words())
+
+    def reloading(self) -> None:
+        """The configuration is read again; `ready` ends it."""
+        self._systemd.reloading()
+
+    def stopping(self) -> None:
+        """The daemon goes down."""
+        self._is_ready = False
+        self._systemd.stopping()
+
+    def words(self) -> str:
+        """What the daemon is doing, in a line for people."""
+        state = self._parts.assistant.snapshot()
+        connection = state["connection"]
+        said = [str(state["status"])]
+        if connection["state"] == "open":
+            said.append(f"session {connection['session_id']}")
+        else:
+            why = connection["last_error"]
+            said.append(f"connection {connection['state']}{f' ({why})' if why else ''}")
+        if state["muted"]:
+            said.append("muted")
+        said += [
+            f"{name} {state[name]['state']}"
+            for name in ("microphone", "speaker")
+            if state[name]["state"] != DeviceState.OK
+        ]
+        return ", ".join(said) + (f"; {self._failure}" if self._failure else "")
+
+    def ailment(self) -> str | None:
+        """What is wrong with the daemon itself, that only a restart can mend; None: nothing.
+
+        That the loop turns is shown by this being asked. A lost microphone or connection is no
+        ailment: their tasks look for them.
+        """
+        if ended := self._parts.ended():
+            return f"the task {ended[0]} has ended"
+        return self._silence()
+
+    def _silence(self) -> str | None:
+        """A microphone that is said to work, and gives no frames."""
+        assistant = self._parts.assistant
+        state = assistant.snapshot()
+        now = asyncio.get_running_loop().time()
+        if state["microphone"]["state"] != DeviceState.OK or state["muted"]:
+            self._quiet_since = None
+            return None
+        since = assistant.last_frame_at
+        if since is None:
+            self._quiet_since = since = self._quiet_since or now
+        if now - since < SILENCE_S:
+            return None
+        return f"no sound came from the microphone for {now - since:.0f} s"
+
+    def _notice(self, _news: News) -> None:
+        if self._is_ready:
+            self._systemd.status(self.words())
