@@ -18,12 +18,13 @@ _VOLUME = struct.Struct("<d")
 
 
 class Kind(IntEnum):
-    """To the output process: PUSH to VOLUME. From any process: READY to the end."""
+    """To the output process: PUSH to TAP. From any process: READY to the end."""
 
     PUSH = 1  # part id (u32), pcm
     END = 2  # part id (u32)
     STOP = 3
     VOLUME = 4  # double, 0 to 1
+    TAP = 5  # send PLAYED from now on
     READY = 16  # json of StreamFacts
     SOUND = 17  # pcm from the microphone, one frame
     PROGRESS = 18  # json of Progress, several times a second while the device asks for sound
@@ -33,6 +34,7 @@ class Kind(IntEnum):
     DEVICES = 22  # json, a list of DeviceInfo
     MISSING = 23  # utf-8: there is no sound device at all in this direction
     FAILED = 24  # utf-8: why this process gives up
+    PLAYED = 25  # pcm that went to the device (not what is silent)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from ..events import (
 )
 from .format import BYTES_PER_MS, FRAME_BYTES, FRAME_MS, SAMPLE_RATE, Frame, Resampler
 from .frame_queue import FrameQueue
-from .interface import OnChange, OnHappening
+from .interface import OnChange, OnHappening, OnPlayed
 from .playback import Moment, PlaybackQueue
 
 _LOG = logging.getLogger(__name__)
@@ -43,6 +43,12 @@ class SilentMicrophone:
         self.device = device
         self._on_change = on_change
         self._frames = FrameQueue()
+
+    def pause(self, paused: bool) -> None:
+        """There is nothing to close."""
+
+    def speech_noticed(self) -> None:
+        """Nobody speaks here."""
 
     async def run(self) -> None:
         """Wait for ever."""
@@ -68,6 +74,7 @@ class WavMicrophone:
         self.state = DeviceState.OK
         self._on_change = on_change
         self._frames = FrameQueue()
+        self._paused = False
         with _opened(self._path):
             pass
 
@@ -88,11 +95,20 @@ class WavMicrophone:
             position += len(piece)
             if self._repeat and position >= len(pcm):
                 position = 0
-            self._frames.put(Frame(piece.ljust(FRAME_BYTES, b"\0")))
+            if not self._paused:
+                self._frames.put(Frame(piece.ljust(FRAME_BYTES, b"\0")))
 
         # A microphone delivers a frame when its last sample has been heard.
         await asyncio.sleep(FRAME_MS / 1000)
         await _pace(tick)
+
+    def pause(self, paused: bool) -> None:
+        """Hear nothing of what goes on being said, or listen again."""
+        self._paused = paused
+        self._frames.clear()
+
+    def speech_noticed(self) -> None:
+        """A file cannot be deaf."""
 
     def __aiter__(self) -> AsyncIterator[Frame]:
         """The frames, for one reader."""
@@ -118,6 +134,7 @@ class SilentSpeaker:
         self._queue: PlaybackQueue[AudioPart] = PlaybackQueue(SAMPLE_RATE)
         self._queue.set_volume(volume)
         self._wanted = asyncio.Event()
+        self._on_played: OnPlayed = lambda _: None
 
     @property
     def underruns(self) -> int:
@@ -162,8 +179,14 @@ class SilentSpeaker:
         """Play at `level` (0 to 1)."""
         self._queue.set_volume(level)
 
+    def tap(self, on_played: OnPlayed) -> None:
+        """Call `on_played` with what is played."""
+        self._on_played = on_played
+
     def _tick(self) -> bytes:
         pcm = self._queue.read(FRAME_BYTES)
+        if self._queue.busy:
+            self._on_played(pcm)
         for moment in self._queue.moments():
             started = moment is Moment.STARTED
             self._on_happening(PlaybackStarted() if started else PlaybackFinished())

@@ -26,6 +26,10 @@ class FrameQueue:
         self._frames.append(frame)
         self._filled.set()
 
+    def clear(self) -> None:
+        """Forget what nobody has taken yet; it does not count as dropped."""
+        self._frames.clear()
+
     async def __aiter__(self) -> AsyncIterator[Frame]:
         """The frames in order, for one reader; never ends."""
         while True:

@@ -18,6 +18,7 @@ from .format import Frame
 PlaybackHappening = PlaybackStarted | PlaybackFinished | PlaybackStopped
 OnChange = Callable[[DeviceChanged], None]
 OnHappening = Callable[[PlaybackHappening], None]
+OnPlayed = Callable[[bytes], None]
 
 
 class Microphone(Protocol):
@@ -37,6 +38,15 @@ class Microphone(Protocol):
 
     async def run(self) -> None:
         """Keep the device alive; returns only by cancellation. A lost device is not an error."""
+
+    def pause(self, paused: bool) -> None:
+        """Close the device and forget what was not taken yet, or open it again.
+
+        While it is closed no frame comes and nothing listens; `state` stays as it was.
+        """
+
+    def speech_noticed(self) -> None:
+        """Somebody speaks: this microphone is certainly not deaf."""
 
     def __aiter__(self) -> AsyncIterator[Frame]:
         """The frames as they come, for one reader; never ends."""
@@ -82,3 +92,9 @@ class Speaker(Protocol):
 
     def set_volume(self, level: float) -> None:
         """Play at `level` (0 to 1) of the amplitude from now on."""
+
+    def tap(self, on_played: OnPlayed) -> None:
+        """From now on call `on_played` with all sound (pcm) as it goes to the device.
+
+        What is silent may be left out. The sound is heard later, by the buffer of the device.
+        """

@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from ..errors import DeviceError
 from ..events import DeviceChanged, DeviceState
 from .child_protocol import Kind, StreamFacts
+from .deafness import Deafness
 from .format import FRAME_BYTES, SAMPLE_RATE, Frame, Resampler
 from .frame_queue import FrameQueue
 from .interface import OnChange
 from .sound_process import MissingDeviceError, SoundProcess
+
+_FIRST_RENEWAL_S = 60.0  # opening a deaf stream anew costs some words, should it hear again
+_LAST_RENEWAL_S = 900.0
 
 
 class PortAudioMicrophone:
     """The microphone that `device` names: `default` or (part of) a name.
 
     While it is lost no frames come; it is looked for every few seconds. A machine without any
-    microphone is not at fault: then the state of `default` is `none`.
+    microphone is not at fault: then the state of `default` is `none`. While it is deaf (it delivers
+    what no room sounds like) its frames still come, and the stream is opened anew now and then.
     """
 
-    def __init__(self, device: str, *, on_change: OnChange) -> None:
+    def __init__(
+        self, device: str, *, on_change: OnChange, deafness: Deafness | None = None
+    ) -> None:
         self.device = self._wanted = device
         self.state = DeviceState.LOST
         self._on_change = on_change
         self._frames = FrameQueue()
         self._resampler = Resampler(SAMPLE_RATE, SAMPLE_RATE)
         self._sound = bytearray()
+        self._deafness = deafness or Deafness()
+        self._renew_at = 0.0
+        self._renew_after_s = _FIRST_RENEWAL_S
         self._found = False
         self._reported = False
         self.process = SoundProcess(
@@ -46,6 +57,16 @@ class PortAudioMicrophone:
         """Keep the device alive until cancelled."""
         await self.process.run()
 
+    def pause(self, paused: bool) -> None:
+        """Close the device, so that nothing listens, or open it again."""
+        self.process.pause(paused)
+        self._frames.clear()
+        self._deafness.start_again()
+
+    def speech_noticed(self) -> None:
+        """Somebody speaks: this microphone is certainly not deaf."""
+        self._deafness.speech_noticed()
+
     def __aiter__(self) -> AsyncIterator[Frame]:
         """The frames, for one reader."""
         return self._frames.__aiter__()
@@ -54,6 +75,10 @@ class PortAudioMicrophone:
         self._found = True
         self._resampler = Resampler(facts.rate, SAMPLE_RATE)
         self._sound.clear()
+        if self.state is not DeviceState.DEAF:
+            self._deafness.start_again()
+        elif self.device == facts.device:
+            return  # whether it hears now is to be seen
         self._report(DeviceState.OK, facts.device)
 
     def _message(self, kind: Kind, body: bytes) -> None:
@@ -62,8 +87,27 @@ class PortAudioMicrophone:
         self._sound += self._resampler.feed(body)
         whole = len(self._sound) // FRAME_BYTES * FRAME_BYTES
         for start in range(0, whole, FRAME_BYTES):
-            self._frames.put(Frame(bytes(self._sound[start : start + FRAME_BYTES])))
+            pcm = bytes(self._sound[start : start + FRAME_BYTES])
+            self._watch(pcm)
+            self._frames.put(Frame(pcm))
         del self._sound[:whole]
+
+    def _watch(self, pcm: bytes) -> None:
+        reason = self._deafness.feed(pcm)
+        deaf = self.state is DeviceState.DEAF
+        if reason is None:
+            if deaf:
+                self._renew_after_s = _FIRST_RENEWAL_S
+                self._report(DeviceState.OK, self.device)
+            return
+        now = asyncio.get_running_loop().time()
+        if not deaf:
+            self._report(DeviceState.DEAF, self.device, reason)
+        elif now < self._renew_at:
+            return
+        self._renew_at = now + self._renew_after_s
+        self._renew_after_s = min(self._renew_after_s * 2, _LAST_RENEWAL_S)
+        self.process.renew()
 
     def _lost(self, error: DeviceError) -> None:
         absent = isinstance(error, MissingDeviceError) and self._wanted == "default"

@@ -218,6 +218,8 @@ class _Output(_Pump):
         self._last_id = 0
         self._asked = self._asked_before = 0
         self._told_at = 0.0
+        self._tapped = False
+        self._played: deque[bytes] = deque(maxlen=_WAITING_FRAMES)
 
     def told(self, kind: Kind, body: bytes, daemon: socket.socket) -> None:
         if kind is Kind.STOP:
@@ -236,8 +238,12 @@ class _Output(_Pump):
                 self._queue.end(split_part(body)[0])
             elif kind is Kind.VOLUME:
                 self._queue.set_volume(volume_of(body))
+            elif kind is Kind.TAP:
+                self._tapped = True
 
     def report(self, daemon: socket.socket) -> None:
+        while self._played:
+            daemon.sendall(pack(Kind.PLAYED, self._played.popleft()))
         self._report_moments(daemon)
         now = time.monotonic()
         if self._asked == self._asked_before or now - self._told_at < _PROGRESS_S:
@@ -275,6 +281,8 @@ class _Output(_Pump):
         try:
             with self._lock:
                 sound = self._queue.read(frames * 2)
+            if self._tapped and sound.strip(b"\0"):
+                self._played.append(sound)
             self._asked += 1
             self.wake()
             return (_both(sound) if self._channels == 2 else sound), 0  # paContinue

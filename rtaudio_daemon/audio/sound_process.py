@@ -57,18 +57,45 @@ class SoundProcess:
         self._on_message = on_message
         self._on_lost = on_lost
         self._writer: asyncio.StreamWriter | None = None
+        self._socket: asyncio.StreamWriter | None = None
+        self._wanted = asyncio.Event()
+        self._wanted.set()
         self._troubled = False
+        self._hung_up = False
+
+    def pause(self, paused: bool) -> None:
+        """End the process and start none, without `on_lost`; or start one again."""
+        if paused:
+            self._wanted.clear()
+            self._hang_up()
+        else:
+            self._wanted.set()
+
+    def renew(self) -> None:
+        """End the process and start another, without `on_lost`."""
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        self._hung_up = True
+        if self._socket is not None:
+            self._socket.close()
 
     async def run(self) -> None:
         """Work until cancelled."""
         loop = asyncio.get_running_loop()
         delay = _FIRST_RETRY_S
         while True:
+            await self._wanted.wait()
+            self._hung_up = False
             began = loop.time()
+            failure = DeviceError("the audio process ended")
             try:
                 await self._live()
             except (DeviceError, OSError) as error:
                 failure = error if isinstance(error, DeviceError) else DeviceError(str(error))
+            if self._hung_up:
+                delay = _FIRST_RETRY_S
+                continue
             if loop.time() - began > _STEADY_S + _OPEN_S:
                 delay = _FIRST_RETRY_S
             self._log(failure, delay)
@@ -86,8 +113,10 @@ class SoundProcess:
 
     async def _live(self) -> None:
         async with _process(self._direction, self._device) as (process, reader, writer):
-            self.pid = process.pid
+            self.pid, self._socket = process.pid, writer
             try:
+                if self._hung_up:
+                    return
                 async for kind, body in _messages(reader):
                     if kind is Kind.READY:
                         self._writer = writer
@@ -95,7 +124,7 @@ class SoundProcess:
                     else:
                         self._on_message(kind, body)
             finally:
-                self._writer = None
+                self._writer = self._socket = None
                 self.pid = None
 
     def _ready(self, facts: StreamFacts) -> None:

@@ -26,7 +26,7 @@ from .child_protocol import (
 )
 from .files import SilentSpeaker
 from .format import SAMPLE_RATE, Resampler
-from .interface import OnChange, OnHappening
+from .interface import OnChange, OnHappening, OnPlayed
 from .sound_process import MissingDeviceError, SoundProcess
 
 
@@ -69,6 +69,8 @@ class PortAudioSpeaker:
         self._newest = 0
         self._stops: deque[int] = deque()  # the newest part at each stop not yet answered
         self._totals = self._before = (0, 0)  # underruns, dropped ms: in total, earlier processes
+        self._on_played: OnPlayed | None = None
+        self._played_at_rate = Resampler(SAMPLE_RATE, SAMPLE_RATE)
         self._found = False
         self._reported = False
         self.process = SoundProcess(
@@ -137,8 +139,17 @@ class PortAudioSpeaker:
         self._volume = level
         self.process.send(Kind.VOLUME, volume_body(level))
 
+    def tap(self, on_played: OnPlayed) -> None:
+        """Call `on_played` with what is played."""
+        self._on_played = on_played
+        self._silent.tap(on_played)
+        self.process.send(Kind.TAP)
+
     def _ready(self, facts: StreamFacts) -> None:
         self._found = True
+        self._played_at_rate = Resampler(facts.rate, SAMPLE_RATE)
+        if self._on_played is not None:
+            self.process.send(Kind.TAP)
         self._rate = facts.rate
         self._before = self._totals
         if self.state is DeviceState.NONE and self._silent.busy:
@@ -147,7 +158,10 @@ class PortAudioSpeaker:
         self._report(DeviceState.OK, facts.device)
 
     def _message(self, kind: Kind, body: bytes) -> None:
-        if kind is Kind.PROGRESS:
+        if kind is Kind.PLAYED:
+            if self._on_played is not None:
+                self._on_played(self._played_at_rate.feed(body))
+        elif kind is Kind.PROGRESS:
             self._take_note(progress_of(body))
         elif kind is Kind.STARTED:
             self._on_happening(PlaybackStarted())
