@@ -17,19 +17,23 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from . import config
+from .audio.devices import list_devices
 from .audio.format import Frame, dbfs
 from .audio.gate import Gate
 from .audio.interface import Microphone, Speaker
 from .audio.vad import Engine
 from .conversation import Conversation
 from .emitter import Emitter
-from .errors import ConfigError, NotConnectedError
+from .errors import ConfigError, NotConnectedError, NotNowError
 from .events import (
     AudioEnded,
     AudioPart,
     AudioReceived,
+    ButtonPressed,
+    ButtonReleased,
     CancelResponse,
     Command,
+    CommitAudio,
     ConnectionChanged,
     ConnectionState,
     CreateMessage,
@@ -65,6 +69,8 @@ from .events import (
     UplinkChanged,
     UsageReported,
 )
+from .ledger import TurnLedger
+from .push_to_talk import PushToTalk
 from .realtime.client import AzureRealTimeAudio
 
 SAY = {"rtaudio": "say"}  # marks the responses that speak an announcement
@@ -78,6 +84,7 @@ _BENIGN = frozenset(
         "item_delete_invalid_item_id",
     }
 )
+_SPEECH = 0.5  # the certainty from which a frame counts as the user's voice, for latencies
 _LOG = logging.getLogger(__name__)
 
 
@@ -113,6 +120,9 @@ class Assistant:
         self._devices: dict[str, DeviceChanged] = {}
         self._volume = 1.0
         self._undecodable = 0
+        self._button = PushToTalk(on_timeout=lambda: self.listen(False))
+        self._ledger = TurnLedger()
+        self._frames = self._openings = 0
         self.last_frame_at: float | None = None
         """When the newest frame of the microphone was taken, by the clock of the loop."""
         self.on_reload: Callable[[], Awaitable[dict[str, Any]]] | None = None
@@ -190,6 +200,8 @@ class Assistant:
                 self._note(current)
                 for step in self._conversation.handle(current, now):
                     self._carry_out(step)
+                for turn in self._ledger.note(current, now):
+                    self._publish(turn)
         finally:
             self._handling = False
         self._set_alarm()
@@ -224,19 +236,46 @@ class Assistant:
             },
             "speaker": self._device("speaker", self._speaker),
             "muted": self._gate.muted,
+            "talking": self._button.held,
             "volume": self._volume,
             "uplink": {"open": self._uplink.open, "bytes": self._uplink_bytes},
         }
 
-    def say(self, text: str, mode: Literal["verbatim", "prompt"]) -> None:
-        """Let `text` be spoken or answered; raises NotConnectedError while nobody could."""
-        if self._connection.state is not ConnectionState.OPEN:
-            why = self._connection.reason or self._connection.state
-            raise NotConnectedError(
-                f"nothing was said: there is no connection to the service ({why}); "
-                "it is tried again by itself"
-            )
-        self.handle(SayRequested(text, mode))
+    def say(
+        self,
+        text: str,
+        mode: Literal["verbatim", "prompt"],
+        *,
+        urgent: bool = False,
+        remember: bool = False,
+    ) -> None:
+        """Let `text` be spoken or answered, after what waits already; `urgent`: at once.
+
+        `remember`: the model will know that it said a verbatim text. Raises NotConnectedError
+        while nobody could speak, and NotNowError when too much is waiting.
+        """
+        self._need_connection("nothing was said")
+        if self._conversation.full:
+            raise NotNowError("nothing was said: too much is waiting to be said; try again later")
+        self.handle(SayRequested(text, mode, urgent, remember))
+
+    def listen(self, on: bool) -> None:
+        """Push to talk begins (whatever is being said is cut off) or ends, and is answered.
+
+        Raises NotConnectedError or NotNowError when it cannot begin.
+        """
+        if on == self._button.held:
+            return
+        if on:
+            self._need_connection("not listening")
+            if self._gate.muted:
+                raise NotNowError("not listening: the microphone is muted; unmute it first")
+            self._reset_gate()
+            self._button.press(self._client)
+            self.handle(ButtonPressed())
+        else:
+            self._let_go(answer=True)
+        self._tell_uplink()
 
     def interrupt(self) -> None:
         """Be silent now."""
@@ -247,10 +286,42 @@ class Assistant:
         if muted == self._gate.muted:
             return
         if muted:
+            self._let_go(answer=False)
             self._abort_speech()
         self._gate.mute(muted)
         self._tell_uplink()
         self._publish(MuteChanged(muted))
+
+    async def devices(self) -> list[dict[str, Any]]:
+        """All microphones and loudspeakers, with the names that the configuration takes."""
+        return [
+            {"name": each.name, "direction": each.direction, "default": each.default}
+            for each in await list_devices()
+        ]
+
+    def counts(self) -> dict[str, float]:
+        """Counters since the start and gauges, for whoever draws curves."""
+        wire = self._client.counters
+        microphone, speaker, frame_at = self._microphone, self._speaker, self.last_frame_at
+        found: dict[str, float] = {
+            "uplink_bytes": self._uplink_bytes,
+            "microphone_frames": self._frames,
+            "gate_openings": self._openings,
+            "microphone_frames_dropped": microphone.dropped if microphone else 0,
+            "speaker_underruns": speaker.underruns if speaker else 0,
+            "speaker_dropped_seconds": speaker.dropped_ms / 1000 if speaker else 0,
+            "wire_frames_up": wire.frames_up,
+            "wire_frames_dropped": wire.dropped,
+            "wire_malformed": wire.malformed,
+            "wire_unknown": wire.unknown,
+            "reconnects": wire.reconnects,
+            "muted": self._gate.muted,
+            "volume": self._volume,
+        }
+        if frame_at is not None:
+            age = asyncio.get_running_loop().time() - frame_at
+            found["microphone_frame_age_seconds"] = age
+        return found
 
     def set_volume(self, level: float) -> None:
         """Play at `level` (0 to 1)."""
@@ -264,14 +335,30 @@ class Assistant:
             raise ConfigError(["this daemon was started without a configuration file"])
         return await self.on_reload()
 
+    def _need_connection(self, what: str) -> None:
+        if self._connection.state is not ConnectionState.OPEN:
+            why = self._connection.reason or self._connection.state
+            raise NotConnectedError(
+                f"{what}: there is no connection to the service ({why}); "
+                "it is tried again by itself"
+            )
+
     # --------------------------------------------------------- the way up
 
     def _hear(self, frame: Frame) -> None:
         self._last_frame = frame
-        self.last_frame_at = asyncio.get_running_loop().time()
+        self.last_frame_at = now = asyncio.get_running_loop().time()
+        self._frames += 1
+        if self._button.held:
+            self._button.send(frame.pcm)
+            self._uplink_bytes += len(frame.pcm)
+            return
         result = self._gate.feed(frame.pcm)
         if result.started:
+            self._openings += 1
             self.handle(SpeechStarted("local"))
+        if self._gate.open and result.probability >= _SPEECH:
+            self._ledger.voice(now)
         self._tell_uplink()
         if result.pcm_to_send and self._connection.state is ConnectionState.OPEN:
             self._client.append_audio(result.pcm_to_send)
@@ -280,20 +367,34 @@ class Assistant:
             self.handle(SpeechStopped("local"))
 
     def _tell_uplink(self) -> None:
-        is_open = self._gate.open and self._connection.state is ConnectionState.OPEN
+        is_open = self._gate.open or self._button.held
+        is_open = is_open and self._connection.state is ConnectionState.OPEN
         if is_open != self._uplink.open:
             self._uplink = UplinkChanged(is_open, self._uplink_bytes)
             self._publish(self._uplink)
 
     def _abort_speech(self) -> None:
         """Forget the turn that is being spoken, here and in the service's buffer."""
-        muted = self._gate.muted
-        self._gate.mute(True)
-        self._gate.mute(muted)
+        self._reset_gate()
         self._tell_uplink()
         if self._connection.state is ConnectionState.OPEN:
             self._client.clear_audio_buffer()
         self.handle(SpeechAborted())
+
+    def _reset_gate(self) -> None:
+        muted = self._gate.muted
+        self._gate.mute(True)
+        self._gate.mute(muted)
+
+    def _let_go(self, *, answer: bool) -> None:
+        """The button is released, by whoever it may be."""
+        if not self._button.held:
+            return
+        if self._button.release() and answer:
+            self.handle(ButtonReleased())
+        else:
+            self._abort_speech()
+        self._button.restore()
 
     # ------------------------------------------------------- the way down
 
@@ -315,6 +416,8 @@ class Assistant:
     def _on_connection(self, change: ConnectionChanged) -> None:
         was_open = self._connection.state is ConnectionState.OPEN
         self._connection = change
+        if change.state is not ConnectionState.OPEN:
+            self._let_go(answer=False)
         if change.reason is not None:
             self._last_error = change.reason
         self._publish(change)
@@ -413,6 +516,7 @@ class Assistant:
                 | TruncateItem()
                 | DeleteItem()
                 | CreateMessage()
+                | CommitAudio()
                 | CreateResponse()
             ):
                 self._tell_service(step)
@@ -420,7 +524,13 @@ class Assistant:
                 self._publish(step)
 
     def _tell_service(
-        self, step: CancelResponse | TruncateItem | DeleteItem | CreateMessage | CreateResponse
+        self,
+        step: CancelResponse
+        | TruncateItem
+        | DeleteItem
+        | CreateMessage
+        | CommitAudio
+        | CreateResponse,
     ) -> None:
         client = self._client
         try:
@@ -431,8 +541,10 @@ class Assistant:
                     client.truncate_item(item_id, content_index, audio_end_ms)
                 case DeleteItem(item_id):
                     client.delete_item(item_id)
-                case CreateMessage(text):
-                    client.create_conversation_item(_user_message(text))
+                case CreateMessage(text, role):
+                    client.create_conversation_item(_message(text, role))
+                case CommitAudio():
+                    client.commit_audio()
                 case CreateResponse(None):
                     client.create_response()
                 case CreateResponse(str(words)):
@@ -484,12 +596,9 @@ def _part(event: dict[str, Any]) -> AudioPart:
     )
 
 
-def _user_message(text: str) -> dict[str, Any]:
-    return {
-        "type": "message",
-        "role": "user",
-        "content": [{"type": "input_text", "text": text}],
-    }
+def _message(text: str, role: Literal["user", "assistant"] = "user") -> dict[str, Any]:
+    kind = "input_text" if role == "user" else "text"
+    return {"type": "message", "role": role, "content": [{"type": kind, "text": text}]}
 
 
 def _announcement(text: str) -> dict[str, Any]:
@@ -498,5 +607,5 @@ def _announcement(text: str) -> dict[str, Any]:
         "metadata": SAY,
         "modalities": ["audio", "text"],
         "instructions": _SAY_INSTRUCTIONS,
-        "input": [_user_message(text)],
+        "input": [_message(text)],
     }

@@ -89,6 +89,8 @@ class _Rule(NamedTuple):
     what: str
 
 
+TOKEN_MIN = 32
+"""Characters a token needs where others in the network can try."""
 _PROFILE = ("realtime.profile",)
 _KEYED = (*_PROFILE, "realtime.auth")
 
@@ -152,10 +154,34 @@ _RULES = (
         "must not be longer than start_window_ms, or the gate would never open",
     ),
     _Rule(
-        "http.host",
-        (),
-        lambda config: _beyond_loopback(config.http.host),
-        "only 127.0.0.1, ::1 or localhost so far: there is no token yet to keep others out",
+        "http.token",
+        ("http.host",),
+        lambda config: _beyond_loopback(config.http.host) and len(config.http.token) < TOKEN_MIN,
+        f"others can reach this address (http.host): that needs a token of {TOKEN_MIN} characters "
+        "or more; `openssl rand -hex 32` makes one",
+    ),
+    _Rule(
+        "http.read_token",
+        ("http.token",),
+        lambda config: bool(config.http.read_token) and not config.http.token,
+        "without http.token everybody may steer; set that one too",
+    ),
+    _Rule(
+        "http.read_token",
+        ("http.token", "http.host"),
+        lambda config: (
+            _beyond_loopback(config.http.host) and 0 < len(config.http.read_token) < TOKEN_MIN
+        ),
+        f"others can reach this address (http.host): use {TOKEN_MIN} characters or more",
+    ),
+    _Rule(
+        "http.read_token",
+        ("http.token",),
+        lambda config: (
+            bool(config.http.token)
+            and config.http.read_token.reveal() == config.http.token.reveal()
+        ),
+        "must differ from http.token, or it could steer",
     ),
 )
 
@@ -240,6 +266,6 @@ def _redacted(value: Any, name: str = "") -> Any:
         return {each.name: _redacted(getattr(value, each.name)) for each in fields(value)}
     if isinstance(value, Mapping):
         return {key: _redacted(each, str(key)) for key, each in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_redacted(each, name) for each in value]
     return value

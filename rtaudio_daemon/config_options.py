@@ -187,6 +187,20 @@ def names_to(check: Check) -> Check:
     )
 
 
+def several(check: Check) -> Check:
+    """A list whose entries are each as `check` has it; a single entry may stand alone."""
+
+    def convert(value: Any) -> tuple[Any, ...]:
+        if isinstance(value, Mapping):
+            raise vol.Invalid(f"expected a list, each {check.allowed}{_got(value)}")
+        entries = list(value) if isinstance(value, list | tuple) else [value]
+        return tuple(check(entry) for entry in entries)
+
+    return Check(
+        f"a list, each {check.allowed}", convert, {"type": "array", "items": dict(check.json)}
+    )
+
+
 def free_mapping() -> Check:
     """Any group of settings that JSON can express, taken as it stands; empty = none."""
 

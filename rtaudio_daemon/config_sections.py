@@ -22,11 +22,15 @@ from rtaudio_daemon.config_options import (
     option,
     secret,
     section,
+    several,
     text,
 )
 from rtaudio_daemon.yaml_source import Problem, Source, Steps
 
 _HOST = r"(wss?://)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
+_ADDRESS = r"[A-Za-z0-9.:%_-]+|\[[0-9A-Fa-f:.]+\]"
+_NAME = r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?"
+_ORIGIN = r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
 _LEVEL = choice("debug", "info", "warning", "error", "critical")
 
 
@@ -177,8 +181,27 @@ class Audio:
 class Http:
     """The local window for other tools."""
 
-    host: str = option("127.0.0.1", "address to listen on; only this machine, so far", text())
+    host: str = option(
+        "127.0.0.1",
+        "address to listen on; any but this machine's own needs a token",
+        text(_ADDRESS, "an address of this machine, as in 127.0.0.1 or 0.0.0.0"),
+    )
     port: int = option(8770, "port to listen on; 0 = any free one", integer(0, 65_535))
+    token: Secret = option(
+        Secret(""), "who shows it may see and steer everything; empty = everybody here", secret()
+    )
+    read_token: Secret = option(
+        Secret(""), "who shows it may see everything and steer nothing", secret()
+    )
+    allowed_hosts: tuple[str, ...] = option(
+        (), "further names by which this machine may be called", several(text(_NAME, "a host name"))
+    )
+    allowed_origins: tuple[str, ...] = option(
+        (),
+        "web pages of others that may use the window or show the page in a frame",
+        several(text(_ORIGIN, "an origin, as in http://homeassistant.local:8123")),
+    )
+    max_subscribers: int = option(64, "how many may follow the events at once", integer(1, 10_000))
     publish_transcripts: bool = option(False, "put what was said into the events", boolean())
 
 

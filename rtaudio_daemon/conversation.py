@@ -22,6 +22,8 @@ Then the speaker says how far playing came (PlaybackStopped) and the service is 
 truncated there, or deleted if nothing of it was heard.
 
 Asking. One response is generated at a time: what we ask for waits until nothing is under way.
+What is urgent goes first, and interrupts. Push to talk: the button decides what a turn is, and the
+answer is asked for; the service's turn detection is off meanwhile (the caller sees to that).
 
 Losing the connection forgets everything that lived in it. Sound that has already arrived is
 played to its end, but its items cannot be truncated any more.
@@ -38,8 +40,11 @@ from .events import (
     AudioEnded,
     AudioPart,
     AudioReceived,
+    ButtonPressed,
+    ButtonReleased,
     CancelResponse,
     Command,
+    CommitAudio,
     CreateMessage,
     CreateResponse,
     DeleteItem,
@@ -60,6 +65,7 @@ from .events import (
     SayRequested,
     SessionLost,
     SessionOpened,
+    SessionRenewed,
     Source,
     SpeechAborted,
     SpeechNoticed,
@@ -125,6 +131,7 @@ class Conversation:
         self._stopping: tuple[float, frozenset[AudioPart]] | None = None
         self._waiting: deque[list[Command]] = deque()
         self._heard_from_service_at = 0.0
+        self._handed_over = 0  # turns by button whose `TurnCommitted` is still to come
 
         self._status = ModelStatus.IDLE
         self._now = 0.0
@@ -143,8 +150,11 @@ class Conversation:
             PlaybackStopped: self._on_playback_stopped,
             SessionOpened: self._on_session_opened,
             SessionLost: self._on_session_lost,
+            SessionRenewed: self._on_session_renewed,
             InterruptRequested: self._on_interrupt_requested,
             SayRequested: self._on_say_requested,
+            ButtonPressed: self._on_button_pressed,
+            ButtonReleased: self._on_button_released,
             TimePassed: self._on_time_passed,
         }
 
@@ -167,6 +177,11 @@ class Conversation:
         if not self._busy:
             return None
         return self._heard_from_service_at + self._patience_s
+
+    @property
+    def full(self) -> bool:
+        """Whether too much is waiting to be said already."""
+        return len(self._waiting) >= _WAITING_MAX
 
     def handle(self, happening: Happening, now: float) -> list[Command | News]:
         """Take in what happened at `now` (seconds); returns what to do and what is news."""
@@ -204,8 +219,26 @@ class Conversation:
         self._speaking.clear()
 
     def _on_turn_committed(self, _event: TurnCommitted) -> None:
-        if self._open:
+        if self._handed_over:
+            self._handed_over -= 1  # its answer was asked for
+        elif self._open:
             self._expect_reply_of_service()
+
+    def _on_button_pressed(self, _event: ButtonPressed) -> None:
+        if not self._open:
+            return
+        self._speaking = {"local"}
+        self._do(SpeechNoticed("started", "local"))
+        self._silence()
+
+    def _on_button_released(self, _event: ButtonReleased) -> None:
+        if not self._open or "local" not in self._speaking:
+            return
+        self._speaking.clear()
+        self._do(SpeechNoticed("stopped", "local"))
+        self._handed_over += 1
+        self._do(CommitAudio())
+        self._waiting.appendleft([CreateResponse()])
 
     def _expect_reply_of_service(self) -> None:
         if self._service_replies and not self._answering:
@@ -314,6 +347,7 @@ class Conversation:
             self._waiting.clear()
             self._do(ErrorReported("conversation", "not_said", f"not said: {event.reason}"))
         self._open = False
+        self._handed_over = 0
         self._speaking.clear()
         self._reply_expected = self._reply_unwanted = False
         self._responses.clear()
@@ -326,18 +360,23 @@ class Conversation:
 
     def _on_interrupt_requested(self, _event: InterruptRequested) -> None:
         self._waiting.clear()
-        if self._reply_expected:
-            self._reply_expected, self._reply_unwanted = False, True
-        self._interrupt(cancel=True)
+        self._silence()
 
     def _on_say_requested(self, event: SayRequested) -> None:
-        if not self._open or len(self._waiting) >= _WAITING_MAX:
+        if not self._open or self.full:
             why = "too much is waiting to be said" if self._open else "there is no connection"
             self._do(ErrorReported("conversation", "not_said", f"not said: {why}"))
-        elif event.mode == "verbatim":
-            self._waiting.append([CreateResponse(say=event.text)])
+            return
+        request: list[Command] = [CreateMessage(event.text), CreateResponse()]
+        if event.mode == "verbatim":
+            request = [CreateResponse(say=event.text)]
+            if event.remember:
+                request.append(CreateMessage(event.text, "assistant"))
+        if event.urgent:
+            self._waiting.appendleft(request)
+            self._silence()
         else:
-            self._waiting.append([CreateMessage(event.text), CreateResponse()])
+            self._waiting.append(request)
 
     def _on_time_passed(self, _event: TimePassed) -> None:
         deadline = self.deadline
@@ -351,6 +390,12 @@ class Conversation:
             self._on_response_finished(ResponseFinished(response_id, "given up"))
 
     # ------------------------------------------------------------------- parts
+
+    def _silence(self) -> None:
+        """End every answer, also one that has not begun."""
+        if self._reply_expected:
+            self._reply_expected, self._reply_unwanted = False, True
+        self._interrupt(cancel=True)
 
     def _interrupt(self, *, cancel: bool) -> None:
         """End every answer: what is being generated, waiting in the speaker, or heard."""

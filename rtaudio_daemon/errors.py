@@ -7,7 +7,8 @@
     ├── DeviceError          a microphone or a loudspeaker
     ├── ServiceError         the realtime service said no, or broke the protocol
     │   └── HandshakeError   it refused the connection itself (HTTP status instead of a WebSocket)
-    └── NotConnectedError    a message could not be sent because no connection is open
+    ├── NotConnectedError    a message could not be sent because no connection is open
+    └── NotNowError          what was asked for cannot be done in the present state
 
 A class exists only because somebody catches it. Messages say what to do next.
 """
@@ -66,3 +67,7 @@ class HandshakeError(ServiceError):
 
 class NotConnectedError(RTAudioError):
     """There is no open session to send this on."""
+
+
+class NotNowError(RTAudioError):
+    """What was asked for cannot be done in the present state, as in talking while muted."""

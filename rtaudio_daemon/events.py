@@ -156,16 +156,37 @@ class SessionLost:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionRenewed:
+    """Another session has taken over without a gap; items and responses of the old are gone."""
+
+
+@dataclass(frozen=True, slots=True)
 class InterruptRequested:
     """A person or a program asked for silence."""
 
 
 @dataclass(frozen=True, slots=True)
 class SayRequested:
-    """Speak `text` as it stands (verbatim), or let the model answer it (prompt)."""
+    """Speak `text` as it stands (verbatim), or let the model answer it (prompt).
+
+    `urgent`: before everything that waits, and whoever speaks is interrupted. `remember`: the
+    model is told that it said the verbatim text.
+    """
 
     text: str
     mode: Literal["verbatim", "prompt"] = "prompt"
+    urgent: bool = False
+    remember: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ButtonPressed:
+    """Push to talk: from now on somebody speaks, whatever any detector thinks."""
+
+
+@dataclass(frozen=True, slots=True)
+class ButtonReleased:
+    """Push to talk: the turn is over, and is to be answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +208,11 @@ Happening = (
     | PlaybackStopped
     | SessionOpened
     | SessionLost
+    | SessionRenewed
     | InterruptRequested
     | SayRequested
+    | ButtonPressed
+    | ButtonReleased
     | TimePassed
 )
 
@@ -240,9 +264,15 @@ class DeleteItem:
 
 @dataclass(frozen=True, slots=True)
 class CreateMessage:
-    """Put a text message of the user into the conversation."""
+    """Put a text message of the user (or of the assistant) into the conversation."""
 
     text: str
+    role: Literal["user", "assistant"] = "user"
+
+
+@dataclass(frozen=True, slots=True)
+class CommitAudio:
+    """Make a user item of the sound that the service holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +290,7 @@ Command = (
     | TruncateItem
     | DeleteItem
     | CreateMessage
+    | CommitAudio
     | CreateResponse
 )
 
@@ -303,7 +334,10 @@ class Interruption:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionChanged:
-    """The connection to the service changed; `reason` in words when it is not open."""
+    """The connection to the service changed; `reason` in words when it is not open.
+
+    `gap_ms`: how long there was no session, when one has just replaced another.
+    """
 
     state: ConnectionState
     profile: str
@@ -312,6 +346,8 @@ class ConnectionChanged:
     reconnects: int = 0
     reason: str | None = None
     retry_in_s: float | None = None
+    renewals: int = 0
+    gap_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,10 @@ HALL = {
     "emitter": 0,
     "version": 0,
     "conversation": 1,
+    "ledger": 1,
     "systemd": 2,
     "log": 2,
+    "push_to_talk": 3,
     "assistant": 3,
     "app": 4,
     "parts": 4,
@@ -54,6 +56,10 @@ THINKERS = {
     "audio.gate",
     "audio.playback",
     "api.documents",
+    "api.openapi",
+    "api.routes",
+    "api.schemas",
+    "ledger",
 }
 DOING = {"asyncio", "aiohttp", "pyaudio", "socket", "time", "random", "os", "subprocess", "logging"}
 

@@ -219,6 +219,23 @@ def test_this_machine_has_many_addresses(host: str) -> None:
     assert parse(f"http: {{host: '{host}'}}").http.host == host
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "kitchen.local"])
+def test_an_address_that_others_reach_needs_a_long_token(host: str) -> None:
+    long, short = "a" * 32, "a" * 31
+    assert parse(f"http: {{host: '{host}', token: {long}}}").http.token.reveal() == long
+    for token in ("", f", token: {short}", f", token: {long}, read_token: {short}"):
+        found = problems(f"http: {{host: '{host}'{token}}}")
+        assert "32 characters or more" in found[0]
+        assert long not in found[0]
+        assert short not in found[0]
+
+
+def test_a_token_to_read_is_another_one_and_never_stands_alone() -> None:
+    assert "set that one too" in problems("http: {read_token: abc}")[0]
+    assert "must differ" in problems("http: {token: abc, read_token: abc}")[0]
+    assert parse("http: {token: abc, read_token: abd}").http.read_token
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -1,44 +1,35 @@
-"""The HTTP server: its routes, and the verbs it needs from whoever runs the conversation."""
+"""The HTTP server: the window behind its lock."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import logging
+import resource
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Literal, Protocol
+from typing import Any
 
 from aiohttp import web
 
 from .. import config
-from ..errors import NotConnectedError, RTAudioError
-from ..events import News, Transcript
-from .documents import describe
+from ..errors import ConfigError, NotConnectedError, NotNowError, RTAudioError
+from ..events import News, Transcript, UsageReported
+from ..version import VERSION
+from . import documents, openapi, page, schemas
+from .janitor import Janitor
+from .lock import BODY_MAX, Handler, Lock
+from .metrics import Metrics
+from .routes import ROUTES, Controls
 from .stream import EventStream
 
-_BODY_MAX = 64 * 1024
-_TEXT_MAX = 4000  # characters that may be said at once
+__all__ = ["ApiServer", "Controls"]
+
+_LEVEL_EVERY_S = 0.1
+_DEVICES_FRESH_S = 5.0  # asking for devices starts a process: not for every request
+_LINGERING_S = 1.0  # the rest of a refused body is read for so long, then it is cut off
 _LOG = logging.getLogger(__name__)
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-class Controls(Protocol):
-    """What the window can do to the daemon, and see of it."""
-
-    def snapshot(self) -> dict[str, Any]:
-        """The whole state, as `/api/status` shows it."""
-
-    def say(self, text: str, mode: Literal["verbatim", "prompt"]) -> None:
-        """Let `text` be spoken or answered; raises NotConnectedError."""
-
-    def interrupt(self) -> None:
-        """Be silent now."""
-
-    def mute(self, muted: bool) -> None:
-        """Stop or start listening."""
 
 
 class ApiServer:
@@ -54,121 +45,281 @@ class ApiServer:
     ) -> None:
         self._settings = settings
         self._controls = controls
-        self.events = EventStream(controls.snapshot, boot=boot, wall_clock=wall_clock)
+        self._clock = asyncio.get_running_loop().time
+        self._started = self._clock()
+        self._usage: dict[str, int] = {"responses": 0}
+        self._devices_found: tuple[float, list[Any]] | None = None
+        self._devices_lock = asyncio.Lock()
+        self._lock = Lock(settings)
+        self._janitor = Janitor()
+        self.events = EventStream(
+            self.snapshot,
+            boot=boot,
+            wall_clock=wall_clock,
+            max_subscribers=settings.max_subscribers,
+        )
+        self.metrics = Metrics(controls.counts, self._counts)
         self.address = ""
 
     def publish(self, news: News) -> None:
         """Tell the subscribers; what was said stays in the house unless the settings allow it."""
+        self.metrics.notice(news)
+        if isinstance(news, UsageReported):
+            documents.add_usage(self._usage, news)
         if isinstance(news, Transcript) and not self._settings.publish_transcripts:
             return
-        self.events.publish(*describe(news))
+        self.events.publish(*documents.describe(news))
+
+    def snapshot(self) -> dict[str, Any]:
+        """The whole state, as `/api/status` shows it."""
+        return {
+            "usage": dict(self._usage),
+            **documents.describe_status(self._controls.snapshot()),
+            "version": VERSION,
+            "uptime_s": round(self._clock() - self._started, 1),
+        }
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[str]:
         """Serve while the context lasts; gives the address. Raises RTAudioError if it cannot."""
+        _allow_connections(self._settings.max_subscribers)
         runner = web.AppRunner(
-            self._application(), access_log=None, handler_cancellation=True, shutdown_timeout=1.0
+            self.application(),
+            access_log=None,
+            handler_cancellation=True,
+            shutdown_timeout=1.0,
+            lingering_time=_LINGERING_S,
         )
         await runner.setup()
-        heartbeat = asyncio.create_task(self.events.heartbeat(), name="api heartbeat")
+        assert runner.server is not None
+        tasks = [
+            asyncio.create_task(coroutine, name=f"api {name}")
+            for name, coroutine in (
+                ("heartbeat", self.events.heartbeat()),
+                ("janitor", self._janitor.run(runner.server)),
+                ("level", self._mention_levels()),
+                ("loop lag", self.metrics.watch_loop()),
+            )
+        ]
         try:
-            host, port = self._settings.host, self._settings.port
-            try:
-                await web.TCPSite(runner, host, port).start()
-            except OSError as error:
-                why = error.strerror or str(error)
-                raise RTAudioError(
-                    f"cannot listen on {host}:{port}: {why}; another daemon may be running, "
-                    "or change http.port"
-                ) from error
-            bound_host, bound_port = runner.addresses[0][:2]
-            named = f"[{bound_host}]" if ":" in bound_host else bound_host
-            self.address = f"http://{named}:{bound_port}"
+            await self._bind(runner)
             yield self.address
         finally:
-            heartbeat.cancel()
+            for task in tasks:
+                task.cancel()
             self.events.shut_down()
             await runner.cleanup()
 
-    def _application(self) -> web.Application:
-        app = web.Application(client_max_size=_BODY_MAX, middlewares=[_errors_as_json])
-        app.add_routes(
-            [
-                web.get("/health", self._health),
-                web.get("/api/status", self._status),
-                web.get("/api/events", self.events.serve),
-                web.post("/api/say", self._say),
-                web.post("/api/interrupt", self._interrupt),
-                web.post("/api/mute", self._mute),
-                web.post("/api/unmute", self._unmute),
-            ]
-        )
+    def application(self) -> web.Application:
+        """The routes behind the lock."""
+        app = web.Application(client_max_size=BODY_MAX, middlewares=[self._guarded])
+        app.on_response_prepare.append(self._add_headers)
+        for route in ROUTES:
+            handler: Handler = getattr(self, f"_{route.name}")
+            if route.method == "GET":
+                app.router.add_get(route.path, handler, allow_head=route.name != "events")
+            else:
+                app.router.add_post(route.path, handler)
         return app
+
+    async def _bind(self, runner: web.AppRunner) -> None:
+        host, port = self._settings.host.strip("[]"), self._settings.port
+        try:
+            await web.TCPSite(runner, host, port, backlog=1024).start()
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise RTAudioError(
+                f"cannot listen on {host}:{port}: {why}; another daemon may be running, "
+                "or change http.port"
+            ) from error
+        bound_host, bound_port = runner.addresses[0][:2]
+        named = f"[{bound_host}]" if ":" in bound_host else bound_host
+        self.address = f"http://{named}:{bound_port}"
+
+    # ------------------------------------------------------------- every request
+
+    @web.middleware
+    async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self._janitor.begin(request.protocol)
+        try:
+            await self._lock.admit(request)
+            return await handler(request)
+        except web.HTTPException as error:
+            return _refusal(error)
+        except NotConnectedError as error:
+            return _error(503, "not_connected", str(error), {"Retry-After": "5"})
+        except NotNowError as error:
+            return _error(409, "not_now", str(error))
+        except ConfigError as error:
+            return _error(422, "config_error", str(error))
+        except Exception:
+            _LOG.exception("%s %s failed", request.method, request.path)
+            return _error(500, "internal_error", "something went wrong here; the log says what")
+        finally:
+            self._janitor.end(request.protocol)
+
+    async def _add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
+        headers = response.headers
+        headers["Server"] = "rtaudio-daemon"
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers["Referrer-Policy"] = "no-referrer"
+        headers.setdefault("Cache-Control", "no-store")
+        headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+        if not self._lock.origins:
+            headers["X-Frame-Options"] = "DENY"
+            headers["Cross-Origin-Resource-Policy"] = "same-origin"
+            return
+        headers["Vary"] = "Origin"
+        if origin := self._lock.shared_with(request):
+            headers["Access-Control-Allow-Origin"] = origin
+            headers["Access-Control-Allow-Methods"] = "GET, POST"
+            headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, Last-Event-ID"
+
+    # ------------------------------------------------------------- what can be seen
+
+    async def _page(self, _request: web.Request) -> web.Response:
+        policy = page.content_policy(sorted(self._lock.origins))
+        headers = {"Content-Security-Policy": policy, "Permissions-Policy": "microphone=()"}
+        return web.Response(text=page.html(), content_type="text/html", headers=headers)
 
     async def _health(self, _request: web.Request) -> web.Response:
         return web.json_response({"ok": True})
 
+    async def _ready(self, _request: web.Request) -> web.Response:
+        reasons = documents.reasons_not_ready(self._controls.snapshot())
+        status, headers = (503, {"Retry-After": "5"}) if reasons else (200, {})
+        body = {"ready": not reasons, "reasons": reasons}
+        return web.json_response(body, status=status, headers=headers)
+
+    async def _metrics(self, _request: web.Request) -> web.Response:
+        return web.Response(
+            body=self.metrics.text(),
+            headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
+        )
+
+    async def _openapi(self, _request: web.Request) -> web.Response:
+        return web.json_response(openapi.openapi())
+
+    async def _asyncapi(self, _request: web.Request) -> web.Response:
+        return web.json_response(openapi.asyncapi())
+
     async def _status(self, _request: web.Request) -> web.Response:
-        return web.json_response(self._controls.snapshot(), headers={"Cache-Control": "no-store"})
+        return web.json_response(self.snapshot())
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        return await self.events.serve(request)
+
+    async def _devices(self, _request: web.Request) -> web.Response:
+        async with self._devices_lock:
+            found = self._devices_found
+            if found is None or self._clock() - found[0] > _DEVICES_FRESH_S:
+                devices = [dict(device) for device in await self._controls.devices()]
+                found = self._devices_found = (self._clock(), devices)
+        return web.json_response(found[1])
+
+    # ------------------------------------------------------------- what can be done
 
     async def _say(self, request: web.Request) -> web.Response:
-        body = await _json_object(request)
-        text, mode = body.get("text"), body.get("mode", "prompt")
-        if not isinstance(text, str) or not text.strip() or len(text) > _TEXT_MAX:
-            raise _bad_request(f"text: words to say, 1 to {_TEXT_MAX} characters")
-        if mode not in ("verbatim", "prompt"):
-            raise _bad_request("mode: verbatim or prompt")
-        self._controls.say(text, mode)
+        body = await _body(request, schemas.SAY)
+        self._controls.say(
+            body["text"],
+            body.get("mode", "prompt"),
+            urgent=body.get("priority") == "high",
+            remember=body.get("remember", False),
+        )
         return await self._status(request)
 
     async def _interrupt(self, request: web.Request) -> web.Response:
+        await _body(request, schemas.NOTHING)
         self._controls.interrupt()
         return await self._status(request)
 
     async def _mute(self, request: web.Request) -> web.Response:
+        await _body(request, schemas.NOTHING)
         self._controls.mute(True)
         return await self._status(request)
 
     async def _unmute(self, request: web.Request) -> web.Response:
+        await _body(request, schemas.NOTHING)
         self._controls.mute(False)
         return await self._status(request)
 
+    async def _listen_start(self, request: web.Request) -> web.Response:
+        await _body(request, schemas.NOTHING)
+        self._controls.listen(True)
+        return await self._status(request)
 
-async def _json_object(request: web.Request) -> dict[str, Any]:
+    async def _listen_stop(self, request: web.Request) -> web.Response:
+        await _body(request, schemas.NOTHING)
+        self._controls.listen(False)
+        return await self._status(request)
+
+    async def _volume(self, request: web.Request) -> web.Response:
+        body = await _body(request, schemas.VOLUME)
+        self._controls.set_volume(float(body["level"]))
+        return await self._status(request)
+
+    async def _reload(self, request: web.Request) -> web.Response:
+        await _body(request, schemas.NOTHING)
+        return web.json_response(await self._controls.reload())
+
+    # ------------------------------------------------------------- meanwhile
+
+    async def _mention_levels(self) -> None:
+        while True:
+            await asyncio.sleep(_LEVEL_EVERY_S)
+            if self.events.wanted("level"):
+                level = self._controls.snapshot()["microphone"]["level_dbfs"]
+                self.events.mention("level", {"level_dbfs": level})
+
+    def _counts(self) -> dict[str, float]:
+        return {
+            "subscribers": self.events.subscribers,
+            "subscribers_dropped": self.events.dropped,
+            "requests_refused": self._lock.refused,
+            "connections_closed": self._janitor.closed,
+            "uptime_seconds": self._clock() - self._started,
+        }
+
+
+async def _body(request: web.Request, schema: schemas.Schema) -> dict[str, Any]:
+    """The JSON object that was sent; nothing at all is an empty one."""
+    text = await request.read() or b"{}"
     try:
-        body = json.loads(await request.text())
-    except (ValueError, UnicodeDecodeError):
-        body = None
-    if not isinstance(body, dict):
-        raise _bad_request("the body must be a JSON object")
-    return body
+        body = json.loads(text, parse_constant=_no_such_number)
+    except (ValueError, RecursionError):
+        raise web.HTTPBadRequest(text="the body must be a JSON object") from None
+    if wrong := schemas.check(schema, body):
+        raise web.HTTPBadRequest(text=wrong)
+    return dict(body)
 
 
-def _bad_request(message: str) -> web.HTTPBadRequest:
-    return web.HTTPBadRequest(text=message)
+def _no_such_number(name: str) -> float:
+    raise ValueError(name)
 
 
-@web.middleware
-async def _errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except web.HTTPException as error:
-        if error.status < 400:
-            raise
-        message = error.text if error.text and "\n" not in error.text else error.reason
-        kept = {key: error.headers[key] for key in ("Retry-After", "Allow") if key in error.headers}
-        return _error(error.status, _code(error), message or error.reason, kept)
-    except NotConnectedError as error:
-        return _error(503, "not_connected", str(error), {"Retry-After": "5"})
-    except Exception:
-        _LOG.exception("%s %s failed", request.method, request.path)
-        return _error(500, "internal_error", "something went wrong here; the log says what", {})
+def _refusal(error: web.HTTPException) -> web.StreamResponse:
+    if error.status < 400:
+        raise error
+    message = error.text if error.text and "\n" not in error.text else error.reason
+    kept = ("Retry-After", "Allow", "WWW-Authenticate")
+    headers = {key: error.headers[key] for key in kept if key in error.headers}
+    if error.status in (408, 413):
+        headers["Connection"] = "close"  # the rest of the body is not waited for
+    return _error(error.status, error.reason.lower().replace(" ", "_"), message, headers)
 
 
-def _code(error: web.HTTPException) -> str:
-    return error.reason.lower().replace(" ", "_")
-
-
-def _error(status: int, code: str, message: str, headers: dict[str, str]) -> web.Response:
+def _error(
+    status: int, code: str, message: str, headers: dict[str, str] | None = None
+) -> web.Response:
     body = {"error": {"code": code, "message": message}}
     return web.json_response(body, status=status, headers=headers)
+
+
+def _allow_connections(subscribers: int) -> None:
+    """Raise the soft limit of open files as far as the subscribers need and the system allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = subscribers + 1024
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

@@ -22,6 +22,7 @@ from .documents import timestamp
 HEARTBEAT_S = 15.0
 RETRY_MS = 2000
 _UNREAD_MAX = 64 * 1024  # bytes a subscriber may leave unread before it is dropped
+_ONLY_WHEN_ASKED = frozenset({"level"})  # too frequent for everybody
 _LOG = logging.getLogger(__name__)
 
 Snapshot = Callable[[], dict[str, Any]]
@@ -42,6 +43,8 @@ class _Subscriber:
     gone: asyncio.Event = field(default_factory=asyncio.Event)
 
     def wants(self, name: str) -> bool:
+        if name in _ONLY_WHEN_ASKED:
+            return name in self.types
         return not self.types or name in self.types or name in ("snapshot", "shutdown")
 
 
@@ -82,6 +85,15 @@ class EventStream:
         event = _Event(self._sequence, name, self._encode(self._sequence, name, data))
         self._ring.append(event)
         self._send(event.text, [one for one in self._subscribers if one.wants(name)])
+
+    def wanted(self, name: str) -> bool:
+        """Whether anybody would get an event of this name."""
+        return any(subscriber.wants(name) for subscriber in self._subscribers)
+
+    def mention(self, name: str, data: dict[str, Any]) -> None:
+        """Send something that is soon out of date: it has no id and is not told again."""
+        text = self._encode(None, name, data)
+        self._send(text, [one for one in self._subscribers if one.wants(name)])
 
     async def heartbeat(self) -> None:
         """Write a comment to everybody now and then, so that dead connections are noticed."""
@@ -135,7 +147,6 @@ class EventStream:
         link: socket.socket | None = transport.get_extra_info("socket")
         if link is not None and link.family in (socket.AF_INET, socket.AF_INET6):
             link.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _UNREAD_MAX)
-            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 30_000)
         types = frozenset(filter(None, request.query.get("types", "").split(",")))
         return _Subscriber(transport, types, request.version >= HttpVersion11)
 
@@ -159,9 +170,10 @@ class EventStream:
             return None
         return [event for event in self._ring if event.sequence > last]
 
-    def _encode(self, sequence: int, name: str, data: dict[str, Any]) -> bytes:
+    def _encode(self, sequence: int | None, name: str, data: dict[str, Any]) -> bytes:
         body = json.dumps({"time": timestamp(self._wall_clock()), **data}, separators=(",", ":"))
-        return f"id: {self._boot}-{sequence}\nevent: {name}\ndata: {body}\n\n".encode()
+        number = "" if sequence is None else f"id: {self._boot}-{sequence}\n"
+        return f"{number}event: {name}\ndata: {body}\n\n".encode()
 
     def _send(self, text: bytes, subscribers: Iterable[_Subscriber]) -> None:
         framed = b"%x\r\n%b\r\n" % (len(text), text)

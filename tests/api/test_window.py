@@ -13,7 +13,7 @@ import pytest
 from rtaudio_daemon import config
 from rtaudio_daemon.api.server import ApiServer
 from rtaudio_daemon.api.stream import HEARTBEAT_S
-from rtaudio_daemon.errors import NotConnectedError, RTAudioError
+from rtaudio_daemon.errors import ConfigError, NotConnectedError, NotNowError, RTAudioError
 from rtaudio_daemon.events import (
     ConnectionChanged,
     ConnectionState,
@@ -33,12 +33,58 @@ class Person:
         self.connected = True
 
     def snapshot(self) -> dict[str, Any]:
-        return {"status": "idle", "muted": "mute" in self.told}
+        muted = [told for told in self.told if told in ("mute", "unmute")]
+        return {
+            "status": "idle",
+            "previous": "idle",
+            "since": 1.5,
+            "connection": {
+                "state": "open" if self.connected else "closed",
+                "profile": "azure",
+                "session_id": "sess_1",
+                "expires_at": 60.0,
+                "reconnects": 0,
+                "last_error": None,
+            },
+            "microphone": {"state": "ok", "device": "desk", "level_dbfs": -40.0},
+            "speaker": {"state": "ok", "device": "desk"},
+            "muted": muted[-1:] == ["mute"],
+            "talking": False,
+            "volume": 1.0,
+            "uplink": {"open": False, "bytes": 0},
+        }
 
-    def say(self, text: str, mode: Literal["verbatim", "prompt"]) -> None:
+    def say(
+        self,
+        text: str,
+        mode: Literal["verbatim", "prompt"],
+        *,
+        urgent: bool = False,
+        remember: bool = False,
+    ) -> None:
         if not self.connected:
             raise NotConnectedError("nothing was said")
-        self.told.append((text, mode))
+        self.told.append((text, mode, *(["urgent"] * urgent), *(["remember"] * remember)))
+
+    def listen(self, on: bool) -> None:
+        if self.snapshot()["muted"]:
+            raise NotNowError("muted")
+        self.told.append("listen" if on else "listened")
+
+    def set_volume(self, level: float) -> None:
+        self.told.append(level)
+
+    async def reload(self) -> dict[str, Any]:
+        if not self.connected:
+            raise ConfigError(["config.yaml:1: http.port: is odd"])
+        return {"changed": []}
+
+    async def devices(self) -> list[dict[str, Any]]:
+        self.told.append("devices")
+        return [{"name": "desk", "direction": "input", "default": True}]
+
+    def counts(self) -> dict[str, float]:
+        return {"uplink_bytes": 7}
 
     def interrupt(self) -> None:
         self.told.append("interrupt")
@@ -100,11 +146,9 @@ async def test_the_first_event_is_a_snapshot_and_the_next_is_news(window: Window
         assert answer.headers["Cache-Control"] == "no-store"
         first = await read(answer)
         assert (first["id"], first["event"], first["retry"]) == ("b1-0", "snapshot", "2000")
-        assert json.loads(first["data"]) == {
-            "time": "1970-01-01T00:00:01.500Z",
-            "status": "idle",
-            "muted": False,
-        }
+        snapshot = json.loads(first["data"])
+        assert snapshot["time"] == snapshot["since"] == "1970-01-01T00:00:01.500Z"
+        assert (snapshot["status"], snapshot["muted"]) == ("idle", False)
         window.change(ModelStatus.LISTENING)
         second = await read(answer)
         assert (second["id"], second["event"]) == ("b1-1", "status")
@@ -251,8 +295,10 @@ async def test_a_bad_request_is_told_what_is_wrong(window: Window, body: Any) ->
 
 
 async def test_what_is_not_json_is_refused(window: Window) -> None:
-    async with window.http.post("/api/say", data=b"\xff{") as answer:
-        assert answer.status == 400
+    json_type = {"Content-Type": "application/json"}
+    for data in (b"\xff{", b"[" * 60_000, b'{"text": "a", "remember": NaN}'):
+        async with window.http.post("/api/say", data=data, headers=json_type) as answer:
+            assert answer.status == 400
 
 
 async def test_without_a_connection_nothing_is_said_and_that_is_told(window: Window) -> None:

@@ -1,0 +1,149 @@
+"""The lock on the door: who may come in, from where, and with what in their hands.
+
+A request must name this machine (or a DNS name bound to our address would do: DNS rebinding), must
+not be sent by somebody else's web page, must show a token where one is set, and may change
+something only with a JSON body, which no foreign form can send.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import ipaddress
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from .. import config
+from .routes import PUBLIC_PATHS
+
+BODY_MAX = 64 * 1024
+BODY_PATIENCE_S = 10.0
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_LOG = logging.getLogger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Lock:
+    """Judges every request before anything else sees it. `hostname`: this machine's own name."""
+
+    def __init__(self, settings: config.Http, hostname: str = "") -> None:
+        own = (hostname or socket.gethostname()).lower()
+        self._token = settings.token.reveal().encode()
+        self._read_token = settings.read_token.reveal().encode()
+        self._names = frozenset(
+            {"localhost", own, f"{own.partition('.')[0]}.local"}
+            | {name.lower() for name in settings.allowed_hosts}
+        )
+        self._origins = frozenset(origin.lower() for origin in settings.allowed_origins)
+        self.refused = 0
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """The foreign origins that may use the window."""
+        return self._origins
+
+    @property
+    def closed(self) -> bool:
+        """Whether a token is needed."""
+        return bool(self._token)
+
+    async def admit(self, request: web.Request) -> None:
+        """Return if the request may go on; its body is then read. Raises web.HTTPException."""
+        try:
+            self._check_host(request)
+            self._check_origin(request)
+            if request.method == "OPTIONS" and self.shared_with(request):
+                raise web.HTTPNoContent
+            self._check_token(request)
+        except web.HTTPClientError as error:
+            self.refused += 1
+            level = logging.WARNING if self.refused == 1 else logging.DEBUG
+            _LOG.log(level, "refused %s: %s", request.remote, error.text)
+            raise
+        if request.method not in _SAFE:
+            await _check_body(request)
+
+    def shared_with(self, request: web.Request) -> str | None:
+        """The foreign origin of the request, if it is one that may use the window."""
+        origin = request.headers.get("Origin", "").lower()
+        return origin if origin in self._origins else None
+
+    def _check_host(self, request: web.Request) -> None:
+        name = _host_name(request.headers.get("Host", ""))
+        if name in self._names or _is_address(name):
+            return
+        raise web.HTTPMisdirectedRequest(
+            text=f"this machine is not called {name[:64]!r}; http.allowed_hosts may name it"
+        )
+
+    def _check_origin(self, request: web.Request) -> None:
+        if self.shared_with(request):
+            return
+        origin = request.headers.get("Origin")
+        if origin is not None and not _same_origin(origin, request.headers.get("Host", "")):
+            raise web.HTTPForbidden(
+                text="this web page may not use the window; http.allowed_origins may name it"
+            )
+        page = request.path == "/" and request.method in _SAFE
+        site = request.headers.get("Sec-Fetch-Site", "none")
+        if site not in ("none", "same-origin") and not page:
+            raise web.HTTPForbidden(text="not for requests that another web page makes")
+
+    def _check_token(self, request: web.Request) -> None:
+        if not self._token or request.path in PUBLIC_PATHS:
+            return
+        scheme, _, shown = request.headers.get("Authorization", "").partition(" ")
+        given = shown.strip().encode(errors="replace") if scheme.lower() == "bearer" else b""
+        if hmac.compare_digest(given, self._token):
+            return
+        if self._read_token and hmac.compare_digest(given, self._read_token):
+            if request.method in _SAFE:
+                return
+            raise web.HTTPForbidden(text="this token may only read")
+        raise web.HTTPUnauthorized(
+            text="show the token: Authorization: Bearer TOKEN",
+            headers={"WWW-Authenticate": 'Bearer realm="rtaudio-daemon"'},
+        )
+
+
+async def _check_body(request: web.Request) -> None:
+    if request.content_type != "application/json":
+        raise web.HTTPUnsupportedMediaType(text="send JSON: Content-Type: application/json")
+    if (request.content_length or 0) > BODY_MAX:
+        raise web.HTTPRequestEntityTooLarge(
+            max_size=BODY_MAX, actual_size=request.content_length or 0
+        )
+    try:
+        async with asyncio.timeout(BODY_PATIENCE_S):
+            await request.read()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout(text="the body did not come in time") from None
+
+
+def _host_name(host: str) -> str:
+    """`name` of `name:port`, without a final dot, in lower case; the inside of [brackets]."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0].lower()
+    return host.partition(":")[0].rstrip(".").lower()
+
+
+def _is_address(name: str) -> bool:
+    # An address cannot be bound to another one, as a name can.
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _same_origin(origin: str, host: str) -> bool:
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower() != ""

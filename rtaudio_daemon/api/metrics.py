@@ -1,0 +1,171 @@
+"""The numbers of the daemon for Prometheus, under names that begin with `rtaudio_`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from ..events import (
+    ConnectionChanged,
+    ConnectionState,
+    ErrorReported,
+    Interruption,
+    ModelStatus,
+    News,
+    SpeechNoticed,
+    StatusChanged,
+    TurnFinished,
+    UsageReported,
+)
+from ..version import VERSION
+
+COUNTS: Mapping[str, tuple[str, str]] = {
+    "uplink_bytes": ("counter", "sound that left the house"),
+    "microphone_frames": ("counter", "frames heard by the microphone"),
+    "microphone_frames_dropped": ("counter", "frames lost because nobody took them in time"),
+    "microphone_frame_age_seconds": ("gauge", "time since the last frame was heard"),
+    "gate_openings": ("counter", "how often the gate decided that somebody speaks"),
+    "speaker_underruns": ("counter", "holes in what was played"),
+    "speaker_dropped_seconds": ("counter", "sound dropped because too much waited"),
+    "wire_frames_up": ("counter", "pieces of sound sent to the service"),
+    "wire_frames_dropped": ("counter", "pieces of sound not sent: no session, or a slow network"),
+    "wire_malformed": ("counter", "messages of the service that could not be read"),
+    "wire_unknown": ("counter", "messages of the service of an unknown kind"),
+    "reconnects": ("counter", "connections made after the first"),
+    "muted": ("gauge", "1 while muted"),
+    "volume": ("gauge", "0 to 1"),
+}
+"""What `Controls.counts` may hold: name → kind and meaning."""
+_LATENCIES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20)
+_SHORT = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5)
+_LAG_EVERY_S = 0.5
+
+
+class Metrics:
+    """Listens to the news and asks for the rest when it is scraped."""
+
+    def __init__(
+        self, counts: Callable[[], Mapping[str, float]], window: Callable[[], Mapping[str, float]]
+    ) -> None:
+        self.registry = CollectorRegistry()
+        self._clock = asyncio.get_running_loop().time
+        self._lost_at: float | None = None
+        self._left_by = ConnectionState.CLOSED
+
+        def make(kind: Any, name: str, what: str, *labels: str, **more: Any) -> Any:
+            return kind(f"rtaudio_{name}", what, labels, registry=self.registry, **more)
+
+        self._status = make(Gauge, "status", "1 for the status that holds", "status")
+        self._connection = make(Gauge, "connection", "1 for the state that holds", "state")
+        self._gap = make(
+            Histogram, "connection_gap_seconds", "time without a session", "cause",
+            buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300),
+        )  # fmt: skip
+        self._speech = make(Counter, "speech", "beginnings and ends of speech", "phase", "source")
+        self._turns = make(Counter, "turns", "answers that are over", "status")
+        self._latency = make(
+            Histogram, "turn_latency_seconds", "from the end of speech", "stage", buckets=_LATENCIES
+        )
+        self._silence = make(
+            Histogram, "interruption_seconds", "from the interruption to silence", buckets=_SHORT
+        )
+        self._tokens = make(Counter, "tokens", "tokens as the service reports them", "kind")
+        self._errors = make(Counter, "errors", "errors that were reported", "source")
+        self._lag = make(
+            Histogram, "loop_lag_seconds", "how late the event loop comes", buckets=_SHORT
+        )
+        make(Gauge, "info", "the version", "version").labels(VERSION).set(1)
+        self.registry.register(_Counts(counts, COUNTS))
+        self.registry.register(_Counts(window, WINDOW_COUNTS))
+        self._hold(self._status, ModelStatus, ModelStatus.IDLE)
+        self._hold(self._connection, ConnectionState, ConnectionState.CLOSED)
+
+    def text(self) -> bytes:
+        """Everything, in Prometheus' own format."""
+        return generate_latest(self.registry)
+
+    def notice(self, news: News) -> None:
+        """Count a piece of news."""
+        match news:
+            case StatusChanged(status=status):
+                self._hold(self._status, ModelStatus, status)
+            case ConnectionChanged():
+                self._notice_connection(news)
+            case SpeechNoticed(phase, source):
+                self._speech.labels(phase, source).inc()
+            case TurnFinished(_, status, latencies):
+                self._turns.labels(status).inc()
+                for name, ms in latencies.items():
+                    self._latency.labels(name.removesuffix("_ms")).observe(ms / 1000)
+            case Interruption(latency_ms=latency_ms):
+                self._silence.observe(latency_ms / 1000)
+            case UsageReported(usage=usage):
+                for kind in ("input", "output"):
+                    tokens = usage.get(f"{kind}_tokens")
+                    if isinstance(tokens, int):
+                        self._tokens.labels(kind).inc(tokens)
+            case ErrorReported(source=source):
+                self._errors.labels(source).inc()
+            case _:
+                pass
+
+    async def watch_loop(self) -> None:
+        """Measure how late the event loop comes, until cancelled."""
+        while True:
+            due = self._clock() + _LAG_EVERY_S
+            await asyncio.sleep(_LAG_EVERY_S)
+            self._lag.observe(max(0.0, self._clock() - due))
+
+    def _notice_connection(self, news: ConnectionChanged) -> None:
+        self._hold(self._connection, ConnectionState, news.state)
+        if news.state is ConnectionState.OPEN:
+            if self._lost_at is not None:
+                cause = "renewal" if self._left_by is ConnectionState.RENEWING else "loss"
+                self._gap.labels(cause).observe(self._clock() - self._lost_at)
+            self._lost_at = None
+        elif self._lost_at is None:
+            self._lost_at, self._left_by = self._clock(), news.state
+
+    @staticmethod
+    def _hold(gauge: Any, states: type[Any], now: str) -> None:
+        for state in states:
+            gauge.labels(str(state)).set(state == now)
+
+
+WINDOW_COUNTS: Mapping[str, tuple[str, str]] = {
+    "subscribers": ("gauge", "who follows the events now"),
+    "subscribers_dropped": ("counter", "subscribers that did not read"),
+    "requests_refused": ("counter", "requests that the lock turned away"),
+    "connections_closed": ("counter", "connections closed because they asked for nothing"),
+    "uptime_seconds": ("gauge", "time since the start"),
+}
+
+
+class _Counts(Collector):
+    """Numbers that are asked for when they are needed."""
+
+    def __init__(
+        self, read: Callable[[], Mapping[str, float]], known: Mapping[str, tuple[str, str]]
+    ) -> None:
+        self._read = read
+        self._known = known
+
+    def describe(self) -> Iterator[Metric]:
+        for name in self._known:
+            yield self._family(name)
+
+    def collect(self) -> Iterator[Metric]:
+        for name, value in self._read().items():
+            family = self._family(name)
+            family.add_metric([], value)
+            yield family
+
+    def _family(self, name: str) -> CounterMetricFamily | GaugeMetricFamily:
+        kind, meaning = self._known[name]
+        family = CounterMetricFamily if kind == "counter" else GaugeMetricFamily
+        return family(f"rtaudio_{name}", meaning)

@@ -1,0 +1,241 @@
+"""What goes over the window, as JSON Schemas: bodies, the status, and the data of every event.
+
+`check` holds a body against its schema with the few words of JSON Schema that are used here, so
+that the documents cannot say anything else than the code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Schema = dict[str, Any]
+TEXT_MAX = 4000  # characters that may be said at once
+
+
+def _object(properties: Schema, *optional: str, more: bool = False) -> Schema:
+    schema: Schema = {"type": "object", "properties": properties, "additionalProperties": more}
+    required = [name for name in properties if name not in optional]
+    return {**schema, "required": required} if required else schema
+
+
+def _words(*names: str) -> Schema:
+    return {"type": "string", "enum": list(names)}
+
+
+def _or_null(kind: str) -> Schema:
+    return {"type": [kind, "null"]}
+
+
+_TEXT: Schema = {"type": "string"}
+_COUNT: Schema = {"type": "integer", "minimum": 0}
+_FLAG: Schema = {"type": "boolean"}
+_TIME: Schema = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"}
+_LEVEL: Schema = {"type": "number", "minimum": 0, "maximum": 1}
+_STATUS = _words("idle", "listening", "thinking", "speaking")
+_STATE = _words("connecting", "open", "renewing", "closing", "closed")
+_SOURCE = _words("local", "service")
+
+NOTHING: Schema = _object({})
+SAY: Schema = _object(
+    {
+        "text": {"type": "string", "minLength": 1, "maxLength": TEXT_MAX, "pattern": r"\S"},
+        "mode": {**_words("verbatim", "prompt"), "default": "prompt"},
+        "priority": {**_words("normal", "high"), "default": "normal"},
+        "remember": {**_FLAG, "default": False},
+    },
+    "mode",
+    "priority",
+    "remember",
+)
+VOLUME: Schema = _object({"level": _LEVEL})
+
+ERROR: Schema = _object({"error": _object({"code": _TEXT, "message": _TEXT})})
+HEALTH: Schema = _object({"ok": _FLAG})
+READY: Schema = _object({"ready": _FLAG, "reasons": {"type": "array", "items": _TEXT}})
+DEVICES: Schema = {
+    "type": "array",
+    "items": _object(
+        {"name": _TEXT, "direction": _words("input", "output"), "default": _FLAG}, more=True
+    ),
+}
+REPORT: Schema = {"type": "object"}
+STATUS: Schema = _object(
+    {
+        "status": _STATUS,
+        "previous": _STATUS,
+        "since": _TIME,
+        "connection": _object(
+            {
+                "state": _STATE,
+                "profile": _TEXT,
+                "session_id": _or_null("string"),
+                "expires_at": _or_null("string"),
+                "reconnects": _COUNT,
+                "last_error": _or_null("string"),
+            },
+            more=True,
+        ),
+        "microphone": _object(
+            {
+                "state": _words("ok", "lost", "deaf", "none"),
+                "device": _TEXT,
+                "level_dbfs": {"type": "number"},
+            },
+            more=True,
+        ),
+        "speaker": _object({"state": _words("ok", "lost", "none"), "device": _TEXT}, more=True),
+        "muted": _FLAG,
+        "talking": _FLAG,
+        "volume": _LEVEL,
+        "uplink": _object({"open": _FLAG, "bytes": _COUNT}),
+        "usage": {"type": "object"},
+        "version": _TEXT,
+        "uptime_s": {"type": "number", "minimum": 0},
+    },
+    more=True,
+)
+
+_LATENCY: Schema = {"type": "integer"}
+TURN_LATENCIES: Mapping[str, str] = {
+    "speech_ms": "how long the user spoke",
+    "endpoint_ms": "end of speech until the service said that the turn is over",
+    "response_ms": "end of speech until the service began an answer",
+    "first_audio_ms": "end of speech until the first sound of the answer arrived",
+    "first_sound_ms": "end of speech until the first sample left the loudspeaker",
+    "generated_ms": "end of speech until the service had generated everything",
+    "last_sound_ms": "end of speech until the last sample left the loudspeaker",
+}
+
+EVENTS: Mapping[str, tuple[str, Schema]] = {
+    "snapshot": (
+        "the whole status; first, and after a gap that cannot be told (`gap`)",
+        {**STATUS, "properties": {**STATUS["properties"], "gap": {"const": True}}},
+    ),
+    "status": (
+        "the status changed; `speaking` lasts from the first sample played to the last",
+        _object({"status": _STATUS, "previous": _STATUS}),
+    ),
+    "speech": (
+        "somebody started or stopped speaking",
+        _object({"phase": _words("started", "stopped"), "source": _SOURCE}),
+    ),
+    "transcript": (
+        "words that were said; only with http.publish_transcripts",
+        _object(
+            {"role": _words("user", "assistant"), "text": _TEXT, "final": _FLAG, "item_id": _TEXT}
+        ),
+    ),
+    "interruption": (
+        "an answer was cut off after audio_end_ms; silence came latency_ms after the decision",
+        _object({"item_id": _or_null("string"), "audio_end_ms": _COUNT, "latency_ms": _COUNT}),
+    ),
+    "turn": (
+        "an answer is over; its latencies, from the end of the user's speech or from the request",
+        _object(
+            {
+                "response_id": _TEXT,
+                "status": _TEXT,
+                **{
+                    name: {**_LATENCY, "description": what} for name, what in TURN_LATENCIES.items()
+                },
+            },
+            *TURN_LATENCIES,
+        ),
+    ),
+    "connection": (
+        "the connection to the service changed",
+        _object(
+            {
+                "state": _STATE,
+                "profile": _TEXT,
+                "session_id": _or_null("string"),
+                "expires_at": _or_null("string"),
+                "reconnects": _COUNT,
+                "reason": _or_null("string"),
+                "retry_in_s": _or_null("number"),
+            },
+            more=True,
+        ),
+    ),
+    "device": (
+        "a microphone or loudspeaker came, went or went deaf",
+        _object(
+            {
+                "direction": _words("microphone", "speaker"),
+                "state": _words("ok", "lost", "deaf", "none"),
+                "device": _TEXT,
+                "reason": _or_null("string"),
+            },
+            more=True,
+        ),
+    ),
+    "mute": ("the microphone was muted or unmuted", _object({"muted": _FLAG})),
+    "uplink": (
+        "sound began or ceased to leave the house; bytes since the start",
+        _object({"open": _FLAG, "bytes": _COUNT}),
+    ),
+    "usage": (
+        "what one answer cost, in tokens as the service reports them",
+        _object({"response_id": _TEXT, "usage": {"type": "object"}}, more=True),
+    ),
+    "error": (
+        "something went wrong that a person may want to know",
+        _object({"source": _TEXT, "code": _TEXT, "message": _TEXT}),
+    ),
+    "level": (
+        "loudness of the microphone, ten times a second; only when asked for with ?types=level",
+        _object({"level_dbfs": {"type": "number"}}),
+    ),
+    "shutdown": ("the daemon goes down; come back later", NOTHING),
+}
+"""Every event: its meaning and the schema of its data without `time`."""
+
+
+def event_schema(name: str) -> Schema:
+    """The schema of the data of the event `name`, with `time`."""
+    schema = EVENTS[name][1]
+    return {
+        **schema,
+        "properties": {"time": _TIME, **schema["properties"]},
+        "required": ["time", *schema.get("required", ())],
+    }
+
+
+def check(schema: Schema, value: object, name: str = "the body") -> str | None:
+    """What is wrong with `value`, in words; None if nothing is."""
+    if schema.get("type") == "object":
+        return _check_object(schema, value, name)
+    if "enum" in schema and value not in schema["enum"]:
+        return f"{name}: expected {' or '.join(schema['enum'])}"
+    if schema["type"] == "boolean" and not isinstance(value, bool):
+        return f"{name}: expected true or false"
+    if schema["type"] == "number":
+        low, high = schema["minimum"], schema["maximum"]
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not low <= value <= high
+        ):
+            return f"{name}: expected a number from {low} to {high}"
+    if schema["type"] == "string" and "maxLength" in schema:
+        most = schema["maxLength"]
+        if not isinstance(value, str) or not value.strip() or len(value) > most:
+            return f"{name}: expected words, 1 to {most} characters"
+    return None
+
+
+def _check_object(schema: Schema, value: object, name: str) -> str | None:
+    if not isinstance(value, dict):
+        return f"{name} must be a JSON object"
+    properties = schema["properties"]
+    for unknown in [key for key in value if key not in properties]:
+        return (
+            f"{unknown[:40]}: there is no such field; known are {', '.join(properties) or 'none'}"
+        )
+    for required in schema.get("required", ()):
+        if required not in value:
+            return f"{required}: is needed"
+    return next(
+        (wrong for key, each in value.items() if (wrong := check(properties[key], each, key))), None
+    )
