@@ -347,8 +347,15 @@ class Conversation:
             self._waiting.clear()
             self._do(ErrorReported("conversation", "not_said", f"not said: {event.reason}"))
         self._open = False
-        self._handed_over = 0
         self._speaking.clear()
+        self._forget_session()
+
+    def _on_session_renewed(self, _event: SessionRenewed) -> None:
+        self._speaking.discard("service")  # the new one tells again, as it hears the turn again
+        self._forget_session()
+
+    def _forget_session(self) -> None:
+        self._handed_over = 0
         self._reply_expected = self._reply_unwanted = False
         self._responses.clear()
         self._finished.clear()
