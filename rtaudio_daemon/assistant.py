@@ -135,6 +135,8 @@ class Assistant:
     def use_microphone(self, microphone: Microphone) -> None:
         """Hear this microphone from the next `run` on; its callback is `device_changed`."""
         self._microphone, self.last_frame_at = microphone, None
+        if self._gate.muted:
+            microphone.pause(True)
 
     def use_client(
         self, client: AzureRealTimeAudio, connection: ConnectionChanged | None = None
@@ -282,13 +284,16 @@ class Assistant:
         self.handle(InterruptRequested())
 
     def mute(self, muted: bool) -> None:
-        """Stop or start listening; muting forgets what is being said."""
+        """Close the microphone or open it again; muting forgets what is being said."""
         if muted == self._gate.muted:
             return
         if muted:
             self._let_go(answer=False)
             self._abort_speech()
         self._gate.mute(muted)
+        self._last_frame, self.last_frame_at = Frame(b""), None
+        if self._microphone is not None:
+            self._microphone.pause(muted)
         self._tell_uplink()
         self._publish(MuteChanged(muted))
 

@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import json
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
@@ -19,7 +20,7 @@ from .app import App
 from .audio.devices import list_devices
 from .demo import Demo
 from .errors import ConfigError, RTAudioError
-from .remote import Remote
+from .remote import Remote, remote
 from .simulator.server import Simulator
 from .version import VERSION
 
@@ -83,6 +84,9 @@ def _parser() -> argparse.ArgumentParser:
     say = _add_remote(add("say", _say, "let a running daemon speak, or answer"))
     say.add_argument("text", nargs="+")
     say.add_argument("--prompt", action="store_true", help="let the model answer the text")
+    say.add_argument("--urgent", action="store_true", help="before all else, and interrupting")
+    volume = _add_remote(add("volume", _volume, "how loud a running daemon speaks"))
+    volume.add_argument("level", type=float, help="0 to 1")
     for name, text in (
         ("interrupt", "silence a running daemon"),
         ("mute", "stop listening"),
@@ -100,7 +104,7 @@ def _add_config(command: Any) -> None:
 
 def _add_remote(command: Any) -> Any:
     _add_config(command)
-    command.add_argument("--url", help="address of the daemon; default: as in config.yaml")
+    command.add_argument("--url", help="address of the daemon (then its token is in RTAUDIO_TOKEN)")
     return command
 
 
@@ -189,8 +193,17 @@ def _status(arguments: argparse.Namespace) -> int:
 
 
 def _say(arguments: argparse.Namespace) -> int:
-    mode = "prompt" if arguments.prompt else "verbatim"
-    _remote(arguments).post("/api/say", {"text": " ".join(arguments.text), "mode": mode})
+    body: dict[str, Any] = {
+        "text": " ".join(arguments.text),
+        "mode": "prompt" if arguments.prompt else "verbatim",
+        "priority": "high" if arguments.urgent else "normal",
+    }
+    _remote(arguments).post("/api/say", body)
+    return 0
+
+
+def _volume(arguments: argparse.Namespace) -> int:
+    _remote(arguments).post("/api/volume", {"level": arguments.level})
     return 0
 
 
@@ -201,9 +214,8 @@ def _post(arguments: argparse.Namespace) -> int:
 
 def _remote(arguments: argparse.Namespace) -> Remote:
     if arguments.url:
-        return Remote(arguments.url.rstrip("/"))
-    http = config.load(arguments.config).http
-    return Remote(f"http://{http.host}:{http.port}")
+        return Remote(arguments.url.rstrip("/"), os.environ.get("RTAUDIO_TOKEN", ""))
+    return remote(config.load(arguments.config).http)
 
 
 # -------------------------------------------------------------------- running

@@ -47,6 +47,7 @@ class _Answer:
     origin: _Origin
     latencies: dict[str, int] = field(default_factory=dict)
     status: str = ""
+    generated: bool = False
     audible: bool = False
     played: bool = False
 
@@ -89,7 +90,7 @@ class TurnLedger:
             case AudioReceived(part):
                 self._begin(part.response_id, now)
                 answer = self._answers[part.response_id]
-                answer.audible, answer.played = True, False
+                answer.audible, answer.played = True, answer.status == "interrupted"
                 answer.mark("first_audio_ms", now)
             case ResponseFinished(response_id, status):
                 self._finish(response_id, status, now)
@@ -139,7 +140,7 @@ class TurnLedger:
         answer = self._answers.get(response_id)
         if answer is None:
             return
-        answer.status = answer.status or status
+        answer.generated, answer.status = True, answer.status or status
         answer.mark("generated_ms", now)
         if not answer.audible and status == "completed":
             self._turn = self._turn or answer.origin  # as before a tool is called: it goes on
@@ -165,13 +166,13 @@ class TurnLedger:
         self._turn = None
         self._requests.clear()
         for answer in self._answers.values():
-            answer.status = answer.status or "lost"
+            answer.generated, answer.status = True, answer.status or "lost"
 
     def _over(self) -> list[TurnFinished]:
         done = [
             (response_id, answer)
             for response_id, answer in self._answers.items()
-            if answer.status and (answer.played or not answer.audible)
+            if answer.generated and (answer.played or not answer.audible)
         ]
         for response_id, _ in done:
             del self._answers[response_id]

@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
+from . import config
 from .errors import RTAudioError
 
 _TIMEOUT_S = 10.0
@@ -15,14 +16,19 @@ _SILENCE_S = 45.0  # the daemon writes at least a heartbeat in this time
 
 
 class Remote:
-    """The daemon at `address`, as in http://127.0.0.1:8770. Raises RTAudioError."""
+    """The daemon at `address`, as in http://127.0.0.1:8770. Raises RTAudioError.
 
-    def __init__(self, address: str) -> None:
+    `token`: what its `http.token` says, if it has one.
+    """
+
+    def __init__(self, address: str, token: str = "") -> None:
         self._address = address
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 
     def get(self, path: str) -> dict[str, Any]:
         """The JSON at `path`."""
-        with self._open(urllib.request.Request(self._address + path), _TIMEOUT_S) as answer:
+        request = urllib.request.Request(self._address + path, headers=self._headers)
+        with self._open(request, _TIMEOUT_S) as answer:
             return dict(json.load(answer))
 
     def post(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -30,7 +36,7 @@ class Remote:
         request = urllib.request.Request(
             self._address + path,
             data=json.dumps(body or {}).encode(),
-            headers={"Content-Type": "application/json"},
+            headers={**self._headers, "Content-Type": "application/json"},
             method="POST",
         )
         with self._open(request, _TIMEOUT_S) as answer:
@@ -38,7 +44,7 @@ class Remote:
 
     def events(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Every event's name and data, until the daemon goes down."""
-        request = urllib.request.Request(self._address + "/api/events")
+        request = urllib.request.Request(self._address + "/api/events", headers=self._headers)
         with self._open(request, _SILENCE_S) as answer:
             name = "message"
             for raw in answer:
@@ -58,6 +64,14 @@ class Remote:
                 f"no daemon answers at {self._address} ({getattr(error, 'reason', error)}); "
                 "is it running? (systemctl status rtaudio-daemon)"
             ) from error
+
+
+def remote(http: config.Http) -> Remote:
+    """The daemon that runs on this machine with these settings."""
+    host = http.host.strip("[]")
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    named = f"[{host}]" if ":" in host else host
+    return Remote(f"http://{named}:{http.port}", http.token.reveal())
 
 
 def _reason(error: urllib.error.HTTPError) -> str:

@@ -1,0 +1,194 @@
+"""The turn ledger: what a person waits for, in ms from the end of their speech."""
+
+from __future__ import annotations
+
+from rtaudio_daemon.events import (
+    AudioEnded,
+    AudioPart,
+    AudioReceived,
+    ButtonPressed,
+    ButtonReleased,
+    Happening,
+    InterruptRequested,
+    PlaybackFinished,
+    PlaybackStarted,
+    PlaybackStopped,
+    ResponseFinished,
+    ResponseStarted,
+    SayRequested,
+    SessionLost,
+    SpeechAborted,
+    SpeechStarted,
+    SpeechStopped,
+    TurnFinished,
+)
+from rtaudio_daemon.ledger import TurnLedger
+
+PART = AudioPart("resp_1", "item_1", 0)
+SECOND = AudioPart("resp_2", "item_2", 0)
+
+
+def told(
+    *story: tuple[float, Happening | None], ledger: TurnLedger | None = None
+) -> list[TurnFinished]:
+    """What the ledger says to a story of (seconds, what happened); None is a voice."""
+    ledger = ledger or TurnLedger()
+    turns = []
+    for now, happening in story:
+        if happening is None:
+            ledger.voice(now)
+        else:
+            turns += ledger.note(happening, now)
+    return turns
+
+
+ANSWER: tuple[tuple[float, Happening], ...] = (
+    (3.2, ResponseStarted("resp_1")),
+    (3.3, AudioReceived(PART, b"")),
+    (3.4, PlaybackStarted()),
+    (3.5, AudioReceived(PART, b"")),
+    (3.6, AudioEnded(PART)),
+    (3.7, ResponseFinished("resp_1", "completed")),
+    (5.0, PlaybackFinished()),
+)
+
+
+def test_a_spoken_turn_is_counted_from_the_last_moment_that_sounded_like_speech() -> None:
+    turns = told(
+        (1.0, SpeechStarted("local")),
+        (1.2, SpeechStarted("service")),
+        (2.4, None),
+        (3.0, SpeechStopped("service")),
+        *ANSWER,
+    )
+    assert turns == [
+        TurnFinished(
+            "resp_1",
+            "completed",
+            {
+                "speech_ms": 1400,
+                "endpoint_ms": 600,
+                "response_ms": 800,
+                "first_audio_ms": 900,
+                "first_sound_ms": 1000,
+                "generated_ms": 1300,
+                "last_sound_ms": 2600,
+            },
+        )
+    ]
+
+
+def test_where_only_the_service_listens_its_word_counts() -> None:
+    (turn,) = told((1.0, None), (1.2, SpeechStarted("service")), (2.0, None),
+                   (3.0, SpeechStopped("service")), *ANSWER)  # fmt: skip
+    assert turn.latencies["speech_ms"] == 1800
+    assert turn.latencies["endpoint_ms"] == 0
+    assert turn.latencies["first_sound_ms"] == 400
+
+
+def test_noise_that_only_the_gate_took_for_speech_is_not_part_of_the_next_turn() -> None:
+    (turn,) = told(
+        (0.1, SpeechStarted("local")),
+        (0.2, None),
+        (0.9, SpeechStopped("local")),
+        (2.0, SpeechStarted("local")),
+        (2.5, None),
+        (3.0, SpeechStopped("service")),
+        *ANSWER,
+    )
+    assert turn.latencies["speech_ms"] == 500
+
+
+def test_what_was_aborted_is_forgotten() -> None:
+    (turn,) = told(
+        (0.1, SpeechStarted("local")),
+        (0.2, None),
+        (0.5, SpeechAborted()),
+        (2.9, SpeechStopped("service")),
+        *ANSWER,
+    )
+    assert turn.latencies["speech_ms"] == 0
+
+
+def test_with_the_button_the_turn_ends_when_it_is_let_go() -> None:
+    (turn,) = told((1.0, ButtonPressed()), (3.0, ButtonReleased()), *ANSWER)
+    assert turn.latencies["speech_ms"] == 2000
+    assert "endpoint_ms" not in turn.latencies
+    assert turn.latencies["first_audio_ms"] == 300
+
+
+def test_a_request_is_counted_from_itself_also_when_it_waited() -> None:
+    (turn,) = told((1.0, SayRequested("hello")), *ANSWER)
+    assert turn.latencies["response_ms"] == 2200
+    assert "speech_ms" not in turn.latencies
+
+
+def test_what_was_interrupted_says_so() -> None:
+    story = [(3.0, SpeechStopped("service")), *ANSWER[:5], (3.65, PlaybackStopped())]
+    assert told(*story) == [], "its generation is not over"
+    late = [(3.68, AudioReceived(PART, b"")), (3.7, ResponseFinished("resp_1", "cancelled"))]
+    (turn,) = told(*story, *late)
+    assert turn.status == "interrupted"
+    assert turn.latencies["last_sound_ms"] == 650
+
+
+def test_a_pause_in_the_sound_is_not_its_end() -> None:
+    (turn,) = told(
+        (3.0, SpeechStopped("service")),
+        *ANSWER[:5],
+        (3.61, PlaybackFinished()),
+        (3.65, AudioReceived(PART, b"")),
+        (3.7, PlaybackStarted()),
+        (4.0, ResponseFinished("resp_1", "completed")),
+        (5.0, PlaybackFinished()),
+    )
+    assert turn.latencies["first_sound_ms"] == 400
+    assert turn.latencies["last_sound_ms"] == 2000
+
+
+def test_an_answer_without_sound_is_over_when_it_was_generated_and_the_wait_goes_on() -> None:
+    first, second = told(
+        (3.0, SpeechStopped("service")),
+        (3.1, ResponseStarted("resp_2")),
+        (3.15, ResponseFinished("resp_2", "completed")),
+        *ANSWER,
+    )
+    assert (first.response_id, first.latencies["generated_ms"]) == ("resp_2", 150)
+    assert "first_audio_ms" not in first.latencies
+    assert (second.response_id, second.latencies["first_audio_ms"]) == ("resp_1", 300)
+
+
+def test_two_answers_in_one_go_have_one_beginning_and_one_end() -> None:
+    first, second = told(
+        (1.0, SayRequested("one")),
+        (1.1, SayRequested("two")),
+        *ANSWER[:6],
+        (4.0, AudioReceived(SECOND, b"")),
+        (4.1, ResponseFinished("resp_2", "completed")),
+        (6.0, PlaybackFinished()),
+    )
+    assert first.latencies["first_sound_ms"] == 2400
+    assert "last_sound_ms" not in first.latencies
+    assert "first_sound_ms" not in second.latencies
+    assert second.latencies["last_sound_ms"] == 4900
+    assert second.latencies["response_ms"] == 2900
+
+
+def test_a_lost_connection_ends_what_was_under_way() -> None:
+    story = [(1.0, SayRequested("x")), *ANSWER[:4], (3.55, SessionLost("gone"))]
+    assert told(*story) == [], "what had arrived is still played"
+    (turn,) = told(*story, (3.6, PlaybackFinished()))
+    assert turn.status == "lost"
+
+
+def test_requests_that_were_called_off_are_not_counted_from() -> None:
+    (turn,) = told((1.0, SayRequested("x")), (2.0, InterruptRequested()), *ANSWER)
+    assert turn.latencies["response_ms"] == 0
+
+
+def test_strange_stories_are_survived() -> None:
+    assert told((1.0, PlaybackStarted()), (2.0, ResponseFinished("resp_9", "completed"))) == []
+    ledger = TurnLedger()
+    for number in range(100):
+        told((float(number), ResponseStarted(f"resp_{number}")), ledger=ledger)
+    assert len(ledger._answers) == 16
