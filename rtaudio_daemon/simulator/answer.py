@@ -6,35 +6,34 @@ import asyncio
 import inspect
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 
+from rtaudio_daemon.simulator.faults import Fault
 from rtaudio_daemon.simulator.ladder import Ladder
+from rtaudio_daemon.simulator.manner import Manner
 from rtaudio_daemon.simulator.outbox import Outbox
-from rtaudio_daemon.simulator.pacing import Pacing, Step, spoken, written
-from rtaudio_daemon.simulator.reply import Reply, ReplyFunction, Turn, default_reply
-from rtaudio_daemon.simulator.voices import Voice, sound_of
+from rtaudio_daemon.simulator.pacing import Step, spoken, written
+from rtaudio_daemon.simulator.reply import Reply, Turn, default_reply
+from rtaudio_daemon.simulator.voices import sound_of
 
 _LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Manner:
-    """How the simulator answers. `think_s` passes between the request and the first rung."""
-
-    voice: Voice = "auto"
-    reply: ReplyFunction | None = None
-    pacing: Pacing = "burst"
-    late_deltas: int = 0
-    think_s: float = 0.1
+_SERVER_ERROR = "The server had an error while processing your request. Sorry about that!"
 
 
 class _FullError(Exception):
     """The answer has reached the number of tokens it may cost."""
 
 
+class _FaultError(Exception):
+    """A fault ends the answer here."""
+
+
 class Answer:
-    """A response and the task that gives it. `on_end` is called when it is done, however."""
+    """A response and the task that gives it. `on_end` is called when it is done, however.
+
+    `words` tells what the turn said, once that is understood; `fault` makes the answer fail.
+    """
 
     def __init__(
         self,
@@ -44,6 +43,8 @@ class Answer:
         outbox: Outbox,
         new_id: Callable[[str], str],
         on_end: Callable[[Answer], None],
+        words: Callable[[], Awaitable[str]] | None = None,
+        fault: Fault | None = None,
     ) -> None:
         self.ladder = ladder
         self.turn = turn
@@ -51,15 +52,25 @@ class Answer:
         self._outbox = outbox
         self._new_id = new_id
         self._on_end = on_end
+        self._words = words
+        self._fault = fault
+        self._deltas = 0
         self._steps: deque[Step] = deque()
         ladder.start()
         self._task = asyncio.create_task(self._run(), name=f"simulator-{ladder.id}")
 
-    def stop(self, reason: str) -> None:
-        """Cut it off now: some late deltas, the close-out, response.done cancelled."""
+    def stop(self, reason: str, late_deltas: int) -> None:
+        """Cut it off now: `late_deltas`, the close-out, response.done cancelled."""
         self._task.cancel()
-        self._send_late()
+        late = [step.pcm for step in self._steps if step.pcm][:late_deltas]
+        after_all = self._manner.quirks == "sglang"  # its late deltas come after the end
+        if not after_all:
+            for pcm in late:
+                self.ladder.sound(pcm)
         self.ladder.finish("cancelled", reason)
+        if after_all:
+            for pcm in late:
+                self.ladder.stray(pcm)
         self._on_end(self)
 
     async def abandon(self) -> None:
@@ -67,23 +78,14 @@ class Answer:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
-    def _send_late(self) -> None:
-        sounds = [step.pcm for step in self._steps if step.pcm]
-        for pcm in sounds[: self._manner.late_deltas]:
-            self.ladder.sound(pcm)
-
     async def _run(self) -> None:
         try:
             await asyncio.sleep(self._manner.think_s)
-            reply = await self._reply()
-            if reply.text or reply.pcm:
-                await self._say(reply)
-            for call in reply.calls:
-                self.ladder.open_call(self._new_id("item"), self._new_id("call"), call.name)
-                await self._send(written(call.arguments))
-                self.ladder.close_item()
+            await self._give(await self._reply())
         except _FullError:
             self.ladder.finish("incomplete", "max_output_tokens")
+        except _FaultError:
+            self._fail()
         except Exception as error:
             _LOG.exception("the simulated answer failed")
             words = {"type": "server_error", "code": "server_error", "message": str(error)}
@@ -92,7 +94,21 @@ class Answer:
             self.ladder.finish()
         self._on_end(self)
 
+    async def _give(self, reply: Reply) -> None:
+        await asyncio.sleep(reply.delay_s)
+        self._may_go_on()
+        if reply.text or reply.pcm:
+            await self._say(reply)
+        for call in reply.calls:
+            self.ladder.open_call(self._new_id("item"), self._new_id("call"), call.name)
+            await self._send(written(call.arguments))
+            self.ladder.close_item()
+        if self._fault is not None:
+            raise _FaultError
+
     async def _reply(self) -> Reply:
+        if self._words is not None:
+            self.turn = replace(self.turn, words=await self._words())
         answered = (self._manner.reply or default_reply)(self.turn)
         if inspect.isawaitable(answered):
             answered = await answered
@@ -105,7 +121,7 @@ class Answer:
         else:
             pcm = reply.pcm
             if pcm is None:
-                heard = self.turn.heard if self._manner.reply is None else b""
+                heard = self.turn.heard if reply.echoes else b""
                 pcm = await asyncio.to_thread(sound_of, self._manner.voice, reply.text, heard)
             self.ladder.open_message(self._new_id("item"))
             await self._send(spoken(reply.text, pcm, self._manner.pacing))
@@ -116,11 +132,33 @@ class Answer:
         while self._steps:
             await asyncio.sleep(self._steps[0].delay_s)
             await self._outbox.room()
-            if self.ladder.full:
-                raise _FullError
+            self._may_go_on()
             # Taken from the plan only when sent: what is left there may still be said late.
             step = self._steps.popleft()
+            self._deltas += 1
             if step.words:
                 self.ladder.words(step.words)
             if step.pcm:
                 self.ladder.sound(step.pcm)
+
+    def _may_go_on(self) -> None:
+        if self.ladder.full:
+            raise _FullError
+        fault = self._fault
+        if fault is not None and self._deltas >= fault.options.get("after_deltas", 0):
+            raise _FaultError
+
+    def _fail(self) -> None:
+        options = self._fault.options if self._fault else {}
+        code = options.get("code", "server_error")
+        error = {
+            "type": "server_error" if code == "server_error" else "invalid_request_error",
+            "code": code,
+            "message": options.get("message", _SERVER_ERROR),
+        }
+        if options.get("error_event"):
+            self.ladder.complain(error)
+        if options.get("status") == "incomplete":
+            self.ladder.finish("incomplete", options.get("reason", "content_filter"))
+        else:
+            self.ladder.finish("failed", error=error)

@@ -43,6 +43,7 @@ class Ladder:
         metadata: dict[str, str] | None,
         context: list[Item],
         instructions: str,
+        encode: Callable[[bytes], bytes] | None = None,
     ) -> None:
         self.id = response_id
         self.output: list[Item] = []
@@ -50,7 +51,9 @@ class Ladder:
         self._items = items
         self._context = context
         self._instructions = instructions
+        self._encode = encode
         self._rung: _Rung | None = None
+        self._last: _Rung | None = None
         self._response = {
             "object": "realtime.response",
             "id": response_id,
@@ -125,8 +128,16 @@ class Ladder:
         rung = self._open()
         rung.sound_bytes += len(pcm)
         rung.item.audio_ms = rung.sound_bytes // BYTES_PER_MS
-        delta = base64.b64encode(pcm).decode("ascii")
-        self._emit({"type": "response.audio.delta", **self._at(rung), "delta": delta})
+        self._emit_sound(rung, pcm)
+
+    def stray(self, pcm: bytes) -> None:
+        """A piece of sound that comes after the end: no server should send it, some do."""
+        if self._last is not None and self._last.kind == "audio":
+            self._emit_sound(self._last, pcm)
+
+    def complain(self, error: dict[str, str]) -> None:
+        """An ``error`` event about this response, besides what response.done will say."""
+        self._emit({"type": "error", "error": {**error, "param": None, "event_id": None}})
 
     def close_item(self, status: Literal["completed", "incomplete"] = "completed") -> None:
         """End the open item with exactly what its deltas said."""
@@ -154,7 +165,7 @@ class Ladder:
                 "item": dict(rung.item.data),
             }
         )
-        self._rung = None
+        self._last, self._rung = rung, None
 
     def finish(
         self,
@@ -225,6 +236,11 @@ class Ladder:
         else:
             self._emit({"type": "response.text.done", **at, "text": said})
         self._emit({"type": "response.content_part.done", **at, "part": part})
+
+    def _emit_sound(self, rung: _Rung, pcm: bytes) -> None:
+        sound = self._encode(pcm) if self._encode else pcm
+        delta = base64.b64encode(sound).decode("ascii")
+        self._emit({"type": "response.audio.delta", **self._at(rung), "delta": delta})
 
     def _at(self, rung: _Rung) -> dict[str, Any]:
         place = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -15,7 +14,7 @@ _LIMIT = 10_000
 class Outbox:
     """`put` never waits; answers ask for `room` first, so that only a flood meets the limit."""
 
-    def __init__(self, send: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(self, send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
         self.dropped = 0
         self._send = send
         self._waiting: deque[dict[str, Any]] = deque()
@@ -53,5 +52,5 @@ class Outbox:
                 event = self._waiting.popleft()
                 if len(self._waiting) < _COMFORTABLE:
                     self._room.set()
-                await self._send(json.dumps(event, separators=(",", ":")))
+                await self._send(event)
             self._empty.set()

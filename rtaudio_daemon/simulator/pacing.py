@@ -9,11 +9,12 @@ from typing import Literal
 
 from rtaudio_daemon.simulator.items import BYTES_PER_MS
 
-Pacing = Literal["burst", "realtime"]
+Pacing = Literal["burst", "realtime", "slow"]
 
 _CHUNKS = (4800, 7200, 9600, 12000)  # bytes; the service sends 100 to 250 ms at a time
 _WORDS_FIRST = 3  # the transcript runs ahead of the sound by this many words
-_BURST = 20  # times faster than real time: 3 s of answer in 150 ms
+# Times faster than real time: 3 s of answer in 150 ms; slow lets every player starve.
+_SPEED: dict[Pacing, float] = {"burst": 20, "realtime": 1, "slow": 0.5}
 _TEXT_DELAY_S = 0.005
 
 
@@ -30,7 +31,7 @@ def spoken(text: str, pcm: bytes, pacing: Pacing) -> Iterator[Step]:
     """A spoken message: transcript a little ahead of the sound, sound in pieces."""
     words = pieces(text)
     chunks = list(_cut(pcm))
-    speed = _BURST if pacing == "burst" else 1
+    speed = _SPEED[pacing]
     for word in words[:_WORDS_FIRST]:
         yield Step(_TEXT_DELAY_S, words=word)
     rest = words[_WORDS_FIRST:]

@@ -23,27 +23,33 @@ class Call:
 class Reply:
     """An answer: words, their sound (None: the voice makes it), calls of functions.
 
-    Without text and pcm, no message is said, only the calls are made.
+    Without text and pcm, no message is said, only the calls are made. It begins after `delay_s`
+    more of thinking; with `echoes` a parrot says back what it heard.
     """
 
     text: str = ""
     pcm: bytes | None = None
     calls: tuple[Call, ...] = ()
+    delay_s: float = 0.0
+    echoes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
     """What an answer is asked for.
 
-    `heard` is the sound of the user's turn (empty for text), `text` the last words written, a
-    function's output, or with `say` the words to speak as they stand.
+    `heard` is the sound of the user's turn (empty for text), `words` what was understood of it,
+    `text` the last words written, a function's output (of the function `result_of`), or with
+    `say` the words to speak as they stand.
     """
 
     number: int
     heard: bytes = b""
+    words: str = ""
     text: str = ""
     say: bool = False
     function_output: bool = False
+    result_of: str | None = None
     instructions: str = ""
     metadata: dict[str, str] = field(default_factory=dict)
     tools: tuple[dict[str, Any], ...] = ()
@@ -69,6 +75,7 @@ def turn_from(
         text="" if last is None or (last.pcm and not say) else last.words,
         say=say,
         function_output=last is not None and last.data["type"] == "function_call_output",
+        result_of=_function(context, last),
         instructions=instructions,
         metadata=dict(metadata),
         tools=tuple(tools),
@@ -80,7 +87,7 @@ def default_reply(turn: Turn) -> Reply:
     if turn.say:
         return Reply(turn.text)
     if turn.heard:
-        return Reply(heard_words(turn.heard))
+        return Reply(turn.words or heard_words(turn.heard), echoes=True)
     if turn.function_output:
         return Reply(f"The answer is {turn.text}.")
     return Reply(turn.text or "I am listening.")
@@ -89,3 +96,12 @@ def default_reply(turn: Turn) -> Reply:
 def heard_words(pcm: bytes) -> str:
     """Words for speech that nobody here can understand."""
     return f"speech of {len(pcm) / BYTES_PER_MS / 1000:.1f} s"
+
+
+def _function(context: list[Item], last: Item | None) -> str | None:
+    if last is None or last.data["type"] != "function_call_output":
+        return None
+    for item in context:
+        if item.data["type"] == "function_call" and item.data["call_id"] == last.data["call_id"]:
+            return str(item.data["name"])
+    return None

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 import logging
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from aiohttp import ClientConnectionError, WSCloseCode, WSMsgType, web
 
-from rtaudio_daemon.simulator.answer import Manner
+from rtaudio_daemon.simulator.control import Control
+from rtaudio_daemon.simulator.door import refused, turned_away
+from rtaudio_daemon.simulator.faults import Faults, fault_from
 from rtaudio_daemon.simulator.hearing import Hearing, SileroHearing
+from rtaudio_daemon.simulator.line import Line
+from rtaudio_daemon.simulator.manner import Manner
 from rtaudio_daemon.simulator.pacing import Pacing
 from rtaudio_daemon.simulator.refusal import Refusal
 from rtaudio_daemon.simulator.reply import ReplyFunction
+from rtaudio_daemon.simulator.scenario import Scenario, load
+from rtaudio_daemon.simulator.service import OPENAI, SERVICES, Service
 from rtaudio_daemon.simulator.session import Session
-from rtaudio_daemon.simulator.vocabulary import Dialect
 from rtaudio_daemon.simulator.voices import Voice
 
 _LOG = logging.getLogger(__name__)
@@ -27,26 +33,27 @@ _LOG = logging.getLogger(__name__)
 _MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 _SESSIONS_KEPT = 16
 _CLOSE_TIMEOUT_S = 1.0
-_ACCESS_DENIED = (
-    "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a "
-    "valid key for an active subscription and use a correct regional API endpoint for your "
-    "resource."
-)
+_LIFETIME_S = 3600.0
 
 
 class Simulator:
     """A local realtime service, both dialects, started by `start` or ``async with``.
 
     ``url`` is ``ws://HOST:PORT``, to be followed by ``/openai/v1/realtime?model=…`` (GA),
-    ``/openai/realtime?api-version=…&deployment=…`` (preview) or ``/v1/realtime?model=…`` (GA).
-    After `stop` it can be started again, on the same port.
+    ``/openai/realtime?api-version=…&deployment=…`` (preview), ``/v1/realtime?model=…`` (OpenAI's
+    GA) or ``/voice-live/realtime?api-version=…&model=…``. After `stop` it can be started again, on
+    the same port.
 
     * `api_key`: ask clients for this key (header, query or bearer); None lets everybody in.
+    * `scenario`: a `Scenario`, or the path of one; what is given here besides overrides it.
     * `voice`: auto (says back what it heard, espeak-ng for text), parrot, espeak, tone, silence.
     * `reply`: called with each `Turn`, returns (or awaits) a `Reply` or a plain string.
-    * `pacing`: burst (20 times faster than real time, as the service) or realtime.
+    * `pacing`: burst (20 times faster than real time, as the service), realtime or slow.
     * `late_deltas`: how many sound deltas still follow an interruption.
     * `think_s`: between response.created and the first item. `lifetime_s`: session length.
+    * `manner`: other settings of `Manner`, by name.
+
+    Raises ConfigError for a scenario that cannot be read.
     """
 
     def __init__(
@@ -55,23 +62,36 @@ class Simulator:
         port: int = 0,
         *,
         api_key: str | None = None,
-        voice: Voice = "auto",
+        scenario: Scenario | str | Path | None = None,
+        voice: Voice | None = None,
         reply: ReplyFunction | None = None,
-        pacing: Pacing = "burst",
-        late_deltas: int = 0,
-        think_s: float = 0.1,
-        lifetime_s: float = 3600.0,
+        pacing: Pacing | None = None,
+        late_deltas: int | None = None,
+        think_s: float | None = None,
+        lifetime_s: float | None = None,
         hearing: Callable[[], Hearing] = SileroHearing,
+        **manner: Any,
     ) -> None:
+        script = load(scenario) if isinstance(scenario, str | Path) else scenario or Scenario()
+        given = {
+            "reply": reply or (script.reply if script.answers else None),
+            "voice": voice,
+            "pacing": pacing,
+            "late_deltas": late_deltas,
+            "think_s": think_s,
+            **manner,
+        }
+        named = {key: value for key, value in given.items() if value is not None}
         self.host = host
         self.port = port
         self.sessions: deque[Session] = deque(maxlen=_SESSIONS_KEPT)
-        self.manner = Manner(voice, reply, pacing, late_deltas, think_s)
-        self._api_key = api_key
-        self._lifetime_s = lifetime_s
+        self.manner = Manner(**{**script.manner, **named})
+        self.faults = Faults(script.faults)
+        self._api_key = api_key if api_key is not None else script.api_key
+        self._lifetime_s = lifetime_s or script.lifetime_s or _LIFETIME_S
         self._hearing = hearing
         self._runner: web.AppRunner | None = None
-        self._sockets: dict[web.WebSocketResponse, web.Request] = {}
+        self._lines: dict[web.WebSocketResponse, Line] = {}
 
     @property
     def url(self) -> str:
@@ -96,9 +116,9 @@ class Simulator:
         if self._runner is not None:
             return
         app = web.Application()
-        app.router.add_get("/openai/v1/realtime", self._azure_ga)
-        app.router.add_get("/openai/realtime", self._azure_preview)
-        app.router.add_get("/v1/realtime", self._openai_ga)
+        for service in SERVICES:
+            app.router.add_get(service.path, partial(self._enter, service))
+        Control(self.faults, lambda data: self._arm(dict(data))).add_to(app)
         app.router.add_route("*", "/{path:.*}", _not_found)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
@@ -115,135 +135,122 @@ class Simulator:
         runner, self._runner = self._runner, None
         if runner is None:
             return
-        await asyncio.gather(
-            *(
-                socket.close(code=WSCloseCode.GOING_AWAY, message=b"server is going away")
-                for socket in list(self._sockets)
-            )
-        )
+        words = "server is going away"
+        lines = list(self._lines.values())
+        await asyncio.gather(*(line.close(WSCloseCode.GOING_AWAY, words) for line in lines))
         await runner.cleanup()
+
+    def fault(self, kind: str, **details: Any) -> None:
+        """Let something go wrong: ``fault("drop")``, ``fault("refuse", status=429, times=2)``.
+
+        The kinds and their details are those of `faults`. A fault of the line without a moment
+        strikes every open connection at once; others wait for theirs. Raises `Refusal` for a
+        fault that does not exist.
+        """
+        self._arm({"fault": kind, **details})
 
     async def drop_connections(self) -> None:
         """Cut every connection without a word, as a network does that breaks."""
-        for request in list(self._sockets.values()):
-            if request.transport is not None:
-                request.transport.abort()
+        self.fault("drop")
         await asyncio.sleep(0)
 
-    # -------------------------------------------------------------- routes
+    def _arm(self, data: dict[str, Any]) -> None:
+        fault = fault_from(data)
+        if fault.immediate:
+            for line in list(self._lines.values()):
+                line.strike(fault)
+            return
+        armed = self.faults.arm(fault)
+        if fault.at_s is not None:
+            for line in list(self._lines.values()):
+                line.arm(armed)
 
-    async def _azure_ga(self, request: web.Request) -> web.StreamResponse:
-        problem = None
-        if "api-version" in request.query:
-            problem = "api-version query parameter is not allowed when using /v1 path"
-        return await self._enter(request, "ga", "model", problem)
+    # -------------------------------------------------------- connections
 
-    async def _azure_preview(self, request: web.Request) -> web.StreamResponse:
-        problem = None
-        if "api-version" not in request.query:
-            problem = "Missing required query parameter: api-version"
-        return await self._enter(request, "preview", "deployment", problem)
-
-    async def _openai_ga(self, request: web.Request) -> web.StreamResponse:
-        return await self._enter(request, "ga", "model")
-
-    async def _enter(
-        self, request: web.Request, dialect: Dialect, parameter: str, problem: str | None = None
-    ) -> web.StreamResponse:
-        if not self._may_enter(request):
-            return _refused(401, "401", _ACCESS_DENIED)
-        model = request.query.get(parameter, "")
-        if not model and problem is None:
-            problem = f"Missing required query parameter: {parameter}"
-        if problem is not None:
-            return _refused(400, "BadRequest", problem)
+    async def _enter(self, service: Service, request: web.Request) -> web.StreamResponse:
+        answer = turned_away(request, service, self._api_key, self.faults)
+        if answer is not None:
+            return answer
         socket = web.WebSocketResponse(
-            timeout=_CLOSE_TIMEOUT_S, max_msg_size=_MAX_MESSAGE_BYTES, compress=False
+            timeout=_CLOSE_TIMEOUT_S,
+            max_msg_size=_MAX_MESSAGE_BYTES,
+            autoping=False,
+            protocols=("realtime",),
         )
         if not socket.can_prepare(request).ok:
-            return _refused(426, "UpgradeRequired", "This is a WebSocket endpoint.")
+            return refused(426, "UpgradeRequired", "This is a WebSocket endpoint.")
         await socket.prepare(request)
+        if service is OPENAI and "OpenAI-Beta" in request.headers:
+            await _beta_is_over(socket)
+            return socket
+        line = Line(
+            socket, request.transport, self.faults, lambda: session.expire(self._last_words())
+        )
         session = Session(
-            dialect,
-            model=model,
+            service,
+            model=request.query[service.parameter],
             expires_at=int(time.time() + self._lifetime_s),
             manner=self.manner,
             hearing=self._hearing,
-            send=socket.send_str,
+            send=line.send,
+            faults=self.faults,
         )
-        if request.path == "/v1/realtime" and "OpenAI-Beta" in request.headers:
-            await _beta_is_over(session, socket)
-            return socket
-        self._sockets[socket] = request
+        self._lines[socket] = line
         self.sessions.append(session)
         try:
-            await self._converse(session, socket)
+            await self._converse(session, line)
         finally:
-            del self._sockets[socket]
+            del self._lines[socket]
         return socket
 
-    async def _converse(self, session: Session, socket: web.WebSocketResponse) -> None:
+    async def _converse(self, session: Session, line: Line) -> None:
         session.greet()
+        line.start()
         tasks = [
-            asyncio.create_task(_send(session, socket), name="simulator-outbox"),
-            asyncio.create_task(self._expire(session, socket), name="simulator-expiry"),
+            asyncio.create_task(_send(session, line), name="simulator-outbox"),
+            asyncio.create_task(self._expire(session), name="simulator-expiry"),
         ]
         try:
-            async for message in socket:
+            while (message := await line.receive()).type in (WSMsgType.TEXT, WSMsgType.BINARY):
                 if message.type is WSMsgType.TEXT:
                     await session.handle(message.data)
-                elif message.type is WSMsgType.BINARY:
-                    session.emit(
-                        Refusal("Binary frames are not supported.", code="invalid_json").event()
-                    )
+                else:
+                    words = "Binary frames are not supported."
+                    session.emit(Refusal(words, code="invalid_json").event())
+                if session.flooded:
+                    await line.close(WSCloseCode.TRY_AGAIN_LATER, "too much waits to be received")
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await line.end()
             await session.close()
 
-    async def _expire(self, session: Session, socket: web.WebSocketResponse) -> None:
+    async def _expire(self, session: Session) -> None:
         await asyncio.sleep(self._lifetime_s)
+        session.expire(self._last_words())
+
+    def _last_words(self) -> str:
         minutes = round(self._lifetime_s / 60)
-        words = f"Your session hit the maximum duration of {minutes} minutes."
-        session.emit(Refusal(words, code="session_expired").event())
-        await session.flushed()
-        await socket.close(code=WSCloseCode.GOING_AWAY, message=words.encode())
-
-    def _may_enter(self, request: web.Request) -> bool:
-        if self._api_key is None:
-            return True
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        offered = [
-            request.headers.get("api-key", ""),
-            request.query.get("api-key", ""),
-            token if scheme.lower() == "bearer" else "",
-        ]
-        key = self._api_key.encode()
-        return any(hmac.compare_digest(each.encode(), key) for each in offered)
+        return f"Your session hit the maximum duration of {minutes} minutes."
 
 
-async def _send(session: Session, socket: web.WebSocketResponse) -> None:
+async def _send(session: Session, line: Line) -> None:
     try:
         await session.run_outbox()
     except (ClientConnectionError, ConnectionError):
         return  # The reader sees the end of the connection too, and ends the session.
     except Exception:
         _LOG.exception("the simulator cannot send")
-        await socket.close(code=WSCloseCode.INTERNAL_ERROR)
+        await line.close(WSCloseCode.INTERNAL_ERROR)
 
 
 async def _not_found(_request: web.Request) -> web.StreamResponse:
-    return _refused(404, "404", "Resource not found")
+    return refused(404, "404", "Resource not found")
 
 
-async def _beta_is_over(session: Session, socket: web.WebSocketResponse) -> None:
+async def _beta_is_over(socket: web.WebSocketResponse) -> None:
     code = "beta_api_shape_disabled"
     refusal = Refusal("The Realtime Beta API is no longer supported.", code=code)
     await socket.send_json({"event_id": "event_1", **refusal.event()})
     await socket.close(code=4000, message=f"invalid_request_error.{code}".encode())
-
-
-def _refused(status: int, code: str, message: str) -> web.Response:
-    body: dict[str, Any] = {"error": {"code": code, "message": message}}
-    return web.json_response(body, status=status)

@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 from collections import deque
 from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import Any
-from uuid import uuid4
 
-from rtaudio_daemon.simulator.answer import Answer, Manner
+from rtaudio_daemon.simulator.answer import Answer
+from rtaudio_daemon.simulator.extras import with_extras
+from rtaudio_daemon.simulator.faults import Faults
 from rtaudio_daemon.simulator.hearing import Hearing
 from rtaudio_daemon.simulator.input_buffer import InputBuffer, Started
 from rtaudio_daemon.simulator.items import BYTES_PER_MS, Item, Items, item_from_client
-from rtaudio_daemon.simulator.ladder import Ladder
+from rtaudio_daemon.simulator.manner import Manner
 from rtaudio_daemon.simulator.outbox import Outbox
+from rtaudio_daemon.simulator.quirks import quirk
 from rtaudio_daemon.simulator.record import Record
-from rtaudio_daemon.simulator.refusal import Refusal, invalid
-from rtaudio_daemon.simulator.reply import Turn, heard_words, turn_from
+from rtaudio_daemon.simulator.refusal import Refusal
+from rtaudio_daemon.simulator.responses import Responses, Surroundings, new_id
+from rtaudio_daemon.simulator.service import Service
 from rtaudio_daemon.simulator.settings import Settings, TurnDetection
+from rtaudio_daemon.simulator.sound_format import Decoder, decoded, encoder
 from rtaudio_daemon.simulator.spelling import house_item, spell
-from rtaudio_daemon.simulator.usage import transcription_usage
-from rtaudio_daemon.simulator.vocabulary import Dialect, check_message
+from rtaudio_daemon.simulator.transcriber import Transcriber
+from rtaudio_daemon.simulator.usage import rate_limits
+from rtaudio_daemon.simulator.vocabulary import check_message
 
 Json = dict[str, Any]
 
-_APPEND_LIMIT = 15 * 1024 * 1024
 _HEARD_AT_ONCE = 1000 * BYTES_PER_MS
-_TRANSCRIPTION_S = 0.25
 
 
 class Session:
@@ -37,34 +39,37 @@ class Session:
 
     def __init__(
         self,
-        dialect: Dialect,
+        service: Service,
         *,
         model: str,
         expires_at: int,
         manner: Manner,
         hearing: Callable[[], Hearing],
-        send: Callable[[str], Awaitable[None]],
+        send: Callable[[Json], Awaitable[None]],
+        faults: Faults | None = None,
     ) -> None:
         self.id = new_id("sess")
-        self.dialect: Dialect = dialect
-        self.settings = Settings(dialect, model=model, session_id=self.id, expires_at=expires_at)
+        self.service = service
+        self.dialect = service.dialect
+        self.model = model
+        self.settings = Settings(service, model=model, session_id=self.id, expires_at=expires_at)
         self.items = Items()
         self.record = Record()
         self.open = True
         self._manner = manner
         self._make_hearing = hearing
+        self._rewrite = quirk(manner.quirks)
         self._outbox = Outbox(send)
         self._buffer = InputBuffer()
+        self._decoder: Decoder | None = None
         self._tuned: TurnDetection | None = None
         self._conversation_id = new_id("conv")
         self._spoken_item_id = ""
-        self._answer: Answer | None = None
-        self._side_answers: set[Answer] = set()
-        self._queued = False
-        self._spoke = False
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._idle: asyncio.Task[None] | None = None
         self._event_numbers = count(1)
-        self._turn_numbers = count(1)
+        faults = faults or Faults()
+        self._transcriber = Transcriber(self.emit, manner, faults)
+        self._responses = Responses(self._surroundings(faults), self._answered)
         self._verbs: dict[str, Callable[[Json], None]] = {
             "session.update": self._update,
             "input_audio_buffer.clear": self._clear,
@@ -72,9 +77,25 @@ class Session:
             "conversation.item.retrieve": self._retrieve_item,
             "conversation.item.delete": self._delete_item,
             "conversation.item.truncate": self._truncate_item,
-            "response.create": self._create_response,
-            "response.cancel": self._cancel_response,
+            "response.create": lambda message: self._responses.create(
+                message.get("response") or {}
+            ),
+            "response.cancel": lambda message: self._responses.cancel(message.get("response_id")),
         }
+
+    def _surroundings(self, faults: Faults) -> Surroundings:
+        return Surroundings(
+            emit=self.emit,
+            settings=self.settings,
+            items=self.items,
+            record=self.record,
+            outbox=self._outbox,
+            transcriber=self._transcriber,
+            manner=self._manner,
+            faults=faults,
+            conversation_id=self._conversation_id,
+            sound_encoder=lambda: encoder(self.settings.sound_format("output")),
+        )
 
     # What tests look at most, without the detour.
 
@@ -93,29 +114,37 @@ class Session:
         """The sound received in the last two minutes of it."""
         return self.record.heard
 
+    @property
+    def flooded(self) -> bool:
+        """Whether the client has let more pile up than it will ever be sent."""
+        return self._outbox.dropped > 0
+
     def greet(self) -> None:
         """What the service says first."""
         self.emit({"type": "session.created", "session": self.settings.document})
-        if self.dialect == "preview":
+        if self.dialect == "preview" and not self.service.rich:
             conversation = {"id": self._conversation_id, "object": "realtime.conversation"}
             self.emit({"type": "conversation.created", "conversation": conversation})
 
     def emit(self, event: Json) -> None:
-        """Send a house event in this dialect, if it has it."""
-        spelled = spell(event, self.dialect)
+        """Send a house event in this service's spelling, if it has it."""
+        spelled = spell(event, self.service)
         if spelled is None:
             return
-        spelled = {"event_id": f"event_{next(self._event_numbers)}", **spelled}
-        self.record.send(spelled)
-        self._outbox.put(spelled)
+        for each in self._rewrite(spelled):
+            numbered = {"event_id": f"event_{next(self._event_numbers)}", **each}
+            if self._manner.extras:
+                numbered = with_extras(numbered, self.service, self.model)
+            self.record.send(numbered)
+            self._outbox.put(numbered)
+
+    def expire(self, words: str) -> None:
+        """The session has lasted long enough: its last event, after which the line hangs up."""
+        self.emit(Refusal(words, code="session_expired").event())
 
     async def run_outbox(self) -> None:
         """Send for ever what `emit` queues."""
         await self._outbox.run()
-
-    async def flushed(self) -> None:
-        """Wait until everything emitted was handed to the connection."""
-        await self._outbox.flushed()
 
     async def handle(self, raw: str) -> None:
         """Carry out one client message; what cannot be done becomes an ``error`` event."""
@@ -124,13 +153,13 @@ class Session:
             message = _parsed(raw)
             event_id = message.get("event_id")
             self.record.receive(message)
-            kind = check_message(message, self.dialect)
+            kind = check_message(message, self.service)
             if kind == "input_audio_buffer.append":
                 await self._append(message["audio"])
             elif kind == "input_audio_buffer.commit":
                 await self._tune()
-                self._commit()
-            else:
+                await self._commit()
+            elif kind in self._verbs:
                 self._verbs[kind](message)
         except Refusal as refusal:
             self.emit(refusal.event(event_id if isinstance(event_id, str) else None))
@@ -138,23 +167,23 @@ class Session:
     async def close(self) -> None:
         """End every task: the connection is gone."""
         self.open = False
-        answers = [*self._side_answers, *filter(None, [self._answer])]
-        for answer in answers:
-            await answer.abandon()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._watch_idleness(None)
+        await self._responses.close()
+        await self._transcriber.close()
 
     # ------------------------------------------------------------ session
 
     def _update(self, message: Json) -> None:
-        self.settings.update(message["session"], voice_locked=self._spoke)
+        self.settings.update(message["session"], voice_locked=self._responses.spoke)
         self.emit({"type": "session.updated", "session": self.settings.document})
 
     # ---------------------------------------------------------- hearing
 
     async def _append(self, audio: str) -> None:
-        pcm = _decoded(audio)
+        wanted = self.settings.sound_format("input")
+        if self._decoder is None or self._decoder.kind != wanted:
+            self._decoder = Decoder(wanted)
+        pcm = self._decoder.pcm(decoded(audio, wanted))
         await self._tune()
         self.record.hear(pcm)
         for at in range(0, len(pcm), _HEARD_AT_ONCE):
@@ -162,7 +191,7 @@ class Session:
                 if isinstance(edge, Started):
                     self._speech_started(edge.start_ms)
                 else:
-                    self._speech_stopped(edge.end_ms, edge.pcm)
+                    await self._speech_stopped(edge.end_ms, edge.pcm)
             await asyncio.sleep(0)
 
     async def _tune(self) -> None:
@@ -174,6 +203,7 @@ class Session:
         self._tuned = wanted
 
     def _speech_started(self, start_ms: int) -> None:
+        self._watch_idleness(None)
         self._spoken_item_id = new_id("item")
         self.emit(
             {
@@ -183,11 +213,10 @@ class Session:
             }
         )
         detection = self.settings.turn_detection
-        if detection and detection.interrupt_response and self._answer:
-            self._queued = False
-            self._answer.stop("turn_detected")
+        if detection and detection.interrupt_response:
+            self._responses.interrupt()
 
-    def _speech_stopped(self, end_ms: int, pcm: bytes) -> None:
+    async def _speech_stopped(self, end_ms: int, pcm: bytes) -> None:
         self.emit(
             {
                 "type": "input_audio_buffer.speech_stopped",
@@ -195,24 +224,21 @@ class Session:
                 "item_id": self._spoken_item_id,
             }
         )
-        self._take_turn(self._spoken_item_id, pcm)
+        await self._take_turn(self._spoken_item_id, pcm)
         detection = self.settings.turn_detection
         if detection and detection.create_response:
-            if self._answer is None:
-                self._begin({})
-            else:
-                self._queued = True
+            self._responses.create_after_turn()
 
-    def _commit(self) -> None:
+    async def _commit(self) -> None:
         speaking = self._buffer.speaking
         pcm = self._buffer.commit()
-        self._take_turn(self._spoken_item_id if speaking else new_id("item"), pcm)
+        await self._take_turn(self._spoken_item_id if speaking else new_id("item"), pcm)
 
     def _clear(self, _message: Json) -> None:
         self._buffer.clear()
         self.emit({"type": "input_audio_buffer.cleared"})
 
-    def _take_turn(self, item_id: str, pcm: bytes) -> None:
+    async def _take_turn(self, item_id: str, pcm: bytes) -> None:
         data = {
             "id": item_id,
             "type": "message",
@@ -225,26 +251,38 @@ class Session:
         place = {"previous_item_id": previous, "item_id": item_id}
         self.emit({"type": "input_audio_buffer.committed", **place})
         self._announce_item(item, previous)
-        asked = self.settings.transcription
-        if asked is not None:
-            model = asked.get("model")
-            task = asyncio.create_task(self._transcribe(item, model), name="simulator-transcribe")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        await self._transcriber.hear(item, self.settings.transcription)
 
-    async def _transcribe(self, item: Item, model: str | None) -> None:
-        words = heard_words(item.pcm)
-        await asyncio.sleep(_TRANSCRIPTION_S)
-        item.data = {**item.data, "content": [{"type": "input_audio", "transcript": words}]}
+    # --------------------------------------------------------- idleness
+
+    def _watch_idleness(self, said_ms: int | None) -> None:
+        """Begin to wait for somebody to speak, after `said_ms` of answer; None: no longer."""
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
+        detection = self.settings.turn_detection
+        if said_ms is not None and detection and detection.idle_timeout_ms:
+            waiting = self._sit_idle(said_ms, detection.idle_timeout_ms)
+            self._idle = asyncio.create_task(waiting, name="simulator-idle")
+
+    async def _sit_idle(self, said_ms: int, timeout_ms: int) -> None:
+        await asyncio.sleep(said_ms / 1000)
+        start_ms = self._buffer.position_ms
+        await asyncio.sleep(timeout_ms / 1000)
+        self._idle = None
+        if self._responses.active is not None or self._buffer.speaking:
+            return
+        item_id = new_id("item")
         self.emit(
             {
-                "type": "conversation.item.input_audio_transcription.completed",
-                "item_id": item.id,
-                "content_index": 0,
-                "transcript": words,
-                "usage": transcription_usage(model, item.audio_ms, words),
+                "type": "input_audio_buffer.timeout_triggered",
+                "audio_start_ms": start_ms,
+                "audio_end_ms": self._buffer.position_ms,
+                "item_id": item_id,
             }
         )
+        await self._take_turn(item_id, b"")
+        self._responses.create_after_turn()
 
     # ------------------------------------------------------ conversation
 
@@ -269,90 +307,12 @@ class Session:
         self.items.truncate(**place)
         self.emit({"type": "conversation.item.truncated", **place})
 
-    # --------------------------------------------------------- responses
-
-    def _create_response(self, message: Json) -> None:
-        asked = message.get("response") or {}
-        if asked.get("conversation") != "none" and self._answer is not None:
-            raise Refusal(
-                "Conversation already has an active response in progress: "
-                f"{self._answer.ladder.id}. Wait until the response is finished before creating "
-                "a new one.",
-                code="conversation_already_has_active_response",
-            )
-        self._begin(asked)
-
-    def _cancel_response(self, message: Json) -> None:
-        wanted = message.get("response_id")
-        for answer in [*filter(None, [self._answer]), *self._side_answers]:
-            # Without an id only the answer in the conversation is meant.
-            if answer.ladder.id == wanted or (wanted is None and answer is self._answer):
-                answer.stop("client_cancelled")
-                return
-        raise Refusal(
-            "Cancellation failed: no active response found", code="response_cancel_not_active"
-        )
-
-    def _begin(self, asked: Json) -> None:
-        outside = asked.get("conversation") == "none"
-        instructions = asked.get("instructions", self.settings.instructions)
-        metadata = asked.get("metadata")
-        context = self._context(asked.get("input"))
-        turn = turn_from(
-            context,
-            number=next(self._turn_numbers),
-            instructions=instructions,
-            metadata=metadata or {},
-            tools=asked.get("tools", self.settings.tools),
-        )
-        ladder = Ladder(
-            new_id("resp"),
-            self.emit,
-            shape=self.settings.response(asked),
-            items=None if outside else self.items,
-            conversation_id=None if outside else self._conversation_id,
-            metadata=metadata,
-            context=context,
-            instructions=instructions,
-        )
-        self._give(ladder, turn)
-
-    def _give(self, ladder: Ladder, turn: Turn) -> None:
-        self.record.turns.append(turn)
-        answer = Answer(ladder, turn, self._manner, self._outbox, new_id, self._answered)
-        if ladder.in_conversation:
-            self._answer = answer
-        else:
-            self._side_answers.add(answer)
-
     def _answered(self, answer: Answer) -> None:
-        self._side_answers.discard(answer)
-        self._spoke = self._spoke or any(item.audio_ms for item in answer.ladder.output)
-        if answer is not self._answer:
-            return
-        self._answer = None
-        if self._queued:
-            self._queued = False
-            self._begin({})
-
-    def _context(self, given: list[Json] | None) -> list[Item]:
-        if given is None:
-            return list(self.items)
-        known = {item.id: item for item in self.items}
-        context = []
-        for data in given:
-            if data.get("type") != "item_reference":
-                context.append(item_from_client(house_item(data, self.dialect), new_id("item")))
-            elif data.get("id") in known:
-                context.append(known[data["id"]])
-            else:
-                raise invalid("response.input", f"no item with id '{data.get('id')}'.")
-        return context
-
-
-def new_id(kind: str) -> str:
-    """A fresh id such as ``item_9f0c…``, at most 32 characters."""
-    return f"{kind}_{uuid4().hex[:20]}"
+        if self.service.reports_limits:
+            self.emit({"type": "rate_limits.updated", "rate_limits": rate_limits()})
+        if answer.ladder.in_conversation:
+            said_ms = sum(item.audio_ms for item in answer.ladder.output)
+            self._watch_idleness(said_ms or None)
 
 
 def _parsed(raw: str) -> Json:
@@ -364,19 +324,3 @@ def _parsed(raw: str) -> Json:
     if not isinstance(message, dict):
         raise Refusal("Expected a JSON object.", code="invalid_json")
     return message
-
-
-def _decoded(audio: str) -> bytes:
-    if len(audio) * 3 // 4 > _APPEND_LIMIT + 2:
-        raise invalid("audio", "expected at most 15 MiB of audio.")
-    try:
-        pcm = base64.b64decode(audio, validate=True)
-    except ValueError as error:
-        raise Refusal(
-            "Invalid 'audio'. Expected base64-encoded audio bytes.",
-            code="invalid_value",
-            param="audio",
-        ) from error
-    if len(pcm) % 2:
-        raise invalid("audio", "expected whole samples of 16 bits (an even number of bytes).")
-    return pcm

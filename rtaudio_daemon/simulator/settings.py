@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from rtaudio_daemon.simulator.refusal import Refusal
-from rtaudio_daemon.simulator.vocabulary import Dialect
+from rtaudio_daemon.simulator.service import Service
+from rtaudio_daemon.simulator.sound_format import SoundFormat
 
 _INSTRUCTIONS = "You are a helpful voice assistant. Answer briefly and in the user's language."
 _TURN_DETECTION: dict[str, dict[str, Any]] = {
@@ -26,7 +27,14 @@ _TURN_DETECTION: dict[str, dict[str, Any]] = {
         "interrupt_response": True,
     },
 }
+# The real one judges by the words; by silence alone, low waits longest.
 _EAGER_SILENCE_MS = {"low": 1200, "medium": 700, "auto": 700, "high": 400}
+_USUAL_SILENCE_MS = 500
+_FORMATS: dict[str, SoundFormat] = {
+    "audio/pcm": "pcm16",
+    "audio/pcmu": "g711_ulaw",
+    "audio/pcma": "g711_alaw",
+}
 _PREVIEW_MODELS = frozenset(
     {
         "gpt-realtime",
@@ -50,14 +58,18 @@ class TurnDetection:
     silence_duration_ms: int
     create_response: bool
     interrupt_response: bool
+    idle_timeout_ms: int | None = None
 
 
 class Settings:
     """The effective session of one connection. `document` is its wire shape."""
 
-    def __init__(self, dialect: Dialect, *, model: str, session_id: str, expires_at: int) -> None:
-        self.dialect = dialect
-        defaults = _ga_defaults(model) if dialect == "ga" else _preview_defaults(model)
+    def __init__(self, service: Service, *, model: str, session_id: str, expires_at: int) -> None:
+        self.dialect = service.dialect
+        if service.rich:
+            defaults = _voice_live_defaults(model)
+        else:
+            defaults = _ga_defaults(model) if self.dialect == "ga" else _preview_defaults(model)
         self._document = {**defaults, "id": session_id, "expires_at": expires_at}
 
     @property
@@ -86,14 +98,15 @@ class Settings:
         if raw is None:
             return None
         silence_ms = raw.get("silence_duration_ms")
-        if silence_ms is None:
-            silence_ms = _EAGER_SILENCE_MS[raw.get("eagerness", "auto")]
+        if silence_ms is None and raw["type"] == "semantic_vad":
+            silence_ms = _EAGER_SILENCE_MS[raw.get("eagerness") or "auto"]
         return TurnDetection(
-            threshold=float(raw.get("threshold", 0.5)),
-            prefix_padding_ms=raw.get("prefix_padding_ms", 300),
-            silence_duration_ms=silence_ms,
+            threshold=_or(raw.get("threshold"), 0.5),
+            prefix_padding_ms=_or(raw.get("prefix_padding_ms"), 300),
+            silence_duration_ms=_USUAL_SILENCE_MS if silence_ms is None else silence_ms,
             create_response=raw.get("create_response", True),
             interrupt_response=raw.get("interrupt_response", True),
+            idle_timeout_ms=raw.get("idle_timeout_ms"),
         )
 
     @property
@@ -109,6 +122,13 @@ class Settings:
             return self._document["audio"]["output"]["voice"]
         return self._document["voice"]
 
+    def sound_format(self, direction: Literal["input", "output"]) -> SoundFormat:
+        """How sound is written on the wire."""
+        if self.dialect == "ga":
+            return _FORMATS[self._document["audio"][direction]["format"]["type"]]
+        found: SoundFormat = self._document[f"{direction}_audio_format"]
+        return found
+
     def response(self, overrides: dict[str, Any]) -> dict[str, Any]:
         """The flat (preview) fields of a response object: the session's, with `overrides`."""
         session = self._document
@@ -118,7 +138,7 @@ class Settings:
             return {
                 "modalities": kinds,
                 "voice": output.get("voice", self.voice),
-                "output_audio_format": "pcm16",
+                "output_audio_format": self.sound_format("output"),
                 "temperature": None,
                 "max_output_tokens": overrides.get(
                     "max_output_tokens", session["max_output_tokens"]
@@ -128,7 +148,7 @@ class Settings:
         return {
             "modalities": overrides.get("modalities", session["modalities"]),
             "voice": overrides.get("voice", self.voice),
-            "output_audio_format": "pcm16",
+            "output_audio_format": self.sound_format("output"),
             "temperature": overrides.get("temperature", session["temperature"]),
             "max_output_tokens": overrides.get(tokens, session[tokens]),
         }
@@ -154,6 +174,14 @@ def _merge(old: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
     for key, value in patch.items():
         if key == "turn_detection" and value is not None:
             merged[key] = _merge_turn_detection(old.get(key), value)
+        elif key == "format":
+            rate = {"rate": 24_000} if value["type"] == "audio/pcm" else {}
+            merged[key] = {"type": value["type"], **rate}
+        elif key == "voice":
+            # Where the service describes voices by objects, a name is one of OpenAI's.
+            by_name = isinstance(old.get(key), dict) and "name" in old[key]
+            named = isinstance(value, str) and by_name
+            merged[key] = {"type": "openai", "name": value} if named else copy.deepcopy(value)
         elif isinstance(value, dict) and isinstance(old.get(key), dict):
             merged[key] = _merge(old[key], value)
         else:
@@ -164,7 +192,7 @@ def _merge(old: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
 def _merge_turn_detection(old: dict[str, Any] | None, patch: dict[str, Any]) -> dict[str, Any]:
     kind = patch.get("type") or (old or {}).get("type", "server_vad")
     same = old is not None and old["type"] == kind
-    base = old if same and old is not None else _TURN_DETECTION[kind]
+    base = old if same and old is not None else _TURN_DETECTION.get(kind, {})
     return {**base, **patch}
 
 
@@ -218,3 +246,19 @@ def _preview_defaults(model: str) -> dict[str, Any]:
         "speed": 1.0,
         "tracing": None,
     }
+
+
+def _voice_live_defaults(model: str) -> dict[str, Any]:
+    return {
+        **_preview_defaults(model),
+        "model": model,
+        "modalities": ["audio"],
+        "voice": {"type": "openai", "name": "alloy"},
+        "turn_detection": {**_TURN_DETECTION["server_vad"], "silence_duration_ms": 500},
+        "input_audio_sampling_rate": 24_000,
+        "input_audio_echo_cancellation": None,
+    }
+
+
+def _or(value: Any, default: Any) -> Any:
+    return default if value is None else value

@@ -10,24 +10,41 @@ from typing import Any
 
 from rtaudio_daemon.realtime import codec
 from rtaudio_daemon.simulator.refusal import Refusal
+from rtaudio_daemon.simulator.service import Service
 from rtaudio_daemon.simulator.vocabulary import Dialect
 
 _GA_CONTENT = {"text": "output_text", "audio": "output_audio"}
 
 
-def spell(event: dict[str, Any], dialect: Dialect) -> dict[str, Any] | None:
-    """The wire shape of `event` (without event_id), or None if this dialect has no such event."""
-    kind = event["type"]
-    if dialect == "preview" and kind == "conversation.item.done":
+def spell(event: dict[str, Any], service: Service) -> dict[str, Any] | None:
+    """The wire shape of `event` (without event_id), or None if this service has no such event."""
+    kind, dialect = event["type"], service.dialect
+    if (
+        dialect == "preview"
+        and kind == "conversation.item.done"
+        and not _of_voice_live(event, service)
+    ):
         return None
     spelled = {**event, "type": codec.wire_name(kind, dialect)}
-    if dialect == "preview" and kind == "response.function_call_arguments.done":
+    if (
+        dialect == "preview"
+        and kind == "response.function_call_arguments.done"
+        and not service.rich
+    ):
         spelled.pop("name", None)
+    if service.rich and kind == "conversation.item.input_audio_transcription.completed":
+        spelled.pop("usage")
     if "item" in spelled:
         spelled["item"] = spell_item(spelled["item"], dialect)
     if "response" in spelled:
-        spelled["response"] = _spell_response(spelled["response"], dialect)
+        spelled["response"] = _spell_response(spelled["response"], service)
     return spelled
+
+
+def _of_voice_live(event: dict[str, Any], service: Service) -> bool:
+    """Voice Live sends item.done for what the user said, and for nothing else."""
+    content = event["item"].get("content") or [{}]
+    return service.rich and content[0].get("type") == "input_audio"
 
 
 def spell_item(item: dict[str, Any], dialect: Dialect) -> dict[str, Any]:
@@ -53,7 +70,8 @@ def house_item(item: dict[str, Any], dialect: Dialect) -> dict[str, Any]:
     return codec.house_item(plain)
 
 
-def _spell_response(response: dict[str, Any], dialect: Dialect) -> dict[str, Any]:
+def _spell_response(response: dict[str, Any], service: Service) -> dict[str, Any]:
+    dialect = service.dialect
     spelled = {**response, "output": [spell_item(item, dialect) for item in response["output"]]}
     usage = spelled["usage"]
     if dialect == "preview":
@@ -62,13 +80,15 @@ def _spell_response(response: dict[str, Any], dialect: Dialect) -> dict[str, Any
             details.pop("image_tokens")
             details.pop("cached_tokens_details")
             spelled["usage"] = {**usage, "input_token_details": details}
+        if service.rich:
+            spelled["temperature"] = None
         return spelled
     modalities = spelled.pop("modalities")
     spelled["output_modalities"] = ["audio"] if "audio" in modalities else ["text"]
     output = {
-        "format": {"type": "audio/pcm", "rate": 24_000},
+        "format": dict(codec.HOUSE_TO_GA_FORMATS[spelled.pop("output_audio_format")]),
         "voice": spelled.pop("voice"),
     }
-    del spelled["output_audio_format"], spelled["temperature"]
+    del spelled["temperature"]
     spelled["audio"] = {"output": output}
     return spelled

@@ -6,6 +6,7 @@ from typing import Any
 
 from rtaudio_daemon.realtime.codec import Dialect
 from rtaudio_daemon.simulator.refusal import Refusal, invalid, missing
+from rtaudio_daemon.simulator.service import SERVICES, VOICE_LIVE, Service
 from rtaudio_daemon.simulator.shapes import (
     Shape,
     anything,
@@ -45,7 +46,11 @@ _TOOLS = list_of(
     {"type": one_of("function"), "name": text, "description": text, "parameters": anything}
 )
 _GA_TOOL_CHOICE = either(text, {"type": text, "name": text, "server_label": text})
-_GA_FORMAT = either({"type": one_of("audio/pcm"), "rate": one_of(24_000)})
+_GA_FORMAT = {
+    "type": one_of("audio/pcm", "audio/pcmu", "audio/pcma"),
+    "rate": or_null(one_of(24_000)),
+}
+_FORMAT = one_of("pcm16", "g711_ulaw", "g711_alaw")
 _GA_MODALITIES = one_of(["audio"], ["text"])
 _PREVIEW_MODALITIES = one_of(["text"], ["audio", "text"], ["text", "audio"])
 _GA_VOICE = either(one_of(*GA_VOICES), {"id": text})
@@ -78,12 +83,12 @@ _GA_SESSION: Shape = {
         "output": {"format": _GA_FORMAT, "voice": _GA_VOICE, "speed": number(0.25, 1.5)},
     },
 }
-_PREVIEW_SESSION: Shape = {
+_PREVIEW_SESSION: dict[str, Shape] = {
     "modalities": _PREVIEW_MODALITIES,
     "instructions": text,
     "voice": one_of(*VOICES),
-    "input_audio_format": one_of("pcm16"),
-    "output_audio_format": one_of("pcm16"),
+    "input_audio_format": _FORMAT,
+    "output_audio_format": _FORMAT,
     "input_audio_transcription": or_null(_TRANSCRIPTION),
     "input_audio_noise_reduction": or_null(_NOISE),
     "turn_detection": or_null(_TURN_DETECTION),
@@ -95,6 +100,40 @@ _PREVIEW_SESSION: Shape = {
     "tracing": _TRACING,
     "client_secret": anything,
 }
+_RICH_VOICE = [
+    "name",
+    "temperature",
+    "style",
+    "pitch",
+    "rate",
+    "volume",
+    "locale",
+    "prefer_locales",
+    "custom_lexicon_url",
+    "custom_text_normalization_url",
+    "endpoint_id",
+    "model",
+]
+_RICH_TURN_DETECTION = [
+    "speech_duration_ms",
+    "remove_filler_words",
+    "languages",
+    "auto_truncate",
+    "end_of_utterance_detection",
+]
+_RICH_SETTINGS = [
+    "input_audio_sampling_rate",
+    "input_audio_echo_cancellation",
+    "output_audio_timestamp_types",
+    "animation",
+    "avatar",
+    "reasoning_effort",
+    "interim_response",
+    "include",
+    "parallel_tool_calls",
+    "metadata",
+    "agent",
+]
 _ITEM: dict[str, Shape] = {
     "id": text,
     "object": one_of("realtime.item"),
@@ -138,14 +177,28 @@ _GA_RESPONSE: Shape = {
     "reasoning": anything,
     "prompt": anything,
 }
-_PREVIEW_RESPONSE: Shape = {
+_PREVIEW_RESPONSE: dict[str, Shape] = {
     **_RESPONSE,
     "modalities": _PREVIEW_MODALITIES,
     "voice": one_of(*VOICES),
-    "output_audio_format": one_of("pcm16"),
+    "output_audio_format": _FORMAT,
     "tool_choice": text,
     "temperature": number(0.6, 1.2),
     "max_response_output_tokens": _TOKENS,
+}
+_RICH_RESPONSE: dict[str, Shape] = {
+    **_PREVIEW_RESPONSE,
+    "modalities": list_of(text),
+    "voice": either(text, {**dict.fromkeys(_RICH_VOICE, anything), "type": text}),
+    "tool_choice": anything,
+    "tools": anything,
+    "input_items": anything,
+    "append_input_items": anything,
+    "cancel_previous": boolean,
+    "commit": boolean,
+    "pre_generated_assistant_message": anything,
+    "interim_response": anything,
+    "reasoning_effort": anything,
 }
 _COMMON: dict[str, dict[str, Shape]] = {
     "input_audio_buffer.append": {"audio": text},
@@ -160,6 +213,34 @@ _COMMON: dict[str, dict[str, Shape]] = {
         "audio_end_ms": integer(0, _BIG),
     },
     "response.cancel": {"response_id": or_null(text)},
+}
+_RICH_SESSION: Shape = {
+    **_PREVIEW_SESSION,
+    "model": text,
+    "modalities": list_of(one_of("text", "audio", "avatar", "animation")),
+    "voice": either(text, {**dict.fromkeys(_RICH_VOICE, anything), "type": text}),
+    "input_audio_transcription": or_null(
+        {**_TRANSCRIPTION, "custom_speech": anything, "phrase_list": anything}
+    ),
+    "input_audio_noise_reduction": or_null(
+        {"type": one_of("near_field", "far_field", "azure_deep_noise_suppression")}
+    ),
+    "turn_detection": or_null(
+        {
+            **_TURN_DETECTION,
+            **dict.fromkeys(_RICH_TURN_DETECTION, anything),
+            "type": one_of(
+                "server_vad",
+                "semantic_vad",
+                "azure_semantic_vad",
+                "azure_semantic_vad_en",
+                "azure_semantic_vad_multilingual",
+            ),
+        }
+    ),
+    "tool_choice": anything,
+    "tools": anything,
+    **dict.fromkeys(_RICH_SETTINGS, anything),
 }
 _OPTIONAL = frozenset({"previous_item_id", "response_id", "response"})
 _MESSAGES: dict[Dialect, dict[str, dict[str, Shape]]] = {
@@ -176,19 +257,31 @@ _MESSAGES: dict[Dialect, dict[str, dict[str, Shape]]] = {
 }
 
 
-def check_message(message: dict[str, Any], dialect: Dialect) -> str:
-    """Hold a client message against the dialect; returns its type, raises `Refusal`."""
+_RICH_MESSAGES: dict[str, dict[str, Shape]] = {
+    **_MESSAGES["preview"],
+    "session.update": {"session": _RICH_SESSION},
+    "response.create": {"response": or_null(_RICH_RESPONSE)},
+    "output_audio_buffer.clear": {},
+}
+_TABLES = {
+    each.name: _RICH_MESSAGES if each is VOICE_LIVE else _MESSAGES[each.dialect]
+    for each in SERVICES
+}
+
+
+def check_message(message: dict[str, Any], service: Service) -> str:
+    """Hold a client message against the service; returns its type, raises `Refusal`."""
     kind = message.get("type")
     if kind is None:
         raise missing("type")
-    known = _MESSAGES[dialect]
+    known = _TABLES[service.name]
     if not isinstance(kind, str) or kind not in known:
         one_of(*known)(kind, "type")
     fields = known[str(kind)]
     for name in fields:
         if name not in _OPTIONAL and name not in message:
             raise missing(name)
-    if kind == "session.update" and dialect == "ga":
+    if kind == "session.update" and service.dialect == "ga":
         _check_ga_session(message["session"])
     check(message, {"type": text, "event_id": or_null(text), **fields}, "")
     metadata = (message.get("response") or {}).get("metadata")

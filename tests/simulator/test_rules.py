@@ -16,6 +16,7 @@ from rtaudio_daemon.simulator.pacing import pieces, spoken, written
 from rtaudio_daemon.simulator.record import Record
 from rtaudio_daemon.simulator.refusal import Refusal
 from rtaudio_daemon.simulator.reply import Turn, default_reply
+from rtaudio_daemon.simulator.service import AZURE
 from rtaudio_daemon.simulator.settings import Settings, TurnDetection
 from rtaudio_daemon.simulator.shapes import Shape, boolean, check, either, list_of, number, one_of
 from rtaudio_daemon.simulator.turn_detector import FRAME_MS, Edge, TurnDetector
@@ -172,7 +173,7 @@ def test_a_shape_refuses_what_does_not_fit(value: Any, shape: Shape, code: str) 
 )
 def test_a_response_is_asked_for_within_bounds(response: dict[str, Any], param: str) -> None:
     with pytest.raises(Refusal) as refused:
-        check_message({"type": "response.create", "response": response}, "ga")
+        check_message({"type": "response.create", "response": response}, AZURE)
     assert refused.value.param == param
 
 
@@ -245,7 +246,7 @@ def test_transcription_costs_tokens_except_with_whisper() -> None:
 
 
 def test_semantic_turn_detection_waits_by_its_eagerness() -> None:
-    settings = Settings("ga", model="m", session_id="s", expires_at=0)
+    settings = Settings(AZURE, model="m", session_id="s", expires_at=0)
     found = {}
     for eagerness in ("low", "auto", "high"):
         turn_detection = {"type": "semantic_vad", "eagerness": eagerness}
@@ -321,7 +322,7 @@ def test_an_espeak_that_fails_is_replaced_by_the_chime(
 
 
 async def test_what_nobody_takes_is_dropped_and_counted() -> None:
-    async def send(_raw: str) -> None:
+    async def send(_event: dict[str, Any]) -> None:
         raise AssertionError("not started")
 
     outbox = Outbox(send)

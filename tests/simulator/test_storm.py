@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from rtaudio_daemon.simulator.answer import Manner
+from rtaudio_daemon.simulator.manner import Manner
+from rtaudio_daemon.simulator.service import AZURE, AZURE_PREVIEW
 from rtaudio_daemon.simulator.session import Session
 from rtaudio_daemon.simulator.vocabulary import Dialect
 from tests.simulator.caller import EnergyHearing, loud, quiet
@@ -76,11 +77,11 @@ async def test_a_storm_of_messages_is_weathered(dialect: Dialect, seed: int) -> 
     dice = random.Random(seed)
     sent: list[dict[str, Any]] = []
 
-    async def send(raw: str) -> None:
-        sent.append(json.loads(raw))
+    async def send(event: dict[str, Any]) -> None:
+        sent.append(event)
 
     session = Session(
-        dialect,
+        AZURE if dialect == "ga" else AZURE_PREVIEW,
         model="m",
         expires_at=1,
         manner=Manner(voice="tone", late_deltas=1),

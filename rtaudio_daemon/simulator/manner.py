@@ -1,0 +1,38 @@
+"""How the simulator behaves, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from rtaudio_daemon.simulator.pacing import Pacing
+from rtaudio_daemon.simulator.reply import ReplyFunction, heard_words
+from rtaudio_daemon.simulator.voices import Voice
+
+Transcription = Literal["normal", "early", "late", "failed", "streamed", "never"]
+Quirks = Literal["localai", "huggingface", "huggingface-old", "xai", "sglang"]
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How the simulator answers.
+
+    * `think_s` passes between the request and the first rung.
+    * `understand` makes words of the user's sound; it is run in a thread unless it is the default.
+    * `late_deltas` still follow an interruption.
+    * `transcription`: when the words of the user come: after 250 ms (normal), before the answer
+      (early), long after it (late), as an error (failed), word by word (streamed), or never.
+    * `extras`: the fields that are on the wire of the real service but not in its documentation.
+    * `quirks`: imitate a server that is compatible, but not quite.
+    """
+
+    voice: Voice = "auto"
+    reply: ReplyFunction | None = None
+    pacing: Pacing = "burst"
+    late_deltas: int = 0
+    think_s: float = 0.1
+    transcription: Transcription = "normal"
+    extras: bool = False
+    quirks: Quirks | None = None
+    understand: Callable[[bytes], str] = heard_words

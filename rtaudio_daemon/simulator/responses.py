@@ -1,0 +1,174 @@
+"""The responses of one session: one at a time in the conversation, any number beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+from typing import Any
+from uuid import uuid4
+
+from rtaudio_daemon.simulator.answer import Answer
+from rtaudio_daemon.simulator.faults import Faults
+from rtaudio_daemon.simulator.items import Item, Items, item_from_client
+from rtaudio_daemon.simulator.ladder import Ladder
+from rtaudio_daemon.simulator.manner import Manner
+from rtaudio_daemon.simulator.outbox import Outbox
+from rtaudio_daemon.simulator.record import Record
+from rtaudio_daemon.simulator.refusal import Refusal, invalid
+from rtaudio_daemon.simulator.reply import Turn, turn_from
+from rtaudio_daemon.simulator.settings import Settings
+from rtaudio_daemon.simulator.spelling import house_item
+from rtaudio_daemon.simulator.transcriber import Transcriber
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What an answer needs of its session."""
+
+    emit: Callable[[Json], None]
+    settings: Settings
+    items: Items
+    record: Record
+    outbox: Outbox
+    transcriber: Transcriber
+    manner: Manner
+    faults: Faults
+    conversation_id: str
+    sound_encoder: Callable[[], Callable[[bytes], bytes] | None]
+
+
+class Responses:
+    """`on_end` is called after each response.done, with its answer."""
+
+    def __init__(self, session: Surroundings, on_end: Callable[[Answer], None]) -> None:
+        self.active: Answer | None = None
+        self.spoke = False
+        self._session = session
+        self._on_end = on_end
+        self._beside: set[Answer] = set()
+        self._queued = False
+        self._numbers = count(1)
+
+    def create(self, asked: Json) -> None:
+        """response.create; raises `Refusal` when one is active already."""
+        if asked.get("conversation") != "none" and self.active is not None:
+            raise Refusal(
+                "Conversation already has an active response in progress: "
+                f"{self.active.ladder.id}. Wait until the response is finished before creating "
+                "a new one.",
+                code="conversation_already_has_active_response",
+            )
+        self._begin(asked)
+
+    def create_after_turn(self) -> None:
+        """A turn was detected and asks to be answered, after the answer in progress if any."""
+        if self.active is None:
+            self._begin({})
+        else:
+            self._queued = True
+
+    def cancel(self, wanted: str | None) -> None:
+        """response.cancel, of this id, or of the one in the conversation."""
+        for answer in [*filter(None, [self.active]), *self._beside]:
+            if answer.ladder.id == wanted or (wanted is None and answer is self.active):
+                answer.stop("client_cancelled", self._late_deltas())
+                return
+        raise Refusal(
+            "Cancellation failed: no active response found", code="response_cancel_not_active"
+        )
+
+    def interrupt(self) -> None:
+        """Somebody speaks: cut off the answer in the conversation."""
+        if self.active is not None:
+            self._queued = False
+            self.active.stop("turn_detected", self._late_deltas())
+
+    async def close(self) -> None:
+        """End every answer without a word."""
+        for answer in [*self._beside, *filter(None, [self.active])]:
+            await answer.abandon()
+
+    def _begin(self, asked: Json) -> None:
+        session = self._session
+        outside = asked.get("conversation") == "none"
+        instructions = asked.get("instructions", session.settings.instructions)
+        metadata = asked.get("metadata")
+        context = self._context(asked.get("input"))
+        turn = turn_from(
+            context,
+            number=next(self._numbers),
+            instructions=instructions,
+            metadata=metadata or {},
+            tools=asked.get("tools", session.settings.tools),
+        )
+        ladder = Ladder(
+            new_id("resp"),
+            session.emit,
+            shape=session.settings.response(asked),
+            items=None if outside else session.items,
+            conversation_id=None if outside else session.conversation_id,
+            metadata=metadata,
+            context=context,
+            instructions=instructions,
+            encode=session.sound_encoder(),
+        )
+        self._give(ladder, turn, context[-1] if turn.heard else None)
+
+    def _give(self, ladder: Ladder, turn: Turn, spoken: Item | None) -> None:
+        session = self._session
+        session.record.turns.append(turn)
+        answer = Answer(
+            ladder,
+            turn,
+            session.manner,
+            session.outbox,
+            new_id,
+            self._ended,
+            words=partial(session.transcriber.words, spoken) if spoken else None,
+            fault=session.faults.take("fail"),
+        )
+        if ladder.in_conversation:
+            self.active = answer
+        else:
+            self._beside.add(answer)
+
+    def _late_deltas(self) -> int:
+        fault = self._session.faults.take("late_deltas")
+        if fault is not None:
+            return int(fault.options.get("count", 3))
+        manner = self._session.manner
+        return manner.late_deltas or (3 if manner.quirks == "sglang" else 0)
+
+    def _ended(self, answer: Answer) -> None:
+        self._beside.discard(answer)
+        self.spoke = self.spoke or any(item.audio_ms for item in answer.ladder.output)
+        if answer is self.active:
+            self.active = None
+        self._on_end(answer)
+        if self.active is None and self._queued:
+            self._queued = False
+            self._begin({})
+
+    def _context(self, given: list[Json] | None) -> list[Item]:
+        items, dialect = self._session.items, self._session.settings.dialect
+        if given is None:
+            return list(items)
+        known = {item.id: item for item in items}
+        context = []
+        for data in given:
+            if data.get("type") != "item_reference":
+                context.append(item_from_client(house_item(data, dialect), new_id("item")))
+            elif data.get("id") in known:
+                context.append(known[data["id"]])
+            else:
+                raise invalid("response.input", f"no item with id '{data.get('id')}'.")
+        return context
+
+
+def new_id(kind: str) -> str:
+    """A fresh id such as ``item_9f0c…``, at most 32 characters."""
+    return f"{kind}_{uuid4().hex[:20]}"

@@ -1,0 +1,162 @@
+"""A scenario: what the simulator answers to what, how, and what goes wrong, as YAML data."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rtaudio_daemon.errors import ConfigError
+from rtaudio_daemon.simulator.faults import Fault, fault_from
+from rtaudio_daemon.simulator.refusal import Refusal, missing
+from rtaudio_daemon.simulator.reply import Call, Reply, Turn, default_reply
+from rtaudio_daemon.simulator.shapes import (
+    Shape,
+    anything,
+    boolean,
+    check,
+    either,
+    integer,
+    list_of,
+    number,
+    one_of,
+    text,
+)
+
+_SECONDS = number(0.0, 86_400.0)
+_CALL: Shape = {"name": text, "arguments": anything}
+_SCENARIO: dict[str, Shape] = {
+    "name": text,
+    "description": text,
+    "voice": one_of("auto", "parrot", "espeak", "tone", "silence"),
+    "pacing": one_of("burst", "realtime", "slow"),
+    "think_s": _SECONDS,
+    "late_deltas": integer(0, 1000),
+    "lifetime_s": number(0.1, 86_400.0),
+    "transcription": one_of("normal", "early", "late", "failed", "streamed", "never"),
+    "extras": boolean,
+    "quirks": one_of("localai", "huggingface", "huggingface-old", "xai", "sglang"),
+    "api_key": text,
+    "answers": list_of(
+        {
+            "heard": either(text, list_of(text)),
+            "turn": integer(1, 2**31),
+            "result_of": text,
+            "say": text,
+            "calls": list_of(_CALL),
+            "delay_s": _SECONDS,
+        }
+    ),
+    "faults": list_of(anything),
+}
+_MANNER = ("voice", "pacing", "think_s", "late_deltas", "transcription", "extras", "quirks")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the script: an answer, and what it is the answer to (nothing: to everything)."""
+
+    reply: Reply
+    heard: tuple[str, ...] = ()
+    turn: int | None = None
+    result_of: str | None = None
+
+    def fits(self, turn: Turn) -> bool:
+        """Whether this is the answer to `turn`."""
+        if self.result_of is not None:
+            return turn.result_of == self.result_of
+        if self.turn is not None and self.turn != turn.number:
+            return False
+        if self.heard:
+            said = plain(turn.words or turn.text)
+            return not turn.function_output and any(
+                re.search(rf"\b{re.escape(plain(phrase))}\b", said) for phrase in self.heard
+            )
+        return self.turn is not None or not turn.function_output
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Everything a scenario says. `manner` holds the settings it names, by their names."""
+
+    answers: tuple[Line, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    manner: Mapping[str, Any] = field(default_factory=dict)
+    lifetime_s: float | None = None
+    api_key: str | None = None
+
+    @property
+    def phrases(self) -> tuple[str, ...]:
+        """What somebody may say to it."""
+        return tuple(plain(phrase) for line in self.answers for phrase in line.heard)
+
+    def reply(self, turn: Turn) -> Reply:
+        """The first answer that fits; without one, what was said is said back."""
+        if turn.say:
+            return default_reply(turn)
+        found = (line.reply for line in self.answers if line.fits(turn))
+        return next(found, None) or default_reply(turn)
+
+
+def load(path: str | Path) -> Scenario:
+    """Read a scenario; raises ConfigError that names the file and the mistake."""
+    try:
+        data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError([f"{path}: is no YAML: {' '.join(str(error).split())}"]) from error
+    try:
+        return scenario_from(data)
+    except Refusal as error:
+        raise ConfigError([f"{path}: {error.message}"]) from error
+
+
+def scenario_from(data: Any) -> Scenario:
+    """The scenario that `data` describes; raises `Refusal`."""
+    check(data, _SCENARIO, "")
+    for index, answer in enumerate(data.get("answers", [])):
+        for number_, call in enumerate(answer.get("calls", [])):
+            if "name" not in call:
+                raise missing(f"answers[{index}].calls[{number_}].name")
+    faults = data.get("faults", [])
+    return Scenario(
+        answers=tuple(_line(each) for each in data.get("answers", [])),
+        faults=tuple(_fault(each, index) for index, each in enumerate(faults)),
+        manner={key: data[key] for key in _MANNER if key in data},
+        lifetime_s=data.get("lifetime_s"),
+        api_key=data.get("api_key"),
+    )
+
+
+def plain(words: str) -> str:
+    """Lower case, single spaces, no punctuation: what is left of words that are spoken."""
+    return " ".join(re.findall(r"[^\W_]+(?:'[^\W_]+)*", words.lower()))
+
+
+def _fault(data: Any, index: int) -> Fault:
+    path = f"faults[{index}]"
+    check(data, anything if isinstance(data, dict) else {}, path)
+    return fault_from(data, path)
+
+
+def _line(data: dict[str, Any]) -> Line:
+    heard = data.get("heard", ())
+    calls = tuple(_call(each) for each in data.get("calls", ()))
+    reply = Reply(data.get("say", ""), calls=calls, delay_s=float(data.get("delay_s", 0.0)))
+    return Line(
+        reply,
+        heard=(heard,) if isinstance(heard, str) else tuple(heard),
+        turn=data.get("turn"),
+        result_of=data.get("result_of"),
+    )
+
+
+def _call(data: dict[str, Any]) -> Call:
+    arguments = data.get("arguments", {})
+    return Call(data["name"], arguments if isinstance(arguments, str) else json.dumps(arguments))
