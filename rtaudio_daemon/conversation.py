@@ -104,6 +104,7 @@ class Conversation:
     `service_interrupts`: the service stops generating by itself when it hears speech.
     `service_truncates`: it also shortens the interrupted item by itself.
     `service_replies`: it answers a turn without being asked.
+    `local_turns`: the gate's SpeechStopped ends a turn, the service detects none.
     `patience_s`: how long an answer may be silent before it is given up, in seconds.
     """
 
@@ -113,11 +114,13 @@ class Conversation:
         service_interrupts: bool = True,
         service_truncates: bool = False,
         service_replies: bool = True,
+        local_turns: bool = False,
         patience_s: float = 15.0,
     ) -> None:
         self._service_interrupts = service_interrupts
         self._service_truncates = service_truncates
         self._service_replies = service_replies
+        self._local_turns = local_turns
         self._patience_s = patience_s
 
         self._open = False
@@ -164,12 +167,18 @@ class Conversation:
         return self._status
 
     def adjust(
-        self, *, service_interrupts: bool, service_truncates: bool, service_replies: bool
+        self,
+        *,
+        service_interrupts: bool,
+        service_truncates: bool,
+        service_replies: bool,
+        local_turns: bool = False,
     ) -> None:
         """Go on with another service, or other settings of it. Between turns only."""
         self._service_interrupts = service_interrupts
         self._service_truncates = service_truncates
         self._service_replies = service_replies
+        self._local_turns = local_turns
 
     @property
     def deadline(self) -> float | None:
@@ -209,6 +218,9 @@ class Conversation:
             if "local" in self._speaking:
                 self._speaking.discard("local")
                 self._do(SpeechNoticed("stopped", "local"))
+                if self._local_turns:
+                    self._silence()  # it was begun before this was said
+                    self._hand_over()
             return
         if self._speaking:
             self._speaking.clear()
@@ -236,9 +248,13 @@ class Conversation:
             return
         self._speaking.clear()
         self._do(SpeechNoticed("stopped", "local"))
+        self._hand_over()
+
+    def _hand_over(self) -> None:
         self._handed_over += 1
         self._do(CommitAudio())
-        self._waiting.appendleft([CreateResponse()])
+        if [CreateResponse()] not in self._waiting:
+            self._waiting.appendleft([CreateResponse()])
 
     def _expect_reply_of_service(self) -> None:
         if self._service_replies and not self._answering:
@@ -303,6 +319,8 @@ class Conversation:
 
     def _on_playback_started(self, _event: PlaybackStarted) -> None:
         self._playing = bool(self._sounds)
+        if self._local_turns and self._playing and "local" in self._speaking:
+            self._interrupt(cancel=True)  # nobody else would notice that they are not done yet
 
     def _on_playback_finished(self, _event: PlaybackFinished) -> None:
         self._playing = False
@@ -316,7 +334,9 @@ class Conversation:
         told = [heard for heard in event.heard if heard.part in stopped]
         for heard in told:
             self._tell_what_was_heard(heard, stopped[heard.part])
-        if asked_at is not None and stopped:
+        if asked_at is None:
+            self._give_up_unheard(stopped)
+        elif stopped:
             first = told[0] if told else None
             self._do(
                 Interruption(
@@ -325,6 +345,14 @@ class Conversation:
                     round((self._now - asked_at) * 1000),
                 )
             )
+
+    def _give_up_unheard(self, stopped: dict[AudioPart, _Sound]) -> None:
+        """The loudspeaker went away: nobody will hear the rest of these answers."""
+        for response_id in dict.fromkeys(part.response_id for part in stopped):
+            response = self._responses.get(response_id)
+            if response is not None and not response.interrupted:
+                response.interrupted = True
+                self._do(CancelResponse(response_id))
 
     def _tell_what_was_heard(self, heard: Heard, sound: _Sound) -> None:
         if not sound.in_conversation or self._service_truncates:

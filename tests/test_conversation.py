@@ -15,6 +15,7 @@ from rtaudio_daemon.events import (
     AudioReceived,
     CancelResponse,
     Command,
+    CommitAudio,
     CreateMessage,
     CreateResponse,
     DeleteItem,
@@ -320,6 +321,17 @@ def test_a_loudspeaker_that_went_away_ends_the_answer_where_it_was() -> None:
     assert talk.status is IDLE
 
 
+def test_an_answer_that_still_grows_when_the_loudspeaker_goes_away_is_given_up() -> None:
+    talk = answer_heard(opened(), generated=False)
+    told = talk.tell(PlaybackStopped((Heard(PART, 250),)))
+    assert told == [TruncateItem("item_1", 0, 250), CancelResponse("resp_1")]
+    assert talk.tell(AudioReceived(PART, SECOND), AudioEnded(PART)) == []
+    assert talk.status is IDLE
+    talk.tell(ResponseFinished("resp_1", "cancelled"))
+    assert talk.status is IDLE
+    assert talk.mind.deadline is None
+
+
 # -------------------------------------------------------------- requests
 
 
@@ -519,3 +531,42 @@ def test_one_response_is_asked_for_at_a_time(happenings: list[Happening]) -> Non
             if isinstance(step, CreateResponse):
                 assert not asked_unanswered
                 asked_unanswered = True
+
+
+def test_where_we_end_the_turns_silence_hands_the_turn_over_and_asks_for_an_answer() -> None:
+    talk = opened(local_turns=True, service_replies=False, service_interrupts=False)
+    talk.tell(SpeechStarted("local"))
+    assert talk.tell(SpeechStopped("local")) == [
+        SpeechNoticed("stopped", "local"),
+        CommitAudio(),
+        CreateResponse(),
+    ]
+    talk.tell(TurnCommitted("item_0"))
+    answer_heard(talk)
+    talk.tell(PlaybackFinished())
+    assert talk.statuses == [LISTENING, THINKING, SPEAKING, IDLE]
+
+
+def test_where_we_end_the_turns_speech_over_an_answer_interrupts_it() -> None:
+    talk = opened(local_turns=True, service_replies=False, service_interrupts=False)
+    answer_heard(talk, generated=False)
+    assert commands(talk.tell(SpeechStarted("local"))) == [CancelResponse("resp_1"), StopPlayback()]
+
+
+def test_where_we_end_the_turns_an_answer_to_half_of_what_is_said_is_stopped_at_once() -> None:
+    talk = opened(local_turns=True, service_replies=False, service_interrupts=False)
+    talk.tell(ResponseStarted("resp_1"), SpeechStarted("local"), AudioReceived(PART, SECOND))
+    assert talk.tell(PlaybackStarted()) == [CancelResponse("resp_1"), StopPlayback()]
+    talk.tell(PlaybackStopped((Heard(PART, 20),)))
+    assert commands(talk.tell(SpeechStopped("local"))) == [CommitAudio()]
+    assert talk.tell(ResponseFinished("resp_1", "cancelled")) == [CreateResponse()]
+
+
+def test_where_we_end_the_turns_what_is_said_while_thinking_is_answered_once_and_together() -> None:
+    talk = opened(local_turns=True, service_replies=False, service_interrupts=False)
+    for _ in range(3):
+        talk.tell(SpeechStarted("local"), SpeechStopped("local"))
+    assert commands(talk.tell(ResponseStarted("resp_1"))) == [CancelResponse("resp_1")]
+    assert talk.tell(ResponseFinished("resp_1", "cancelled")) == [CreateResponse()]
+    assert talk.tell(ResponseStarted("resp_2"), ResponseFinished("resp_2", "completed")) == []
+    assert talk.status is IDLE
