@@ -19,9 +19,7 @@ _GRACE_S = 0.0005  # real time that data inside this machine may need to arrive
 class _JumpingSelector(selectors.DefaultSelector):
     loop: VirtualTimeLoop
 
-    def select(
-        self, timeout: float | None = None
-    ) -> list[tuple[selectors.SelectorKey, int]]:
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
         if ready or (timeout is not None and timeout <= 0):
             return ready
