@@ -211,18 +211,22 @@ async def test_what_cannot_be_understood_is_skipped_and_the_talk_goes_on(
     said = [(3000, speech("hello"))]
     async with House(tmp_path, said, dialect=dialect, reply=answer_with_weather) as house:
         await house.until(lambda: house.named("connection"))
-        for socket in list(house.simulator._sockets):
-            await socket.send_str("{not json")
-            await socket.send_str('["a list"]')
-            await socket.send_str('{"type": "response.invented", "x": 1}')
-            await socket.send_str('{"type": "response.done"}')
-            await socket.send_str('{"type": "response.audio.delta", "delta": 7}')
+        simulator = house.simulator
+        simulator.fault("malformed", text="{not json", on="response.output_item.added")
+        simulator.fault("malformed", text='["a list"]', on="response.content_part.added")
+        for event in (
+            {"type": "response.invented", "x": 1},
+            {"type": "response.done"},
+            {"type": "response.audio.delta", "delta": 7},
+        ):
+            simulator.fault("unknown_event", event=event, on="input_audio_buffer.committed")
         await house.turns(1)
         counters = house.app.client.counters
     assert counters.malformed == 2
     assert counters.unknown == 1
-    warnings = [record for record in caplog.records if record.levelname == "WARNING"]
-    assert len([one for one in warnings if "malformed" in one.getMessage()]) <= 1
+    told = [one for one in caplog.records if "malformed message" in one.getMessage()]
+    assert [one.levelname for one in told][:1] == ["WARNING"], "the first is told"
+    assert "WARNING" not in [one.levelname for one in told][1:], "the others are not"
 
 
 async def test_a_wrong_key_is_told_in_the_status_and_tried_again_slowly(tmp_path: Path) -> None:
