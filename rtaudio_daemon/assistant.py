@@ -13,6 +13,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -57,6 +58,7 @@ from .events import (
     SayRequested,
     SessionLost,
     SessionOpened,
+    SessionRenewed,
     SpeechAborted,
     SpeechStarted,
     SpeechStopped,
@@ -72,19 +74,12 @@ from .events import (
 from .ledger import TurnLedger
 from .push_to_talk import PushToTalk
 from .realtime.client import AzureRealTimeAudio
+from .realtime.faults import Fault, fault_of
 
 SAY = {"rtaudio": "say"}  # marks the responses that speak an announcement
 _SAY_INSTRUCTIONS = "Speak the user's words exactly as they stand, and add nothing."
-# Errors that only say that somebody else was quicker.
-_BENIGN = frozenset(
-    {
-        "response_cancel_not_active",
-        "input_audio_buffer_commit_empty",
-        "item_truncate_invalid_item_id",
-        "item_delete_invalid_item_id",
-    }
-)
 _SPEECH = 0.5  # the certainty from which a frame counts as the user's voice, for latencies
+_SAYS_MOST = 4  # what may wait for a session that is asleep
 _LOG = logging.getLogger(__name__)
 
 
@@ -116,7 +111,8 @@ class Assistant:
         self._since = wall_clock()
         self._last_frame = Frame(b"")
         self._uplink = UplinkChanged(False, 0)
-        self._uplink_bytes = 0
+        self._former_bytes = 0
+        self._says: deque[SayRequested] = deque(maxlen=_SAYS_MOST)
         self._devices: dict[str, DeviceChanged] = {}
         self._volume = 1.0
         self._undecodable = 0
@@ -145,11 +141,13 @@ class Assistant:
 
         What a former service knows of the conversation is lost, as after a lost connection.
         """
-        if self._connection.state is ConnectionState.OPEN:
+        if self._connected:
             self.handle(SessionLost("another service was chosen"))
         if hasattr(self, "_client"):
             self._client.off_all()
+            self._former_bytes += self._client.uplink_bytes
         self._client = client
+        client.is_quiet = lambda: self.quiet
         self._listen_to_client()
         if connection is not None:
             self._connection = replace(connection, state=ConnectionState.CLOSED)
@@ -171,6 +169,11 @@ class Assistant:
     def idle(self) -> bool:
         """Whether nobody has the floor: the moment to change things."""
         return self._status.status is ModelStatus.IDLE
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nobody has the floor, or is about to have it: a session may be exchanged."""
+        return self.idle and not self._button.held and self._conversation.deadline is None
 
     def adjust(
         self,
@@ -230,6 +233,7 @@ class Assistant:
                 "session_id": connection.session_id,
                 "expires_at": connection.expires_at,
                 "reconnects": connection.reconnects,
+                "renewals": connection.renewals,
                 "last_error": self._last_error,
             },
             "microphone": {
@@ -241,6 +245,7 @@ class Assistant:
             "talking": self._button.held,
             "volume": self._volume,
             "uplink": {"open": self._uplink.open, "bytes": self._uplink_bytes},
+            "usage": self._client.usage,
         }
 
     def say(
@@ -256,10 +261,15 @@ class Assistant:
         `remember`: the model will know that it said a verbatim text. Raises NotConnectedError
         while nobody could speak, and NotNowError when too much is waiting.
         """
+        wanted = SayRequested(text, mode, urgent, remember)
+        if self._client.asleep:
+            self._says.append(wanted)
+            self._client.wake()
+            return
         self._need_connection("nothing was said")
         if self._conversation.full:
             raise NotNowError("nothing was said: too much is waiting to be said; try again later")
-        self.handle(SayRequested(text, mode, urgent, remember))
+        self.handle(wanted)
 
     def listen(self, on: bool) -> None:
         """Push to talk begins (whatever is being said is cut off) or ends, and is answered.
@@ -320,6 +330,8 @@ class Assistant:
             "wire_malformed": wire.malformed,
             "wire_unknown": wire.unknown,
             "reconnects": wire.reconnects,
+            "renewals": wire.renewals,
+            "wire_late": wire.late,
             "muted": self._gate.muted,
             "volume": self._volume,
         }
@@ -341,7 +353,8 @@ class Assistant:
         return await self.on_reload()
 
     def _need_connection(self, what: str) -> None:
-        if self._connection.state is not ConnectionState.OPEN:
+        if not self._connected:
+            self._client.wake()
             why = self._connection.reason or self._connection.state
             raise NotConnectedError(
                 f"{what}: there is no connection to the service ({why}); "
@@ -356,7 +369,6 @@ class Assistant:
         self._frames += 1
         if self._button.held:
             self._button.send(frame.pcm)
-            self._uplink_bytes += len(frame.pcm)
             return
         result = self._gate.feed(frame.pcm)
         if result.started:
@@ -365,15 +377,14 @@ class Assistant:
         if self._gate.open and result.probability >= _SPEECH:
             self._ledger.voice(now)
         self._tell_uplink()
-        if result.pcm_to_send and self._connection.state is ConnectionState.OPEN:
+        if result.pcm_to_send:
             self._client.append_audio(result.pcm_to_send)
-            self._uplink_bytes += len(result.pcm_to_send)
         if result.stopped:
             self.handle(SpeechStopped("local"))
 
     def _tell_uplink(self) -> None:
         is_open = self._gate.open or self._button.held
-        is_open = is_open and self._connection.state is ConnectionState.OPEN
+        is_open = is_open and self._connected
         if is_open != self._uplink.open:
             self._uplink = UplinkChanged(is_open, self._uplink_bytes)
             self._publish(self._uplink)
@@ -382,7 +393,7 @@ class Assistant:
         """Forget the turn that is being spoken, here and in the service's buffer."""
         self._reset_gate()
         self._tell_uplink()
-        if self._connection.state is ConnectionState.OPEN:
+        with suppress(NotConnectedError):
             self._client.clear_audio_buffer()
         self.handle(SpeechAborted())
 
@@ -419,24 +430,42 @@ class Assistant:
         client.on("conversation.item.input_audio_transcription.completed", self._on_user_words)
 
     def _on_connection(self, change: ConnectionChanged) -> None:
-        was_open = self._connection.state is ConnectionState.OPEN
+        was_connected, renewals = self._connected, self._connection.renewals
         self._connection = change
-        if change.state is not ConnectionState.OPEN:
+        if not self._connected:
             self._let_go(answer=False)
         if change.reason is not None:
             self._last_error = change.reason
         self._publish(change)
-        if change.state is ConnectionState.OPEN and not was_open:
+        if self._connected and not was_connected:
             self.handle(SessionOpened())
-        elif change.state is not ConnectionState.OPEN and was_open:
+            while self._says:
+                self.handle(self._says.popleft())
+        elif was_connected and not self._connected:
             self.handle(SessionLost(change.reason or "the connection was closed"))
+        elif self._connected and change.renewals != renewals:
+            self.handle(SessionRenewed())
+        elif self._says and change.reason is not None and not self._connected:
+            self._says.clear()
+            words = f"not said: {change.reason}"
+            self._publish(ErrorReported("conversation", "not_said", words))
         self._tell_uplink()
+
+    @property
+    def _connected(self) -> bool:
+        """Whether there is a session: one that is being renewed goes on until the next is there."""
+        return self._connection.state in (ConnectionState.OPEN, ConnectionState.RENEWING)
+
+    @property
+    def _uplink_bytes(self) -> int:
+        """How much sound has left the house since the start."""
+        return self._former_bytes + self._client.uplink_bytes
 
     def _on_error(self, event: dict[str, Any]) -> None:
         error = event.get("error")
         error = error if isinstance(error, dict) else {}
         code = str(error.get("code") or error.get("type") or "error")
-        if code in _BENIGN:
+        if fault_of(error) is Fault.BENIGN:
             _LOG.debug("the service was quicker than we: %s", code)
             return
         self._publish(ErrorReported("service", code, str(error.get("message") or code)))

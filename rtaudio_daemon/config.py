@@ -18,12 +18,15 @@ from rtaudio_daemon import config_schema, yaml_source
 from rtaudio_daemon.config_options import Secret
 from rtaudio_daemon.config_sections import (
     Audio,
+    Budget,
     Config,
     Gate,
+    History,
     Http,
     Input,
     Logger,
     Output,
+    Prices,
     Realtime,
     Session,
     Simulator,
@@ -35,12 +38,15 @@ from rtaudio_daemon.yaml_source import Place, Problem, Source, Steps
 
 __all__ = [
     "Audio",
+    "Budget",
     "Config",
     "Gate",
+    "History",
     "Http",
     "Input",
     "Logger",
     "Output",
+    "Prices",
     "Realtime",
     "Secret",
     "Session",
@@ -119,8 +125,10 @@ _RULES = (
         "azure needs the resource's host, as in RESOURCE.openai.azure.com",
         "azure",
         "azure-preview",
+        "azure-voice-live",
     ),
     _needs("deployment", "azure needs the name of a deployment", "azure", "azure-preview"),
+    _needs("deployment", "needs a model here, as in gpt-realtime", "azure-voice-live"),
     _needs("deployment", "openai needs a model here, as in gpt-realtime", "openai"),
     _needs(
         "url", "compatible needs an address, as in ws://127.0.0.1:8000/v1/realtime", "compatible"
@@ -129,8 +137,8 @@ _RULES = (
         "realtime.api_key",
         _KEYED,
         lambda config: (
-            _of("azure", "azure-preview", "openai")(config)
-            and config.realtime.auth != "none"
+            _of("azure", "azure-preview", "azure-voice-live", "openai")(config)
+            and config.realtime.auth not in ("none", "entra")
             and not config.realtime.api_key
         ),
         "this profile needs a key: write !secret api_key here, and the key into secrets.yaml",
@@ -146,6 +154,48 @@ _RULES = (
         _PROFILE,
         lambda config: _of("azure")(config) and config.realtime.api_version != "v1",
         "azure speaks v1; a dated version needs profile azure-preview",
+    ),
+    _Rule(
+        "realtime.auth",
+        _PROFILE,
+        lambda config: config.realtime.auth == "entra" and _of("openai", "simulator")(config),
+        "entra is Azure's: this profile takes no such tokens",
+    ),
+    _Rule(
+        "realtime.session.turn_detection.type",
+        _PROFILE,
+        lambda config: (
+            config.realtime.session.turn_detection.type.startswith("azure_")
+            and not _of("azure-voice-live", "compatible")(config)
+        ),
+        "only azure-voice-live has this one; use server_vad or semantic_vad",
+    ),
+    _Rule(
+        "realtime.session.noise_reduction",
+        _PROFILE,
+        lambda config: (
+            config.realtime.session.noise_reduction.startswith("azure_")
+            and not _of("azure-voice-live", "compatible")(config)
+        ),
+        "only azure-voice-live has this one; use near_field or far_field",
+    ),
+    _Rule(
+        "realtime.session.echo_cancellation",
+        _PROFILE,
+        lambda config: (
+            config.realtime.session.echo_cancellation != "none"
+            and not _of("azure-voice-live", "compatible")(config)
+        ),
+        "only azure-voice-live cancels echo; audio.echo does it here",
+    ),
+    _Rule(
+        "realtime.budget.daily_limit",
+        ("realtime.budget.prices",),
+        lambda config: (
+            config.realtime.budget.daily_limit > 0
+            and not any(vars(config.realtime.budget.prices).values())
+        ),
+        "needs realtime.budget.prices: without prices nothing costs anything",
     ),
     _Rule(
         "audio.gate.start_ms",

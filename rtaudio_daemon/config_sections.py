@@ -41,7 +41,13 @@ class TurnDetection:
     type: str = option(
         "server_vad",
         "by silence (server_vad), by sense (semantic_vad), or not by the service (none)",
-        choice("server_vad", "semantic_vad", "none"),
+        choice(
+            "server_vad",
+            "semantic_vad",
+            "azure_semantic_vad",
+            "azure_semantic_vad_multilingual",
+            "none",
+        ),
     )
     threshold: float = option(
         0.5, "server_vad: how sure the service must be that it hears speech", number(0, 1)
@@ -76,6 +82,14 @@ class Session:
     instructions: str = option("", "who the assistant is and how it should talk", text())
     turn_detection: TurnDetection = section(TurnDetection, "when a turn is over")
     transcription: Transcription = section(Transcription, "writing down what was heard")
+    noise_reduction: str = option(
+        "none",
+        "what the service filters out; azure_deep_noise_suppression: azure-voice-live only",
+        choice("none", "near_field", "far_field", "azure_deep_noise_suppression"),
+    )
+    echo_cancellation: str = option(
+        "none", "server: azure-voice-live removes its own voice", choice("none", "server")
+    )
     max_output_tokens: int | None = option(
         None, "longest answer in tokens; empty = no limit", integer(1, 4096)
     )
@@ -94,13 +108,53 @@ class Simulator:
 
 
 @dataclass(frozen=True)
+class History:
+    """What a new session is told of what was said before (after a renewal or an outage)."""
+
+    turns: int = option(20, "how many turns; 0 = nothing", integer(0, 200))
+    characters: int = option(8000, "how much of their words", integer(0, 100_000), "characters")
+    forget_after_s: int = option(
+        600,
+        "silence after which all is forgotten, as old words cost money; 0 = never",
+        integer(0, 86_400),
+        "s",
+    )
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What the service charges: money per million tokens, in any one currency."""
+
+    text_input: float = option(0.0, "text it reads", number(0, 10_000))
+    text_cached: float = option(0.0, "text it reads again", number(0, 10_000))
+    text_output: float = option(0.0, "text it writes", number(0, 10_000))
+    audio_input: float = option(0.0, "sound it hears", number(0, 10_000))
+    audio_cached: float = option(0.0, "sound it hears again", number(0, 10_000))
+    audio_output: float = option(0.0, "sound it makes", number(0, 10_000))
+    image_input: float = option(0.0, "images it sees", number(0, 10_000))
+    transcription_minute: float = option(0.0, "a minute of transcription", number(0, 1_000))
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What the service may cost."""
+
+    daily_limit: float = option(
+        0.0,
+        "money per day, then there is no session until midnight; 0 = no limit",
+        number(0, 100_000),
+    )
+    prices: Prices = section(Prices, "what the service charges")
+
+
+@dataclass(frozen=True)
 class Realtime:
     """The service that listens and answers."""
 
     profile: str = option(
         "simulator",
         "the kind of service; simulator is built in and needs nothing below",
-        choice("simulator", "azure", "azure-preview", "openai", "compatible"),
+        choice("simulator", "azure", "azure-preview", "azure-voice-live", "openai", "compatible"),
     )
     host_name: str = option(
         "",
@@ -110,7 +164,7 @@ class Realtime:
     deployment: str = option("", "azure: the deployment's name; openai: the model", text())
     api_version: str = option(
         "v1",
-        "azure: v1; azure-preview: a date, as in 2025-04-01-preview",
+        "azure: v1; azure-preview: a date, as in 2025-04-01-preview; azure-voice-live: v1 = newest",
         text(r"v1|\d{4}-\d{2}-\d{2}(-preview)?", "v1 or a date, as in 2025-04-01-preview"),
     )
     api_key: Secret = option(Secret(""), "the key; not here, but in secrets.yaml", secret())
@@ -119,8 +173,25 @@ class Realtime:
         "compatible: the whole address, used as it stands",
         text(r"wss?://[^\s/]+\S*", "an address that begins with ws:// or wss://"),
     )
-    auth: str = option("api_key", "how the key is sent", choice("api_key", "bearer", "none"))
+    auth: str = option(
+        "api_key",
+        "how the key is sent; entra = no key, but Azure's tokens (needs azure-identity)",
+        choice("api_key", "bearer", "entra", "none"),
+    )
+    hold: str = option(
+        "always",
+        "when there is a session; on_speech = only when it is needed, for services that bill time",
+        choice("always", "on_speech"),
+    )
+    hold_idle_s: int = option(
+        60, "on_speech: silence after which the session is closed", integer(5, 86_400), "s"
+    )
+    outage_buffer_s: int = option(
+        10, "how old sound may get in an outage and still be sent", integer(0, 60), "s"
+    )
     session: Session = section(Session, "what the model is told at the beginning")
+    history: History = section(History, "what a new session is told of what was said before")
+    budget: Budget = section(Budget, "what the service may cost")
     simulator: Simulator = section(Simulator, "the built-in service")
 
 

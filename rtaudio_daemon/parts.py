@@ -27,6 +27,7 @@ from .errors import ConfigError, RTAudioError, ServiceError
 from .events import ConnectionChanged, ConnectionState, News, StatusChanged
 from .log import set_levels
 from .realtime.client import AzureRealTimeAudio
+from .realtime.options import Policy
 from .realtime.profiles import Endpoint, endpoint
 from .realtime.shapes import session_settings
 from .reload import Change, changes
@@ -187,7 +188,10 @@ class Parts:
         async with AsyncExitStack() as opening:
             where, simulator = await _service(settings.realtime, opening)
             client = AzureRealTimeAudio.for_endpoint(
-                where, session_config=session_settings(settings.realtime.session)
+                where,
+                session_config=session_settings(settings.realtime.session),
+                policy=Policy.of(settings.realtime),
+                websocket_options={"outage_buffer": settings.realtime.outage_buffer_s},
             )
             session = self._running(client.run(), "session")
             if "service" in self._lives:

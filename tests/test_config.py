@@ -381,7 +381,7 @@ def test_a_long_word_in_the_wrong_place_is_not_shown() -> None:
     key = "0123456789abcdef0123456789abcdef"
     found = problems(f"realtime: {{profile: {key}}}")
     assert key not in found[0]
-    assert found[0].endswith("expected simulator, azure, azure-preview, openai or compatible")
+    assert found[0].endswith("azure-voice-live, openai or compatible")
 
 
 def test_a_key_in_the_configuration_itself_is_warned_about(tmp_path: Path) -> None:

@@ -8,26 +8,35 @@ What is different from the forerunner, and why: the key travels in a header, nev
 as addresses end up in logs. *Speaking* begins with the first sound, not with ``response.done``,
 which says only that generation ended. Speech while *speaking* interrupts too. The event that makes
 a session ready is emitted as ``init`` and under its own name. After a reconnection the settings are
-sent again.
+sent again, and what was said so far. A second answer is asked for when the first one is done.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Callable, Mapping
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Self
 
 import aiohttp
 
 from rtaudio_daemon.emitter import Emitter, Listener
-from rtaudio_daemon.errors import ServiceError
+from rtaudio_daemon.errors import NotConnectedError, ServiceError
 from rtaudio_daemon.events import ConnectionChanged, ConnectionState, ModelStatus
 from rtaudio_daemon.realtime.codec import Json, SessionFacts, flat_session, house_name, merged
-from rtaudio_daemon.realtime.floor import Floor
+from rtaudio_daemon.realtime.notes import Notes
+from rtaudio_daemon.realtime.options import Counters, Policy, WebsocketOptions, is_final
 from rtaudio_daemon.realtime.profiles import Endpoint, endpoint
-from rtaudio_daemon.realtime.session import Counters, Session, WebsocketOptions, is_final
+from rtaudio_daemon.realtime.session import Recess, Session
+
+_LOG = logging.getLogger(__name__)
+PATIENCE_S = 15.0
+"""How long *thinking* may last without a sign of an answer."""
 
 DEFAULT_SESSION_CONFIG: Mapping[str, Any] = MappingProxyType(
     {
@@ -50,7 +59,8 @@ class AzureRealTimeAudio:
 
     Every server event is emitted under its house name with one dict. Besides: ``init`` (event)
     when a session is ready, ``status_changed`` (status, previous) right before the event that
-    causes it, ``connection`` (a `ConnectionChanged`), and ``error`` (event).
+    causes it, ``function_calls`` (a list of `FunctionCall`) after the ``response.done`` of an
+    answer that calls functions, ``connection`` (a `ConnectionChanged`), and ``error`` (event).
     """
 
     _status: ModelStatus
@@ -58,7 +68,7 @@ class AzureRealTimeAudio:
     _settings: Json
     _session: Session
     _emitter: Emitter
-    _floor: Floor
+    _notes: Notes
     _half: bytes
     _background: asyncio.Task[None] | None
 
@@ -71,6 +81,7 @@ class AzureRealTimeAudio:
         api_key: str = "",
         session_config: Mapping[str, Any] | None = None,
         websocket_options: WebsocketOptions | Mapping[str, Any] | None = None,
+        policy: Policy | None = None,
         http_session: aiohttp.ClientSession | None = None,
     ) -> None:
         """`session_config` is laid over `DEFAULT_SESSION_CONFIG`, setting by setting.
@@ -85,7 +96,7 @@ class AzureRealTimeAudio:
             api_key=api_key,
         )
         settings = {**DEFAULT_SESSION_CONFIG, **flat_session(session_config or {})}
-        self._begin(place, settings, websocket_options, http_session)
+        self._begin(place, settings, websocket_options, policy, http_session, time.time)
 
     @classmethod
     def for_endpoint(
@@ -94,14 +105,16 @@ class AzureRealTimeAudio:
         *,
         session_config: Mapping[str, Any] | None = None,
         websocket_options: WebsocketOptions | Mapping[str, Any] | None = None,
+        policy: Policy | None = None,
         http_session: aiohttp.ClientSession | None = None,
+        wall_clock: Callable[[], float] = time.time,
     ) -> Self:
         """A client of any service; `session_config` is taken as it is (None: the default)."""
         self = cls.__new__(cls)
         settings = flat_session(
             DEFAULT_SESSION_CONFIG if session_config is None else session_config
         )
-        self._begin(endpoint, settings, websocket_options, http_session)
+        self._begin(endpoint, settings, websocket_options, policy, http_session, wall_clock)
         return self
 
     # ------------------------------------------------------------ listening
@@ -139,6 +152,7 @@ class AzureRealTimeAudio:
         """
         if self._session.ready:
             return
+        self._wake()
         if not self._session.running and (self._background is None or self._background.done()):
             self._background = asyncio.create_task(self.run(), name="realtime-client")
         ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -205,7 +219,22 @@ class AzureRealTimeAudio:
     @property
     def counters(self) -> Counters:
         """What went over the wire so far."""
-        return self._session.counters
+        return replace(self._session.counters, late=self._notes.late)
+
+    @property
+    def uplink_bytes(self) -> int:
+        """How much sound was given to the service since the start, in bytes."""
+        return self._session.uplink_bytes
+
+    @property
+    def usage(self) -> Json:
+        """Tokens and money, today and since the start."""
+        return self._notes.ledger.summary(self._day())
+
+    @property
+    def asleep(self) -> bool:
+        """Whether there is no session because there is no need for one (see `Policy.hold`)."""
+        return not self._session.ready and self._idle_for_long()
 
     @property
     def status(self) -> ModelStatus:
@@ -221,7 +250,7 @@ class AzureRealTimeAudio:
 
     def set_model_speak_done(self) -> None:
         """Say that playback of the answer is over; only the caller can know."""
-        self.status = self._floor.played(self._status)
+        self.status = self._notes.floor.played(self._status)
 
     # ------------------------------------------------------------ saying
     # All of these send at once and raise NotConnectedError when no session is ready.
@@ -229,8 +258,9 @@ class AzureRealTimeAudio:
     def append_audio(self, audio: bytes | bytearray | memoryview | str) -> None:
         """Send sound in the session's input format: bytes, or base64 of them.
 
-        Half a sample at the end waits for the next call. Without a session the sound is dropped
-        and counted. Raises ValueError when a string is not base64.
+        Half a sample at the end waits for the next call. While the connection is lost the sound is
+        kept for a while, and sent later or dropped and counted (see `WebsocketOptions`). Raises
+        ValueError when a string is not base64.
         """
         pcm = base64.b64decode(audio, validate=True) if isinstance(audio, str) else bytes(audio)
         if self._half:
@@ -238,6 +268,7 @@ class AzureRealTimeAudio:
         if len(pcm) % 2 and not self._bytewise:
             pcm, self._half = pcm[:-1], pcm[-1:]
         if pcm:
+            self._wake()
             self._session.send_audio(pcm)
 
     def commit_audio(self) -> None:
@@ -247,6 +278,7 @@ class AzureRealTimeAudio:
     def clear_audio_buffer(self) -> None:
         """Forget the sound sent so far."""
         self._half = b""
+        self._session.forget_audio()
         self.send({"type": "input_audio_buffer.clear"})
 
     def create_conversation_item(
@@ -274,7 +306,11 @@ class AzureRealTimeAudio:
         )
 
     def create_response(self, config: Mapping[str, Any] | None = None) -> None:
-        """Ask for an answer, with settings of its own if any."""
+        """Ask for an answer, with settings of its own if any, as soon as none is under way.
+
+        An answer outside the conversation (``conversation: none``) does not wait. Raises
+        NotConnectedError also when too many are waiting already.
+        """
         event: Json = {"type": "response.create"}
         if config is not None:
             event["response"] = dict(config)
@@ -283,15 +319,32 @@ class AzureRealTimeAudio:
     def cancel_response(self, response_id: str | None = None) -> None:
         """Stop an answer that is being generated: this one, or the one under way."""
         event: Json = {"type": "response.cancel"}
-        response_id = response_id or self._floor.response_id
+        response_id = response_id or self._notes.floor.response_id
+        self._notes.floor.silence(response_id)
         if response_id is not None:
             event["response_id"] = response_id
         self.send(event)
 
+    def answer_function_call(self, call_id: str, output: str) -> None:
+        """Give the result of a function call.
+
+        When it was the last one missing of its answer, all results are sent in the order of the
+        calls, and the next answer is asked for (unless somebody has begun to speak since). A call
+        that nobody waits for any more is ignored.
+        """
+        try:
+            messages = self._notes.calls.answer(call_id, output)
+        except KeyError:
+            _LOG.debug("nobody waits for the result of %s any more", call_id)
+            return
+        for message in messages:
+            self.send(message)
+
     def update_session(self, config: Mapping[str, Any]) -> None:
         """Change settings of the session, now and for every later connection.
 
-        Turn detection may be given in part. Without a session the change waits for the next one.
+        Turn detection may be given in part. Without a session the change waits for the next one, as
+        does a voice once the session has spoken: it would refuse the whole update.
         """
         changed = flat_session(config)
         old, new = self._settings.get("turn_detection"), changed.get("turn_detection")
@@ -301,12 +354,31 @@ class AzureRealTimeAudio:
         self._settings = {**self._settings, **changed}
         if extra:
             self._settings["extra"] = extra
-        if self._session.ready:
+        if self._notes.spoke:
+            changed.pop("voice", None)
+        if self._session.ready and changed:
             self.send({"type": "session.update", "session": changed})
 
     def send(self, event: Mapping[str, Any]) -> None:
         """Send any client event, in house or GA spelling."""
-        self._session.send(dict(event))
+        self._wake()
+        message = dict(event)
+        if message.get("type") != "response.create" or not self._session.ready:
+            self._session.send(message)
+            return
+        try:
+            ready = self._notes.queue.ask(message, _now())
+        except OverflowError as error:
+            raise NotConnectedError(f"not sent: {error}") from error
+        self._send_all(ready)
+
+    def wake(self) -> None:
+        """A session will be needed soon (see `Policy.hold`)."""
+        self._wake()
+
+    def forget(self) -> None:
+        """Forget what was said so far: the next session begins anew."""
+        self._notes.history.forget()
 
     # ------------------------------------------------------------ private
 
@@ -315,17 +387,28 @@ class AzureRealTimeAudio:
         place: Endpoint,
         settings: Json,
         options: WebsocketOptions | Mapping[str, Any] | None,
+        policy: Policy | None,
         http_session: aiohttp.ClientSession | None,
+        wall_clock: Callable[[], float],
     ) -> None:
         self._settings = settings
+        self._policy = policy or Policy()
+        self._wall_clock = wall_clock
         self._emitter = Emitter()
         self._status = ModelStatus.IDLE
-        self._floor = Floor()
+        self._notes = Notes(self._policy)
+        self._notes.begin(settings)
         self._state = ConnectionState.CLOSED
+        self._renewals = 0
         self._half = b""
+        self._needed_at = float("-inf")
+        self._patience: asyncio.TimerHandle | None = None
         self._failure: ServiceError | None = None
         self._background = None
         self._waiters: set[asyncio.Future[None]] = set()
+        self.is_quiet: Callable[[], bool] = lambda: self._status is ModelStatus.IDLE
+        """Whether nobody speaks and nothing is played, for renewing the session unnoticed."""
+        limited = self._policy.hold == "on_speech" or self._policy.daily_limit
         self._session = Session(
             place,
             settings=lambda: self._settings,
@@ -333,8 +416,13 @@ class AzureRealTimeAudio:
             on_ready=self._ready,
             on_change=self._changed,
             on_failure=self._failed,
+            history=lambda: self._notes.history.items(_now()),
+            is_quiet=lambda: self._notes.quiet and self.is_quiet(),
+            is_stale=lambda: self._notes.history.stale(_now()),
+            recess=self._recess if limited else None,
             options=WebsocketOptions.of(options),
             http_session=http_session,
+            wall_clock=wall_clock,
         )
 
     @property
@@ -344,10 +432,35 @@ class AzureRealTimeAudio:
 
     def _heard(self, event: Json) -> None:
         name = event["type"]
-        status = self._floor.heard(name, event, self._status)
-        if status is not self._status:
-            self.status = status
+        heard = self._notes.hear(event, self._status, _now(), self._day())
+        self._send_all(heard.send)
+        if heard.late:
+            return
+        if heard.status is not self._status:
+            self.status = heard.status
+            self._be_patient()
         self._emitter.emit(name, event)
+        if heard.calls:
+            self._emitter.emit("function_calls", heard.calls)
+        if heard.trouble is not None:
+            self._session.tell(heard.trouble)
+
+    def _send_all(self, messages: Iterable[Json]) -> None:
+        for message in messages:
+            self._session.send(message)
+
+    def _be_patient(self) -> None:
+        """Do not think for ever about a turn that the service does not answer."""
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+        if self._status is ModelStatus.THINKING:
+            loop = asyncio.get_running_loop()
+            self._patience = loop.call_later(PATIENCE_S, self._give_up)
+
+    def _give_up(self) -> None:
+        self._patience = None
+        self.status = self._notes.floor.gave_up(self._status)
 
     def _ready(self, event: Json) -> None:
         self._failure = None
@@ -358,10 +471,13 @@ class AzureRealTimeAudio:
 
     def _changed(self, change: ConnectionChanged) -> None:
         self._state = change.state
-        if change.state is not ConnectionState.OPEN:
+        lost = change.state not in (ConnectionState.OPEN, ConnectionState.RENEWING)
+        if lost or change.renewals != self._renewals:
+            self._renewals = change.renewals
             self._half = b""
-            self._floor = Floor()
+            self._notes.begin(self._settings)
             self.status = ModelStatus.IDLE
+            self._be_patient()
         self._emitter.emit("connection", change)
 
     def _failed(self, error: ServiceError) -> None:
@@ -369,3 +485,36 @@ class AzureRealTimeAudio:
         for waiter in self._waiters:
             if is_final(error) and not waiter.done():
                 waiter.set_exception(error)
+
+    # ------------------------------------------------------------ whether to be connected
+
+    def _day(self) -> int:
+        return datetime.fromtimestamp(self._wall_clock()).toordinal()
+
+    def _wake(self) -> None:
+        """A session is needed."""
+        if self._policy.hold == "on_speech":
+            self._needed_at = _now()
+            self._session.wake()
+
+    def _idle_for_long(self) -> bool:
+        on_speech = self._policy.hold == "on_speech"
+        return on_speech and _now() - self._needed_at >= self._policy.idle_s
+
+    def _recess(self) -> Recess | None:
+        if self._notes.ledger.exhausted(self._day()):
+            now = datetime.fromtimestamp(self._wall_clock())
+            midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+            spent = self._notes.ledger.cost_today(self._day())
+            return Recess(
+                f"the daily limit of {self._policy.daily_limit:g} is used up ({spent:.2f} spent); "
+                "it goes on at midnight, or with a higher realtime.budget.daily_limit",
+                midnight.timestamp() - now.timestamp() + 1,
+            )
+        if not self._notes.quiet or not self.is_quiet():
+            self._needed_at = _now() if self._session.ready else self._needed_at
+        return Recess() if self._idle_for_long() else None
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -18,10 +18,12 @@ import aiohttp
 
 from rtaudio_daemon.errors import HandshakeError, ServiceError
 from rtaudio_daemon.realtime.codec import MAX_MESSAGE_BYTES
-from rtaudio_daemon.realtime.profiles import Endpoint
+from rtaudio_daemon.realtime.entra import fetch_token
+from rtaudio_daemon.realtime.profiles import AZURE_SCOPE, Endpoint
 
-HEARTBEAT_S = 20.0
-"""A quiet connection is forgotten by routers and proxies, and a dead one is noticed by its ping."""
+HEARTBEAT_S = 18.0
+"""A quiet connection is forgotten by routers and proxies. A dead one is noticed by its ping, whose
+answer may take half as long again: 27 seconds after the last sign of life."""
 
 _OPEN_TIMEOUT_S = 15.0
 _CLOSE_TIMEOUT_S = 1.0  # the daemon must be down within two seconds
@@ -52,6 +54,7 @@ class Connection:
         *,
         heartbeat_s: float | None = HEARTBEAT_S,
         protocols: Sequence[str] = (),
+        compress: bool = False,
         http_session: aiohttp.ClientSession | None = None,
     ) -> None:
         self.close_code: int | None = None
@@ -59,7 +62,9 @@ class Connection:
         self._endpoint = endpoint
         self._heartbeat_s = heartbeat_s
         self._protocols = tuple(protocols)
+        self._compress = 15 if compress else 0
         self._shared = http_session
+        self._secret = ""
         self._http: aiohttp.ClientSession | None = None
         self._socket: aiohttp.ClientWebSocketResponse[Any] | None = None
 
@@ -73,17 +78,18 @@ class Connection:
     async def open(self) -> None:
         """Connect. Raises HandshakeError when refused, ServiceError when nobody is reached."""
         assert self._http is None, "a connection is used once"
+        token = await self._token()
         self._http = self._new_http()
         try:
             async with asyncio.timeout(_OPEN_TIMEOUT_S):
                 self._socket = await self._http.ws_connect(
                     self._endpoint.url,
-                    headers=self._endpoint.headers(),
+                    headers=self._endpoint.headers(token),
                     protocols=self._protocols,
                     heartbeat=self._heartbeat_s,
                     timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_TIMEOUT_S),
                     max_msg_size=MAX_MESSAGE_BYTES,
-                    compress=0,
+                    compress=self._compress,
                     autoping=True,
                 )
         except BaseException as error:
@@ -137,6 +143,18 @@ class Connection:
             middlewares=(self._read_refusal,),
         )
 
+    async def _token(self) -> str:
+        """A token for this one connection, where one is wanted."""
+        endpoint = self._endpoint
+        if endpoint.key_style != "entra":
+            return ""
+        self._secret = (
+            await endpoint.token()
+            if endpoint.token is not None
+            else await fetch_token(endpoint.profile.token_scope or AZURE_SCOPE)
+        )
+        return self._secret
+
     async def _close_http(self) -> None:
         if self._http is not None:
             await self._http.close()
@@ -161,7 +179,7 @@ class Connection:
         else:
             hint = _HINTS.get(response.status, "it will be tried again")
         said = " ".join(filter(None, (code, words or response.reason)))
-        key = self._endpoint.key.reveal()
+        key = self._secret or self._endpoint.key.reveal()
         return HandshakeError(
             f"{self._endpoint.host} refused the connection with HTTP {response.status}: "
             f"{said.replace(key, '**') if key else said} ({hint})",

@@ -12,12 +12,18 @@ from rtaudio_daemon.events import ModelStatus
 
 
 class Floor:
-    """Deduces the status of one session from its events."""
+    """Deduces the status of one session from its events.
 
-    def __init__(self) -> None:
+    `replies`: whether the service answers a turn by itself; `interrupts`: whether it ends its
+    answer when somebody speaks.
+    """
+
+    def __init__(self, *, replies: bool = True, interrupts: bool = True) -> None:
+        self.replies = replies
+        self.interrupts = interrupts
         self.response_id: str | None = None
         """The answer that is being generated."""
-        self._interrupted: str | None = None
+        self._interrupted: set[str] = set()
         self._listening = False
 
     def heard(self, name: str, event: Mapping[str, Any], status: ModelStatus) -> ModelStatus:
@@ -26,38 +32,65 @@ class Floor:
             return self._sound(event, status)
         if name == "input_audio_buffer.speech_started":
             self._listening = True
-            self._interrupted = self.response_id
+            if self.interrupts:
+                self.silence(self.response_id)
             return ModelStatus.LISTENING
         if name in ("input_audio_buffer.speech_stopped", "input_audio_buffer.committed"):
-            self._listening = False
-            return ModelStatus.THINKING
+            return self._turn_over(status)
         if name == "input_audio_buffer.cleared":
             self._listening = False
             return ModelStatus.IDLE if status is ModelStatus.LISTENING else status
         if name == "response.created":
-            self.response_id = _response(event).get("id")
+            response_id = _response(event).get("id")
+            self.response_id = response_id if isinstance(response_id, str) else None
             busy = status in (ModelStatus.LISTENING, ModelStatus.SPEAKING)
             return status if busy else ModelStatus.THINKING
         if name == "response.done":
             return self._done(event, status)
         return status
 
+    def silence(self, response_id: str | None) -> None:
+        """This answer was interrupted: nothing more of it is wanted."""
+        if response_id is not None:
+            self._interrupted.add(response_id)
+
+    def late(self, event: Mapping[str, Any]) -> bool:
+        """Whether an event belongs to an answer that was interrupted."""
+        return bool(self._interrupted) and event.get("response_id") in self._interrupted
+
+    @property
+    def listening(self) -> bool:
+        """Whether somebody speaks."""
+        return self._listening
+
+    def gave_up(self, status: ModelStatus) -> ModelStatus:
+        """The status when no answer came in time."""
+        waiting = status is ModelStatus.THINKING and self.response_id is None
+        return ModelStatus.IDLE if waiting else status
+
     def played(self, status: ModelStatus) -> ModelStatus:
         """The status after the answer was played to its end."""
         return ModelStatus.IDLE if status is ModelStatus.SPEAKING else status
 
+    def _turn_over(self, status: ModelStatus) -> ModelStatus:
+        was_listening, self._listening = self._listening, False
+        if self.replies:
+            return status if status is ModelStatus.SPEAKING else ModelStatus.THINKING
+        # A person may ask for an answer, or not.
+        return ModelStatus.IDLE if was_listening else status
+
     def _sound(self, event: Mapping[str, Any], status: ModelStatus) -> ModelStatus:
-        response_id = event.get("response_id")
-        late = response_id is not None and response_id == self._interrupted
-        return status if late or self._listening else ModelStatus.SPEAKING
+        if self.response_id is None and isinstance(event.get("response_id"), str):
+            self.response_id = event["response_id"]  # not every service tells when it begins
+        return status if self.late(event) or self._listening else ModelStatus.SPEAKING
 
     def _done(self, event: Mapping[str, Any], status: ModelStatus) -> ModelStatus:
         response = _response(event)
         response_id = response.get("id")
-        interrupted = response_id is not None and response_id == self._interrupted
-        if interrupted:
-            self._interrupted = None
-        if response_id == self.response_id:
+        response_id = response_id if isinstance(response_id, str) else None
+        interrupted = response_id in self._interrupted
+        self._interrupted.discard(response_id or "")
+        if response_id == self.response_id or response_id is None:
             self.response_id = None
         # An interrupted answer says nothing about the turn that interrupted it, and one that only
         # calls functions is followed by another answer.

@@ -23,10 +23,16 @@ class Outbox:
         self._most_bytes = most_bytes
         self._waiting: deque[tuple[str, int]] = deque()
         self._bytes = 0
+        self._words = 0
         self._filled = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._waiting)
+
+    @property
+    def words(self) -> int:
+        """How many messages wait that are not sound."""
+        return self._words
 
     def put(self, message: str, pcm_bytes: int = 0) -> bool:
         """Queue `message`; with `pcm_bytes` it is sound and may be dropped for others.
@@ -35,10 +41,12 @@ class Outbox:
         """
         self._waiting.append((message, pcm_bytes))
         self._bytes += len(message)
+        self._words += not pcm_bytes
         while len(self._waiting) > self._most_messages or self._bytes > self._most_bytes:
             if not self._drop_sound():
                 self._waiting.pop()
                 self._bytes -= len(message)
+                self._words -= 1
                 return False
         self._filled.set()
         return True
@@ -48,15 +56,15 @@ class Outbox:
         while not self._waiting:
             self._filled.clear()
             await self._filled.wait()
-        entry = self._waiting.popleft()
-        self._bytes -= len(entry[0])
-        return entry
+        message, pcm_bytes = self._waiting.popleft()
+        self._bytes -= len(message)
+        self._words -= not pcm_bytes
+        return message, pcm_bytes
 
     def clear(self) -> None:
-        """Forget everything (it belonged to a session that is gone); sound counts as dropped."""
-        self.dropped += sum(1 for _, pcm_bytes in self._waiting if pcm_bytes)
+        """Forget everything: it belonged to a session that is gone."""
         self._waiting.clear()
-        self._bytes = 0
+        self._bytes = self._words = 0
 
     def _drop_sound(self) -> bool:
         for index, (message, pcm_bytes) in enumerate(self._waiting):

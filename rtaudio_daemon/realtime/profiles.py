@@ -7,7 +7,7 @@ connect to: its address, its dialect and how we show who we are.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
@@ -16,9 +16,11 @@ from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit
 from rtaudio_daemon.config import Secret
 from rtaudio_daemon.realtime.codec import Dialect
 
-KeyStyle = Literal["api_key", "bearer", "none"]
-AUTH_STYLES = ("api_key", "bearer", "none")
+KeyStyle = Literal["api_key", "bearer", "entra", "none"]
+AUTH_STYLES = ("api_key", "bearer", "entra", "none")
 """What the option ``auth`` may say. ``api_key``: the key, in the way the profile wants it."""
+TokenSource = Callable[[], Awaitable[str]]
+"""Fetches a token that is valid now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,10 @@ class Profile:
     """The profile that takes over when ``api_version`` is a date."""
     needs_date: bool = False
     """Whether ``api_version`` must be a date."""
+    version: str = ""
+    """The ``api_version`` that is meant by v1, where the service only knows dates."""
+    token_scope: str = ""
+    """What an Entra ID token must be good for; empty: it takes none."""
     detects_dialect: bool = False
     """Whether the dialect is read off the service's greeting, as we cannot know it before."""
     service_interrupts: bool = True
@@ -58,6 +64,8 @@ class Profile:
     """How long a session may last when its greeting does not tell."""
 
 
+AZURE_SCOPE = "https://cognitiveservices.azure.com/.default"
+
 PROFILES: Mapping[str, Profile] = MappingProxyType(
     {
         profile.name: profile
@@ -68,6 +76,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
                 path="/openai/v1/realtime",
                 query=(("model", "{deployment}"),),
                 dated="azure-preview",
+                token_scope=AZURE_SCOPE,
                 transcription_is_deployment=True,
             ),
             Profile(
@@ -76,7 +85,16 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
                 path="/openai/realtime",
                 query=(("api-version", "{api_version}"), ("deployment", "{deployment}")),
                 needs_date=True,
+                token_scope=AZURE_SCOPE,
                 transcription_is_deployment=True,
+            ),
+            Profile(
+                "azure-voice-live",
+                "preview",
+                path="/voice-live/realtime",
+                query=(("api-version", "{api_version}"), ("model", "{deployment}")),
+                version="2026-07-15",
+                token_scope="https://ai.azure.com/.default",
             ),
             Profile(
                 "openai",
@@ -113,9 +131,13 @@ class Endpoint:
     profile: Profile
     key_style: KeyStyle = "none"
     key: Secret = field(default=Secret(""), repr=False)
+    token: TokenSource | None = field(default=None, repr=False)
+    """Where tokens of the style ``entra`` come from; None: from azure-identity."""
 
-    def headers(self) -> dict[str, str]:
+    def headers(self, token: str = "") -> dict[str, str]:
         """The headers that show who we are (secret; not to be logged)."""
+        if self.key_style == "entra":
+            return {"Authorization": f"Bearer {token}"}
         if not self.key or self.key_style == "none":
             return {}
         if self.key_style == "bearer":
@@ -137,6 +159,7 @@ def endpoint(
     url: str = "",
     api_key: str = "",
     auth: str = "api_key",
+    token: TokenSource | None = None,
 ) -> Endpoint:
     """The endpoint these options describe (see `problems` for what they may be).
 
@@ -161,6 +184,7 @@ def endpoint(
         profile=kind,
         key_style=_key_style(kind, auth),
         key=key,
+        token=token,
     )
 
 
@@ -201,6 +225,8 @@ def _kind(profile: str, api_version: str) -> Profile:
 def _key_style(kind: Profile, auth: str) -> KeyStyle:
     if auth == "none" or kind.key_style == "none":
         return "none"
+    if auth == "entra":
+        return "entra"
     return "bearer" if auth == "bearer" else kind.key_style
 
 
@@ -218,7 +244,8 @@ def _split(address: str, scheme: str) -> SplitResult | None:
 def _address(kind: Profile, host_name: str, deployment: str, api_version: str) -> str:
     parts = _split(host_name or kind.host_name, kind.scheme)
     assert parts is not None  # `problems` was asked first
-    values = {"deployment": deployment or kind.deployment, "api_version": api_version}
+    version = kind.version if kind.version and api_version == "v1" else api_version
+    values = {"deployment": deployment or kind.deployment, "api_version": version}
     query = urlencode(
         [(key, value.format(**values)) for key, value in kind.query], quote_via=quote, safe=""
     )
@@ -262,6 +289,9 @@ def _place_problems(
 
 def _key_problems(kind: Profile, auth: str, key: str, address: str) -> list[tuple[str, str]]:
     shown = key.reveal() if isinstance(key, Secret) else key
+    if auth == "entra":
+        takes = kind.token_scope or not kind.path
+        return [] if takes else [("auth", f"profile {kind.name} takes no Entra ID tokens")]
     if _key_style(kind, auth) == "none":
         return []
     # Without TLS it is a test service near by, which may do without a key.

@@ -41,6 +41,15 @@ GA_PLACES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """House name of a setting → where the GA dialect keeps it."""
 
+_AZURE_DETECTION: Json = {
+    "threshold": 0.5,
+    "prefix_padding_ms": 300,
+    "silence_duration_ms": 500,
+    "remove_filler_words": False,
+    "auto_truncate": False,
+    "create_response": True,
+    "interrupt_response": True,
+}
 TURN_DETECTION_DEFAULTS: Mapping[str, Json] = MappingProxyType(
     {
         "server_vad": {
@@ -55,6 +64,8 @@ TURN_DETECTION_DEFAULTS: Mapping[str, Json] = MappingProxyType(
             "create_response": True,
             "interrupt_response": True,
         },
+        "azure_semantic_vad": _AZURE_DETECTION,
+        "azure_semantic_vad_multilingual": _AZURE_DETECTION,
     }
 )
 """What we send for numbers that nobody set, as a missing one resets the others on some services."""
@@ -107,6 +118,10 @@ def session_settings(session: config.Session) -> Json:
         settings["input_audio_transcription"] = {"model": session.transcription.model}
         if session.transcription.language:
             settings["input_audio_transcription"]["language"] = session.transcription.language
+    if session.noise_reduction != "none":
+        settings["input_audio_noise_reduction"] = {"type": session.noise_reduction}
+    if session.echo_cancellation == "server":
+        settings["input_audio_echo_cancellation"] = {"type": "server_echo_cancellation"}
     if session.max_output_tokens is not None:
         settings["max_response_output_tokens"] = session.max_output_tokens
     if session.extra:
@@ -137,8 +152,12 @@ def wire_session(session: Mapping[str, Any], dialect: Dialect) -> Json:
     dialect does not know (and what only the service may set) left out, ``extra`` merged last.
     """
     flat = flat_session({key: value for key, value in session.items() if key not in _NOT_OURS})
+    transcribes = session.get("type") == "transcription"
     if isinstance(flat.get("turn_detection"), dict):
-        flat["turn_detection"] = explicit_turn_detection(flat["turn_detection"])
+        detection = explicit_turn_detection(flat["turn_detection"])
+        if transcribes:  # it has no answers to begin or to stop
+            detection = {k: v for k, v in detection.items() if k not in _ANSWERING}
+        flat["turn_detection"] = detection
     wire = _dressed(flat, dialect)
     if dialect == "ga":
         wire = {"type": "realtime", **wire}
@@ -197,6 +216,7 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> Json:
     return result
 
 
+_ANSWERING = frozenset({"create_response", "interrupt_response"})
 _NOT_OURS = frozenset({"id", "object", "expires_at", "client_secret", "extra"})
 _TOOL_CHOICES = frozenset({"auto", "none", "required"})
 _TO_HOUSE_CONTENT = {"output_text": "text", "output_audio": "audio"}

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from rtaudio_daemon.realtime.codec import Dialect, Json
+from rtaudio_daemon.realtime.codec import Dialect, Json, merged
 from rtaudio_daemon.realtime.profiles import Endpoint, endpoint
 
 EXPIRES_AT = 1_900_000_000
@@ -168,4 +168,5 @@ class Service:
         if self.on_message is not None and await self.on_message(call, message):
             return
         if message["type"] == "session.update" and self.answers:
-            await call.send({"type": "session.updated", "session": self.session(call.number)})
+            session = merged(self.session(call.number), message["session"])
+            await call.send({"type": "session.updated", "session": session})

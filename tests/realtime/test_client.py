@@ -342,7 +342,9 @@ async def test_every_method_sends_what_the_official_types_allow(
     client.delete_item("item_1")
     client.truncate_item("item_2", 0, 1500)
     client.create_response()
-    client.create_response({"modalities": ["text"], "instructions": "Whisper."})
+    client.create_response(
+        {"conversation": "none", "modalities": ["text"], "instructions": "Whisper."}
+    )
     client.cancel_response()
     client.cancel_response("resp_1")
     client.update_session({"instructions": "Be brief."})

@@ -281,7 +281,7 @@ def test_semantic_turn_detection_gets_its_own_numbers(dialect: Dialect) -> None:
 
 
 def test_turn_detection_of_another_kind_is_left_alone() -> None:
-    azure = {"type": "azure_semantic_vad", "remove_filler_words": True}
+    azure = {"type": "something_new", "remove_filler_words": True}
     assert codec.explicit_turn_detection(azure) == azure
 
 

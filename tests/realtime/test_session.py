@@ -15,9 +15,10 @@ import pytest
 from rtaudio_daemon.errors import HandshakeError, NotConnectedError, ServiceError
 from rtaudio_daemon.events import ConnectionChanged, ConnectionState
 from rtaudio_daemon.realtime.codec import Json
+from rtaudio_daemon.realtime.options import WebsocketOptions, backoff
 from rtaudio_daemon.realtime.outbox import MOST_MESSAGES
 from rtaudio_daemon.realtime.profiles import endpoint
-from rtaudio_daemon.realtime.session import Session, WebsocketOptions, backoff
+from rtaudio_daemon.realtime.session import Session
 from tests.strict import assert_valid_client_events
 
 from .service import EXPIRES_AT, Call, Service
@@ -177,7 +178,8 @@ async def test_a_greeting_in_the_other_dialect_is_worth_a_warning(
         place = endpoint("azure", host_name=service.host_name, deployment="d")
         async with running(service, endpoint=place) as recorder:
             await recorder.until(recorder.readied, 1)
-    assert "greets in the preview dialect, but profile azure speaks ga" in caplog.messages[0]
+    assert "speaks the preview dialect" in caplog.messages[0]
+    assert "set realtime.profile azure-preview" in caplog.messages[0]
 
 
 async def test_an_unknown_service_is_spoken_to_as_it_speaks(service: Service) -> None:
@@ -193,7 +195,7 @@ async def test_an_unknown_service_is_spoken_to_as_it_speaks(service: Service) ->
 # ------------------------------------------------------------- reconnecting
 
 
-@pytest.mark.parametrize("code", [1000, 1001, 1011, 4000])
+@pytest.mark.parametrize("code", [1000, 1001, 1011, 1012, 4000])
 async def test_every_close_that_is_not_ours_is_followed_by_a_new_session(
     service: Service, code: int
 ) -> None:
@@ -203,9 +205,11 @@ async def test_every_close_that_is_not_ours_is_followed_by_a_new_session(
         gone = now()
         await (await service.call()).hang_up(code, "bye")
         await recorder.until(recorder.readied, 2)
-        assert now() - gone == pytest.approx(0.5)
+        pause = 0 if code == 1001 else 0.5  # a session that came to its end is followed at once
+        assert now() - gone == pytest.approx(pause)
         lost = recorder.changes[2]
-        assert (lost.state, lost.session_id, lost.retry_in_s) == (CONNECTING, None, 0.5)
+        assert (lost.state, lost.session_id, lost.retry_in_s) == (CONNECTING, None, pause)
+        assert recorder.changes[3].gap_ms == pytest.approx(pause * 1000)
         assert lost.reason == f"the service closed the connection ({code}: bye)"
         assert recorder.changes[3].session_id == "sess_2"
         assert recorder.changes[3].reconnects == recorder.session.counters.reconnects == 1

@@ -1,0 +1,48 @@
+"""Entra ID: tokens instead of keys, through azure-identity (the extra ``entra``).
+
+The package is loaded when the first token is wanted, as it is large and most homes have a key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import cache
+from typing import Any
+
+from rtaudio_daemon.errors import ServiceError
+
+_TIMEOUT_S = 30.0
+REFUSED = "entra_refused"
+
+
+async def fetch_token(scope: str) -> str:
+    """A token for `scope` that is valid now, from wherever this machine may get one.
+
+    Raises ServiceError (code ``entra_refused``) when there is none, with what to do.
+    """
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            # Blocking on purpose: it needs no closing, and remembers its tokens by itself.
+            token = await asyncio.to_thread(_get_token, scope)
+    except ImportError as error:
+        words = "auth: entra needs azure-identity: pip install 'rtaudio-daemon[entra]'"
+        raise ServiceError(words, code=REFUSED) from error
+    except TimeoutError as error:
+        raise ServiceError(f"Entra ID gave no token within {_TIMEOUT_S:.0f} s") from error
+    except Exception as error:
+        first = str(error).strip().splitlines()
+        words = f"Entra ID gave no token: {first[0] if first else type(error).__name__}"
+        hint = "give this machine an identity, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and a secret"
+        raise ServiceError(f"{words} ({hint})", code=REFUSED) from error
+    return token
+
+
+def _get_token(scope: str) -> str:
+    return str(_credential().get_token(scope).token)
+
+
+@cache
+def _credential() -> Any:
+    from azure.identity import DefaultAzureCredential
+
+    return DefaultAzureCredential()

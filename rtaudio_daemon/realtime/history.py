@@ -1,0 +1,251 @@
+"""What was said so far, for a session that does not know it: words, tool calls and their results.
+
+Sound is never told again, and the assistant is quoted only as far as it was heard. Old context
+costs money with every answer, so there is a limit to turns and characters, and after a while
+without a word everything is forgotten.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from rtaudio_daemon.realtime.shapes import Json
+
+_ITEMS_MOST = 400  # more than any limit of turns can mean; what is older is forgotten
+_PENDING = frozenset({"in_progress", "incomplete"})
+
+
+@dataclass(slots=True)
+class _Entry:
+    kind: str  # user, assistant, system, call or result
+    words: str = ""
+    call_id: str = ""
+    name: str = ""
+    received_ms: float = 0.0
+    heard_ms: float | None = None
+    final: bool = False
+
+    @property
+    def heard(self) -> str:
+        """The words as far as they were heard."""
+        if self.heard_ms is None or self.heard_ms >= self.received_ms:
+            return self.words
+        share = self.heard_ms / self.received_ms if self.received_ms else 0.0
+        cut = self.words[: round(len(self.words) * share)].rpartition(" ")[0].rstrip()
+        return f"{cut} …" if cut else ""
+
+
+class History:
+    """Feed it every event of the service (in house spelling) with the time in seconds.
+
+    `turns`: how many turns of the user are kept; `characters`: of all words together;
+    `forget_after_s`: without a word for so long, everything is forgotten (0: never).
+    """
+
+    def __init__(
+        self, *, turns: int = 20, characters: int = 8000, forget_after_s: float = 600.0
+    ) -> None:
+        self._turns = turns
+        self._characters = characters
+        self._forget_after_s = forget_after_s
+        self._entries: dict[str, _Entry] = {}
+        self._last_word_at = 0.0
+        self._numbers = count(1)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def hear(self, event: Mapping[str, Any], now: float, *, outside: bool = False) -> None:
+        """Take note of an event; `outside`: of an answer that is no part of the conversation."""
+        learn = _LESSONS.get(str(event.get("type")))
+        if learn is None or outside:
+            return
+        if self.stale(now):
+            self._entries.clear()
+        self._last_word_at = now
+        learn(self, event)
+        while len(self._entries) > _ITEMS_MOST:
+            del self._entries[next(iter(self._entries))]
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self._entries.clear()
+
+    def stale(self, now: float) -> bool:
+        """Whether there is something that should be forgotten by now."""
+        over = now - self._last_word_at > self._forget_after_s > 0
+        return over and bool(self._entries)
+
+    def items(self, now: float) -> list[Json]:
+        """The items (house spelling) that tell a new session what was said, oldest first.
+
+        From here on the items are known by the ids given here.
+        """
+        if self.stale(now):
+            self._entries.clear()
+        told = self._bounded(self._tellable())
+        self._entries = {}
+        items = []
+        for entry in told:
+            item_id = f"past_{next(self._numbers)}"
+            self._entries[item_id] = entry
+            items.append({"id": item_id, **_item(entry)})
+        return items
+
+    # ------------------------------------------------------------------ private
+
+    def _tellable(self) -> list[_Entry]:
+        answered = {e.call_id for e in self._entries.values() if e.kind == "result"}
+        called = {e.call_id for e in self._entries.values() if e.kind == "call"}
+        return [
+            entry
+            for entry in self._entries.values()
+            if (entry.kind == "call" and entry.call_id in answered)
+            or (entry.kind == "result" and entry.call_id in called)
+            or (entry.kind in ("user", "assistant", "system") and entry.heard.strip())
+        ]
+
+    def _bounded(self, entries: list[_Entry]) -> list[_Entry]:
+        """The last turns, and of them the last ones whose words there is room for."""
+        starts = [n for n, entry in enumerate(entries) if entry.kind == "user"]
+        first = starts[-self._turns] if len(starts) > self._turns else 0
+        kept = entries[first:] if self._turns else []
+        room = self._characters
+        for position in range(len(kept) - 1, -1, -1):
+            room -= len(kept[position].heard)
+            if room < 0:
+                kept = kept[position + 1 :]
+                break
+        # A result without its call would be refused.
+        called = {entry.call_id for entry in kept if entry.kind == "call"}
+        return [entry for entry in kept if entry.kind != "result" or entry.call_id in called]
+
+    def _entry(self, item_id: Any, kind: str) -> _Entry | None:
+        if not isinstance(item_id, str) or not item_id:
+            return None
+        return self._entries.setdefault(item_id, _Entry(kind))
+
+    def _learn_item(self, event: Mapping[str, Any]) -> None:
+        item = event.get("item")
+        if isinstance(item, dict):
+            self._learn(item)
+
+    def _learn_output(self, event: Mapping[str, Any]) -> None:
+        response = event.get("response")
+        output = response.get("output") if isinstance(response, dict) else None
+        for item in output if isinstance(output, list) else ():
+            if isinstance(item, dict):
+                self._learn(item)
+
+    def _learn(self, item: Mapping[str, Any]) -> None:
+        kind = _kind(item)
+        entry = self._entry(item.get("id"), kind) if kind else None
+        if entry is None:
+            return
+        if kind == "call":
+            entry.name = str(item.get("name") or entry.name)
+            entry.call_id = str(item.get("call_id") or entry.call_id)
+            entry.words = str(item.get("arguments") or entry.words)
+        elif kind == "result":
+            entry.call_id = str(item.get("call_id") or entry.call_id)
+            entry.words = str(item.get("output") or entry.words)
+        elif (words := _words(item)) and not entry.final:
+            entry.words = words
+            entry.final = item.get("status") not in _PENDING
+
+    def _learn_user_words(self, event: Mapping[str, Any]) -> None:
+        entry = self._entry(event.get("item_id"), "user")
+        if entry is not None and isinstance(event.get("transcript"), str):
+            entry.words = event["transcript"].strip()
+
+    def _learn_assistant_words(self, event: Mapping[str, Any]) -> None:
+        entry = self._entry(event.get("item_id"), "assistant")
+        words = event.get("transcript", event.get("text"))
+        if entry is not None and isinstance(words, str) and words:
+            entry.words = words
+
+    def _learn_arguments(self, event: Mapping[str, Any]) -> None:
+        entry = self._entry(event.get("item_id"), "call")
+        if entry is not None:
+            entry.name = str(event.get("name") or entry.name)
+            entry.call_id = str(event.get("call_id") or entry.call_id)
+            entry.words = str(event.get("arguments") or entry.words)
+
+    def _learn_sound(self, event: Mapping[str, Any]) -> None:
+        entry = self._entry(event.get("item_id"), "assistant")
+        if entry is not None and isinstance(event.get("delta"), str):
+            entry.received_ms += len(event["delta"]) * 3 / 4 / 48
+
+    def _learn_truncation(self, event: Mapping[str, Any]) -> None:
+        entry = self._entries.get(str(event.get("item_id")))
+        if entry is not None and isinstance(event.get("audio_end_ms"), int | float):
+            entry.heard_ms = float(event["audio_end_ms"])
+
+    def _learn_deletion(self, event: Mapping[str, Any]) -> None:
+        self._entries.pop(str(event.get("item_id")), None)
+
+
+_LESSONS = {
+    "conversation.item.created": History._learn_item,
+    "conversation.item.done": History._learn_item,
+    "response.output_item.added": History._learn_item,
+    "response.output_item.done": History._learn_item,
+    "response.done": History._learn_output,
+    "conversation.item.input_audio_transcription.completed": History._learn_user_words,
+    "response.audio_transcript.done": History._learn_assistant_words,
+    "response.text.done": History._learn_assistant_words,
+    "response.function_call_arguments.done": History._learn_arguments,
+    "response.audio.delta": History._learn_sound,
+    "conversation.item.truncated": History._learn_truncation,
+    "conversation.item.deleted": History._learn_deletion,
+}
+
+
+def _kind(item: Mapping[str, Any]) -> str:
+    kind = item.get("type")
+    if kind == "function_call":
+        return "call"
+    if kind == "function_call_output":
+        return "result"
+    role = item.get("role")
+    return str(role) if role in ("user", "assistant", "system") else ""
+
+
+def _words(item: Mapping[str, Any]) -> str:
+    content = item.get("content")
+    parts = (
+        [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+    )
+    said = (part.get("text") or part.get("transcript") for part in parts)
+    return " ".join(words for words in said if isinstance(words, str) and words)
+
+
+def _item(entry: _Entry) -> Json:
+    if entry.kind == "call":
+        return {
+            "type": "function_call",
+            "call_id": entry.call_id,
+            "name": entry.name,
+            "arguments": _arguments(entry.words),
+        }
+    if entry.kind == "result":
+        return {"type": "function_call_output", "call_id": entry.call_id, "output": entry.words}
+    content = "text" if entry.kind == "assistant" else "input_text"
+    return {
+        "type": "message",
+        "role": entry.kind,
+        "content": [{"type": content, "text": entry.heard}],
+    }
+
+
+def _arguments(words: str) -> str:
+    """A tool's arguments as they came, or an empty object for what is none."""
+    try:
+        json.loads(words)
+    except ValueError:
+        return "{}"
+    return words

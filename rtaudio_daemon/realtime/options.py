@@ -1,0 +1,149 @@
+"""How a session is held: the seed's websocket options, the pauses between attempts, the counts."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, Self
+
+from rtaudio_daemon import config
+from rtaudio_daemon.errors import HandshakeError, ServiceError
+from rtaudio_daemon.realtime.connection import HEARTBEAT_S
+from rtaudio_daemon.realtime.faults import Fault, fault_of
+from rtaudio_daemon.realtime.turn_sound import OUTAGE_S
+from rtaudio_daemon.realtime.usage import Prices
+
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 30.0
+REFUSED_PAUSE_S = 60.0
+"""The pause after a refusal that only a person can mend (wrong key, unknown deployment …)."""
+_LONGEST_RETRY_AFTER_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class WebsocketOptions:
+    """How the connection is held; the seed's names, in seconds."""
+
+    reconnect_interval: float = FIRST_PAUSE_S
+    """The first pause before connecting again; it doubles up to 30 s."""
+    heartbeat_interval: float | None = HEARTBEAT_S
+    """How often a ping is sent; None or 0 for never."""
+    heartbeat_message: str | Mapping[str, Any] | None = None
+    """A message of your own to send as often, beside the ping."""
+    max_reconnect_attempts: int | None = None
+    """How many attempts may fail in a row; None for any number."""
+    should_reconnect: bool | Callable[[str], bool] = True
+    """Whether to connect again; a function is told the reason why the connection ended."""
+    protocols: str | tuple[str, ...] | list[str] = ()
+    """WebSocket subprotocols to ask for."""
+    connect_resend: bool = False
+    """Keep up to 64 messages (not sound) while there is no connection and send them later."""
+    outage_buffer: float = OUTAGE_S
+    """Seconds that sound is kept for while there is no connection; 0 for not at all."""
+    compress: bool = False
+    """Offer to compress messages; sound does not get smaller by it, but the CPU gets warmer."""
+
+    @classmethod
+    def of(cls, options: WebsocketOptions | Mapping[str, Any] | None) -> WebsocketOptions:
+        """Options out of a mapping. Raises ValueError for a name that does not exist."""
+        if isinstance(options, WebsocketOptions):
+            return options
+        names = [each.name for each in fields(cls)]
+        unknown = sorted(set(options or {}) - set(names))
+        if unknown:
+            raise ValueError(f"websocket_options: unknown {unknown}; allowed: {', '.join(names)}")
+        return cls(**(options or {}))
+
+    def hopeful(self, error: ServiceError, failures: int) -> bool:
+        """Whether to try again after so many failures in a row."""
+        wanted = self.should_reconnect
+        if not (wanted(str(error)) if callable(wanted) else wanted):
+            return False
+        return self.max_reconnect_attempts is None or failures <= self.max_reconnect_attempts
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """When there should be a session, what it is told of the past, and what it may cost."""
+
+    hold: Literal["always", "on_speech"] = "always"
+    """on_speech: connect when there is something to send, and close after `idle_s`."""
+    idle_s: float = 60.0
+    """on_speech: seconds without a word after which the session is closed."""
+    history_turns: int = 20
+    """How many turns of the user a new session is told; 0 for nothing."""
+    history_characters: int = 8000
+    """How many characters of all that was said a new session is told."""
+    forget_after_s: float = 600.0
+    """Seconds without a word after which the conversation is forgotten; 0 for never."""
+    prices: Prices = field(default_factory=Prices)
+    daily_limit: float = 0.0
+    """Money that may be spent on a day; 0 for no limit."""
+
+    @classmethod
+    def of(cls, settings: config.Realtime) -> Self:
+        """The policy that the section ``realtime`` of the configuration describes."""
+        prices = settings.budget.prices
+        return cls(
+            hold="on_speech" if settings.hold == "on_speech" else "always",
+            idle_s=settings.hold_idle_s,
+            history_turns=settings.history.turns,
+            history_characters=settings.history.characters,
+            forget_after_s=settings.history.forget_after_s,
+            prices=Prices(**{each.name: getattr(prices, each.name) for each in fields(Prices)}),
+            daily_limit=settings.budget.daily_limit,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What went over the wire since the start. `bytes_up` and `frames_up` count sound only."""
+
+    bytes_up: int = 0
+    frames_up: int = 0
+    dropped: int = 0
+    """Pieces of sound that were not sent: no session for too long, or the network too slow."""
+    malformed: int = 0
+    unknown: int = 0
+    reconnects: int = 0
+    """Sessions after the first that replaced one which was lost."""
+    renewals: int = 0
+    """Sessions that replaced one which was about to expire."""
+    late: int = 0
+    """Pieces of answers that came after the answer had been interrupted, and were dropped."""
+
+
+def backoff(
+    first_s: float = FIRST_PAUSE_S,
+    longest_s: float = LONGEST_PAUSE_S,
+    chance: Callable[[], float] = random.random,
+) -> Iterator[float]:
+    """Pauses in seconds without end: doubling, each between three and five quarters of its size."""
+    pause = first_s
+    while True:
+        yield min(pause, longest_s) * (0.75 + 0.5 * chance())
+        pause = min(pause * 2, longest_s)
+
+
+def pause_after(error: ServiceError, pauses: Iterator[float]) -> float:
+    """How long to wait before the next attempt."""
+    pause = next(pauses)
+    if is_final(error):
+        pause = REFUSED_PAUSE_S
+    if isinstance(error, HandshakeError) and error.retry_after_s is not None:
+        pause = max(pause, min(error.retry_after_s, _LONGEST_RETRY_AFTER_S))
+    return pause
+
+
+def is_final(error: ServiceError) -> bool:
+    """Whether only a person can mend this: a refusal of our key, our deployment, our account."""
+    if isinstance(error, HandshakeError):
+        if error.status in (400, 401, 403, 404) or 300 <= error.status < 400:
+            return True
+        return error.status < 500 and _fault(error) is Fault.FATAL
+    return _fault(error) is Fault.FATAL
+
+
+def _fault(error: ServiceError) -> Fault:
+    return fault_of({"code": error.code, "type": error.type})

@@ -1,0 +1,156 @@
+"""What it costs: tokens by kind, money by a table of prices, today and since the start.
+
+A day is any number that changes at midnight; the caller knows the calendar.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """Money for a million tokens of each kind, and for a minute of transcription."""
+
+    text_input: float = 0.0
+    text_cached: float = 0.0
+    text_output: float = 0.0
+    audio_input: float = 0.0
+    audio_cached: float = 0.0
+    audio_output: float = 0.0
+    image_input: float = 0.0
+    transcription_minute: float = 0.0
+
+
+@dataclass(slots=True)
+class Tokens:
+    """Tokens by kind (`_input` without the cached ones), and seconds of transcription."""
+
+    text_input: int = 0
+    text_cached: int = 0
+    text_output: int = 0
+    audio_input: int = 0
+    audio_cached: int = 0
+    audio_output: int = 0
+    image_input: int = 0
+    transcription_s: float = 0.0
+
+    def add(self, other: Tokens) -> None:
+        """Count `other` in."""
+        for each in fields(self):
+            value = getattr(self, each.name) + getattr(other, each.name)
+            setattr(self, each.name, value)
+
+    def cost(self, prices: Prices) -> float:
+        """What they cost."""
+        tokens: float = sum(
+            getattr(self, name) * getattr(prices, name) for name in _KINDS if getattr(prices, name)
+        )
+        return tokens / 1e6 + self.transcription_s / 60 * prices.transcription_minute
+
+
+_KINDS = tuple(each.name for each in fields(Tokens) if each.name != "transcription_s")
+
+
+class Ledger:
+    """Adds up what the service reports. `daily_limit`: money per day, 0 for no limit."""
+
+    def __init__(self, prices: Prices | None = None, *, daily_limit: float = 0.0) -> None:
+        self.prices = prices or Prices()
+        self.daily_limit = daily_limit
+        self.responses = 0
+        self.total = Tokens()
+        self.today = Tokens()
+        self._day: int | None = None
+
+    def add_response(self, usage: Mapping[str, Any], day: int) -> Tokens:
+        """Count the ``usage`` of an answer; returns what was counted."""
+        spent = _response_tokens(usage)
+        self.responses += 1
+        self._add(spent, day)
+        return spent
+
+    def add_transcription(self, usage: Mapping[str, Any], day: int) -> Tokens:
+        """Count the ``usage`` of a transcription: seconds, or tokens."""
+        if usage.get("type") == "duration" or "seconds" in usage:
+            spent = Tokens(transcription_s=_number(usage.get("seconds")))
+        else:
+            spent = _response_tokens(usage)
+        self._add(spent, day)
+        return spent
+
+    def cost_today(self, day: int) -> float:
+        """Money spent today."""
+        self._turn_page(day)
+        return self.today.cost(self.prices)
+
+    def exhausted(self, day: int) -> bool:
+        """Whether the daily limit is reached."""
+        return 0 < self.daily_limit <= self.cost_today(day)
+
+    def summary(self, day: int) -> dict[str, Any]:
+        """Everything, ready for JSON."""
+        self._turn_page(day)
+        return {
+            "responses": self.responses,
+            "cost_today": round(self.today.cost(self.prices), 6),
+            "cost_total": round(self.total.cost(self.prices), 6),
+            "daily_limit": self.daily_limit or None,
+            "today": _plain(self.today),
+            "total": _plain(self.total),
+        }
+
+    def _add(self, spent: Tokens, day: int) -> None:
+        self._turn_page(day)
+        self.today.add(spent)
+        self.total.add(spent)
+
+    def _turn_page(self, day: int) -> None:
+        if day != self._day:
+            self._day = day
+            self.today = Tokens()
+
+
+def _response_tokens(usage: Mapping[str, Any]) -> Tokens:
+    given = _object(usage.get("input_token_details"))
+    cached = _object(given.get("cached_tokens_details"))
+    made = _object(usage.get("output_token_details"))
+    if not given and not made:  # only sums: the cheapest kind, as nothing is known of the others
+        return Tokens(
+            text_input=int(_number(usage.get("input_tokens"))),
+            text_output=int(_number(usage.get("output_tokens"))),
+        )
+    text_cached, audio_cached, image_cached = (
+        int(_number(cached.get(f"{kind}_tokens"))) for kind in ("text", "audio", "image")
+    )
+    if not cached:
+        text_cached = int(_number(given.get("cached_tokens")))
+    text, audio, image = (
+        int(_number(given.get(f"{kind}_tokens"))) for kind in ("text", "audio", "image")
+    )
+    return Tokens(
+        text_input=max(0, text - text_cached),
+        text_cached=text_cached,
+        text_output=int(_number(made.get("text_tokens"))),
+        audio_input=max(0, audio - audio_cached),
+        audio_cached=audio_cached,
+        audio_output=int(_number(made.get("audio_tokens"))),
+        image_input=max(0, image - image_cached),
+    )
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _number(value: Any) -> float:
+    """A number that can be counted; everything else is nothing."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0.0
+    return float(value) if 0 <= value < 1e12 else 0.0
+
+
+def _plain(tokens: Tokens) -> dict[str, float]:
+    return {each.name: getattr(tokens, each.name) for each in fields(tokens)}
