@@ -73,7 +73,8 @@ Other profiles need: `azure-preview` the same and a dated `api_version`; `openai
 | --- | --- |
 | `!secret NAME` | the line `NAME: …` of `secrets.yaml` beside the file, or above an included one |
 | `!env_var NAME [default]` | the environment variable `NAME`, or the default when it is not set |
-| `!credential NAME` | the systemd credential `NAME`, from `LoadCredential=` in the unit |
+| `!credential NAME` | the systemd credential `NAME`, from `LoadCredential=` in the unit; \
+without systemd the file `NAME` beside `config.yaml` |
 | `!include FILE` | what is in `FILE`: relative, and not outside the folder of `config.yaml` |
 
 The values of the first three are text, and where a number is expected, text that spells one will

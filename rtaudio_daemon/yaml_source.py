@@ -238,16 +238,21 @@ class _Document:
         )
 
     def _credential(self, name: str, steps: Steps, line: int) -> Any:
-        folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
-        if not folder:
-            return self._fail(
-                line,
-                "$CREDENTIALS_DIRECTORY is not set; systemd sets it for a unit with "
-                "LoadCredential=, elsewhere use !secret",
-                steps,
-            )
         if Path(name).name != name or name == "..":
             return self._fail(line, "a credential's name holds no folder", steps)
+        folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
+        if not folder:
+            # Commands that a person runs beside the service: the file that systemd loads it from.
+            folder = os.path.dirname(self._file)
+            if not os.path.exists(os.path.join(folder, name)):
+                return self._fail(
+                    line,
+                    "$CREDENTIALS_DIRECTORY is not set; systemd sets it for a unit with "
+                    "LoadCredential=, elsewhere use !secret",
+                    steps,
+                )
+            if not os.access(os.path.join(folder, name), os.R_OK):
+                return self._fail(line, "only root may read this credential; use sudo", steps)
         text = _read_text(os.path.join(folder, name), None, None, steps)
         if not text or not text.strip():
             return self._fail(

@@ -321,6 +321,18 @@ def test_a_credential_comes_from_systemd(tmp_path: Path, monkeypatch: pytest.Mon
     assert "holds no folder" in problems("realtime: {api_key: !credential ../api_key}")[0]
 
 
+def test_without_systemd_a_credential_is_the_file_beside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    (tmp_path / "api_key").write_text("abc\n")
+    file = str(tmp_path / "config.yaml")
+    text = AZURE.format(key="!credential api_key")
+    assert parse(text, file).realtime.api_key.reveal() == "abc"
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert "use sudo" in problems(text, file)[0]
+
+
 def test_an_include_through_a_link_does_not_leave_the_folder(tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
     (tmp_path / "outside.yaml").write_text("port: 1")

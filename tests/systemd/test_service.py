@@ -1,0 +1,272 @@
+"""The service on real machines: Debian 12 and 13, installed as people install it.
+
+    sudo script/test -m systemd
+
+The tests of a machine follow each other in the order in which they stand here.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rtaudio_daemon.audio.files import read_wav
+from tests.house import find, samples, speech
+from tests.systemd.machine import Machine
+
+pytestmark = [pytest.mark.systemd, pytest.mark.real_time, pytest.mark.timeout(600)]
+
+KEY = "Mk3-very-secret-and-only-here-9f2b7c"
+CONFIG = """\
+realtime:
+  profile: simulator
+  api_key: !credential api_key
+  simulator: {voice: parrot}
+audio:
+  input: {device: "wav:/srv/said.wav"}
+  output: {device: "wav:/var/lib/rtaudio-daemon/heard.wav", volume: 1.0}
+"""
+DROP_IN = "[Service]\nWatchdogSec=3\nRestartSec=1\n"
+HOME = "/etc/rtaudio-daemon"
+DAEMON = f"cd /opt/rtaudio-daemon && .venv/bin/python daemon.py {{}} -c {HOME}/config.yaml"
+UNIT = "rtaudio-daemon"
+
+
+@pytest.fixture(scope="module", params=["trixie", "bookworm"])
+def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
+    with Machine(request.param) as machine:
+        yield machine
+
+
+def shown(machine: Machine, name: str) -> str:
+    return machine.ok(f"systemctl show {UNIT} -p {name} --value")
+
+
+def main_pid(machine: Machine) -> str:
+    pid = shown(machine, "MainPID")
+    assert int(pid) > 1, "the daemon runs"
+    return pid
+
+
+def status(machine: Machine) -> dict[str, Any]:
+    return dict(json.loads(machine.ok(DAEMON.format("status"))))
+
+
+def write_wav(path: Path, pcm: bytes) -> Path:
+    with wave.open(str(path), "wb") as recording:
+        recording.setnchannels(1)
+        recording.setsampwidth(2)
+        recording.setframerate(24_000)
+        recording.writeframes(pcm)
+    return path
+
+
+def test_it_is_installed_and_ready(machine: Machine) -> None:
+    plan = machine.ok("/src/script/install --system --dry-run")
+    assert "/opt/rtaudio-daemon" in plan
+    assert machine.text("ls /opt") == "", "a dry run does nothing"
+    machine.write("/root/key", KEY + "\n")
+    told = machine.ok("/src/script/install --key-file /root/key")
+    assert "A system service: you are root" in told
+    assert "The page: http://127.0.0.1:8770/" in told
+    assert KEY not in told
+    assert shown(machine, "ActiveState") == "active"
+    assert shown(machine, "StatusText").startswith("idle, session sess_")
+    assert machine.ok(f"systemctl is-enabled {UNIT}") == "enabled"
+    assert machine.ok(f"stat -c '%a %U' {HOME}/api_key") == "600 root"
+
+
+def test_another_installation_keeps_configuration_and_key(machine: Machine, tmp_path: Path) -> None:
+    said = bytes(48_000 * 2) + speech("weather") + bytes(48_000 * 60)
+    machine.put(write_wav(tmp_path / "said.wav", said), "/srv/said.wav")
+    machine.write(f"{HOME}/config.yaml", CONFIG)
+    machine.write(f"/etc/systemd/system/{UNIT}.service.d/test.conf", DROP_IN)
+    told = machine.ok("/src/script/install --system")
+    assert "your configuration stays" in told
+    assert "your key stays" in told
+    assert machine.ok(f"cat {HOME}/config.yaml") == CONFIG.strip()
+    assert machine.ok(f"cat {HOME}/api_key") == KEY
+
+
+def test_it_holds_a_conversation(machine: Machine) -> None:
+    machine.until(f"journalctl -u {UNIT} -o json RTAUDIO_STATUS=speaking | grep -q speaking")
+    entries = machine.ok(f"journalctl -u {UNIT} -o json RTAUDIO_STATUS=listening | tail -1")
+    entry = json.loads(entries)
+    assert entry["RTAUDIO_PREVIOUS"] == "idle"
+    assert entry["_SYSTEMD_UNIT"] == f"{UNIT}.service"
+    machine.until(f"systemctl show {UNIT} -p StatusText --value | grep -q ^idle")
+    heard = machine.take("/var/lib/private/rtaudio-daemon/heard.wav")
+    assert find(samples(speech("weather")), samples(read_wav(heard)))[1] > 0.9
+
+
+def test_a_good_reload_changes_what_is_different(machine: Machine) -> None:
+    pid = main_pid(machine)
+    machine.write(f"{HOME}/config.yaml", CONFIG.replace("volume: 1.0", "volume: 0.5"))
+    machine.ok(f"systemctl reload {UNIT}")
+    machine.until(f"journalctl -u {UNIT} | grep -q 'audio.output.volume: 1.0 is now 0.5, applied'")
+    assert status(machine)["volume"] == 0.5
+    assert shown(machine, "MainPID") == pid
+
+
+def test_a_bad_reload_changes_nothing_and_is_told(machine: Machine) -> None:
+    pid = main_pid(machine)
+    machine.write(f"{HOME}/config.yaml", CONFIG.replace("volume: 1.0", "volume: loud"))
+    machine.ok(f"systemctl reload {UNIT}")
+    machine.until(f"systemctl show {UNIT} -p StatusText --value | grep -q 'reload failed'")
+    assert f"{HOME}/config.yaml:7: audio.output.volume" in shown(machine, "StatusText")
+    assert "audio.output.volume" in machine.ok(f"journalctl -u {UNIT} -p warning")
+    assert status(machine)["volume"] == 0.5
+    assert shown(machine, "MainPID") == pid
+    machine.write(f"{HOME}/config.yaml", CONFIG)
+    machine.ok(f"systemctl reload {UNIT}")
+
+
+def test_the_key_is_readable_by_the_service_only(machine: Machine) -> None:
+    for path in (f"{HOME}/api_key", f"/run/credentials/{UNIT}.service/api_key"):
+        assert machine.sh(f"test -e {path}").returncode == 0
+        assert machine.sh(f"runuser -u nobody -- cat {path}").returncode != 0
+    pid = main_pid(machine)
+    assert KEY not in machine.ok(f"tr '\\0' '\\n' < /proc/{pid}/environ")
+    assert KEY not in machine.ok(f"tr '\\0' ' ' < /proc/{pid}/cmdline")
+    assert KEY not in machine.ok("journalctl -o json")
+    assert machine.ok(f"ps -o user= -p {pid}") not in ("root", "0")
+
+
+def test_little_is_exposed(machine: Machine) -> None:
+    found = machine.ok(f"systemd-analyze security {UNIT} --no-pager | tail -1")
+    assert float(found.split(": ")[1].split()[0]) <= 2.0, found
+    problems = machine.text(f"systemd-analyze verify /etc/systemd/system/{UNIT}.service")
+    assert UNIT not in problems, problems
+
+
+def restarted(machine: Machine, before: str, pid: str) -> None:
+    machine.until(f"test $(systemctl show {UNIT} -p NRestarts --value) -gt {before}")
+    machine.until(f"systemctl show {UNIT} -p StatusText --value | grep -q 'session sess_'")
+    assert shown(machine, "MainPID") != pid
+
+
+def test_a_frozen_daemon_is_restarted_by_the_watchdog(machine: Machine) -> None:
+    before, pid = shown(machine, "NRestarts"), main_pid(machine)
+    machine.ok(f"kill -STOP {pid}")
+    machine.until(f"journalctl -u {UNIT} | grep -q 'Watchdog timeout'")
+    restarted(machine, before, pid)
+
+
+def test_a_busy_loop_is_restarted_and_says_where_it_was(machine: Machine) -> None:
+    """SIGABRT, as the watchdog sends it, writes a traceback into the journal."""
+    before, pid = shown(machine, "NRestarts"), main_pid(machine)
+    machine.ok(f"kill -ABRT {pid}")
+    machine.until(f"journalctl -u {UNIT} | grep -q 'Fatal Python error: Aborted'")
+    restarted(machine, before, pid)
+
+
+def test_a_killed_daemon_is_restarted(machine: Machine) -> None:
+    before, pid = shown(machine, "NRestarts"), main_pid(machine)
+    machine.ok(f"kill -KILL {pid}")
+    restarted(machine, before, pid)
+
+
+def test_it_stops_within_two_seconds_in_mid_answer(machine: Machine) -> None:
+    machine.until(f"systemctl show {UNIT} -p StatusText --value | grep -q ^speaking")
+    started = time.monotonic()
+    machine.ok(f"systemctl stop {UNIT}")
+    took = time.monotonic() - started
+    print(f"stopped in {took:.2f} s")
+    assert took < 2.0
+    assert shown(machine, "Result") == "success"
+
+
+def test_a_wrong_configuration_ends_it_with_78_and_no_restart(machine: Machine) -> None:
+    machine.write(f"{HOME}/config.yaml", CONFIG.replace("profile: simulator", "profile: azur"))
+    assert machine.sh(f"systemctl start {UNIT}").returncode != 0
+    assert shown(machine, "ExecMainStatus") == "78"
+    time.sleep(2.5)
+    assert shown(machine, "ActiveState") == "failed"
+    assert shown(machine, "NRestarts") == "0"
+    assert "did you mean azure?" in machine.ok(f"journalctl -u {UNIT} -n 20")
+    machine.write(f"{HOME}/config.yaml", CONFIG)
+
+
+def test_nothing_is_left_after_the_uninstallation(machine: Machine) -> None:
+    machine.ok("/src/script/uninstall --system")
+    assert machine.ok(f"cat {HOME}/api_key") == KEY, "configuration and key stay"
+    machine.ok("/src/script/uninstall --system --purge")
+    places = "/etc /opt /var/lib /run /usr/local /root/.cache /srv"
+    left = machine.text(f"find {places} -iname '*rtaudio*' 2>/dev/null")
+    assert left == ""
+    assert machine.sh(f"systemctl cat {UNIT}").returncode != 0
+    assert machine.text("pgrep -f rtaudio_daemon") == ""
+
+
+# ----------------------------------------------------------------- as a user, with PipeWire
+
+USER_CONFIG = """\
+realtime:
+  api_key: !credential api_key
+  simulator: {voice: parrot}
+"""
+STATUS = f"systemctl --user show {UNIT} -p StatusText --value"
+
+
+@pytest.fixture(scope="module")
+def pipewire(machine: Machine) -> Machine:
+    """The machine with a user who has a sound server: two null sinks stand for the sound card."""
+    machine.ok("useradd -m -s /bin/bash ada; loginctl enable-linger ada")
+    machine.until("test -S /run/user/$(id -u ada)/bus")
+    machine.user("ada", "systemctl --user start pipewire.socket pipewire-pulse.socket wireplumber")
+    for sink in ("mic_in", "speaker"):
+        machine.user("ada", f"pactl load-module module-null-sink sink_name={sink} rate=24000")
+    machine.user("ada", "pactl set-default-sink speaker; pactl set-default-source mic_in.monitor")
+    machine.ok("loginctl disable-linger ada; loginctl enable-linger ada")
+    return machine
+
+
+def test_a_user_installs_it_and_talks_through_pipewire(pipewire: Machine, tmp_path: Path) -> None:
+    machine = pipewire
+    machine.write("/home/ada/key", KEY)
+    machine.ok("chown ada /home/ada/key")
+    told = machine.user("ada", "/src/script/install --key-file key")
+    assert "A user service: your session has a sound server" in told
+    machine.write("/home/ada/.config/rtaudio-daemon/config.yaml", USER_CONFIG)
+    machine.user("ada", f"systemctl --user restart {UNIT}")
+    machine.until_user("ada", f"{STATUS} | grep '^idle, session sess_[0-9a-f]*$'")
+    assert machine.ok("stat -c '%a %U' /home/ada/.config/rtaudio-daemon/api_key") == "600 ada"
+    machine.put(write_wav(tmp_path / "hello.wav", speech("hello")), "/srv/hello.wav")
+    machine.user(
+        "ada",
+        "parecord --device=speaker.monitor --rate=24000 --channels=1 --format=s16le "
+        "--file-format=wav /tmp/heard.wav & echo $! > /tmp/parecord; sleep 1; "
+        "paplay --device=mic_in /srv/hello.wav",
+    )
+    machine.until_user("ada", f"{STATUS} | grep ^speaking")
+    machine.until_user("ada", f"{STATUS} | grep ^idle")
+    machine.ok("kill $(cat /tmp/parecord)")
+    heard = samples(read_wav(machine.take("/tmp/heard.wav")))
+    likeness = find(samples(speech("hello")), heard)[1]
+    print(f"what was said came back out of the loudspeaker: likeness {likeness:.3f}")
+    assert likeness > 0.8
+
+
+def test_the_users_service_reloads_and_restarts(pipewire: Machine) -> None:
+    machine = pipewire
+    changed = USER_CONFIG + "audio: {output: {volume: 0.3}}\n"
+    machine.write("/home/ada/.config/rtaudio-daemon/config.yaml", changed)
+    machine.user("ada", f"systemctl --user reload {UNIT}")
+    machine.until("journalctl | grep -q 'audio.output.volume: 1.0 is now 0.3, applied'")
+    pid = machine.user("ada", f"systemctl --user show {UNIT} -p MainPID --value")
+    machine.ok(f"kill -KILL {pid}")
+    machine.until_user("ada", f"{STATUS} | grep 'session sess_'")
+    assert machine.user("ada", f"systemctl --user show {UNIT} -p MainPID --value") != pid
+
+
+def test_nothing_is_left_of_the_users_service(pipewire: Machine) -> None:
+    machine = pipewire
+    machine.user("ada", "/src/script/uninstall --purge")
+    assert machine.text("find /home/ada /run/user -iname '*rtaudio*' 2>/dev/null") == ""
+    assert machine.text("pgrep -f rtaudio_daemon") == ""
