@@ -216,8 +216,9 @@ class Gate:
 
     engine: str = option(
         "silero",
-        "what tells speech from noise: a small model (silero), loudness (level), nothing (always)",
-        choice("silero", "level", "always"),
+        "what tells speech from noise: a small model (silero), loudness (level), nothing (always); "
+        "never = sound leaves only while the button of push to talk is held",
+        choice("silero", "level", "always", "never"),
     )
     threshold: float = option(0.5, "how sure it must be that it hears speech", number(0, 1))
     start_ms: int = option(

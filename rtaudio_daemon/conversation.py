@@ -13,7 +13,7 @@ contradictory status cannot exist::
     playing          PlaybackStarted                       PlaybackFinished, -Stopped  speaker
 
     listening if user speaking, else speaking if playing,
-    else thinking if reply expected, responding or queued, else idle
+    else thinking if reply expected, responding, queued or asked for, else idle
 
 Interruption. The service's own SpeechStarted ends whatever answer there is. The gate's ends only
 an answer that is being heard: before that a cough would leave the user without any answer. What
@@ -465,7 +465,7 @@ class Conversation:
             status = ModelStatus.LISTENING
         elif self._playing:
             status = ModelStatus.SPEAKING
-        elif self._answering or self._sounds:
+        elif self._answering or self._sounds or self._waiting:
             status = ModelStatus.THINKING
         else:
             status = ModelStatus.IDLE

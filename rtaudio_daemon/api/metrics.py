@@ -54,6 +54,7 @@ class Metrics:
     ) -> None:
         self.registry = CollectorRegistry()
         self._clock = asyncio.get_running_loop().time
+        self._was_open = False
         self._lost_at: float | None = None
         self._left_by = ConnectionState.CLOSED
 
@@ -124,11 +125,12 @@ class Metrics:
     def _notice_connection(self, news: ConnectionChanged) -> None:
         self._hold(self._connection, ConnectionState, news.state)
         if news.state is ConnectionState.OPEN:
+            self._was_open = True
             if self._lost_at is not None:
                 cause = "renewal" if self._left_by is ConnectionState.RENEWING else "loss"
                 self._gap.labels(cause).observe(self._clock() - self._lost_at)
             self._lost_at = None
-        elif self._lost_at is None:
+        elif self._was_open and self._lost_at is None:
             self._lost_at, self._left_by = self._clock(), news.state
 
     @staticmethod

@@ -36,10 +36,20 @@ class SileroEngine:
         return self._probability
 
 
+class NeverEngine:
+    """Hears no speech in anything: only the button of push to talk lets sound through."""
+
+    def probability(self, _pcm: bytes) -> float:
+        """Below every threshold."""
+        return -1.0
+
+
 def open_engine(name: str) -> Engine:
-    """The engine called silero, level or always. Where silero cannot run, level takes its place."""
+    """The engine of this name. Where silero cannot run, level takes its place."""
     if name == "always":
         return AlwaysEngine()
+    if name == "never":
+        return NeverEngine()
     if name == "silero":
         try:
             return SileroEngine()

@@ -107,40 +107,45 @@ async def test_without_the_token_there_is_no_way_in(locked: Window, method: str,
 
 
 @each_route
-@pytest.mark.parametrize(
-    "host", ["evil.example", "voice.example.evil.example", "127.0.0.1.evil.example", "", "1", "[x]"]
-)
 async def test_who_calls_this_machine_by_another_name_is_refused(
-    locked: Window, method: str, path: str, host: str
+    locked: Window, method: str, path: str
 ) -> None:
-    headers = {**bearer(TOKEN), "Host": host}
-    assert await refused(locked, method, path, headers=headers) == (421, "misdirected_request")
+    strange = (
+        "evil.example",
+        "voice.example.evil.example",
+        "127.0.0.1.evil.example",
+        "",
+        "1",
+        "[x]",
+    )
+    for host in strange:
+        headers = {**bearer(TOKEN), "Host": host}
+        assert await refused(locked, method, path, headers=headers) == (421, "misdirected_request")
+
+
+FROM_ELSEWHERE: list[dict[str, str]] = [
+    {"Origin": "http://evil.example"},
+    {"Origin": "null"},
+    {"Origin": f"{FRIEND}.evil.example"},
+    {"Origin": "http://127.0.0.1:1"},
+    {"Origin": "file://"},
+    {"Origin": "http://[x"},
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+]
 
 
 @each_route
-@pytest.mark.parametrize(
-    "from_elsewhere",
-    [
-        {"Origin": "http://evil.example"},
-        {"Origin": "null"},
-        {"Origin": f"{FRIEND}.evil.example"},
-        {"Origin": "http://127.0.0.1:1"},
-        {"Origin": "file://"},
-        {"Origin": "http://[x"},
-        {"Sec-Fetch-Site": "cross-site"},
-        {"Sec-Fetch-Site": "same-site"},
-    ],
-    ids=str,
-)
 async def test_what_a_foreign_page_asks_for_is_refused(
-    locked: Window, method: str, path: str, from_elsewhere: dict[str, str]
+    locked: Window, method: str, path: str
 ) -> None:
-    headers = {**bearer(TOKEN), **from_elsewhere}
-    if path == "/" and "Origin" not in from_elsewhere:
-        async with locked.http.get(path, headers=headers) as answer:
-            assert answer.status == 200, "a link to the page is nothing bad"
-        return
-    assert await refused(locked, method, path, headers=headers) == (403, "forbidden")
+    for from_elsewhere in FROM_ELSEWHERE:
+        headers = {**bearer(TOKEN), **from_elsewhere}
+        if path == "/" and "Origin" not in from_elsewhere:
+            async with locked.http.get(path, headers=headers) as answer:
+                assert answer.status == 200, "a link to the page is nothing bad"
+        else:
+            assert await refused(locked, method, path, headers=headers) == (403, "forbidden")
 
 
 @each_route
