@@ -92,7 +92,7 @@ class Parts:
         self._open_speaker = speaker
         self._settings = settings
         self._lives: dict[str, AsyncExitStack] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._status = asyncio.Event()
         self._boot = secrets.token_hex(4)
         self._engine = open_engine(settings.audio.gate.engine)
@@ -136,7 +136,7 @@ class Parts:
 
     def ended(self) -> list[str]:
         """The tasks that should live and do not."""
-        return [name for name, task in self._tasks.items() if task.done()]
+        return [task.get_name() for task in self._tasks if task.done()]
 
     # ------------------------------------------------------------------ sound
 
@@ -270,12 +270,12 @@ class Parts:
     @asynccontextmanager
     async def _running(self, work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[None]:
         """A task that lives as long as the context; if it breaks, the daemon ends."""
-        task = self._tasks[name] = self._group.create_task(work, name=name)
+        task = self._group.create_task(work, name=name)
+        self._tasks.add(task)
         try:
             yield
         finally:
-            if self._tasks[name] is task:
-                del self._tasks[name]
+            self._tasks.discard(task)
             task.cancel()
             await asyncio.wait([task])
 

@@ -85,6 +85,8 @@ class House:
         self.times: list[float] = []
         self.http: aiohttp.ClientSession
         self.app: App
+        self.edit: Callable[[config.Config], config.Config] = lambda settings: settings
+        """What a person changes in the configuration before the next reload."""
         self._change = change
         self._news = asyncio.Event()
         self._stop = asyncio.Event()
@@ -93,7 +95,7 @@ class House:
 
     async def __aenter__(self) -> Self:
         await self._parts.enter_async_context(self.simulator)
-        self.app = App(self._settings())
+        self.app = App(self._settings(), load=lambda: self.edit(self._settings()))
         ready = asyncio.Event()
         self._daemon = asyncio.create_task(self.app.run(self._stop, ready.set), name="daemon")
         await self._either(ready.wait())

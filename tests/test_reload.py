@@ -1,0 +1,246 @@
+"""A changed configuration while the house lives: nothing is cut off, nothing said is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from rtaudio_daemon import config
+from rtaudio_daemon.errors import ConfigError
+from rtaudio_daemon.reload import RESTART, changes, part_of
+from rtaudio_daemon.simulator.reply import Reply, Turn
+from rtaudio_daemon.simulator.server import Simulator
+from tests.house import KEY, House, find, samples, speech
+
+Edit = Callable[[config.Config], config.Config]
+ANSWER = speech("weather")
+TWICE = [(1000, speech("hello")), (11_000, speech("stop"))]
+
+
+def weather(_turn: Turn) -> Reply:
+    return Reply("Rain, then sun.", ANSWER)
+
+
+def changed(settings: config.Config, path: str, value: Any) -> config.Config:
+    """`settings` with another value of one option."""
+    *sections, name = path.split(".")
+    holders: list[Any] = [settings]
+    for section in sections:
+        holders.append(getattr(holders[-1], section))
+    for holder, section in zip(reversed(holders), [name, *reversed(sections)], strict=True):
+        value = replace(holder, **{section: value})
+    return value  # type: ignore[no-any-return]
+
+
+def with_(**options: Any) -> Edit:
+    """An edit of some options: `audio__gate__threshold=0.4`."""
+
+    def edit(settings: config.Config) -> config.Config:
+        for path, value in options.items():
+            settings = changed(settings, path.replace("__", "."), value)
+        return settings
+
+    return edit
+
+
+def states(report: dict[str, Any]) -> dict[str, str]:
+    return {each["option"]: each["state"] for each in report["changed"]}
+
+
+@pytest.mark.parametrize(
+    ("edit", "option"),
+    [
+        (with_(realtime__session__instructions="Be brief."), "realtime.session.instructions"),
+        (with_(realtime__session__voice="echo"), "realtime.session.voice"),
+        (with_(audio__gate__threshold=0.45), "audio.gate.threshold"),
+    ],
+    ids=["a session update", "a new session", "the gate"],
+)
+async def test_a_reload_in_the_middle_of_an_answer_neither_cuts_it_nor_loses_the_next_sentence(
+    tmp_path: Path, edit: Edit, option: str
+) -> None:
+    async with House(tmp_path, TWICE, reply=weather) as house:
+        await house.until(lambda: house.statuses[-1] == "speaking")
+        await asyncio.sleep(1)
+        house.edit = edit
+        status, report = await house.post("/api/reload")
+        assert (status, states(report)) == (200, {option: "pending"})
+        in_use = house.simulator.sessions[0].received
+        assert len([each for each in in_use if each["type"] == "session.update"]) == 1
+        await house.turns(2)
+        assert house.statuses == ["idle", *2 * ["listening", "thinking", "speaking", "idle"]]
+        status, report = await house.post("/api/reload")
+        assert report["changed"] == [], "it was applied in between"
+        heard = b"".join(session.heard for session in house.simulator.sessions)
+        updates = house.received("session.update")
+    assert find(samples(speech("stop")), samples(heard))[1] > 0.98, "the next sentence is whole"
+    at, likeness = find(samples(ANSWER), house.heard())
+    assert likeness > 0.999, "the answer is whole"
+    assert find(samples(ANSWER), house.heard()[at + len(ANSWER) // 2 :])[1] > 0.999, "and the next"
+    if "session" in option:
+        assert option.rpartition(".")[2] in str(updates[-1])
+
+
+async def test_the_volume_changes_at_once(tmp_path: Path) -> None:
+    async with House(tmp_path, [(1000, speech("hello"))], reply=weather) as house:
+        await house.until(lambda: house.statuses[-1] == "speaking")
+        house.edit = with_(audio__output__volume=0.25)
+        _, report = await house.post("/api/reload")
+        assert report["changed"] == [
+            {
+                "option": "audio.output.volume",
+                "part": "volume",
+                "before": 1.0,
+                "after": 0.25,
+                "state": "applied",
+            }
+        ]
+        assert (await house.status())["volume"] == 0.25
+        await house.turns(1)
+
+
+async def test_a_wrong_configuration_changes_nothing_and_is_told_everywhere(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    problem = "config.yaml:7: audio.output.volume: expected a number from 0 to 1, got loud"
+
+    def wrong(_settings: config.Config) -> config.Config:
+        raise ConfigError([problem])
+
+    async with House(tmp_path, [(3000, speech("hello"))], reply=weather) as house:
+        house.edit = wrong
+        status, answer = await house.post("/api/reload")
+        assert 400 <= status < 500
+        assert problem in answer["error"]["message"]
+        await house.until(lambda: house.named("error"))
+        (error,) = house.named("error")
+        assert (error["source"], error["code"]) == ("config", "reload_failed")
+        assert problem in error["message"]
+        assert any(problem in record.getMessage() for record in caplog.records)
+        await house.turns(1)
+
+
+async def test_a_service_that_refuses_us_does_not_replace_one_that_works(tmp_path: Path) -> None:
+    async with (
+        Simulator(api_key="another key than ours") as other,
+        House(tmp_path, [(5000, speech("hello"))], reply=weather) as house,
+    ):
+        await house.until(lambda: house.named("connection"))
+        house.edit = with_(realtime__host_name=other.url)
+        status, report = await house.post("/api/reload")
+        assert (status, states(report)) == (200, {"realtime.host_name": "failed"})
+        assert "401" in report["changed"][0]["reason"]
+        await house.turns(1)
+        assert len(house.simulator.sessions) == 1
+        house.edit = lambda settings: settings
+        status, report = await house.post("/api/reload")
+        assert report["changed"] == []
+
+
+async def test_another_service_takes_over(tmp_path: Path) -> None:
+    async with (
+        Simulator(api_key=KEY, reply=weather) as other,
+        House(tmp_path, [(5000, speech("hello"))], reply=weather) as house,
+    ):
+        await house.until(lambda: house.named("connection"))
+        house.edit = with_(realtime__host_name=other.url)
+        status, report = await house.post("/api/reload")
+        assert (status, states(report)) == (200, {"realtime.host_name": "applied"})
+        await house.turns(1)
+        assert len(other.sessions) == 1
+        assert other.sessions[0].heard
+        assert not house.simulator.sessions[0].heard
+        assert (await house.status())["connection"]["state"] == "open"
+
+
+async def test_another_microphone_is_heard_after_the_turn(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = House(tmp_path / "other", [(500, speech("stop"))])
+    async with House(tmp_path, [(1000, speech("hello"))], reply=weather) as house:
+        await house.until(lambda: house.statuses[-1] == "speaking")
+        house.edit = with_(audio__input__device=f"wav:{other.microphone}")
+        _, report = await house.post("/api/reload")
+        assert states(report) == {"audio.input.device": "pending"}
+        await house.turns(2)
+        heard = house.simulator.sessions[0].heard
+    assert find(samples(speech("stop")), samples(heard))[1] > 0.98
+    assert find(samples(speech("hello")), samples(heard))[1] > 0.98
+
+
+async def test_a_microphone_that_cannot_be_opened_leaves_the_old_one(tmp_path: Path) -> None:
+    async with House(tmp_path, [(4000, speech("hello"))], reply=weather) as house:
+        house.edit = with_(audio__input__device=f"wav:{tmp_path}/missing.wav")
+        _, report = await house.post("/api/reload")
+        assert states(report) == {"audio.input.device": "failed"}
+        assert "missing.wav" in report["changed"][0]["reason"]
+        await house.turns(1)
+
+
+async def test_the_window_moves_and_a_taken_port_leaves_it_where_it_was(tmp_path: Path) -> None:
+    async with House(tmp_path) as house:
+        before = house.app.address
+        house.edit = with_(http__port=int(house.simulator.url.rpartition(":")[2]))
+        await _reload(house.app.reload)
+        assert await _answers(house.app.address)
+        house.edit = with_(http__publish_transcripts=False)
+        report = await _reload(house.app.reload)
+        assert states(report)["http.publish_transcripts"] == "applied"
+        assert await _answers(house.app.address)
+        assert house.app.address.startswith("http://127.0.0.1:")
+        assert before
+
+
+async def _reload(reload: Callable[[], Any]) -> dict[str, Any]:
+    report: dict[str, Any] = await reload()
+    return report
+
+
+async def _answers(address: str) -> bool:
+    async with aiohttp.ClientSession() as http, http.get(f"{address}/health") as answer:
+        return answer.status == 200
+
+
+async def test_two_reloads_at_once_end_with_the_last(tmp_path: Path) -> None:
+    async with House(tmp_path) as house:
+        for volume in (0.3, 0.6):
+            house.edit = with_(audio__output__volume=volume)
+            last = asyncio.create_task(house.app.reload())
+            await asyncio.sleep(0)
+        await last
+        assert (await house.status())["volume"] in (0.3, 0.6)
+        await house.app.reload()
+        assert (await house.status())["volume"] == 0.6
+
+
+async def test_a_daemon_without_a_file_says_so(tmp_path: Path) -> None:
+    async with House(tmp_path) as house:
+        house.app._load = None
+        with pytest.raises(ConfigError, match="without a configuration file"):
+            await house.app.reload()
+
+
+def test_every_option_belongs_to_a_part() -> None:
+    homeless = [each.path for each in config.describe() if part_of(each.path) == RESTART]
+    assert homeless == []
+
+
+def test_the_longest_entry_decides() -> None:
+    assert part_of("audio.output.volume") == "volume"
+    assert part_of("audio.output.device") == "speaker"
+    assert part_of("realtime.session.turn_detection.threshold") == "session"
+    assert part_of("invented") == RESTART
+
+
+def test_a_changed_key_is_a_change_that_shows_no_key() -> None:
+    old = changed(config.Config(), "realtime.api_key", config.Secret("old-key-123"))
+    new = changed(config.Config(), "realtime.api_key", config.Secret("new-key-456"))
+    (change,) = changes(old, new)
+    assert (change.option, change.part) == ("realtime.api_key", "service")
+    assert (change.before, change.after) == ("**", "**")
+    assert changes(new, new) == []
