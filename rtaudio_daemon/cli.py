@@ -112,7 +112,13 @@ def _add_simulate(command: Any) -> None:
     command.add_argument("--host", default="127.0.0.1")
     command.add_argument("--port", type=int, default=8771)
     command.add_argument("--api-key", metavar="K", help="refuse everybody without this key")
-    command.add_argument("--voice", choices=("auto", "parrot", "espeak", "tone"), default="auto")
+    command.add_argument("--voice", choices=("auto", "parrot", "espeak", "tone", "silence"))
+    command.add_argument("--pacing", choices=("burst", "realtime", "slow"), help="default: burst")
+    command.add_argument("--scenario", metavar="FILE", help="what to answer, and what goes wrong")
+    command.add_argument("--tls", action="store_true", help="wss, with a self-made certificate")
+    command.add_argument("--record", metavar="FILE", help="write all frames as JSON lines")
+    command.add_argument("--keep-sound", action="store_true", help="sound too, not just its size")
+    command.add_argument("--replay", metavar="FILE", help="play a recording as the service")
 
 
 # ------------------------------------------------------------------ commands
@@ -171,14 +177,31 @@ def _devices(arguments: argparse.Namespace) -> int:
 
 
 def _simulate(arguments: argparse.Namespace) -> int:
+    log.start(config.Logger())
+
     async def serve(stop: asyncio.Event) -> None:
-        async with Simulator(
-            arguments.host, arguments.port, api_key=arguments.api_key, voice=arguments.voice
-        ) as simulator:
+        simulator = Simulator(
+            arguments.host,
+            arguments.port,
+            api_key=arguments.api_key,
+            scenario=arguments.scenario,
+            voice=arguments.voice,
+            pacing=arguments.pacing,
+            tls=arguments.tls,
+            record=arguments.record,
+            keep_sound=arguments.keep_sound,
+            replay=arguments.replay,
+        )
+        async with simulator:
+            if simulator.certificate is not None:
+                print(f"certificate {simulator.certificate}", flush=True)
             print(f"simulator ready {simulator.url}", flush=True)
             await stop.wait()
 
-    return _until_stopped(serve)
+    try:
+        return _until_stopped(serve)
+    except* OSError as group:
+        raise RTAudioError(f"cannot listen: {group.exceptions[0]}") from group
 
 
 def _status(arguments: argparse.Namespace) -> int:

@@ -22,11 +22,12 @@ _REQUIRED_FIELD = {"input_text": "text", "text": "text", "input_audio": "audio"}
 
 @dataclass(slots=True)
 class Item:
-    """One item in house spelling. `pcm` is the sound of user items."""
+    """One item in house spelling. `pcm` is the sound of user items, `understood` its words."""
 
     data: dict[str, Any]
     pcm: bytes = b""
     audio_ms: int = 0
+    understood: str | None = None
 
     @property
     def id(self) -> str:

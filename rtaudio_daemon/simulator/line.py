@@ -10,10 +10,11 @@ from typing import Any
 from aiohttp import ClientConnectionError, WSCloseCode, WSMessage, WSMsgType, web
 
 from rtaudio_daemon.simulator.faults import LINE, Armed, EventFaults, Fault, Faults
+from rtaudio_daemon.simulator.recording import What
 
 Json = dict[str, Any]
-Note = Callable[[str, str], None]
-"""Is told every frame: its direction (``in`` or ``out``) and its text."""
+Note = Callable[[What, str], None]
+"""Is told every frame (``in`` or ``out`` and its text) and the end (``close`` and its code)."""
 
 
 class Line:
@@ -56,8 +57,7 @@ class Line:
 
     def drop(self) -> None:
         """Cut the connection without a word."""
-        self._over = True
-        self._flows.set()
+        self._hang_up("")
         if self._transport is not None:
             self._transport.abort()
 
@@ -75,6 +75,11 @@ class Line:
                 return
             await self._write(frame)
 
+    async def send_text(self, text: str) -> None:
+        """Send a frame as it is."""
+        if not self._over:
+            await self._write(text)
+
     async def receive(self) -> WSMessage:
         """The next message that is not a ping (pings are answered, unless the line stalls)."""
         while True:
@@ -90,17 +95,23 @@ class Line:
 
     async def close(self, code: int, reason: str = "") -> None:
         """Say goodbye; nothing is sent after it."""
-        self._over = True
-        self._flows.set()
+        self._hang_up(str(int(code)))
         # A reason has room for 123 bytes in a close frame.
         await self._socket.close(code=code, message=reason.encode()[:123])
 
     async def end(self) -> None:
         """The connection is gone: end what still waits."""
-        self._over = True
+        code = self._socket.close_code
+        self._hang_up("" if code in (None, WSCloseCode.ABNORMAL_CLOSURE) else str(code))
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _hang_up(self, code: str) -> None:
+        if self._note is not None and not self._over:
+            self._note("close", code)
+        self._over = True
+        self._flows.set()
 
     async def _write(self, frame: Json | str) -> None:
         raw = frame if isinstance(frame, str) else json.dumps(frame, separators=(",", ":"))

@@ -55,7 +55,7 @@ class _HuggingFace:
             "rate_limits.updated",
         }
     )
-    _OUTPUT = ("response.audio.", "response.text.", "response.function_call_arguments.")
+    _OUTPUT = ("response.audio", "response.text.", "response.function_call_arguments.")
 
     def __init__(self, *, old_names: bool) -> None:
         self._old_names = old_names

@@ -57,6 +57,19 @@ _SCENARIO: dict[str, Shape] = {
 _MANNER = ("voice", "pacing", "think_s", "late_deltas", "transcription", "extras", "quirks")
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML in which ``on`` is a word: it is the key that says when a fault strikes."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":bool")]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One line of the script: an answer, and what it is the answer to (nothing: to everything)."""
@@ -106,7 +119,7 @@ class Scenario:
 def load(path: str | Path) -> Scenario:
     """Read a scenario; raises ConfigError that names the file and the mistake."""
     try:
-        data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        data = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_Loader)
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -14,6 +14,8 @@ from typing import Any, Self
 
 from aiohttp import ClientConnectionError, WSCloseCode, WSMsgType, web
 
+from rtaudio_daemon.simulator import recording
+from rtaudio_daemon.simulator.certificate import cache_folder, server_context
 from rtaudio_daemon.simulator.control import Control
 from rtaudio_daemon.simulator.door import refused, turned_away
 from rtaudio_daemon.simulator.faults import Faults, fault_from
@@ -22,10 +24,12 @@ from rtaudio_daemon.simulator.line import Line
 from rtaudio_daemon.simulator.manner import Manner
 from rtaudio_daemon.simulator.pacing import Pacing
 from rtaudio_daemon.simulator.refusal import Refusal
+from rtaudio_daemon.simulator.replay import Replay
 from rtaudio_daemon.simulator.reply import ReplyFunction
 from rtaudio_daemon.simulator.scenario import Scenario, load
 from rtaudio_daemon.simulator.service import OPENAI, SERVICES, Service
 from rtaudio_daemon.simulator.session import Session
+from rtaudio_daemon.simulator.understanding import Understanding, can_understand
 from rtaudio_daemon.simulator.voices import Voice
 
 _LOG = logging.getLogger(__name__)
@@ -51,9 +55,13 @@ class Simulator:
     * `pacing`: burst (20 times faster than real time, as the service), realtime or slow.
     * `late_deltas`: how many sound deltas still follow an interruption.
     * `think_s`: between response.created and the first item. `lifetime_s`: session length.
+    * `tls`: True, or the folder for its certificate: ``url`` is ``wss://…``, `certificate` the
+      file that clients have to trust.
+    * `record`: the path of a file for all frames as JSON lines; `keep_sound` keeps sound in it.
+    * `replay`: the path of such a file, to be played instead of being a service.
     * `manner`: other settings of `Manner`, by name.
 
-    Raises ConfigError for a scenario that cannot be read.
+    Raises ConfigError for a scenario or a recording that cannot be read.
     """
 
     def __init__(
@@ -70,34 +78,37 @@ class Simulator:
         think_s: float | None = None,
         lifetime_s: float | None = None,
         hearing: Callable[[], Hearing] = SileroHearing,
+        tls: bool | Path = False,
+        record: str | Path | None = None,
+        keep_sound: bool = False,
+        replay: str | Path | None = None,
         **manner: Any,
     ) -> None:
         script = load(scenario) if isinstance(scenario, str | Path) else scenario or Scenario()
-        given = {
-            "reply": reply or (script.reply if script.answers else None),
-            "voice": voice,
-            "pacing": pacing,
-            "late_deltas": late_deltas,
-            "think_s": think_s,
-            **manner,
-        }
-        named = {key: value for key, value in given.items() if value is not None}
+        named = {"voice": voice, "pacing": pacing, "late_deltas": late_deltas, "think_s": think_s}
         self.host = host
         self.port = port
         self.sessions: deque[Session] = deque(maxlen=_SESSIONS_KEPT)
-        self.manner = Manner(**{**script.manner, **named})
+        self.manner = _manner(script, {"reply": reply, **named, **manner})
         self.faults = Faults(script.faults)
         self._api_key = api_key if api_key is not None else script.api_key
         self._lifetime_s = lifetime_s or script.lifetime_s or _LIFETIME_S
         self._hearing = hearing
+        self.certificate: Path | None = None
+        self._tls = cache_folder() if tls is True else tls or None
+        self._record = record
+        self._keep_sound = keep_sound
+        self._recorder: recording.Recorder | None = None
+        self._recorded = recording.load(replay) if replay else []
+        self._replayed = 0
         self._runner: web.AppRunner | None = None
         self._lines: dict[web.WebSocketResponse, Line] = {}
 
     @property
     def url(self) -> str:
-        """``ws://HOST:PORT`` (the port is known once it was started)."""
+        """``ws://HOST:PORT``, or wss (the port is known once it was started)."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"ws://{host}:{self.port}"
+        return f"{'wss' if self._tls else 'ws'}://{host}:{self.port}"
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -115,20 +126,31 @@ class Simulator:
         """Listen; raises OSError when the port is taken. Harmless when started already."""
         if self._runner is not None:
             return
-        app = web.Application()
-        for service in SERVICES:
-            app.router.add_get(service.path, partial(self._enter, service))
-        Control(self.faults, lambda data: self._arm(dict(data))).add_to(app)
-        app.router.add_route("*", "/{path:.*}", _not_found)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        context = None
+        if self._tls is not None:
+            context, self.certificate = await asyncio.to_thread(
+                server_context, self._tls, self.host
+            )
+        if self._record is not None:
+            clock = asyncio.get_running_loop().time
+            self._recorder = recording.Recorder(self._record, clock, keep_sound=self._keep_sound)
+        runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         try:
-            await web.TCPSite(runner, self.host, self.port).start()
+            await web.TCPSite(runner, self.host, self.port, ssl_context=context).start()
         except BaseException:
             await runner.cleanup()
             raise
         self._runner = runner
         self.port = runner.addresses[0][1]
+
+    def _app(self) -> web.Application:
+        app = web.Application()
+        for service in SERVICES:
+            app.router.add_get(service.path, partial(self._enter, service))
+        Control(self.faults, lambda data: self._arm(dict(data))).add_to(app)
+        app.router.add_route("*", "/{path:.*}", _not_found)
+        return app
 
     async def stop(self) -> None:
         """Say goodbye (close 1001) and stop listening. Harmless when not started."""
@@ -139,6 +161,8 @@ class Simulator:
         lines = list(self._lines.values())
         await asyncio.gather(*(line.close(WSCloseCode.GOING_AWAY, words) for line in lines))
         await runner.cleanup()
+        if self._recorder is not None:
+            self._recorder.close()
 
     def fault(self, kind: str, **details: Any) -> None:
         """Let something go wrong: ``fault("drop")``, ``fault("refuse", status=429, times=2)``.
@@ -183,8 +207,9 @@ class Simulator:
         if service is OPENAI and "OpenAI-Beta" in request.headers:
             await _beta_is_over(socket)
             return socket
+        note = self._recorder.connection(_harmless(request)) if self._recorder else None
         line = Line(
-            socket, request.transport, self.faults, lambda: session.expire(self._last_words())
+            socket, request.transport, self.faults, lambda: session.expire(self._last_words()), note
         )
         session = Session(
             service,
@@ -198,10 +223,18 @@ class Simulator:
         self._lines[socket] = line
         self.sessions.append(session)
         try:
-            await self._converse(session, line)
+            await (self._play(line) if self._recorded else self._converse(session, line))
         finally:
             del self._lines[socket]
         return socket
+
+    async def _play(self, line: Line) -> None:
+        entries = self._recorded[min(self._replayed, len(self._recorded) - 1)]
+        self._replayed += 1
+        try:
+            await Replay(entries, line).run()
+        finally:
+            await line.end()
 
     async def _converse(self, session: Session, line: Line) -> None:
         session.greet()
@@ -233,6 +266,25 @@ class Simulator:
     def _last_words(self) -> str:
         minutes = round(self._lifetime_s / 60)
         return f"Your session hit the maximum duration of {minutes} minutes."
+
+
+def _manner(script: Scenario, given: dict[str, Any]) -> Manner:
+    named = {key: value for key, value in given.items() if value is not None}
+    defaults: dict[str, Any] = dict(script.manner)
+    if script.answers:
+        defaults["reply"] = script.reply
+    if script.phrases and can_understand():
+        defaults["understand"] = Understanding(script.phrases)
+    elif script.phrases:
+        _LOG.info("install pocketsphinx to let it understand spoken words; it reads written ones")
+    return Manner(**{**defaults, **named})
+
+
+def _harmless(request: web.Request) -> str:
+    """The address without what is secret in it."""
+    secret = ("api-key", "Authorization")
+    query = "&".join(f"{k}={v}" for k, v in request.query.items() if k not in secret)
+    return f"{request.path}?{query}"
 
 
 async def _send(session: Session, line: Line) -> None:

@@ -33,7 +33,7 @@ class Transcriber:
 
     async def hear(self, item: Item, asked: dict[str, Any] | None) -> None:
         """Begin to understand a spoken `item`, and report it if a transcription is `asked` for."""
-        work = self._understand(item.pcm)
+        work = self._understand(item)
         task = asyncio.create_task(work, name="simulator-understand")
         self._understood[item.id] = task
         task.add_done_callback(lambda _: self._understood.pop(item.id, None))
@@ -54,7 +54,9 @@ class Transcriber:
     async def words(self, item: Item) -> str:
         """What was said in a spoken item."""
         task = self._understood.get(item.id)
-        return await asyncio.shield(task) if task else item.words or heard_words(item.pcm)
+        if task is not None:
+            return await asyncio.shield(task)
+        return item.understood or heard_words(item.pcm)
 
     async def close(self) -> None:
         """End every task."""
@@ -63,11 +65,16 @@ class Transcriber:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _understand(self, pcm: bytes) -> str:
+    async def _understand(self, item: Item) -> str:
         understand = self._manner.understand
-        if understand is heard_words:
-            return heard_words(pcm)
-        return await asyncio.to_thread(understand, pcm)
+        if not item.pcm:
+            words = ""
+        elif understand is heard_words:
+            words = heard_words(item.pcm)
+        else:
+            words = await asyncio.to_thread(understand, item.pcm)
+        item.understood = words
+        return words
 
     async def _report(
         self,
