@@ -52,6 +52,13 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         future.add_done_callback(self._thread_done)
         return future
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        self.busy_threads += 1
+        try:
+            await super().shutdown_default_executor()
+        finally:
+            self.busy_threads -= 1
+
     def _thread_done(self, _future: Mapping[str, Any] | Any) -> None:
         self.busy_threads -= 1
 
