@@ -19,7 +19,8 @@ from typing import Any, Literal
 
 from . import config
 from .audio.devices import list_devices
-from .audio.format import Frame, dbfs
+from .audio.echo import Echo
+from .audio.format import BYTES_PER_MS, Frame, dbfs
 from .audio.gate import Gate
 from .audio.interface import Microphone, Speaker
 from .audio.vad import Engine
@@ -78,6 +79,7 @@ from .realtime.faults import Fault, fault_of
 
 SAY = {"rtaudio": "say"}  # marks the responses that speak an announcement
 _SAY_INSTRUCTIONS = "Speak the user's words exactly as they stand, and add nothing."
+_DUCKED = 0.25  # of the loudness, while it is not certain that somebody speaks over an answer
 _SPEECH = 0.5  # the certainty from which a frame counts as the user's voice, for latencies
 _SAYS_MOST = 4  # what may wait for a session that is asleep
 _LOG = logging.getLogger(__name__)
@@ -116,6 +118,8 @@ class Assistant:
         self._devices: dict[str, DeviceChanged] = {}
         self._volume = 1.0
         self._undecodable = 0
+        self._trailing_ms = 0
+        self._ducks = self._ducked = False
         self._button = PushToTalk(on_timeout=lambda: self.listen(False))
         self._ledger = TurnLedger()
         self._frames = self._openings = 0
@@ -127,6 +131,7 @@ class Assistant:
     def use_speaker(self, speaker: Speaker) -> None:
         """Play on this loudspeaker; its callbacks are `handle` and `device_changed`."""
         self._speaker = speaker
+        speaker.tap(self._gate.played)
 
     def use_microphone(self, microphone: Microphone) -> None:
         """Hear this microphone from the next `run` on; its callback is `device_changed`."""
@@ -179,17 +184,25 @@ class Assistant:
         self,
         gate: config.Gate,
         engine: Engine,
+        echo: Echo,
         *,
+        trailing_ms: int,
         service_interrupts: bool,
         service_truncates: bool,
         service_replies: bool,
+        local_turns: bool,
     ) -> None:
-        """Go on with these settings. Between turns only (`idle`)."""
-        self._gate.adjust(gate, engine)
+        """Go on with these settings. Between turns only (`idle`).
+
+        `trailing_ms`: the silence that the service needs to hear to end a turn.
+        """
+        self._trailing_ms, self._ducks = trailing_ms, gate.duck
+        self._gate.adjust(gate, engine, echo, local_turns=local_turns)
         self._conversation.adjust(
             service_interrupts=service_interrupts,
             service_truncates=service_truncates,
             service_replies=service_replies,
+            local_turns=local_turns,
         )
 
     def handle(self, happening: Happening) -> None:
@@ -343,8 +356,7 @@ class Assistant:
     def set_volume(self, level: float) -> None:
         """Play at `level` (0 to 1)."""
         self._volume = level
-        if self._speaker is not None:
-            self._speaker.set_volume(level)
+        self._set_loudness()
 
     async def reload(self) -> dict[str, Any]:
         """Read the configuration again; returns what changed. Raises ConfigError."""
@@ -371,16 +383,29 @@ class Assistant:
             self._button.send(frame.pcm)
             return
         result = self._gate.feed(frame.pcm)
+        if self._gate.suspicious != self._ducked:
+            self._ducked = self._gate.suspicious
+            self._set_loudness()
         if result.started:
             self._openings += 1
+            if self._microphone is not None:
+                self._microphone.speech_noticed()
             self.handle(SpeechStarted("local"))
         if self._gate.open and result.probability >= _SPEECH:
             self._ledger.voice(now)
         self._tell_uplink()
         if result.pcm_to_send:
             self._client.append_audio(result.pcm_to_send)
+        if result.cut and self._trailing_ms and self._connected:
+            # The service waits for silence that the gate will not let through any more.
+            self._client.append_audio(bytes(self._trailing_ms * BYTES_PER_MS))
         if result.stopped:
             self.handle(SpeechStopped("local"))
+
+    def _set_loudness(self) -> None:
+        if self._speaker is not None:
+            ducked = self._ducks and self._ducked
+            self._speaker.set_volume(self._volume * (_DUCKED if ducked else 1.0))
 
     def _tell_uplink(self) -> None:
         is_open = self._gate.open or self._button.held

@@ -114,10 +114,8 @@ class History:
     turns: int = option(20, "how many turns; 0 = nothing", integer(0, 200))
     characters: int = option(8000, "how much of their words", integer(0, 100_000), "characters")
     forget_after_s: int = option(
-        600,
-        "silence after which all is forgotten, as old words cost money; 0 = never",
-        integer(0, 86_400),
-        "s",
+        600, "silence after which all is forgotten, as old words cost money; 0 = never",
+        integer(0, 86_400), "s"
     )
 
 
@@ -140,9 +138,8 @@ class Budget:
     """What the service may cost."""
 
     daily_limit: float = option(
-        0.0,
-        "money per day, then there is no session until midnight; 0 = no limit",
-        number(0, 100_000),
+        0.0, "money per day, then there is no session until midnight; 0 = no limit",
+        number(0, 100_000)
     )
     prices: Prices = section(Prices, "what the service charges")
 
@@ -154,7 +151,9 @@ class Realtime:
     profile: str = option(
         "simulator",
         "the kind of service; simulator is built in and needs nothing below",
-        choice("simulator", "azure", "azure-preview", "azure-voice-live", "openai", "compatible"),
+        choice(
+            "simulator", "azure", "azure-preview", "azure-voice-live", "openai", "compatible"
+        ),
     )
     host_name: str = option(
         "",
@@ -200,6 +199,17 @@ class Input:
     """The microphone."""
 
     device: str = option("default", "which one; `daemon.py devices` lists them", device())
+    channel: str = option(
+        "left",
+        "what to hear of a microphone that opens only in stereo",
+        choice("left", "right", "mix"),
+    )
+    deaf_after_s: int = option(
+        4, "digital silence or full scale for so long means it is deaf; 0 = never", integer(0, 3600)
+    )
+    deaf_without_speech_h: int = option(
+        0, "nobody heard for so many hours means it is deaf; 0 = never", integer(0, 1000)
+    )
 
 
 @dataclass(frozen=True)
@@ -233,11 +243,18 @@ class Gate:
     hangover_ms: int = option(
         1200, "silence after which the gate closes by itself", integer(0, 30_000), "ms"
     )
+    turn_end_ms: int = option(
+        600, "turn_detection none: silence that ends a turn", integer(100, 10_000), "ms"
+    )
+    max_turn_s: int = option(120, "longest turn; then the gate closes", integer(5, 3_600), "s")
     barge_in: bool = option(True, "speech interrupts an answer", boolean())
     barge_in_threshold: float = option(
-        0.7, "like threshold, while an answer is heard", number(0, 1)
+        0.7, "like threshold, while an answer is heard in half duplex", number(0, 1)
     )
-    barge_in_ms: int = option(160, "speech needed to interrupt an answer", integer(0, 5_000), "ms")
+    barge_in_ms: int = option(100, "speech needed to interrupt an answer", integer(0, 5_000), "ms")
+    duck: bool = option(
+        False, "play an answer softly while it is not certain that it is spoken over", boolean()
+    )
 
 
 @dataclass(frozen=True)
@@ -247,6 +264,12 @@ class Audio:
     input: Input = section(Input, "the microphone")
     output: Output = section(Output, "the loudspeaker")
     gate: Gate = section(Gate, "which sound may leave the house")
+    echo: str = option(
+        "auto",
+        "how the loudspeaker is kept out of the microphone; auto = cancel where livekit is "
+        "installed, else half_duplex; system = a device that cancels echo; off = headphones",
+        choice("auto", "system", "cancel", "half_duplex", "off"),
+    )
 
 
 @dataclass(frozen=True)

@@ -129,7 +129,7 @@ class Demo:
 
 
 def _recorded_microphone(
-    path: Path, _device: str, *, on_change: Callable[[DeviceChanged], None]
+    path: Path, _settings: config.Input, *, on_change: Callable[[DeviceChanged], None]
 ) -> Microphone:
     return WavMicrophone(path, on_change=on_change, repeat=True)
 

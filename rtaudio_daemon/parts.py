@@ -11,12 +11,13 @@ import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from . import config
 from .api.server import ApiServer
 from .assistant import Assistant
+from .audio.cancellers import open_echo
 from .audio.devices import open_microphone, open_speaker
 from .audio.gate import Gate
 from .audio.interface import Microphone, OnChange, OnHappening, Speaker
@@ -34,15 +35,18 @@ from .reload import Change, changes
 from .simulator.server import Simulator
 
 _LOG = logging.getLogger(__name__)
+# semantic_vad waits so long at most, by eagerness, for somebody to go on.
+_SENSE_MS = {"low": 8_500, "medium": 4_500, "high": 2_500, "auto": 4_500}
+_SLACK_MS = 300
 _PROVE_S = 20.0  # a new service must have a session ready by then
 # What a setting of the session is set to when it is gone from the configuration.
 _UNSET = {"instructions": "", "max_response_output_tokens": "inf"}
 
 
 class OpenMicrophone(Protocol):
-    """How a microphone is made from its name in the configuration."""
+    """How a microphone is made from its settings."""
 
-    def __call__(self, device: str, *, on_change: OnChange) -> Microphone:
+    def __call__(self, settings: config.Input, *, on_change: OnChange) -> Microphone:
         """Open it."""
 
 
@@ -96,6 +100,7 @@ class Parts:
         self._status = asyncio.Event()
         self._boot = secrets.token_hex(4)
         self._engine = open_engine(settings.audio.gate.engine)
+        self._echo = open_echo(settings.audio.echo, settings.audio.gate.engine)
         self._where: Endpoint
         self.window: ApiServer
         self.client: AzureRealTimeAudio
@@ -103,7 +108,7 @@ class Parts:
         self.address = ""
         self.assistant = Assistant(
             conversation=Conversation(),
-            gate=Gate(settings.audio.gate, self._engine),
+            gate=Gate(settings.audio.gate, self._engine, self._echo),
             news=news,
             profile=settings.realtime.profile,
         )
@@ -158,7 +163,7 @@ class Parts:
 
     async def _apply_microphone(self, settings: config.Config) -> None:
         changed = self.assistant.device_changed
-        microphone = self._open_microphone(settings.audio.input.device, on_change=changed)
+        microphone = self._open_microphone(settings.audio.input, on_change=changed)
         await self._between_turns()
         self.assistant.use_microphone(microphone)
         life = await self._take_over("microphone", AsyncExitStack())
@@ -168,17 +173,24 @@ class Parts:
     async def _apply_gate(self, settings: config.Config) -> None:
         if settings.audio.gate.engine != self._part("gate").applied.audio.gate.engine:
             self._engine = open_engine(settings.audio.gate.engine)
+        if settings.audio.echo != self._part("gate").applied.audio.echo:
+            self._echo = open_echo(settings.audio.echo, settings.audio.gate.engine)
         await self._between_turns()
         self._adjust(settings)
 
     def _adjust(self, settings: config.Config) -> None:
         profile, detection = self._where.profile, settings.realtime.session.turn_detection
+        trailing_ms = _trailing_ms(detection)
+        gate = settings.audio.gate
         self.assistant.adjust(
-            settings.audio.gate,
+            replace(gate, hangover_ms=max(gate.hangover_ms, trailing_ms)),
             self._engine,
+            self._echo,
+            trailing_ms=trailing_ms,
             service_interrupts=profile.service_interrupts and detection.interrupt_response,
             service_truncates=profile.service_truncates,
             service_replies=detection.type != "none",
+            local_turns=detection.type == "none",
         )
 
     # ---------------------------------------------------------------- service
@@ -278,6 +290,13 @@ class Parts:
             self._tasks.discard(task)
             task.cancel()
             await asyncio.wait([task])
+
+
+def _trailing_ms(detection: config.TurnDetection) -> int:
+    """How much silence the service needs to hear at most until it ends a turn."""
+    if detection.type == "semantic_vad":
+        return _SENSE_MS.get(detection.eagerness, _SENSE_MS["auto"])
+    return detection.silence_duration_ms + _SLACK_MS if detection.type == "server_vad" else 0
 
 
 async def _service(

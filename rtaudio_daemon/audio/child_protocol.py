@@ -34,7 +34,7 @@ class Kind(IntEnum):
     DEVICES = 22  # json, a list of DeviceInfo
     MISSING = 23  # utf-8: there is no sound device at all in this direction
     FAILED = 24  # utf-8: why this process gives up
-    PLAYED = 25  # pcm that went to the device (not what is silent)
+    PLAYED = 25  # position in frames (u32, wraps), pcm for the device, but no long silence
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +67,12 @@ def pack(kind: Kind, body: bytes = b"") -> bytes:
 
 
 def part_body(part_id: int, pcm: bytes = b"") -> bytes:
-    """The body of PUSH or END."""
+    """The body of PUSH, END or PLAYED."""
     return _PART.pack(part_id) + pcm
 
 
 def split_part(body: bytes) -> tuple[int, bytes]:
-    """The part id and the pcm of PUSH or END."""
+    """The part id (or position) and the pcm of PUSH, END or PLAYED."""
     return _PART.unpack_from(body)[0], body[_PART.size :]
 
 

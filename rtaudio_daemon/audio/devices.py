@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ..config import Input
+from .deafness import Deafness
 from .device_names import DeviceInfo
 from .files import SilentMicrophone, SilentSpeaker, WavMicrophone, WavSpeaker
 from .interface import Microphone, OnChange, OnHappening, Speaker
@@ -12,16 +14,20 @@ from .speaker import PortAudioSpeaker
 __all__ = ["DeviceInfo", "list_devices", "open_microphone", "open_speaker"]
 
 
-def open_microphone(device: str, *, on_change: OnChange) -> Microphone:
-    """The microphone that `device` names: default, part of a name, wav:PATH or none.
+def open_microphone(settings: Input, *, on_change: OnChange) -> Microphone:
+    """The microphone that its settings name: default, part of a name, usb:…, wav:PATH or none.
 
     DeviceError if a file cannot be read; a missing sound device is waited for instead.
     """
+    device = settings.device
     if device == "none":
         return SilentMicrophone(on_change=on_change)
     if device.startswith("wav:"):
         return WavMicrophone(device.removeprefix("wav:"), on_change=on_change)
-    return PortAudioMicrophone(device, on_change=on_change)
+    deafness = Deafness(settings.deaf_after_s, settings.deaf_without_speech_h)
+    return PortAudioMicrophone(
+        device, on_change=on_change, channel=settings.channel, deafness=deafness
+    )
 
 
 def open_speaker(

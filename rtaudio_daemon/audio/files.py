@@ -134,7 +134,7 @@ class SilentSpeaker:
         self._queue: PlaybackQueue[AudioPart] = PlaybackQueue(SAMPLE_RATE)
         self._queue.set_volume(volume)
         self._wanted = asyncio.Event()
-        self._on_played: OnPlayed = lambda _: None
+        self._on_played: OnPlayed = lambda _pcm, _skipped: None
 
     @property
     def underruns(self) -> int:
@@ -186,7 +186,7 @@ class SilentSpeaker:
     def _tick(self) -> bytes:
         pcm = self._queue.read(FRAME_BYTES)
         if self._queue.busy:
-            self._on_played(pcm)
+            self._on_played(pcm, 0)
         for moment in self._queue.moments():
             started = moment is Moment.STARTED
             self._on_happening(PlaybackStarted() if started else PlaybackFinished())

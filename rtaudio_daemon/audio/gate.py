@@ -1,8 +1,8 @@
 """Which sound may leave the house: speech, with a little before and after it.
 
-While an answer is heard the gate is half duplex: nothing leaves until speech has been heard with
-more certainty and for longer than usual, because the microphone also hears the answer. What was
-held back is then sent first, so that no word is lost.
+While an answer is heard (and for a moment after it) speech must be louder than the echo of the
+answer, and go on for longer; in half duplex it must also be more certain. What was held back until
+then is sent first, so that no word is lost.
 """
 
 from __future__ import annotations
@@ -11,62 +11,89 @@ from collections import deque
 from dataclasses import dataclass
 
 from ..config import Gate as Settings
+from .echo import Echo
 from .format import BYTES_PER_MS
 from .vad import Engine, TurnSegmenter
+from .wake_word import Attention
 
 ECHO_TAIL_MS = 300  # how long a room still holds the answer after its last sample
 _HYSTERESIS = 0.15  # speech that has begun goes on at a lower threshold
 _BARGE_IN_SLACK = 5 / 3  # three frames of five are enough
+_SUSPICION = 0.4  # of the speech that interrupts
+_REST_MS = 500  # quiet after which a turn that was too long may be followed by another
 
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """What one frame led to: sound to send now (may be more than the frame), speech events."""
+    """What one frame led to: sound to send now (may be more than the frame), speech events.
+
+    `cut`: the gate closed although somebody speaks; the service must be told that it is over.
+    `woken`: the wake word that was just heard.
+    """
 
     pcm_to_send: bytes
     started: bool
     stopped: bool
     probability: float
+    cut: bool = False
+    woken: str | None = None
 
 
 class Gate:
     """Feed it every frame of the microphone, in order.
 
     With the engine `always` everything is sent and no speech is reported: the service finds it.
-    (With `barge_in` off, even then nothing is sent while an answer is heard.)
+    (With `barge_in` off, even then nothing is sent while an answer is heard.) With `local_turns`
+    the end of speech as the gate sees it is the end of the turn.
     """
 
-    def __init__(self, settings: Settings, engine: Engine) -> None:
-        self._settings = settings
-        self._engine = engine
-        self._always = settings.engine == "always"
-        self._usual = TurnSegmenter(
-            settings.start_ms, settings.start_window_ms, settings.hangover_ms
-        )
-        self._barge_in = TurnSegmenter(
-            settings.barge_in_ms, settings.barge_in_ms * _BARGE_IN_SLACK, settings.hangover_ms
-        )
+    def __init__(
+        self,
+        settings: Settings,
+        engine: Engine,
+        echo: Echo | None = None,
+        attention: Attention | None = None,
+        *,
+        local_turns: bool = False,
+    ) -> None:
         self._open = False
+        self._open_ms = 0.0
+        self._rest_ms = 0.0
         self._muted = False
         self._playing = False
         self._tail_ms = 0.0
-        self._closed_by_playback = False
+        self._cut = False
         self._speech = False
         self._held: deque[bytes] = deque()
         self._held_bytes = 0
+        self._usual = TurnSegmenter(0, 0, 0)
+        self._barge_in = TurnSegmenter(0, 0, 0)
+        self._echo = echo or Echo()
+        self._attention = attention or Attention()
+        self.adjust(settings, engine, local_turns=local_turns)
 
-    def adjust(self, settings: Settings, engine: Engine) -> None:
-        """Go on with other settings; what was heard so far is kept."""
+    def adjust(
+        self,
+        settings: Settings,
+        engine: Engine,
+        echo: Echo | None = None,
+        attention: Attention | None = None,
+        *,
+        local_turns: bool = False,
+    ) -> None:
+        """Go on with other settings; what was heard so far is kept. None: as it was."""
         self._settings = settings
         self._engine = engine
-        self._always = settings.engine == "always"
-        self._usual = TurnSegmenter(
-            settings.start_ms, settings.start_window_ms, settings.hangover_ms
+        self._echo = echo or self._echo
+        self._attention = attention or self._attention
+        # Where we end the turns, an answer to half of what is being said is stopped at once.
+        self._closes_for_playing = self._echo.mode == "half_duplex" and not local_turns
+        self._always = settings.engine == "always" and self._attention.always
+        hangover_ms = settings.turn_end_ms if local_turns else settings.hangover_ms
+        self._usual.adjust(settings.start_ms, settings.start_window_ms, hangover_ms)
+        self._barge_in.adjust(
+            settings.barge_in_ms, settings.barge_in_ms * _BARGE_IN_SLACK, hangover_ms
         )
-        self._barge_in = TurnSegmenter(
-            settings.barge_in_ms, settings.barge_in_ms * _BARGE_IN_SLACK, settings.hangover_ms
-        )
-        self._usual.speaking = self._open
 
     @property
     def open(self) -> bool:
@@ -81,19 +108,30 @@ class Gate:
         return self._muted
 
     @property
+    def suspicious(self) -> bool:
+        """Whether somebody may be speaking over an answer, which is not certain yet."""
+        if self._open or not self._guarded or not self._settings.barge_in:
+            return False
+        return self._barge_in.spoken_ms > _SUSPICION * self._settings.barge_in_ms
+
+    @property
     def playing(self) -> bool:
         """Whether an answer is heard (told by the caller)."""
         return self._playing
 
     @playing.setter
     def playing(self, playing: bool) -> None:
-        if playing and not self._playing and self._open:
+        if playing and not self._playing and self._open and self._closes_for_playing:
             # What goes on being said over the answer must prove itself anew; it loses nothing.
             self._close()
-            self._closed_by_playback = True
+            self._cut = True
         if self._playing and not playing:
             self._tail_ms = ECHO_TAIL_MS
         self._playing = playing
+
+    def played(self, pcm: bytes, skipped: int = 0) -> None:
+        """This goes to the loudspeaker now, after so many samples of silence not told of."""
+        self._echo.played(pcm, skipped)
 
     def mute(self, muted: bool) -> bool:
         """Drop everything, or no longer. True if that cut off a turn (then it is aborted)."""
@@ -101,7 +139,7 @@ class Gate:
         self._muted = muted
         self._close()
         self._forget()
-        self._closed_by_playback = False
+        self._cut = False
         return aborted
 
     def end_turn(self) -> bool:
@@ -117,44 +155,65 @@ class Gate:
     def feed(self, pcm: bytes) -> GateResult:
         """Judge one frame of pcm and say what to send."""
         ms = len(pcm) / BYTES_PER_MS
-        probability = self._engine.probability(pcm)
+        raw, pcm = pcm, self._echo.clean(pcm)
         guarded = self._guarded
         self._tail_ms = max(0.0, self._tail_ms - ms)
         if self._muted:
-            return GateResult(b"", False, False, probability)
+            return GateResult(b"", False, False, 0.0)
+        cut, self._cut = self._cut, False
+        woken = self._attention.feed(pcm, engaged=self._open or self._playing)
+        if not (self._attention.paid or self._open):
+            self._hold(pcm)
+            return GateResult(b"", False, cut, 0.0, cut)
+        probability = self._engine.probability(pcm)
         if self._always:
             blocked = guarded and not self._settings.barge_in
             return GateResult(b"" if blocked else pcm, False, False, probability)
-        stopped, self._closed_by_playback = self._closed_by_playback, False
         if self._open:
             return self._feed_open(pcm, ms, probability)
-        started = self._listen(ms, probability, guarded=guarded)
         self._hold(pcm)
+        if woken:
+            self._close()  # the end of the wake word is not the beginning of a turn
+        started = self._listen(raw, pcm, probability, guarded=guarded)
+        if woken and self._playing:
+            started = self._usual.speaking = True  # a wake word always interrupts
         if started:
             self._open = True
             pcm = b"".join(self._held)
             self._forget()
-        return GateResult(pcm if started else b"", started, stopped, probability)
+        return GateResult(pcm if started else b"", started, cut, probability, cut, woken)
 
     @property
     def _guarded(self) -> bool:
-        return self._playing or self._tail_ms > 0
+        return (self._playing or self._tail_ms > 0) and self._echo.mode != "off"
 
     def _feed_open(self, pcm: bytes, ms: float, probability: float) -> GateResult:
         self._speech = probability >= self._settings.threshold - _HYSTERESIS
         stopped = self._usual.feed(self._speech, ms) == "stopped"
-        if stopped:
+        self._open_ms += ms
+        cut = not stopped and self._open_ms >= self._settings.max_turn_s * 1000
+        if stopped or cut:
+            self._rest_ms = _REST_MS if cut else 0.0
             self._close()
-        return GateResult(pcm, False, stopped, probability)
+        return GateResult(pcm, False, stopped or cut, probability, cut)
 
-    def _listen(self, ms: float, probability: float, *, guarded: bool) -> bool:
+    def _listen(self, raw: bytes, pcm: bytes, probability: float, *, guarded: bool) -> bool:
+        settings, ms = self._settings, len(pcm) / BYTES_PER_MS
         if not guarded:
             self._barge_in.reset()
-            self._speech = probability >= self._settings.threshold
+            self._speech = probability >= settings.threshold
+            if self._rest_ms > 0:
+                self._rest_ms = _REST_MS if self._speech else self._rest_ms - ms
+                return False
             return self._usual.feed(self._speech, ms) == "started"
         self._usual.reset()
-        self._speech = probability >= self._settings.barge_in_threshold
-        if not self._settings.barge_in:
+        sure = settings.threshold
+        if self._echo.mode == "half_duplex":
+            sure = max(sure, settings.barge_in_threshold)
+        surpassed = self._echo.surpassed(pcm)
+        outspoken = self._echo.outspoken(raw, settings.barge_in_threshold)
+        self._speech = (probability >= sure and surpassed) or outspoken
+        if not settings.barge_in:
             return False
         if self._barge_in.feed(self._speech, ms) != "started":
             return False
@@ -174,5 +233,6 @@ class Gate:
 
     def _close(self) -> None:
         self._open = self._speech = False
+        self._open_ms = 0.0
         self._usual.reset()
         self._barge_in.reset()

@@ -18,7 +18,7 @@ from .format import Frame
 PlaybackHappening = PlaybackStarted | PlaybackFinished | PlaybackStopped
 OnChange = Callable[[DeviceChanged], None]
 OnHappening = Callable[[PlaybackHappening], None]
-OnPlayed = Callable[[bytes], None]
+OnPlayed = Callable[[bytes, int], None]  # pcm; samples of silence left out before it
 
 
 class Microphone(Protocol):
@@ -96,5 +96,6 @@ class Speaker(Protocol):
     def tap(self, on_played: OnPlayed) -> None:
         """From now on call `on_played` with all sound (pcm) as it goes to the device.
 
-        What is silent may be left out. The sound is heard later, by the buffer of the device.
+        Silence may be left out; then its length in samples comes with the next sound. It is heard
+        later, by the buffer of the device.
         """

@@ -27,7 +27,12 @@ class PortAudioMicrophone:
     """
 
     def __init__(
-        self, device: str, *, on_change: OnChange, deafness: Deafness | None = None
+        self,
+        device: str,
+        *,
+        on_change: OnChange,
+        channel: str = "left",
+        deafness: Deafness | None = None,
     ) -> None:
         self.device = self._wanted = device
         self.state = DeviceState.LOST
@@ -43,6 +48,7 @@ class PortAudioMicrophone:
         self.process = SoundProcess(
             "input",
             device,
+            channel=channel,
             on_ready=self._ready,
             on_message=self._message,
             on_lost=self._lost,

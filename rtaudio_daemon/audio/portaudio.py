@@ -1,6 +1,6 @@
 """An audio process: PortAudio and nothing else, so that its faults cannot reach the daemon.
 
-``python -m rtaudio_daemon.audio.portaudio input|output|list FD DEVICE FRAME_MS``
+``python -m rtaudio_daemon.audio.portaudio input|output|list FD DEVICE FRAME_MS CHANNEL``
 
 One process serves one direction. It speaks `child_protocol` over the socket with the number FD
 and ends when that socket closes. It is expected to be killed at any time. Known faults of
@@ -32,6 +32,7 @@ from .child_protocol import (
     Unpacker,
     json_body,
     pack,
+    part_body,
     split_part,
     volume_of,
 )
@@ -47,11 +48,11 @@ _WAITING_FRAMES = 50  # one second; older sound goes first when the daemon does 
 
 def main(arguments: list[str]) -> None:
     """Serve until the socket closes or something fails; never returns."""
-    role, fd, device, frame_ms = arguments
+    role, fd, device, frame_ms, channel = arguments
     sys.setswitchinterval(0.001)
     os.environ["JACK_NO_START_SERVER"] = "1"
     daemon = socket.socket(fileno=int(fd))
-    pump = _Output() if role == "output" else _Input() if role == "input" else None
+    pump = _Output() if role == "output" else _Input(channel) if role == "input" else None
     worker = threading.Thread(
         target=_open, args=(daemon, pump, device, int(frame_ms)), name="portaudio", daemon=True
     )
@@ -182,14 +183,24 @@ class _Pump:
 class _Input(_Pump):
     direction = "input"
 
-    def __init__(self) -> None:
+    def __init__(self, channel: str = "left") -> None:
         super().__init__()
+        self._channel = channel
         self._heard: deque[bytes] = deque(maxlen=_WAITING_FRAMES)
         self._channels = 1
 
     def report(self, daemon: socket.socket) -> None:
         while self._heard:
-            daemon.sendall(pack(Kind.SOUND, _left(self._heard.popleft(), self._channels)))
+            daemon.sendall(pack(Kind.SOUND, self._mono(self._heard.popleft())))
+
+    def _mono(self, sound: bytes) -> bytes:
+        if self._channels == 1:
+            return sound
+        samples = array("h", sound)
+        left, right = samples[::2], samples[1::2]
+        if self._channel == "mix":
+            return array("h", [(a + b) >> 1 for a, b in zip(left, right, strict=True)]).tobytes()
+        return (right if self._channel == "right" else left).tobytes()
 
     def _prepare(self, rate: int, channels: int) -> None:
         self._channels = channels
@@ -219,7 +230,9 @@ class _Output(_Pump):
         self._asked = self._asked_before = 0
         self._told_at = 0.0
         self._tapped = False
-        self._played: deque[bytes] = deque(maxlen=_WAITING_FRAMES)
+        self._rate = self._silent_frames = RATES[0]
+        self._position = 0
+        self._played: deque[tuple[int, bytes]] = deque(maxlen=_WAITING_FRAMES)
 
     def told(self, kind: Kind, body: bytes, daemon: socket.socket) -> None:
         if kind is Kind.STOP:
@@ -243,7 +256,8 @@ class _Output(_Pump):
 
     def report(self, daemon: socket.socket) -> None:
         while self._played:
-            daemon.sendall(pack(Kind.PLAYED, self._played.popleft()))
+            position, sound = self._played.popleft()
+            daemon.sendall(pack(Kind.PLAYED, part_body(position, sound)))
         self._report_moments(daemon)
         now = time.monotonic()
         if self._asked == self._asked_before or now - self._told_at < _PROGRESS_S:
@@ -281,8 +295,10 @@ class _Output(_Pump):
         try:
             with self._lock:
                 sound = self._queue.read(frames * 2)
-            if self._tapped and sound.strip(b"\0"):
-                self._played.append(sound)
+            self._silent_frames = 0 if sound.strip(b"\0") else self._silent_frames + frames
+            if self._tapped and self._silent_frames < self._rate:
+                self._played.append((self._position & 0xFFFFFFFF, sound))
+            self._position += frames
             self._asked += 1
             self.wake()
             return (_both(sound) if self._channels == 2 else sound), 0  # paContinue
@@ -309,10 +325,6 @@ def _devices(audio: Any) -> list[DeviceInfo]:
                 default = defaults.get(side) == index
                 found.append(DeviceInfo(name, side, default, channels, rate, index))
     return found
-
-
-def _left(sound: bytes, channels: int) -> bytes:
-    return sound if channels == 1 else array("h", sound)[::channels].tobytes()
 
 
 def _both(sound: bytes) -> bytes:

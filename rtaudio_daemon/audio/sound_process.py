@@ -46,6 +46,7 @@ class SoundProcess:
         direction: Direction,
         device: str,
         *,
+        channel: str = "left",
         on_ready: Callable[[StreamFacts], None],
         on_message: Callable[[Kind, bytes], None],
         on_lost: Callable[[DeviceError], None],
@@ -53,6 +54,7 @@ class SoundProcess:
         self.pid: int | None = None
         self._direction = direction
         self._device = device
+        self._channel = channel
         self._on_ready = on_ready
         self._on_message = on_message
         self._on_lost = on_lost
@@ -112,7 +114,11 @@ class SoundProcess:
         return True
 
     async def _live(self) -> None:
-        async with _process(self._direction, self._device) as (process, reader, writer):
+        async with _process(self._direction, self._device, self._channel) as (
+            process,
+            reader,
+            writer,
+        ):
             self.pid, self._socket = process.pid, writer
             try:
                 if self._hung_up:
@@ -188,7 +194,7 @@ async def _messages(reader: asyncio.StreamReader) -> AsyncGenerator[tuple[Kind, 
 
 @contextlib.asynccontextmanager
 async def _process(
-    role: str, device: str
+    role: str, device: str, channel: str = "left"
 ) -> AsyncIterator[tuple[Any, asyncio.StreamReader, asyncio.StreamWriter]]:
     ours, theirs = socket.socketpair()
     process: asyncio.subprocess.Process | None = None
@@ -198,7 +204,7 @@ async def _process(
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 *("-P", "-m", "rtaudio_daemon.audio.portaudio"),
-                *(role, str(theirs.fileno()), device, str(FRAME_MS)),
+                *(role, str(theirs.fileno()), device, str(FRAME_MS), channel),
                 pass_fds=(theirs.fileno(),),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,

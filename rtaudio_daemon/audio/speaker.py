@@ -22,6 +22,7 @@ from .child_protocol import (
     StreamFacts,
     part_body,
     progress_of,
+    split_part,
     volume_body,
 )
 from .files import SilentSpeaker
@@ -71,6 +72,7 @@ class PortAudioSpeaker:
         self._totals = self._before = (0, 0)  # underruns, dropped ms: in total, earlier processes
         self._on_played: OnPlayed | None = None
         self._played_at_rate = Resampler(SAMPLE_RATE, SAMPLE_RATE)
+        self._played_to: int | None = None  # position in frames
         self._found = False
         self._reported = False
         self.process = SoundProcess(
@@ -148,6 +150,7 @@ class PortAudioSpeaker:
     def _ready(self, facts: StreamFacts) -> None:
         self._found = True
         self._played_at_rate = Resampler(facts.rate, SAMPLE_RATE)
+        self._played_to = None
         if self._on_played is not None:
             self.process.send(Kind.TAP)
         self._rate = facts.rate
@@ -159,8 +162,7 @@ class PortAudioSpeaker:
 
     def _message(self, kind: Kind, body: bytes) -> None:
         if kind is Kind.PLAYED:
-            if self._on_played is not None:
-                self._on_played(self._played_at_rate.feed(body))
+            self._tell_played(*split_part(body))
         elif kind is Kind.PROGRESS:
             self._take_note(progress_of(body))
         elif kind is Kind.STARTED:
@@ -175,6 +177,13 @@ class PortAudioSpeaker:
             cut = [number for number in self._sent if number <= newest]
             heard = [self._heard(self._sent.pop(number)) for number in cut]
             self._on_happening(PlaybackStopped(tuple(heard)))
+
+    def _tell_played(self, position: int, sound: bytes) -> None:
+        skipped = 0 if self._played_to is None else (position - self._played_to) & 0xFFFFFFFF
+        self._played_to = (position + len(sound) // 2) & 0xFFFFFFFF
+        if self._on_played is not None:
+            pcm = self._played_at_rate.feed(sound)
+            self._on_played(pcm, skipped * SAMPLE_RATE // self._rate)
 
     def _take_note(self, progress: Progress) -> None:
         positions = dict(progress.heard)

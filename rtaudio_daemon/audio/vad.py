@@ -68,11 +68,21 @@ class TurnSegmenter:
         self._recent_ms += ms
         while len(self._recent) > 1 and self._recent_ms > self.start_window_ms + ms / 2:
             self._recent_ms -= self._recent.popleft()[1]
-        if not speech or sum(ms for spoken, ms in self._recent if spoken) < self.start_ms:
+        if not speech or self.spoken_ms < self.start_ms:
             return None
         self.speaking = True
         self._quiet_ms = 0.0
         return "started"
+
+    @property
+    def spoken_ms(self) -> float:
+        """Speech within the window, while there is not enough of it yet."""
+        return sum(ms for spoken, ms in self._recent if spoken)
+
+    def adjust(self, start_ms: float, start_window_ms: float, hangover_ms: float) -> None:
+        """Go on with other numbers."""
+        self.start_ms, self.start_window_ms = start_ms, start_window_ms
+        self.hangover_ms = hangover_ms
 
     def reset(self) -> None:
         """Nobody speaks; what was heard before does not count any more."""

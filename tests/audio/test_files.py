@@ -17,6 +17,7 @@ from rtaudio_daemon.audio import files
 from rtaudio_daemon.audio.devices import open_microphone, open_speaker
 from rtaudio_daemon.audio.files import SilentSpeaker, WavMicrophone, WavSpeaker, read_wav
 from rtaudio_daemon.audio.format import FRAME_BYTES
+from rtaudio_daemon.config import Input
 from rtaudio_daemon.errors import DeviceError
 from rtaudio_daemon.events import (
     AudioPart,
@@ -125,17 +126,17 @@ def test_channels_are_mixed(tmp_path: Path) -> None:
 
 def test_a_file_that_is_missing_or_no_wav_is_a_device_error(tmp_path: Path) -> None:
     with pytest.raises(DeviceError, match="No such file"):
-        open_microphone(f"wav:{tmp_path}/none.wav", on_change=print)
+        open_microphone(Input(f"wav:{tmp_path}/none.wav"), on_change=print)
     (tmp_path / "text.wav").write_text("hello")
     with pytest.raises(DeviceError, match="not a WAV file"):
-        open_microphone(f"wav:{tmp_path}/text.wav", on_change=print)
+        open_microphone(Input(f"wav:{tmp_path}/text.wav"), on_change=print)
     with pytest.raises(DeviceError, match="cannot record"):
         open_speaker(f"wav:{tmp_path}/no/a.wav", on_happening=print, on_change=print)
 
 
 async def test_a_silent_microphone_never_yields(tmp_path: Path) -> None:
     changes: list[DeviceChanged] = []
-    microphone = open_microphone("none", on_change=changes.append)
+    microphone = open_microphone(Input("none"), on_change=changes.append)
     async with running(microphone):
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(anext(aiter(microphone)), 3600)

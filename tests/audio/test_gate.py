@@ -123,12 +123,12 @@ def test_while_an_answer_is_heard_its_echo_does_not_leave() -> None:
     home = room()
     home.gate.playing = True
     assert home.gate.playing
-    home.hear("ooooooooooxxxx....ooooooxx..xx..xx")
+    home.hear("ooooooooooxxxx....ooooooxx....xx")
     assert home.sent == ""
 
 
 def test_sure_and_lasting_speech_interrupts_an_answer_without_losing_its_beginning() -> None:
-    home = room(pre_roll_ms=320)
+    home = room(pre_roll_ms=320, barge_in_ms=160)
     home.gate.playing = True
     home.hear("oooooooooxxxxxxxx")
     assert home.events == [(16, "started")]
@@ -160,7 +160,7 @@ def test_the_room_still_holds_the_answer_for_a_moment() -> None:
 
 
 def test_what_is_being_said_when_an_answer_begins_must_prove_itself_and_loses_nothing() -> None:
-    home = room(pre_roll_ms=320)
+    home = room(pre_roll_ms=320, barge_in_ms=160)
     home.hear("xxxxab")
     home.gate.playing = True
     home.gate.playing = True

@@ -123,14 +123,19 @@ def test_a_card_that_takes_nothing_is_a_device_error(pumps: Any) -> None:
         pumps(portaudio._Input).open(ChoosyCard({96_000}, {1}), info("input"), 20)
 
 
-def test_of_two_channels_the_left_one_is_heard(pumps: Any, pair: Any) -> None:
+@pytest.mark.parametrize(
+    ("channel", "heard"), [("left", [1, 2]), ("right", [-1, -4]), ("mix", [0, -1])]
+)
+def test_of_two_channels_the_chosen_one_is_heard(
+    pumps: Any, pair: Any, channel: str, heard: list[int]
+) -> None:
     card = ChoosyCard({48_000}, {2})
-    pump = pumps(portaudio._Input)
+    pump = pumps(lambda: portaudio._Input(channel))
     pump.open(card, info("input"), 20)
-    assert card.callback(array("h", [1, -1, 2, -2]).tobytes(), 2, None, 0) == (None, 0)
+    assert card.callback(array("h", [1, -1, 2, -4]).tobytes(), 2, None, 0) == (None, 0)
     assert card.callback(None, 2, None, 0) == (None, 0)
     pump.report(pair[1])
-    assert messages(pair) == [(Kind.SOUND, array("h", [1, 2]).tobytes())]
+    assert messages(pair) == [(Kind.SOUND, array("h", heard).tobytes())]
 
 
 def test_a_daemon_that_does_not_read_gets_the_newest_second(pumps: Any, pair: Any) -> None:

@@ -1,0 +1,49 @@
+"""A microphone that delivers what no room sounds like."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rtaudio_daemon.audio.deafness import Deafness
+
+SILENCE = bytes(960)
+STUCK = np.full(480, 1234, dtype="<i2").tobytes()
+CLIPPED = (np.sign(np.sin(np.arange(480))) * 32767).astype("<i2").tobytes()
+ROOM = np.random.default_rng(1).normal(0, 3, 480).astype("<i2").tobytes()
+SHOUT = np.clip(np.random.default_rng(1).normal(0, 16_000, 480), -32768, 32767)
+
+
+@pytest.mark.parametrize(
+    ("frame", "why"), [(SILENCE, "silence"), (STUCK, "silence"), (CLIPPED, "full scale")]
+)
+def test_impossible_sound_that_lasts_means_deaf(frame: bytes, why: str) -> None:
+    deafness = Deafness(after_s=4)
+    assert [deafness.feed(frame) for _ in range(199)] == [None] * 199
+    assert why in str(deafness.feed(frame))
+    assert deafness.feed(ROOM) is None
+
+
+def test_a_quiet_room_and_a_loud_one_are_possible() -> None:
+    deafness = Deafness(after_s=4)
+    loud = SHOUT.astype("<i2").tobytes()
+    assert not any(deafness.feed(frame) for _ in range(1000) for frame in (ROOM, loud))
+
+
+def test_a_new_stream_has_its_own_chance() -> None:
+    deafness = Deafness(after_s=1)
+    assert [deafness.feed(SILENCE) for _ in range(50)][-1]
+    deafness.start_again()
+    assert deafness.feed(SILENCE) is None
+
+
+def test_it_can_be_switched_off() -> None:
+    assert not any(Deafness(after_s=0).feed(SILENCE) for _ in range(1000))
+
+
+def test_hours_without_a_voice_are_suspicious_when_so_configured() -> None:
+    deafness = Deafness(without_speech_h=0.01)  # 36 s
+    assert not any(deafness.feed(ROOM) for _ in range(1799))
+    deafness.speech_noticed()
+    assert not any(deafness.feed(ROOM) for _ in range(1799))
+    assert "nobody was heard for 0.01 h" in str(deafness.feed(ROOM))
