@@ -136,6 +136,12 @@ def pause_after(error: ServiceError, pauses: Iterator[float]) -> float:
     return pause
 
 
+def may_hurry(error: ServiceError) -> bool:
+    """Whether the next attempt may come sooner because somebody waits for it."""
+    asked_to_wait = isinstance(error, HandshakeError) and error.retry_after_s is not None
+    return not is_final(error) and not asked_to_wait
+
+
 def is_final(error: ServiceError) -> bool:
     """Whether only a person can mend this: a refusal of our key, our deployment, our account."""
     if isinstance(error, HandshakeError):

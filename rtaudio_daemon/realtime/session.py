@@ -31,7 +31,13 @@ from rtaudio_daemon.realtime.codec import (
 )
 from rtaudio_daemon.realtime.connection import Connection
 from rtaudio_daemon.realtime.line import Line
-from rtaudio_daemon.realtime.options import Counters, WebsocketOptions, backoff, pause_after
+from rtaudio_daemon.realtime.options import (
+    Counters,
+    WebsocketOptions,
+    backoff,
+    may_hurry,
+    pause_after,
+)
 from rtaudio_daemon.realtime.outbox import Outbox
 from rtaudio_daemon.realtime.profiles import Endpoint
 from rtaudio_daemon.realtime.renewal import renewal
@@ -41,7 +47,9 @@ _LOG = logging.getLogger(__name__)
 
 LIVED_S = 10.0
 """A session that lasted this long was a good one: the next pause is short again."""
-_LOOK_S = 0.1  # how often is looked for a quiet moment, when one is wanted
+HURRY_S = 2.0
+"""The longest pause while somebody speaks."""
+_LOOK_S = 0.25  # how often is looked for a quiet moment, when one is wanted
 _STALE_LOOK_S = 10.0
 _REST_LOOK_S = 0.5
 _KEPT_MOST = 64
@@ -121,6 +129,7 @@ class Session:
         self._life: asyncio.Task[None] | None = None
         self._goodbyes: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
+        self._spoken_to = asyncio.Event()
         self._outbox = Outbox()
         self._turn = TurnSound(self.options.outage_buffer)
         self._kept: list[Json] = []
@@ -208,6 +217,7 @@ class Session:
             self._unready += 1
         else:
             self._turn.kept(pcm, _now())
+            self._spoken_to.set()
 
     def forget_audio(self) -> None:
         """What was said last does not count, on no session to come."""
@@ -245,7 +255,18 @@ class Session:
             level = logging.WARNING if failures == 1 else logging.DEBUG
             _LOG.log(level, "%s; connecting again in %.1f s", error, pause)
             self._change(ConnectionState.CONNECTING, reason=str(error), retry_in_s=pause)
-            await asyncio.sleep(pause)
+            await self._pause(pause, may_hurry=may_hurry(error))
+
+    async def _pause(self, pause_s: float, *, may_hurry: bool) -> None:
+        """Wait before the next attempt, but not for long while somebody speaks to nobody."""
+        if not may_hurry or pause_s <= HURRY_S:
+            await asyncio.sleep(pause_s)
+            return
+        await asyncio.sleep(HURRY_S)
+        self._spoken_to.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause_s - HURRY_S):
+                await self._spoken_to.wait()
 
     async def _one_life(self) -> _End | None:
         """One line and those that renew it; returns how the last was lost, None for a recess."""
@@ -393,9 +414,14 @@ class Session:
             if not await self._prepare():
                 continue
             await self._until_quiet(None)
-            if self._next is not None and not self._next.ended.done():
-                _LOG.info("renewed the session")
-                self._take(self._next)
+            if self._next is None:
+                continue
+            if self._next.ended.done():
+                self._say_goodbye(self._next)
+                self._next = None
+                continue
+            _LOG.info("renewed the session")
+            self._take(self._next)
 
     async def _until_due(self, line: Line) -> float:
         """Wait until `line` should be renewed; returns when that cannot wait any longer."""
