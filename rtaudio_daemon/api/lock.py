@@ -65,7 +65,8 @@ class Lock:
             level = logging.WARNING if self.refused == 1 else logging.DEBUG
             _LOG.log(level, "refused %s: %s", request.remote, error.text)
             raise
-        if request.method not in _SAFE:
+        is_known = request.match_info.http_exception is None  # else it is told 404 or 405
+        if request.method not in _SAFE and is_known:
             await _check_body(request)
 
     def shared_with(self, request: web.Request) -> str | None:

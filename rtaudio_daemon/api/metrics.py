@@ -36,7 +36,8 @@ COUNTS: Mapping[str, tuple[str, str]] = {
     "wire_frames_dropped": ("counter", "pieces of sound not sent: no session, or a slow network"),
     "wire_malformed": ("counter", "messages of the service that could not be read"),
     "wire_unknown": ("counter", "messages of the service of an unknown kind"),
-    "reconnects": ("counter", "connections made after the first"),
+    "reconnects": ("counter", "connections made because one was lost"),
+    "renewals": ("counter", "connections made because one was about to end"),
     "muted": ("gauge", "1 while muted"),
     "volume": ("gauge", "0 to 1"),
 }
@@ -54,9 +55,7 @@ class Metrics:
     ) -> None:
         self.registry = CollectorRegistry()
         self._clock = asyncio.get_running_loop().time
-        self._was_open = False
-        self._lost_at: float | None = None
-        self._left_by = ConnectionState.CLOSED
+        self._renewals = 0
 
         def make(kind: Any, name: str, what: str, *labels: str, **more: Any) -> Any:
             return kind(f"rtaudio_{name}", what, labels, registry=self.registry, **more)
@@ -124,14 +123,10 @@ class Metrics:
 
     def _notice_connection(self, news: ConnectionChanged) -> None:
         self._hold(self._connection, ConnectionState, news.state)
-        if news.state is ConnectionState.OPEN:
-            self._was_open = True
-            if self._lost_at is not None:
-                cause = "renewal" if self._left_by is ConnectionState.RENEWING else "loss"
-                self._gap.labels(cause).observe(self._clock() - self._lost_at)
-            self._lost_at = None
-        elif self._was_open and self._lost_at is None:
-            self._lost_at, self._left_by = self._clock(), news.state
+        if news.state is ConnectionState.OPEN and news.gap_ms is not None:
+            cause = "renewal" if news.renewals > self._renewals else "loss"
+            self._gap.labels(cause).observe(news.gap_ms / 1000)
+        self._renewals = news.renewals
 
     @staticmethod
     def _hold(gauge: Any, states: type[Any], now: str) -> None:
@@ -168,6 +163,6 @@ class _Counts(Collector):
             yield family
 
     def _family(self, name: str) -> CounterMetricFamily | GaugeMetricFamily:
-        kind, meaning = self._known[name]
+        kind, meaning = self._known.get(name, ("gauge", name))
         family = CounterMetricFamily if kind == "counter" else GaugeMetricFamily
         return family(f"rtaudio_{name}", meaning)

@@ -85,9 +85,8 @@ def _operation(route: Route) -> dict[str, Any]:
         "responses": _responses(route),
     }
     if route.body is not None:
-        required = bool(route.body.get("required"))
         operation["requestBody"] = {
-            "required": required,
+            "required": True,
             "content": {"application/json": {"schema": route.body}},
         }
     if route.name == "events":

@@ -30,6 +30,9 @@ _LEVEL_EVERY_S = 0.1
 _DEVICES_FRESH_S = 5.0  # asking for devices starts a process: not for every request
 _LINGERING_S = 1.0  # the rest of a refused body is read for so long, then it is cut off
 _LOG = logging.getLogger(__name__)
+_WIRE_LOG = logging.getLogger(f"{__name__}.wire")
+# aiohttp writes a traceback for every piece of nonsense that anybody sends.
+_WIRE_LOG.addFilter(lambda _record: _LOG.isEnabledFor(logging.DEBUG))
 
 
 class ApiServer:
@@ -89,6 +92,7 @@ class ApiServer:
             handler_cancellation=True,
             shutdown_timeout=1.0,
             lingering_time=_LINGERING_S,
+            logger=_WIRE_LOG,
         )
         await runner.setup()
         assert runner.server is not None

@@ -39,6 +39,20 @@ class Visit:
         if message.type == "error" and "Failed to load resource" not in message.text:
             self.complaints.append(message.text)
 
+    async def open(self, address: str) -> None:
+        """Go there, and note every status that is shown from now on in `window.seen`."""
+        await self.page.goto(address)
+        await self.page.evaluate(
+            "() => { const word = document.getElementById('word');"
+            "window.seen = [word.textContent];"
+            "new MutationObserver(() => window.seen.push(word.textContent))"
+            ".observe(word, { childList: true }); }"
+        )
+
+    async def saw(self, *statuses: str) -> None:
+        """Wait until these were shown one right after the other."""
+        await self.until(f"window.seen.join().includes('{','.join(statuses)}')")
+
     async def words(self, element: str) -> str:
         """The text of the element with this id."""
         return (await self.page.locator(f"#{element}").text_content()) or ""
@@ -56,15 +70,16 @@ class Visit:
 
 
 @asynccontextmanager
-async def browsing(address: str, **options: Any) -> AsyncIterator[Visit]:
-    """Open `address` in a new browser."""
+async def browsing(address: str = "", **options: Any) -> AsyncIterator[Visit]:
+    """Open `address` (or nothing yet) in a new browser."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
         try:
             context = await browser.new_context(**options)
             page = await context.new_page()
             visit = Visit(context, page)
-            await page.goto(address)
+            if address:
+                await visit.open(address)
             yield visit
         finally:
             await browser.close()

@@ -40,20 +40,19 @@ async def test_a_whole_conversation_is_seen_and_steered_from_the_page(tmp_path: 
         [Reply("Rain, then <b>sun</b>.", speech("weather")), Reply("Fine.", speech("stop"))]
     )
     house = House(tmp_path, said, reply=lambda _turn: next(replies, Reply("Yes.", speech("hello"))))
-    async with house, browsing(house.app.address) as visit:
+    async with browsing() as visit, house:
+        await visit.open(house.app.address)
         await status_is(visit, "idle")
         assert await visit.words("connection") == "Connected"
         assert await visit.words("uplink") == "○ Sound stays here"
         await picture(visit, "page-idle")
-        await status_is(visit, "listening")
         await visit.until("document.getElementById('uplink').textContent.startsWith('●')")
         loud = "Number(document.getElementById('meter').getAttribute('aria-valuenow')) > -50"
         await visit.until(loud)
-        await status_is(visit, "speaking")
-        await status_is(visit, "listening")  # it is interrupted
-        await status_is(visit, "speaking")
+        turn = ("listening", "thinking", "speaking")
+        await visit.saw("idle", *turn, *turn)  # the first answer is interrupted
         await picture(visit, "page-speaking")
-        await status_is(visit, "idle")
+        await visit.saw("idle", *turn, *turn, "idle")
         assert "sun</b>" in await visit.words("log"), "words are words, never markup"
         assert await visit.page.locator("#log b b").count() == 0
         assert await visit.page.locator("#chart rect").count() == 2
