@@ -118,11 +118,12 @@ class Parts:
                 ("log", self._apply_log),
                 ("speaker", self._apply_speaker),
                 ("volume", self._apply_volume),
-                ("microphone", self._apply_microphone),
                 ("window", self._apply_window),
                 ("service", self._apply_service),
                 ("session", self._apply_session),
                 ("gate", self._apply_gate),
+                # Last, so that there is somebody to tell what it hears, or that it is gone.
+                ("microphone", self._apply_microphone),
             )
         )
 

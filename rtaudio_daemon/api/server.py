@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import resource
 import time
 from collections.abc import AsyncIterator, Callable
@@ -310,7 +311,10 @@ def _refusal(error: web.HTTPException) -> web.StreamResponse:
     headers = {key: error.headers[key] for key in kept if key in error.headers}
     if error.status in (408, 413):
         headers["Connection"] = "close"  # the rest of the body is not waited for
-    return _error(error.status, error.reason.lower().replace(" ", "_"), message, headers)
+    # Not the reason phrase: that differs between versions of Python.
+    name = type(error).__name__.removeprefix("HTTP")
+    code = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    return _error(error.status, code, message, headers)
 
 
 def _error(
