@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -100,7 +101,7 @@ async def talking(
     settings: Json | None = None,
     options: Json | None = None,
     connect: bool = True,
-    wall_clock: Callable[[], float] | None = None,
+    wall_clock: Callable[[], float] = time.time,
     **simulator: Any,
 ) -> AsyncIterator[Talk]:
     """`kind`: ga, preview or voice-live. What the client sent is valid in its dialect."""
@@ -112,13 +113,12 @@ async def talking(
             deployment="gpt-realtime",
             api_version="2025-04-01-preview" if kind == "preview" else "v1",
         )
-        clock = {} if wall_clock is None else {"wall_clock": wall_clock}
         client = AzureRealTimeAudio.for_endpoint(
             place,
             session_config=settings or SETTINGS,
             policy=policy,
             websocket_options=options,
-            **clock,
+            wall_clock=wall_clock,
         )
         talk = Talk(service, client)
         try:

@@ -110,9 +110,9 @@ class Service:
     def host_name(self) -> str:
         return f"ws://127.0.0.1:{self.port}"
 
-    def endpoint(self, **options: str) -> Endpoint:
+    def endpoint(self, **options: Any) -> Endpoint:
         version = "v1" if self.dialect == "ga" else "2025-04-01-preview"
-        given = {"host_name": self.host_name, "deployment": "d", "api_version": version}
+        given: Json = {"host_name": self.host_name, "deployment": "d", "api_version": version}
         return endpoint("azure", **{**given, **options})
 
     async def start(self) -> None:

@@ -126,7 +126,7 @@ async def test_sound_in_a_quiet_moment_is_heard_by_the_next_session_too() -> Non
     async with talking(lifetime_s=100.0) as talk:
         said, renewing = sentence(2000), asyncio.Event()
         talk.client.on(
-            "connection", lambda change: change.state.value == "renewing" and renewing.set()
+            "connection", lambda change: renewing.set() if change.state == "renewing" else None
         )
         silence = asyncio.create_task(talk.pause(200_000))
         await renewing.wait()
