@@ -87,6 +87,8 @@ def _parser() -> argparse.ArgumentParser:
     say.add_argument("--urgent", action="store_true", help="before all else, and interrupting")
     volume = _add_remote(add("volume", _volume, "how loud a running daemon speaks"))
     volume.add_argument("level", type=float, help="0 to 1")
+    reload = _add_remote(add("reload", _reload, "let a running daemon read its settings again"))
+    reload.add_argument("--json", action="store_true", help="as JSON")
     for name, text in (
         ("interrupt", "silence a running daemon"),
         ("mute", "stop listening"),
@@ -233,6 +235,21 @@ def _volume(arguments: argparse.Namespace) -> int:
 def _post(arguments: argparse.Namespace) -> int:
     _remote(arguments).post(arguments.path)
     return 0
+
+
+def _reload(arguments: argparse.Namespace) -> int:
+    report = _remote(arguments).post("/api/reload")
+    if arguments.json:
+        print(json.dumps(report, indent=2))
+        return 0
+    for each in report["changed"]:
+        why = f": {each['reason']}" if each.get("reason") else ""
+        print("{option}: {before} is now {after} ({state}".format_map(each) + f"{why})")
+    for warning in report["warnings"]:
+        print(f"warning: {warning}", file=sys.stderr)
+    if not report["changed"]:
+        print("nothing is different")
+    return 1 if any(each["state"] == "failed" for each in report["changed"]) else 0
 
 
 def _remote(arguments: argparse.Namespace) -> Remote:

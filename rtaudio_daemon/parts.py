@@ -21,7 +21,9 @@ from .audio.cancellers import open_echo
 from .audio.devices import open_microphone, open_speaker
 from .audio.gate import Gate
 from .audio.interface import Microphone, OnChange, OnHappening, Speaker
+from .audio.spotter import open_attention
 from .audio.vad_engines import open_engine
+from .audio.wake_word import Attention
 from .conversation import Conversation
 from .emitter import Emitter
 from .errors import ConfigError, RTAudioError, ServiceError
@@ -101,6 +103,7 @@ class Parts:
         self._boot = secrets.token_hex(4)
         self._engine = open_engine(settings.audio.gate.engine)
         self._echo = open_echo(settings.audio.echo, settings.audio.gate.engine)
+        self._attention = _attention(settings.audio)
         self._where: Endpoint
         self.window: ApiServer
         self.client: AzureRealTimeAudio
@@ -108,7 +111,7 @@ class Parts:
         self.address = ""
         self.assistant = Assistant(
             conversation=Conversation(),
-            gate=Gate(settings.audio.gate, self._engine, self._echo),
+            gate=Gate(settings.audio.gate, self._engine, self._echo, self._attention),
             news=news,
             profile=settings.realtime.profile,
         )
@@ -116,10 +119,10 @@ class Parts:
             Part(name, apply, settings)
             for name, apply in (
                 ("log", self._apply_log),
+                ("service", self._apply_service),
                 ("speaker", self._apply_speaker),
                 ("volume", self._apply_volume),
                 ("window", self._apply_window),
-                ("service", self._apply_service),
                 ("session", self._apply_session),
                 ("gate", self._apply_gate),
                 # Last, so that there is somebody to tell what it hears, or that it is gone.
@@ -132,6 +135,10 @@ class Parts:
         self._news.on("news", self._notice)
         for part in self.table:
             await part.apply(self._settings)
+        # Only now there is somebody to hear and to play what the service says.
+        await self._lives["service"].enter_async_context(
+            self._running(self.client.run(), "session")
+        )
 
     async def close(self) -> None:
         """Take everything down."""
@@ -176,6 +183,9 @@ class Parts:
             self._engine = open_engine(settings.audio.gate.engine)
         if settings.audio.echo != self._part("gate").applied.audio.echo:
             self._echo = open_echo(settings.audio.echo, settings.audio.gate.engine)
+        applied = self._part("gate").applied.audio
+        if (settings.audio.listen, settings.audio.wake) != (applied.listen, applied.wake):
+            self._attention = _attention(settings.audio)
         await self._between_turns()
         self._adjust(settings)
 
@@ -187,6 +197,7 @@ class Parts:
             replace(gate, hangover_ms=max(gate.hangover_ms, trailing_ms)),
             self._engine,
             self._echo,
+            self._attention,
             trailing_ms=trailing_ms,
             service_interrupts=profile.service_interrupts and detection.interrupt_response,
             service_truncates=profile.service_truncates,
@@ -206,16 +217,14 @@ class Parts:
                 policy=Policy.of(settings.realtime),
                 websocket_options={"outage_buffer": settings.realtime.outage_buffer_s},
             )
-            session = self._running(client.run(), "session")
             if "service" in self._lives:
                 trial = _Trial(client, give_up=self.client.is_initialized)
-                await opening.enter_async_context(session)
+                await opening.enter_async_context(self._running(client.run(), "session"))
                 await trial.passed()
                 await self._between_turns()
                 self.assistant.use_client(client, trial.newest)
             else:
-                self.assistant.use_client(client)
-                await opening.enter_async_context(session)
+                self.assistant.use_client(client)  # `open` runs it
             self.client, self.simulator, self._where = client, simulator, where
             self._adjust(settings)
             self._part("session").applied = settings
@@ -291,6 +300,10 @@ class Parts:
             self._tasks.discard(task)
             task.cancel()
             await asyncio.wait([task])
+
+
+def _attention(audio: config.Audio) -> Attention:
+    return open_attention(audio.listen, audio.wake.words, audio.wake.follow_up_s)
 
 
 def _trailing_ms(detection: config.TurnDetection) -> int:

@@ -6,10 +6,11 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
 from . import config
-from .errors import RTAudioError
+from .errors import ConfigError, RTAudioError
 
 _TIMEOUT_S = 10.0
 _SILENCE_S = 45.0  # the daemon writes at least a heartbeat in this time
@@ -58,7 +59,10 @@ class Remote:
         try:
             return urllib.request.urlopen(request, timeout=timeout_s)
         except urllib.error.HTTPError as error:
-            raise RTAudioError(_reason(error)) from error
+            reason = _reason(error)
+            if error.code == HTTPStatus.UNPROCESSABLE_ENTITY:
+                raise ConfigError(reason.splitlines()) from error
+            raise RTAudioError(reason) from error
         except OSError as error:
             raise RTAudioError(
                 f"no daemon answers at {self._address} ({getattr(error, 'reason', error)}); "

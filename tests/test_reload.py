@@ -161,7 +161,7 @@ async def test_another_service_takes_over(tmp_path: Path) -> None:
 
 async def test_another_microphone_is_heard_after_the_turn(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
-    other = House(tmp_path / "other", [(500, speech("stop"))])
+    other = House(tmp_path / "other", [(1500, speech("stop"))])
     async with House(tmp_path, [(1000, speech("hello"))], reply=weather) as house:
         await house.until(lambda: house.statuses[-1] == "speaking")
         house.edit = with_(audio__input__device=f"wav:{other.microphone}")
