@@ -21,9 +21,7 @@ from .audio.cancellers import open_echo
 from .audio.devices import open_microphone, open_speaker
 from .audio.gate import Gate
 from .audio.interface import Microphone, OnChange, OnHappening, Speaker
-from .audio.spotter import open_attention
 from .audio.vad_engines import open_engine
-from .audio.wake_word import Attention
 from .conversation import Conversation
 from .emitter import Emitter
 from .errors import ConfigError, RTAudioError, ServiceError
@@ -103,7 +101,6 @@ class Parts:
         self._boot = secrets.token_hex(4)
         self._engine = open_engine(settings.audio.gate.engine)
         self._echo = open_echo(settings.audio.echo, settings.audio.gate.engine)
-        self._attention = _attention(settings.audio)
         self._where: Endpoint
         self.window: ApiServer
         self.client: AzureRealTimeAudio
@@ -111,7 +108,7 @@ class Parts:
         self.address = ""
         self.assistant = Assistant(
             conversation=Conversation(),
-            gate=Gate(settings.audio.gate, self._engine, self._echo, self._attention),
+            gate=Gate(settings.audio.gate, self._engine, self._echo),
             news=news,
             profile=settings.realtime.profile,
         )
@@ -183,9 +180,6 @@ class Parts:
             self._engine = open_engine(settings.audio.gate.engine)
         if settings.audio.echo != self._part("gate").applied.audio.echo:
             self._echo = open_echo(settings.audio.echo, settings.audio.gate.engine)
-        applied = self._part("gate").applied.audio
-        if (settings.audio.listen, settings.audio.wake) != (applied.listen, applied.wake):
-            self._attention = _attention(settings.audio)
         await self._between_turns()
         self._adjust(settings)
 
@@ -197,7 +191,6 @@ class Parts:
             replace(gate, hangover_ms=max(gate.hangover_ms, trailing_ms)),
             self._engine,
             self._echo,
-            self._attention,
             trailing_ms=trailing_ms,
             service_interrupts=profile.service_interrupts and detection.interrupt_response,
             service_truncates=profile.service_truncates,
@@ -300,10 +293,6 @@ class Parts:
             self._tasks.discard(task)
             task.cancel()
             await asyncio.wait([task])
-
-
-def _attention(audio: config.Audio) -> Attention:
-    return open_attention(audio.listen, audio.wake.words, audio.wake.follow_up_s)
 
 
 def _trailing_ms(detection: config.TurnDetection) -> int:
