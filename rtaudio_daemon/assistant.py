@@ -24,6 +24,7 @@ from .audio.format import BYTES_PER_MS, Frame, dbfs
 from .audio.gate import Gate
 from .audio.interface import Microphone, Speaker
 from .audio.vad import Engine
+from .audio.wake_word import Attention
 from .conversation import Conversation
 from .emitter import Emitter
 from .errors import ConfigError, NotConnectedError, NotNowError
@@ -71,6 +72,7 @@ from .events import (
     TurnCommitted,
     UplinkChanged,
     UsageReported,
+    WakeWordHeard,
 )
 from .ledger import TurnLedger
 from .push_to_talk import PushToTalk
@@ -185,6 +187,7 @@ class Assistant:
         gate: config.Gate,
         engine: Engine,
         echo: Echo,
+        attention: Attention,
         *,
         trailing_ms: int,
         service_interrupts: bool,
@@ -197,7 +200,7 @@ class Assistant:
         `trailing_ms`: the silence that the service needs to hear to end a turn.
         """
         self._trailing_ms, self._ducks = trailing_ms, gate.duck
-        self._gate.adjust(gate, engine, echo, local_turns=local_turns)
+        self._gate.adjust(gate, engine, echo, attention, local_turns=local_turns)
         self._conversation.adjust(
             service_interrupts=service_interrupts,
             service_truncates=service_truncates,
@@ -386,6 +389,8 @@ class Assistant:
         if self._gate.suspicious != self._ducked:
             self._ducked = self._gate.suspicious
             self._set_loudness()
+        if result.woken:
+            self._publish(WakeWordHeard(result.woken))
         if result.started:
             self._openings += 1
             if self._microphone is not None:

@@ -114,8 +114,10 @@ class History:
     turns: int = option(20, "how many turns; 0 = nothing", integer(0, 200))
     characters: int = option(8000, "how much of their words", integer(0, 100_000), "characters")
     forget_after_s: int = option(
-        600, "silence after which all is forgotten, as old words cost money; 0 = never",
-        integer(0, 86_400), "s"
+        600,
+        "silence after which all is forgotten, as old words cost money; 0 = never",
+        integer(0, 86_400),
+        "s",
     )
 
 
@@ -138,8 +140,9 @@ class Budget:
     """What the service may cost."""
 
     daily_limit: float = option(
-        0.0, "money per day, then there is no session until midnight; 0 = no limit",
-        number(0, 100_000)
+        0.0,
+        "money per day, then there is no session until midnight; 0 = no limit",
+        number(0, 100_000),
     )
     prices: Prices = section(Prices, "what the service charges")
 
@@ -151,9 +154,7 @@ class Realtime:
     profile: str = option(
         "simulator",
         "the kind of service; simulator is built in and needs nothing below",
-        choice(
-            "simulator", "azure", "azure-preview", "azure-voice-live", "openai", "compatible"
-        ),
+        choice("simulator", "azure", "azure-preview", "azure-voice-live", "openai", "compatible"),
     )
     host_name: str = option(
         "",
@@ -226,9 +227,10 @@ class Gate:
 
     engine: str = option(
         "silero",
-        "what tells speech from noise: a small model (silero), loudness (level), nothing (always); "
-        "never = sound leaves only while the button of push to talk is held",
-        choice("silero", "level", "always", "never"),
+        "what tells speech from noise: a small model (silero), simple statistics (webrtc, an "
+        "optional package), loudness (level), nothing (always); never = sound leaves only while "
+        "the button of push to talk is held",
+        choice("silero", "webrtc", "level", "always", "never"),
     )
     threshold: float = option(0.5, "how sure it must be that it hears speech", number(0, 1))
     start_ms: int = option(
@@ -258,12 +260,35 @@ class Gate:
 
 
 @dataclass(frozen=True)
+class Wake:
+    """With `listen: wake_word`: which word, and for how long it lasts."""
+
+    word: str = option(
+        "okay_nabu",
+        "the word; any is one of the four",
+        choice("okay_nabu", "hey_jarvis", "alexa", "hey_mycroft", "any"),
+    )
+    follow_up_s: int = option(
+        8,
+        "after the word, and after each answer, speech needs no word for so long",
+        integer(1, 600),
+    )
+
+
+@dataclass(frozen=True)
 class Audio:
     """Microphone, loudspeaker and the gate between the house and the service."""
 
     input: Input = section(Input, "the microphone")
     output: Output = section(Output, "the loudspeaker")
     gate: Gate = section(Gate, "which sound may leave the house")
+    listen: str = option(
+        "open",
+        "to whom: to everybody (open), after a wake word (an optional package), or only while the "
+        "button of push to talk is held",
+        choice("open", "wake_word", "push_to_talk"),
+    )
+    wake: Wake = section(Wake, "with listen: wake_word")
     echo: str = option(
         "auto",
         "how the loudspeaker is kept out of the microphone; auto = cancel where livekit is "

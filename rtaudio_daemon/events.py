@@ -361,6 +361,13 @@ class DeviceChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class WakeWordHeard:
+    """Somebody said a wake word."""
+
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
 class MuteChanged:
     """The microphone was muted or unmuted."""
 
@@ -408,6 +415,7 @@ News = (
     | Interruption
     | ConnectionChanged
     | DeviceChanged
+    | WakeWordHeard
     | MuteChanged
     | UplinkChanged
     | UsageReported

@@ -21,7 +21,9 @@ from .audio.cancellers import open_echo
 from .audio.devices import open_microphone, open_speaker
 from .audio.gate import Gate
 from .audio.interface import Microphone, OnChange, OnHappening, Speaker
+from .audio.spotter import open_attention
 from .audio.vad_engines import open_engine
+from .audio.wake_word import Attention
 from .conversation import Conversation
 from .emitter import Emitter
 from .errors import ConfigError, RTAudioError, ServiceError
@@ -101,6 +103,7 @@ class Parts:
         self._boot = secrets.token_hex(4)
         self._engine = open_engine(settings.audio.gate.engine)
         self._echo = open_echo(settings.audio.echo, settings.audio.gate.engine)
+        self._attention = _attention(settings.audio)
         self._where: Endpoint
         self.window: ApiServer
         self.client: AzureRealTimeAudio
@@ -108,7 +111,7 @@ class Parts:
         self.address = ""
         self.assistant = Assistant(
             conversation=Conversation(),
-            gate=Gate(settings.audio.gate, self._engine, self._echo),
+            gate=Gate(settings.audio.gate, self._engine, self._echo, self._attention),
             news=news,
             profile=settings.realtime.profile,
         )
@@ -180,6 +183,9 @@ class Parts:
             self._engine = open_engine(settings.audio.gate.engine)
         if settings.audio.echo != self._part("gate").applied.audio.echo:
             self._echo = open_echo(settings.audio.echo, settings.audio.gate.engine)
+        applied = self._part("gate").applied.audio
+        if (settings.audio.listen, settings.audio.wake) != (applied.listen, applied.wake):
+            self._attention = _attention(settings.audio)
         await self._between_turns()
         self._adjust(settings)
 
@@ -191,6 +197,7 @@ class Parts:
             replace(gate, hangover_ms=max(gate.hangover_ms, trailing_ms)),
             self._engine,
             self._echo,
+            self._attention,
             trailing_ms=trailing_ms,
             service_interrupts=profile.service_interrupts and detection.interrupt_response,
             service_truncates=profile.service_truncates,
@@ -293,6 +300,10 @@ class Parts:
             self._tasks.discard(task)
             task.cancel()
             await asyncio.wait([task])
+
+
+def _attention(audio: config.Audio) -> Attention:
+    return open_attention(audio.listen, audio.wake.word, audio.wake.follow_up_s)
 
 
 def _trailing_ms(detection: config.TurnDetection) -> int:

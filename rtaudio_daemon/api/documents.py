@@ -23,6 +23,7 @@ from ..events import (
     TurnFinished,
     UplinkChanged,
     UsageReported,
+    WakeWordHeard,
 )
 
 EVENT_NAMES: Mapping[type[Any], str] = {
@@ -35,6 +36,7 @@ EVENT_NAMES: Mapping[type[Any], str] = {
     DeviceChanged: "device",
     MuteChanged: "mute",
     UplinkChanged: "uplink",
+    WakeWordHeard: "wake",
     UsageReported: "usage",
     ErrorReported: "error",
 }

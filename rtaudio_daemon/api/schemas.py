@@ -174,6 +174,7 @@ EVENTS: Mapping[str, tuple[str, Schema]] = {
             more=True,
         ),
     ),
+    "wake": ("somebody said a wake word", _object({"word": _TEXT})),
     "mute": ("the microphone was muted or unmuted", _object({"muted": _FLAG})),
     "uplink": (
         "sound began or ceased to leave the house; bytes since the start",

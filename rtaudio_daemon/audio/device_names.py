@@ -18,7 +18,10 @@ _NOUN = {"input": "microphone", "output": "loudspeaker"}
 
 @dataclass(frozen=True, slots=True)
 class DeviceInfo:
-    """A device in one direction. `index` is PortAudio's number, good in one process only."""
+    """A device in one direction. `index` is PortAudio's number, good in one process only.
+
+    `place`: where it is plugged in on USB, as in 1-1.3.
+    """
 
     name: str
     direction: Direction
@@ -26,10 +29,11 @@ class DeviceInfo:
     channels: int
     default_rate: int
     index: int
+    place: str | None = None
 
 
 def find_device(devices: Sequence[DeviceInfo], wanted: str, direction: Direction) -> DeviceInfo:
-    """The device that `wanted` names: `default`, a whole name, or a part that only one name has.
+    """The device that `wanted` names: `default`, usb:PLACE, a whole name, or a part of just one.
 
     Capitals do not matter. A name never means another device than the one it names. DeviceError
     says what there is instead.
@@ -40,6 +44,8 @@ def find_device(devices: Sequence[DeviceInfo], wanted: str, direction: Direction
         raise DeviceError(f"there is no {noun}")
     if wanted == "default":
         return next((device for device in there if device.default), there[0])
+    if wanted.startswith("usb:"):
+        return _plugged_in_at(wanted.removeprefix("usb:"), there, noun)
     whole = [device for device in there if device.name.casefold() == wanted.casefold()]
     some = whole or [device for device in there if wanted.casefold() in device.name.casefold()]
     if len(some) == 1 or (whole and len({device.name for device in whole}) == 1):
@@ -49,6 +55,15 @@ def find_device(devices: Sequence[DeviceInfo], wanted: str, direction: Direction
             f"{wanted!r} names several {noun}s, write more of one name: {_listed(some)}"
         )
     raise DeviceError(f"no {noun} is called {wanted!r}; {_suggestion(there, wanted)}")
+
+
+def _plugged_in_at(place: str, there: Sequence[DeviceInfo], noun: str) -> DeviceInfo:
+    for device in there:
+        if device.place == place:
+            return device
+    known = ", ".join(f"usb:{device.place} ({device.name})" for device in there if device.place)
+    what = f"there is {known}" if known else f"no {noun} on USB is found"
+    raise DeviceError(f"no {noun} is plugged in at usb:{place}; {what}")
 
 
 def _suggestion(there: Sequence[DeviceInfo], wanted: str) -> str:

@@ -22,6 +22,7 @@ import time
 from array import array
 from collections import deque
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 from ..errors import DeviceError
@@ -38,9 +39,11 @@ from .child_protocol import (
 )
 from .device_names import DeviceInfo, Direction, find_device
 from .playback import Moment, PlaybackQueue
+from .usb import place_of, places
 
 RATES = (24_000, 48_000, 44_100, 16_000)
 _INT16 = 8  # paInt16
+_BUSY = -9985  # paDeviceUnavailable
 _TRY_ANOTHER = (-9997, -9998)  # paInvalidSampleRate, paInvalidChannelCount
 _PROGRESS_S = 0.1
 _WAITING_FRAMES = 50  # one second; older sound goes first when the daemon does not read
@@ -74,7 +77,7 @@ def _open(daemon: socket.socket, pump: _Pump | None, device: str, frame_ms: int)
             daemon.sendall(pack(Kind.DEVICES, json_body(devices)))
             return
         if not any(info.direction == pump.direction for info in devices):
-            daemon.sendall(pack(Kind.MISSING, b"PortAudio finds no sound device"))
+            daemon.sendall(pack(Kind.MISSING, _no_device().encode()))
             return
         info = find_device(devices, device, pump.direction)
         facts = pump.open(audio, info, frame_ms)
@@ -82,7 +85,11 @@ def _open(daemon: socket.socket, pump: _Pump | None, device: str, frame_ms: int)
         pump.ready = True
         pump.wake()
     except ImportError as error:
-        _give_up(daemon, f"PyAudio cannot be loaded, install it and libportaudio2 ({error})")
+        _give_up(
+            daemon,
+            "PyAudio cannot be loaded: `apt-get install libportaudio2`, then `pip install PyAudio` "
+            f"(needs gcc python3-dev portaudio19-dev) ({error})",
+        )
     except DeviceError as error:
         _give_up(daemon, str(error))
     except Exception as error:  # whatever it is: the daemon says it and starts us again
@@ -154,7 +161,7 @@ class _Pump:
             except OSError as error:
                 if error.errno in _TRY_ANOTHER:
                     continue
-                raise DeviceError(f"{info.name!r} does not open: {error}") from error
+                raise DeviceError(f"{info.name!r} does not open: {_remedy(error)}") from error
             self._latency_known(int(self._latency_s() * rate))
             self._stream.start_stream()
             return StreamFacts(info.name, rate, channels, int(self._latency_s() * rate))
@@ -306,6 +313,24 @@ class _Output(_Pump):
             return bytes(frames * 2 * self._channels), 0
 
 
+def _remedy(error: OSError) -> str:
+    """PortAudio's error with what can be done about it."""
+    if error.errno == _BUSY:
+        return f"{error}; another program uses it (`fuser -v /dev/snd/*` tells which)"
+    return str(error)
+
+
+def _no_device() -> str:
+    """Why PortAudio may see no device at all."""
+    forbidden = [path for path in Path("/dev/snd").glob("pcm*") if not os.access(path, os.R_OK)]
+    if forbidden:
+        return (
+            "no permission for the sound devices; put the user into the group audio "
+            "(`usermod -aG audio USER`) and start the daemon again"
+        )
+    return "PortAudio finds no sound device"
+
+
 def _devices(audio: Any) -> list[DeviceInfo]:
     sides: tuple[Direction, Direction] = ("input", "output")
     defaults: dict[Direction, int] = {}
@@ -315,7 +340,7 @@ def _devices(audio: Any) -> list[DeviceInfo]:
             defaults[side] = int(default["index"])
         except OSError:
             pass
-    found = []
+    found, by_card = [], places()
     for index in range(audio.get_device_count()):
         info = audio.get_device_info_by_index(index)
         for side in sides:
@@ -323,7 +348,8 @@ def _devices(audio: Any) -> list[DeviceInfo]:
             if channels > 0:
                 name, rate = str(info["name"]), int(info["defaultSampleRate"])
                 default = defaults.get(side) == index
-                found.append(DeviceInfo(name, side, default, channels, rate, index))
+                place = place_of(name, by_card)
+                found.append(DeviceInfo(name, side, default, channels, rate, index, place))
     return found
 
 

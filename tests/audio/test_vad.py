@@ -1,13 +1,16 @@
 """Engines and the decision what counts as a turn."""
 
+import sys
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from rtaudio_daemon.audio import vad_engines
+from rtaudio_daemon.audio.files import read_wav
 from rtaudio_daemon.audio.format import FRAME_BYTES
-from rtaudio_daemon.audio.vad import AlwaysEngine, LevelEngine, TurnSegmenter
+from rtaudio_daemon.audio.vad import AlwaysEngine, LevelEngine, TurnSegmenter, TwoStageEngine
 from rtaudio_daemon.audio.vad_engines import SileroEngine, open_engine
 
 
@@ -83,7 +86,7 @@ def test_silero_hears_a_human_voice() -> None:
 
 
 def test_engines_are_chosen_by_name() -> None:
-    assert isinstance(open_engine("silero"), SileroEngine)
+    assert isinstance(open_engine("silero"), TwoStageEngine)
     assert isinstance(open_engine("level"), LevelEngine)
     assert isinstance(open_engine("always"), AlwaysEngine)
 
@@ -97,3 +100,61 @@ def test_where_silero_cannot_run_the_level_takes_its_place(
     monkeypatch.setattr(vad_engines, "SileroEngine", broken)
     assert isinstance(open_engine("silero"), LevelEngine)
     assert "using the level instead" in caplog.text
+
+
+class Counting:
+    """An engine that counts what it is asked and is always sure."""
+
+    def __init__(self) -> None:
+        self.heard: list[bytes] = []
+
+    def probability(self, pcm: bytes) -> float:
+        self.heard.append(pcm)
+        return 0.9
+
+
+def room_noise(level: float, count: int) -> list[bytes]:
+    noise = np.random.default_rng(5).normal(0, level, (count, 480))
+    return [frame.astype("<i2").tobytes() for frame in noise]
+
+
+def test_in_a_quiet_room_the_costly_engine_rests() -> None:
+    engine = Counting()
+    staged = TwoStageEngine(engine)
+    assert not any(staged.probability(frame) for frame in room_noise(30, 500))
+    assert engine.heard == []
+
+
+def test_when_something_stirs_the_costly_engine_hears_what_came_just_before_too() -> None:
+    engine = Counting()
+    staged = TwoStageEngine(engine)
+    quiet, (loud,) = room_noise(30, 100), room_noise(90, 1)
+    for frame in quiet:
+        staged.probability(frame)
+    assert staged.probability(loud) == 0.9
+    assert engine.heard == [*quiet[-12:], loud]
+    assert [staged.probability(frame) for frame in quiet].count(0.9) == 39  # 0.8 s
+
+
+def test_a_fan_that_is_switched_on_is_quiet_after_a_while() -> None:
+    engine = Counting()
+    staged = TwoStageEngine(engine)
+    for frame in room_noise(30, 100) + room_noise(300, 1500):
+        staged.probability(frame)
+    assert staged.probability(room_noise(300, 1)[0]) == 0.0
+
+
+def test_where_an_engine_is_missing_it_is_named_and_loudness_decides(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "webrtcvad", None)
+    assert isinstance(open_engine("webrtc"), LevelEngine)
+    assert "pip install webrtcvad-wheels" in caplog.text
+
+
+def test_the_webrtc_engine_hears_speech_and_not_silence() -> None:
+    engine = open_engine("webrtc")
+    assert not any(engine.probability(frame) for frame in room_noise(3, 50))
+    pcm = read_wav(Path(str(files("rtaudio_daemon") / "recordings" / "weather.wav")))
+    spoken = [engine.probability(pcm[at : at + 960]) for at in range(0, len(pcm), 960)]
+    assert sum(spoken) > 100

@@ -1,0 +1,33 @@
+"""USB sound devices by the place where they are plugged in, from sysfs.
+
+The place (as in `1-1.3`: bus 1, port 1 of it, port 3 of the hub there) is the same after a reboot,
+and tells two equal devices apart. Standard library only: it is the audio process that asks.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+_SYSFS = Path("/sys")
+_PLACE = re.compile(r"\d+-\d+(\.\d+)*")
+_CARD = re.compile(r"\(hw:(\d+),\d+\)")
+
+
+def places(sysfs: Path = _SYSFS) -> dict[int, str]:
+    """The place of every sound card on USB, by the number of the card."""
+    found = {}
+    for card in sorted((sysfs / "class" / "sound").glob("card[0-9]*")):
+        number = card.name.removeprefix("card")
+        if not number.isdigit():
+            continue
+        steps = [step for step in (card / "device").resolve().parts if _PLACE.fullmatch(step)]
+        if steps:
+            found[int(number)] = steps[-1]
+    return found
+
+
+def place_of(name: str, by_card: dict[int, str]) -> str | None:
+    """Where the device of this name is plugged in; PortAudio's names of hardware tell the card."""
+    card = _CARD.search(name)
+    return by_card.get(int(card[1])) if card else None
