@@ -14,6 +14,7 @@ from typing import Any, Protocol
 PATIENCE_S = 15.0
 CONNECTIONS_MAX = 256  # besides the subscribers
 _ROUND_S = 1.0
+_HURRY_S = 3.0  # a crowd that comes all at once may need so long to be served
 _LOG = logging.getLogger(__name__)
 
 
@@ -70,7 +71,8 @@ class Janitor:
         oldest = sorted(self._idle_since.items(), key=lambda item: item[1])
         too_many = len(there) - len(self._busy) - CONNECTIONS_MAX
         for index, (connection, since) in enumerate(oldest):
-            if now - since < PATIENCE_S and index >= too_many:
+            idle_s = now - since
+            if idle_s < _HURRY_S or (idle_s < PATIENCE_S and index >= too_many):
                 break
             del self._idle_since[connection]
             self.closed += 1

@@ -157,6 +157,9 @@ class ApiServer:
             return _error(409, "not_now", str(error))
         except ConfigError as error:
             return _error(422, "config_error", str(error))
+        except ConnectionError as error:
+            _LOG.debug("whoever asked for %s has left: %s", request.path, error)
+            return web.Response(status=400)
         except Exception:
             _LOG.exception("%s %s failed", request.method, request.path)
             return _error(500, "internal_error", "something went wrong here; the log says what")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 import typing
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import aiohttp
 import jsonschema
 import pytest
+import yaml
 
 from rtaudio_daemon.api import documents, openapi, schemas
 from rtaudio_daemon.api.metrics import COUNTS
@@ -135,3 +137,17 @@ async def test_a_storm_of_requests_made_of_the_document_finds_no_fault(tmp_path:
                 await process.wait()
     assert process.returncode == 0, output.decode()
     assert "No issues found" in output.decode()
+
+
+async def test_the_dashboard_and_the_alerts_ask_for_metrics_that_exist() -> None:
+    root = Path(__file__).parent.parent.parent / "docs"
+    texts = (root / "grafana.json").read_text() + (root / "alerts.yml").read_text()
+    asked = set(re.findall(r"rtaudio_[a-z_]+", texts)) - {"rtaudio_daemon"}
+    window = Window()
+    known: set[str] = set()
+    for family in window.server.metrics.registry._collector_to_names.values():
+        known |= set(family)
+    assert len(asked) > 15
+    assert asked <= known, asked - known
+    for rule in yaml.safe_load((root / "alerts.yml").read_text())["groups"][0]["rules"]:
+        assert rule["annotations"]["summary"]

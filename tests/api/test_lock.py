@@ -329,7 +329,7 @@ async def test_of_too_many_idle_guests_the_oldest_go_first() -> None:
     busy = Guest()
     hall.connections = [busy, *(Guest() for _ in range(CONNECTIONS_MAX))]
     janitor.begin(busy)
-    await asyncio.sleep(1.5)
+    await asyncio.sleep(3.5)
     assert janitor.closed == 0
     newest = [Guest() for _ in range(3)]
     hall.connections += newest
@@ -337,6 +337,24 @@ async def test_of_too_many_idle_guests_the_oldest_go_first() -> None:
     assert janitor.closed == 3
     assert not any(guest.closed for guest in [busy, *newest])
     rounds.cancel()
+
+
+async def test_who_leaves_before_the_answer_is_not_our_fault(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    window = Window()
+
+    async def leave(_body: object = None) -> None:
+        raise ConnectionResetError("Cannot write to closing transport")
+
+    window.server.events.serve = leave  # type: ignore[assignment, method-assign]
+    async with (
+        window.server.listening() as address,
+        aiohttp.ClientSession(address) as http,
+        http.get("/api/events") as answer,
+    ):
+        assert answer.status == 400
+    assert "failed" not in caplog.text
 
 
 @pytest.mark.real_time
