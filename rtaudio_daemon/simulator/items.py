@@ -11,6 +11,9 @@ from rtaudio_daemon.simulator.refusal import Refusal, invalid, missing
 
 BYTES_PER_MS = 48
 _AUDIO_KEPT = 20  # user items whose sound is kept for retrieve; the rest keep their words only
+_AUDIO_KEPT_BYTES = 600_000 * BYTES_PER_MS
+_ITEMS_KEPT = 4000
+_WORDS_KEPT = 32 * 1024 * 1024
 
 _CONTENT_TYPES = {
     "user": ("input_text", "input_audio", "input_image"),
@@ -48,10 +51,15 @@ class Item:
 
 
 class Items:
-    """The default conversation. Iterates in order."""
+    """The default conversation. Iterates in order.
+
+    When it grows too long, its beginning is forgotten, as the service does that truncates.
+    """
 
     def __init__(self) -> None:
         self._items: list[Item] = []
+        self._ids: set[str] = set()
+        self._words = 0
 
     def __iter__(self) -> Iterator[Item]:
         return iter(self._items)
@@ -68,14 +76,12 @@ class Items:
         """Add at the end; returns the id of the item before it."""
         previous = self.last_id
         self._items.append(item)
-        with_sound = [each for each in self._items if each.pcm]
-        for old in with_sound[:-_AUDIO_KEPT]:
-            old.pcm = b""
+        self._forget(item)
         return previous
 
     def insert(self, item: Item, previous_item_id: str | None) -> str | None:
         """Add after `previous_item_id` ("root": first, None: last); returns the one before."""
-        if any(each.id == item.id for each in self._items):
+        if item.id in self._ids:
             raise Refusal(
                 f"Error adding item: an item with id '{item.id}' already exists.",
                 code="item_create_duplicate_item_id",
@@ -86,9 +92,11 @@ class Items:
             return self.append(item)
         if previous_item_id == "root":
             self._items.insert(0, item)
+            self._forget(item)
             return None
         index = self._index(previous_item_id, "item_create_invalid_previous_item_id")
         self._items.insert(index + 1, item)
+        self._forget(item)
         return previous_item_id
 
     def retrieve(self, item_id: str) -> dict[str, Any]:
@@ -106,6 +114,7 @@ class Items:
     def delete(self, item_id: str) -> None:
         """Take an item out; those around it close ranks."""
         del self._items[self._index(item_id, "item_delete_invalid_item_id")]
+        self._ids.discard(item_id)
 
     def truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> None:
         """Cut an answer after `audio_end_ms` of its sound; its words go."""
@@ -130,6 +139,22 @@ class Items:
         kept = list(content)
         kept[content_index] = {"type": "audio", "transcript": ""}
         item.data = {**item.data, "content": kept}
+
+    def _forget(self, new: Item) -> None:
+        self._ids.add(new.id)
+        self._words += len(new.words)
+        if len(self._items) > _ITEMS_KEPT or self._words > _WORDS_KEPT:
+            self._items = self._items[len(self._items) // 2 :]
+            self._words = sum(len(item.words) for item in self._items)
+            self._ids = {item.id for item in self._items}
+        if not new.pcm:
+            return
+        kept = kept_bytes = 0
+        for item in reversed(self._items):
+            if item.pcm:
+                kept, kept_bytes = kept + 1, kept_bytes + len(item.pcm)
+                if kept > _AUDIO_KEPT or kept_bytes > _AUDIO_KEPT_BYTES:
+                    item.pcm = b""
 
     def _index(self, item_id: str, code: str) -> int:
         for index, item in enumerate(self._items):

@@ -9,6 +9,8 @@ from typing import Any
 
 _COMFORTABLE = 64
 _LIMIT = 10_000
+_LIMIT_BYTES = 64 * 1024 * 1024
+_ENVELOPE_BYTES = 500
 
 
 class Outbox:
@@ -18,6 +20,7 @@ class Outbox:
         self.dropped = 0
         self._send = send
         self._waiting: deque[dict[str, Any]] = deque()
+        self._waiting_bytes = 0
         self._filled = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -25,11 +28,12 @@ class Outbox:
         self._empty.set()
 
     def put(self, event: dict[str, Any]) -> None:
-        """Queue `event`; beyond 10 000 waiting events it is dropped and counted."""
-        if len(self._waiting) >= _LIMIT:
+        """Queue `event`; beyond 10 000 waiting events, or 64 MiB, it is dropped and counted."""
+        if len(self._waiting) >= _LIMIT or self._waiting_bytes >= _LIMIT_BYTES:
             self.dropped += 1
             return
         self._waiting.append(event)
+        self._waiting_bytes += _size(event)
         self._filled.set()
         self._empty.clear()
         if len(self._waiting) >= _COMFORTABLE:
@@ -50,7 +54,16 @@ class Outbox:
             self._filled.clear()
             while self._waiting:
                 event = self._waiting.popleft()
+                self._waiting_bytes -= _size(event)
                 if len(self._waiting) < _COMFORTABLE:
                     self._room.set()
                 await self._send(event)
             self._empty.set()
+
+
+def _size(event: dict[str, Any]) -> int:
+    """About how many bytes an event takes: what is long in it, and something for the rest."""
+    content = (event.get("item") or {}).get("content") or ()
+    long = [event.get("delta")]
+    long += [part.get(key) for part in content for key in ("audio", "text", "transcript")]
+    return _ENVELOPE_BYTES + sum(len(each) for each in long if isinstance(each, str))

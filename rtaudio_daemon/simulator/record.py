@@ -11,6 +11,7 @@ from rtaudio_daemon.simulator.reply import Turn
 _MESSAGES = 4000
 _TURNS = 20
 _HEARD_BYTES = 120_000 * BYTES_PER_MS
+_LONGEST_TEXT = 10_000
 
 
 class Record:
@@ -39,15 +40,28 @@ class Record:
         """Keep a client message."""
         sound = message.get("audio")
         self.received.append(
-            {**message, "audio": _size(sound)} if isinstance(sound, str) else message
+            {**message, "audio": _size(sound)} if isinstance(sound, str) else _slim(message)
         )
 
     def send(self, event: dict[str, Any]) -> None:
         """Keep a server event."""
         if event["type"] in ("response.audio.delta", "response.output_audio.delta"):
             event = {**event, "delta": _size(event["delta"])}
+        else:
+            event = _slim(event)
         self.sent.append(event)
 
 
 def _size(sound: str) -> str:
     return f"<{len(sound) * 3 // 4 - sound[-2:].count('=')} bytes>"
+
+
+def _slim(value: Any) -> Any:
+    """The same message; only long texts in it are replaced by their length."""
+    if isinstance(value, dict):
+        return {key: _slim(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_slim(inner) for inner in value]
+    if isinstance(value, str) and len(value) > _LONGEST_TEXT:
+        return f"<{len(value)} characters>"
+    return value

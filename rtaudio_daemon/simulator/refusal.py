@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+_LONGEST_MESSAGE = 500
+_LONGEST_PARAM = 200
+
 
 class Refusal(Exception):  # noqa: N818 - it becomes a message, it is not a fault
     """A client message that cannot be carried out; nothing of it was applied.
@@ -19,10 +22,11 @@ class Refusal(Exception):  # noqa: N818 - it becomes a message, it is not a faul
         param: str | None = None,
         type: str = "invalid_request_error",
     ) -> None:
+        message = message[:_LONGEST_MESSAGE]  # it may quote what the client sent
         super().__init__(message)
         self.message = message
         self.code = code
-        self.param = param
+        self.param = param[:_LONGEST_PARAM] if param else param
         self.type = type
 
     def event(self, event_id: str | None = None) -> dict[str, Any]:

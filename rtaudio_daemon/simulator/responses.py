@@ -24,6 +24,8 @@ from rtaudio_daemon.simulator.transcriber import Transcriber
 
 Json = dict[str, Any]
 
+_BESIDE = 16
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
@@ -61,6 +63,11 @@ class Responses:
                 f"{self.active.ladder.id}. Wait until the response is finished before creating "
                 "a new one.",
                 code="conversation_already_has_active_response",
+            )
+        if len(self._beside) >= _BESIDE:
+            raise Refusal(
+                f"There are already {_BESIDE} responses in progress outside the conversation.",
+                code="rate_limit_exceeded",
             )
         self._begin(asked)
 

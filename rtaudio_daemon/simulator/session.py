@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 from itertools import count
@@ -31,7 +32,11 @@ from rtaudio_daemon.simulator.vocabulary import check_message
 
 Json = dict[str, Any]
 
+_LOG = logging.getLogger(__name__)
+
 _HEARD_AT_ONCE = 1000 * BYTES_PER_MS
+_LONGEST_MESSAGE = 24 * 1024 * 1024  # 15 MiB of sound as base64, and room for the rest
+_DEEPEST = 64
 
 
 class Session:
@@ -163,6 +168,10 @@ class Session:
                 self._verbs[kind](message)
         except Refusal as refusal:
             self.emit(refusal.event(event_id if isinstance(event_id, str) else None))
+        except Exception:
+            _LOG.exception("the simulator could not carry out a message")
+            words = "The server had an error while processing your request. Sorry about that!"
+            self.emit(Refusal(words, code=None, type="server_error").event())
 
     async def close(self) -> None:
         """End every task: the connection is gone."""
@@ -316,6 +325,9 @@ class Session:
 
 
 def _parsed(raw: str) -> Json:
+    if len(raw) > _LONGEST_MESSAGE:
+        words = f"The message is longer than {_LONGEST_MESSAGE} characters."
+        raise Refusal(words, code="string_above_max_length")
     try:
         message = json.loads(raw)
     except (ValueError, RecursionError) as error:
@@ -323,4 +335,17 @@ def _parsed(raw: str) -> Json:
         raise Refusal(words, code="invalid_json") from error
     if not isinstance(message, dict):
         raise Refusal("Expected a JSON object.", code="invalid_json")
+    if _depth(message) > _DEEPEST:
+        raise Refusal("The JSON of your event is nested too deeply.", code="invalid_json")
     return message
+
+
+def _depth(message: Json) -> int:
+    """How deeply it is nested, counted without recursion."""
+    level: list[Any] = [message]
+    depth = 0
+    while level and depth <= _DEEPEST:
+        depth += 1
+        inner = [each.values() if isinstance(each, dict) else each for each in level]
+        level = [each for group in inner for each in group if isinstance(each, dict | list)]
+    return depth

@@ -16,6 +16,7 @@ Voice = Literal["auto", "parrot", "espeak", "tone", "silence"]
 _RATE = 24_000
 _MS_PER_CHARACTER = 60
 _SHORTEST_MS = 400
+_LONGEST_MS = 300_000
 _LONGEST_TEXT = 4000
 _QUIET = 300  # samples below this are silence for the parrot
 _PAUSE_MS = 200
@@ -74,7 +75,7 @@ def chime(length_ms: int) -> bytes:
 
 
 def _length_ms(text: str) -> int:
-    return max(_SHORTEST_MS, len(text) * _MS_PER_CHARACTER)
+    return min(_LONGEST_MS, max(_SHORTEST_MS, len(text) * _MS_PER_CHARACTER))
 
 
 def _from_wav(wav: bytes) -> bytes | None:
