@@ -432,7 +432,11 @@ class AzureRealTimeAudio:
 
     def _heard(self, event: Json) -> None:
         name = event["type"]
-        heard = self._notes.hear(event, self._status, _now(), self._day())
+        try:
+            heard = self._notes.hear(event, self._status, _now(), self._day())
+        except Exception:  # one odd message must not cost the session
+            _LOG.exception("cannot make sense of %r", name)
+            return
         self._send_all(heard.send)
         if heard.late:
             return

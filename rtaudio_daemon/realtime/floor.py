@@ -56,7 +56,8 @@ class Floor:
 
     def late(self, event: Mapping[str, Any]) -> bool:
         """Whether an event belongs to an answer that was interrupted."""
-        return bool(self._interrupted) and event.get("response_id") in self._interrupted
+        response_id = event.get("response_id")
+        return isinstance(response_id, str) and response_id in self._interrupted
 
     @property
     def listening(self) -> bool:

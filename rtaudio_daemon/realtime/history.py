@@ -16,7 +16,7 @@ from typing import Any
 from rtaudio_daemon.realtime.shapes import Json
 
 _ITEMS_MOST = 400  # more than any limit of turns can mean; what is older is forgotten
-_PENDING = frozenset({"in_progress", "incomplete"})
+_PENDING = ("in_progress", "incomplete")
 
 
 @dataclass(slots=True)

@@ -203,7 +203,8 @@ def house_response(response: Mapping[str, Any]) -> Json:
 def explicit_turn_detection(settings: Mapping[str, Any]) -> Json:
     """Turn detection with every number that its type knows."""
     kind = settings.get("type", "server_vad")
-    return {"type": kind, **TURN_DETECTION_DEFAULTS.get(kind, {}), **settings}
+    known = TURN_DETECTION_DEFAULTS.get(kind, {}) if isinstance(kind, str) else {}
+    return {"type": kind, **known, **settings}
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> Json:
@@ -326,6 +327,6 @@ def _retyped(item: Mapping[str, Any], types: Mapping[str, str]) -> Json:
 
 
 def _part_retyped(part: Any, types: Mapping[str, str]) -> Any:
-    if isinstance(part, dict) and part.get("type") in types:
+    if isinstance(part, dict) and isinstance(part.get("type"), str) and part["type"] in types:
         return {**part, "type": types[part["type"]]}
     return part

@@ -1,0 +1,159 @@
+"""Whatever a service sends, in whatever order: nothing escapes, nothing sticks, nothing grows."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rtaudio_daemon.events import ModelStatus
+from rtaudio_daemon.realtime.codec import HOUSE_TO_GA, SERVER_EVENTS, Json, decode
+from rtaudio_daemon.realtime.effective import advice, unlike
+from rtaudio_daemon.realtime.faults import Fault, fault_of
+from rtaudio_daemon.realtime.notes import Notes
+from rtaudio_daemon.realtime.options import Policy
+from tests.virtual_time import VirtualTimeLoop
+
+from .service import Call, Service
+
+NAMES = sorted(SERVER_EVENTS | set(HOUSE_TO_GA.values()))
+ids = st.sampled_from(["resp_1", "resp_2", "item_1", "item_2", "call_1", "", "x" * 64])
+scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | ids | st.text()
+anything = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+items = st.fixed_dictionaries(
+    {},
+    optional={
+        "id": ids | anything,
+        "type": st.sampled_from(["message", "function_call", "function_call_output"]) | anything,
+        "role": st.sampled_from(["user", "assistant", "system"]) | anything,
+        "status": anything,
+        "content": anything
+        | st.lists(
+            st.fixed_dictionaries(
+                {"type": st.sampled_from(["text", "input_text", "output_audio"])},
+                optional={"text": scalars, "transcript": scalars},
+            ),
+            max_size=2,
+        ),
+        "call_id": ids | anything,
+        "name": anything,
+        "arguments": anything,
+        "output": anything,
+    },
+)
+responses = st.fixed_dictionaries(
+    {},
+    optional={
+        "id": ids | anything,
+        "status": st.sampled_from(["completed", "cancelled", "failed", "incomplete"]) | anything,
+        "status_details": anything,
+        "output": anything | st.lists(items, max_size=3),
+        "usage": anything,
+        "conversation_id": anything,
+        "metadata": anything,
+    },
+)
+events = st.fixed_dictionaries(
+    {"type": st.sampled_from(NAMES) | st.text()},
+    optional={
+        "response_id": ids | anything,
+        "item_id": ids | anything,
+        "call_id": ids | anything,
+        "delta": st.sampled_from(["AAAA", "!", ""]) | anything,
+        "transcript": anything,
+        "text": anything,
+        "arguments": anything,
+        "audio_end_ms": anything,
+        "response": responses | anything,
+        "item": items | anything,
+        "session": anything,
+        "error": anything
+        | st.fixed_dictionaries({"code": anything, "type": anything, "message": anything}),
+        "usage": anything,
+    },
+)
+raw = (
+    events.map(json.dumps)
+    | st.text(max_size=50)
+    | events.map(lambda event: json.dumps(event)[: len(json.dumps(event)) // 2])
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(events, max_size=30))
+def test_notes_take_in_anything_and_stay_small(stream: list[Json]) -> None:
+    notes = Notes(Policy(history_turns=3, history_characters=200))
+    status = ModelStatus.IDLE
+    for number, event in enumerate([*stream, *stream]):
+        status = notes.hear(decode(json.dumps(event)), status, float(number), 1).status
+    assert sum(len(str(item)) for item in notes.history.items(60.0)) < 40_000
+    json.dumps(notes.ledger.summary(1), allow_nan=False)
+    notes.begin({})
+    assert notes.quiet
+    assert notes.floor.heard("response.done", {"response": {}}, ModelStatus.THINKING) == "idle"
+
+
+@settings(max_examples=100, deadline=None)
+@given(anything, anything)
+def test_judging_settings_and_errors_never_raises(one: Any, other: Any) -> None:
+    if isinstance(one, dict):
+        assert fault_of(one) in Fault
+        advice(None, "azure", one)
+        if isinstance(other, dict):
+            unlike(one, other)
+
+
+@settings(
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(stream=st.lists(raw, max_size=25))
+def test_a_client_survives_any_stream_and_is_as_good_as_new_after_it(
+    stream: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.clear()
+    loop = VirtualTimeLoop()
+    complaints: list[Any] = []
+    loop.set_exception_handler(lambda _loop, context: complaints.append(context))
+    try:
+        loop.run_until_complete(asyncio.wait_for(_survive(stream), 600))
+    finally:
+        loop.close()
+    assert complaints == []
+    assert [r for r in caplog.records if r.levelno >= logging.ERROR] == []
+
+
+async def _survive(stream: list[str]) -> None:
+    from rtaudio_daemon import AzureRealTimeAudio
+
+    async with Service("ga") as service:
+        client = AzureRealTimeAudio.for_endpoint(service.endpoint(), session_config={})
+        async with client:
+            call: Call = await service.call()
+            for text in stream:
+                await call.socket.send_str(text)
+            heard = asyncio.Event()
+            client.once("rate_limits.updated", lambda _event: heard.set())
+            await call.send({"type": "rate_limits.updated", "rate_limits": []})
+            await heard.wait()
+            assert client.is_initialized
+            # Everything that was begun is over in a while, and an answer can be asked for.
+            await asyncio.sleep(120)
+            client.create_response()
+            await call.send({"type": "response.created", "response": {"id": "resp_last"}})
+            await call.send({"type": "response.done", "response": {"id": "resp_last"}})
+            client.create_response()
+            await call.until("response.create", 1)
+            counters = client.counters
+            assert counters.malformed <= len(stream)
+            call.cut()
+            await (await service.call(2)).until("session.update")
+            assert client.status == "idle"
