@@ -1,6 +1,7 @@
 """The command line: opens the door to everything else.
 
-Exit status: 0 fine, 78 the configuration is wrong, 1 anything else.
+Exit status: 0 fine, 78 the configuration is wrong, 77 the doctor's credentials were refused,
+1 anything else.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import asdict
 from typing import Any
 
-from . import config, log
+from . import config, doctor, log
 from .app import App
 from .audio.devices import list_devices
 from .demo import Demo
+from .doctor_finding import Finding
 from .errors import ConfigError, RTAudioError
 from .remote import Remote, remote
 from .simulator.server import Simulator
@@ -78,6 +81,10 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--record", metavar="FILE", help="write what is played into a WAV file")
     devices = add("devices", _devices, "list microphones and loudspeakers")
     devices.add_argument("--json", action="store_true", help="as JSON")
+    examine = add("doctor", _doctor, "try everything that may be wrong, and say what to do")
+    _add_config(examine)
+    examine.add_argument("--json", action="store_true", help="as JSON")
+    examine.add_argument("--tone", action="store_true", help="play a tone and listen for it")
     _add_simulate(add("simulate", _simulate, "run the local realtime service on its own"))
     status = _add_remote(add("status", _status, "what a running daemon is doing"))
     status.add_argument("--watch", action="store_true", help="go on telling")
@@ -178,6 +185,19 @@ def _devices(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _doctor(arguments: argparse.Namespace) -> int:
+    log.start(config.Logger(default="critical"))
+
+    def tell(finding: Finding) -> None:
+        if not arguments.json:
+            print(doctor.line(finding), flush=True)
+
+    findings, status = asyncio.run(doctor.run(arguments.config, tone=arguments.tone, tell=tell))
+    if arguments.json:
+        print(log.redaction(json.dumps([asdict(each) for each in findings], indent=2)))
+    return status
+
+
 def _simulate(arguments: argparse.Namespace) -> int:
     log.start(config.Logger())
 
@@ -194,16 +214,18 @@ def _simulate(arguments: argparse.Namespace) -> int:
             keep_sound=arguments.keep_sound,
             replay=arguments.replay,
         )
+        try:
+            await simulator.start()
+        except (OSError, OverflowError) as error:
+            where = f"{arguments.host}:{arguments.port}"
+            raise RTAudioError(f"cannot listen on {where}: {error}") from error
         async with simulator:
             if simulator.certificate is not None:
                 print(f"certificate {simulator.certificate}", flush=True)
             print(f"simulator ready {simulator.url}", flush=True)
             await stop.wait()
 
-    try:
-        return _until_stopped(serve)
-    except* OSError as group:
-        raise RTAudioError(f"cannot listen: {group.exceptions[0]}") from group
+    return _until_stopped(serve)
 
 
 def _status(arguments: argparse.Namespace) -> int:

@@ -129,8 +129,12 @@ class Answer:
 
     async def _send(self, steps: Iterable[Step]) -> None:
         self._steps.extend(steps)
+        clock = asyncio.get_running_loop().time
+        due = clock()
         while self._steps:
-            await asyncio.sleep(self._steps[0].delay_s)
+            # By the clock, not one nap after the other: naps are always a little too long.
+            due += self._steps[0].delay_s
+            await asyncio.sleep(due - clock())
             await self._outbox.room()
             self._may_go_on()
             # Taken from the plan only when sent: what is left there may still be said late.

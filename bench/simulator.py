@@ -1,0 +1,164 @@
+"""How many conversations does the simulator hold at once without falling behind?
+
+Each client streams speech in real time (20 ms at a time), is answered in real-time pacing, and
+measures how late each piece of sound comes compared with the answer's own clock.
+Run: python -m bench.simulator [--conversations 50] [--seconds 60]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import json
+import os
+import resource
+import sys
+import time
+from dataclasses import dataclass, field
+
+import aiohttp
+
+from rtaudio_daemon.simulator.server import Simulator
+from rtaudio_daemon.simulator.voices import espeak
+
+MS = 48
+FRAME_MS = 20
+PATH = "/openai/v1/realtime?model=bench"
+
+
+@dataclass
+class Measured:
+    turns: int = 0
+    errors: int = 0
+    first_sound_ms: list[float] = field(default_factory=list)
+    late_ms: list[float] = field(default_factory=list)
+    uplink_late_ms: list[float] = field(default_factory=list)
+
+
+async def converse(url: str, speech: bytes, offset_s: float, seconds: float, m: Measured) -> None:
+    frames = [
+        json.dumps(
+            {
+                "type": "input_audio_buffer.append",
+                "audio": base64.b64encode(speech[at : at + FRAME_MS * MS]).decode(),
+            }
+        )
+        for at in range(0, len(speech), FRAME_MS * MS)
+    ]
+    await asyncio.sleep(offset_s)
+    async with (
+        aiohttp.ClientSession() as http,
+        http.ws_connect(url + PATH, max_msg_size=0) as socket,
+    ):
+        listening = asyncio.create_task(listen(socket, m))
+        clock = asyncio.get_running_loop().time
+        began, sent = clock(), 0
+        while clock() - began < seconds:
+            due = began + sent * FRAME_MS / 1000
+            if (wait := due - clock()) > 0:
+                await asyncio.sleep(wait)
+            await socket.send_str(frames[sent % len(frames)])
+            m.uplink_late_ms.append((clock() - due) * 1000)
+            sent += 1
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+
+
+async def listen(socket: aiohttp.ClientWebSocketResponse, m: Measured) -> None:
+    clock = asyncio.get_running_loop().time
+    asked = first = 0.0
+    heard_ms = 0.0
+    async for message in socket:
+        event = json.loads(message.data)
+        kind = event["type"]
+        if kind == "response.created":
+            asked, heard_ms = clock(), 0.0
+        elif kind == "response.output_audio.delta":
+            now = clock()
+            if heard_ms == 0.0:
+                first = now
+                m.first_sound_ms.append((now - asked) * 1000)
+            # A player that began with the first piece needs this one now; later is a gap.
+            m.late_ms.append(max(0.0, (now - first) * 1000 - heard_ms))
+            heard_ms += len(event["delta"]) * 3 / 4 / MS
+        elif kind == "response.done":
+            m.turns += event["response"]["status"] == "completed"
+        elif kind == "error":
+            m.errors += 1
+
+
+def at(values: list[float], share: float) -> float:
+    ordered = sorted(values) or [float("nan")]
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+async def clients(url: str, count: int, seconds: float) -> None:
+    words = espeak("Good morning, what is the weather like today?")
+    assert words is not None, "espeak-ng is needed"
+    # Long enough after the sentence for the answer (the parrot's) to be heard out.
+    speech = bytes(MS * 1000) + words + bytes(MS * (2000 + len(words) // MS))
+    m = Measured()
+    length_s = len(speech) / MS / 1000
+    await asyncio.gather(
+        *(converse(url, speech, n * length_s / count, seconds, m) for n in range(count))
+    )
+    print(f"turns answered      {m.turns} (errors: {m.errors})")
+    for name, values in (
+        ("first sound after response.created", m.first_sound_ms),
+        ("sound later than a player needs it", m.late_ms),
+        ("client's own lateness in sending", m.uplink_late_ms),
+    ):
+        figures = "  ".join(
+            f"p{share:g} {at(values, share / 100):7.1f}" for share in (50, 99, 99.9)
+        )
+        print(f"{name:36} ms: {figures}  max {max(values):7.1f}  (n={len(values)})")
+
+
+async def main(count: int, seconds: float) -> None:
+    async with Simulator(pacing="realtime", voice="parrot") as simulator:
+        # The clients live in a process of their own, as clients do.
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bench.simulator", "--clients-of", simulator.url),
+            *("--conversations", str(count), "--seconds", str(seconds)),
+        )
+        cpu, wall = time.process_time(), time.perf_counter()
+        sizes = []
+        loop_late = 0.0
+        clock = asyncio.get_running_loop().time
+        while child.returncode is None:
+            before = clock()
+            await asyncio.sleep(0.05)
+            loop_late = max(loop_late, clock() - before - 0.05)
+            sizes.append(memory_mib())
+        cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+        dropped = sum(session.flooded for session in simulator.sessions)
+    middle, end = sizes[len(sizes) // 2], sizes[-len(sizes) // 10]
+    print(
+        f"simulator: {100 * cpu / wall:.0f} % of one core, loop at most {loop_late * 1000:.0f} ms"
+    )
+    print(
+        f"memory: {sizes[0]:.0f} MiB before, {middle:.0f} at half time, {end:.0f} near the end, "
+        f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f}; "
+        f"{(end - sizes[0]) / count:.1f} MiB per conversation; cut off: {dropped}"
+    )
+
+
+def memory_mib() -> float:
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1024 / 1024
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--conversations", type=int, default=50)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--clients-of", metavar="URL", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.clients_of:
+        asyncio.run(clients(given.clients_of, given.conversations, given.seconds))
+    else:
+        print(
+            f"{given.conversations} conversations for {given.seconds:g} s; load {os.getloadavg()}"
+        )
+        asyncio.run(main(given.conversations, given.seconds))
