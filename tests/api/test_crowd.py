@@ -44,7 +44,7 @@ async def test_a_thousand_listeners_do_not_disturb_the_sound(tmp_path: Path) -> 
         async def chatter() -> None:
             while True:  # ten events a second to everybody, on top of the conversation's own
                 await asyncio.sleep(0.1)
-                window.events.publish("status", {"t": 1, "text": "x" * 100})
+                window.events.publish("error", {"t": 1, "message": "x" * 100})
 
         chatting = asyncio.create_task(chatter())
         await house.turns(1)
