@@ -70,6 +70,11 @@ class TurnSound:
 
     def lost(self, now: float) -> None:
         """The session is gone; what it had not made a turn of begins to age now."""
+        oldest = now - self._outage_s
+        while self._pieces and not self._noticed and self._pieces[0].time < oldest:
+            self._pop()
+        if self._pieces and self._pieces[-1].time < oldest:
+            self.forget()
         self._pieces = deque(_Piece(now, piece.pcm) for piece in self._pieces)
         self._noticed = self._stopped = False
 
