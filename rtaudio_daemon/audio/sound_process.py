@@ -21,6 +21,7 @@ from .format import FRAME_MS
 _LOG = logging.getLogger(__name__)
 _ROOT = str(Path(__file__).resolve().parents[2])
 _OPEN_S = 10.0  # a slow machine needs seconds to load Python and look at all devices
+_LATE_S = 0.2
 _SILENT_S = 1.0  # a working device shows life ten times a second or more
 _FIRST_RETRY_S = 0.2
 _LAST_RETRY_S = 5.0
@@ -172,11 +173,15 @@ async def list_devices() -> list[DeviceInfo]:
 async def _messages(reader: asyncio.StreamReader) -> AsyncGenerator[tuple[Kind, bytes], None]:
     unpacker = Unpacker()
     patience_s, complaint = _OPEN_S, "the device does not open"
+    loop = asyncio.get_running_loop()
     while True:
+        deadline = loop.time() + patience_s
         try:
-            async with asyncio.timeout(patience_s):
+            async with asyncio.timeout_at(deadline):
                 data = await reader.read(1 << 16)
         except TimeoutError as error:
+            if loop.time() > deadline + _LATE_S:
+                continue  # it was us who slept, what was said meanwhile is still to be read
             raise DeviceError(complaint) from error
         except OSError as error:
             raise DeviceError("the audio process ended") from error

@@ -1,0 +1,333 @@
+"""Echo, interruptions and cost, measured on a sound card of software (PulseAudio null sinks).
+
+    python bench/sound.py echo MODE [--answers N] [--interruptions N] [--no-loop]
+    python bench/sound.py cost [--seconds S]
+
+`echo`: what the loudspeaker plays comes back to the microphone (80 ms, 0.3). First answers of eight
+seconds are heard and nobody speaks: how often does the house interrupt itself? Then somebody says
+"hello" over answers: how often is that noticed, how long after the first sample of the word is the
+loudspeaker silent, and how wrong is `audio_end_ms`, compared to the recording?
+
+`cost`: CPU (of one core) and memory of the daemon and its audio processes, with the service in
+another process, while it is quiet, while somebody speaks, and while an answer is heard.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import wave
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from rtaudio_daemon import config  # noqa: E402
+from rtaudio_daemon.simulator.reply import Reply, Turn  # noqa: E402
+from rtaudio_daemon.simulator.server import Simulator  # noqa: E402
+from tests.house import KEY, House, Samples, find, samples, speech  # noqa: E402
+from tests.sound_server import Recording, SoundServer, running_sound_server  # noqa: E402
+from tests.waiting import until  # noqa: E402
+
+RECORDINGS = ROOT / "rtaudio_daemon" / "recordings"
+RATE = 24_000
+
+
+def without_pauses(sound: Samples) -> Samples:
+    """The sound without its silent stretches, so that silence means that it was stopped."""
+    frames = sound[: len(sound) // 480 * 480].reshape(-1, 480)
+    return frames[np.abs(frames).max(axis=1) > 600].ravel()
+
+
+LONG = np.resize(
+    without_pauses(np.concatenate([samples(speech("weather")), samples(speech("hello"))])), 8 * RATE
+)
+
+
+@dataclass
+class Ear:
+    """A recording, and when (s, monotonic) its samples were there."""
+
+    recording: Recording
+    begun_at: float = float("inf")
+
+    def look(self) -> None:
+        """Remember how far the recording is by now."""
+        now = time.monotonic()
+        self.begun_at = min(self.begun_at, now - len(self.recording.so_far()) / 2 / RATE)
+
+
+async def watch(*ears: Ear) -> None:
+    while True:
+        for ear in ears:
+            ear.look()
+        await asyncio.sleep(0.003)
+
+
+def answer(turn: Turn) -> Reply:
+    """Eight seconds to what was written, hardly anything to what was said."""
+    pcm = LONG.astype("<i2").tobytes()
+    return Reply("A long story.", pcm if turn.text else speech("stop")[: RATE // 2])
+
+
+@contextlib.asynccontextmanager
+async def house(
+    folder: Path, change: Callable[[config.Audio], config.Audio]
+) -> AsyncIterator[House]:
+    def with_devices(settings: config.Config) -> config.Config:
+        audio = replace(settings.audio, input=config.Input(deaf_after_s=0), output=config.Output())
+        return replace(settings, audio=change(audio))
+
+    simulator = Simulator(api_key=KEY, reply=answer)
+    async with House(folder, simulator=simulator, change=with_devices) as home:
+        await home.until(lambda: sum(event["state"] == "ok" for event in home.named("device")) >= 2)
+        await home.until(lambda: any(each["state"] == "open" for each in home.named("connection")))
+        yield home
+
+
+async def ask(home: House) -> None:
+    """Let an answer begin."""
+    await until(lambda: home.statuses[-1] == "idle")
+    status, _ = await home.post("/api/say", {"text": "tell me", "mode": "prompt"})
+    assert status < 300, status
+    await until(lambda: home.statuses[-1] == "speaking")
+
+
+async def echo(mode: str, answers: int, interruptions: int, loop: bool) -> None:
+    with running_sound_server() as server, tempfile.TemporaryDirectory() as name:
+        if loop:
+            server.echo()
+        async with house(Path(name), lambda audio: replace(audio, echo=mode)) as home:
+            for _ in range(answers):
+                await ask(home)
+                await until(lambda: home.statuses[-1] == "idle")
+            own = len(home.named("interruption"))
+            print(f"{mode}: {answers} answers of 8 s, {own} interrupted themselves", flush=True)
+            latencies, errors = [], []
+            for number in range(interruptions):
+                found = await interrupt(home, server, Path(name) / str(number))
+                if found is not None:
+                    latencies.append(found[0])
+                    errors.append(found[1])
+            print(f"{mode}: {report(interruptions, latencies, errors)}", flush=True)
+
+
+async def interrupt(home: House, server: SoundServer, path: Path) -> tuple[float, float] | None:
+    """Say "hello" over an answer: ms to silence, error of audio_end_ms; None: not noticed."""
+    before = len(home.named("interruption"))
+    await until(lambda: home.statuses[-1] == "idle")
+    speaker = Ear(server.record(path.with_suffix(".out")))
+    microphone = Ear(server.record(path.with_suffix(".in"), "mic_in.monitor"))
+    watching = asyncio.create_task(watch(speaker, microphone))
+    await ask(home)
+    await asyncio.sleep(2 + (before % 7) / 10)
+    said_at = time.monotonic()
+    server.say(RECORDINGS / "hello.wav")
+    with contextlib.suppress(TimeoutError):
+        await until(lambda: len(home.named("interruption")) > before, 3)
+    await asyncio.sleep(0.5)
+    watching.cancel()
+    played, heard = samples(speaker.recording.stop()), samples(microphone.recording.stop())
+    await asyncio.sleep(2.5)
+    if len(home.named("interruption")) == before:
+        return None
+    begin = int((said_at - microphone.begun_at) * RATE)
+    spoken = begin + await asyncio.to_thread(first_sample, heard[begin : begin + 2 * RATE])
+    began, _ = await asyncio.to_thread(find, LONG[: RATE // 2], played)
+    end = began + silenced_after(played[began:])
+    latency = speaker.begun_at + end / RATE - (microphone.begun_at + spoken / RATE)
+    reported = home.named("interruption")[before]["audio_end_ms"]
+    return latency * 1000, reported - (end - began) / (RATE / 1000)
+
+
+def first_sample(heard: Samples) -> int:
+    """Where the word begins in a recording that also holds the echo of the answer."""
+    word = samples(speech("hello"))
+    # Differences weigh the high tones, where two voices are least alike.
+    at, _ = find(np.diff(word[: RATE // 2], 2), np.diff(heard, 2))
+    return at + int(np.flatnonzero(np.abs(word) > 300)[0])
+
+
+def silenced_after(played: Samples) -> int:
+    """For how many samples the answer is there, in pieces of 5 ms."""
+    size, there = RATE // 200, 0
+    for at in range(0, min(len(played), len(LONG)) - size, size):
+        wanted = float(np.linalg.norm(LONG[at : at + size]))
+        if wanted > 300:
+            if float(np.linalg.norm(played[at : at + size])) < 0.25 * wanted:
+                return there
+            there = at + size
+    return there
+
+
+def report(tried: int, latencies: list[float], errors: list[float]) -> str:
+    if not latencies:
+        return f"0 of {tried} interruptions noticed"
+    p50, p95 = np.percentile(latencies, (50, 95))
+    off50, off95 = np.percentile(np.abs(errors), (50, 95))
+    return (
+        f"{len(latencies)} of {tried} interruptions noticed; first sample to silence "
+        f"p50 {p50:.0f} ms, p95 {p95:.0f} ms; "
+        f"audio_end_ms off by p50 {off50:.0f}, p95 {off95:.0f} ms"
+    )
+
+
+# --------------------------------------------------------------------- cost
+
+
+@dataclass
+class Usage:
+    """CPU seconds, context switches and memory of one process."""
+
+    cpu_s: float
+    switches: int
+    rss_mb: float
+
+
+def usage(pid: int) -> Usage:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    cpu = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    switches, rss = 0, 0.0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for line in (task / "status").read_text().splitlines():
+            if line.startswith("voluntary_ctxt_switches"):
+                switches += int(line.split()[1])
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            rss = int(line.split()[1]) / 1024
+    return Usage(cpu, switches, rss)
+
+
+def family(pid: int) -> dict[str, int]:
+    listed = subprocess.run(
+        ["ps", "--ppid", str(pid), "-o", "pid=,args="], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    found = {"daemon": pid}
+    for line in listed:
+        for role in ("input", "output"):
+            if f"audio.portaudio {role}" in line:
+                found[role] = int(line.split()[0])
+    return found
+
+
+def compare(what: str, pid: int, seconds: float) -> None:
+    pids = family(pid)
+    before = {role: usage(each) for role, each in pids.items()}
+    time.sleep(seconds)
+    after = {role: usage(each) for role, each in pids.items()}
+    shares = {role: (after[role].cpu_s - before[role].cpu_s) / seconds * 100 for role in pids}
+    woken = sum(after[role].switches - before[role].switches for role in pids) / seconds
+    memory = {role: round(after[role].rss_mb) for role in pids}
+    split = ", ".join(f"{role} {share:.1f}" for role, share in shares.items())
+    print(
+        f"{what:28} CPU {sum(shares.values()):.1f} % ({split}), {woken:.0f} wake-ups/s, "
+        f"RSS {sum(memory.values())} MB {memory}",
+        flush=True,
+    )
+
+
+def cost(seconds: float) -> None:
+    with running_sound_server() as server, tempfile.TemporaryDirectory() as name:
+        simulate = subprocess.Popen(
+            [sys.executable, str(ROOT / "daemon.py"), "simulate", "--port", "0"],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert simulate.stdout is not None
+        address = simulate.stdout.readline().split()[-1]
+        speech_path = Path(name) / "long.wav"
+        with wave.open(str(speech_path), "wb") as wav:
+            wav.setnchannels(1)
+            wav.setsampwidth(2)
+            wav.setframerate(RATE)
+            wav.writeframes(np.resize(LONG, int(seconds + 3) * RATE).astype("<i2").tobytes())
+        noise = (np.random.default_rng(1).normal(0, 12, 600 * RATE)).astype("<i2").tobytes()
+        with wave.open(str(Path(name) / "noise.wav"), "wb") as wav:
+            wav.setnchannels(1)
+            wav.setsampwidth(2)
+            wav.setframerate(RATE)
+            wav.writeframes(noise)
+        try:
+            for echo_mode, listen in (
+                ("half_duplex", "open"),
+                ("cancel", "open"),
+                ("half_duplex", "wake_word"),
+            ):
+                measure(server, Path(name), address, echo_mode, listen, seconds)
+        finally:
+            simulate.terminate()
+            simulate.wait()
+
+
+def measure(
+    server: SoundServer, folder: Path, address: str, echo_mode: str, listen: str, seconds: float
+) -> None:
+    file = folder / "config.yaml"
+    file.write_text(
+        f"realtime: {{profile: simulator, host_name: '{address}'}}\n"
+        f"audio: {{echo: {echo_mode}, listen: {listen}}}\nhttp: {{port: 8795}}\n"
+    )
+    room = server.say(folder / "noise.wav")
+    daemon = subprocess.Popen(
+        [sys.executable, str(ROOT / "daemon.py"), "run", "-c", str(file)],
+        stderr=subprocess.DEVNULL,
+    )
+    label = f"{echo_mode}, {listen}: "
+    try:
+        time.sleep(8)
+        compare(label + "quiet", daemon.pid, seconds)
+        voice = server.say(folder / "long.wav")
+        time.sleep(1)
+        compare(label + "listening", daemon.pid, seconds)
+        voice.wait()
+        time.sleep(4)
+        subprocess.run(
+            ["curl", "-s", "-XPOST", "-H", "Content-Type: application/json", "-d",
+             '{"mode": "verbatim", "text": "' + "and so on, " * 60 + '"}',
+             "http://127.0.0.1:8795/api/say"], check=True, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        time.sleep(2)
+        compare(label + "speaking", daemon.pid, seconds)
+    finally:
+        daemon.terminate()
+        daemon.wait()
+        room.kill()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    sub = commands.add_parser("echo")
+    sub.add_argument("mode", choices=("auto", "cancel", "half_duplex", "system", "off"))
+    sub.add_argument("--answers", type=int, default=10)
+    sub.add_argument("--interruptions", type=int, default=10)
+    sub.add_argument("--no-loop", action="store_true", help="the room has no echo")
+    commands.add_parser("cost").add_argument("--seconds", type=float, default=20)
+    arguments = parser.parse_args()
+    if arguments.command == "cost":
+        cost(arguments.seconds)
+    else:
+        asyncio.run(
+            echo(
+                arguments.mode,
+                arguments.answers,
+                arguments.interruptions,
+                not arguments.no_loop,
+            )
+        )
+
+
+if __name__ == "__main__":
+    main()
