@@ -96,7 +96,9 @@ class Demo:
 
     def _welcome(self, app: App, recorded: bool) -> None:
         self._tell(f"The built-in service is running; the daemon answers at {app.address}")
-        self._tell(f"See what it does with: curl -N {app.address}/api/events")
+        self._tell(
+            f"Open that address in a browser; or follow it with: curl -N {app.address}/api/events"
+        )
         if recorded:
             self._tell("No microphone is used: a recorded person speaks. Ctrl-C ends it.")
         else:

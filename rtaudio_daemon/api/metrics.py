@@ -139,6 +139,8 @@ WINDOW_COUNTS: Mapping[str, tuple[str, str]] = {
     "subscribers_dropped": ("counter", "subscribers that did not read"),
     "requests_refused": ("counter", "requests that the lock turned away"),
     "connections_closed": ("counter", "connections closed because they asked for nothing"),
+    "cost": ("counter", "money spent since the start, by the prices in the configuration"),
+    "cost_today": ("gauge", "money spent since midnight"),
     "uptime_seconds": ("gauge", "time since the start"),
 }
 

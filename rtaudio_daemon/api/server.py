@@ -281,7 +281,10 @@ class ApiServer:
                 self.events.mention("level", {"level_dbfs": level})
 
     def _counts(self) -> dict[str, float]:
+        usage = self.snapshot()["usage"]
         return {
+            "cost": usage.get("cost_total", 0),
+            "cost_today": usage.get("cost_today", 0),
             "subscribers": self.events.subscribers,
             "subscribers_dropped": self.events.dropped,
             "requests_refused": self._lock.refused,
