@@ -1,21 +1,13 @@
-"""Virtual time for every test of the room, and a service in each dialect."""
+"""A service in each dialect, for every test of the room."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 
 from rtaudio_daemon.realtime.codec import Dialect
 from tests.realtime.service import Service
-from tests.virtual_time import VirtualTimeLoop
-
-
-def pytest_asyncio_loop_factories(
-    item: pytest.Item,
-) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    return {"virtual_time": VirtualTimeLoop}
 
 
 @pytest.fixture(params=["ga", "preview"])

@@ -1,0 +1,34 @@
+"""Say a WAV file (24 kHz, mono, 16 bit) to the service and count what it answers.
+
+AZURE_HOST=RESOURCE.openai.azure.com AZURE_DEPLOYMENT=gpt-realtime AZURE_KEY=… \
+    python examples/talk.py hello.wav
+"""
+
+import asyncio
+import base64
+import os
+import sys
+import wave
+
+from rtaudio_daemon import AzureRealTimeAudio
+
+
+async def main(path: str) -> None:
+    done, answer = asyncio.Event(), bytearray()
+    client = AzureRealTimeAudio(
+        host_name=os.environ["AZURE_HOST"],
+        deployment=os.environ["AZURE_DEPLOYMENT"],
+        api_key=os.environ["AZURE_KEY"],
+    )
+    client.on("status_changed", lambda status, previous: print(f"{previous} -> {status}"))
+    client.on("response.audio.delta", lambda event: answer.extend(base64.b64decode(event["delta"])))
+    client.on("response.done", lambda event: done.set())
+    async with client:
+        with wave.open(path) as recording:
+            client.append_audio(recording.readframes(recording.getnframes()))
+        client.append_audio(bytes(48_000))  # a second of silence: the turn is over
+        await done.wait()
+    print(f"{len(answer)} bytes of answer")
+
+
+asyncio.run(main(sys.argv[1]))
