@@ -210,13 +210,8 @@ class Parts:
     async def _apply_service(self, settings: config.Config) -> None:
         """A new client beside the one in use, which goes on until the new one has a session."""
         async with AsyncExitStack() as opening:
-            where, simulator = await _service(settings.realtime, opening)
-            client = AzureRealTimeAudio.for_endpoint(
-                where,
-                session_config=session_settings(settings.realtime.session),
-                policy=Policy.of(settings.realtime),
-                websocket_options={"outage_buffer": settings.realtime.outage_buffer_s},
-            )
+            where, simulator = await service_at(settings.realtime, opening)
+            client = new_client(where, settings.realtime)
             if "service" in self._lives:
                 trial = _Trial(client, give_up=self.client.is_initialized)
                 await opening.enter_async_context(self._running(client.run(), "session"))
@@ -313,10 +308,20 @@ def _trailing_ms(detection: config.TurnDetection) -> int:
     return detection.silence_duration_ms + _SLACK_MS if detection.type == "server_vad" else 0
 
 
-async def _service(
+def new_client(where: Endpoint, settings: config.Realtime) -> AzureRealTimeAudio:
+    """A client that does as the settings say."""
+    return AzureRealTimeAudio.for_endpoint(
+        where,
+        session_config=session_settings(settings.session),
+        policy=Policy.of(settings),
+        websocket_options={"outage_buffer": settings.outage_buffer_s},
+    )
+
+
+async def service_at(
     settings: config.Realtime, life: AsyncExitStack
 ) -> tuple[Endpoint, Simulator | None]:
-    """Where the service is; the built-in one is started."""
+    """Where the service is; the built-in one is started. Raises ConfigError."""
     simulator, host_name = None, settings.host_name
     if settings.profile == "simulator" and not host_name:
         voice: Any = settings.simulator.voice
