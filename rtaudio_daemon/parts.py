@@ -308,13 +308,18 @@ def _trailing_ms(detection: config.TurnDetection) -> int:
     return detection.silence_duration_ms + _SLACK_MS if detection.type == "server_vad" else 0
 
 
-def new_client(where: Endpoint, settings: config.Realtime) -> AzureRealTimeAudio:
-    """A client that does as the settings say."""
+def new_client(
+    where: Endpoint, settings: config.Realtime, *, attempts: int | None = None
+) -> AzureRealTimeAudio:
+    """A client that does as the settings say; it tries again so many times, or for ever."""
     return AzureRealTimeAudio.for_endpoint(
         where,
         session_config=session_settings(settings.session),
         policy=Policy.of(settings),
-        websocket_options={"outage_buffer": settings.outage_buffer_s},
+        websocket_options={
+            "outage_buffer": settings.outage_buffer_s,
+            "max_reconnect_attempts": attempts,
+        },
     )
 
 
