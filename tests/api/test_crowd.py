@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import resource
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 
 from rtaudio_daemon import config
 from rtaudio_daemon.simulator.reply import Reply
+from tests.api.test_window import Window
 from tests.house import House, find, samples, speech
 from tests.waiting import until
 
@@ -83,3 +86,47 @@ async def test_stalled_listeners_are_dropped_before_they_cost_memory(tmp_path: P
         assert events.subscribers == 1, "who reads stays"
         for _, writer in crowd:
             writer.close()
+
+
+LISTENER = """
+import http.client, sys, time
+link = http.client.HTTPConnection("10.199.6.1", int(sys.argv[1]))
+link.request("GET", "/api/events", headers={"Authorization": "Bearer " + sys.argv[2]})
+answer = link.getresponse()
+print(answer.status, flush=True)
+time.sleep(600)
+"""
+
+
+async def run(*command: str) -> None:
+    process = await asyncio.create_subprocess_exec(*command)
+    assert await process.wait() == 0, command
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="makes a network of its own: needs root")
+async def test_a_listener_whose_cable_is_pulled_is_noticed() -> None:
+    token = "sesame-" * 6
+    await run("ip", "netns", "add", "rtaudio")
+    try:
+        await run("ip", "link", "add", "rta0", "type", "veth", "peer", "rta1", "netns", "rtaudio")
+        await run("ip", "addr", "add", "10.199.6.1/30", "dev", "rta0")
+        await run("ip", "link", "set", "rta0", "up")
+        await run("ip", "-n", "rtaudio", "addr", "add", "10.199.6.2/30", "dev", "rta1")
+        await run("ip", "-n", "rtaudio", "link", "set", "rta1", "up")
+        window = Window(host="10.199.6.1", token=config.Secret(token))
+        async with window.server.listening() as address:
+            listener = await asyncio.create_subprocess_exec(
+                "ip", "netns", "exec", "rtaudio", sys.executable, "-c", LISTENER,
+                address.rpartition(":")[2], token, stdout=asyncio.subprocess.PIPE,
+            )  # fmt: skip
+            assert listener.stdout is not None
+            assert (await listener.stdout.readline()).strip() == b"200"
+            assert window.server.events.subscribers == 1
+            began = asyncio.get_running_loop().time()
+            await run("ip", "-n", "rtaudio", "link", "set", "rta1", "down")
+            await until(lambda: window.server.events.subscribers == 0, 90)
+            print(f"noticed after {asyncio.get_running_loop().time() - began:.1f} s")
+            listener.kill()
+            await listener.communicate()
+    finally:
+        await run("ip", "netns", "del", "rtaudio")
