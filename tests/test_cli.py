@@ -121,6 +121,29 @@ async def until_open(address: str) -> None:
                 await asyncio.sleep(0.02)
 
 
+async def test_the_commands_show_the_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secrets.yaml").write_text(f"token: {'sesame-' * 6}\n")
+    (tmp_path / "secrets.yaml").chmod(0o600)
+    path = tmp_path / "config.yaml"
+    path.write_text(CONFIG.replace("{port: 0}", "{port: 0, token: !secret token}"))
+    async with started("-c", str(path)) as process:
+        address = (await line_with(process, r"listening at http")).rpartition(" ")[2]
+        status, output = await finished("status", "--url", address)
+        assert status == 1
+        assert "show the token" in output
+        monkeypatch.setenv("RTAUDIO_TOKEN", "sesame-" * 6)
+        assert (await finished("volume", "0.5", "--url", address))[0] == 0
+        _, output = await finished("status", "--url", address)
+        assert json.loads(output)["volume"] == 0.5
+    path.write_text(path.read_text().replace("port: 0", f"port: {address.rpartition(':')[2]}"))
+    monkeypatch.delenv("RTAUDIO_TOKEN")
+    async with started("-c", str(path)) as process:
+        await line_with(process, r"listening at http")
+        assert (await finished("mute", "-c", str(path)))[0] == 0
+
+
 async def test_a_command_without_a_daemon_says_so(tmp_path: Path) -> None:
     status, output = await finished("status", "--url", "http://127.0.0.1:9")
     assert status == 1
