@@ -79,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--recorded", action="store_true", help="do not use the sound devices")
     demo.add_argument("--turns", type=int, default=0, help="end after so many answers")
     demo.add_argument("--record", metavar="FILE", help="write what is played into a WAV file")
+    demo.add_argument("--scenario", metavar="FILE", default="", help="what the service answers")
     devices = add("devices", _devices, "list microphones and loudspeakers")
     devices.add_argument("--json", action="store_true", help="as JSON")
     examine = add("doctor", _doctor, "try everything that may be wrong, and say what to do")
@@ -162,6 +163,7 @@ def _demo(arguments: argparse.Namespace) -> int:
         recorded=arguments.recorded,
         turns=arguments.turns,
         record=arguments.record,
+        scenario=arguments.scenario,
     )
     return _until_stopped(demo.run)
 
@@ -266,7 +268,8 @@ def _reload(arguments: argparse.Namespace) -> int:
         return 0
     for each in report["changed"]:
         why = f": {each['reason']}" if each.get("reason") else ""
-        print("{option}: {before} is now {after} ({state}".format_map(each) + f"{why})")
+        before, after = json.dumps(each["before"]), json.dumps(each["after"])
+        print(f"{each['option']}: {before} is now {after} ({each['state']}{why})")
     for warning in report["warnings"]:
         print(f"warning: {warning}", file=sys.stderr)
     if not report["changed"]:

@@ -105,6 +105,9 @@ class Simulator:
     voice: str = option(
         "auto", "how it speaks; auto = espeak where installed", choice("auto", "espeak", "parrot")
     )
+    scenario: str = option(
+        "", "file that says what it answers, and what goes wrong; empty = says all back", text()
+    )
 
 
 @dataclass(frozen=True)

@@ -58,12 +58,14 @@ class Demo:
         recorded: bool = False,
         turns: int = 0,
         record: str | None = None,
+        scenario: str = "",
         tell: Callable[[str], None] = _print,
     ) -> None:
         self._port = port
         self._recorded = recorded
         self._turns = turns
         self._record = record
+        self._scenario = scenario
         self._tell = tell
         self._answers = 0
         self._stop = asyncio.Event()
@@ -92,7 +94,9 @@ class Demo:
             output = f"wav:{self._record}"
         audio = replace(settings.audio, output=replace(settings.audio.output, device=output))
         http = replace(settings.http, port=self._port, publish_transcripts=True)
-        return replace(settings, audio=audio, http=http)
+        built_in = replace(settings.realtime.simulator, scenario=self._scenario)
+        realtime = replace(settings.realtime, simulator=built_in)
+        return replace(settings, realtime=realtime, audio=audio, http=http)
 
     def _welcome(self, app: App, recorded: bool) -> None:
         self._tell(f"The built-in service is running; the daemon answers at {app.address}")

@@ -330,7 +330,9 @@ async def service_at(
     simulator, host_name = None, settings.host_name
     if settings.profile == "simulator" and not host_name:
         voice: Any = settings.simulator.voice
-        simulator = await life.enter_async_context(Simulator(voice=voice))
+        scenario = settings.simulator.scenario or None
+        built_in = Simulator(voice=None if voice == "auto" else voice, scenario=scenario)
+        simulator = await life.enter_async_context(built_in)
         host_name = simulator.url
     try:
         where = endpoint(
