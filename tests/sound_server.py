@@ -118,6 +118,24 @@ class SoundServer:
         inputs = self.ask("list", "short", "sink-inputs").split()
         self._pactl("set-sink-input-volume", inputs[0], f"{gain}")
 
+    def hum(self) -> None:
+        """From now on there is a sound in the room."""
+        self.ask("load-module", "module-sine", "sink=mic_in", "frequency=100")
+
+    def remove_microphone(self) -> None:
+        """Take the microphone away; the loudspeaker stays."""
+        for line in self.ask("list", "short", "modules").splitlines():
+            if "sink_name=mic_in" in line:
+                self.ask("unload-module", line.split()[0])
+
+    def add_microphone(self) -> None:
+        """Bring it back."""
+        self.ask(
+            *("load-module", "module-null-sink", "rate=48000", "channels=2", "norewinds=1"),
+            "sink_name=mic_in",
+        )
+        self.ask("set-default-source", "mic_in.monitor")
+
     def remove_sound_cards(self) -> None:
         """Take the microphone and the loudspeaker away; the server stays."""
         self._pactl("unload-module", "module-null-sink")

@@ -10,6 +10,7 @@ import os
 import socket
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from ..errors import DeviceError
 from .child_protocol import Kind, StreamFacts, Unpacker, pack
 from .device_names import DeviceInfo, Direction
 from .format import FRAME_MS
+from .source_watch import SourceWatch
 
 _LOG = logging.getLogger(__name__)
 _ROOT = str(Path(__file__).resolve().parents[2])
@@ -121,18 +123,31 @@ class SoundProcess:
             writer,
         ):
             self.pid, self._socket = process.pid, writer
+            watching: asyncio.Task[None] | None = None
             try:
                 if self._hung_up:
                     return
                 async for kind, body in _messages(reader):
                     if kind is Kind.READY:
+                        if self._direction == "input":
+                            watch = SourceWatch(process.pid)
+                            await watch.check()
+                            watching = asyncio.create_task(watch.run(), name="source watch")
+                            watching.add_done_callback(partial(_close_if_told, writer))
                         self._writer = writer
                         self._ready(StreamFacts(**json.loads(body)))
                     else:
                         self._on_message(kind, body)
+            except DeviceError:
+                if watching is not None and watching.done() and (why := watching.exception()):
+                    raise why from None
+                raise
             finally:
                 self._writer = self._socket = None
                 self.pid = None
+                if watching is not None:
+                    watching.cancel()
+                    await asyncio.wait([watching])
 
     def _ready(self, facts: StreamFacts) -> None:
         again = " again" if self._troubled else ""
@@ -233,3 +248,9 @@ async def _process(
 def _import_path() -> list[str]:
     before = os.environ.get("PYTHONPATH")
     return [_ROOT, before] if before else [_ROOT]
+
+
+def _close_if_told(writer: asyncio.StreamWriter, watching: asyncio.Task[None]) -> None:
+    """Hang up when the watch found something; it may also have nothing to watch."""
+    if not watching.cancelled() and watching.exception() is not None:
+        writer.close()

@@ -1,0 +1,153 @@
+"""Everything that happens to sound devices in a house, on a sound card of software."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rtaudio_daemon import config
+from rtaudio_daemon.audio.deafness import Deafness
+from rtaudio_daemon.audio.microphone import PortAudioMicrophone
+from rtaudio_daemon.events import DeviceChanged, DeviceState
+from rtaudio_daemon.simulator.reply import Reply
+from rtaudio_daemon.simulator.server import Simulator
+from tests.audio.test_sound import kept_alive, listening, pid_of, until
+from tests.house import KEY, House, speech
+from tests.sound_server import SoundServer
+
+pytestmark = pytest.mark.sound
+RECORDINGS = Path(config.__file__).parent / "recordings"
+
+
+async def test_a_muted_microphone_is_really_closed_and_opens_again(
+    sound_server: SoundServer,
+) -> None:
+    async with listening() as (microphone, witness):
+        await until(lambda: len(witness.heard) > 9600)
+        pid = pid_of(microphone)
+        microphone.pause(True)
+        await until(lambda: not Path(f"/proc/{pid}").exists())
+        assert sound_server.ask("list", "short", "source-outputs").strip() == ""
+        microphone.pause(False)
+        length = len(witness.heard)
+        await until(lambda: len(witness.heard) > length + 9600)
+    assert witness.states() == [DeviceState.OK], "nothing was lost"
+
+
+async def test_muting_twice_in_a_hurry_does_no_harm(sound_server: SoundServer) -> None:
+    async with listening() as (microphone, witness):
+        for paused in (True, False, True, False):
+            microphone.pause(paused)
+            await asyncio.sleep(0)
+        await until(lambda: len(witness.heard) > 9600)
+    assert set(witness.states()) == {DeviceState.OK}
+
+
+async def test_digital_silence_means_deaf_and_a_sound_means_well_again(
+    sound_server: SoundServer, tmp_path: Path
+) -> None:
+    changes: list[DeviceChanged] = []
+    microphone = PortAudioMicrophone(
+        "default", on_change=changes.append, deafness=Deafness(after_s=1)
+    )
+    async with kept_alive(microphone.run()):
+        await until(lambda: microphone.state is DeviceState.OK)
+        first = pid_of(microphone)
+        await until(lambda: microphone.state is DeviceState.DEAF)
+        await until(lambda: microphone.process.pid not in (None, first))
+        sound_server.hum()
+        await until(lambda: microphone.state is DeviceState.OK)
+    assert [change.state for change in changes] == [
+        DeviceState.OK,
+        DeviceState.DEAF,
+        DeviceState.OK,
+    ]
+    assert "digital silence" in str(changes[1].reason)
+
+
+async def test_a_suspended_source_is_a_lost_microphone_until_it_is_resumed(
+    sound_server: SoundServer,
+) -> None:
+    async with listening() as (microphone, witness):
+        await until(lambda: microphone.state is DeviceState.OK)
+        sound_server.ask("suspend-sink", "mic_in", "1")
+        await until(lambda: microphone.state is DeviceState.LOST, 5)
+        sound_server.ask("suspend-sink", "mic_in", "0")
+        await until(lambda: microphone.state is DeviceState.OK)
+    assert "does not" in str(witness.changes[1].reason)
+
+
+@pytest.mark.parametrize("device", ["default", "va_mic"])
+async def test_a_microphone_whose_source_goes_away_never_hears_the_loudspeaker_instead(
+    sound_server: SoundServer, device: str
+) -> None:
+    async with listening(device) as (microphone, witness):
+        await until(lambda: microphone.state is DeviceState.OK)
+        sound_server.remove_microphone()
+        await until(lambda: microphone.state is DeviceState.LOST, 5)
+        length = len(witness.heard)
+        await asyncio.sleep(1.5)
+        assert len(witness.heard) == length
+        sound_server.add_microphone()
+        await until(lambda: microphone.state is DeviceState.OK)
+        await until(lambda: len(witness.heard) > length + 9600)
+
+
+def kill_and_restart(server: SoundServer) -> None:
+    server.kill()
+    server.start()
+
+
+def freeze_and_thaw(server: SoundServer) -> None:
+    server.freeze()
+    time.sleep(3)
+    server.thaw()
+
+
+def unload_and_load(server: SoundServer) -> None:
+    server.remove_microphone()
+    time.sleep(1)
+    server.add_microphone()
+
+
+def suspend_and_resume(server: SoundServer) -> None:
+    for sink in ("mic_in", "speaker"):
+        server.ask("suspend-sink", sink, "1")
+    time.sleep(2)
+    for sink in ("mic_in", "speaker"):
+        server.ask("suspend-sink", sink, "0")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "deed", [kill_and_restart, freeze_and_thaw, unload_and_load, suspend_and_resume]
+)
+async def test_after_a_fault_the_next_spoken_turn_works(
+    sound_server: SoundServer, tmp_path: Path, deed: Callable[[SoundServer], None]
+) -> None:
+    def default_devices(settings: config.Config) -> config.Config:
+        audio = replace(settings.audio, input=config.Input(), output=config.Output())
+        return replace(settings, audio=audio)
+
+    simulator = Simulator(api_key=KEY, reply=lambda _turn: Reply("Yes.", speech("stop")))
+    async with House(tmp_path, simulator=simulator, change=default_devices) as house:
+
+        def fine() -> bool:
+            now = house.app.assistant.snapshot()
+            return now["microphone"]["state"] == now["speaker"]["state"] == "ok"
+
+        await until(fine)
+        await asyncio.to_thread(deed, sound_server)
+        await house.until(lambda: any(one["state"] == "lost" for one in house.named("device")))
+        began = asyncio.get_running_loop().time()
+        await until(fine)
+        assert asyncio.get_running_loop().time() - began < 7
+        before = len(house.statuses)
+        sound_server.say(RECORDINGS / "hello.wav")
+        await house.until(lambda: house.statuses[before:] and house.statuses[-1] == "idle")
+        assert house.statuses[before:] == ["listening", "thinking", "speaking", "idle"]
