@@ -493,10 +493,11 @@ class Session:
     # ---------------------------------------------------------------- writing
 
     async def _write(self, line: Line) -> None:
+        take, send = self._outbox.take, line.connection.send
         while True:
-            message, pcm_bytes = await self._outbox.take()
+            message, pcm_bytes = await take()
             try:
-                await line.connection.send(message)
+                await send(message)
             except ServiceError as error:
                 # The reader learns of the end too, and it is the one that tells.
                 _LOG.debug("%s", error)

@@ -8,7 +8,7 @@ too old for that is dropped: a question is not answered a minute late, and never
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from typing import NamedTuple
 
 OUTAGE_S = 10.0
 """How old sound may be when it is sent after all."""
@@ -21,8 +21,7 @@ _PIECE_BYTES = 48_000  # sound that is sent again travels in pieces of a second
 _BYTES_PER_S = 48_000
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
+class _Piece(NamedTuple):
     time: float
     pcm: bytes
 
@@ -34,6 +33,7 @@ class TurnSound:
         self.dropped = 0
         self._outage_s = outage_s
         self._turn_s = turn_s
+        self._most_bytes = int((turn_s + outage_s) * _BYTES_PER_S)
         self._pieces: deque[_Piece] = deque()
         self._bytes = 0
         self._noticed = False
@@ -47,9 +47,11 @@ class TurnSound:
 
     def sent(self, pcm: bytes, now: float) -> None:
         """`pcm` goes out on a session."""
-        self._add(pcm, now)
+        pieces = self._pieces
+        pieces.append(_Piece(now, pcm))
+        self._bytes += len(pcm)
         oldest = now - (self._turn_s if self._noticed else self._outage_s)
-        while self._pieces and (self._pieces[0].time < oldest or self._bytes > self._most_bytes):
+        while pieces and (pieces[0].time < oldest or self._bytes > self._most_bytes):
             self._pop()
 
     def kept(self, pcm: bytes, now: float) -> None:
@@ -97,10 +99,6 @@ class TurnSound:
         self._bytes = 0
         self._noticed = self._stopped = False
         self._cut_at = None
-
-    @property
-    def _most_bytes(self) -> int:
-        return int((self._turn_s + self._outage_s) * _BYTES_PER_S)
 
     def _add(self, pcm: bytes, now: float) -> None:
         self._pieces.append(_Piece(now, pcm))
