@@ -13,6 +13,8 @@ from rtaudio_daemon.events import (
     AudioEnded,
     AudioPart,
     AudioReceived,
+    ButtonPressed,
+    ButtonReleased,
     CancelResponse,
     Command,
     CommitAudio,
@@ -480,7 +482,15 @@ _HAPPENINGS: st.SearchStrategy[Happening] = st.one_of(
     st.builds(SessionOpened),
     st.builds(SessionLost, st.just("gone")),
     st.builds(InterruptRequested),
-    st.builds(SayRequested, st.just("hello"), st.sampled_from(["verbatim", "prompt"])),
+    st.builds(
+        SayRequested,
+        st.just("hello"),
+        st.sampled_from(["verbatim", "prompt"]),
+        st.booleans(),
+        st.booleans(),
+    ),
+    st.builds(ButtonPressed),
+    st.builds(ButtonReleased),
     st.builds(TimePassed),
 )
 
@@ -570,3 +580,64 @@ def test_where_we_end_the_turns_what_is_said_while_thinking_is_answered_once_and
     assert talk.tell(ResponseFinished("resp_1", "cancelled")) == [CreateResponse()]
     assert talk.tell(ResponseStarted("resp_2"), ResponseFinished("resp_2", "completed")) == []
     assert talk.status is IDLE
+
+
+# ------------------------------------------------------------------ push to talk, urgency
+
+
+def test_the_button_makes_a_turn_and_asks_for_its_answer_once() -> None:
+    talk = opened()
+    assert talk.tell(ButtonPressed()) == [SpeechNoticed("started", "local")]
+    assert talk.status is LISTENING
+    assert talk.tell(ButtonReleased()) == [
+        SpeechNoticed("stopped", "local"),
+        CommitAudio(),
+        CreateResponse(),
+    ]
+    assert talk.status is THINKING
+    assert talk.tell(TurnCommitted("item_0"), ResponseStarted("resp_1")) == []
+    assert talk.tell(ResponseFinished("resp_1", "completed")) == []
+    assert talk.status is IDLE
+
+
+def test_the_button_silences_everything_and_its_answer_waits_for_the_service() -> None:
+    talk = answer_heard(opened(), generated=False)
+    assert talk.tell(ButtonPressed()) == [
+        SpeechNoticed("started", "local"),
+        CancelResponse("resp_1"),
+        StopPlayback(),
+    ]
+    talk.tell(PlaybackStopped((Heard(PART, 200),)))
+    assert commands(talk.tell(ButtonReleased())) == [CommitAudio()]
+    assert talk.tell(TurnCommitted("item_0")) == []
+    assert talk.tell(ResponseFinished("resp_1", "cancelled")) == [CreateResponse()]
+
+
+def test_a_button_that_was_not_pressed_or_has_nobody_to_talk_to_does_nothing() -> None:
+    assert Talk().tell(ButtonPressed(), ButtonReleased()) == []
+    assert opened().tell(ButtonReleased()) == []
+
+
+def test_what_is_urgent_interrupts_and_goes_first() -> None:
+    talk = opened()
+    talk.tell(SayRequested("one"), SayRequested("two"))
+    assert talk.tell(SayRequested("fire", "verbatim", urgent=True)) == []
+    assert talk.tell(ResponseStarted("resp_1")) == [CancelResponse("resp_1")]
+    assert talk.tell(ResponseFinished("resp_1", "cancelled")) == [CreateResponse(say="fire")]
+    talk.tell(ResponseStarted("resp_2"))
+    last = talk.tell(ResponseFinished("resp_2", "completed"))
+    assert last == [CreateMessage("two"), CreateResponse()]
+
+
+def test_an_announcement_to_be_remembered_becomes_words_of_the_assistant() -> None:
+    assert opened().tell(SayRequested("dinner", "verbatim", remember=True)) == [
+        CreateResponse(say="dinner"),
+        CreateMessage("dinner", "assistant"),
+    ]
+
+
+def test_too_many_requests_are_told_before_they_are_made() -> None:
+    talk = opened()
+    assert not talk.mind.full
+    talk.tell(*[SayRequested(str(number)) for number in range(17)])
+    assert talk.mind.full
