@@ -16,7 +16,7 @@ from tests.virtual_time import VirtualTimeLoop
 def pytest_asyncio_loop_factories(
     item: pytest.Item,
 ) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    if item.path.name == "test_sdk.py":
+    if item.path.name == "test_sdk.py" or item.get_closest_marker("real_time"):
         return {"real_time": asyncio.SelectorEventLoop}
     return {"virtual_time": VirtualTimeLoop}
 
