@@ -46,7 +46,8 @@ RATE = 24_000
 def without_pauses(sound: Samples) -> Samples:
     """The sound without its silent stretches, so that silence means that it was stopped."""
     frames = sound[: len(sound) // 480 * 480].reshape(-1, 480)
-    return np.concatenate([frame for frame in frames if np.abs(frame).max() > 600])
+    kept: Samples = np.concatenate([frame for frame in frames if np.abs(frame).max() > 600])
+    return kept
 
 
 LONG = np.resize(

@@ -126,6 +126,7 @@ def test_a_request_is_counted_from_itself_also_when_it_waited() -> None:
 def test_what_was_interrupted_says_so() -> None:
     story = [(3.0, SpeechStopped("service")), *ANSWER[:5], (3.65, PlaybackStopped())]
     assert told(*story) == [], "its generation is not over"
+    late: list[tuple[float, Happening | None]]
     late = [(3.68, AudioReceived(PART, b"")), (3.7, ResponseFinished("resp_1", "cancelled"))]
     (turn,) = told(*story, *late)
     assert turn.status == "interrupted"
