@@ -357,6 +357,7 @@ class _Trial:
         self._give_up = give_up
         self._over = asyncio.Event()
         client.on("connection", self._changed)
+        client.wake()  # one that is held on speech proves itself too
 
     async def passed(self) -> None:
         """Wait for the session. Raises ServiceError when there is none and another to go on with.

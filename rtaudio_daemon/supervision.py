@@ -47,7 +47,7 @@ class Supervision:
         state = self._parts.assistant.snapshot()
         connection = state["connection"]
         said = [str(state["status"])]
-        if connection["state"] == "open":
+        if connection["state"] in ("open", "renewing"):
             said.append(f"session {connection['session_id']}")
         else:
             why = connection["last_error"]

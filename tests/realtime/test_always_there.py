@@ -123,7 +123,7 @@ async def test_a_renewal_that_is_due_in_a_long_answer_waits_for_its_end() -> Non
 
 async def test_sound_in_a_quiet_moment_is_heard_by_the_next_session_too() -> None:
     """With a gate that is always open somebody may begin to speak right when sessions change."""
-    async with talking(lifetime_s=100.0) as talk:
+    async with talking(lifetime_s=25.0) as talk:
         said, renewing = sentence(2000), asyncio.Event()
         talk.client.on(
             "connection", lambda change: renewing.set() if change.state == "renewing" else None

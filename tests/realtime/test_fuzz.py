@@ -88,8 +88,8 @@ raw = (
 )
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.lists(events, max_size=30))
+@settings(max_examples=40, deadline=None)
+@given(st.lists(events, max_size=15))
 def test_notes_take_in_anything_and_stay_small(stream: list[Json]) -> None:
     notes = Notes(Policy(history_turns=3, history_characters=200))
     status = ModelStatus.IDLE
