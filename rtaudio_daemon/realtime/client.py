@@ -354,6 +354,7 @@ class AzureRealTimeAudio:
         self._settings = {**self._settings, **changed}
         if extra:
             self._settings["extra"] = extra
+        self._notes.adjust(self._settings)
         if self._notes.spoke:
             changed.pop("voice", None)
         if self._session.ready and changed:

@@ -42,7 +42,7 @@ class Heard:
 
 
 class Notes:
-    """`settings` of the session say who interrupts and who answers."""
+    """Everything that is known of one conversation, over all of its sessions."""
 
     def __init__(self, policy: Policy) -> None:
         self.floor = Floor()
@@ -65,15 +65,18 @@ class Notes:
 
     def begin(self, settings: Mapping[str, Any]) -> None:
         """Another session, or none: what lived in the last one is gone."""
-        detection = settings.get("turn_detection", {})
-        detection = detection if isinstance(detection, Mapping) else {"create_response": False}
-        self.floor = Floor(
-            replies=bool(detection.get("create_response", True)),
-            interrupts=bool(detection.get("interrupt_response", True)),
-        )
+        self.floor = Floor()
+        self.adjust(settings)
         self.queue.lose()
         self.calls = FunctionCalls()
         self.spoke = False
+
+    def adjust(self, settings: Mapping[str, Any]) -> None:
+        """The session goes on with these settings."""
+        detection = settings.get("turn_detection", {})
+        detection = detection if isinstance(detection, Mapping) else {"create_response": False}
+        self.floor.replies = bool(detection.get("create_response", True))
+        self.floor.interrupts = bool(detection.get("interrupt_response", True))
 
     def hear(self, event: Json, status: ModelStatus, now: float, day: int) -> Heard:
         """Take in an event of the service, given the status before it."""

@@ -568,6 +568,19 @@ async def test_a_turn_that_is_never_answered_does_not_leave_the_client_thinking(
             assert client.status.value == "idle"
 
 
+async def test_with_push_to_talk_a_turn_is_not_thought_about_before_it_is_asked_for() -> None:
+    async with talking() as talk:
+        talk.client.update_session({"turn_detection": None})
+        await talk.say(sentence(500))
+        talk.client.commit_audio()
+        await talk.until(lambda: talk.named("input_audio_buffer.committed"))
+        assert talk.statuses == []
+        talk.client.create_response()
+        await talk.until(lambda: talk.named("response.done"))
+        assert talk.statuses == ["thinking", "speaking"]
+        assert talk.named("error") == []
+
+
 def test_speech_to_text_sessions_get_no_settings_of_answers() -> None:
     session = {"type": "transcription", "turn_detection": {"type": "server_vad"}}
     wire = json.loads(encode({"type": "session.update", "session": session}, "ga"))["session"]
