@@ -29,16 +29,16 @@ class Control:
         app.router.add_delete(PATH, self._clear)
 
     async def _show(self, request: web.Request) -> web.Response:
-        return _stranger(request) or self._armed()
+        return stranger(request) or self._armed()
 
     async def _clear(self, request: web.Request) -> web.Response:
-        if (answer := _stranger(request)) is None:
+        if (answer := stranger(request)) is None:
             self._faults.clear()
             answer = self._armed()
         return answer
 
     async def _arm(self, request: web.Request) -> web.Response:
-        if (answer := _stranger(request)) is not None:
+        if (answer := stranger(request)) is not None:
             return answer
         try:
             data = await request.json()
@@ -67,7 +67,7 @@ class Control:
         return web.json_response({"armed": armed, "known": sorted(KINDS)})
 
 
-def _stranger(request: web.Request) -> web.Response | None:
+def stranger(request: web.Request) -> web.Response | None:
     """The refusal of whoever is not on this machine, or is a page in somebody's browser."""
     try:
         near = ipaddress.ip_address(request.remote or "").is_loopback

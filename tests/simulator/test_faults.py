@@ -8,7 +8,9 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp.test_utils import make_mocked_request
 
+from rtaudio_daemon.simulator.control import stranger
 from rtaudio_daemon.simulator.faults import EventFaults, Faults, fault_from
 from rtaudio_daemon.simulator.refusal import Refusal
 from rtaudio_daemon.simulator.scenario import scenario_from
@@ -278,6 +280,10 @@ async def test_faults_are_made_from_outside_too(simulator: Simulator, caller: Ca
             assert answer.status == 200
             (armed,) = (await answer.json())["armed"]
             assert armed == {"fault": "omit", "on": "response.done", "nth": 1, "left": 1}
+        async with http.get(url) as answer:
+            assert (await answer.json())["armed"] == [armed]
+        async with http.post(url, json=["drop"]) as answer:
+            assert answer.status == 400
         async with http.post(url, json={"fault": "flood"}) as answer:
             assert answer.status == 400
         async with http.post(url, data="{", headers={"Content-Type": "application/json"}) as answer:
@@ -310,3 +316,11 @@ async def test_a_scenario_brings_its_faults(dialect: Dialect) -> None:
         await caller.until("input_audio_buffer.cleared")
         await caller.send("response.cancel")
         assert (await caller.until("input_audio_buffer.cleared", "error"))["type"] == "error"
+
+
+@pytest.mark.parametrize("remote", ["192.168.1.7", "fe80::1", "nobody", None])
+def test_faults_are_not_made_from_elsewhere(remote: str | None) -> None:
+    request = make_mocked_request("GET", "/simulator/fault").clone(remote=remote or "")
+    answer = stranger(request)
+    assert answer is not None
+    assert answer.status == 403

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from rtaudio_daemon.simulator.extras import with_extras
 from rtaudio_daemon.simulator.input_buffer import InputBuffer, Started, Stopped
 from rtaudio_daemon.simulator.items import Item, Items, item_from_client
 from rtaudio_daemon.simulator.ladder import Ladder
@@ -16,7 +17,7 @@ from rtaudio_daemon.simulator.pacing import pieces, spoken, written
 from rtaudio_daemon.simulator.record import Record
 from rtaudio_daemon.simulator.refusal import Refusal
 from rtaudio_daemon.simulator.reply import Turn, default_reply
-from rtaudio_daemon.simulator.service import AZURE
+from rtaudio_daemon.simulator.service import AZURE, AZURE_PREVIEW, OPENAI, Service
 from rtaudio_daemon.simulator.settings import Settings, TurnDetection
 from rtaudio_daemon.simulator.shapes import Shape, boolean, check, either, list_of, number, one_of
 from rtaudio_daemon.simulator.turn_detector import FRAME_MS, Edge, TurnDetector
@@ -329,3 +330,25 @@ async def test_what_nobody_takes_is_dropped_and_counted() -> None:
     for _ in range(10_007):
         outbox.put({"type": "x"})
     assert outbox.dropped == 7
+
+
+@pytest.mark.parametrize(
+    ("model", "service", "event", "added"),
+    [
+        ("gpt-realtime-2", AZURE, {"type": "x", "item": {"role": "assistant"}}, "phase"),
+        ("gpt-realtime", AZURE, {"type": "x", "item": {"role": "assistant"}}, None),
+        ("gpt-realtime-2", AZURE, {"type": "x", "item": {"role": "user"}}, None),
+        ("gpt-realtime-2", AZURE, {"type": "x"}, None),
+        ("gpt-realtime", AZURE, {"type": "response.content_part.added", "part": {}}, "content"),
+        ("gpt-realtime", OPENAI, {"type": "response.content_part.added", "part": {}}, None),
+        ("gpt-realtime", OPENAI, {"type": "response.output_text.delta"}, "obfuscation"),
+        ("gpt-realtime", AZURE_PREVIEW, {"type": "response.text.delta"}, None),
+    ],
+)
+def test_extras_are_those_of_the_service(
+    model: str, service: Service, event: dict[str, Any], added: str | None
+) -> None:
+    before = {"event_id": "e", "delta": "abc", **event}
+    after = with_extras(before, service, model)
+    new = {*after, *after.get("item", {})} - {*before, *before.get("item", {})}
+    assert new == ({added} if added else set())
