@@ -256,7 +256,7 @@ class Gate:
     barge_in_threshold: float = option(
         0.7, "like threshold, while an answer is heard in half duplex", number(0, 1)
     )
-    barge_in_ms: int = option(100, "speech needed to interrupt an answer", integer(0, 5_000), "ms")
+    barge_in_ms: int = option(80, "speech needed to interrupt an answer", integer(0, 5_000), "ms")
     duck: bool = option(
         False, "play an answer softly while it is not certain that it is spoken over", boolean()
     )

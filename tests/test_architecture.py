@@ -70,6 +70,8 @@ THINKERS = {
     "audio.vad",
     "audio.echo",
     "audio.wake_word",
+    "audio.calibration",
+    "audio.earcons",
     "audio.deafness",
     "audio.gate",
     "audio.playback",

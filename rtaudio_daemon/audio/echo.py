@@ -17,18 +17,26 @@ All sound is pcm. Time is the sound itself: frames of the microphone, and what i
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Literal, Protocol
 
 import numpy as np
 
-from .format import BYTES_PER_MS, SAMPLE_RATE, SILENCE_DBFS, dbfs
+from .format import SAMPLE_RATE, SILENCE_DBFS, dbfs
 from .vad import Engine
 
 Mode = Literal["cancel", "system", "half_duplex", "off"]
 MARGIN_DB = 6.0  # how much louder than its echo an answer must be spoken over
-_MEMORY_MS = 500  # how late an echo may come, with buffers and a room
-_LEARNED_MS = 10_000  # how much loud playing is remembered
+LEAK_DB = 2.0
+_DELAYS = 25  # frames; how late an echo may come, with buffers and a room
+_LEARNED_FRAMES = 750  # of playing that are remembered: 15 s
+_QUANTILE = 0.9  # of them: most of an echo, but not somebody who tries to speak over it
+_SMEAR = 6  # frames; a busy machine tells of what is played in bursts
+_ALIGN_EVERY = 50
+_ALIKE = 0.5
+_FAINT_DBFS = -70.0
+_DECAY_DB = 1.5  # per frame, as a room with 0.8 s of reverberation does
 _ENOUGH = 15  # frames of it after which the echo is known
 _RECKON_EVERY = 5
 _LOUD_DBFS = -40.0  # what is played softer than that says more of the room's noise than of its echo
@@ -50,18 +58,60 @@ class Canceller(Protocol):
 class _Learned:
     """How much softer (dB) the microphone hears what is played; None while it is not known."""
 
-    samples: deque[float]
+    samples: deque[float] = field(default_factory=lambda: deque(maxlen=_LEARNED_FRAMES))
     coupling_db: float | None = None
     since: int = 0
 
     def add(self, ratio_db: float) -> None:
         self.samples.append(ratio_db)
         self.since += 1
-        if len(self.samples) >= _ENOUGH and (
-            self.coupling_db is None or self.since >= _RECKON_EVERY
-        ):
+        known = self.coupling_db is not None
+        if len(self.samples) >= _ENOUGH and (not known or self.since >= _RECKON_EVERY):
             self.since = 0
-            self.coupling_db = float(np.quantile(np.array(self.samples), 0.95))
+            self.coupling_db = float(np.quantile(np.array(self.samples), _QUANTILE))
+
+
+class _Expectation:
+    """What is played as a microphone hears it: later, and dying away; levels per frame, in dBFS.
+
+    The delay is found by comparing the ups and downs of both sides. Until then the loudest of the
+    last half second counts.
+    """
+
+    def __init__(self) -> None:
+        self.level = SILENCE_DBFS
+        self._far: deque[float] = deque([SILENCE_DBFS] * _DELAYS, maxlen=_LEARNED_FRAMES)
+        self._near: deque[float] = deque([SILENCE_DBFS] * _DELAYS, maxlen=_LEARNED_FRAMES)
+        self._delay: int | None = None
+        self._since = 0
+
+    def advance(self, far: float, near: float) -> None:
+        """One frame more: what was played meanwhile, and what was heard."""
+        self._far.append(far)
+        self._near.append(near)
+        if far > _LOUD_DBFS:
+            self._since += 1
+            if self._since >= _ALIGN_EVERY:
+                self._since = 0
+                self._delay = self._find_delay()
+        newest = len(self._far)
+        first, last = newest - _DELAYS, newest
+        if self._delay is not None:
+            last = newest - max(0, self._delay - _SMEAR)
+            first = max(0, newest - self._delay - 1 - _SMEAR)
+        loudest = max(islice(self._far, first, last))
+        self.level = max(loudest, self.level - _DECAY_DB)
+
+    def _find_delay(self) -> int | None:
+        far = np.maximum(np.array(self._far), _FAINT_DBFS)
+        near = np.maximum(np.array(self._near), _FAINT_DBFS)
+        far, near = far - far.mean(), near - near.mean()
+        likeness = [
+            float(np.dot(far[: len(far) - delay], near[delay:])) for delay in range(_DELAYS - 2)
+        ]
+        scale = float(np.linalg.norm(far) * np.linalg.norm(near))
+        best = int(np.argmax(likeness))
+        return best if scale and likeness[best] / scale > _ALIKE else None
 
 
 @dataclass(slots=True)
@@ -121,13 +171,12 @@ class Echo:
     ) -> None:
         self.mode = mode
         self._raw_engine = raw_engine
-        self._raw_learned = _Learned(deque(maxlen=_LEARNED_MS // 20))
         self._aligned = _Alignment(canceller) if canceller is not None else None
-        self._learned = _Learned(deque(maxlen=_LEARNED_MS // 20))
-        self._playing_dbfs: deque[tuple[float, float]] = deque()  # level, age in ms when it goes
-        self._newest_dbfs = SILENCE_DBFS
+        self._expected = _Expectation()
+        self._learned = _Learned()
+        self._raw_learned = _Learned()
+        self._playing_dbfs = SILENCE_DBFS
         self._told = False
-        self._now_ms = 0.0
 
     @property
     def coupling_db(self) -> float | None:
@@ -137,18 +186,16 @@ class Echo:
     def played(self, pcm: bytes, skipped: int = 0) -> None:
         """This goes to the loudspeaker now, after so many samples of silence not told of."""
         self._told = True
-        self._newest_dbfs = max(self._newest_dbfs, dbfs(pcm))
+        self._playing_dbfs = max(self._playing_dbfs, dbfs(pcm))
         if self._aligned is not None:
             self._aligned.played(pcm, skipped)
 
     def clean(self, pcm: bytes) -> bytes:
         """One frame of the microphone without the loudspeaker, as far as that is possible."""
-        ms = len(pcm) / BYTES_PER_MS
-        self._now_ms += ms
-        self._playing_dbfs.append((self._newest_dbfs, self._now_ms + _MEMORY_MS))
-        self._newest_dbfs = SILENCE_DBFS
-        while self._playing_dbfs[0][1] < self._now_ms:
-            self._playing_dbfs.popleft()
+        if self._told:
+            playing, self._playing_dbfs = self._playing_dbfs, SILENCE_DBFS
+            if playing > SILENCE_DBFS or self._expected.level > _FAINT_DBFS:
+                self._expected.advance(playing, dbfs(pcm))
         return pcm if self._aligned is None else self._aligned.clean(pcm)
 
     def surpassed(self, pcm: bytes) -> bool:
@@ -159,7 +206,12 @@ class Echo:
         """
         if self.mode == "off" or not self._told:
             return True
-        return self._surpassed(pcm, self._learned)
+        surpassed = self._surpassed(pcm, self._learned)
+        raw = self._raw_learned.coupling_db
+        if self._aligned is None:
+            return surpassed
+        # What a canceller lets through when it loses its way is at most the whole echo.
+        return surpassed and raw is not None and dbfs(pcm) > self._expected.level + raw + LEAK_DB
 
     def outspoken(self, raw: bytes, sure: float) -> bool:
         """Whether a frame as it was before `clean` is speech (probability `sure`) and surpasses.
@@ -172,8 +224,8 @@ class Echo:
         return self._raw_engine.probability(raw) >= sure and surpassed
 
     def _surpassed(self, pcm: bytes, learned: _Learned) -> bool:
-        level, loudest = dbfs(pcm), max(level for level, _ in self._playing_dbfs)
+        level, expected = dbfs(pcm), self._expected.level
+        if expected >= _LOUD_DBFS:
+            learned.add(level - expected)
         coupling = learned.coupling_db
-        if loudest >= _LOUD_DBFS:
-            learned.add(level - loudest)
-        return coupling is not None and level > loudest + coupling + MARGIN_DB
+        return coupling is not None and level > expected + coupling + MARGIN_DB

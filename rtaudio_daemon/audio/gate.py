@@ -210,8 +210,8 @@ class Gate:
         sure = settings.threshold
         if self._echo.mode == "half_duplex":
             sure = max(sure, settings.barge_in_threshold)
-        surpassed = self._echo.surpassed(pcm)
         outspoken = self._echo.outspoken(raw, settings.barge_in_threshold)
+        surpassed = self._echo.surpassed(pcm)
         self._speech = (probability >= sure and surpassed) or outspoken
         if not settings.barge_in:
             return False

@@ -139,7 +139,7 @@ async def test_after_a_fault_the_next_spoken_turn_works(
 
         def fine() -> bool:
             now = house.app.assistant.snapshot()
-            return now["microphone"]["state"] == now["speaker"]["state"] == "ok"
+            return {now["microphone"]["state"], now["speaker"]["state"]} == {"ok"}
 
         await until(fine)
         await asyncio.to_thread(deed, sound_server)

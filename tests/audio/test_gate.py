@@ -123,7 +123,7 @@ def test_while_an_answer_is_heard_its_echo_does_not_leave() -> None:
     home = room()
     home.gate.playing = True
     assert home.gate.playing
-    home.hear("ooooooooooxxxx....ooooooxx....xx")
+    home.hear("ooooooooooxxx....ooooooxx.....xx")
     assert home.sent == ""
 
 

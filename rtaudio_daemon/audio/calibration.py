@@ -1,0 +1,83 @@
+"""What a chirp tells of a room: how late and how loud the loudspeaker is in the microphone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .format import BYTES_PER_MS, SAMPLE_RATE, dbfs
+
+_CHIRP_S = 1.0
+_FROM_HZ, _TO_HZ = 300.0, 4_000.0  # what small loudspeakers play and voices are made of
+_LOUDNESS = 0.25
+_SURE = 8.0  # how much the peak must stand out of everything else
+LEAD_MS = 1_000  # listened to before the chirp, for the noise of the room
+TAIL_MS = 1_500
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """`delay_ms` from the speaker's queue to the frame of the microphone; None: it hears nothing.
+
+    `echo_db`: the microphone against what is played; `noise_dbfs`: the room when it is quiet.
+    """
+
+    noise_dbfs: float
+    delay_ms: float | None = None
+    echo_db: float | None = None
+
+
+def chirp() -> bytes:
+    """A second of rising tone, as pcm."""
+    time = np.arange(int(SAMPLE_RATE * _CHIRP_S)) / SAMPLE_RATE
+    phase = 2 * np.pi * (_FROM_HZ * time + (_TO_HZ - _FROM_HZ) / (2 * _CHIRP_S) * time**2)
+    edge = np.minimum(1, np.minimum(time, time[::-1]) / 0.02)
+    return bytes((np.sin(phase) * edge * _LOUDNESS * 32767).astype("<i2").tobytes())
+
+
+def examine(before: bytes, heard: bytes) -> Measurement:
+    """What was heard before the chirp and, from the moment it was given to the speaker, after."""
+    noise = dbfs(before)
+    played = np.frombuffer(chirp(), dtype="<i2").astype(np.float64)
+    samples = np.frombuffer(heard, dtype="<i2").astype(np.float64)
+    if len(samples) <= len(played):
+        return Measurement(noise)
+    size = len(samples) + len(played)
+    spectrum = np.fft.rfft(samples, size) * np.conj(np.fft.rfft(played, size))
+    likeness = np.abs(np.fft.irfft(spectrum, size)[: len(samples) - len(played)])
+    at = int(np.argmax(likeness))
+    if likeness[at] < _SURE * float(np.median(likeness)):
+        return Measurement(noise)
+    gain = likeness[at] / float(np.dot(played, played))
+    there = heard[2 * at : 2 * at + len(played) * 2]
+    # Reverberation comes on top of the direct way; noise does not count.
+    power = max(10 ** (dbfs(there) / 10) - 10 ** (noise / 10), 1e-12)
+    echo_db = 10 * np.log10(power) - dbfs(chirp())
+    return Measurement(noise, at / (SAMPLE_RATE / 1000), float(max(echo_db, 20 * np.log10(gain))))
+
+
+def advice(measured: Measurement, *, can_cancel: bool) -> list[str]:
+    """What to set, as sentences with options of config.yaml."""
+    found = []
+    if measured.delay_ms is None or measured.echo_db is None:
+        return ["the microphone does not hear the loudspeaker: audio.echo: off would do"]
+    if can_cancel:
+        found.append("audio.echo: auto (or cancel) takes the loudspeaker out of the microphone")
+    elif measured.echo_db > -6:
+        found.append(
+            "the loudspeaker is almost as loud in the microphone as a voice: move them apart, turn "
+            "it down (audio.output.volume), or install the extra [aec] for audio.echo: cancel"
+        )
+    else:
+        found.append("audio.echo: auto (half_duplex) will do")
+    if measured.delay_ms > 400:
+        found.append("the delay is long (Bluetooth?): interruptions will be noticed late")
+    if measured.noise_dbfs > -40:
+        found.append("the room is loud: audio.gate.threshold: 0.6 lets less of it pass")
+    return found
+
+
+def listening_ms() -> tuple[int, int]:
+    """How long to listen before the chirp, and from its beginning, in ms."""
+    return LEAD_MS, len(chirp()) // BYTES_PER_MS + TAIL_MS
