@@ -250,13 +250,13 @@ def test_a_user_installs_it_and_talks_through_pipewire(pipewire: Machine, tmp_pa
     machine.user(
         "ada",
         "parecord --device=speaker.monitor --rate=24000 --channels=1 --format=s16le "
-        "--file-format=wav /tmp/heard.wav >/dev/null 2>&1 & echo $! > /tmp/parecord; sleep 1; "
+        "--file-format=wav /home/ada/heard.wav >/dev/null 2>&1 & echo $! > /tmp/parecord; sleep 1; "
         "paplay --device=mic_in /srv/hello.wav",
     )
     fields = f"RTAUDIO_PREVIOUS=speaking _SYSTEMD_USER_UNIT={UNIT}.service"
     machine.until(f"journalctl -o json {fields} | grep -q idle")
     machine.ok("kill $(cat /tmp/parecord)")
-    heard = samples(read_wav(machine.take("/tmp/heard.wav")))
+    heard = samples(read_wav(machine.take("/home/ada/heard.wav")))
     likeness = find(samples(speech("hello")), heard)[1]
     print(f"what was said came back out of the loudspeaker: likeness {likeness:.3f}")
     assert likeness > 0.8
