@@ -98,10 +98,14 @@ async def house(
 
 async def ask(home: House) -> None:
     """Let an answer begin."""
-    await until(lambda: home.statuses[-1] == "idle")
-    status, _ = await home.post("/api/say", {"text": "tell me", "mode": "prompt"})
-    assert status < 300, status
-    await until(lambda: home.statuses[-1] == "speaking")
+    for _ in range(10):
+        await until(lambda: home.statuses[-1] == "idle")
+        await home.post("/api/say", {"text": "tell me", "mode": "prompt"})
+        # A machine that is too busy loses its sound devices for a moment, and with them an answer.
+        with contextlib.suppress(TimeoutError):
+            await until(lambda: home.statuses[-1] == "speaking", 5)
+            return
+    raise SystemExit("no answer begins; is this machine too busy?")
 
 
 async def echo(mode: str, answers: int, interruptions: int, loop: bool) -> None:
@@ -211,7 +215,7 @@ def usage(pid: int) -> Usage:
 
 def family(pid: int) -> dict[str, int]:
     listed = subprocess.run(
-        ["ps", "--ppid", str(pid), "-o", "pid=,args="], capture_output=True, text=True, check=True
+        ["ps", "--ppid", str(pid), "-o", "pid=,args="], capture_output=True, text=True, check=False
     ).stdout.splitlines()
     found = {"daemon": pid}
     for line in listed:
@@ -285,7 +289,7 @@ def measure(
     )
     label = f"{echo_mode}, {listen}: "
     try:
-        time.sleep(8)
+        time.sleep(12)
         compare(label + "quiet", daemon.pid, seconds)
         voice = server.say(folder / "long.wav")
         time.sleep(1)

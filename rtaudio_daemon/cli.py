@@ -21,6 +21,7 @@ from . import config, doctor, log
 from .app import App
 from .audio.devices import list_devices
 from .demo import Demo
+from .doctor_calibration import calibrate
 from .doctor_finding import Finding
 from .errors import ConfigError, RTAudioError
 from .remote import Remote, remote
@@ -85,6 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     examine = add("doctor", _doctor, "try everything that may be wrong, and say what to do")
     _add_config(examine)
     examine.add_argument("--json", action="store_true", help="as JSON")
+    examine.add_argument(
+        "--calibrate", action="store_true", help="play a chirp and measure the echo of the room"
+    )
     examine.add_argument("--tone", action="store_true", help="play a tone and listen for it")
     _add_simulate(add("simulate", _simulate, "run the local realtime service on its own"))
     status = _add_remote(add("status", _status, "what a running daemon is doing"))
@@ -194,7 +198,13 @@ def _doctor(arguments: argparse.Namespace) -> int:
         if not arguments.json:
             print(doctor.line(finding), flush=True)
 
-    findings, status = asyncio.run(doctor.run(arguments.config, tone=arguments.tone, tell=tell))
+    if arguments.calibrate:
+        findings = asyncio.run(calibrate(config.load(arguments.config).audio))
+        status = doctor.exit_status(findings)
+        for finding in findings:
+            tell(finding)
+    else:
+        findings, status = asyncio.run(doctor.run(arguments.config, tone=arguments.tone, tell=tell))
     if arguments.json:
         print(log.redaction(json.dumps([asdict(each) for each in findings], indent=2)))
     return status

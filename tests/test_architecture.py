@@ -35,6 +35,7 @@ HALL = {
     "app": 4,
     "parts": 4,
     "doctor": 4,
+    "doctor_calibration": 4,
     "doctor_finding": 4,
     "doctor_machine": 4,
     "doctor_service": 4,

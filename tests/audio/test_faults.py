@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +14,7 @@ import pytest
 from rtaudio_daemon import config
 from rtaudio_daemon.audio.deafness import Deafness
 from rtaudio_daemon.audio.microphone import PortAudioMicrophone
+from rtaudio_daemon.doctor_calibration import calibrate
 from rtaudio_daemon.events import DeviceChanged, DeviceState
 from rtaudio_daemon.simulator.reply import Reply
 from rtaudio_daemon.simulator.server import Simulator
@@ -151,3 +153,13 @@ async def test_after_a_fault_the_next_spoken_turn_works(
         sound_server.say(RECORDINGS / "hello.wav")
         await house.until(lambda: house.statuses[before:] and house.statuses[-1] == "idle")
         assert house.statuses[before:] == ["listening", "thinking", "speaking", "idle"]
+
+
+async def test_a_chirp_measures_the_echo_of_the_room(sound_server: SoundServer) -> None:
+    sound_server.echo(delay_ms=80, gain=0.3)
+    findings = await calibrate(config.Audio())
+    (echo,) = [finding.what for finding in findings if finding.name == "echo"]
+    after, loudness = re.findall(r"-?\d+\.?\d*", echo)
+    assert 80 < int(after) < 500
+    assert abs(float(loudness) + 10.5) < 1
+    assert [finding.verdict for finding in findings] == ["pass", "pass", "warn"]
