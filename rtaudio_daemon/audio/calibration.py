@@ -12,6 +12,7 @@ _CHIRP_S = 1.0
 _FROM_HZ, _TO_HZ = 300.0, 4_000.0  # what small loudspeakers play and voices are made of
 _LOUDNESS = 0.25
 _SURE = 8.0  # how much the peak must stand out of everything else
+_INAUDIBLE_DB = -70.0
 LEAD_MS = 1_000  # listened to before the chirp, for the noise of the room
 TAIL_MS = 1_500
 
@@ -47,14 +48,17 @@ def examine(before: bytes, heard: bytes) -> Measurement:
     spectrum = np.fft.rfft(samples, size) * np.conj(np.fft.rfft(played, size))
     likeness = np.abs(np.fft.irfft(spectrum, size)[: len(samples) - len(played)])
     at = int(np.argmax(likeness))
-    if likeness[at] < _SURE * float(np.median(likeness)):
+    if not likeness[at] or likeness[at] < _SURE * float(np.median(likeness)):
         return Measurement(noise)
     gain = likeness[at] / float(np.dot(played, played))
     there = heard[2 * at : 2 * at + len(played) * 2]
     # Reverberation comes on top of the direct way; noise does not count.
     power = max(10 ** (dbfs(there) / 10) - 10 ** (noise / 10), 1e-12)
     echo_db = 10 * np.log10(power) - dbfs(chirp())
-    return Measurement(noise, at / (SAMPLE_RATE / 1000), float(max(echo_db, 20 * np.log10(gain))))
+    echo_db = float(max(echo_db, 20 * np.log10(gain)))
+    if echo_db < _INAUDIBLE_DB:
+        return Measurement(noise)
+    return Measurement(noise, at / (SAMPLE_RATE / 1000), echo_db)
 
 
 def advice(measured: Measurement, *, can_cancel: bool) -> list[str]:

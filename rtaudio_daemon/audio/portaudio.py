@@ -46,6 +46,10 @@ _INT16 = 8  # paInt16
 _BUSY = -9985  # paDeviceUnavailable
 _TRY_ANOTHER = (-9997, -9998)  # paInvalidSampleRate, paInvalidChannelCount
 _PROGRESS_S = 0.1
+_QUIET = (
+    200  # samples below that are sent several frames at once, which wakes the daemon less often
+)
+_TOGETHER = 5
 _WAITING_FRAMES = 50  # one second; older sound goes first when the daemon does not read
 
 
@@ -219,6 +223,10 @@ class _Input(_Pump):
         try:
             if data:
                 self._heard.append(data)
+                samples = array("h", data)
+                quiet = max(samples) < _QUIET and min(samples) > -_QUIET
+                if quiet and len(self._heard) < _TOGETHER:
+                    return None, 0
             self.wake()
         except Exception:
             pass

@@ -32,6 +32,7 @@ def test_a_microphone_that_does_not_hear_the_loudspeaker_is_recognised() -> None
     assert found == Measurement(found.noise_dbfs)
     assert "echo: off" in advice(found, can_cancel=True)[0]
     assert examine(b"", b"").delay_ms is None
+    assert examine(bytes(960), bytes(48 * 2500)).delay_ms is None
 
 
 def test_the_advice_names_options() -> None:

@@ -177,3 +177,20 @@ def test_a_callback_never_raises(pumps: Any) -> None:
     pump.open(card, info("output"), 20)
     pump._queue = None
     assert card.callback(None, 480, None, 0) == (bytes(960), 0)
+
+
+def test_in_the_quiet_the_daemon_is_woken_only_for_every_fifth_frame(pumps: Any) -> None:
+    card = ChoosyCard({24_000}, {1})
+    pump = pumps(portaudio._Input)
+    pump.open(card, info("input"), 20)
+    quiet, loud = array("h", [100, -100]).tobytes(), array("h", [100, -300]).tobytes()
+
+    def woken(data: bytes) -> bool:
+        card.callback(data, 2, None, 0)
+        try:
+            return bool(pump.woken.recv(16)) and not pump._heard.clear()
+        except BlockingIOError:
+            return False
+
+    assert [woken(quiet) for _ in range(10)] == [False, False, False, False, True] * 2
+    assert [woken(each) for each in (loud, quiet, loud)] == [True, False, True]
