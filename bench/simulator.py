@@ -34,6 +34,7 @@ class Measured:
     first_sound_ms: list[float] = field(default_factory=list)
     late_ms: list[float] = field(default_factory=list)
     uplink_late_ms: list[float] = field(default_factory=list)
+    backlog_ms: list[float] = field(default_factory=list)
 
 
 async def converse(url: str, speech: bytes, offset_s: float, seconds: float, m: Measured) -> None:
@@ -61,6 +62,11 @@ async def converse(url: str, speech: bytes, offset_s: float, seconds: float, m: 
             await socket.send_str(frames[sent % len(frames)])
             m.uplink_late_ms.append((clock() - due) * 1000)
             sent += 1
+        # What the simulator has not heard yet stands before this in the line.
+        asked = clock()
+        await socket.send_str('{"type":"input_audio_buffer.clear"}')
+        await asyncio.wait({listening}, timeout=60)
+        m.backlog_ms.append((clock() - asked) * 1000)
         listening.cancel()
         await asyncio.gather(listening, return_exceptions=True)
 
@@ -84,6 +90,8 @@ async def listen(socket: aiohttp.ClientWebSocketResponse, m: Measured) -> None:
             heard_ms += len(event["delta"]) * 3 / 4 / MS
         elif kind == "response.done":
             m.turns += event["response"]["status"] == "completed"
+        elif kind == "input_audio_buffer.cleared":
+            return
         elif kind == "error":
             m.errors += 1
 
@@ -108,6 +116,7 @@ async def clients(url: str, count: int, seconds: float) -> None:
         ("first sound after response.created", m.first_sound_ms),
         ("sound later than a player needs it", m.late_ms),
         ("client's own lateness in sending", m.uplink_late_ms),
+        ("behind in hearing at the end", m.backlog_ms),
     ):
         figures = "  ".join(
             f"p{share:g} {at(values, share / 100):7.1f}" for share in (50, 99, 99.9)
