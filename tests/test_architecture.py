@@ -72,7 +72,6 @@ THINKERS = {
     "audio.echo",
     "audio.wake_word",
     "audio.calibration",
-    "audio.earcons",
     "audio.deafness",
     "audio.gate",
     "audio.playback",
