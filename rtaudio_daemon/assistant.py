@@ -8,7 +8,6 @@ emitter, as the event `news`, for whoever listens.
 from __future__ import annotations
 
 import asyncio
-import binascii
 import logging
 import time
 from collections import deque
@@ -29,9 +28,6 @@ from .conversation import Conversation
 from .emitter import Emitter
 from .errors import ConfigError, NotConnectedError, NotNowError
 from .events import (
-    AudioEnded,
-    AudioPart,
-    AudioReceived,
     ButtonPressed,
     ButtonReleased,
     CancelResponse,
@@ -55,8 +51,6 @@ from .events import (
     PlaybackFinished,
     PlaybackStarted,
     PlaybackStopped,
-    ResponseFinished,
-    ResponseStarted,
     SayRequested,
     SessionLost,
     SessionOpened,
@@ -67,20 +61,15 @@ from .events import (
     StatusChanged,
     StopPlayback,
     TimePassed,
-    Transcript,
     TruncateItem,
-    TurnCommitted,
     UplinkChanged,
-    UsageReported,
     WakeWordHeard,
 )
+from .interpreter import Interpreter
 from .ledger import TurnLedger
 from .push_to_talk import PushToTalk
 from .realtime.client import AzureRealTimeAudio
-from .realtime.faults import Fault, fault_of
 
-SAY = {"rtaudio": "say"}  # marks the responses that speak an announcement
-_SAY_INSTRUCTIONS = "Speak the user's words exactly as they stand, and add nothing."
 _DUCKED = 0.25  # of the loudness, while it is not certain that somebody speaks over an answer
 _SPEECH = 0.5  # the certainty from which a frame counts as the user's voice, for latencies
 _SAYS_MOST = 4  # what may wait for a session that is asleep
@@ -101,6 +90,7 @@ class Assistant:
     ) -> None:
         self._conversation = conversation
         self._client: AzureRealTimeAudio
+        self._interpreter: Interpreter
         self._gate = gate
         self._news = news
         self._wall_clock = wall_clock
@@ -119,7 +109,6 @@ class Assistant:
         self._says: deque[SayRequested] = deque(maxlen=_SAYS_MOST)
         self._devices: dict[str, DeviceChanged] = {}
         self._volume = 1.0
-        self._undecodable = 0
         self._trailing_ms = 0
         self._ducks = self._ducked = False
         self._button = PushToTalk(on_timeout=lambda: self.listen(False))
@@ -155,7 +144,8 @@ class Assistant:
             self._former_bytes += self._client.uplink_bytes
         self._client = client
         client.is_quiet = lambda: self.quiet
-        self._listen_to_client()
+        client.on("connection", self._on_connection)
+        self._interpreter = Interpreter(client, handle=self.handle, publish=self._publish)
         if connection is not None:
             self._connection = replace(connection, state=ConnectionState.CLOSED)
             self._on_connection(connection)
@@ -444,21 +434,6 @@ class Assistant:
 
     # ------------------------------------------------------- the way down
 
-    def _listen_to_client(self) -> None:
-        client = self._client
-        client.on("connection", self._on_connection)
-        client.on("error", self._on_error)
-        client.on("input_audio_buffer.speech_started", self._on_speech_started)
-        client.on("input_audio_buffer.speech_stopped", self._on_speech_stopped)
-        client.on("input_audio_buffer.committed", self._on_committed)
-        client.on("response.created", self._on_response_created)
-        client.on("response.audio.delta", self._on_audio_delta)
-        client.on("response.audio.done", self._on_audio_done)
-        client.on("response.done", self._on_response_done)
-        client.on("response.audio_transcript.done", self._on_assistant_words("transcript"))
-        client.on("response.text.done", self._on_assistant_words("text"))
-        client.on("conversation.item.input_audio_transcription.completed", self._on_user_words)
-
     def _on_connection(self, change: ConnectionChanged) -> None:
         was_connected, renewals = self._connected, self._connection.renewals
         self._connection = change
@@ -491,72 +466,6 @@ class Assistant:
         """How much sound has left the house since the start."""
         return self._former_bytes + self._client.uplink_bytes
 
-    def _on_error(self, event: dict[str, Any]) -> None:
-        error = event.get("error")
-        error = error if isinstance(error, dict) else {}
-        code = str(error.get("code") or error.get("type") or "error")
-        if fault_of(error) is Fault.BENIGN:
-            _LOG.debug("the service was quicker than we: %s", code)
-            return
-        self._publish(ErrorReported("service", code, str(error.get("message") or code)))
-
-    def _on_speech_started(self, _event: dict[str, Any]) -> None:
-        self.handle(SpeechStarted("service"))
-
-    def _on_speech_stopped(self, _event: dict[str, Any]) -> None:
-        self._gate.end_turn()
-        self._tell_uplink()
-        self.handle(SpeechStopped("service"))
-
-    def _on_committed(self, event: dict[str, Any]) -> None:
-        self.handle(TurnCommitted(_text(event, "item_id")))
-
-    def _on_response_created(self, event: dict[str, Any]) -> None:
-        response = _object(event, "response")
-        announcement = response.get("metadata") == SAY
-        self.handle(ResponseStarted(_text(response, "id"), in_conversation=not announcement))
-
-    def _on_audio_delta(self, event: dict[str, Any]) -> None:
-        try:
-            pcm = binascii.a2b_base64(event["delta"])
-        except (KeyError, TypeError, ValueError):
-            self._undecodable += 1
-            level = logging.WARNING if self._undecodable == 1 else logging.DEBUG
-            _LOG.log(level, "skipped sound that is not base64 (%d so far)", self._undecodable)
-            return
-        self.handle(AudioReceived(_part(event), pcm))
-
-    def _on_audio_done(self, event: dict[str, Any]) -> None:
-        self.handle(AudioEnded(_part(event)))
-
-    def _on_response_done(self, event: dict[str, Any]) -> None:
-        response = _object(event, "response")
-        response_id = _text(response, "id")
-        details = response.get("status_details")
-        if not isinstance(details, dict):
-            details = {"reason": details} if isinstance(details, str) else {}
-        error = _object(details, "error")
-        self.handle(
-            ResponseFinished(
-                response_id,
-                _text(response, "status") or "completed",
-                error.get("code") or details.get("reason"),
-                error.get("message"),
-            )
-        )
-        if usage := _object(response, "usage"):
-            self._publish(UsageReported(response_id, usage))
-
-    def _on_assistant_words(self, key: str) -> Callable[[dict[str, Any]], None]:
-        def told(event: dict[str, Any]) -> None:
-            self._publish(Transcript("assistant", _text(event, key), True, _text(event, "item_id")))
-
-        return told
-
-    def _on_user_words(self, event: dict[str, Any]) -> None:
-        words = _text(event, "transcript")
-        self._publish(Transcript("user", words, True, _text(event, "item_id")))
-
     # -------------------------------------------------------- carrying out
 
     def _note(self, happening: Happening) -> None:
@@ -564,6 +473,9 @@ class Assistant:
             self._gate.playing = True
         elif isinstance(happening, PlaybackFinished | PlaybackStopped):
             self._gate.playing = False
+        elif isinstance(happening, SpeechStopped) and happening.source == "service":
+            self._gate.end_turn()
+            self._tell_uplink()
 
     def _carry_out(self, step: Command | News) -> None:
         speaker = self._speaker
@@ -583,38 +495,9 @@ class Assistant:
                 | CommitAudio()
                 | CreateResponse()
             ):
-                self._tell_service(step)
+                self._interpreter.tell(step)
             case _:
                 self._publish(step)
-
-    def _tell_service(
-        self,
-        step: CancelResponse
-        | TruncateItem
-        | DeleteItem
-        | CreateMessage
-        | CommitAudio
-        | CreateResponse,
-    ) -> None:
-        client = self._client
-        try:
-            match step:
-                case CancelResponse(response_id):
-                    client.cancel_response(response_id)
-                case TruncateItem(item_id, content_index, audio_end_ms):
-                    client.truncate_item(item_id, content_index, audio_end_ms)
-                case DeleteItem(item_id):
-                    client.delete_item(item_id)
-                case CreateMessage(text, role):
-                    client.create_conversation_item(_message(text, role))
-                case CommitAudio():
-                    client.commit_audio()
-                case CreateResponse(None):
-                    client.create_response()
-                case CreateResponse(str(words)):
-                    client.create_response(_announcement(words))
-        except NotConnectedError:
-            _LOG.debug("not sent, the connection is going: %s", type(step).__name__)
 
     def _publish(self, news: News) -> None:
         if isinstance(news, StatusChanged):
@@ -639,37 +522,3 @@ class Assistant:
         change = self._devices.get(direction)
         reason = change.reason if change is not None else None
         return {"state": device.state, "device": device.device, "reason": reason}
-
-
-def _text(event: dict[str, Any], key: str) -> str:
-    value = event.get(key)
-    return value if isinstance(value, str) else ""
-
-
-def _object(event: dict[str, Any], key: str) -> dict[str, Any]:
-    value = event.get(key)
-    return value if isinstance(value, dict) else {}
-
-
-def _part(event: dict[str, Any]) -> AudioPart:
-    index = event.get("content_index")
-    return AudioPart(
-        _text(event, "response_id"),
-        _text(event, "item_id"),
-        index if isinstance(index, int) else 0,
-    )
-
-
-def _message(text: str, role: Literal["user", "assistant"] = "user") -> dict[str, Any]:
-    kind = "input_text" if role == "user" else "text"
-    return {"type": "message", "role": role, "content": [{"type": kind, "text": text}]}
-
-
-def _announcement(text: str) -> dict[str, Any]:
-    return {
-        "conversation": "none",
-        "metadata": SAY,
-        "modalities": ["audio", "text"],
-        "instructions": _SAY_INSTRUCTIONS,
-        "input": [_message(text)],
-    }

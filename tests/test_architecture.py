@@ -31,6 +31,7 @@ HALL = {
     "systemd": 2,
     "log": 2,
     "push_to_talk": 3,
+    "interpreter": 3,
     "assistant": 3,
     "app": 4,
     "parts": 4,
