@@ -249,8 +249,9 @@ def test_a_user_installs_it_and_talks_through_pipewire(pipewire: Machine, tmp_pa
     machine.put(write_wav(tmp_path / "hello.wav", speech("hello")), "/srv/hello.wav")
     machine.user(
         "ada",
-        "parecord --latency-msec=50 --device=speaker.monitor --rate=24000 --channels=1 --format=s16le "
-        "--raw /home/ada/heard.raw >/dev/null 2>&1 & echo $! > /tmp/parecord; sleep 1; "
+        "parecord --latency-msec=50 --device=speaker.monitor --rate=24000 --channels=1 "
+        "--format=s16le --raw /home/ada/heard.raw >/dev/null 2>&1 & echo $! > /tmp/parecord; "
+        "sleep 1; "
         "paplay --device=mic_in /srv/hello.wav",
     )
     fields = f"RTAUDIO_PREVIOUS=speaking _SYSTEMD_USER_UNIT={UNIT}.service"
