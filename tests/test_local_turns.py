@@ -50,8 +50,9 @@ async def test_speaking_over_the_answer_cancels_it_and_is_answered(tmp_path: Pat
         tmp_path, said, reply=lambda _turn: next(replies, last), change=by_the_gate
     ) as house:
         await house.turns(1)
-        assert house.named("interruption")
-        (truncate,) = house.received("conversation.item.truncate")
-        assert truncate["audio_end_ms"] == house.named("interruption")[0]["audio_end_ms"]
-        assert len(house.received("input_audio_buffer.commit")) == 2
+        truncated = house.received("conversation.item.truncate")[0]
+        assert truncated["audio_end_ms"] == house.named("interruption")[0]["audio_end_ms"]
+        assert 1000 < truncated["audio_end_ms"] < 5000
+        # Who pauses for longer than the turn's end says two turns; each is handed over.
+        assert len(house.received("input_audio_buffer.commit")) >= 2
     assert find(samples(speech("stop")), house.heard())[1] > 0.99
