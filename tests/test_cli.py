@@ -121,9 +121,7 @@ async def until_open(address: str) -> None:
                 await asyncio.sleep(0.02)
 
 
-async def test_the_commands_show_the_token(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_commands_show_the_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "secrets.yaml").write_text(f"token: {'sesame-' * 6}\n")
     (tmp_path / "secrets.yaml").chmod(0o600)
     path = tmp_path / "config.yaml"
