@@ -217,3 +217,34 @@ def test_whatever_happens_nothing_is_sent_twice_or_out_of_order(story: str) -> N
             assert not (was_open and not pcm)
             assert not (pcm and gate.muted)
     assert sent == sorted(set(sent))
+
+
+def test_a_turn_that_is_too_long_is_cut_and_needs_some_quiet_before_the_next() -> None:
+    home = room(max_turn_s=5)
+    cut = [home.gate.feed(b"x" * (20 * MS)).cut for _ in range(254)]
+    assert cut == [False] * 253 + [True]
+    assert not home.gate.open
+    home.hear("x" * 100)
+    assert home.sent == ""
+    home.hear("." * 25 + "xxxx")
+    assert home.gate.open
+
+
+def test_where_the_gate_ends_the_turns_silence_closes_it_sooner_and_playing_does_not() -> None:
+    gate = Gate(Settings(turn_end_ms=100), Script(), local_turns=True)
+    for _ in range(4):
+        gate.feed(b"x" * (20 * MS))
+    gate.playing = True
+    assert gate.open
+    assert [gate.feed(b"." * (20 * MS)).stopped for _ in range(5)] == [False] * 4 + [True]
+
+
+def test_somebody_who_may_be_speaking_over_an_answer_is_suspicious() -> None:
+    home = room(barge_in_ms=160)
+    home.gate.playing = True
+    home.hear("xxx")
+    assert not home.gate.suspicious
+    home.hear("x")
+    assert home.gate.suspicious
+    home.hear("." * 20)
+    assert not home.gate.suspicious
