@@ -14,25 +14,26 @@ sent again, and what was said so far. A second answer is asked for when the firs
 from __future__ import annotations
 
 import asyncio
-import base64
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Self
 
 import aiohttp
 
 from rtaudio_daemon.emitter import Emitter, Listener
-from rtaudio_daemon.errors import NotConnectedError, ServiceError
+from rtaudio_daemon.errors import ServiceError
 from rtaudio_daemon.events import ConnectionChanged, ConnectionState, ModelStatus
-from rtaudio_daemon.realtime.codec import Json, SessionFacts, flat_session, house_name, merged
+from rtaudio_daemon.realtime.codec import Json, SessionFacts, flat_session, house_name
+from rtaudio_daemon.realtime.need import Need, Recess
 from rtaudio_daemon.realtime.notes import Notes
 from rtaudio_daemon.realtime.options import Counters, Policy, WebsocketOptions, is_final
 from rtaudio_daemon.realtime.profiles import Endpoint, endpoint
-from rtaudio_daemon.realtime.session import Recess, Session
+from rtaudio_daemon.realtime.requests import Requests
+from rtaudio_daemon.realtime.session import Session
 
 _LOG = logging.getLogger(__name__)
 PATIENCE_S = 15.0
@@ -54,7 +55,7 @@ DEFAULT_SESSION_CONFIG: Mapping[str, Any] = MappingProxyType(
 """The session settings that hold where the caller says nothing."""
 
 
-class AzureRealTimeAudio:
+class AzureRealTimeAudio(Requests):
     """A client of one realtime service. Use it from one event loop.
 
     Every server event is emitted under its house name with one dict. Besides: ``init`` (event)
@@ -65,11 +66,7 @@ class AzureRealTimeAudio:
 
     _status: ModelStatus
     _state: ConnectionState
-    _settings: Json
-    _session: Session
     _emitter: Emitter
-    _notes: Notes
-    _half: bytes
     _background: asyncio.Task[None] | None
 
     def __init__(
@@ -234,7 +231,7 @@ class AzureRealTimeAudio:
     @property
     def asleep(self) -> bool:
         """Whether there is no session because there is no need for one (see `Policy.hold`)."""
-        return not self._session.ready and self._idle_for_long()
+        return not self._session.ready and self._need.asleep(_now(), self._wall_clock())
 
     @property
     def status(self) -> ModelStatus:
@@ -252,135 +249,6 @@ class AzureRealTimeAudio:
         """Say that playback of the answer is over; only the caller can know."""
         self.status = self._notes.floor.played(self._status)
 
-    # ------------------------------------------------------------ saying
-    # All of these send at once and raise NotConnectedError when no session is ready.
-
-    def append_audio(self, audio: bytes | bytearray | memoryview | str) -> None:
-        """Send sound in the session's input format: bytes, or base64 of them.
-
-        Half a sample at the end waits for the next call. While the connection is lost the sound is
-        kept for a while, and sent later or dropped and counted (see `WebsocketOptions`). Raises
-        ValueError when a string is not base64.
-        """
-        pcm = base64.b64decode(audio, validate=True) if isinstance(audio, str) else bytes(audio)
-        if self._half:
-            pcm, self._half = self._half + pcm, b""
-        if len(pcm) % 2 and not self._bytewise:
-            pcm, self._half = pcm[:-1], pcm[-1:]
-        if pcm:
-            self._wake()
-            self._session.send_audio(pcm)
-
-    def commit_audio(self) -> None:
-        """Make a user item of the sound sent so far (at least 100 ms of it)."""
-        self.send({"type": "input_audio_buffer.commit"})
-
-    def clear_audio_buffer(self) -> None:
-        """Forget the sound sent so far."""
-        self._half = b""
-        self._session.forget_audio()
-        self.send({"type": "input_audio_buffer.clear"})
-
-    def create_conversation_item(
-        self, item: Mapping[str, Any], previous_item_id: str | None = None
-    ) -> None:
-        """Put an item at the end of the conversation, at its "root", or after another item."""
-        event: Json = {"type": "conversation.item.create", "item": dict(item)}
-        if previous_item_id is not None:
-            event["previous_item_id"] = previous_item_id
-        self.send(event)
-
-    def delete_item(self, item_id: str) -> None:
-        """Remove an item from the conversation."""
-        self.send({"type": "conversation.item.delete", "item_id": item_id})
-
-    def truncate_item(self, item_id: str, content_index: int, audio_end_ms: int) -> None:
-        """Tell how much of an answer was heard; the service forgets the rest."""
-        self.send(
-            {
-                "type": "conversation.item.truncate",
-                "item_id": item_id,
-                "content_index": content_index,
-                "audio_end_ms": audio_end_ms,
-            }
-        )
-
-    def create_response(self, config: Mapping[str, Any] | None = None) -> None:
-        """Ask for an answer, with settings of its own if any, as soon as none is under way.
-
-        An answer outside the conversation (``conversation: none``) does not wait. Raises
-        NotConnectedError also when too many are waiting already.
-        """
-        event: Json = {"type": "response.create"}
-        if config is not None:
-            event["response"] = dict(config)
-        self.send(event)
-
-    def cancel_response(self, response_id: str | None = None) -> None:
-        """Stop an answer that is being generated: this one, or the one under way."""
-        event: Json = {"type": "response.cancel"}
-        response_id = response_id or self._notes.floor.response_id
-        self._notes.floor.silence(response_id)
-        if response_id is not None:
-            event["response_id"] = response_id
-        self.send(event)
-
-    def answer_function_call(self, call_id: str, output: str) -> None:
-        """Give the result of a function call.
-
-        When it was the last one missing of its answer, all results are sent in the order of the
-        calls, and the next answer is asked for (unless somebody has begun to speak since). A call
-        that nobody waits for any more is ignored.
-        """
-        try:
-            messages = self._notes.calls.answer(call_id, output)
-        except KeyError:
-            _LOG.debug("nobody waits for the result of %s any more", call_id)
-            return
-        for message in messages:
-            self.send(message)
-
-    def update_session(self, config: Mapping[str, Any]) -> None:
-        """Change settings of the session, now and for every later connection.
-
-        Turn detection may be given in part. Without a session the change waits for the next one, as
-        does a voice once the session has spoken: it would refuse the whole update.
-        """
-        changed = flat_session(config)
-        old, new = self._settings.get("turn_detection"), changed.get("turn_detection")
-        if old and new and new.get("type", old.get("type")) == old.get("type"):
-            changed["turn_detection"] = {**old, **new}
-        extra = merged(self._settings.get("extra") or {}, changed.get("extra") or {})
-        self._settings = {**self._settings, **changed}
-        if extra:
-            self._settings["extra"] = extra
-        self._notes.adjust(self._settings)
-        if self._notes.spoke:
-            changed.pop("voice", None)
-        if self._session.ready and changed:
-            self.send({"type": "session.update", "session": changed})
-
-    def send(self, event: Mapping[str, Any]) -> None:
-        """Send any client event, in house or GA spelling."""
-        self._wake()
-        message = dict(event)
-        if message.get("type") != "response.create" or not self._session.ready:
-            self._session.send(message)
-            return
-        try:
-            ready = self._notes.queue.ask(message, _now())
-        except OverflowError as error:
-            raise NotConnectedError(f"not sent: {error}") from error
-        self._send_all(ready)
-
-    def wake(self) -> None:
-        """A session will be needed soon (see `Policy.hold`)."""
-        self._wake()
-
-    def forget(self) -> None:
-        """Forget what was said so far: the next session begins anew."""
-        self._notes.history.forget()
-
     # ------------------------------------------------------------ private
 
     def _begin(
@@ -393,23 +261,22 @@ class AzureRealTimeAudio:
         wall_clock: Callable[[], float],
     ) -> None:
         self._settings = settings
-        self._policy = policy or Policy()
         self._wall_clock = wall_clock
         self._emitter = Emitter()
         self._status = ModelStatus.IDLE
-        self._notes = Notes(self._policy)
+        policy = policy or Policy()
+        self._notes = Notes(policy)
+        self._need = Need(policy, self._notes.ledger)
         self._notes.begin(settings)
         self._state = ConnectionState.CLOSED
         self._renewals = 0
         self._half = b""
-        self._needed_at = float("-inf")
         self._patience: asyncio.TimerHandle | None = None
         self._failure: ServiceError | None = None
         self._background = None
         self._waiters: set[asyncio.Future[None]] = set()
         self.is_quiet: Callable[[], bool] = lambda: self._status is ModelStatus.IDLE
         """Whether nobody speaks and nothing is played, for renewing the session unnoticed."""
-        limited = self._policy.hold == "on_speech" or self._policy.daily_limit
         self._session = Session(
             place,
             settings=lambda: self._settings,
@@ -420,16 +287,11 @@ class AzureRealTimeAudio:
             history=lambda: self._notes.history.items(_now()),
             is_quiet=lambda: self._notes.quiet and self.is_quiet(),
             is_stale=lambda: self._notes.history.stale(_now()),
-            recess=self._recess if limited else None,
+            recess=self._recess if self._need.comes_and_goes else None,
             options=WebsocketOptions.of(options),
             http_session=http_session,
             wall_clock=wall_clock,
         )
-
-    @property
-    def _bytewise(self) -> bool:
-        """Whether a sample is one byte (telephone formats)."""
-        return str(self._settings.get("input_audio_format", "pcm16")).startswith("g711")
 
     def _heard(self, event: Json) -> None:
         name = event["type"]
@@ -449,10 +311,6 @@ class AzureRealTimeAudio:
             self._emitter.emit("function_calls", heard.calls)
         if heard.trouble is not None:
             self._session.tell(heard.trouble)
-
-    def _send_all(self, messages: Iterable[Json]) -> None:
-        for message in messages:
-            self._session.send(message)
 
     def _be_patient(self) -> None:
         """Do not think for ever about a turn that the service does not answer."""
@@ -496,29 +354,11 @@ class AzureRealTimeAudio:
     def _day(self) -> int:
         return datetime.fromtimestamp(self._wall_clock()).toordinal()
 
-    def _wake(self) -> None:
-        """A session is needed."""
-        if self._policy.hold == "on_speech":
-            self._needed_at = _now()
-            self._session.wake()
-
-    def _idle_for_long(self) -> bool:
-        on_speech = self._policy.hold == "on_speech"
-        return on_speech and _now() - self._needed_at >= self._policy.idle_s
-
     def _recess(self) -> Recess | None:
-        if self._notes.ledger.exhausted(self._day()):
-            now = datetime.fromtimestamp(self._wall_clock())
-            midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-            spent = self._notes.ledger.cost_today(self._day())
-            return Recess(
-                f"the daily limit of {self._policy.daily_limit:g} is used up ({spent:.2f} spent); "
-                "it goes on at midnight, or with a higher realtime.budget.daily_limit",
-                midnight.timestamp() - now.timestamp() + 1,
-            )
-        if not self._notes.quiet or not self.is_quiet():
-            self._needed_at = _now() if self._session.ready else self._needed_at
-        return Recess() if self._idle_for_long() else None
+        busy = not self._notes.quiet or not self.is_quiet()
+        if busy and self._session.ready:
+            self._need.arise(_now())
+        return self._need.recess(_now(), self._wall_clock())
 
 
 def _now() -> float:

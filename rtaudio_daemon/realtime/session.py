@@ -13,24 +13,19 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import aiohttp
 
-from rtaudio_daemon.errors import NotConnectedError, ServiceError
+from rtaudio_daemon.errors import ServiceError
 from rtaudio_daemon.events import ConnectionChanged, ConnectionState
-from rtaudio_daemon.realtime.codec import (
-    SERVER_EVENTS,
-    Json,
-    SessionFacts,
-    decode,
-    encode,
-    encode_append,
-)
+from rtaudio_daemon.realtime.codec import Json, SessionFacts
 from rtaudio_daemon.realtime.connection import Connection
+from rtaudio_daemon.realtime.downlink import Downlink
 from rtaudio_daemon.realtime.line import Line
+from rtaudio_daemon.realtime.need import Recess
 from rtaudio_daemon.realtime.options import (
     Counters,
     WebsocketOptions,
@@ -38,10 +33,10 @@ from rtaudio_daemon.realtime.options import (
     may_hurry,
     pause_after,
 )
-from rtaudio_daemon.realtime.outbox import Outbox
 from rtaudio_daemon.realtime.profiles import Endpoint
-from rtaudio_daemon.realtime.renewal import renewal
-from rtaudio_daemon.realtime.turn_sound import TurnSound
+from rtaudio_daemon.realtime.standing import Standing
+from rtaudio_daemon.realtime.succession import Succession
+from rtaudio_daemon.realtime.uplink import Uplink
 
 _LOG = logging.getLogger(__name__)
 
@@ -49,20 +44,8 @@ LIVED_S = 10.0
 """A session that lasted this long was a good one: the next pause is short again."""
 HURRY_S = 2.0
 """The longest pause while somebody speaks."""
-_LOOK_S = 0.25  # how often is looked for a quiet moment, when one is wanted
-_STALE_LOOK_S = 10.0
 _REST_LOOK_S = 0.5
-_KEPT_MOST = 64
-_UNHEARD_MOST = 32
 _GOING_AWAY = 1001
-
-
-@dataclass(frozen=True, slots=True)
-class Recess:
-    """Why there should be no session now; `for_s` seconds long, or until `Session.wake`."""
-
-    reason: str | None = None
-    for_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,35 +90,38 @@ class Session:
     ) -> None:
         self.endpoint = endpoint
         self.options = options or WebsocketOptions()
-        self.uplink_bytes = 0
-        """Sound that was given to a session, in bytes, since the start."""
         self._http_session = http_session
         self._settings = settings
         self._on_event = on_event
         self._on_ready = on_ready
-        self._on_change = on_change
         self._on_failure = on_failure
         self._history = history
         self._is_quiet = is_quiet
-        self._is_stale = is_stale
         self._recess = recess
-        self._chance = chance
-        self._wall_clock = wall_clock
-        self._state = ConnectionState.CLOSED
         self._line: Line | None = None
-        self._next: Line | None = None
         self._opening: Line | None = None
-        self._unheard: dict[Line, list[Json]] = {}
         self._life: asyncio.Task[None] | None = None
         self._goodbyes: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
-        self._spoken_to = asyncio.Event()
-        self._outbox = Outbox()
-        self._turn = TurnSound(self.options.outage_buffer)
-        self._kept: list[Json] = []
-        self._lost_at: float | None = None
-        self._sent_bytes = self._sent_frames = self._unready = 0
-        self._malformed = self._unknown = self._opened = self._renewals = 0
+        self._pauses = partial(backoff, self.options.reconnect_interval, chance=chance)
+        self._uplink = Uplink(self.options)
+        self._downlink = Downlink()
+        self._standing = Standing(
+            endpoint.profile.name, facts=lambda: self.facts, on_change=on_change
+        )
+        self._change = self._standing.change
+        self._succession = Succession(
+            lifetime_s=endpoint.profile.lifetime_s,
+            in_use=lambda: self._line,
+            new_line=self._new_line,
+            take=self._take,
+            give_up=self._say_goodbye,
+            announce=lambda: self._change(ConnectionState.RENEWING),
+            pauses=self._pauses,
+            is_quiet=self._is_still,
+            is_stale=lambda: is_stale() and is_quiet(),
+            wall_clock=wall_clock,
+        )
 
     @property
     def ready(self) -> bool:
@@ -153,16 +139,21 @@ class Session:
         return self._line.facts if self._line else None
 
     @property
+    def uplink_bytes(self) -> int:
+        """Sound that was given to a session, in bytes, since the start."""
+        return self._uplink.given_bytes
+
+    @property
     def counters(self) -> Counters:
         """What went over the wire so far."""
         return Counters(
-            bytes_up=self._sent_bytes,
-            frames_up=self._sent_frames,
-            dropped=self._unready + self._outbox.dropped + self._turn.dropped,
-            malformed=self._malformed,
-            unknown=self._unknown,
-            reconnects=max(0, self._opened - 1 - self._renewals),
-            renewals=self._renewals,
+            bytes_up=self._uplink.sent_bytes,
+            frames_up=self._uplink.sent_frames,
+            dropped=self._uplink.dropped,
+            malformed=self._downlink.malformed,
+            unknown=self._downlink.unknown,
+            reconnects=self._standing.reconnects,
+            renewals=self._standing.renewals,
         )
 
     async def run(self) -> None:
@@ -192,16 +183,11 @@ class Session:
 
     def tell(self, reason: str) -> None:
         """Let everybody know of a trouble while the session goes on."""
-        self._change(self._state, reason=reason)
+        self._change(self._standing.state, reason=reason)
 
     def send(self, event: Json) -> None:
         """Send a message (in house spelling). Raises NotConnectedError when no session is ready."""
-        if self._line is None:
-            if not self.options.connect_resend or len(self._kept) >= _KEPT_MOST:
-                raise NotConnectedError(f"not connected: {event.get('type')} was not sent")
-            self._kept.append(event)
-        elif not self._outbox.put(encode(event, self._line.dialect)):
-            raise NotConnectedError(f"the network is stuck: {event.get('type')} was not sent")
+        self._uplink.send(event)
 
     def send_audio(self, pcm: bytes) -> None:
         """Send sound (whole samples).
@@ -209,19 +195,11 @@ class Session:
         While there is no session it is kept for a while (see `options.outage_buffer`), and dropped
         and counted when nobody even tries to connect.
         """
-        if self._line is not None:
-            self._turn.sent(pcm, _now())
-            self.uplink_bytes += len(pcm)
-            self._outbox.put(encode_append(pcm), len(pcm))
-        elif self._life is None or not self.options.outage_buffer:
-            self._unready += 1
-        else:
-            self._turn.kept(pcm, _now())
-            self._spoken_to.set()
+        self._uplink.send_audio(pcm, line_awaited=self._life is not None)
 
     def forget_audio(self) -> None:
         """What was said last does not count, on no session to come."""
-        self._turn.forget()
+        self._uplink.forget_audio()
 
     # ------------------------------------------------------------------ lines
 
@@ -263,10 +241,10 @@ class Session:
             await asyncio.sleep(pause_s)
             return
         await asyncio.sleep(HURRY_S)
-        self._spoken_to.clear()
+        self._uplink.spoken_to.clear()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(pause_s - HURRY_S):
-                await self._spoken_to.wait()
+                await self._uplink.spoken_to.wait()
 
     async def _one_life(self) -> _End | None:
         """One line and those that renew it; returns how the last was lost, None for a recess."""
@@ -278,7 +256,7 @@ class Session:
         finally:
             self._opening = None
         self._take(line)
-        helpers = [asyncio.create_task(self._renew(), name="realtime-renewal")]
+        helpers = [asyncio.create_task(self._succession.run(), name="realtime-renewal")]
         if self._recess is not None:
             helpers.append(asyncio.create_task(self._await_recess(), name="realtime-recess"))
         try:
@@ -304,16 +282,17 @@ class Session:
             if self._line is not line:
                 continue
             line.ended.result()
-            if self._next is not None and not self._next.ended.done():
+            successor = self._succession.next_line
+            if successor is not None and not successor.ended.done():
                 _LOG.info("%s; the next session was ready", line.ending)
-                self._take(self._next)
+                self._take(successor)
                 continue
             expired = line.expired or line.connection.close_code == _GOING_AWAY
             return _End(ServiceError(line.ending), _now() - line.greeted_at, expired)
 
     def _say_goodbye(self, line: Line) -> None:
         line.retire()
-        self._unheard.pop(line, None)
+        self._succession.leave(line)
         task = asyncio.create_task(line.close(), name="realtime-goodbye")
         self._goodbyes.add(task)
         task.add_done_callback(self._goodbyes.discard)
@@ -331,42 +310,22 @@ class Session:
             connection,
             self.endpoint,
             settings=self._settings,
-            read=self._read,
+            read=self._downlink.read,
             on_event=self._hear,
         )
 
     def _take(self, line: Line) -> None:
         """Let `line` be the one in use, at once: no message falls between it and the one before."""
         started = _now()
-        old, self._line, self._next = self._line, line, None
-        unheard = self._unheard.pop(line, [])
-        if old is None:
-            pieces = self._turn.resume(started)
-        else:
-            self._renewals += 1
-            if old.ended.done():
-                self._turn.lost(started)
-                pieces = self._turn.resume(started)
-            else:
-                pieces = self._turn.tail(started)
+        old, self._line = self._line, line
+        unheard = self._succession.leave(line)
+        if old is not None:
             self._say_goodbye(old)
-        self._opened += 1
-        self._outbox.clear()
-        for item in self._history():
-            create = {"type": "conversation.item.create", "item": item}
-            self._outbox.put(encode(create, line.dialect))
-        for pcm in pieces:
-            self.uplink_bytes += len(pcm)
-            self._outbox.put(encode_append(pcm), len(pcm))
-        line.start(self._write(line), *self._beats())
-        since, self._lost_at = self._lost_at, None
-        if old is None and self._opened > 1:
+        elif self._standing.opened:
             _LOG.info("connected to %s again", self.endpoint.host)
-        gap_s = None if self._opened == 1 else _now() - (started if since is None else since)
-        self._change(ConnectionState.OPEN, reason=line.refused, gap_s=gap_s)
-        kept, self._kept = self._kept, []
-        for event in kept:
-            self.send(event)
+        self._uplink.take(line, self._history())
+        self._standing.open(started, _now(), renewed=old is not None, reason=line.refused)
+        self._uplink.send_kept()
         for event in unheard:
             self._on_event(event)
         self._on_ready(line.answer)
@@ -377,95 +336,11 @@ class Session:
         if name == "error" and event["error"].get("code") == "session_expired":
             line.expired = True
         if line is self._line:
-            self._turn.heard(name)
+            self._uplink.heard(name)
         elif line is not self._opening:
-            # The next line is only greeted so far, the last one is of no interest any more.
-            unheard = self._unheard.get(line, [])
-            if line is not self._next and len(unheard) < _UNHEARD_MOST:
-                unheard.append(event)
+            self._succession.hear(line, event)
             return
         self._on_event(event)
-
-    def _read(self, raw: str) -> Json | None:
-        """The event in a message; None for a malformed one, which is counted."""
-        try:
-            event = decode(raw)
-        except ValueError as error:
-            level = logging.DEBUG if self._malformed else logging.WARNING
-            self._malformed += 1
-            _LOG.log(level, "skipped a malformed message of the service: %s", error)
-            return None
-        if event["type"] not in SERVER_EVENTS:
-            self._unknown += 1
-            _LOG.debug("the service sent an event unknown to us: %s", event["type"])
-        return event
-
-    # ---------------------------------------------------------------- renewal
-
-    async def _renew(self) -> None:
-        """Make the next line ready before the one in use expires, and let it take over."""
-        while True:
-            line = self._line
-            assert line is not None
-            latest = await self._until_due(line)
-            if self._line is not line:
-                continue
-            await self._until_quiet(latest)
-            if not await self._prepare():
-                continue
-            await self._until_quiet(None)
-            if self._next is None:
-                continue
-            if self._next.ended.done():
-                self._say_goodbye(self._next)
-                self._next = None
-                continue
-            _LOG.info("renewed the session")
-            self._take(self._next)
-
-    async def _until_due(self, line: Line) -> float:
-        """Wait until `line` should be renewed; returns when that cannot wait any longer."""
-        expires_at = line.facts.expires_at if line.facts else None
-        # The wall clock is asked once, right after the greeting: it may be set in the meantime.
-        in_s = expires_at - self._wall_clock() if expires_at is not None else None
-        plan = renewal(in_s, self.endpoint.profile.lifetime_s)
-        due = line.greeted_at + plan.due_s
-        while (left := due - _now()) > 0 and self._line is line:
-            if self._is_stale() and self._is_quiet():
-                break
-            await asyncio.sleep(min(left, _STALE_LOOK_S))
-        return line.greeted_at + plan.latest_s
-
-    async def _until_quiet(self, latest: float | None) -> None:
-        while not (self._is_quiet() and not self._outbox.words):
-            if latest is not None and _now() >= latest:
-                return
-            if self._next is not None and self._next.ended.done():
-                return
-            await asyncio.sleep(_LOOK_S)
-
-    async def _prepare(self) -> bool:
-        """Open the next line; False if the line in use was replaced meanwhile."""
-        pauses = self._pauses()
-        line = self._line
-        self._change(ConnectionState.RENEWING)
-        while self._line is line:
-            new = self._new_line()
-            self._unheard[new] = []
-            try:
-                await new.open()
-            except ServiceError as error:
-                del self._unheard[new]
-                pause = pause_after(error, pauses)
-                _LOG.debug("%s; renewing again in %.1f s", error, pause)
-                await asyncio.sleep(pause)
-                continue
-            except BaseException:
-                del self._unheard[new]
-                raise
-            self._next = new
-            return True
-        return False
 
     # ----------------------------------------------------------------- recess
 
@@ -476,7 +351,7 @@ class Session:
             if not rested or recess.for_s is not None:
                 self._change(ConnectionState.CLOSED, reason=recess.reason, retry_in_s=recess.for_s)
             rested = True
-            self._lost_at = None
+            self._standing.rested()
             self._woken.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(recess.for_s):
@@ -487,40 +362,11 @@ class Session:
         assert self._recess is not None
         while True:
             await asyncio.sleep(_REST_LOOK_S)
-            if self._recess() and self._is_quiet() and not self._outbox.words:
+            if self._recess() and self._is_still():
                 return
 
-    # ---------------------------------------------------------------- writing
-
-    async def _write(self, line: Line) -> None:
-        take, send = self._outbox.take, line.connection.send
-        while True:
-            message, pcm_bytes = await take()
-            try:
-                await send(message)
-            except ServiceError as error:
-                # The reader learns of the end too, and it is the one that tells.
-                _LOG.debug("%s", error)
-                return
-            if pcm_bytes:
-                self._sent_frames += 1
-                self._sent_bytes += pcm_bytes
-
-    def _beats(self) -> list[Any]:
-        wanted = self.options.heartbeat_message and self.options.heartbeat_interval
-        return [self._beat()] if wanted else []
-
-    async def _beat(self) -> None:
-        message, interval = self.options.heartbeat_message, self.options.heartbeat_interval
-        assert message
-        assert interval
-        while True:
-            await asyncio.sleep(interval)
-            if isinstance(message, str):
-                self._outbox.put(message)
-            else:
-                with contextlib.suppress(NotConnectedError):
-                    self.send(dict(message))
+    def _is_still(self) -> bool:
+        return self._is_quiet() and not self._uplink.has_words
 
     # ----------------------------------------------------------------- ending
 
@@ -535,46 +381,18 @@ class Session:
         if self._life is life:
             self._life = None
             self._lose()
-            self._turn.forget()
-            if self._state is not ConnectionState.CLOSED:
+            self._uplink.forget_audio()
+            if self._standing.state is not ConnectionState.CLOSED:
                 self._change(ConnectionState.CLOSED, reason="closed by us")
 
-    def _pauses(self) -> Iterator[float]:
-        return backoff(self.options.reconnect_interval, chance=self._chance)
-
     def _lose(self) -> None:
-        for line in (self._line, self._next):
+        for line in (self._line, self._succession.next_line):
             if line is not None:
                 self._say_goodbye(line)
         if self._line is not None:
-            self._lost_at = _now()
-            self._turn.lost(self._lost_at)
-        self._line = self._next = None
-        self._outbox.clear()
-
-    def _change(
-        self,
-        state: ConnectionState,
-        *,
-        reason: str | None = None,
-        retry_in_s: float | None = None,
-        gap_s: float | None = None,
-    ) -> None:
-        self._state = state
-        facts = self.facts
-        self._on_change(
-            ConnectionChanged(
-                state=state,
-                profile=self.endpoint.profile.name,
-                session_id=facts.id if facts else None,
-                expires_at=facts.expires_at if facts else None,
-                reconnects=self.counters.reconnects,
-                reason=reason,
-                retry_in_s=retry_in_s,
-                renewals=self._renewals,
-                gap_ms=None if gap_s is None else round(gap_s * 1000, 3),
-            )
-        )
+            self._standing.lost(_now())
+        self._line = None
+        self._uplink.lose()
 
 
 def _now() -> float:
