@@ -60,3 +60,27 @@ def test_the_answer_under_way_is_known_until_it_is_done() -> None:
     assert floor.response_id == "r1"
     floor.heard(*DONE, THINKING)
     assert floor.response_id is None
+
+
+def test_an_answer_that_speech_does_not_interrupt_is_heard_to_its_end() -> None:
+    for interrupts in (True, False):
+        floor = Floor(interrupts=interrupts)
+        floor.heard(*CREATED, IDLE)
+        floor.heard(STARTED, {}, SPEAKING)
+        assert floor.late({"response_id": "r1"}) is interrupts
+
+
+def test_a_turn_that_the_service_does_not_answer_by_itself_is_over_with_its_end() -> None:
+    floor = Floor(replies=False)
+    floor.heard(STARTED, {}, IDLE)
+    assert floor.listening
+    assert floor.heard(STOPPED, {}, LISTENING) is IDLE
+    assert floor.heard(COMMITTED, {}, THINKING) is THINKING
+
+
+def test_thinking_is_given_up_unless_an_answer_is_under_way() -> None:
+    floor = Floor()
+    assert floor.gave_up(THINKING) is IDLE
+    assert floor.gave_up(SPEAKING) is SPEAKING
+    floor.heard(*CREATED, IDLE)
+    assert floor.gave_up(THINKING) is THINKING

@@ -120,6 +120,65 @@ def test_after_a_while_everything_is_forgotten() -> None:
     assert remembered(never, *user(1, "Hello"), now=1e9) == ["Hello"]
 
 
+def test_what_nobody_heard_of_a_long_answer_is_not_quoted_at_all() -> None:
+    history = History()
+    cut = {"type": "conversation.item.truncated", "item_id": "assistant_1", "audio_end_ms": 10}
+    assert remembered(history, *user(1, "Hello"), *assistant(1, "Good day."), cut) == ["Hello"]
+
+
+def test_the_first_word_after_a_long_silence_begins_a_new_conversation() -> None:
+    history = History(forget_after_s=60)
+    remembered(history, *user(1, "Hello"))
+    for event in user(2, "And now?"):
+        history.hear(event, 100.0)
+    assert len(history) == 1
+    assert history.items(100.0)[0]["content"][0]["text"] == "And now?"
+
+
+def test_what_is_forgotten_on_request_is_not_told() -> None:
+    history = History()
+    remembered(history, *user(1, "Hello"))
+    history.forget()
+    assert len(history) == 0
+    assert history.items(0.0) == []
+
+
+def test_items_that_nobody_will_ask_for_are_not_kept_for_ever() -> None:
+    history = History(turns=10_000, characters=10**6)
+    told = remembered(history, *(event for n in range(500) for event in user(n, f"q{n}")))
+    assert told == [f"q{n}" for n in range(100, 500)]
+
+
+def test_arguments_that_are_no_json_are_told_as_none() -> None:
+    events = call(1, "sunny")
+    events[0]["item"]["arguments"] = '{"day":'
+    made, _result = remembered(History(), *events)
+    assert made["arguments"] == "{}"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "conversation.item.created", "item": None},
+        {"type": "conversation.item.created", "item": {"id": "a", "type": "mcp_list_tools"}},
+        {"type": "response.done", "response": {"output": [None]}},
+        {"type": "response.done", "response": {"output": None}},
+        {"type": "response.audio.delta", "item_id": None, "delta": "AAAA"},
+        {"type": "response.audio_transcript.done", "item_id": None, "transcript": "Hm"},
+        {"type": "response.text.done", "item_id": "a", "text": None},
+        {"type": "response.function_call_arguments.done", "item_id": None},
+        {
+            "type": "conversation.item.input_audio_transcription.completed",
+            "item_id": None,
+            "transcript": "Hm",
+        },
+        {"type": "conversation.item.truncated", "item_id": "never seen", "audio_end_ms": 5},
+    ],
+)
+def test_an_event_that_tells_of_no_item_teaches_nothing(event: Json) -> None:
+    assert remembered(History(), *user(1, "Hello"), event) == ["Hello"]
+
+
 # -------------------------------------------------------------------- usage
 
 
@@ -232,6 +291,46 @@ def test_of_two_questions_in_an_outage_the_older_one_is_dropped_whole() -> None:
     assert turn.dropped == 40
 
 
+def test_what_was_sent_long_before_the_session_went_is_not_sent_again() -> None:
+    turn = TurnSound(outage_s=10)
+    turn.sent(b"\x01\x01", 0.0)
+    turn.sent(b"\x02\x02", 9.0)
+    turn.lost(15.0)
+    assert turn.resume(15.0) == [b"\x02\x02"]
+
+
+def test_a_turn_that_the_service_noticed_is_not_said_again_when_it_is_long_over() -> None:
+    turn = TurnSound(outage_s=10)
+    turn.heard("input_audio_buffer.speech_started")
+    turn.sent(SECOND, 0.0)
+    turn.lost(15.0)
+    assert turn.seconds == 0
+    assert turn.resume(15.0) == []
+
+
+def test_a_session_that_takes_over_hears_the_last_second_only() -> None:
+    turn = TurnSound()
+    for second in range(5):
+        turn.sent(SECOND, float(second))
+    assert b"".join(turn.tail(4.5)) == SECOND
+
+
+def test_an_utterance_that_still_goes_on_is_sent_though_its_beginning_is_too_old() -> None:
+    turn = TurnSound(outage_s=10)
+    for piece in range(150):
+        turn.kept(b"\x01\x01", piece * 0.1)
+    assert len(b"".join(turn.resume(15.0))) == 2 * 100
+    assert turn.dropped == 50
+
+
+def test_an_utterance_that_is_over_and_whose_beginning_is_too_old_is_dropped_whole() -> None:
+    turn = TurnSound(outage_s=10)
+    for piece in range(40):
+        turn.kept(b"\x01\x01", piece * 0.1)
+    assert turn.resume(12.0) == []
+    assert turn.dropped == 40
+
+
 # ------------------------------------------------------------------ renewal
 
 
@@ -285,3 +384,138 @@ def test_calls_of_an_answer_that_was_cut_off_are_not_made() -> None:
     done = {"type": "response.done", "response": {"id": "r", "status": "cancelled"}}
     assert calls.hear(done) == []
     assert not calls.open
+
+
+@pytest.mark.parametrize("output", [None, [None], [{"type": "message"}]])
+def test_an_answer_without_calls_waits_for_nothing(output: Any) -> None:
+    calls = FunctionCalls()
+    done = {"type": "response.done", "response": {"id": "r", "output": output}}
+    assert calls.hear(done) == []
+    assert calls.hear({"type": "response.output_item.done", "item": None}) == []
+    assert not calls.open
+
+
+def test_calls_are_known_from_whichever_event_tells_of_them_and_answered_in_order() -> None:
+    calls = FunctionCalls()
+    calls.hear(
+        {"type": "response.function_call_arguments.done", "response_id": "r", "call_id": "one"}
+    )
+    items = [{"type": "function_call", "call_id": each, "name": each} for each in ("one", "two")]
+    nameless = {"type": "function_call", "name": "a call nobody could answer"}
+    done = {"type": "response.done", "response": {"id": "r", "output": [*items, nameless]}}
+    assert [each.name for each in calls.hear(done)] == ["one", "two"]
+    assert calls.answer("two", "2") == []
+    messages = calls.answer("one", "1")
+    assert [each.get("item", {}).get("output") for each in messages] == ["1", "2", None]
+    with pytest.raises(KeyError):
+        calls.answer("one", "1")
+
+
+def test_when_somebody_has_spoken_since_the_results_ask_for_no_answer() -> None:
+    calls = FunctionCalls()
+    item = {"type": "function_call", "call_id": "one", "name": "weather"}
+    calls.hear({"type": "response.done", "response": {"output": [item]}})
+    calls.hear({"type": "input_audio_buffer.speech_started"})
+    assert [each["type"] for each in calls.answer("one", "1")] == ["conversation.item.create"]
+
+
+def test_calls_of_answers_that_never_end_are_not_kept_for_ever() -> None:
+    calls = FunctionCalls()
+    for number in range(100):
+        calls.hear({**call(number, None)[0], "response_id": f"r{number}"})
+    done = {"type": "response.done", "response": {"id": "r0"}}
+    assert calls.hear(done) == []
+    assert len(calls.hear({"type": "response.done", "response": {"id": "r99"}})) == 1
+
+
+CREATE: Json = {"type": "response.create"}
+ASIDE: Json = {"type": "response.create", "response": {"conversation": "none"}}
+ACTIVE = "conversation_already_has_active_response"
+
+
+def created(found: Any, conversation: str | None = "conv") -> Json:
+    return {"type": "response.created", "response": {"id": found, "conversation_id": conversation}}
+
+
+def done(found: Any) -> Json:
+    return {"type": "response.done", "response": {"id": found}}
+
+
+def refusal(event_id: str, code: str) -> Json:
+    return {"type": "error", "error": {"event_id": event_id, "code": code}}
+
+
+def test_a_request_that_came_too_early_is_made_again_when_the_other_answer_is_done() -> None:
+    queue = ResponseQueue()
+    (asked,) = queue.ask(CREATE, 0)
+    assert queue.hear(refusal("another", ACTIVE), 0) == []
+    assert queue.hear(refusal(asked["event_id"], ACTIVE), 0) == []
+    assert queue.hear(done("unknown"), 1) == [asked]
+    queue.hear({"type": "error", "error": "words"}, 1)
+    queue.hear(created("mine"), 1)
+    queue.hear(created(None), 1)
+    assert queue.active == "mine"
+
+
+def test_a_request_that_is_refused_again_and_again_is_given_up() -> None:
+    queue = ResponseQueue()
+    (asked,) = queue.ask(CREATE, 0)
+    for _ in range(10):
+        queue.hear(refusal(asked["event_id"], ACTIVE), 0)
+        if not queue.hear(done(None), 0):
+            break
+    assert not queue.busy
+
+
+def test_a_request_that_is_refused_for_good_lets_the_next_one_pass() -> None:
+    queue = ResponseQueue()
+    (first,) = queue.ask(CREATE, 0)
+    queue.ask({**CREATE, "event_id": "second"}, 0)
+    (second,) = queue.hear(refusal(first["event_id"], "invalid_value"), 0)
+    assert second["event_id"] == "second"
+
+
+def test_a_request_that_nothing_follows_does_not_block_the_next_one_for_ever() -> None:
+    queue = ResponseQueue()
+    queue.ask(CREATE, 0)
+    queue.ask(CREATE, 0)
+    assert queue.next(14.9) == []
+    assert len(queue.next(15)) == 1
+
+
+def test_an_answer_whose_end_got_lost_does_not_block_the_next_one_for_ever() -> None:
+    queue = ResponseQueue()
+    queue.hear(created("r"), 0)
+    queue.ask(CREATE, 0)
+    assert queue.next(59) == []
+    assert len(queue.next(60)) == 1
+    queue.hear(created("r"), 61)
+    assert queue.active is None, "what has ended does not begin again"
+
+
+def test_an_answer_is_known_from_its_first_sound_where_nothing_else_tells_of_it() -> None:
+    queue = ResponseQueue()
+    queue.hear({"type": "response.audio.delta", "response_id": "r"}, 0)
+    assert queue.active == "r"
+    queue.hear(done("r"), 0)
+    queue.hear({"type": "response.audio.delta", "response_id": "r"}, 0)
+    assert queue.active is None
+
+
+def test_the_end_of_an_answer_outside_or_of_another_one_ends_nothing_else() -> None:
+    queue = ResponseQueue()
+    queue.hear(created("in"), 0)
+    queue.ask(ASIDE, 0)
+    queue.hear(created("out", None), 0)
+    queue.hear(done("out"), 0)
+    queue.hear(done("other"), 0)
+    assert queue.active == "in"
+
+
+def test_answers_outside_that_never_begin_are_forgotten_one_by_one_or_when_refused() -> None:
+    queue = ResponseQueue()
+    asked = [queue.ask(ASIDE, 0)[0]["event_id"] for _ in range(WAITING_MOST + 3)]
+    for event_id in asked[3:]:
+        assert queue.busy
+        queue.hear(refusal(event_id, "invalid_value"), 0)
+    assert not queue.busy

@@ -150,6 +150,12 @@ def test_endpoints_without_a_key_send_no_header() -> None:
     assert Endpoint("ws://x", "ga", PROFILES["compatible"], "bearer").headers() == {}
 
 
+def test_a_token_of_entra_is_shown_as_bearer() -> None:
+    place = endpoint("azure", **{**AZURE, "api_key": "", "auth": "entra"})
+    assert place.headers("token") == {"Authorization": "Bearer token"}
+    assert dict(problems("openai", api_key="", auth="entra"))["auth"].endswith("no Entra ID tokens")
+
+
 def test_profiles_know_what_differs() -> None:
     assert PROFILES["azure"].transcription_is_deployment
     assert not PROFILES["openai"].transcription_is_deployment
