@@ -62,10 +62,14 @@ def describe_status(state: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def reasons_not_ready(state: Mapping[str, Any]) -> list[str]:
-    """Why no conversation can be held now; empty when one can."""
+    """Why no conversation can be held now; empty when one can.
+
+    A session that is asleep until somebody speaks is no reason.
+    """
     reasons = []
     connection = state["connection"]
-    if connection["state"] not in ("open", "renewing"):
+    asleep = connection["state"] == "closed" and connection.get("asleep", False)
+    if connection["state"] not in ("open", "renewing") and not asleep:
         why = f": {connection['last_error']}" if connection["last_error"] else ""
         reasons.append(f"the connection to the service is {connection['state']}{why}")
     if state["microphone"]["state"] != "ok":

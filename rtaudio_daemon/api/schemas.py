@@ -73,7 +73,9 @@ STATUS: Schema = _object(
                 "expires_at": _or_null("string"),
                 "reconnects": _COUNT,
                 "last_error": _or_null("string"),
+                "asleep": _FLAG,
             },
+            "asleep",
             more=True,
         ),
         "microphone": _object(

@@ -72,6 +72,27 @@ async def test_what_the_window_answers_is_what_the_document_promises() -> None:
 
 
 @pytest.mark.parametrize(
+    ("state", "asleep", "ready"),
+    [
+        ("open", False, True),
+        ("renewing", False, True),
+        ("closed", True, True),
+        ("closed", False, False),
+        ("connecting", True, False),
+    ],
+)
+def test_ready_is_who_can_hold_a_conversation_or_wakes_when_spoken_to(
+    state: str, asleep: bool, ready: bool
+) -> None:
+    snapshot = {
+        "connection": {"state": state, "asleep": asleep, "last_error": None},
+        "microphone": {"state": "ok"},
+        "speaker": {"state": "ok"},
+    }
+    assert (documents.reasons_not_ready(snapshot) == []) is ready
+
+
+@pytest.mark.parametrize(
     ("body", "wrong"),
     [
         ({"text": "a", "prio": "high"}, "prio: there is no such field"),
