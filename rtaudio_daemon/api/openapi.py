@@ -86,7 +86,7 @@ def _operation(route: Route) -> dict[str, Any]:
     }
     if route.body is not None:
         operation["requestBody"] = {
-            "required": True,
+            "required": bool(route.body.get("required")),
             "content": {"application/json": {"schema": route.body}},
         }
     if route.name == "events":
