@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -16,3 +17,13 @@ def pytest_asyncio_loop_factories(
     if item.get_closest_marker("sound") or item.get_closest_marker("real_time"):
         return {"real_time": asyncio.SelectorEventLoop}
     return {"virtual_time": VirtualTimeLoop}
+
+
+@pytest.fixture(autouse=True)
+def log_levels() -> Iterator[None]:
+    """What a daemon sets for its log does not outlive its test."""
+    loggers = [logging.getLogger(), *map(logging.getLogger, logging.root.manager.loggerDict)]
+    before = [(logger, logger.level) for logger in loggers]
+    yield
+    for logger, level in before:
+        logger.setLevel(level)
