@@ -38,6 +38,7 @@ from rtaudio_daemon.events import (
     SayRequested,
     SessionLost,
     SessionOpened,
+    SessionRenewed,
     SpeechAborted,
     SpeechNoticed,
     SpeechStarted,
@@ -457,6 +458,26 @@ def test_requests_that_waited_are_reported_when_the_connection_goes() -> None:
     assert talk.tell(SessionLost("gone")) == [
         ErrorReported("conversation", "not_said", "not said: gone")
     ]
+
+
+def test_a_renewed_session_hears_the_turn_again_and_knows_no_item_of_the_old_one() -> None:
+    talk = answer_heard(opened(), generated=False)
+    talk.tell(SpeechStarted("service"))
+    told = talk.tell(SessionRenewed())
+    assert told == [EndPlay(PART)]
+    assert commands(talk.tell(PlaybackStopped((Heard(PART, 400),)))) == []
+    assert talk.tell(SpeechStarted("service")) == [SpeechNoticed("started", "service")]
+
+
+def test_another_service_may_work_otherwise() -> None:
+    talk = opened()
+    talk.mind.adjust(service_interrupts=False, service_truncates=True, service_replies=False)
+    talk.tell(TurnCommitted("item_0"))
+    assert talk.status is IDLE, "it does not answer unasked"
+    answer_heard(talk, generated=False)
+    told = commands(talk.tell(SpeechStarted("service")))
+    assert told == [CancelResponse("resp_1"), StopPlayback()]
+    assert commands(talk.tell(PlaybackStopped((Heard(PART, 400),)))) == []
 
 
 # ---------------------------------------------------------------- anything
