@@ -241,6 +241,7 @@ class Assistant:
                 "reconnects": connection.reconnects,
                 "renewals": connection.renewals,
                 "last_error": self._last_error,
+                "asleep": self._client.asleep,
             },
             "microphone": {
                 **self._device("microphone", self._microphone),

@@ -97,6 +97,8 @@ async def test_held_on_speech_nothing_is_connected_until_somebody_speaks_or_asks
     async with House(tmp_path, said, reply=answer, change=change) as house:
         await asyncio.sleep(5)
         assert len(house.simulator.sessions) == 0
+        async with house.http.get("/ready") as ready:
+            assert ready.status == 200, await ready.text()
         await house.turns(1)
         heard = house.simulator.sessions[-1].heard
         await house.until(lambda: states(house)[-1] == "closed")
