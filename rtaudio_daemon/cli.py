@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     ):
         _add_config(add(name, run, text))
     demo = add("demo", _demo, "hold a conversation with the built-in service")
-    demo.add_argument("--port", type=int, default=8770, help="port of the page and the events")
+    demo.add_argument("--port", type=_port, default=8770, help="port of the page and the events")
     demo.add_argument("--recorded", action="store_true", help="do not use the sound devices")
     demo.add_argument("--turns", type=int, default=0, help="end after so many answers")
     demo.add_argument("--record", metavar="FILE", help="write what is played into a WAV file")
@@ -124,7 +124,7 @@ def _add_remote(command: Any) -> Any:
 
 def _add_simulate(command: Any) -> None:
     command.add_argument("--host", default="127.0.0.1")
-    command.add_argument("--port", type=int, default=8771)
+    command.add_argument("--port", type=_port, default=8771)
     command.add_argument("--api-key", metavar="K", help="refuse everybody without this key")
     command.add_argument("--voice", choices=("auto", "parrot", "espeak", "tone", "silence"))
     command.add_argument("--pacing", choices=("burst", "realtime", "slow"), help="default: burst")
@@ -155,7 +155,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    config.load(arguments.config)
+    for warning in config.load(arguments.config).warnings:
+        print(f"warning: {warning}", file=sys.stderr)
     print(f"{arguments.config}: fine")
     return 0
 
@@ -287,9 +288,18 @@ def _reload(arguments: argparse.Namespace) -> int:
     return 1 if any(each["state"] == "failed" for each in report["changed"]) else 0
 
 
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError("a port is a number from 0 (any free one) to 65535")
+    return port
+
+
 def _remote(arguments: argparse.Namespace) -> Remote:
     if arguments.url:
-        return Remote(arguments.url.rstrip("/"), os.environ.get("RTAUDIO_TOKEN", ""))
+        url = arguments.url.rstrip("/")
+        url = url if "://" in url else f"http://{url}"
+        return Remote(url, os.environ.get("RTAUDIO_TOKEN", ""))
     return remote(config.load(arguments.config).http)
 
 

@@ -96,7 +96,13 @@ class Demo:
         http = replace(settings.http, port=self._port, publish_transcripts=True)
         built_in = replace(settings.realtime.simulator, scenario=self._scenario)
         realtime = replace(settings.realtime, simulator=built_in)
-        return replace(settings, realtime=realtime, audio=audio, http=http)
+        return replace(
+            settings,
+            logger=config.Logger(default="warning"),
+            realtime=realtime,
+            audio=audio,
+            http=http,
+        )
 
     def _welcome(self, app: App, recorded: bool) -> None:
         self._tell(f"The built-in service is running; the daemon answers at {app.address}")

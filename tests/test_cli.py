@@ -149,6 +149,27 @@ async def test_a_command_without_a_daemon_says_so(tmp_path: Path) -> None:
     assert "Traceback" not in output
 
 
+async def test_an_address_may_lack_its_scheme_and_a_port_must_be_one() -> None:
+    status, output = await finished("status", "--url", "127.0.0.1:9")
+    assert (status, "http://127.0.0.1:9" in output) == (1, True)
+    status, output = await finished("demo", "--port", "99999")
+    assert (status, "65535" in output, "Traceback" in output) == (2, True, False)
+
+
+async def test_check_tells_who_else_can_read_the_key(tmp_path: Path) -> None:
+    (tmp_path / "secrets.yaml").write_text(f"api_key: {'k' * 20}\n")
+    (tmp_path / "secrets.yaml").chmod(0o644)
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        "realtime: {profile: azure, host_name: x.openai.azure.com, deployment: d, "
+        "api_key: !secret api_key}\n"
+    )
+    status, output = await finished("check", "-c", str(path))
+    assert status == 0
+    assert "warning: " in output
+    assert "kkkk" not in output
+
+
 async def test_a_taken_port_ends_the_daemon_with_a_remedy(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(CONFIG)
