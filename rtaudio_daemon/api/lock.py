@@ -107,7 +107,7 @@ class Lock:
                 return
             raise web.HTTPForbidden(text="this token may only read")
         raise web.HTTPUnauthorized(
-            text="show the token: Authorization: Bearer TOKEN",
+            text="show the token in the header Authorization (on the command line: RTAUDIO_TOKEN)",
             headers={"WWW-Authenticate": 'Bearer realm="rtaudio-daemon"'},
         )
 
