@@ -90,8 +90,9 @@ async def assert_a_turn_is_answered_whole(
 ) -> None:
     """Say hello and hear the whole answer.
 
-    On a busy machine the sound server itself skips some ms now and then, which is nobody's fault
-    here: so there are three tries, and what goes wrong always still fails.
+    On a busy machine recordings had a skip of 5 to 10 ms now and then. Whether the sound server,
+    the recorder or the daemon skipped is not known. So there are three tries: what goes wrong
+    always still fails, and a rare skip of the daemon's own would not be noticed here.
     """
     for attempt in range(3):
         recording = sound_server.record(folder / f"heard{attempt}.raw")

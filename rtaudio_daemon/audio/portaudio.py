@@ -19,6 +19,7 @@ import socket
 import sys
 import threading
 import time
+from abc import ABC, abstractmethod
 from array import array
 from collections import deque
 from itertools import product
@@ -128,7 +129,7 @@ def _serve(daemon: socket.socket, pump: _Pump | None) -> None:
                     pump.report(daemon)
 
 
-class _Pump:
+class _Pump(ABC):
     """One stream. Its callback runs in PortAudio's thread: it copies bytes and counts."""
 
     direction: Direction
@@ -171,24 +172,29 @@ class _Pump:
             return StreamFacts(info.name, rate, channels, int(self._latency_s() * rate))
         raise DeviceError(f"{info.name!r} takes none of the rates {RATES}")
 
+    @abstractmethod
     def told(self, kind: Kind, body: bytes, daemon: socket.socket) -> None:
         """Carry out what the daemon says."""
 
+    @abstractmethod
     def report(self, daemon: socket.socket) -> None:
         """Tell the daemon what is new (in the main thread)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _prepare(self, rate: int, channels: int) -> None:
-        raise NotImplementedError
+        """Make ready for a stream of this shape."""
 
+    @abstractmethod
     def _callback(self, data: bytes | None, frames: int, info: Any, status: int) -> Any:
-        raise NotImplementedError
+        """What PortAudio calls for every block: copies and counts, and never raises."""
 
+    @abstractmethod
     def _latency_s(self) -> float:
-        raise NotImplementedError
+        """The latency of the open stream, in seconds."""
 
+    @abstractmethod
     def _latency_known(self, frames: int) -> None:
-        pass
+        """The latency of the open stream, in frames."""
 
 
 class _Input(_Pump):
@@ -199,6 +205,12 @@ class _Input(_Pump):
         self._channel = channel
         self._heard: deque[bytes] = deque(maxlen=_WAITING_FRAMES)
         self._channels = 1
+
+    def told(self, kind: Kind, body: bytes, daemon: socket.socket) -> None:
+        """A microphone is told nothing."""
+
+    def _latency_known(self, frames: int) -> None:
+        """Nothing that is heard waits for it."""
 
     def report(self, daemon: socket.socket) -> None:
         while self._heard:
