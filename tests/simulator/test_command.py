@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -78,9 +79,17 @@ async def test_a_scenario_with_a_mistake_is_a_mistake_of_configuration(tmp_path:
 
 
 async def test_a_port_that_cannot_be_had_is_said_in_one_line() -> None:
-    status, words = await refused("--port", "99999")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        status, words = await refused("--port", port)
     assert status == 1
-    assert words.startswith("error: cannot listen on 127.0.0.1:99999")
+    assert words.startswith(f"error: cannot listen on 127.0.0.1:{port}")
+
+
+async def test_a_port_that_is_none_is_a_mistake_of_the_command_line() -> None:
+    status, words = await refused("--port", "99999")
+    assert status == 2
+    assert "argument --port: a port is a number from 0" in words
 
 
 async def refused(*options: str) -> tuple[int | None, str]:
