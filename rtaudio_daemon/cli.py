@@ -17,12 +17,13 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from . import config, doctor, log
+from . import config, log
 from .app import App
 from .audio.devices import list_devices
 from .demo import Demo
-from .doctor_calibration import calibrate
-from .doctor_finding import Finding
+from .doctor import examination
+from .doctor.calibration import calibrate
+from .doctor.finding import Finding
 from .errors import ConfigError, RTAudioError
 from .remote import Remote, remote
 from .simulator.server import Simulator
@@ -197,15 +198,17 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
     def tell(finding: Finding) -> None:
         if not arguments.json:
-            print(doctor.line(finding), flush=True)
+            print(examination.line(finding), flush=True)
 
     if arguments.calibrate:
         findings = asyncio.run(calibrate(config.load(arguments.config).audio))
-        status = doctor.exit_status(findings)
+        status = examination.exit_status(findings)
         for finding in findings:
             tell(finding)
     else:
-        findings, status = asyncio.run(doctor.run(arguments.config, tone=arguments.tone, tell=tell))
+        findings, status = asyncio.run(
+            examination.run(arguments.config, tone=arguments.tone, tell=tell)
+        )
     if arguments.json:
         print(log.redaction(json.dumps([asdict(each) for each in findings], indent=2)))
     return status

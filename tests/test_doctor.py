@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from rtaudio_daemon import config, doctor, doctor_machine, doctor_service, doctor_sound
+from rtaudio_daemon import config
 from rtaudio_daemon.audio.format import SAMPLE_RATE
-from rtaudio_daemon.doctor_finding import Finding
+from rtaudio_daemon.doctor import examination, machine, service, sound
+from rtaudio_daemon.doctor.finding import Finding
 from rtaudio_daemon.simulator.faults import fault_from
 from rtaudio_daemon.simulator.server import Simulator
 from tests.house import speech
@@ -40,11 +41,11 @@ def configuration(folder: Path, host_name: str, **options: str) -> str:
 
 async def verdict(path: str) -> tuple[dict[str, Finding], int]:
     """What is found about the service, by name, and the exit status."""
-    findings = [each async for each in doctor_service.service(config.load(path).realtime)]
-    status = doctor.exit_status(findings)
+    findings = [each async for each in service.service(config.load(path).realtime)]
+    status = examination.exit_status(findings)
     for finding in findings:
         assert finding.remedy or finding.verdict == "pass", "whatever is wrong has a remedy"
-        assert KEY not in doctor.line(finding)
+        assert KEY not in examination.line(finding)
     return {finding.name: finding for finding in findings}, status
 
 
@@ -189,17 +190,17 @@ async def test_an_answer_that_fails_is_named(tmp_path: Path) -> None:
 async def test_a_wrong_configuration_ends_with_78_and_every_line_of_it(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("realtime:\n  profil: azure\nhttp:\n  port: loud\n")
-    findings, status = await doctor.run(str(path))
+    findings, status = await examination.run(str(path))
     assert status == 78
     assert len([each for each in findings if each.name == "configuration"]) == 2
 
 
 def test_a_key_that_others_may_read_is_a_fault(tmp_path: Path) -> None:
     path = configuration(tmp_path, "ws://127.0.0.1")
-    assert doctor_machine._permissions(path).verdict == "pass"
+    assert machine._permissions(path).verdict == "pass"
     (tmp_path / "secrets.yaml").write_text("a: b\n")
     (tmp_path / "secrets.yaml").chmod(0o644)
-    assert "chmod 600" in doctor_machine._permissions(path).remedy
+    assert "chmod 600" in machine._permissions(path).remedy
 
 
 def test_a_taken_port_is_told_from_our_own_daemon() -> None:
@@ -208,25 +209,25 @@ def test_a_taken_port_is_told_from_our_own_daemon() -> None:
         taken.listen()
         http = replace(config.Http(), port=taken.getsockname()[1])
         taken.close()
-        assert doctor_machine._port(http).verdict == "pass"
+        assert machine._port(http).verdict == "pass"
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         taken.settimeout(5)
         http = replace(config.Http(), port=taken.getsockname()[1])
-        found = doctor_machine._port(http)
+        found = machine._port(http)
     assert found.verdict == "fail"
     assert "http.port" in found.remedy
 
 
 def test_an_address_that_is_not_ours_is_named() -> None:
-    found = doctor_machine._port(replace(config.Http(), host="192.0.2.1"))
+    found = machine._port(replace(config.Http(), host="192.0.2.1"))
     assert "correct http.host" in found.remedy
 
 
 def test_a_clock_that_was_never_set_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "time", lambda: 12_345.0)
-    found = doctor_machine._clock()
+    found = machine._clock()
     assert found.verdict == "fail"
     assert "1970" in found.what
 
@@ -260,7 +261,7 @@ async def test_the_microphone_is_judged_by_what_it_delivers(
     audio = config.Audio()
     device = recording(tmp_path / "said.wav", pcm)
     audio = replace(audio, input=replace(audio.input, device=device))
-    found = {each.name: each async for each in doctor_sound.sound(audio)}
+    found = {each.name: each async for each in sound.sound(audio)}
     assert found["microphone"].verdict == verdict
     assert words in found["microphone"].what
 
@@ -269,16 +270,16 @@ async def test_the_microphone_is_judged_by_what_it_delivers(
 async def test_a_microphone_file_that_is_missing_is_named(tmp_path: Path) -> None:
     audio = config.Audio()
     audio = replace(audio, input=replace(audio.input, device=f"wav:{tmp_path}/no.wav"))
-    found = {each.name: each async for each in doctor_sound.sound(audio)}
+    found = {each.name: each async for each in sound.sound(audio)}
     assert found["microphone"].verdict == "fail"
 
 
 def test_a_tone_is_found_with_its_delay() -> None:
     silence = os.urandom(2 * 100).ljust(120 * 48, b"\0")
-    found = doctor_sound._heard_tone("USB", 0.0, silence + doctor_sound._pcm())
+    found = sound._heard_tone("USB", 0.0, silence + sound._pcm())
     assert found.verdict == "pass"
     assert "120 ms later" in found.what
-    missing = doctor_sound._heard_tone("USB", 0.0, bytes(1500 * 48))
+    missing = sound._heard_tone("USB", 0.0, bytes(1500 * 48))
     assert missing.verdict == "warn"
 
 

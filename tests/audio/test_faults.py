@@ -14,7 +14,7 @@ import pytest
 from rtaudio_daemon import config
 from rtaudio_daemon.audio.deafness import Deafness
 from rtaudio_daemon.audio.microphone import PortAudioMicrophone
-from rtaudio_daemon.doctor_calibration import calibrate
+from rtaudio_daemon.doctor.calibration import calibrate
 from rtaudio_daemon.events import DeviceChanged, DeviceState
 from rtaudio_daemon.simulator.reply import Reply
 from rtaudio_daemon.simulator.server import Simulator

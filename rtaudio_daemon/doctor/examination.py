@@ -1,7 +1,5 @@
-"""Tries everything a newcomer gets wrong, and says what to do about it.
-
-`examine` yields one finding after the other: from the configuration over the machine and its sound
-to the service and its exact answer.
+"""The examination: `examine` yields one finding after the other, from the configuration over the
+machine and its sound to the service and its exact answer.
 """
 
 from __future__ import annotations
@@ -9,9 +7,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import aclosing
 
-from . import config, doctor_machine, doctor_service, doctor_sound, log
-from .doctor_finding import Finding, Verdict, failed, passed, warned
-from .errors import ConfigError
+from .. import config, log
+from ..errors import ConfigError
+from . import machine, service, sound
+from .finding import Finding, Verdict, failed, passed, warned
 
 EXIT_REFUSED = 77
 EXIT_CONFIG = 78
@@ -20,7 +19,7 @@ _MARKS: dict[Verdict, str] = {"pass": "ok  ", "warn": "WARN", "fail": "FAIL"}
 
 async def examine(path: str, *, tone: bool = False) -> AsyncGenerator[Finding, None]:
     """Every finding about the configuration at `path`; with `tone`, the loudspeaker is heard."""
-    for finding in doctor_machine.python():
+    for finding in machine.python():
         yield finding
     try:
         settings = config.load(path)
@@ -33,9 +32,9 @@ async def examine(path: str, *, tone: bool = False) -> AsyncGenerator[Finding, N
     for warning in settings.warnings:
         yield warned("configuration", warning, "see docs/configuration.md")
     rooms: tuple[Callable[[], AsyncIterator[Finding]], ...] = (
-        lambda: doctor_machine.machine(settings, path),
-        lambda: doctor_sound.sound(settings.audio, tone=tone),
-        lambda: doctor_service.service(settings.realtime),
+        lambda: machine.machine(settings, path),
+        lambda: sound.sound(settings.audio, tone=tone),
+        lambda: service.service(settings.realtime),
     )
     for room in rooms:
         async for finding in room():

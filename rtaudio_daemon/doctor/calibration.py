@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 
-from . import config
-from .audio.calibration import Measurement, advice, chirp, examine, listening_ms
-from .audio.devices import open_microphone, open_speaker
-from .audio.format import BYTES_PER_MS
-from .audio.interface import Microphone
-from .doctor_finding import Finding, failed, passed, warned
-from .events import AudioPart, DeviceState
+from .. import config
+from ..audio.calibration import Measurement, advice, chirp, examine, listening_ms
+from ..audio.devices import open_microphone, open_speaker
+from ..audio.format import BYTES_PER_MS
+from ..audio.interface import Microphone
+from ..events import AudioPart, DeviceState
+from .finding import Finding, failed, passed, warned
 
 _PATIENCE_S = 15.0
 _CHIRP = AudioPart("doctor", "chirp", 0)
