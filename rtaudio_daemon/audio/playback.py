@@ -18,6 +18,8 @@ from enum import Enum
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
+_RAMP_MS = 50  # a change of the volume within one block would click
+_OVERLAY_S = 2  # more than any short sound is long
 
 
 class Moment(Enum):
@@ -62,12 +64,19 @@ class PlaybackQueue(Generic[Key]):
         self._ends_at = 0
         self._handed = 0
         self._gain = self._volume = 1.0
+        self._ramp_frames = 0  # until the gain is the volume
+        self._overlay = b""
         self._moments: list[Moment] = []
 
     @property
     def busy(self) -> bool:
         """Whether anything waits, is being heard, or is still expected."""
         return self._playing or bool(self._parts)
+
+    @property
+    def overlaid(self) -> bool:
+        """Whether a short sound waits to be mixed in."""
+        return bool(self._overlay)
 
     def push(self, key: Key, pcm: bytes) -> None:
         """Append sound to part `key` (a new part, if it is not known)."""
@@ -101,7 +110,15 @@ class PlaybackQueue(Generic[Key]):
             sound = self._with_volume(self._take(n_bytes))
         self._handed += n_bytes // 2
         self._notice_start()
-        return sound.ljust(n_bytes, b"\0")
+        return self._mixed(sound.ljust(n_bytes, b"\0"))
+
+    def overlay(self, pcm: bytes) -> None:
+        """Mix `pcm` (whole samples) into what is read next, or after an earlier one.
+
+        It counts for nothing: no part, no moment, no position; neither the volume nor `stop`
+        touches it. What is beyond two seconds is dropped.
+        """
+        self._overlay = (self._overlay + pcm)[: self._rate * _OVERLAY_S * 2]
 
     def stop(self, fade_ms: int = 10) -> list[tuple[Key, int]]:
         """Fade out, drop the rest; the frames heard of each part that was not played whole."""
@@ -125,8 +142,11 @@ class PlaybackQueue(Generic[Key]):
         return moments
 
     def set_volume(self, level: float) -> None:
-        """Multiply what is played by `level` (0 to 1), reached smoothly within the next read."""
+        """Multiply what is played by `level` (0 to 1): evenly within 50 ms, in silence at once."""
         self._volume = min(1.0, max(0.0, level))
+        self._ramp_frames = self._rate * _RAMP_MS // 1000
+        if self._buffering:
+            self._gain = self._volume
 
     def _take(self, n_bytes: int) -> bytes:
         if self._buffering and not self._may_start():
@@ -171,8 +191,23 @@ class PlaybackQueue(Generic[Key]):
             del self._parts[key]
 
     def _with_volume(self, sound: bytes) -> bytes:
-        gain, self._gain = self._gain, self._volume
-        return sound if gain == self._volume == 1.0 else scaled(sound, gain, self._volume)
+        gain, volume = self._gain, self._volume
+        if gain == volume:
+            return sound if volume == 1.0 else scaled(sound, volume, volume)
+        frames = min(len(sound) // 2, self._ramp_frames)
+        self._gain = gain + (volume - gain) * frames / self._ramp_frames
+        self._ramp_frames -= frames
+        if not self._ramp_frames:
+            self._gain = volume
+        moving, rest = sound[: 2 * frames], sound[2 * frames :]
+        return scaled(moving, gain, self._gain) + (scaled(rest, volume, volume) if rest else b"")
+
+    def _mixed(self, sound: bytes) -> bytes:
+        if not self._overlay:
+            return sound
+        over, self._overlay = self._overlay[: len(sound)], self._overlay[len(sound) :]
+        pairs = zip(array("h", sound), array("h", over.ljust(len(sound), b"\0")), strict=True)
+        return array("h", [max(-32768, min(32767, a + b)) for a, b in pairs]).tobytes()
 
     def _notice_start(self) -> None:
         if self._starts_at is not None and self._starts_at < self._handed:

@@ -1,5 +1,6 @@
 """The playback queue counts every sample and knows no clock."""
 
+import itertools
 from array import array
 
 import pytest
@@ -177,18 +178,57 @@ def test_an_unknown_end_is_no_mistake() -> None:
     assert not queue.busy
 
 
-def test_the_volume_moves_smoothly_and_then_stays() -> None:
+def steps(pcm: bytes) -> list[int]:
+    """How far each sample is from the one before."""
+    sound = array("h", pcm)
+    return [abs(after - before) for before, after in itertools.pairwise(sound)]
+
+
+@pytest.mark.parametrize("rate", [16_000, 24_000, 44_100, 48_000])
+@pytest.mark.parametrize("levels", [(1.0, 0.0), (0.0, 1.0), (1.0, 0.25), (0.2, 0.3)])
+def test_a_change_of_the_volume_takes_fifty_ms_and_clicks_nowhere(
+    rate: int, levels: tuple[float, float]
+) -> None:
+    queue: PlaybackQueue[str] = PlaybackQueue(rate)
+    before, after = levels
+    queue.set_volume(before)
+    queue.push("a", array("h", [20_000] * rate).tobytes())
+    block = rate // 50 * 2
+    sound = queue.read(block)
+    queue.set_volume(after)
+    sound += b"".join(queue.read(block) for _ in range(5))
+    moved = [at for at, step in enumerate(steps(sound)) if step]
+    span_ms = (moved[-1] - moved[0] + 1) / rate * 1000
+    assert span_ms == pytest.approx(50, abs=1)
+    even = abs(after - before) * 20_000 / (rate // 20)
+    assert max(steps(sound)) <= even + 2
+    assert array("h", sound)[-1] == pytest.approx(20_000 * after, abs=1)
+
+
+def test_a_volume_that_changes_again_on_its_way_goes_on_from_there() -> None:
     queue: PlaybackQueue[str] = PlaybackQueue(RATE)
-    queue.push("a", tone(100))
+    queue.push("a", tone(400, 20_000))
+    sound = queue.read(BLOCK)
+    for level in (0.25, 1.0, 0.0, 1.0):
+        queue.set_volume(level)
+        sound += queue.read(BLOCK)
+    sound += queue.read(3 * BLOCK)
+    assert max(steps(sound)) <= 20_000 / 1200 + 2
+    assert array("h", sound)[-1] == 20_000
+
+
+def test_the_volume_moves_evenly_and_then_stays() -> None:
+    queue: PlaybackQueue[str] = PlaybackQueue(RATE)
+    queue.push("a", tone(200))
     assert queue.read(BLOCK) == tone(20)
     queue.set_volume(0.5)
-    moving = array("h", queue.read(BLOCK))
+    moving = array("h", queue.read(5 * BLOCK // 2))
     assert list(moving) == sorted(moving, reverse=True)
     assert moving[0] >= 995
     assert moving[-1] == 500
     assert queue.read(BLOCK) == tone(20, 500)
     queue.set_volume(7.0)
-    queue.read(BLOCK)
+    queue.read(5 * BLOCK // 2)
     assert queue.read(BLOCK) == tone(20)
 
 
@@ -198,6 +238,33 @@ def test_the_volume_set_in_silence_counts_from_the_first_sample() -> None:
     queue.read(BLOCK)
     queue.push("a", tone(100))
     assert queue.read(BLOCK) == bytes(BLOCK)
+
+
+def test_a_short_sound_is_mixed_in_and_counts_for_nothing() -> None:
+    queue: PlaybackQueue[str] = PlaybackQueue(RATE, 960)
+    queue.overlay(tone(30, 300))
+    assert queue.overlaid
+    assert not queue.busy
+    assert queue.read(BLOCK) + queue.read(BLOCK) == tone(30, 300) + bytes(480)
+    assert (queue.moments(), queue.positions(), queue.overlaid) == ([], [], False)
+    queue.set_volume(0.5)
+    queue.push("a", tone(100))
+    queue.read(BLOCK)
+    queue.overlay(tone(40, 300))
+    assert queue.read(BLOCK) == tone(20, 800)
+    assert queue.stop(fade_ms=0) == [("a", 960)]
+    assert queue.read(BLOCK) == tone(20, 300), "it is heard to its end"
+
+
+def test_a_short_sound_over_a_loud_one_stays_within_sixteen_bits_and_within_two_seconds() -> None:
+    queue: PlaybackQueue[str] = PlaybackQueue(RATE)
+    queue.push("a", tone(100, 32_000) + tone(100, -32_000))
+    queue.overlay(tone(100, 9_000) + tone(100, -9_000))
+    mixed = array("h", queue.read(10 * BLOCK))
+    assert (max(mixed), min(mixed)) == (32767, -32768)
+    queue.overlay(tone(1_500))
+    queue.overlay(tone(1_500))
+    assert sum(any(queue.read(BLOCK)) for _ in range(200)) == 100
 
 
 @pytest.mark.parametrize("level", [-32768, 32767])
