@@ -3,15 +3,15 @@
 
 import sys
 
-try:
-    from rtaudio_daemon.cli import main
-except ModuleNotFoundError as error:
-    if (error.name or "").startswith("rtaudio_daemon"):
-        raise
-    sys.exit(
-        f"the package {error.name!r} is missing in this Python; run script/setup once, "
-        "then .venv/bin/python daemon.py"
-    )
+from rtaudio_daemon.__main__ import main
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    try:
+        sys.exit(main())
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("rtaudio_daemon"):
+            raise
+        sys.exit(
+            f"the package {error.name!r} is missing in this Python; run script/setup once, "
+            "then .venv/bin/python daemon.py"
+        )

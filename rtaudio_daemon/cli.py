@@ -1,7 +1,7 @@
 """The command line: opens the door to everything else.
 
 Exit status: 0 fine, 78 the configuration is wrong, 77 the doctor's credentials were refused,
-1 anything else.
+130 interrupted, 1 anything else.
 """
 
 from __future__ import annotations
@@ -249,6 +249,7 @@ def _status(arguments: argparse.Namespace) -> int:
     if not arguments.watch:
         print(json.dumps(remote.get("/api/status"), indent=2))
         return 0
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # that is how watching ends
     for name, data in remote.events():
         shown = {key: value for key, value in data.items() if key != "time"}
         print(f"{data.get('time', '')}  {name:12} {json.dumps(shown)}", flush=True)

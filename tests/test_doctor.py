@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import signal
 import socket
-import time
 import wave
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -22,7 +23,7 @@ from rtaudio_daemon.doctor.finding import Finding
 from rtaudio_daemon.simulator.faults import fault_from
 from rtaudio_daemon.simulator.server import Simulator
 from tests.house import speech
-from tests.test_cli import finished
+from tests.test_cli import finished, line_with, started
 
 KEY = "the-right-key-of-this-simulator"
 
@@ -225,9 +226,8 @@ def test_an_address_that_is_not_ours_is_named() -> None:
     assert "correct http.host" in found.remedy
 
 
-def test_a_clock_that_was_never_set_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(time, "time", lambda: 12_345.0)
-    found = machine._clock()
+def test_a_clock_that_was_never_set_is_named() -> None:
+    found = machine._clock(12_345.0)
     assert found.verdict == "fail"
     assert "1970" in found.what
 
@@ -284,6 +284,40 @@ def test_a_tone_is_found_with_its_delay() -> None:
 
 
 @pytest.mark.real_time
+@pytest.mark.parametrize("stage", ["", "ok    portaudio", "ok    tcp"])
+async def test_ctrl_c_ends_it_at_once_in_one_line(tmp_path: Path, stage: str) -> None:
+    async def silent(line: web.WebSocketResponse) -> AsyncIterator[None]:
+        async for _ in line:
+            yield
+
+    async with strange_service(silent) as url:
+        path = configuration(tmp_path, url)
+        async with started("doctor", "-c", path) as process:
+            await line_with(process, stage)
+            process.send_signal(signal.SIGINT)
+            output, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 130
+    words = output.decode()
+    assert words.endswith("interrupted\n")
+    assert "Traceback" not in words
+
+
+@pytest.mark.real_time
+async def test_ctrl_c_while_it_is_still_being_loaded_is_no_traceback_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "voluptuous.py").write_text(
+        "import time\nprint('loading', flush=True)\ntime.sleep(60)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    async with started("doctor") as process:
+        await line_with(process, "loading")
+        process.send_signal(signal.SIGINT)
+        output, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert (process.returncode, output.decode()) == (130, "\ninterrupted\n")
+
+
+@pytest.mark.real_time
 async def test_the_command_prints_lines_for_people_or_json(tmp_path: Path) -> None:
     async with Simulator(api_key="another key") as simulator:
         path = configuration(tmp_path, simulator.url)
@@ -294,5 +328,6 @@ async def test_the_command_prints_lines_for_people_or_json(tmp_path: Path) -> No
         status, output = await finished("doctor", "-c", path, "--json")
         rows = json.loads(output)
     assert status == 77
+    assert "PortAudio V19" in {row["name"]: row["what"] for row in rows}["portaudio"]
     assert {row["name"]: row["verdict"] for row in rows}["handshake"] == "fail"
     assert KEY not in output

@@ -19,7 +19,7 @@ _MARKS: dict[Verdict, str] = {"pass": "ok  ", "warn": "WARN", "fail": "FAIL"}
 
 async def examine(path: str, *, tone: bool = False) -> AsyncGenerator[Finding, None]:
     """Every finding about the configuration at `path`; with `tone`, the loudspeaker is heard."""
-    for finding in machine.python():
+    async for finding in machine.python():
         yield finding
     try:
         settings = config.load(path)

@@ -15,7 +15,7 @@ import struct
 import sys
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from .. import config
@@ -28,8 +28,8 @@ _UNIT = "rtaudio-daemon.service"
 _COMMAND_S = 5.0
 
 
-def python() -> Iterator[Finding]:
-    """Python and the packages."""
+async def python() -> AsyncIterator[Finding]:
+    """Python, the packages, and PortAudio."""
     number = ".".join(map(str, sys.version_info[:3]))
     bits = struct.calcsize("P") * 8
     what = f"rtaudio-daemon {VERSION} on Python {number}, {bits} bit"
@@ -47,11 +47,12 @@ def python() -> Iterator[Finding]:
         yield failed("packages", f"missing: {', '.join(missing)}", "run script/setup")
     else:
         yield passed("packages", ", ".join(found))
+    yield await _portaudio()
 
 
 async def machine(settings: config.Config, path: str) -> AsyncIterator[Finding]:
     """Clock, files, window, sound server and service."""
-    yield _clock()
+    yield _clock(time.time())
     yield _permissions(path)
     yield await asyncio.to_thread(_port, settings.http)
     yield _token(settings.http)
@@ -61,8 +62,16 @@ async def machine(settings: config.Config, path: str) -> AsyncIterator[Finding]:
         yield finding
 
 
-def _clock() -> Finding:
-    now = time.time()
+async def _portaudio() -> Finding:
+    # A process of its own, as for all that PortAudio does.
+    ask = "import pyaudio; print(pyaudio.get_portaudio_version_text())"
+    if words := (await _output(sys.executable, "-c", ask)).strip():
+        return passed("portaudio", words)
+    remedy = "sudo apt install libportaudio2 portaudio19-dev, then script/setup"
+    return failed("portaudio", "it cannot be loaded", remedy)
+
+
+def _clock(now: float) -> Finding:
     shown = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(now))
     if now < _BUILT:
         return failed(
@@ -212,22 +221,26 @@ def _runs_systemd() -> bool:
 
 async def _show(*command: str) -> dict[str, str]:
     names = "LoadState,ActiveState,StatusText,UnitFileState,ExecMainStatus"
+    facts = await _output(*command, "-p", names)
+    return dict(re.findall(r"^(\w+)=(.*)$", facts, re.MULTILINE))
+
+
+async def _output(*command: str) -> str:
+    """What a command prints; nothing if it is not there or takes too long."""
     try:
         process = await asyncio.create_subprocess_exec(
             *command,
-            "-p",
-            names,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
         )
     except OSError:
-        return {}
+        return ""
     try:
         async with asyncio.timeout(_COMMAND_S):
             output, _ = await process.communicate()
     except TimeoutError:
         process.kill()
         await process.wait()
-        return {}
-    return dict(re.findall(r"^(\w+)=(.*)$", output.decode("utf-8", "replace"), re.MULTILINE))
+        return ""
+    return output.decode("utf-8", "replace")
