@@ -67,7 +67,7 @@ from .events import (
 )
 from .interpreter import Interpreter
 from .ledger import TurnLedger
-from .push_to_talk import PushToTalk
+from .push_to_talk import WAKE_S, PushToTalk
 from .realtime.client import AzureRealTimeAudio
 
 _DUCKED = 0.25  # of the loudness, while it is not certain that somebody speaks over an answer
@@ -111,7 +111,9 @@ class Assistant:
         self._volume = 1.0
         self._trailing_ms = 0
         self._ducks = self._ducked = False
-        self._button = PushToTalk(on_timeout=lambda: self.listen(False))
+        self._button = PushToTalk(
+            on_timeout=lambda: self.listen(False), on_nobody=self._nobody_listens
+        )
         self._ledger = TurnLedger()
         self._frames = self._openings = 0
         self.last_frame_at: float | None = None
@@ -170,7 +172,7 @@ class Assistant:
     @property
     def quiet(self) -> bool:
         """Whether nobody has the floor, or is about to have it: a session may be exchanged."""
-        return self.idle and not self._button.held and self._conversation.deadline is None
+        return self.idle and not self._button.busy and self._conversation.deadline is None
 
     def adjust(
         self,
@@ -281,16 +283,18 @@ class Assistant:
     def listen(self, on: bool) -> None:
         """Push to talk begins (whatever is being said is cut off) or ends, and is answered.
 
-        Raises NotConnectedError or NotNowError when it cannot begin.
+        It may begin while the session is asleep, or is being made for the first time: what is said
+        is kept for it. Raises NotConnectedError or NotNowError when it cannot begin.
         """
         if on == self._button.held:
             return
         if on:
-            self._need_connection("not listening")
+            if not self._session_may_come:
+                self._need_connection("not listening")
             if self._gate.muted:
                 raise NotNowError("not listening: the microphone is muted; unmute it first")
             self._reset_gate()
-            self._button.press(self._client)
+            self._button.press(self._client, connected=self._connected)
             self.handle(ButtonPressed())
         else:
             self._let_go(answer=True)
@@ -298,6 +302,8 @@ class Assistant:
 
     def interrupt(self) -> None:
         """Be silent now."""
+        if not self._button.held:
+            self._let_go(answer=False)  # a turn that waits for a session is not wanted either
         self.handle(InterruptRequested())
 
     def mute(self, muted: bool) -> None:
@@ -425,26 +431,38 @@ class Assistant:
 
     def _let_go(self, *, answer: bool) -> None:
         """The button is released, by whoever it may be."""
-        if not self._button.held:
+        if not self._button.busy:
             return
         if self._button.release() and answer:
             self.handle(ButtonReleased())
+            if self._button.waiting:
+                return
         else:
             self._abort_speech()
         self._button.restore()
+
+    def _nobody_listens(self) -> None:
+        """The button was pressed, and the session that it waits for does not come."""
+        self._let_go(answer=False)
+        why = self._connection.reason or "it took too long"
+        words = f"not listening: there is no connection to the service ({why})"
+        self._publish(ErrorReported("conversation", "not_connected", words))
 
     # ------------------------------------------------------- the way down
 
     def _on_connection(self, change: ConnectionChanged) -> None:
         was_connected, renewals = self._connected, self._connection.renewals
         self._connection = change
-        if not self._connected:
+        if was_connected and not self._connected:
             self._let_go(answer=False)
         if change.reason is not None:
             self._last_error = change.reason
         self._publish(change)
         if self._connected and not was_connected:
+            self._button.begin()
             self.handle(SessionOpened())
+            if not self._button.held:
+                self._button.restore()
             while self._says:
                 self.handle(self._says.popleft())
         elif was_connected and not self._connected:
@@ -455,7 +473,21 @@ class Assistant:
             self._says.clear()
             words = f"not said: {change.reason}"
             self._publish(ErrorReported("conversation", "not_said", words))
+        if self._button.waiting and change.reason is not None and self._hopeless(change):
+            self._nobody_listens()
         self._tell_uplink()
+
+    @property
+    def _session_may_come(self) -> bool:
+        """Whether nothing speaks against there being a session soon."""
+        change = self._connection
+        connecting = change.state is ConnectionState.CONNECTING and change.reason is None
+        return connecting or self._client.asleep
+
+    @staticmethod
+    def _hopeless(change: ConnectionChanged) -> bool:
+        """Whether nobody who waits now will see the next attempt."""
+        return change.state is ConnectionState.CLOSED or (change.retry_in_s or 0.0) > WAKE_S
 
     @property
     def _connected(self) -> bool:

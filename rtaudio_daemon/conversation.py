@@ -23,7 +23,8 @@ truncated there, or deleted if nothing of it was heard.
 
 Asking. One response is generated at a time: what we ask for waits until nothing is under way.
 What is urgent goes first, and interrupts. Push to talk: the button decides what a turn is, and the
-answer is asked for; the service's turn detection is off meanwhile (the caller sees to that).
+answer is asked for; the service's turn detection is off meanwhile (the caller sees to that). It
+may be pressed before there is a session: the turn is handed over when there is one.
 
 Losing the connection forgets everything that lived in it. Sound that has already arrived is
 played to its end, but its items cannot be truncated any more.
@@ -135,6 +136,7 @@ class Conversation:
         self._waiting: deque[list[Command]] = deque()
         self._heard_from_service_at = 0.0
         self._handed_over = 0  # turns by button whose `TurnCommitted` is still to come
+        self._turn_kept = False  # a turn by button waits for a session
 
         self._status = ModelStatus.IDLE
         self._now = 0.0
@@ -229,6 +231,7 @@ class Conversation:
 
     def _on_speech_aborted(self, _event: SpeechAborted) -> None:
         self._speaking.clear()
+        self._turn_kept = False
 
     def _on_turn_committed(self, _event: TurnCommitted) -> None:
         if self._handed_over:
@@ -237,20 +240,22 @@ class Conversation:
             self._expect_reply_of_service()
 
     def _on_button_pressed(self, _event: ButtonPressed) -> None:
-        if not self._open:
-            return
+        self._turn_kept = False  # it goes on
         self._speaking = {"local"}
         self._do(SpeechNoticed("started", "local"))
         self._silence()
 
     def _on_button_released(self, _event: ButtonReleased) -> None:
-        if not self._open or "local" not in self._speaking:
+        if "local" not in self._speaking:
             return
         self._speaking.clear()
         self._do(SpeechNoticed("stopped", "local"))
         self._hand_over()
 
     def _hand_over(self) -> None:
+        self._turn_kept = not self._open
+        if self._turn_kept:
+            return
         self._handed_over += 1
         self._do(CommitAudio())
         if [CreateResponse()] not in self._waiting:
@@ -369,12 +374,14 @@ class Conversation:
 
     def _on_session_opened(self, _event: SessionOpened) -> None:
         self._open = True
+        if self._turn_kept:
+            self._hand_over()
 
     def _on_session_lost(self, event: SessionLost) -> None:
         if self._waiting:
             self._waiting.clear()
             self._do(ErrorReported("conversation", "not_said", f"not said: {event.reason}"))
-        self._open = False
+        self._open = self._turn_kept = False
         self._speaking.clear()
         self._forget_session()
 
@@ -395,6 +402,7 @@ class Conversation:
 
     def _on_interrupt_requested(self, _event: InterruptRequested) -> None:
         self._waiting.clear()
+        self._turn_kept = False
         self._silence()
 
     def _on_say_requested(self, event: SayRequested) -> None:
@@ -465,7 +473,7 @@ class Conversation:
             status = ModelStatus.LISTENING
         elif self._playing:
             status = ModelStatus.SPEAKING
-        elif self._answering or self._sounds or self._waiting:
+        elif self._answering or self._sounds or self._waiting or self._turn_kept:
             status = ModelStatus.THINKING
         else:
             status = ModelStatus.IDLE

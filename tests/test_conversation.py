@@ -634,9 +634,37 @@ def test_the_button_silences_everything_and_its_answer_waits_for_the_service() -
     assert talk.tell(ResponseFinished("resp_1", "cancelled")) == [CreateResponse()]
 
 
-def test_a_button_that_was_not_pressed_or_has_nobody_to_talk_to_does_nothing() -> None:
-    assert Talk().tell(ButtonPressed(), ButtonReleased()) == []
+def test_a_button_that_was_not_pressed_does_nothing() -> None:
+    assert Talk().tell(ButtonReleased()) == []
     assert opened().tell(ButtonReleased()) == []
+
+
+def test_a_turn_by_button_waits_for_its_session() -> None:
+    talk = Talk()
+    assert talk.tell(ButtonPressed(), ButtonReleased()) == [
+        SpeechNoticed("started", "local"),
+        SpeechNoticed("stopped", "local"),
+    ]
+    assert talk.status is THINKING
+    assert talk.tell(SessionOpened()) == [CommitAudio(), CreateResponse()]
+    assert talk.tell(TurnCommitted("item_0"), ResponseStarted("resp_1")) == []
+
+
+def test_a_turn_by_button_goes_on_when_it_is_pressed_again_or_its_session_comes() -> None:
+    talk = Talk()
+    talk.tell(ButtonPressed(), ButtonReleased(), ButtonPressed())
+    assert talk.status is LISTENING
+    assert talk.tell(SessionOpened()) == []
+    assert talk.status is LISTENING
+    assert commands(talk.tell(ButtonReleased())) == [CommitAudio(), CreateResponse()]
+
+
+@pytest.mark.parametrize("end", [SpeechAborted(), InterruptRequested(), SessionLost("gone")])
+def test_a_turn_by_button_that_is_taken_back_is_not_handed_over(end: Happening) -> None:
+    talk = Talk()
+    talk.tell(ButtonPressed(), ButtonReleased(), end)
+    assert talk.status is IDLE
+    assert talk.tell(SessionOpened()) == []
 
 
 def test_what_is_urgent_interrupts_and_goes_first() -> None:

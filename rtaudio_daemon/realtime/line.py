@@ -53,6 +53,7 @@ class Line:
         """Whether the service said that the session has reached its end."""
         self._endpoint = endpoint
         self._settings = settings
+        self._requested: Json = {}
         self._read = read
         self._on_event = on_event
         self._reader: asyncio.Task[None] | None = None
@@ -80,6 +81,11 @@ class Line:
             raise
         self.greeted_at = asyncio.get_running_loop().time()
         self._reader = asyncio.create_task(self._listen(), name="realtime-reader")
+
+    def missed(self) -> Json:
+        """What was changed in our settings since the greeting."""
+        asked, wanted = self._requested, self._settings()
+        return {key: wanted[key] for key in wanted if key not in asked or asked[key] != wanted[key]}
 
     def start(self, *writers: Coroutine[Any, Any, None]) -> None:
         """Run `writers` for as long as the line is in use."""
@@ -115,7 +121,7 @@ class Line:
         Returns the answer to them: session.updated, or an error (the session goes on with the
         service's own settings then). Raises ServiceError when the service does not play its part.
         """
-        requested = self._settings()
+        requested = self._requested = self._settings()
         try:
             async with asyncio.timeout(GREETING_S):
                 created = await self._wait_for("session.created")

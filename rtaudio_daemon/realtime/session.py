@@ -323,13 +323,19 @@ class Session:
             self._say_goodbye(old)
         elif self._standing.opened:
             _LOG.info("connected to %s again", self.endpoint.host)
-        self._uplink.take(line, self._history())
+        self._uplink.take(line, self._first_words(line))
         self._standing.open(started, _now(), renewed=old is not None, reason=line.refused)
         self._uplink.send_kept()
         for event in unheard:
             self._on_event(event)
         self._on_ready(line.answer)
         self._on_event(line.answer)
+
+    def _first_words(self, line: Line) -> list[Json]:
+        missed = line.missed()
+        update = [{"type": "session.update", "session": missed}] if missed else []
+        past = [{"type": "conversation.item.create", "item": item} for item in self._history()]
+        return [*update, *past]
 
     def _hear(self, line: Line, event: Json) -> None:
         name = event["type"]

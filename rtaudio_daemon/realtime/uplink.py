@@ -82,14 +82,13 @@ class Uplink:
         """What was said last does not count, on no line to come."""
         self._turn.forget()
 
-    def take(self, line: Line, history: list[Json]) -> None:
-        """Let `line` be the one in use: first go the items of `history`, then the sound kept."""
+    def take(self, line: Line, first: list[Json]) -> None:
+        """Let `line` be the one in use: the messages `first`, then the sound kept."""
         pieces = self._sound_for_the_next()
         self._line = line
         self._outbox.clear()
-        for item in history:
-            create = {"type": "conversation.item.create", "item": item}
-            self._outbox.put(encode(create, line.dialect))
+        for event in first:
+            self._outbox.put(encode(event, line.dialect))
         for pcm in pieces:
             self.given_bytes += len(pcm)
             self._outbox.put(encode_append(pcm), len(pcm))
