@@ -12,6 +12,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from .events import (
+    AudioPart,
     AudioReceived,
     ButtonPressed,
     ButtonReleased,
@@ -30,6 +31,7 @@ from .events import (
     TurnFinished,
 )
 
+_BYTES_PER_MS = 48  # 24 kHz, mono, 16 bit
 _REQUESTS_MAX = 16
 _RESPONSES_MAX = 16
 
@@ -50,6 +52,11 @@ class _Answer:
     generated: bool = False
     audible: bool = False
     played: bool = False
+    sound_ms: dict[AudioPart, float] = field(default_factory=dict)  # since playing last ended
+
+    def receive(self, part: AudioPart, pcm: bytes) -> None:
+        self.audible, self.played = True, self.status == "interrupted"
+        self.sound_ms[part] = self.sound_ms.get(part, 0.0) + len(pcm) / _BYTES_PER_MS
 
     def mark(self, name: str, now: float) -> None:
         self.latencies.setdefault(name, max(0, round((now - self.origin.at) * 1000)))
@@ -87,10 +94,10 @@ class TurnLedger:
                 self._requests.append(_Origin(now))
             case ResponseStarted(response_id):
                 self._begin(response_id, now)
-            case AudioReceived(part):
+            case AudioReceived(part, pcm):
                 self._begin(part.response_id, now)
                 answer = self._answers[part.response_id]
-                answer.audible, answer.played = True, answer.status == "interrupted"
+                answer.receive(part, pcm)
                 answer.mark("first_audio_ms", now)
             case ResponseFinished(response_id, status):
                 self._finish(response_id, status, now)
@@ -154,12 +161,23 @@ class TurnLedger:
         if isinstance(happening, PlaybackStarted):
             sounding[0].mark("first_sound_ms", now)
             return
-        sounding[-1].latencies.pop("last_sound_ms", None)  # there was a pause in it
-        sounding[-1].mark("last_sound_ms", now)
-        for answer in sounding:
-            answer.played = True
-            if isinstance(happening, PlaybackStopped):
+        cut = happening.heard if isinstance(happening, PlaybackStopped) else ()
+        heard_ms = {each.part: each.heard_ms for each in cut}
+        ended = now
+        # Nothing tells when one answer gave way to the next: that follows from their lengths.
+        for answer in reversed(sounding):
+            length_ms = sum(min(ms, heard_ms.get(part, ms)) for part, ms in answer.sound_ms.items())
+            if isinstance(happening, PlaybackStopped) and (
+                not cut or not heard_ms.keys().isdisjoint(answer.sound_ms)
+            ):
                 answer.status = "interrupted"
+            if length_ms or not cut or answer is sounding[0]:
+                answer.latencies.pop("last_sound_ms", None)  # there was a pause in it
+                answer.mark("last_sound_ms", ended)
+                ended -= length_ms / 1000
+                answer.mark("first_sound_ms", ended)
+            answer.played = True
+            answer.sound_ms.clear()
 
     def _lose(self) -> None:
         self._forget_speech()

@@ -9,6 +9,7 @@ from rtaudio_daemon.events import (
     ButtonPressed,
     ButtonReleased,
     Happening,
+    Heard,
     InterruptRequested,
     PlaybackFinished,
     PlaybackStarted,
@@ -159,20 +160,46 @@ def test_an_answer_without_sound_is_over_when_it_was_generated_and_the_wait_goes
     assert (second.response_id, second.latencies["first_audio_ms"]) == ("resp_1", 300)
 
 
-def test_two_answers_in_one_go_have_one_beginning_and_one_end() -> None:
-    first, second = told(
-        (1.0, SayRequested("one")),
-        (1.1, SayRequested("two")),
-        *ANSWER[:6],
-        (4.0, AudioReceived(SECOND, b"")),
-        (4.1, ResponseFinished("resp_2", "completed")),
-        (6.0, PlaybackFinished()),
-    )
+SOUND = bytes(48 * 1000)  # a second
+IN_ONE_GO: tuple[tuple[float, Happening], ...] = (
+    (1.0, SayRequested("one")),
+    (1.1, SayRequested("two")),
+    (3.2, ResponseStarted("resp_1")),
+    (3.3, AudioReceived(PART, SOUND)),
+    (3.4, PlaybackStarted()),
+    (3.5, AudioReceived(PART, SOUND)),
+    (3.7, ResponseFinished("resp_1", "completed")),
+    (4.0, AudioReceived(SECOND, SOUND)),
+    (4.1, ResponseFinished("resp_2", "completed")),
+)
+
+
+def test_two_answers_in_one_go_have_each_their_beginning_and_their_end() -> None:
+    first, second = told(*IN_ONE_GO, (6.4, PlaybackFinished()))
     assert first.latencies["first_sound_ms"] == 2400
-    assert "last_sound_ms" not in first.latencies
-    assert "first_sound_ms" not in second.latencies
-    assert second.latencies["last_sound_ms"] == 4900
+    assert first.latencies["last_sound_ms"] == 4400
+    assert second.latencies["first_sound_ms"] == 4300
+    assert second.latencies["last_sound_ms"] == 5300
     assert second.latencies["response_ms"] == 2900
+
+
+def test_of_two_answers_only_the_one_that_was_cut_off_is_interrupted() -> None:
+    first, second = told(*IN_ONE_GO, (5.6, PlaybackStopped((Heard(SECOND, 200),))))
+    assert (first.status, second.status) == ("completed", "interrupted")
+    assert first.latencies["last_sound_ms"] == 4400
+    assert second.latencies["first_sound_ms"] == 4300
+    assert second.latencies["last_sound_ms"] == 4500
+
+
+def test_an_answer_that_was_cut_off_before_it_was_heard_has_no_sound() -> None:
+    first, second = told(
+        *IN_ONE_GO, (4.6, PlaybackStopped((Heard(PART, 1200), Heard(SECOND, 0))))
+    )
+    assert (first.status, second.status) == ("interrupted", "interrupted")
+    assert first.latencies["first_sound_ms"] == 2400
+    assert first.latencies["last_sound_ms"] == 3600
+    assert "first_sound_ms" not in second.latencies
+    assert "last_sound_ms" not in second.latencies
 
 
 def test_a_lost_connection_ends_what_was_under_way() -> None:
