@@ -17,7 +17,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from . import config, log
+from . import config, log, requirements
 from .app import App
 from .audio.devices import list_devices
 from .demo import Demo
@@ -100,8 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     say.add_argument("--urgent", action="store_true", help="before all else, and interrupting")
     volume = _add_remote(add("volume", _volume, "how loud a running daemon speaks"))
     volume.add_argument("level", type=float, help="0 to 1")
-    reload = _add_remote(add("reload", _reload, "let a running daemon read its settings again"))
-    reload.add_argument("--json", action="store_true", help="as JSON")
+    _add_remote(add("reload", _reload, "let a running daemon read its settings again"))
     for name, text in (
         ("interrupt", "silence a running daemon"),
         ("mute", "stop listening"),
@@ -112,14 +111,16 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_config(command: Any) -> None:
+    default = os.environ.get("RTAUDIO_CONFIG") or "config.yaml"
     command.add_argument(
-        "-c", "--config", default="config.yaml", metavar="FILE", help="default: config.yaml"
+        "-c", "--config", default=default, metavar="FILE", help=f"default: {default}"
     )
 
 
 def _add_remote(command: Any) -> Any:
     _add_config(command)
     command.add_argument("--url", help="address of the daemon (then its token is in RTAUDIO_TOKEN)")
+    command.add_argument("--json", action="store_true", help="what comes back, as JSON")
     return command
 
 
@@ -156,8 +157,11 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    for warning in config.load(arguments.config).warnings:
+    settings = config.load(arguments.config)
+    for warning in (*settings.warnings, *requirements.missing_packages(settings)):
         print(f"warning: {warning}", file=sys.stderr)
+    if problems := requirements.unusable_files(settings):
+        raise ConfigError(problems)
     print(f"{arguments.config}: fine")
     return 0
 
@@ -262,17 +266,26 @@ def _say(arguments: argparse.Namespace) -> int:
         "mode": "prompt" if arguments.prompt else "verbatim",
         "priority": "high" if arguments.urgent else "normal",
     }
-    _remote(arguments).post("/api/say", body)
-    return 0
+    return _tell_state(arguments, _remote(arguments).post("/api/say", body))
 
 
 def _volume(arguments: argparse.Namespace) -> int:
-    _remote(arguments).post("/api/volume", {"level": arguments.level})
-    return 0
+    state = _remote(arguments).post("/api/volume", {"level": arguments.level})
+    return _tell_state(arguments, state)
 
 
 def _post(arguments: argparse.Namespace) -> int:
-    _remote(arguments).post(arguments.path)
+    return _tell_state(arguments, _remote(arguments).post(arguments.path))
+
+
+def _tell_state(arguments: argparse.Namespace, state: dict[str, Any]) -> int:
+    """What a command led to, in one line."""
+    if arguments.json:
+        print(json.dumps(state, indent=2))
+        return 0
+    muted = ", muted" if state["muted"] else ""
+    connection = f"connection {state['connection']['state']}"
+    print(f"{state['status']}{muted}, volume {state['volume']:g}, {connection}")
     return 0
 
 

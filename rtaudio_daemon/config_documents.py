@@ -6,16 +6,20 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import sys
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rtaudio_daemon.config import parse
 from rtaudio_daemon.config_options import Secret
 from rtaudio_daemon.config_schema import Option, options
 from rtaudio_daemon.config_sections import Config
+from rtaudio_daemon.errors import ConfigError
 
 _HEAD = """\
 # yaml-language-server: $schema=./config.schema.json
@@ -34,6 +38,15 @@ _HEAD = """\
 #   3. `python daemon.py check` names every mistake; `python daemon.py doctor` tries it out.
 #
 # docs/configuration.md explains !secret, !env_var, !credential and !include.
+"""
+
+_WHAT = "Writes config.yaml, docs/configuration.md and config.schema.json from the options."
+_MISTAKEN = """\
+realtime:
+  profile: azur
+audio:
+  gate:
+    treshold: 0.4
 """
 
 _GUIDE = """\
@@ -85,9 +98,7 @@ do. They are never shown in messages or by the HTTP interface.
 All mistakes are reported at once, each as `FILE:LINE: path.to.option: what is wrong`:
 
 ```
-config.yaml:2: realtime.profile: expected simulator, azure, azure-preview, openai or compatible, \
-got azur; did you mean azure?
-config.yaml:7: audio.gate.treshold: there is no such option; did you mean threshold?
+MISTAKES
 ```
 
 The daemon then ends with status 78; on reload it keeps the configuration it has. Given twice is a
@@ -126,8 +137,9 @@ def json_schema() -> dict[str, Any]:
     return root
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Write all documents below the current folder."""
+    argparse.ArgumentParser(prog="script/generate", description=_WHAT).parse_args(argv)
     for name, text in documents().items():
         path = Path(name)
         path.parent.mkdir(exist_ok=True)
@@ -156,7 +168,15 @@ def _guide() -> str:
         for each in options(Config)
         if each.check is None
     )
-    return _GUIDE + "".join(parts)
+    return _GUIDE.replace("MISTAKES", _mistakes()) + "".join(parts)
+
+
+def _mistakes() -> str:
+    try:
+        parse(_MISTAKEN)
+    except ConfigError as error:
+        return "\n".join(error.problems)
+    raise AssertionError("the example is in order")
 
 
 def _rows(group: tuple[str, ...]) -> str:

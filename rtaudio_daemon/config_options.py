@@ -8,6 +8,7 @@ A check is called with what the file says and returns the value to use, or raise
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -126,6 +127,24 @@ def text(pattern: str = "", allowed: str = "text") -> Check:
 
     schema = {"type": "string", "pattern": f"^({pattern})?$"} if pattern else {"type": "string"}
     return Check(allowed, convert, schema)
+
+
+def address() -> Check:
+    """An IPv4 or IPv6 address, the latter also in brackets, or a host's name."""
+    allowed = "an address of this machine, as in 127.0.0.1 or 0.0.0.0"
+    pattern = r"[A-Za-z0-9.:%_-]+|\[[0-9A-Fa-f:.]+\]"
+    spelled = text(pattern, allowed)
+
+    def convert(value: Any) -> str:
+        plain: str = spelled(value)
+        if ":" in plain or re.fullmatch(r"[\d.]+", plain):
+            try:
+                ipaddress.ip_address(plain.strip("[]"))
+            except ValueError:
+                raise vol.Invalid(f"expected {allowed}{_got(value)}, which is none") from None
+        return plain
+
+    return Check(allowed, convert, spelled.json)
 
 
 def device() -> Check:

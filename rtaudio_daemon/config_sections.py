@@ -12,6 +12,7 @@ from typing import Any
 
 from rtaudio_daemon.config_options import (
     Secret,
+    address,
     boolean,
     choice,
     device,
@@ -28,7 +29,6 @@ from rtaudio_daemon.config_options import (
 from rtaudio_daemon.yaml_source import Problem, Source, Steps
 
 _HOST = r"(wss?://)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
-_ADDRESS = r"[A-Za-z0-9.:%_-]+|\[[0-9A-Fa-f:.]+\]"
 _NAME = r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?"
 _ORIGIN = r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
 _LEVEL = choice("debug", "info", "warning", "error", "critical")
@@ -307,7 +307,7 @@ class Http:
     host: str = option(
         "127.0.0.1",
         "address to listen on; any but this machine's own needs a token",
-        text(_ADDRESS, "an address of this machine, as in 127.0.0.1 or 0.0.0.0"),
+        address(),
     )
     port: int = option(8770, "port to listen on; 0 = any free one", integer(0, 65_535))
     token: Secret = option(

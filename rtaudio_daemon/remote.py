@@ -7,11 +7,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from . import config
 from .errors import ConfigError, RTAudioError
 
+_SYSTEMD = Path("/run/systemd/system")
 _TIMEOUT_S = 10.0
 _SILENCE_S = 45.0  # the daemon writes at least a heartbeat in this time
 
@@ -64,9 +66,10 @@ class Remote:
                 raise ConfigError(reason.splitlines()) from error
             raise RTAudioError(reason) from error
         except OSError as error:
+            hint = " (systemctl status rtaudio-daemon)" if _SYSTEMD.exists() else ""
             raise RTAudioError(
                 f"no daemon answers at {self._address} ({getattr(error, 'reason', error)}); "
-                "is it running? (systemctl status rtaudio-daemon)"
+                f"is it running?{hint}"
             ) from error
 
 

@@ -36,6 +36,7 @@ HALL = {
     "app": 4,
     "parts": 4,
     "reload": 4,
+    "requirements": 4,
     "supervision": 4,
     "cli": 4,
     "demo": 4,

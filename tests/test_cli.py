@@ -7,7 +7,9 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
+import wave
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -87,6 +89,29 @@ async def test_check_is_content_with_the_shipped_configuration() -> None:
     assert (status, output.strip()) == (0, "config.yaml: fine")
 
 
+async def test_check_names_files_that_are_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        "realtime:\n  simulator: {scenario: no.yaml}\n"
+        "audio:\n  input: {device: 'wav:no.wav'}\n  output: {device: 'wav:no/where.wav'}\n"
+    )
+    status, output = await finished("check", "-c", str(path), cwd=tmp_path)
+    assert status == 78
+    assert output.splitlines() == [
+        f"{path}:4: audio.input.device: cannot read no.wav: No such file or directory "
+        f"(looked for in {tmp_path})",
+        f"{path}:5: audio.output.device: there is no folder {tmp_path}/no that can be written to",
+        f"{path}:2: realtime.simulator.scenario: no.yaml: cannot be read: "
+        f"No such file or directory (looked for in {tmp_path})",
+    ]
+    with wave.open(str(tmp_path / "no.wav"), "wb") as file:
+        file.setparams((1, 2, 24_000, 0, "NONE", ""))
+    (tmp_path / "no").mkdir()
+    (tmp_path / "no.yaml").write_text("answers: []\n")
+    status, output = await finished("check", "-c", str(path), cwd=tmp_path)
+    assert (status, output) == (0, f"{path}: fine\n")
+
+
 async def test_a_daemon_runs_until_sigterm_and_can_be_talked_to(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(CONFIG)
@@ -95,7 +120,10 @@ async def test_a_daemon_runs_until_sigterm_and_can_be_talked_to(tmp_path: Path) 
         await until_open(address)
         status, output = await finished("status", "--url", address)
         assert (status, json.loads(output)["status"]) == (0, "idle")
-        assert (await finished("mute", "--url", address))[0] == 0
+        status, output = await finished("mute", "--url", address)
+        assert (status, output) == (0, "idle, muted, volume 1, connection open\n")
+        status, output = await finished("volume", "0.5", "--url", address, "--json")
+        assert (status, json.loads(output)["volume"]) == (0, 0.5)
         _, output = await finished("status", "--url", address)
         assert json.loads(output)["muted"] is True
         async with started("status", "--watch", "--url", address) as watcher:
@@ -142,9 +170,10 @@ async def test_the_commands_show_the_token(tmp_path: Path, monkeypatch: pytest.M
         assert (await finished("mute", "-c", str(path)))[0] == 0
 
 
-async def test_a_command_without_a_daemon_says_so(tmp_path: Path) -> None:
+async def test_a_command_without_a_daemon_says_so() -> None:
     status, output = await finished("status", "--url", "http://127.0.0.1:9")
     assert status == 1
+    assert ("systemctl" in output) == Path("/run/systemd/system").exists()
     assert "no daemon answers at http://127.0.0.1:9" in output
     assert "Traceback" not in output
 
@@ -181,6 +210,28 @@ async def test_a_taken_port_ends_the_daemon_with_a_remedy(tmp_path: Path) -> Non
         assert status == 1
         assert "http.port" in output
         assert "Traceback" not in output
+
+
+async def test_script_run_takes_a_file_from_where_the_user_stands(tmp_path: Path) -> None:
+    project, here = tmp_path / "project", tmp_path / "here"
+    for folder in (project / "script", project / ".venv/bin", here):
+        folder.mkdir(parents=True)
+    for name in ("daemon.py", "config.yaml", "rtaudio_daemon"):
+        (project / name).symlink_to(ROOT / name)
+    (project / "script/run").symlink_to(ROOT / "script/run")
+    programs = {"script/setup": "exit 0", ".venv/bin/python": f'exec {sys.executable} "$@"'}
+    for name, line in programs.items():
+        (project / name).write_text(f"#!/bin/sh\n{line}\n")
+        (project / name).chmod(0o755)
+    (here / "mine.yaml").write_text("http: {port: 0}\n")
+    for folder, arguments, file in (
+        (here, ["-c", "mine.yaml"], "mine.yaml"),
+        (here, [], f"{project}/config.yaml"),
+        (project, [], "config.yaml"),
+    ):
+        command = [str(project / "script/run"), "check", *arguments]
+        found = subprocess.run(command, cwd=folder, text=True, capture_output=True, check=True)
+        assert found.stdout == f"{file}: fine\n"
 
 
 async def test_the_simulator_runs_on_its_own() -> None:

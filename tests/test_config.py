@@ -460,7 +460,10 @@ def test_generate_writes_the_files_into_the_current_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main() == 0
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert list(tmp_path.iterdir()) == [], "asking for help writes nothing"
+    assert main([]) == 0
     assert capsys.readouterr().out.count("wrote ") == 3
     assert all((tmp_path / name).read_text() == text for name, text in documents().items())
 

@@ -224,6 +224,9 @@ def test_a_taken_port_is_told_from_our_own_daemon() -> None:
 def test_an_address_that_is_not_ours_is_named() -> None:
     found = machine._port(replace(config.Http(), host="192.0.2.1"))
     assert "correct http.host" in found.remedy
+    found = machine._port(replace(config.Http(), host="nobody.invalid"))
+    assert "no host of this name" in found.what
+    assert "correct http.host" in found.remedy
 
 
 def test_a_clock_that_was_never_set_is_named() -> None:

@@ -192,9 +192,7 @@ def test_of_two_answers_only_the_one_that_was_cut_off_is_interrupted() -> None:
 
 
 def test_an_answer_that_was_cut_off_before_it_was_heard_has_no_sound() -> None:
-    first, second = told(
-        *IN_ONE_GO, (4.6, PlaybackStopped((Heard(PART, 1200), Heard(SECOND, 0))))
-    )
+    first, second = told(*IN_ONE_GO, (4.6, PlaybackStopped((Heard(PART, 1200), Heard(SECOND, 0)))))
     assert (first.status, second.status) == ("interrupted", "interrupted")
     assert first.latencies["first_sound_ms"] == 2400
     assert first.latencies["last_sound_ms"] == 3600

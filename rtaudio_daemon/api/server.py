@@ -19,6 +19,7 @@ from ..errors import ConfigError, NotConnectedError, NotNowError, RTAudioError
 from ..events import News, Transcript, UsageReported
 from ..version import VERSION
 from . import documents, openapi, page, schemas
+from .binding import complaint
 from .janitor import Janitor
 from .lock import BODY_MAX, Handler, Lock
 from .metrics import Metrics
@@ -132,11 +133,7 @@ class ApiServer:
         try:
             await web.TCPSite(runner, host, port, backlog=1024).start()
         except OSError as error:
-            why = error.strerror or str(error)
-            raise RTAudioError(
-                f"cannot listen on {host}:{port}: {why}; another daemon may be running, "
-                "or change http.port"
-            ) from error
+            raise RTAudioError("; ".join(complaint(host, port, error))) from error
         bound_host, bound_port = runner.addresses[0][:2]
         named = f"[{bound_host}]" if ":" in bound_host else bound_host
         self.address = f"http://{named}:{bound_port}"

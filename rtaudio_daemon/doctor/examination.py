@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import aclosing
 
-from .. import config, log
+from .. import config, log, requirements
 from ..errors import ConfigError
 from . import machine, service, sound
 from .finding import Finding, Verdict, failed, passed, warned
@@ -29,7 +29,7 @@ async def examine(path: str, *, tone: bool = False) -> AsyncGenerator[Finding, N
         return
     log.redaction.add(settings)
     yield passed("configuration", f"{path} is fine")
-    for warning in settings.warnings:
+    for warning in (*settings.warnings, *requirements.missing_packages(settings)):
         yield warned("configuration", warning, "see docs/configuration.md")
     rooms: tuple[Callable[[], AsyncIterator[Finding]], ...] = (
         lambda: machine.machine(settings, path),

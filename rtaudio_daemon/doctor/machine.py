@@ -19,6 +19,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from .. import config
+from ..api.binding import complaint
 from ..version import VERSION
 from .finding import Finding, failed, passed, warned
 
@@ -119,7 +120,7 @@ def _port(http: config.Http) -> Finding:
             probe.bind((host, http.port))
         return passed("port", f"{where} is free")
     except OSError as error:
-        words = error.strerror or str(error)
+        what, remedy = complaint(host, http.port, error)
     near = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, http.host)
     try:
         with urllib.request.urlopen(f"http://{near}:{http.port}/health", timeout=2) as answer:
@@ -127,10 +128,7 @@ def _port(http: config.Http) -> Finding:
                 return passed("port", f"the daemon is running at {where}")
     except (OSError, ValueError):
         pass
-    remedy = "another program uses it: choose another http.port"
-    if "assign" in words.lower():
-        remedy = "this machine has no such address: correct http.host"
-    return failed("port", f"cannot listen on {where}: {words}", remedy)
+    return failed("port", what, remedy)
 
 
 def _token(http: config.Http) -> Finding:

@@ -1,0 +1,108 @@
+"""What the settings require of this machine: optional packages, and files that are really there.
+
+Only `check` and the doctor ask; the daemon itself tells when it comes to the part that needs it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+from .audio.devices import open_microphone
+from .config import Config
+from .errors import ConfigError, DeviceError
+from .simulator import scenario
+
+
+class Package(NamedTuple):
+    """`module` of the package `pip` is needed when `option` is as `wanted` says."""
+
+    option: str
+    wanted: Callable[[Config], bool]
+    module: str
+    pip: str
+
+
+PACKAGES = (
+    Package(
+        "realtime.auth",
+        lambda config: config.realtime.auth == "entra",
+        "azure.identity",
+        "azure-identity>=1.19,<2",
+    ),
+    Package(
+        "audio.gate.engine",
+        lambda config: config.audio.gate.engine == "webrtc",
+        "webrtcvad",
+        "webrtcvad-wheels>=2.0.14,<3",
+    ),
+    Package(
+        "audio.listen",
+        lambda config: config.audio.listen == "wake_word",
+        "pymicro_wakeword",
+        "pymicro-wakeword>=2.5,<3",
+    ),
+    Package(
+        "audio.echo",
+        lambda config: config.audio.echo == "cancel",
+        "livekit",
+        "livekit>=1.2,<2",
+    ),
+)
+"""Each optional package, and the setting that asks for it."""
+
+
+def missing_packages(settings: Config) -> list[str]:
+    """A line with file and line for each package that is asked for and not installed."""
+    return [
+        settings.problem(
+            each.option,
+            f"needs a package that is not installed; run: {sys.executable} -m pip install "
+            f"'{each.pip}'",
+        )
+        for each in PACKAGES
+        if each.wanted(settings) and not _installed(each.module)
+    ]
+
+
+def unusable_files(settings: Config) -> list[str]:
+    """A line with file and line for each file that cannot be used as the settings want."""
+    found = []
+    if settings.audio.input.device.startswith("wav:"):
+        try:
+            open_microphone(settings.audio.input, on_change=lambda _change: None)
+        except DeviceError as error:
+            what = f"{error}{_from_where(settings.audio.input.device.removeprefix('wav:'))}"
+            found.append(settings.problem("audio.input.device", what))
+    output = settings.audio.output.device
+    if output.startswith("wav:"):
+        folder = Path(output.removeprefix("wav:")).absolute().parent
+        if not os.access(folder, os.W_OK | os.X_OK):
+            what = f"there is no folder {folder} that can be written to"
+            found.append(settings.problem("audio.output.device", what))
+    service = settings.realtime
+    if service.profile == "simulator" and service.simulator.scenario and not service.host_name:
+        try:
+            scenario.load(service.simulator.scenario)
+        except ConfigError as error:
+            where = _from_where(service.simulator.scenario)
+            found += [
+                settings.problem("realtime.simulator.scenario", f"{each}{where}")
+                for each in error.problems
+            ]
+    return found
+
+
+def _from_where(path: str) -> str:
+    return "" if Path(path).is_absolute() else f" (looked for in {Path.cwd()})"
+
+
+def _installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # not even the package that it is a part of
+        return False
