@@ -17,6 +17,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from . import config
+from .alertness import Alertness
 from .audio.devices import list_devices
 from .audio.echo import Echo
 from .audio.format import BYTES_PER_MS, Frame, dbfs
@@ -99,6 +100,7 @@ class Assistant:
         self._inbox: deque[Happening] = deque()
         self._handling = False
         self._deadline: asyncio.TimerHandle | None = None
+        self._alertness = Alertness()
         self._connection = ConnectionChanged(ConnectionState.CLOSED, profile)
         self._last_error: str | None = None
         self._status = StatusChanged(ModelStatus.IDLE, ModelStatus.IDLE)
@@ -125,10 +127,12 @@ class Assistant:
         """Play on this loudspeaker; its callbacks are `handle` and `device_changed`."""
         self._speaker = speaker
         speaker.tap(self._gate.played)
+        self._alertness.use("speaker", speaker)
 
     def use_microphone(self, microphone: Microphone) -> None:
         """Hear this microphone from the next `run` on; its callback is `device_changed`."""
         self._microphone, self.last_frame_at = microphone, None
+        self._alertness.use("microphone", microphone)
         if self._gate.muted:
             microphone.pause(True)
 
@@ -155,11 +159,13 @@ class Assistant:
     async def run(self) -> None:
         """Pass the microphone's sound on until cancelled."""
         assert self._microphone is not None
+        self._alertness.floor_is_free(self.idle)
         async for frame in self._microphone:
             self._hear(frame)
 
     def close(self) -> None:
-        """Forget the deadline that is being waited for."""
+        """Forget the deadlines that are being waited for."""
+        self._alertness.close()
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
@@ -535,6 +541,7 @@ class Assistant:
     def _publish(self, news: News) -> None:
         if isinstance(news, StatusChanged):
             self._status, self._since = news, self._wall_clock()
+            self._alertness.floor_is_free(self.idle)
         self._news.emit("news", news)
 
     def _set_alarm(self) -> None:

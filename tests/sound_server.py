@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -139,6 +140,11 @@ class SoundServer:
     def remove_sound_cards(self) -> None:
         """Take the microphone and the loudspeaker away; the server stays."""
         self._pactl("unload-module", "module-null-sink")
+
+    def buffer_ms(self) -> float:
+        """The largest buffer of what plays; 0 if nothing does."""
+        found = re.findall(r"Buffer Latency: (\d+) usec", self.ask("list", "sink-inputs"))
+        return max((float(each) / 1000 for each in found), default=0.0)
 
     def ask(self, *arguments: str) -> str:
         """The answer of pactl."""

@@ -124,6 +124,15 @@ async def test_what_is_said_into_the_microphone_is_answered_aloud_whole_and_in_o
     assert understood > 0.95, "the service heard it whole"
 
 
+async def test_what_is_said_into_a_quiet_house_is_heard_from_its_first_word(
+    house: House, sound_server: SoundServer, tmp_path: Path
+) -> None:
+    await until(lambda: sound_server.buffer_ms() > 100, every=0.5)  # the devices have become cheap
+    await assert_a_turn_is_answered_whole(house, sound_server, tmp_path)
+    _, understood = find(samples(speech("hello")), samples(house.simulator.sessions[-1].heard))
+    assert understood > 0.95, "the service heard it whole"
+
+
 async def test_speaking_over_the_answer_silences_it_and_the_service_knows_where(
     house: House, sound_server: SoundServer, tmp_path: Path
 ) -> None:

@@ -18,15 +18,16 @@ _VOLUME = struct.Struct("<d")
 
 
 class Kind(IntEnum):
-    """To the output process: PUSH to TAP. From any process: READY to the end."""
+    """To the output process: PUSH to TAP. To both: ATTEND. From any process: READY to the end."""
 
     PUSH = 1  # part id (u32), pcm
     END = 2  # part id (u32)
     STOP = 3
     VOLUME = 4  # double, 0 to 1
     TAP = 5  # send PLAYED from now on
+    ATTEND = 6  # one byte: 1 for short frames, 0 for long ones
     READY = 16  # json of StreamFacts
-    SOUND = 17  # pcm from the microphone, one frame
+    SOUND = 17  # number of the stream (u32), one frame of its pcm, mono
     PROGRESS = 18  # json of Progress, several times a second while the device asks for sound
     STARTED = 19
     FINISHED = 20  # json of Progress
@@ -35,6 +36,7 @@ class Kind(IntEnum):
     MISSING = 23  # utf-8: there is no sound device at all in this direction
     FAILED = 24  # utf-8: why this process gives up
     PLAYED = 25  # position in frames (u32, wraps), pcm for the device, but no long silence
+    SWITCHED = 26  # number of the stream (u32) that alone goes on; the one before has ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +69,12 @@ def pack(kind: Kind, body: bytes = b"") -> bytes:
 
 
 def part_body(part_id: int, pcm: bytes = b"") -> bytes:
-    """The body of PUSH, END or PLAYED."""
+    """The body of PUSH, END, SOUND, SWITCHED or PLAYED."""
     return _PART.pack(part_id) + pcm
 
 
 def split_part(body: bytes) -> tuple[int, bytes]:
-    """The part id (or position) and the pcm of PUSH, END or PLAYED."""
+    """The part id (stream, position) and the pcm of PUSH, END, SOUND, SWITCHED or PLAYED."""
     return _PART.unpack_from(body)[0], body[_PART.size :]
 
 
@@ -84,6 +86,16 @@ def volume_body(level: float) -> bytes:
 def volume_of(body: bytes) -> float:
     """The level in VOLUME."""
     return float(_VOLUME.unpack(body)[0])
+
+
+def yes_body(yes: bool) -> bytes:
+    """The body of ATTEND."""
+    return bytes([yes])
+
+
+def yes(body: bytes) -> bool:
+    """What ATTEND says."""
+    return body != b"\0"
 
 
 def json_body(value: Any) -> bytes:

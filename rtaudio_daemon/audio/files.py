@@ -47,6 +47,9 @@ class SilentMicrophone:
     def pause(self, paused: bool) -> None:
         """There is nothing to close."""
 
+    def attend(self, closely: bool) -> None:
+        """Its frames always come at once."""
+
     def speech_noticed(self) -> None:
         """Nobody speaks here."""
 
@@ -106,6 +109,9 @@ class WavMicrophone:
         """Hear nothing of what goes on being said, or listen again."""
         self._paused = paused
         self._frames.clear()
+
+    def attend(self, closely: bool) -> None:
+        """Its frames always come at once."""
 
     def speech_noticed(self) -> None:
         """A file cannot be deaf."""
@@ -178,6 +184,9 @@ class SilentSpeaker:
     def set_volume(self, level: float) -> None:
         """Play at `level` (0 to 1)."""
         self._queue.set_volume(level)
+
+    def attend(self, closely: bool) -> None:
+        """It is always ready."""
 
     def tap(self, on_played: OnPlayed) -> None:
         """Call `on_played` with what is played."""

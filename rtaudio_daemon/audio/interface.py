@@ -45,6 +45,9 @@ class Microphone(Protocol):
         While it is closed no frame comes and nothing listens; `state` stays as it was.
         """
 
+    def attend(self, closely: bool) -> None:
+        """Somebody has the floor: let every frame come at once. Or nobody has: be cheap."""
+
     def speech_noticed(self) -> None:
         """Somebody speaks: this microphone is certainly not deaf."""
 
@@ -92,6 +95,12 @@ class Speaker(Protocol):
 
     def set_volume(self, level: float) -> None:
         """Play at `level` (0 to 1) of the amplitude from now on."""
+
+    def attend(self, closely: bool) -> None:
+        """Something will be played soon: be ready. Or nothing will: be cheap.
+
+        What is played in spite of that is played, a little later.
+        """
 
     def tap(self, on_played: OnPlayed) -> None:
         """From now on call `on_played` with all sound (pcm) as it goes to the device.

@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator
 
 from ..errors import DeviceError
 from ..events import DeviceChanged, DeviceState
-from .child_protocol import Kind, StreamFacts
+from .child_protocol import Kind, StreamFacts, split_part, yes_body
 from .deafness import Deafness
 from .format import FRAME_BYTES, SAMPLE_RATE, Frame, Resampler
 from .frame_queue import FrameQueue
 from .interface import OnChange
 from .sound_process import MissingDeviceError, SoundProcess
+from .splice import Splice
 
 _FIRST_RENEWAL_S = 60.0  # opening a deaf stream anew costs some words, should it hear again
 _LAST_RENEWAL_S = 900.0
@@ -38,8 +39,10 @@ class PortAudioMicrophone:
         self.state = DeviceState.LOST
         self._on_change = on_change
         self._frames = FrameQueue()
+        self._splice = Splice(SAMPLE_RATE)
         self._resampler = Resampler(SAMPLE_RATE, SAMPLE_RATE)
         self._sound = bytearray()
+        self._closely = True
         self._deafness = deafness or Deafness()
         self._renew_at = 0.0
         self._renew_after_s = _FIRST_RENEWAL_S
@@ -69,6 +72,11 @@ class PortAudioMicrophone:
         self._frames.clear()
         self._deafness.start_again()
 
+    def attend(self, closely: bool) -> None:
+        """Be quick (short frames), or be cheap."""
+        self._closely = closely
+        self.process.send(Kind.ATTEND, yes_body(closely))
+
     def speech_noticed(self) -> None:
         """Somebody speaks: this microphone is certainly not deaf."""
         self._deafness.speech_noticed()
@@ -79,8 +87,10 @@ class PortAudioMicrophone:
 
     def _ready(self, facts: StreamFacts) -> None:
         self._found = True
+        self._splice = Splice(facts.rate)
         self._resampler = Resampler(facts.rate, SAMPLE_RATE)
         self._sound.clear()
+        self.process.send(Kind.ATTEND, yes_body(self._closely))
         if self.state is not DeviceState.DEAF:
             self._deafness.start_again()
         elif self.device == facts.device:
@@ -88,9 +98,13 @@ class PortAudioMicrophone:
         self._report(DeviceState.OK, facts.device)
 
     def _message(self, kind: Kind, body: bytes) -> None:
-        if kind is not Kind.SOUND:
-            return
-        self._sound += self._resampler.feed(body)
+        if kind is Kind.SOUND:
+            self._hear(self._splice.feed(*split_part(body)))
+        elif kind is Kind.SWITCHED:
+            self._hear(self._splice.switched(split_part(body)[0]))
+
+    def _hear(self, sound: bytes) -> None:
+        self._sound += self._resampler.feed(sound)
         whole = len(self._sound) // FRAME_BYTES * FRAME_BYTES
         for start in range(0, whole, FRAME_BYTES):
             pcm = bytes(self._sound[start : start + FRAME_BYTES])

@@ -49,8 +49,9 @@ class PlaybackQueue(Generic[Key]):
     ) -> None:
         self.underruns = 0
         self.dropped_frames = 0
-        self._rate = rate
-        self._delay = delay_frames
+        self.rate = rate
+        self.delay_frames = delay_frames
+        """The buffer of the device; may be changed while nothing is played."""
         self._pre_roll_bytes = rate * pre_roll_ms // 1000 * 2
         self._limit_bytes = rate * limit_s * 2
         self._parts: dict[Key, _Part] = {}
@@ -123,7 +124,7 @@ class PlaybackQueue(Generic[Key]):
     def stop(self, fade_ms: int = 10) -> list[tuple[Key, int]]:
         """Fade out, drop the rest; the frames heard of each part that was not played whole."""
         if not self._buffering:
-            fading = self._take_chunks(self._rate * fade_ms // 1000 * 2)
+            fading = self._take_chunks(self.rate * fade_ms // 1000 * 2)
             self._fading = scaled(fading, self._gain, 0.0)
         heard = self.positions()
         self._parts.clear()
@@ -154,9 +155,9 @@ class PlaybackQueue(Generic[Key]):
         self._buffering = False
         sound = self._take_chunks(n_bytes)
         if sound and not self._playing:
-            self._playing, self._starts_at = True, self._handed + self._delay
+            self._playing, self._starts_at = True, self._handed + self.delay_frames
         if sound:
-            self._ends_at = self._handed + len(sound) // 2 + self._delay
+            self._ends_at = self._handed + len(sound) // 2 + self.delay_frames
         if len(sound) < n_bytes:
             self._buffering = True
             self.underruns += bool(self._parts)

@@ -24,6 +24,7 @@ from .child_protocol import (
     progress_of,
     split_part,
     volume_body,
+    yes_body,
 )
 from .files import SilentSpeaker
 from .format import SAMPLE_RATE, Resampler
@@ -73,6 +74,7 @@ class PortAudioSpeaker:
         self._on_played: OnPlayed | None = None
         self._played_at_rate = Resampler(SAMPLE_RATE, SAMPLE_RATE)
         self._played_to: int | None = None  # position in frames
+        self._closely = True
         self._found = False
         self._reported = False
         self.process = SoundProcess(
@@ -141,6 +143,11 @@ class PortAudioSpeaker:
         self._volume = level
         self.process.send(Kind.VOLUME, volume_body(level))
 
+    def attend(self, closely: bool) -> None:
+        """Be ready to play at once, or be cheap."""
+        self._closely = closely
+        self.process.send(Kind.ATTEND, yes_body(closely))
+
     def tap(self, on_played: OnPlayed) -> None:
         """Call `on_played` with what is played."""
         self._on_played = on_played
@@ -153,6 +160,7 @@ class PortAudioSpeaker:
         self._played_to = None
         if self._on_played is not None:
             self.process.send(Kind.TAP)
+        self.process.send(Kind.ATTEND, yes_body(self._closely))
         self._rate = facts.rate
         self._before = self._totals
         if self.state is DeviceState.NONE and self._silent.busy:

@@ -9,15 +9,16 @@ from typing import Any
 
 import pytest
 
-from rtaudio_daemon.audio import portaudio
 from rtaudio_daemon.audio.child_protocol import (
     Kind,
     StreamFacts,
     Unpacker,
     part_body,
     progress_of,
+    split_part,
 )
 from rtaudio_daemon.audio.device_names import DeviceInfo, Direction
+from rtaudio_daemon.audio.pumps import InputPump, OutputPump, Pump
 from rtaudio_daemon.errors import DeviceError
 
 Callback = Callable[[bytes | None, int, Any, int], tuple[bytes | None, int]]
@@ -80,9 +81,9 @@ def pair() -> Any:
 @pytest.fixture
 def pumps() -> Any:
     """Makes pumps and closes their sockets."""
-    made: list[portaudio._Pump] = []
+    made: list[Pump] = []
 
-    def make(kind: type[portaudio._Pump]) -> portaudio._Pump:
+    def make(kind: type[Pump]) -> Pump:
         made.append(kind())
         return made[-1]
 
@@ -106,7 +107,7 @@ def test_a_card_is_opened_at_the_first_rate_and_channels_it_takes(
     pumps: Any, rates: set[int], channels: set[int], opened: tuple[int, int]
 ) -> None:
     card = ChoosyCard(rates, channels)
-    facts = pumps(portaudio._Input).open(card, info("input"), 20)
+    facts = pumps(InputPump).open(card, info("input"), 20)
     assert facts == StreamFacts("USB", *opened, int(0.04 * opened[0]))
     assert card.tried[-1] == opened
 
@@ -114,13 +115,13 @@ def test_a_card_is_opened_at_the_first_rate_and_channels_it_takes(
 def test_a_busy_card_is_not_asked_again_and_again(pumps: Any) -> None:
     card = ChoosyCard({24_000}, {1}, busy=True)
     with pytest.raises(DeviceError, match=r"'USB' does not open.*unavailable"):
-        pumps(portaudio._Output).open(card, info("output"), 20)
+        pumps(OutputPump).open(card, info("output"), 20)
     assert len(card.tried) == 1
 
 
 def test_a_card_that_takes_nothing_is_a_device_error(pumps: Any) -> None:
     with pytest.raises(DeviceError, match="takes none of the rates"):
-        pumps(portaudio._Input).open(ChoosyCard({96_000}, {1}), info("input"), 20)
+        pumps(InputPump).open(ChoosyCard({96_000}, {1}), info("input"), 20)
 
 
 @pytest.mark.parametrize(
@@ -130,29 +131,29 @@ def test_of_two_channels_the_chosen_one_is_heard(
     pumps: Any, pair: Any, channel: str, heard: list[int]
 ) -> None:
     card = ChoosyCard({48_000}, {2})
-    pump = pumps(lambda: portaudio._Input(channel))
+    pump = pumps(lambda: InputPump(channel))
     pump.open(card, info("input"), 20)
     assert card.callback(array("h", [1, -1, 2, -4]).tobytes(), 2, None, 0) == (None, 0)
     assert card.callback(None, 2, None, 0) == (None, 0)
     pump.report(pair[1])
-    assert messages(pair) == [(Kind.SOUND, array("h", heard).tobytes())]
+    assert messages(pair) == [(Kind.SOUND, part_body(0, array("h", heard).tobytes()))]
 
 
 def test_a_daemon_that_does_not_read_gets_the_newest_second(pumps: Any, pair: Any) -> None:
     card = ChoosyCard({24_000}, {1})
-    pump = pumps(portaudio._Input)
+    pump = pumps(InputPump)
     pump.open(card, info("input"), 20)
     for number in range(60):
         card.callback(array("h", [number]).tobytes(), 1, None, 0)
     pump.report(pair[1])
-    assert [array("h", body)[0] for _, body in messages(pair)] == list(range(10, 60))
+    assert [array("h", split_part(body)[1])[0] for _, body in messages(pair)] == list(range(10, 60))
 
 
 def test_playing_is_the_same_on_both_channels_and_reports_how_far_it_came(
     pumps: Any, pair: Any
 ) -> None:
     card = ChoosyCard({48_000}, {2})
-    pump = pumps(portaudio._Output)
+    pump = pumps(OutputPump)
     pump.open(card, info("output"), 20)
     sound = array("h", range(1, 961)).tobytes()
     pump.told(Kind.PUSH, part_body(5, sound), pair[1])
@@ -173,7 +174,7 @@ def test_playing_is_the_same_on_both_channels_and_reports_how_far_it_came(
 
 def test_a_callback_never_raises(pumps: Any) -> None:
     card = ChoosyCard({24_000}, {1})
-    pump = pumps(portaudio._Output)
+    pump = pumps(OutputPump)
     pump.open(card, info("output"), 20)
     pump._queue = None
     assert card.callback(None, 480, None, 0) == (bytes(960), 0)
@@ -181,8 +182,9 @@ def test_a_callback_never_raises(pumps: Any) -> None:
 
 def test_in_the_quiet_the_daemon_is_woken_only_for_every_fifth_frame(pumps: Any) -> None:
     card = ChoosyCard({24_000}, {1})
-    pump = pumps(portaudio._Input)
+    pump = pumps(InputPump)
     pump.open(card, info("input"), 20)
+    pump.attend(False)
     quiet, loud = array("h", [100, -100]).tobytes(), array("h", [100, -300]).tobytes()
 
     def woken(data: bytes) -> bool:
@@ -194,3 +196,5 @@ def test_in_the_quiet_the_daemon_is_woken_only_for_every_fifth_frame(pumps: Any)
 
     assert [woken(quiet) for _ in range(10)] == [False, False, False, False, True] * 2
     assert [woken(each) for each in (loud, quiet, loud)] == [True, False, True]
+    pump.attend(True)
+    assert [woken(quiet) for _ in range(5)] == [True] * 5

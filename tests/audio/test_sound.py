@@ -10,6 +10,7 @@ import signal
 import wave
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,12 @@ class Witness:
     happenings: list[object] = field(default_factory=list)
     changes: list[DeviceChanged] = field(default_factory=list)
     heard: bytearray = field(default_factory=bytearray)
+    times: list[float] = field(default_factory=list)
+
+    def came_together(self, frames: int) -> bool:
+        """Whether the newest frames came so many at once."""
+        pauses = np.flatnonzero(np.diff(self.times[-20:]) > 0.008)
+        return len(pauses) > 1 and pauses[-1] - pauses[-2] == frames
 
     def saw(self, kind: type[object], times: int = 1) -> Callable[[], bool]:
         return lambda: sum(isinstance(one, kind) for one in self.happenings) >= times
@@ -105,6 +112,7 @@ async def listening(device: str = "default") -> AsyncIterator[tuple[PortAudioMic
     async def take() -> None:
         async for frame in microphone:
             witness.heard += frame.pcm
+            witness.times.append(asyncio.get_running_loop().time())
 
     async with kept_alive(microphone.run()), kept_alive(take()):
         yield microphone, witness
@@ -155,6 +163,42 @@ async def test_the_microphone_hears_what_is_said(sound_server: SoundServer, tmp_
         await until(lambda: not any(witness.heard[-9600:]))
     assert likeness(bytes(witness.heard), murmur(3)) > 0.99
     assert microphone.dropped == 0
+
+
+async def test_no_sample_is_lost_when_the_frames_become_long_and_short_again(
+    sound_server: SoundServer, tmp_path: Path
+) -> None:
+    with wave.open(str(tmp_path / "said.wav"), "wb") as wav:
+        wav.setnchannels(1)
+        wav.setsampwidth(2)
+        wav.setframerate(24_000)
+        wav.writeframes(murmur(6))
+    async with listening() as (microphone, witness):
+        await until(lambda: len(witness.heard) > 9600)
+        sound_server.say(tmp_path / "said.wav")
+        await until(lambda: any(witness.heard[-960:]))
+        for closely, together in ((False, 5), (True, 1), (False, 5)):
+            microphone.attend(closely)
+            await until(partial(witness.came_together, together))
+        await until(lambda: not any(witness.heard[-9600:]))
+    assert likeness(bytes(witness.heard), murmur(6)) > 0.99
+    assert microphone.dropped == 0
+
+
+async def test_a_loudspeaker_at_rest_plays_the_whole_answer(
+    sound_server: SoundServer, tmp_path: Path
+) -> None:
+    async with speaking() as (speaker, _):
+        await until(lambda: speaker.state is DeviceState.OK)
+        for number, ready in enumerate((True, False)):
+            speaker.attend(False)
+            await until(lambda: sound_server.buffer_ms() > 100)
+            if ready:
+                speaker.attend(True)
+                await until(lambda: sound_server.buffer_ms() < 100)
+            path = tmp_path / f"{number}.raw"
+            assert await played_whole(sound_server, speaker, path) > 0.99
+        assert speaker.underruns == 0
 
 
 async def test_the_loudspeaker_plays_what_it_is_given_without_a_gap(

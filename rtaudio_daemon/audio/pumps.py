@@ -1,0 +1,362 @@
+"""One direction of an audio process: a stream of PortAudio, and what is said about it.
+
+A pump opens its stream anew when another length of frames is wanted: short while somebody speaks
+or is answered, long (`LONG_MS`) while the house is quiet, as every frame wakes two threads here and
+one in the sound server. A loudspeaker's stream is closed for that, which nobody hears, as it plays
+nothing; a microphone's next stream is opened beside the one there is, and both are told of for a
+while, so that the daemon can join them without losing a sample.
+
+Standard library only: the audio process loads nothing else.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from abc import ABC, abstractmethod
+from array import array
+from collections import deque
+from functools import partial
+from itertools import product
+from typing import Any
+
+from ..errors import DeviceError
+from .child_protocol import (
+    Kind,
+    Progress,
+    StreamFacts,
+    json_body,
+    pack,
+    part_body,
+    split_part,
+    volume_of,
+    yes,
+)
+from .device_names import DeviceInfo, Direction
+from .playback import Moment, PlaybackQueue
+
+RATES = (24_000, 48_000, 44_100, 16_000)
+LONG_MS: dict[Direction, int] = {"input": 100, "output": 200}
+_INT16 = 8  # paInt16
+_BUSY = -9985  # paDeviceUnavailable
+_TRY_ANOTHER = (-9997, -9998)  # paInvalidSampleRate, paInvalidChannelCount
+_PROGRESS_S = 0.1
+_QUIET = 200  # softer samples than that are sent several frames at once, to wake the daemon less
+_WAITING_FRAMES = 50  # older sound goes first when the daemon does not read
+_OVERLAP_S = 0.5  # for how long both streams of a microphone are told of
+
+
+class Pump(ABC):
+    """One direction. The callback runs in PortAudio's thread: it copies bytes and counts."""
+
+    direction: Direction
+
+    def __init__(self) -> None:
+        self.ready = False
+        self.woken, self._waker = socket.socketpair()
+        self.woken.setblocking(False)
+        self._waker.setblocking(False)
+        self._stream: Any = None
+        self._rate, self._channels = RATES[0], 1
+        self._short_ms = 0
+        self._closely = True
+        self._pace_changed = threading.Event()
+        self._failure: str | None = None
+
+    def wake(self) -> None:
+        """Let the main thread call `report` soon."""
+        try:
+            self._waker.send(b"!")
+        except BlockingIOError:
+            pass  # it has been woken often enough
+
+    def open(self, audio: Any, info: DeviceInfo, frame_ms: int) -> StreamFacts:
+        """Open the stream at the first rate and channel count the device takes."""
+        audio.get_device_info_by_index(info.index)
+        self._short_ms = frame_ms
+        for self._channels, self._rate in product((1, 2), RATES):
+            try:
+                self._stream = self._opened(audio, info, frame_ms, self._begin(frame_ms))
+            except OSError as error:
+                if error.errno in _TRY_ANOTHER:
+                    continue
+                raise DeviceError(f"{info.name!r} does not open: {_remedy(error)}") from error
+            self._stream.start_stream()
+            latency = int(self._latency_s(self._stream) * self._rate)
+            return StreamFacts(info.name, self._rate, self._channels, latency)
+        raise DeviceError(f"{info.name!r} takes none of the rates {RATES}")
+
+    def attend(self, closely: bool) -> None:
+        """Short frames from soon on, or long ones."""
+        self._closely = closely
+        self._pace_changed.set()
+
+    def follow(self, audio: Any, info: DeviceInfo) -> None:
+        """Open the stream anew whenever `attend` asks for it (in PortAudio's thread, for ever)."""
+        frame_ms = self._short_ms
+        while True:
+            self._pace_changed.wait()
+            self._pace_changed.clear()
+            wanted_ms = self._short_ms if self._closely else LONG_MS[self.direction]
+            try:
+                if wanted_ms != frame_ms and self._reopen(audio, info, wanted_ms):
+                    frame_ms = wanted_ms
+            except OSError as error:
+                self._failure = f"{info.name!r} does not open again: {_remedy(error)}"
+                self.wake()
+
+    def _opened(self, audio: Any, info: DeviceInfo, frame_ms: int, callback: Any) -> Any:
+        stream = audio.open(
+            rate=self._rate,
+            channels=self._channels,
+            format=_INT16,
+            frames_per_buffer=self._rate * frame_ms // 1000,
+            stream_callback=callback,
+            start=False,
+            **{self.direction: True, f"{self.direction}_device_index": info.index},
+        )
+        self._begun(stream)
+        return stream
+
+    @abstractmethod
+    def told(self, kind: Kind, body: bytes, daemon: socket.socket) -> None:
+        """Carry out what the daemon says."""
+
+    def report(self, daemon: socket.socket) -> None:
+        """Tell the daemon what is new (in the main thread)."""
+        if self._failure is not None:
+            daemon.sendall(pack(Kind.FAILED, self._failure.encode()))
+
+    @abstractmethod
+    def _begin(self, frame_ms: int) -> Any:
+        """Make ready for a stream with frames of this length; its callback.
+
+        PortAudio calls it for every block: it copies and counts, and never raises.
+        """
+
+    @abstractmethod
+    def _begun(self, stream: Any) -> None:
+        """This stream is open and will be started."""
+
+    @abstractmethod
+    def _reopen(self, audio: Any, info: DeviceInfo, frame_ms: int) -> bool:
+        """Go on with frames of this length; False if that is not possible now.
+
+        Raises OSError when no stream is open any more.
+        """
+
+    @abstractmethod
+    def _latency_s(self, stream: Any) -> float:
+        """The latency of the open stream, in seconds."""
+
+
+class InputPump(Pump):
+    """A microphone: what it hears goes to the daemon, numbered by stream."""
+
+    direction: Direction = "input"
+
+    def __init__(self, channel: str = "left") -> None:
+        super().__init__()
+        self._channel = channel
+        self._heard: deque[tuple[int, bytes]] = deque(maxlen=_WAITING_FRAMES)
+        self._number = 0
+        self._switched: int | None = None
+        self._shared = True
+
+    def told(self, kind: Kind, body: bytes, daemon: socket.socket) -> None:
+        """Carry out what the daemon says."""
+        if kind is Kind.ATTEND:
+            self.attend(yes(body))
+
+    def report(self, daemon: socket.socket) -> None:
+        """Tell the daemon what is new (in the main thread)."""
+        super().report(daemon)
+        switched, self._switched = self._switched, None
+        while self._heard:
+            number, sound = self._heard.popleft()
+            daemon.sendall(pack(Kind.SOUND, part_body(number, self._mono(sound))))
+        if switched is not None:
+            daemon.sendall(pack(Kind.SWITCHED, part_body(switched)))
+
+    def _mono(self, sound: bytes) -> bytes:
+        if self._channels == 1:
+            return sound
+        samples = array("h", sound)
+        left, right = samples[::2], samples[1::2]
+        if self._channel == "mix":
+            return array("h", [(a + b) >> 1 for a, b in zip(left, right, strict=True)]).tobytes()
+        return (right if self._channel == "right" else left).tobytes()
+
+    def _begin(self, frame_ms: int) -> Any:
+        return partial(self._callback, self._number, LONG_MS["input"] // frame_ms)
+
+    def _begun(self, stream: Any) -> None:
+        """A microphone has nothing more to prepare."""
+
+    def _reopen(self, audio: Any, info: DeviceInfo, frame_ms: int) -> bool:
+        if not self._shared:
+            return False
+        self._number += 1
+        try:
+            stream = self._opened(audio, info, frame_ms, self._begin(frame_ms))
+            stream.start_stream()
+        except OSError:
+            self._shared = False  # a device that opens only once keeps the stream that it has
+            self._number -= 1
+            return False
+        time.sleep(_OVERLAP_S)
+        self._stream.close()
+        self._stream = stream
+        self._switched = self._number
+        self.wake()
+        return True
+
+    def _latency_s(self, stream: Any) -> float:
+        return float(stream.get_input_latency())
+
+    def _callback(
+        self, number: int, together: int, data: bytes | None, *_: Any
+    ) -> tuple[None, int]:
+        try:
+            if data:
+                self._heard.append((number, data))
+                if len(self._heard) < together and not self._closely:
+                    samples = array("h", data)
+                    if max(samples) < _QUIET and min(samples) > -_QUIET:
+                        return None, 0
+            self.wake()
+        except Exception:
+            pass
+        return None, 0  # paContinue
+
+
+class OutputPump(Pump):
+    """A loudspeaker: it plays what the daemon sends, and says how far that came."""
+
+    direction: Direction = "output"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+        self._queue: PlaybackQueue[int] = PlaybackQueue(RATES[0])
+        self._last_id = 0
+        self._resting = False  # what is pushed waits until the frames are short again
+        self._asked = self._asked_before = 0
+        self._told_at = 0.0
+        self._tapped = False
+        self._silent_frames = RATES[0]
+        self._position: int | None = None
+        self._played: deque[tuple[int, bytes]] = deque(maxlen=_WAITING_FRAMES)
+
+    def told(self, kind: Kind, body: bytes, daemon: socket.socket) -> None:
+        """Carry out what the daemon says."""
+        if kind is Kind.STOP:
+            self._report_moments(daemon)
+            with self._lock:
+                heard = self._queue.stop()
+                progress = self._progress(heard)
+            daemon.sendall(pack(Kind.STOPPED, json_body(progress)))
+            return
+        with self._lock:
+            if kind is Kind.PUSH:
+                part_id, pcm = split_part(body)
+                self._last_id = max(part_id, self._last_id)
+                self._queue.push(part_id, pcm)
+                if not self._closely:
+                    self.attend(True)
+            elif kind is Kind.END:
+                self._queue.end(split_part(body)[0])
+            elif kind is Kind.VOLUME:
+                self._queue.set_volume(volume_of(body))
+            elif kind is Kind.TAP:
+                self._tapped = True
+            elif kind is Kind.ATTEND:
+                self.attend(yes(body) or self._queue.busy)
+
+    def report(self, daemon: socket.socket) -> None:
+        """Tell the daemon what is new (in the main thread)."""
+        super().report(daemon)
+        while self._played:
+            position, sound = self._played.popleft()
+            daemon.sendall(pack(Kind.PLAYED, part_body(position, sound)))
+        self._report_moments(daemon)
+        now = time.monotonic()
+        if self._asked == self._asked_before or now - self._told_at < _PROGRESS_S:
+            return
+        self._asked_before, self._told_at = self._asked, now
+        with self._lock:
+            progress = self._progress(self._queue.positions())
+        daemon.sendall(pack(Kind.PROGRESS, json_body(progress)))
+
+    def _report_moments(self, daemon: socket.socket) -> None:
+        with self._lock:
+            moments = self._queue.moments()
+            progress = self._progress(self._queue.positions())
+        for moment in moments:
+            if moment is Moment.STARTED:
+                daemon.sendall(pack(Kind.STARTED))
+            else:
+                daemon.sendall(pack(Kind.FINISHED, json_body(progress)))
+
+    def _progress(self, heard: list[tuple[int, int]]) -> Progress:
+        queue = self._queue
+        return Progress(self._last_id, tuple(heard), queue.underruns, queue.dropped_frames)
+
+    def _begin(self, frame_ms: int) -> Any:
+        return self._callback
+
+    def _begun(self, stream: Any) -> None:
+        delay = int(self._latency_s(stream) * self._rate)
+        self._position = None
+        with self._lock:
+            if self._queue.rate == self._rate:
+                self._queue.delay_frames = delay
+            else:
+                self._queue = PlaybackQueue(self._rate, delay)
+
+    def _reopen(self, audio: Any, info: DeviceInfo, frame_ms: int) -> bool:
+        with self._lock:
+            resting = frame_ms != self._short_ms
+            if resting and self._queue.busy:
+                return False
+            self._resting = True
+        self._stream.close()
+        self._stream = self._opened(audio, info, frame_ms, self._begin(frame_ms))
+        self._resting = resting
+        self._stream.start_stream()
+        return True
+
+    def _latency_s(self, stream: Any) -> float:
+        return float(stream.get_output_latency())
+
+    def _callback(self, data: bytes | None, frames: int, *_: Any) -> tuple[bytes, int]:
+        try:
+            if self._position is None:
+                # The machine's clock, as nobody counts how long there was no stream.
+                self._position = int(time.monotonic() * self._rate)
+            with self._lock:
+                sound = bytes(frames * 2) if self._resting else self._queue.read(frames * 2)
+            self._silent_frames = 0 if sound.strip(b"\0") else self._silent_frames + frames
+            if self._tapped and self._silent_frames < self._rate:
+                self._played.append((self._position & 0xFFFFFFFF, sound))
+            self._position += frames
+            self._asked += 1
+            self.wake()
+            return (_both(sound) if self._channels == 2 else sound), 0  # paContinue
+        except Exception:
+            return bytes(frames * 2 * self._channels), 0
+
+
+def _remedy(error: OSError) -> str:
+    """PortAudio's error with what can be done about it."""
+    if error.errno == _BUSY:
+        return f"{error}; another program uses it (`fuser -v /dev/snd/*` tells which)"
+    return str(error)
+
+
+def _both(sound: bytes) -> bytes:
+    mono = array("h", sound)
+    stereo = array("h", bytes(2 * len(sound)))
+    stereo[::2] = stereo[1::2] = mono
+    return stereo.tobytes()
