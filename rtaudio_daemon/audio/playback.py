@@ -119,7 +119,7 @@ class PlaybackQueue(Generic[Key]):
         It counts for nothing: no part, no moment, no position; neither the volume nor `stop`
         touches it. What is beyond two seconds is dropped.
         """
-        self._overlay = (self._overlay + pcm)[: self._rate * _OVERLAY_S * 2]
+        self._overlay = (self._overlay + pcm)[: self.rate * _OVERLAY_S * 2]
 
     def stop(self, fade_ms: int = 10) -> list[tuple[Key, int]]:
         """Fade out, drop the rest; the frames heard of each part that was not played whole."""
@@ -145,7 +145,7 @@ class PlaybackQueue(Generic[Key]):
     def set_volume(self, level: float) -> None:
         """Multiply what is played by `level` (0 to 1): evenly within 50 ms, in silence at once."""
         self._volume = min(1.0, max(0.0, level))
-        self._ramp_frames = self._rate * _RAMP_MS // 1000
+        self._ramp_frames = self.rate * _RAMP_MS // 1000
         if self._buffering:
             self._gain = self._volume
 

@@ -263,8 +263,7 @@ class OutputPump(Pump):
                 part_id, pcm = split_part(body)
                 self._last_id = max(part_id, self._last_id)
                 self._queue.push(part_id, pcm)
-                if not self._closely:
-                    self.attend(True)
+                self._wake_up()
             elif kind is Kind.END:
                 self._queue.end(split_part(body)[0])
             elif kind is Kind.VOLUME:
@@ -272,7 +271,7 @@ class OutputPump(Pump):
             elif kind is Kind.TAP:
                 self._tapped = True
             elif kind is Kind.ATTEND:
-                self.attend(yes(body) or self._queue.busy)
+                self.attend(yes(body) or self._busy)
 
     def report(self, daemon: socket.socket) -> None:
         """Tell the daemon what is new (in the main thread)."""
@@ -288,6 +287,15 @@ class OutputPump(Pump):
         with self._lock:
             progress = self._progress(self._queue.positions())
         daemon.sendall(pack(Kind.PROGRESS, json_body(progress)))
+
+    @property
+    def _busy(self) -> bool:
+        return self._queue.busy or self._queue.overlaid
+
+    def _wake_up(self) -> None:
+        """Something is to be played, whatever the daemon said of quiet."""
+        if not self._closely:
+            self.attend(True)
 
     def _report_moments(self, daemon: socket.socket) -> None:
         with self._lock:
@@ -318,7 +326,7 @@ class OutputPump(Pump):
     def _reopen(self, audio: Any, info: DeviceInfo, frame_ms: int) -> bool:
         with self._lock:
             resting = frame_ms != self._short_ms
-            if resting and self._queue.busy:
+            if resting and self._busy:
                 return False
             self._resting = True
         self._stream.close()
