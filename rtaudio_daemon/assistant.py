@@ -409,6 +409,8 @@ class Assistant:
             self._client.append_audio(bytes(self._trailing_ms * BYTES_PER_MS))
         if result.stopped:
             self.handle(SpeechStopped("local"))
+        if result.aborted:
+            self._abort_speech()
 
     def _set_loudness(self) -> None:
         if self._speaker is not None:
@@ -513,6 +515,8 @@ class Assistant:
         elif isinstance(happening, PlaybackFinished | PlaybackStopped):
             self._gate.playing = False
         elif isinstance(happening, SpeechStopped) and happening.source == "service":
+            if self._gate.unproven:
+                self._abort_speech()
             self._gate.end_turn()
             self._tell_uplink()
 

@@ -21,6 +21,10 @@ is cut off is remembered by response id, and its late sound is dropped until Res
 Then the speaker says how far playing came (PlaybackStopped) and the service is told: the item is
 truncated there, or deleted if nothing of it was heard.
 
+Disowning. Speech can turn out to be nobody's, as the answer's own echo, or not meant, as before
+muting (SpeechAborted). If the service commits it all the same, its item is deleted and its answer
+cancelled.
+
 Asking. One response is generated at a time: what we ask for waits until nothing is under way.
 What is urgent goes first, and interrupts. Push to talk: the button decides what a turn is, and the
 answer is asked for; the service's turn detection is off meanwhile (the caller sees to that). It
@@ -135,6 +139,8 @@ class Conversation:
         self._stopping: tuple[float, frozenset[AudioPart]] | None = None
         self._waiting: deque[list[Command]] = deque()
         self._heard_from_service_at = 0.0
+        self._uncommitted = False  # the service hears a turn, or heard one
+        self._disowned = False  # and that was aborted
         self._handed_over = 0  # turns by button whose `TurnCommitted` is still to come
         self._turn_kept = False  # a turn by button waits for a session
 
@@ -211,6 +217,7 @@ class Conversation:
         self._speaking.add(event.source)
         self._do(SpeechNoticed("started", event.source))
         if event.source == "service":
+            self._uncommitted, self._disowned = True, False
             self._reply_expected = self._reply_unwanted = False
         if event.source == "service" or self._playing:
             self._interrupt(cancel=not self._service_interrupts)
@@ -232,10 +239,17 @@ class Conversation:
     def _on_speech_aborted(self, _event: SpeechAborted) -> None:
         self._speaking.clear()
         self._turn_kept = False
+        self._disowned = self._uncommitted
 
-    def _on_turn_committed(self, _event: TurnCommitted) -> None:
+    def _on_turn_committed(self, event: TurnCommitted) -> None:
+        self._uncommitted, disowned, self._disowned = False, self._disowned, False
         if self._handed_over:
             self._handed_over -= 1  # its answer was asked for
+        elif self._open and disowned:
+            self._do(DeleteItem(event.item_id))
+            if self._service_replies:
+                self._reply_expected, self._reply_unwanted = False, True
+                self._heard_from_service_at = self._now
         elif self._open:
             self._expect_reply_of_service()
 
@@ -391,6 +405,7 @@ class Conversation:
 
     def _forget_session(self) -> None:
         self._handed_over = 0
+        self._uncommitted = self._disowned = False
         self._reply_expected = self._reply_unwanted = False
         self._responses.clear()
         self._finished.clear()

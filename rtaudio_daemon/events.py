@@ -257,7 +257,7 @@ class TruncateItem:
 
 @dataclass(frozen=True, slots=True)
 class DeleteItem:
-    """Remove an item that nobody heard."""
+    """Remove an item that nobody heard, or nobody said."""
 
     item_id: str
 

@@ -159,6 +159,32 @@ def test_a_commit_without_speech_events_is_enough_to_think() -> None:
     assert silent.status is IDLE
 
 
+def test_what_was_aborted_and_is_committed_all_the_same_is_deleted_and_not_answered() -> None:
+    talk = opened()
+    talk.tell(SpeechStarted("local"), SpeechStarted("service"), SpeechStopped("service"))
+    talk.tell(SpeechAborted())
+    assert talk.tell(TurnCommitted("item_0")) == [DeleteItem("item_0")]
+    assert talk.status is IDLE
+    assert talk.tell(ResponseStarted("resp_1")) == [CancelResponse("resp_1")]
+    talk.tell(ResponseFinished("resp_1", "cancelled"))
+    assert talk.tell(TurnCommitted("item_1")) == []
+    assert talk.status is THINKING, "the next turn is answered"
+
+
+def test_what_was_aborted_is_forgotten_when_the_service_hears_another_turn() -> None:
+    talk = opened()
+    talk.tell(SpeechStarted("service"), SpeechAborted(), SpeechStarted("service"))
+    assert commands(talk.tell(SpeechStopped("service"), TurnCommitted("item_1"))) == []
+    assert talk.status is THINKING
+
+
+def test_a_service_that_does_not_answer_by_itself_is_only_told_to_delete() -> None:
+    talk = opened(service_replies=False)
+    talk.tell(SpeechStarted("service"), SpeechAborted())
+    assert talk.tell(TurnCommitted("item_0")) == [DeleteItem("item_0")]
+    assert talk.mind.deadline is None
+
+
 def test_muting_in_mid_speech_expects_no_answer() -> None:
     talk = opened()
     talk.tell(SpeechStarted("local"), SpeechStarted("service"), SpeechAborted())

@@ -198,34 +198,34 @@ class Echo:
                 self._expected.advance(playing, dbfs(pcm))
         return pcm if self._aligned is None else self._aligned.clean(pcm)
 
-    def surpassed(self, pcm: bytes) -> bool:
+    def surpassed(self, pcm: bytes, *, learn: bool = True) -> bool:
         """Whether a frame (cleaned) is louder than what is played explains; learns from it too.
 
-        Nothing is louder as long as the echo is not known. Where nobody tells what is played,
-        everything is.
+        `learn` off: it is known that somebody speaks, which says nothing of the echo. Nothing is
+        louder as long as the echo is not known; where nobody tells what is played, everything is.
         """
         if self.mode == "off" or not self._told:
             return True
-        surpassed = self._surpassed(pcm, self._learned)
+        surpassed = self._surpassed(pcm, self._learned, learn=learn)
         raw = self._raw_learned.coupling_db
         if self._aligned is None:
             return surpassed
         # What a canceller lets through when it loses its way is at most the whole echo.
         return surpassed and raw is not None and dbfs(pcm) > self._expected.level + raw + LEAK_DB
 
-    def outspoken(self, raw: bytes, sure: float) -> bool:
+    def outspoken(self, raw: bytes, sure: float, *, learn: bool = True) -> bool:
         """Whether a frame as it was before `clean` is speech (probability `sure`) and surpasses.
 
         Only where something is cancelled; else never.
         """
         if self._raw_engine is None or not self._told:
             return False
-        surpassed = self._surpassed(raw, self._raw_learned)
+        surpassed = self._surpassed(raw, self._raw_learned, learn=learn)
         return self._raw_engine.probability(raw) >= sure and surpassed
 
-    def _surpassed(self, pcm: bytes, learned: _Learned) -> bool:
+    def _surpassed(self, pcm: bytes, learned: _Learned, *, learn: bool) -> bool:
         level, expected = dbfs(pcm), self._expected.level
-        if expected >= _LOUD_DBFS:
+        if learn and expected >= _LOUD_DBFS:
             learned.add(level - expected)
         coupling = learned.coupling_db
         return coupling is not None and level > expected + coupling + MARGIN_DB

@@ -21,6 +21,8 @@ _HYSTERESIS = 0.15  # speech that has begun goes on at a lower threshold
 _BARGE_IN_SLACK = 5 / 3  # three frames of five are enough
 _SUSPICION = 0.4  # of the speech that interrupts
 _REST_MS = 500  # quiet after which a turn that was too long may be followed by another
+_PROOF_MS = 40  # of speech that follows an interruption, and is not explained by the answer either
+_PROOF_WITHIN_MS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class GateResult:
     """What one frame led to: sound to send now (may be more than the frame), speech events.
 
     `cut`: the gate closed although somebody speaks; the service must be told that it is over.
+    `aborted`: it closed, and what it has sent was nobody: the service must forget it.
     `woken`: the wake word that was just heard.
     """
 
@@ -37,14 +40,18 @@ class GateResult:
     probability: float
     cut: bool = False
     woken: str | None = None
+    aborted: bool = False
 
 
 class Gate:
     """Feed it every frame of the microphone, in order.
 
     With the engine `always` everything is sent and no speech is reported: the service finds it.
-    (With `barge_in` off, even then nothing is sent while an answer is heard.) With `local_turns`
+    (Even then, while an answer is heard, only what is louder than its echo.) With `local_turns`
     the end of speech as the gate sees it is the end of the turn.
+
+    Who interrupts an answer goes on speaking for a moment. If nobody does, it was the answer itself
+    or a noise, and the turn is aborted.
     """
 
     def __init__(
@@ -64,6 +71,8 @@ class Gate:
         self._tail_ms = 0.0
         self._cut = False
         self._speech = False
+        self._proof_ms = 0.0  # still needed
+        self._proof_left_ms = 0.0
         self._held: deque[bytes] = deque()
         self._held_bytes = 0
         self._usual = TurnSegmenter(0, 0, 0)
@@ -87,7 +96,7 @@ class Gate:
         self._echo = echo or self._echo
         self._attention = attention or self._attention
         # Where we end the turns, an answer to half of what is being said is stopped at once.
-        self._closes_for_playing = self._echo.mode == "half_duplex" and not local_turns
+        self._closes_for_playing = self._echo.mode != "off" and not local_turns
         self._always = settings.engine == "always" and self._attention.always
         hangover_ms = settings.turn_end_ms if local_turns else settings.hangover_ms
         self._usual.adjust(settings.start_ms, settings.start_window_ms, hangover_ms)
@@ -99,8 +108,13 @@ class Gate:
     def open(self) -> bool:
         """Whether sound is leaving the house right now."""
         if self._always:
-            return not self._muted and not (self._guarded and not self._settings.barge_in)
+            return not self._muted and (not self._guarded or self._barge_in.speaking)
         return self._open
+
+    @property
+    def unproven(self) -> bool:
+        """Whether the gate is open for an interruption that may yet turn out to be nobody's."""
+        return self._open and self._proof_ms > 0
 
     @property
     def muted(self) -> bool:
@@ -121,7 +135,9 @@ class Gate:
 
     @playing.setter
     def playing(self, playing: bool) -> None:
-        if playing and not self._playing and self._open and self._closes_for_playing:
+        begins = playing and not self._playing
+        keeps_open = self._speech and self._echo.mode != "half_duplex"
+        if begins and self._open and self._closes_for_playing and not keeps_open:
             # What goes on being said over the answer must prove itself anew; it loses nothing.
             self._close()
             self._cut = True
@@ -167,35 +183,63 @@ class Gate:
             return GateResult(b"", False, cut, 0.0, cut)
         probability = self._engine.probability(pcm)
         if self._always:
-            blocked = guarded and not self._settings.barge_in
-            return GateResult(b"" if blocked else pcm, False, False, probability)
+            sent = self._feed_always(raw, pcm, ms, guarded=guarded)
+            return GateResult(sent, False, False, probability)
         if self._open:
-            return self._feed_open(pcm, ms, probability)
+            return self._feed_open(raw, pcm, probability)
         self._hold(pcm)
         if woken:
             self._close()  # the end of the wake word is not the beginning of a turn
         started = self._listen(raw, pcm, probability, guarded=guarded)
         if woken and self._playing:
             started = self._usual.speaking = True  # a wake word always interrupts
+            self._proof_ms = 0.0
         if started:
             self._open = True
-            pcm = b"".join(self._held)
-            self._forget()
+            pcm = self._take_held()
         return GateResult(pcm if started else b"", started, cut, probability, cut, woken)
 
     @property
     def _guarded(self) -> bool:
         return (self._playing or self._tail_ms > 0) and self._echo.mode != "off"
 
-    def _feed_open(self, pcm: bytes, ms: float, probability: float) -> GateResult:
+    def _feed_always(self, raw: bytes, pcm: bytes, ms: float, *, guarded: bool) -> bytes:
+        if not guarded:
+            self._barge_in.reset()
+            self._forget()
+            return pcm
+        loud = self._settings.barge_in and self._surpasses(raw, pcm, True)
+        started = self._barge_in.feed(loud, ms) == "started"
+        if self._barge_in.speaking and not started:
+            return pcm
+        self._hold(pcm)
+        return self._take_held() if started else b""
+
+    def _feed_open(self, raw: bytes, pcm: bytes, probability: float) -> GateResult:
+        ms = len(pcm) / BYTES_PER_MS
         self._speech = probability >= self._settings.threshold - _HYSTERESIS
         stopped = self._usual.feed(self._speech, ms) == "stopped"
+        if self._proof_ms > 0 and self._disproved(raw, pcm, ms, stopped=stopped):
+            self._close()
+            return GateResult(pcm, False, False, probability, aborted=True)
         self._open_ms += ms
         cut = not stopped and self._open_ms >= self._settings.max_turn_s * 1000
         if stopped or cut:
             self._rest_ms = _REST_MS if cut else 0.0
             self._close()
         return GateResult(pcm, False, stopped or cut, probability, cut)
+
+    def _disproved(self, raw: bytes, pcm: bytes, ms: float, *, stopped: bool) -> bool:
+        if self._surpasses(raw, pcm, self._speech, learn=False):
+            self._proof_ms -= ms
+        self._proof_left_ms -= ms
+        return self._proof_ms > 0 and (stopped or self._proof_left_ms <= 0)
+
+    def _surpasses(self, raw: bytes, pcm: bytes, speech: bool, *, learn: bool = True) -> bool:
+        """Whether this frame is somebody, and not the answer that is heard."""
+        outspoken = self._echo.outspoken(raw, self._settings.barge_in_threshold, learn=learn)
+        surpassed = self._echo.surpassed(pcm, learn=learn)
+        return (speech and surpassed) or outspoken
 
     def _listen(self, raw: bytes, pcm: bytes, probability: float, *, guarded: bool) -> bool:
         settings, ms = self._settings, len(pcm) / BYTES_PER_MS
@@ -210,14 +254,13 @@ class Gate:
         sure = settings.threshold
         if self._echo.mode == "half_duplex":
             sure = max(sure, settings.barge_in_threshold)
-        outspoken = self._echo.outspoken(raw, settings.barge_in_threshold)
-        surpassed = self._echo.surpassed(pcm)
-        self._speech = (probability >= sure and surpassed) or outspoken
+        self._speech = self._surpasses(raw, pcm, probability >= sure)
         if not settings.barge_in:
             return False
         if self._barge_in.feed(self._speech, ms) != "started":
             return False
         self._usual.speaking = True  # from here on, an ordinary turn
+        self._proof_ms, self._proof_left_ms = _PROOF_MS, _PROOF_WITHIN_MS
         return True
 
     def _hold(self, pcm: bytes) -> None:
@@ -227,12 +270,17 @@ class Gate:
         while self._held_bytes > limit:
             self._held_bytes -= len(self._held.popleft())
 
+    def _take_held(self) -> bytes:
+        held = b"".join(self._held)
+        self._forget()
+        return held
+
     def _forget(self) -> None:
         self._held.clear()
         self._held_bytes = 0
 
     def _close(self) -> None:
         self._open = self._speech = False
-        self._open_ms = 0.0
+        self._open_ms = self._proof_ms = 0.0
         self._usual.reset()
         self._barge_in.reset()

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rtaudio_daemon.audio.echo import Echo
 from rtaudio_daemon.audio.gate import Gate
+from rtaudio_daemon.audio.vad import AlwaysEngine
 from rtaudio_daemon.config import Gate as Settings
 
 MS = 48
@@ -176,13 +178,72 @@ def test_an_open_gate_without_judgement_sends_everything() -> None:
     home.hear("..x..xxxx")
     home.gate.playing = True
     home.hear("abc")
+    assert home.sent == "..x..xxxx", "it could be the answer"
+    home.hear("de")
     assert home.gate.open
-    assert home.sent == "..x..xxxxabc"
+    assert home.sent == "..x..xxxxabcde"
     assert home.events == []
     home.gate.mute(True)
     assert not home.gate.open
     home.hear("xx")
-    assert home.sent == "..x..xxxxabc"
+    assert home.sent == "..x..xxxxabcde"
+
+
+def test_an_open_gate_without_judgement_keeps_the_echo_of_an_answer_in_the_house() -> None:
+    gate = Gate(Settings(engine="always"), AlwaysEngine())
+    played, echo = loud(8000), loud(2000)
+    gate.playing = True
+    for _ in range(50):
+        gate.played(played)
+        assert gate.feed(echo).pcm_to_send == b""
+    sent = b""
+    for _ in range(4):
+        gate.played(played)
+        sent += gate.feed(loud(6000)).pcm_to_send
+    assert sent.endswith(4 * loud(6000)), "a person is heard"
+    gate.playing = False
+    for _ in range(15):
+        gate.feed(bytes(960))
+    assert gate.feed(echo).pcm_to_send == echo
+
+
+@pytest.mark.parametrize(("hangover_ms", "after_frames"), [(1000, 25), (200, 10)])
+def test_what_nobody_goes_on_from_was_no_interruption(hangover_ms: int, after_frames: int) -> None:
+    home = room(hangover_ms=hangover_ms)
+    home.gate.playing = True
+    home.hear("xxxx")
+    assert home.gate.unproven
+    results = [home.gate.feed(b"." * 960) for _ in range(after_frames)]
+    assert [result.aborted for result in results] == [False] * (after_frames - 1) + [True]
+    assert not any(result.stopped for result in results)
+    assert not home.gate.open
+
+
+def test_who_goes_on_speaking_for_a_moment_has_interrupted() -> None:
+    home = room(hangover_ms=1000)
+    home.gate.playing = True
+    home.hear("xxxx..xx")
+    assert not home.gate.unproven
+    home.hear("." * 49)
+    assert home.gate.open
+    home.hear(".")
+    assert home.events == [(3, "started"), (57, "stopped")]
+
+
+@pytest.mark.parametrize(("frames", "still_open"), [("xxxx", True), ("xxxx..", False)])
+def test_where_echo_is_cancelled_only_who_speaks_keeps_the_gate_open_when_an_answer_begins(
+    frames: str, still_open: bool
+) -> None:
+    gate = Gate(Settings(), Script(), Echo("cancel"))
+    for mark in frames:
+        gate.feed(mark.encode() * 960)
+    gate.playing = True
+    assert gate.open == still_open
+    assert gate.feed(bytes(960)).cut == (not still_open)
+
+
+def loud(amplitude: int) -> bytes:
+    return amplitude.to_bytes(2, "little") * 480
 
 
 def test_an_open_gate_without_barge_in_is_half_duplex() -> None:
