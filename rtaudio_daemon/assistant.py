@@ -64,6 +64,7 @@ from .events import (
     TimePassed,
     TruncateItem,
     UplinkChanged,
+    VolumeChanged,
     WakeWordHeard,
 )
 from .interpreter import Interpreter
@@ -128,6 +129,7 @@ class Assistant:
         self._speaker = speaker
         speaker.tap(self._gate.played)
         self._alertness.use("speaker", speaker)
+        self._set_loudness()
 
     def use_microphone(self, microphone: Microphone) -> None:
         """Hear this microphone from the next `run` on; its callback is `device_changed`."""
@@ -361,8 +363,10 @@ class Assistant:
 
     def set_volume(self, level: float) -> None:
         """Play at `level` (0 to 1)."""
-        self._volume = level
+        changed, self._volume = level != self._volume, level
         self._set_loudness()
+        if changed:
+            self._publish(VolumeChanged(level))
 
     async def reload(self) -> dict[str, Any]:
         """Read the configuration again; returns what changed. Raises ConfigError."""

@@ -375,6 +375,13 @@ class MuteChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class VolumeChanged:
+    """The loudness of everything that is played is now `level` (0 to 1)."""
+
+    level: float
+
+
+@dataclass(frozen=True, slots=True)
 class UplinkChanged:
     """Sound began or ceased to leave the house; `bytes` so far, since the start."""
 
@@ -417,6 +424,7 @@ News = (
     | DeviceChanged
     | WakeWordHeard
     | MuteChanged
+    | VolumeChanged
     | UplinkChanged
     | UsageReported
     | TurnFinished

@@ -123,6 +123,7 @@ class Parts:
                 ("speaker", self._apply_speaker),
                 ("volume", self._apply_volume),
                 ("window", self._apply_window),
+                ("access", self._apply_access),
                 ("session", self._apply_session),
                 ("gate", self._apply_gate),
                 # Last, so that there is somebody to tell what it hears, or that it is gone.
@@ -251,8 +252,12 @@ class Parts:
         try:
             await self._open_window(settings.http)
         except RTAudioError:
-            await self._open_window(self._part("window").applied.http)
+            former = self._part("window").applied.http
+            await self._open_window(replace(settings.http, host=former.host, port=former.port))
             raise
+
+    async def _apply_access(self, settings: config.Config) -> None:
+        self.window.adjust(settings.http)
 
     async def _open_window(self, settings: config.Http) -> None:
         window = ApiServer(settings, self.assistant, boot=self._boot)

@@ -19,7 +19,9 @@ PART_OF: Mapping[str, str] = MappingProxyType(
         "audio.input": "microphone",
         "audio.output": "speaker",
         "audio.output.volume": "volume",
-        "http": "window",
+        "http": "access",
+        "http.host": "window",
+        "http.port": "window",
         "realtime": "service",
         "realtime.session": "session",
         # A voice that was heard cannot be changed in its session, and what was merged into a

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import numpy as np
 import pytest
 
 from rtaudio_daemon import config
+from rtaudio_daemon.audio.files import read_wav
 from rtaudio_daemon.errors import ConfigError
 from rtaudio_daemon.reload import RESTART, changes, part_of
 from rtaudio_daemon.simulator.reply import Reply, Turn
@@ -102,7 +104,58 @@ async def test_the_volume_changes_at_once(tmp_path: Path) -> None:
             }
         ]
         assert (await house.status())["volume"] == 0.25
+        await house.until(lambda: house.named("volume"))
+        assert [each["level"] for each in house.named("volume")] == [0.25]
         await house.turns(1)
+
+
+async def test_another_loudspeaker_is_as_loud_as_the_one_before(tmp_path: Path) -> None:
+    other = tmp_path / "other.wav"
+    async with House(tmp_path, [(4000, speech("hello"))], reply=weather) as house:
+        await house.post("/api/volume", {"level": 0.25})
+        house.edit = with_(audio__output__device=f"wav:{other}")
+        _, report = await house.post("/api/reload")
+        assert states(report) == {"audio.output.device": "applied"}
+        await house.turns(1)
+    heard = samples(read_wav(other))
+    at, likeness = find(samples(ANSWER), heard)
+    assert likeness > 0.999
+    loudness = np.abs(heard[at:]).max() / np.abs(samples(ANSWER)).max()
+    assert loudness == pytest.approx(0.25, abs=0.01)
+
+
+async def test_who_follows_the_events_stays_while_other_rules_for_the_window_come(
+    tmp_path: Path,
+) -> None:
+    async with House(tmp_path) as house:
+        house.edit = with_(
+            http__publish_transcripts=False,
+            http__max_subscribers=3,
+            http__allowed_hosts=("voice.example",),
+            http__allowed_origins=("http://homeassistant.local:8123",),
+        )
+        _, report = await house.post("/api/reload")
+        assert set(states(report).values()) == {"applied"}
+        await house.post("/api/volume", {"level": 0.5})
+        await house.until(lambda: house.named("volume"))
+        assert house.named("shutdown") == []
+        assert len(house.named("snapshot")) == 1
+        headers = {"Host": "voice.example", "Origin": "http://homeassistant.local:8123"}
+        async with house.http.get("/api/status", headers=headers) as answer:
+            assert answer.status == 200
+
+
+async def test_a_new_token_is_asked_for_even_where_the_new_port_is_taken(tmp_path: Path) -> None:
+    async with House(tmp_path) as house:
+        taken = int(house.simulator.url.rpartition(":")[2])
+        token = config.Secret("sesame-" * 6)
+        house.edit = with_(http__port=taken, http__token=token)
+        report = await _reload(house.app.reload)
+        assert states(report) == {"http.port": "failed", "http.token": "applied"}
+        async with aiohttp.ClientSession(house.app.address) as http:
+            for headers, status in (({}, 401), ({"Authorization": "Bearer " + "sesame-" * 6}, 200)):
+                async with http.get("/api/status", headers=headers) as answer:
+                    assert answer.status == status
 
 
 async def test_a_wrong_configuration_changes_nothing_and_is_told_everywhere(

@@ -234,7 +234,7 @@ async def test_every_event_of_a_long_story_is_as_the_documents_say(
         jsonschema.validate(data, schemas.event_schema(name))
     assert {name for name, _ in house.events} >= {
         "snapshot", "status", "speech", "transcript", "interruption", "turn", "connection",
-        "mute", "uplink", "usage", "shutdown",
+        "mute", "volume", "uplink", "usage", "shutdown",
     }  # fmt: skip
     turns = house.named("turn")
     assert turns[0]["status"] == "interrupted"

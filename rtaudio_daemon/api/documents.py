@@ -23,6 +23,7 @@ from ..events import (
     TurnFinished,
     UplinkChanged,
     UsageReported,
+    VolumeChanged,
     WakeWordHeard,
 )
 
@@ -35,6 +36,7 @@ EVENT_NAMES: Mapping[type[Any], str] = {
     ConnectionChanged: "connection",
     DeviceChanged: "device",
     MuteChanged: "mute",
+    VolumeChanged: "volume",
     UplinkChanged: "uplink",
     WakeWordHeard: "wake",
     UsageReported: "usage",

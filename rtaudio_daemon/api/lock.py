@@ -32,7 +32,13 @@ class Lock:
     """Judges every request before anything else sees it. `hostname`: this machine's own name."""
 
     def __init__(self, settings: config.Http, hostname: str = "") -> None:
-        own = (hostname or socket.gethostname()).lower()
+        self._own = (hostname or socket.gethostname()).lower()
+        self.refused = 0
+        self.adjust(settings)
+
+    def adjust(self, settings: config.Http) -> None:
+        """Judge by these settings from now on."""
+        own = self._own
         self._token = settings.token.reveal().encode()
         self._read_token = settings.read_token.reveal().encode()
         self._names = frozenset(
@@ -40,7 +46,6 @@ class Lock:
             | {name.lower() for name in settings.allowed_hosts}
         )
         self._origins = frozenset(origin.lower() for origin in settings.allowed_origins)
-        self.refused = 0
 
     @property
     def origins(self) -> frozenset[str]:
@@ -52,14 +57,18 @@ class Lock:
         """Whether a token is needed."""
         return bool(self._token)
 
+    def admits(self, request: web.Request) -> bool:
+        """Whether a request that came in before would come in now."""
+        try:
+            self._check(request)
+        except web.HTTPException:
+            return False
+        return True
+
     async def admit(self, request: web.Request) -> None:
         """Return if the request may go on; its body is then read. Raises web.HTTPException."""
         try:
-            self._check_host(request)
-            self._check_origin(request)
-            if request.method == "OPTIONS" and self.shared_with(request):
-                raise web.HTTPNoContent
-            self._check_token(request)
+            self._check(request)
         except web.HTTPClientError as error:
             self.refused += 1
             level = logging.WARNING if self.refused == 1 else logging.DEBUG
@@ -73,6 +82,13 @@ class Lock:
         """The foreign origin of the request, if it is one that may use the window."""
         origin = request.headers.get("Origin", "").lower()
         return origin if origin in self._origins else None
+
+    def _check(self, request: web.Request) -> None:
+        self._check_host(request)
+        self._check_origin(request)
+        if request.method == "OPTIONS" and self.shared_with(request):
+            raise web.HTTPNoContent
+        self._check_token(request)
 
     def _check_host(self, request: web.Request) -> None:
         name = _host_name(request.headers.get("Host", ""))

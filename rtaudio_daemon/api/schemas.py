@@ -178,6 +178,7 @@ EVENTS: Mapping[str, tuple[str, Schema]] = {
     ),
     "wake": ("somebody said a wake word", _object({"word": _TEXT})),
     "mute": ("the microphone was muted or unmuted", _object({"muted": _FLAG})),
+    "volume": ("everything is played louder or softer now", _object({"level": _LEVEL})),
     "uplink": (
         "sound began or ceased to leave the house; bytes since the start",
         _object({"open": _FLAG, "bytes": _COUNT}),

@@ -66,6 +66,16 @@ class ApiServer:
         self.metrics = Metrics(controls.counts, self._counts)
         self.address = ""
 
+    def adjust(self, settings: config.Http) -> None:
+        """Go on with these settings, all but host and port; who may not come in now has to go."""
+        if self._settings.publish_transcripts and not settings.publish_transcripts:
+            self.events.forget("transcript")
+        self._settings = settings
+        self._lock.adjust(settings)
+        self.events.max_subscribers = settings.max_subscribers
+        _allow_connections(settings.max_subscribers)
+        self.events.dismiss(lambda request: not self._lock.admits(request))
+
     def publish(self, news: News) -> None:
         """Tell the subscribers; what was said stays in the house unless the settings allow it."""
         self.metrics.notice(news)

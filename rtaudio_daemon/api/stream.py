@@ -37,6 +37,7 @@ class _Event:
 
 @dataclass(eq=False, slots=True)
 class _Subscriber:
+    request: web.Request
     transport: asyncio.Transport
     types: frozenset[str]
     chunked: bool
@@ -68,7 +69,8 @@ class EventStream:
         self._boot = boot
         self._wall_clock = wall_clock
         self._ring: deque[_Event] = deque(maxlen=ring)
-        self._max_subscribers = max_subscribers
+        self.max_subscribers = max_subscribers
+        """How many may listen at once; whoever listens already may stay."""
         self._sequence = 0
         self._subscribers: set[_Subscriber] = set()
         self._closing = False
@@ -101,6 +103,19 @@ class EventStream:
             await asyncio.sleep(HEARTBEAT_S)
             self._send(b": still here\n\n", list(self._subscribers))
 
+    def dismiss(self, unwelcome: Callable[[web.Request], bool]) -> None:
+        """Let those go whose request is not welcome any more."""
+        going = {one for one in self._subscribers if unwelcome(one.request)}
+        self._subscribers -= going
+        for subscriber in going:
+            subscriber.gone.set()
+
+    def forget(self, name: str) -> None:
+        """Do not tell events of this name to those who return."""
+        kept = [event for event in self._ring if event.name != name]
+        self._ring.clear()
+        self._ring.extend(kept)
+
     def shut_down(self) -> None:
         """Tell everybody that the daemon goes down, and let them go."""
         if not self._closing:
@@ -111,7 +126,7 @@ class EventStream:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Handle one `GET /api/events` until either side leaves."""
-        if self._closing or len(self._subscribers) >= self._max_subscribers:
+        if self._closing or len(self._subscribers) >= self.max_subscribers:
             raise web.HTTPServiceUnavailable(
                 headers={"Retry-After": "10"}, text="too many subscribers; try again later"
             )
@@ -148,7 +163,7 @@ class EventStream:
         if link is not None and link.family in (socket.AF_INET, socket.AF_INET6):
             link.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _UNREAD_MAX)
         types = frozenset(filter(None, request.query.get("types", "").split(",")))
-        return _Subscriber(transport, types, request.version >= HttpVersion11)
+        return _Subscriber(request, transport, types, request.version >= HttpVersion11)
 
     def _welcome(self, request: web.Request, subscriber: _Subscriber) -> bytes:
         last = request.headers.get("Last-Event-ID", "")

@@ -18,6 +18,7 @@ from rtaudio_daemon.api.janitor import CONNECTIONS_MAX, PATIENCE_S, Janitor
 from rtaudio_daemon.api.lock import BODY_MAX, BODY_PATIENCE_S
 from rtaudio_daemon.api.routes import PUBLIC_PATHS, ROUTES
 from rtaudio_daemon.api.server import ApiServer
+from rtaudio_daemon.events import ModelStatus
 from tests.api.test_window import Person, Window, read
 from tests.waiting import until
 
@@ -104,6 +105,26 @@ async def test_without_the_token_there_is_no_way_in(locked: Window, method: str,
         assert await refused(locked, method, path, headers=headers) == (401, "unauthorized")
     in_address = f"{path}?token={TOKEN}&access_token={TOKEN}"
     assert await refused(locked, method, in_address) == (401, "unauthorized")
+
+
+async def test_with_another_lock_only_those_go_who_may_not_come_in_any_more(
+    locked: Window,
+) -> None:
+    async with (
+        locked.http.get("/api/events", headers=bearer(TOKEN)) as master,
+        locked.http.get("/api/events", headers=bearer(READ_TOKEN)) as reader,
+    ):
+        await read(master)
+        await read(reader)
+        new = {**SECRETS, "read_token": config.Secret("lotus-" * 6)}
+        locked.server.adjust(config.Http(**new))
+        assert await reader.content.read() == b"", "it is shown out"
+        locked.change(ModelStatus.LISTENING)
+        assert (await read(master))["event"] == "status"
+    assert await refused(locked, "GET", "/api/status", headers=bearer(READ_TOKEN)) == (
+        401,
+        "unauthorized",
+    )
 
 
 @each_route

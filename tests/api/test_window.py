@@ -206,6 +206,23 @@ async def test_what_was_said_stays_in_the_house_unless_allowed(window: Window) -
         assert (await read(answer))["event"] == "status"
 
 
+async def test_what_may_not_be_published_any_more_is_not_told_to_those_who_return(
+    window: Window,
+) -> None:
+    window.server.adjust(config.Http(publish_transcripts=True))
+    window.change(ModelStatus.LISTENING)
+    window.server.publish(Transcript("user", "a secret", True, "item_1"))
+    window.change(ModelStatus.THINKING)
+    async with window.subscribe(last="b1-1") as answer:
+        assert [(await read(answer))["event"] for _ in range(2)] == ["transcript", "status"]
+        window.server.adjust(config.Http())
+        window.server.publish(Transcript("user", "another", True, "item_2"))
+        window.change(ModelStatus.IDLE)
+        assert (await read(answer))["id"] == "b1-4"
+    async with window.subscribe(last="b1-1") as answer:
+        assert [(await read(answer))["id"] for _ in range(2)] == ["b1-3", "b1-4"]
+
+
 async def test_a_quiet_stream_is_kept_alive(window: Window) -> None:
     async with window.subscribe() as answer:
         await read(answer)
@@ -258,7 +275,7 @@ async def test_going_down_is_told_and_ends_the_stream() -> None:
 
 
 async def test_too_many_subscribers_are_sent_away_for_a_while(window: Window) -> None:
-    window.server.events._max_subscribers = 1
+    window.server.adjust(config.Http(max_subscribers=1))
     async with window.subscribe() as answer:
         await read(answer)
         async with window.subscribe() as refused:
