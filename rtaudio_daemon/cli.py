@@ -90,6 +90,9 @@ def _parser() -> argparse.ArgumentParser:
     examine.add_argument(
         "--calibrate", action="store_true", help="play a chirp and measure the echo of the room"
     )
+    examine.add_argument(
+        "--write", action="store_true", help="with --calibrate: write it into the configuration"
+    )
     examine.add_argument("--tone", action="store_true", help="play a tone and listen for it")
     _add_simulate(add("simulate", _simulate, "run the local realtime service on its own"))
     status = _add_remote(add("status", _status, "what a running daemon is doing"))
@@ -204,8 +207,10 @@ def _doctor(arguments: argparse.Namespace) -> int:
         if not arguments.json:
             print(examination.line(finding), flush=True)
 
+    if arguments.write and not arguments.calibrate:
+        raise RTAudioError("--write goes with --calibrate: it writes what was measured")
     if arguments.calibrate:
-        findings = asyncio.run(calibrate(config.load(arguments.config).audio))
+        findings = asyncio.run(calibrate(arguments.config, write=arguments.write))
         status = examination.exit_status(findings)
         for finding in findings:
             tell(finding)

@@ -23,6 +23,7 @@ HALL = {
     "config_sections": 0,
     "config_schema": 0,
     "config_documents": 0,
+    "config_edit": 0,
     "yaml_source": 0,
     "emitter": 0,
     "version": 0,

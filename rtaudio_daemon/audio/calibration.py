@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..config import Audio
 from .format import BYTES_PER_MS, SAMPLE_RATE, dbfs
 
 _CHIRP_S = 1.0
@@ -13,6 +14,10 @@ _FROM_HZ, _TO_HZ = 300.0, 4_000.0  # what small loudspeakers play and voices are
 _LOUDNESS = 0.25
 _SURE = 8.0  # how much the peak must stand out of everything else
 _INAUDIBLE_DB = -70.0
+_LOUD_ECHO_DB = -6.0
+_LATE_MS = 400.0
+_LOUD_ROOM_DBFS = -40.0
+_QUIET_ROOM_DBFS = -50.0  # or else an echo may be there and not be found
 LEAD_MS = 1_000  # listened to before the chirp, for the noise of the room
 TAIL_MS = 1_500
 
@@ -27,6 +32,16 @@ class Measurement:
     noise_dbfs: float
     delay_ms: float | None = None
     echo_db: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """An option of config.yaml (`steps`), what it is and what it should be, and why."""
+
+    steps: tuple[str, ...]
+    now: str | float
+    value: str | float
+    why: str
 
 
 def chirp() -> bytes:
@@ -61,24 +76,40 @@ def examine(before: bytes, heard: bytes) -> Measurement:
     return Measurement(noise, at / (SAMPLE_RATE / 1000), echo_db)
 
 
-def advice(measured: Measurement, *, can_cancel: bool) -> list[str]:
-    """What to set, as sentences with options of config.yaml."""
+def proposals(measured: Measurement, now: Audio, *, can_cancel: bool) -> list[Proposal]:
+    """What the measurement speaks for, where it differs from the settings as they are now."""
     found = []
+    loud = measured.noise_dbfs > _LOUD_ROOM_DBFS
+    heard = measured.echo_db is not None
+    if not heard and now.echo != "off" and measured.noise_dbfs < _QUIET_ROOM_DBFS:
+        why = "the microphone does not hear the loudspeaker"
+        found.append(Proposal(("audio", "echo"), now.echo, "off", why))
+    if heard and now.echo == "off":
+        why = "the microphone hears the loudspeaker"
+        found.append(Proposal(("audio", "echo"), now.echo, "auto", why))
+    for name, enough, wanted in (
+        ("threshold", 0.6, loud),
+        ("barge_in_threshold", 0.8, loud and heard and not can_cancel),
+    ):
+        value = getattr(now.gate, name)
+        if wanted and value < enough:
+            why = "the room is loud, and less of it should pass for speech"
+            found.append(Proposal(("audio", "gate", name), value, enough, why))
+    return found
+
+
+def advice(measured: Measurement, *, can_cancel: bool) -> list[str]:
+    """What else to do about it, as sentences."""
     if measured.delay_ms is None or measured.echo_db is None:
-        return ["the microphone does not hear the loudspeaker: audio.echo: off would do"]
-    if can_cancel:
-        found.append("audio.echo: auto (or cancel) takes the loudspeaker out of the microphone")
-    elif measured.echo_db > -6:
+        return []
+    found = []
+    if not can_cancel and measured.echo_db > _LOUD_ECHO_DB:
         found.append(
             "the loudspeaker is almost as loud in the microphone as a voice: move them apart, turn "
             "it down (audio.output.volume), or install the extra [aec] for audio.echo: cancel"
         )
-    else:
-        found.append("audio.echo: auto (half_duplex) will do")
-    if measured.delay_ms > 400:
+    if measured.delay_ms > _LATE_MS:
         found.append("the delay is long (Bluetooth?): interruptions will be noticed late")
-    if measured.noise_dbfs > -40:
-        found.append("the room is loud: audio.gate.threshold: 0.6 lets less of it pass")
     return found
 
 

@@ -5,11 +5,20 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 
-from .. import config
-from ..audio.calibration import Measurement, advice, chirp, examine, listening_ms
+from .. import config, config_edit
+from ..audio.calibration import (
+    Measurement,
+    Proposal,
+    advice,
+    chirp,
+    examine,
+    listening_ms,
+    proposals,
+)
 from ..audio.devices import open_microphone, open_speaker
 from ..audio.format import BYTES_PER_MS
 from ..audio.interface import Microphone
+from ..errors import ConfigError
 from ..events import AudioPart, DeviceState
 from .finding import Finding, failed, passed, warned
 
@@ -17,8 +26,22 @@ _PATIENCE_S = 15.0
 _CHIRP = AudioPart("doctor", "chirp", 0)
 
 
-async def calibrate(settings: config.Audio) -> list[Finding]:
-    """Measure the echo of the configured devices; a chirp of a second is heard."""
+async def calibrate(path: str, *, write: bool = False) -> list[Finding]:
+    """Measure the echo of the devices that the configuration at `path` names; a chirp is heard.
+
+    With `write`, what the measurement speaks for is written there. Raises ConfigError.
+    """
+    settings = config.load(path).audio
+    measured = await _measure(settings)
+    if isinstance(measured, Finding):
+        return [measured]
+    can_cancel = importlib.util.find_spec("livekit") is not None
+    proposed = proposals(measured, settings, can_cancel=can_cancel)
+    found = _findings(measured, can_cancel=can_cancel)
+    return found + (_written(path, proposed) if write else _proposed(proposed))
+
+
+async def _measure(settings: config.Audio) -> Measurement | Finding:
     changed = asyncio.Event()
     microphone = open_microphone(settings.input, on_change=lambda _change: changed.set())
     speaker = open_speaker(
@@ -41,14 +64,13 @@ async def calibrate(settings: config.Audio) -> list[Finding]:
                 before = await _hear(microphone, before_ms)
                 speaker.play(_CHIRP, chirp())
                 speaker.end(_CHIRP)
-                measured = examine(before, await _hear(microphone, after_ms))
+                return examine(before, await _hear(microphone, after_ms))
         except TimeoutError:
             what = f"microphone {microphone.state}, loudspeaker {speaker.state}"
-            return [failed("calibration", what, "see the findings of `daemon.py doctor`")]
+            return failed("calibration", what, "see the findings of `daemon.py doctor`")
         finally:
             for task in tasks:
                 task.cancel()
-    return _findings(measured)
 
 
 async def _hear(microphone: Microphone, ms: int) -> bytes:
@@ -60,15 +82,44 @@ async def _hear(microphone: Microphone, ms: int) -> bytes:
     return bytes(heard)
 
 
-def _findings(measured: Measurement) -> list[Finding]:
+def _findings(measured: Measurement, *, can_cancel: bool) -> list[Finding]:
     found = [passed("noise", f"the quiet room is at {measured.noise_dbfs:.0f} dBFS")]
     if measured.delay_ms is None or measured.echo_db is None:
         found.append(passed("echo", "the microphone does not hear the loudspeaker"))
     else:
         what = f"back after {measured.delay_ms:.0f} ms, at {measured.echo_db:.1f} dB"
         found.append(passed("echo", what))
-    can_cancel = importlib.util.find_spec("livekit") is not None
-    remedy = "in config.yaml, if you like; nothing was written"
+    remedy = "no option of config.yaml can do that for you"
     return found + [
         warned("advice", each, remedy) for each in advice(measured, can_cancel=can_cancel)
     ]
+
+
+def _proposed(proposed: list[Proposal]) -> list[Finding]:
+    if not proposed:
+        return [passed("proposal", "the options of config.yaml are right for this room")]
+    remedy = "nothing was written; `daemon.py doctor --calibrate --write` would do it"
+    return [warned("proposal", _in_words(each), remedy) for each in proposed]
+
+
+def _written(path: str, proposed: list[Proposal]) -> list[Finding]:
+    if not proposed:
+        return [passed("written", "nothing: the options of config.yaml are right for this room")]
+    try:
+        backup = config_edit.write(path, {each.steps: each.value for each in proposed})
+    except ConfigError as error:
+        remedy = "nothing was written; change it by hand: "
+        remedy += "; ".join(map(_in_words, proposed))
+        return [
+            failed("written", problem, remedy, config_at_fault=True) for problem in error.problems
+        ]
+    return [
+        *(passed("written", _in_words(each)) for each in proposed),
+        passed(
+            "written", f"the file as it was is {backup}; `daemon.py reload` applies the new one"
+        ),
+    ]
+
+
+def _in_words(proposal: Proposal) -> str:
+    return f"{'.'.join(proposal.steps)}: {proposal.now} -> {proposal.value}, as {proposal.why}"

@@ -155,11 +155,19 @@ async def test_after_a_fault_the_next_spoken_turn_works(
         assert house.statuses[before:] == ["listening", "thinking", "speaking", "idle"]
 
 
-async def test_a_chirp_measures_the_echo_of_the_room(sound_server: SoundServer) -> None:
+async def test_a_chirp_measures_the_echo_of_the_room_and_may_write_what_follows(
+    sound_server: SoundServer, tmp_path: Path
+) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text('audio:\n  echo: "off"  # headphones\n')
     sound_server.echo(delay_ms=80, gain=0.3)
-    findings = await calibrate(config.Audio())
+    findings = await calibrate(str(file))
     (echo,) = [finding.what for finding in findings if finding.name == "echo"]
     after, loudness = re.findall(r"-?\d+\.?\d*", echo)
     assert 80 < int(after) < 500
     assert abs(float(loudness) + 10.5) < 1
     assert [finding.verdict for finding in findings] == ["pass", "pass", "warn"]
+    assert config.load(file).audio.echo == "off", "nothing was asked to be written"
+    findings = await calibrate(str(file), write=True)
+    assert {finding.verdict for finding in findings} == {"pass"}
+    assert file.read_text() == "audio:\n  echo: auto  # headphones\n"
