@@ -312,6 +312,7 @@ class Assistant:
         """Be silent now."""
         if not self._button.held:
             self._let_go(answer=False)  # a turn that waits for a session is not wanted either
+        self._client.drop_answer()
         self.handle(InterruptRequested())
 
     def mute(self, muted: bool) -> None:

@@ -60,6 +60,7 @@ class Interpreter:
         self._publish = publish
         self._undecodable = 0
         client.on("error", self._on_error)
+        client.on("unanswered", self._on_unanswered)
         client.on("input_audio_buffer.speech_started", self._on_speech_started)
         client.on("input_audio_buffer.speech_stopped", self._on_speech_stopped)
         client.on("input_audio_buffer.committed", self._on_committed)
@@ -101,6 +102,9 @@ class Interpreter:
             _LOG.debug("the service was quicker than we: %s", code)
             return
         self._publish(ErrorReported("service", code, str(error.get("message") or code)))
+
+    def _on_unanswered(self, why: str) -> None:
+        self._publish(ErrorReported("conversation", "not_answered", why))
 
     def _on_speech_started(self, _event: dict[str, Any]) -> None:
         self._handle(SpeechStarted("service"))

@@ -63,6 +63,7 @@ THINKERS = {
     "realtime.function_calls",
     "realtime.history",
     "realtime.need",
+    "realtime.owed",
     "realtime.renewal",
     "realtime.response_queue",
     "realtime.standing",

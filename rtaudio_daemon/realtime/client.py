@@ -32,10 +32,12 @@ from rtaudio_daemon.realtime.need import Need, Recess
 from rtaudio_daemon.realtime.notes import Notes
 from rtaudio_daemon.realtime.options import Counters, Policy, WebsocketOptions, is_final
 from rtaudio_daemon.realtime.profiles import Endpoint, endpoint
+from rtaudio_daemon.realtime.question import Question
 from rtaudio_daemon.realtime.requests import Requests
 from rtaudio_daemon.realtime.session import Session
 
 _LOG = logging.getLogger(__name__)
+_STANDING = (ConnectionState.OPEN, ConnectionState.RENEWING)
 PATIENCE_S = 15.0
 """How long *thinking* may last without a sign of an answer."""
 
@@ -61,7 +63,9 @@ class AzureRealTimeAudio(Requests):
     Every server event is emitted under its house name with one dict. Besides: ``init`` (event)
     when a session is ready, ``status_changed`` (status, previous) right before the event that
     causes it, ``function_calls`` (a list of `FunctionCall`) after the ``response.done`` of an
-    answer that calls functions, ``connection`` (a `ConnectionChanged`), and ``error`` (event).
+    answer that calls functions, ``connection`` (a `ConnectionChanged`), ``error`` (event), and
+    ``unanswered`` (why, in words) when the session went with an answer that had not begun, and no
+    other session will give it.
     """
 
     _status: ModelStatus
@@ -277,6 +281,13 @@ class AzureRealTimeAudio(Requests):
         self._waiters: set[asyncio.Future[None]] = set()
         self.is_quiet: Callable[[], bool] = lambda: self._status is ModelStatus.IDLE
         """Whether nobody speaks and nothing is played, for renewing the session unnoticed."""
+        options = WebsocketOptions.of(options)
+        self._question = Question(
+            self._notes,
+            options.outage_buffer,
+            ask=self.create_response,
+            tell=lambda why: self._emitter.emit("unanswered", why),
+        )
         self._session = Session(
             place,
             settings=lambda: self._settings,
@@ -288,13 +299,14 @@ class AzureRealTimeAudio(Requests):
             is_quiet=lambda: self._notes.quiet and self.is_quiet(),
             is_stale=lambda: self._notes.history.stale(_now()),
             recess=self._recess if self._need.comes_and_goes else None,
-            options=WebsocketOptions.of(options),
+            options=options,
             http_session=http_session,
             wall_clock=wall_clock,
         )
 
     def _heard(self, event: Json) -> None:
         name = event["type"]
+        self._note_turn()
         try:
             heard = self._notes.hear(event, self._status, _now(), self._day())
         except Exception:  # one odd message must not cost the session
@@ -323,6 +335,7 @@ class AzureRealTimeAudio(Requests):
 
     def _give_up(self) -> None:
         self._patience = None
+        self._question.drop()
         self.status = self._notes.floor.gave_up(self._status)
 
     def _ready(self, event: Json) -> None:
@@ -333,14 +346,19 @@ class AzureRealTimeAudio(Requests):
         self._emitter.emit("init", event)
 
     def _changed(self, change: ConnectionChanged) -> None:
+        was_lost, renewed = self._state not in _STANDING, change.renewals != self._renewals
         self._state = change.state
-        lost = change.state not in (ConnectionState.OPEN, ConnectionState.RENEWING)
-        if lost or change.renewals != self._renewals:
+        if change.state not in _STANDING or renewed:
             self._renewals = change.renewals
             self._half = b""
             self._notes.begin(self._settings)
             self.status = ModelStatus.IDLE
             self._be_patient()
+            if change.state is ConnectionState.CLOSING:
+                self._question.drop()
+            self._question.lost()
+        if change.state is ConnectionState.OPEN and (was_lost or renewed):
+            self._question.stands()
         self._emitter.emit("connection", change)
 
     def _failed(self, error: ServiceError) -> None:

@@ -1,12 +1,13 @@
 """What was said so far, for a session that does not know it: words, tool calls and their results.
 
-Sound is never told again, and the assistant is quoted only as far as it was heard. Old context
-costs money with every answer, so there is a limit to turns and characters, and after a while
-without a word everything is forgotten.
+Sound is not told again, but for a question whose words are unknown and that waits for its answer.
+The assistant is quoted only as far as it was heard. Old context costs money with every answer, so
+there is a limit to turns and characters, and after a while without a word everything is forgotten.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from rtaudio_daemon.realtime.shapes import Json
 
 _ITEMS_MOST = 400  # more than any limit of turns can mean; what is older is forgotten
 _PENDING = ("in_progress", "incomplete")
+_UNNAMED = "turn"  # the question, until the service says which item it is
 
 
 @dataclass(slots=True)
@@ -28,6 +30,7 @@ class _Entry:
     received_ms: float = 0.0
     heard_ms: float | None = None
     final: bool = False
+    sound: bytes = b""
 
     @property
     def heard(self) -> str:
@@ -55,6 +58,7 @@ class History:
         self._entries: dict[str, _Entry] = {}
         self._last_word_at = 0.0
         self._numbers = count(1)
+        self._question: _Entry | None = None
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -65,14 +69,35 @@ class History:
         if learn is None or outside:
             return
         if self.stale(now):
-            self._entries.clear()
+            self._forget_past()
         self._last_word_at = now
         learn(self, event)
         while len(self._entries) > _ITEMS_MOST:
             del self._entries[next(iter(self._entries))]
 
+    def ask(self, pcm: bytes) -> None:
+        """The turn that becomes an item now, in the input format, waits for its answer."""
+        self.answered()
+        self._question = self._entries[_UNNAMED] = _Entry("user", sound=pcm)
+
+    def answered(self) -> None:
+        """The question was answered, or never will be."""
+        if self._question is not None:
+            self._question.sound = b""
+        self._question = None
+        self._entries.pop(_UNNAMED, None)
+
+    @property
+    def answerable(self) -> bool:
+        """Whether a session that is told the items knows what there is to answer."""
+        if self._question is not None:
+            return bool(self._question.words or self._question.sound)
+        told = self._tellable()
+        return bool(told) and told[-1].kind in ("user", "result")
+
     def forget(self) -> None:
         """Begin anew."""
+        self.answered()
         self._entries.clear()
 
     def stale(self, now: float) -> bool:
@@ -86,7 +111,7 @@ class History:
         From here on the items are known by the ids given here.
         """
         if self.stale(now):
-            self._entries.clear()
+            self._forget_past()
         told = self._bounded(self._tellable())
         self._entries = {}
         items = []
@@ -98,6 +123,10 @@ class History:
 
     # ------------------------------------------------------------------ private
 
+    def _forget_past(self) -> None:
+        entries = self._entries.items()
+        self._entries = {key: entry for key, entry in entries if entry is self._question}
+
     def _tellable(self) -> list[_Entry]:
         answered = {e.call_id for e in self._entries.values() if e.kind == "result"}
         called = {e.call_id for e in self._entries.values() if e.kind == "call"}
@@ -107,6 +136,7 @@ class History:
             if (entry.kind == "call" and entry.call_id in answered)
             or (entry.kind == "result" and entry.call_id in called)
             or (entry.kind in ("user", "assistant", "system") and entry.heard.strip())
+            or entry.sound
         ]
 
     def _bounded(self, entries: list[_Entry]) -> list[_Entry]:
@@ -120,6 +150,10 @@ class History:
             if room < 0:
                 kept = kept[position + 1 :]
                 break
+        # The question is no past: there is no answer without it.
+        asked = [n for n, entry in enumerate(entries) if entry is self._question]
+        if asked and len(kept) < len(entries) - asked[0]:
+            kept = entries[asked[0] :]
         # A result without its call would be refused.
         called = {entry.call_id for entry in kept if entry.kind == "call"}
         return [entry for entry in kept if entry.kind != "result" or entry.call_id in called]
@@ -129,9 +163,21 @@ class History:
             return None
         return self._entries.setdefault(item_id, _Entry(kind))
 
+    def _learn_turn(self, event: Mapping[str, Any]) -> None:
+        item_id = event.get("item_id")
+        if isinstance(item_id, str) and item_id:
+            self._name_question(item_id)
+
+    def _name_question(self, item_id: str) -> None:
+        if _UNNAMED in self._entries and item_id not in self._entries:
+            entries = self._entries.items()
+            self._entries = {item_id if k == _UNNAMED else k: entry for k, entry in entries}
+
     def _learn_item(self, event: Mapping[str, Any]) -> None:
         item = event.get("item")
         if isinstance(item, dict):
+            if _spoken(item):
+                self._name_question(str(item.get("id")))
             self._learn(item)
 
     def _learn_output(self, event: Mapping[str, Any]) -> None:
@@ -190,6 +236,7 @@ class History:
 
 
 _LESSONS = {
+    "input_audio_buffer.committed": History._learn_turn,
     "conversation.item.created": History._learn_item,
     "conversation.item.done": History._learn_item,
     "response.output_item.added": History._learn_item,
@@ -215,12 +262,17 @@ def _kind(item: Mapping[str, Any]) -> str:
     return str(role) if role in ("user", "assistant", "system") else ""
 
 
-def _words(item: Mapping[str, Any]) -> str:
+def _parts(item: Mapping[str, Any]) -> list[Json]:
     content = item.get("content")
-    parts = (
-        [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
-    )
-    said = (part.get("text") or part.get("transcript") for part in parts)
+    return [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+
+
+def _spoken(item: Mapping[str, Any]) -> bool:
+    return any(part.get("type") == "input_audio" for part in _parts(item))
+
+
+def _words(item: Mapping[str, Any]) -> str:
+    said = (part.get("text") or part.get("transcript") for part in _parts(item))
     return " ".join(words for words in said if isinstance(words, str) and words)
 
 
@@ -234,12 +286,10 @@ def _item(entry: _Entry) -> Json:
         }
     if entry.kind == "result":
         return {"type": "function_call_output", "call_id": entry.call_id, "output": entry.words}
-    content = "text" if entry.kind == "assistant" else "input_text"
-    return {
-        "type": "message",
-        "role": entry.kind,
-        "content": [{"type": content, "text": entry.heard}],
-    }
+    part = {"type": "text" if entry.kind == "assistant" else "input_text", "text": entry.heard}
+    if entry.sound and not entry.words:
+        part = {"type": "input_audio", "audio": base64.b64encode(entry.sound).decode("ascii")}
+    return {"type": "message", "role": entry.kind, "content": [part]}
 
 
 def _arguments(words: str) -> str:

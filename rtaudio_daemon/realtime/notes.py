@@ -16,6 +16,7 @@ from rtaudio_daemon.realtime.floor import Floor
 from rtaudio_daemon.realtime.function_calls import FunctionCall, FunctionCalls
 from rtaudio_daemon.realtime.history import History
 from rtaudio_daemon.realtime.options import Policy
+from rtaudio_daemon.realtime.owed import OwedAnswer
 from rtaudio_daemon.realtime.response_queue import ResponseQueue
 from rtaudio_daemon.realtime.shapes import Json
 from rtaudio_daemon.realtime.usage import Ledger
@@ -53,6 +54,7 @@ class Notes:
         )
         self.queue = ResponseQueue()
         self.calls = FunctionCalls()
+        self.owed = OwedAnswer()
         self.ledger = Ledger(policy.prices, daily_limit=policy.daily_limit)
         self.spoke = False
         """Whether this session has spoken, which locks its voice."""
@@ -70,6 +72,20 @@ class Notes:
         self.queue.lose()
         self.calls = FunctionCalls()
         self.spoke = False
+
+    @property
+    def askable(self) -> bool:
+        """Whether another session could give the answer that somebody waits for."""
+        return self.owed.due and self.history.answerable
+
+    def take_turn(self, pcm: bytes) -> None:
+        """A turn with this sound is becoming an item; empty: its sound is not known."""
+        self.history.ask(pcm)
+
+    def drop_answer(self) -> None:
+        """Nobody waits for an answer any more."""
+        self.owed.drop()
+        self.history.answered()
 
     def adjust(self, settings: Mapping[str, Any]) -> None:
         """The session goes on with these settings."""
@@ -90,6 +106,8 @@ class Notes:
         if not outside:
             status = self.floor.heard(name, event, status)
             self.spoke = self.spoke or name == "response.audio.delta"
+            if self.owed.hear(event, replies=self.floor.replies):
+                self.history.answered()
         self.history.hear(event, now, outside=outside)
         trouble = self._count(name, event, day)
         return Heard(status, send=send, calls=self.calls.hear(event), trouble=trouble)

@@ -12,6 +12,7 @@ from rtaudio_daemon.errors import NotConnectedError
 from rtaudio_daemon.realtime.codec import Json, flat_session, merged
 from rtaudio_daemon.realtime.need import Need
 from rtaudio_daemon.realtime.notes import Notes
+from rtaudio_daemon.realtime.question import Question
 from rtaudio_daemon.realtime.session import Session
 
 _LOG = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ class Requests:
     _session: Session
     _notes: Notes
     _need: Need
+    _question: Question
     _half: bytes
 
     def append_audio(self, audio: bytes | bytearray | memoryview | str) -> None:
@@ -47,7 +49,9 @@ class Requests:
 
     def commit_audio(self) -> None:
         """Make a user item of the sound sent so far (at least 100 ms of it)."""
-        self.send({"type": "input_audio_buffer.commit"})
+        self._wake()
+        self._session.commit_audio()
+        self._note_turn()
 
     def clear_audio_buffer(self) -> None:
         """Forget the sound sent so far."""
@@ -95,6 +99,8 @@ class Requests:
         event: Json = {"type": "response.cancel"}
         response_id = response_id or self._notes.floor.response_id
         self._notes.floor.silence(response_id)
+        if response_id == self._notes.floor.response_id:
+            self._question.drop()
         if response_id is not None:
             event["response_id"] = response_id
         self.send(event)
@@ -145,7 +151,13 @@ class Requests:
             ready = self._notes.queue.ask(message, _now())
         except OverflowError as error:
             raise NotConnectedError(f"not sent: {error}") from error
+        if (message.get("response") or {}).get("conversation") != "none":
+            self._notes.owed.asked()
         self._send_all(ready)
+
+    def drop_answer(self) -> None:
+        """The answer that is awaited is not wanted any more: no other session is asked for it."""
+        self._question.drop()
 
     def wake(self) -> None:
         """A session will be needed soon (see `Policy.hold`)."""
@@ -160,6 +172,12 @@ class Requests:
     def _send_all(self, messages: Iterable[Json]) -> None:
         for message in messages:
             self._session.send(message)
+
+    def _note_turn(self) -> None:
+        """What was said may just have become an item."""
+        pcm = self._session.fetch_turn()
+        if pcm is not None:
+            self._notes.take_turn(pcm)
 
     def _wake(self) -> None:
         """A session is needed."""

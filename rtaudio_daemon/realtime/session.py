@@ -42,8 +42,6 @@ _LOG = logging.getLogger(__name__)
 
 LIVED_S = 10.0
 """A session that lasted this long was a good one: the next pause is short again."""
-HURRY_S = 2.0
-"""The longest pause while somebody speaks."""
 _REST_LOOK_S = 0.5
 _GOING_AWAY = 1001
 
@@ -104,7 +102,7 @@ class Session:
         self._goodbyes: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
         self._pauses = partial(backoff, self.options.reconnect_interval, chance=chance)
-        self._uplink = Uplink(self.options)
+        self._uplink = Uplink(self.options, settings)
         self._downlink = Downlink()
         self._standing = Standing(
             endpoint.profile.name, facts=lambda: self.facts, on_change=on_change
@@ -201,6 +199,15 @@ class Session:
         """What was said last does not count, on no session to come."""
         self._uplink.forget_audio()
 
+    def commit_audio(self) -> None:
+        """Let what was said so far be a turn. Raises NotConnectedError as `send` does."""
+        self._uplink.send({"type": "input_audio_buffer.commit"})
+        self._uplink.commit()
+
+    def fetch_turn(self) -> bytes | None:
+        """The sound of a turn that became an item, once; empty if it was not kept whole."""
+        return self._uplink.fetch_turn()
+
     # ------------------------------------------------------------------ lines
 
     async def _live(self) -> None:
@@ -233,18 +240,7 @@ class Session:
             level = logging.WARNING if failures == 1 else logging.DEBUG
             _LOG.log(level, "%s; connecting again in %.1f s", error, pause)
             self._change(ConnectionState.CONNECTING, reason=str(error), retry_in_s=pause)
-            await self._pause(pause, may_hurry=may_hurry(error))
-
-    async def _pause(self, pause_s: float, *, may_hurry: bool) -> None:
-        """Wait before the next attempt, but not for long while somebody speaks to nobody."""
-        if not may_hurry or pause_s <= HURRY_S:
-            await asyncio.sleep(pause_s)
-            return
-        await asyncio.sleep(HURRY_S)
-        self._uplink.spoken_to.clear()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(pause_s - HURRY_S):
-                await self._uplink.spoken_to.wait()
+            await self._uplink.pause(pause, may_hurry=may_hurry(error))
 
     async def _one_life(self) -> _End | None:
         """One line and those that renew it; returns how the last was lost, None for a recess."""

@@ -1,8 +1,9 @@
 """The sound of the turn that is being spoken, for the case that its session goes.
 
-A turn is safe once the service has made an item of it. Until then its sound is kept here, together
-with what is said while there is no session, so that the next one can hear it whole. What has become
-too old for that is dropped: a question is not answered a minute late, and never by half.
+Until the service has made an item of a turn its sound is kept here, together with what is said
+while there is no session, so that the next one can hear it whole. What has become too old for that
+is dropped: a question is not answered a minute late, and never by half. The sound of a turn that
+became an item can be fetched, once: its answer is still to come.
 """
 
 from __future__ import annotations
@@ -39,20 +40,24 @@ class TurnSound:
         self._noticed = False
         self._stopped = False
         self._cut_at: float | None = None
+        self._whole = True
+        self._taken: bytes | None = None
+        self._by_hand = 0  # turns that we ended ourselves and the service has not told of
 
     @property
     def seconds(self) -> float:
         """How much is kept."""
         return self._bytes / _BYTES_PER_S
 
-    def sent(self, pcm: bytes, now: float) -> None:
-        """`pcm` goes out on a session."""
-        pieces = self._pieces
+    def sent(self, pcm: bytes, now: float, *, by_hand: bool = False) -> None:
+        """`pcm` goes out on a session. `by_hand`: we end the turns, so all of it is one."""
+        pieces, in_turn = self._pieces, by_hand or self._noticed
         pieces.append(_Piece(now, pcm))
         self._bytes += len(pcm)
-        oldest = now - (self._turn_s if self._noticed else self._outage_s)
+        oldest = now - (self._turn_s if in_turn else self._outage_s)
         while pieces and (pieces[0].time < oldest or self._bytes > self._most_bytes):
             self._pop()
+            self._whole = self._whole and not in_turn
 
     def kept(self, pcm: bytes, now: float) -> None:
         """There is no session that `pcm` could go out on."""
@@ -65,10 +70,26 @@ class TurnSound:
             self._noticed, self._stopped = True, False
         elif name == "input_audio_buffer.speech_stopped":
             self._stopped = True
-        elif name in ("input_audio_buffer.committed", "input_audio_buffer.cleared"):
+        elif name == "input_audio_buffer.committed" and self._by_hand:
+            self._by_hand -= 1
+        elif name == "input_audio_buffer.committed":
+            self._take()
+        elif name == "input_audio_buffer.cleared":
             self.forget()
         elif name == "response.created" and self._stopped:
-            self.forget()  # not every service tells that it made an item
+            self._take()  # not every service tells that it made an item
+        elif name == "error":
+            self._by_hand = 0  # whatever was refused, it may have been that
+
+    def commit(self) -> None:
+        """We end the turn: what is sent from now on is part of the next one."""
+        self._take()
+        self._by_hand += 1
+
+    def fetch(self) -> bytes | None:
+        """The sound of a turn that became an item, once; empty if it was not kept whole."""
+        taken, self._taken = self._taken, None
+        return taken
 
     def lost(self, now: float) -> None:
         """The session is gone; what it had not made a turn of begins to age now."""
@@ -79,6 +100,7 @@ class TurnSound:
             self.forget()
         self._pieces = deque(_Piece(now, piece.pcm) for piece in self._pieces)
         self._noticed = self._stopped = False
+        self._by_hand = 0
 
     def tail(self, now: float) -> list[bytes]:
         """What a session that takes over in a quiet moment should hear."""
@@ -99,6 +121,11 @@ class TurnSound:
         self._bytes = 0
         self._noticed = self._stopped = False
         self._cut_at = None
+        self._whole = True
+
+    def _take(self) -> None:
+        self._taken = b"".join(piece.pcm for piece in self._pieces) if self._whole else b""
+        self.forget()
 
     def _add(self, pcm: bytes, now: float) -> None:
         self._pieces.append(_Piece(now, pcm))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from rtaudio_daemon.errors import NotConnectedError, ServiceError
@@ -20,20 +21,22 @@ from rtaudio_daemon.realtime.turn_sound import TurnSound
 
 _LOG = logging.getLogger(__name__)
 _KEPT_MOST = 64
+HURRY_S = 2.0
+"""The longest pause while somebody speaks."""
 
 
 class Uplink:
     """Everything that is sent on one line after the other.
 
-    Counts since the start: `given_bytes` of sound were given to a line, `sent_bytes` in
-    `sent_frames` pieces have gone out.
+    `settings` returns the flat session settings. Counts since the start: `given_bytes` of sound
+    were given to a line, `sent_bytes` in `sent_frames` pieces have gone out.
     """
 
-    def __init__(self, options: WebsocketOptions) -> None:
+    def __init__(self, options: WebsocketOptions, settings: Callable[[], Json]) -> None:
         self.given_bytes = self.sent_bytes = self.sent_frames = 0
-        self.spoken_to = asyncio.Event()
-        """Set when sound was kept because there is no line."""
+        self._spoken_to = asyncio.Event()  # while there is no line
         self._options = options
+        self._settings = settings
         self._line: Line | None = None
         self._outbox = Outbox()
         self._turn = TurnSound(options.outage_buffer)
@@ -65,18 +68,27 @@ class Uplink:
         While there is no line it is kept for a while if one is awaited, else dropped and counted.
         """
         if self._line is not None:
-            self._turn.sent(pcm, _now())
+            by_hand = self._settings().get("turn_detection", {}) is None
+            self._turn.sent(pcm, _now(), by_hand=by_hand)
             self.given_bytes += len(pcm)
             self._outbox.put(encode_append(pcm), len(pcm))
         elif not line_awaited or not self._options.outage_buffer:
             self._unready += 1
         else:
             self._turn.kept(pcm, _now())
-            self.spoken_to.set()
+            self._spoken_to.set()
 
     def heard(self, name: str) -> None:
         """The service sent an event of this (house) name on the line in use."""
         self._turn.heard(name)
+
+    def commit(self) -> None:
+        """A turn ends here, as we say and not the service."""
+        self._turn.commit()
+
+    def fetch_turn(self) -> bytes | None:
+        """The sound of a turn that became an item, once; empty if it was not kept whole."""
+        return self._turn.fetch()
 
     def forget_audio(self) -> None:
         """What was said last does not count, on no line to come."""
@@ -93,6 +105,17 @@ class Uplink:
             self.given_bytes += len(pcm)
             self._outbox.put(encode_append(pcm), len(pcm))
         line.start(self._write(line), *self._beats())
+
+    async def pause(self, pause_s: float, *, may_hurry: bool) -> None:
+        """Wait before the next attempt, but not for long while somebody speaks to nobody."""
+        if not may_hurry or pause_s <= HURRY_S:
+            await asyncio.sleep(pause_s)
+            return
+        await asyncio.sleep(HURRY_S)
+        self._spoken_to.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause_s - HURRY_S):
+                await self._spoken_to.wait()
 
     def send_kept(self) -> None:
         """Send the messages that waited for a line."""

@@ -193,6 +193,7 @@ PUBLIC = {
     " -> 'None'",
     "create_response(config: 'Mapping[str, Any] | None' = None) -> 'None'",
     "delete_item(item_id: 'str') -> 'None'",
+    "drop_answer() -> 'None'",
     "forget() -> 'None'",
     "off(event: 'str', listener: 'Listener | None' = None) -> 'None'",
     "off_all() -> 'None'",
