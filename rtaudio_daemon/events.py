@@ -7,62 +7,21 @@ Three small vocabularies of frozen dataclasses:
 * *news* goes to everybody who listens: the HTTP events, the log, systemd.
 
 Times are seconds of a monotonic clock that the caller chooses; durations carry their unit in
-their name. Sound is always 24 kHz, mono, signed 16-bit little-endian ("pcm").
+their name. Sound is always 24 kHz, mono, signed 16-bit little-endian ("pcm"). The states and parts
+that the words speak of are told here too; they live in `states`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, Literal
 
-Source = Literal["local", "service"]
-
-
-class ModelStatus(StrEnum):
-    """Who has the floor, as seen from outside."""
-
-    IDLE = "idle"
-    LISTENING = "listening"
-    THINKING = "thinking"
-    SPEAKING = "speaking"
-
-
-class ConnectionState(StrEnum):
-    """How it stands with the realtime service."""
-
-    CONNECTING = "connecting"
-    OPEN = "open"
-    RENEWING = "renewing"
-    CLOSING = "closing"
-    CLOSED = "closed"
-
-
-class DeviceState(StrEnum):
-    """How it stands with a microphone or a loudspeaker (deaf: microphones only)."""
-
-    OK = "ok"
-    LOST = "lost"
-    DEAF = "deaf"
-    NONE = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class AudioPart:
-    """One stretch of spoken answer: a content part of an item of a response."""
-
-    response_id: str
-    item_id: str
-    content_index: int
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """How much of a part left the loudspeaker, in whole milliseconds (rounded down)."""
-
-    part: AudioPart
-    heard_ms: int
-
+from .states import AudioPart as AudioPart
+from .states import ConnectionState as ConnectionState
+from .states import DeviceState as DeviceState
+from .states import Heard as Heard
+from .states import ModelStatus as ModelStatus
+from .states import Source as Source
 
 # ---------------------------------------------------------------- happenings
 

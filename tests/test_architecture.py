@@ -18,6 +18,7 @@ NAME = "rtaudio_daemon"
 HALL = {
     "errors": 0,
     "events": 0,
+    "states": 0,
     "config": 0,
     "config_options": 0,
     "config_sections": 0,
@@ -53,6 +54,7 @@ DOORS = {("simulator", "realtime.codec")}
 THINKERS = {
     "errors",
     "events",
+    "states",
     "conversation",
     "realtime.profiles",
     "realtime.codec",
