@@ -11,6 +11,7 @@ import asyncio
 from .audio.interface import Microphone, Speaker
 
 RELAXED_AFTER_S = 10.0
+_CHANGED_AFTER_S = 1.0  # how long the devices need to become quick
 
 
 class Alertness:
@@ -19,6 +20,7 @@ class Alertness:
     def __init__(self) -> None:
         self._devices: dict[str, Microphone | Speaker] = {}
         self._alert = True
+        self._quick_at = 0.0
         self._relaxing: asyncio.TimerHandle | None = None
 
     def use(self, direction: str, device: Microphone | Speaker) -> None:
@@ -35,6 +37,13 @@ class Alertness:
         elif not self._alert:
             self._turn(True)
 
+    def stir(self) -> bool:
+        """Somebody may have the floor soon; whether the devices are quick already."""
+        if self._relaxing is not None or not self._alert:
+            self.floor_is_free(False)
+            self.floor_is_free(True)
+        return asyncio.get_running_loop().time() >= self._quick_at
+
     def close(self) -> None:
         """Forget the deadline that is being waited for."""
         if self._relaxing is not None:
@@ -42,6 +51,8 @@ class Alertness:
             self._relaxing = None
 
     def _turn(self, alert: bool) -> None:
+        if alert:
+            self._quick_at = asyncio.get_running_loop().time() + _CHANGED_AFTER_S
         self._alert = alert
         for device in self._devices.values():
             device.attend(alert)

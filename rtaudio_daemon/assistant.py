@@ -26,6 +26,7 @@ from .audio.interface import Microphone, Speaker
 from .audio.vad import Engine
 from .audio.wake_word import Attention
 from .conversation import Conversation
+from .cues import Cues
 from .emitter import Emitter
 from .errors import ConfigError, NotConnectedError, NotNowError
 from .events import (
@@ -74,6 +75,8 @@ from .realtime.client import AzureRealTimeAudio
 
 _DUCKED = 0.25  # of the loudness, while it is not certain that somebody speaks over an answer
 _SPEECH = 0.5  # the certainty from which a frame counts as the user's voice, for latencies
+_ROOM_MS = 200  # how long the room and the microphone's buffer hold a short sound after its end
+_WAKING_MS = 400  # how much later that is while the devices are not quick yet
 _SAYS_MOST = 4  # what may wait for a session that is asleep
 _LOG = logging.getLogger(__name__)
 
@@ -117,6 +120,7 @@ class Assistant:
         self._button = PushToTalk(
             on_timeout=lambda: self.listen(False), on_nobody=self._nobody_listens
         )
+        self._cues = Cues(config.Earcons(), play=self._cue, speaking=lambda: self._user_speaks)
         self._ledger = TurnLedger()
         self._frames = self._openings = 0
         self.last_frame_at: float | None = None
@@ -130,6 +134,10 @@ class Assistant:
         speaker.tap(self._gate.played)
         self._alertness.use("speaker", speaker)
         self._set_loudness()
+
+    def use_earcons(self, settings: config.Earcons) -> None:
+        """Tell how it stands with these sounds from now on."""
+        self._cues.settings = settings
 
     def use_microphone(self, microphone: Microphone) -> None:
         """Hear this microphone from the next `run` on; its callback is `device_changed`."""
@@ -168,6 +176,7 @@ class Assistant:
     def close(self) -> None:
         """Forget the deadlines that are being waited for."""
         self._alertness.close()
+        self._cues.close()
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
@@ -327,6 +336,7 @@ class Assistant:
         if self._microphone is not None:
             self._microphone.pause(muted)
         self._tell_uplink()
+        self._cues.note(MuteChanged(muted))
         self._publish(MuteChanged(muted))
 
     async def devices(self) -> list[dict[str, Any]]:
@@ -365,6 +375,7 @@ class Assistant:
     def set_volume(self, level: float) -> None:
         """Play at `level` (0 to 1)."""
         changed, self._volume = level != self._volume, level
+        self._cues.volume = level
         self._set_loudness()
         if changed:
             self._publish(VolumeChanged(level))
@@ -391,13 +402,15 @@ class Assistant:
         self.last_frame_at = now = asyncio.get_running_loop().time()
         self._frames += 1
         if self._button.held:
-            self._button.send(frame.pcm)
+            self._button.send(self._gate.bypass(frame.pcm))
             return
         result = self._gate.feed(frame.pcm)
         if self._gate.suspicious != self._ducked:
             self._ducked = self._gate.suspicious
             self._set_loudness()
         if result.woken:
+            self._alertness.stir()
+            self._cues.note(WakeWordHeard(result.woken))
             self._publish(WakeWordHeard(result.woken))
         if result.started:
             self._openings += 1
@@ -421,6 +434,20 @@ class Assistant:
         if self._speaker is not None:
             ducked = self._ducks and self._ducked
             self._speaker.set_volume(self._volume * (_DUCKED if ducked else 1.0))
+
+    @property
+    def _user_speaks(self) -> bool:
+        """Whether somebody does, as far as anybody here or at the service knows."""
+        listening = self._status.status is ModelStatus.LISTENING
+        return listening or self._button.held or self._gate.hears
+
+    def _cue(self, pcm: bytes) -> None:
+        """Play a short sound that nobody else, the gate included, takes notice of."""
+        if self._speaker is not None:
+            after_ms = _ROOM_MS if self._alertness.stir() else _ROOM_MS + _WAKING_MS
+            heard_after_ms = self._speaker.overlay(pcm)
+            if heard_after_ms and not self._gate.muted:
+                self._gate.ignore(heard_after_ms + after_ms)
 
     def _tell_uplink(self) -> None:
         is_open = self._gate.open or self._button.held
@@ -470,6 +497,7 @@ class Assistant:
             self._let_go(answer=False)
         if change.reason is not None:
             self._last_error = change.reason
+        self._cues.note(change)
         self._publish(change)
         if self._connected and not was_connected:
             self._button.begin()
@@ -515,6 +543,7 @@ class Assistant:
     # -------------------------------------------------------- carrying out
 
     def _note(self, happening: Happening) -> None:
+        self._cues.note(happening)
         if isinstance(happening, PlaybackStarted):
             self._gate.playing = True
         elif isinstance(happening, PlaybackFinished | PlaybackStopped):
@@ -546,6 +575,7 @@ class Assistant:
                 self._interpreter.tell(step)
             case _:
                 self._publish(step)
+                self._cues.note(step)
 
     def _publish(self, news: News) -> None:
         if isinstance(news, StatusChanged):

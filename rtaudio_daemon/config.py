@@ -20,6 +20,7 @@ from rtaudio_daemon.config_sections import (
     Audio,
     Budget,
     Config,
+    Earcons,
     Gate,
     History,
     Http,
@@ -32,6 +33,7 @@ from rtaudio_daemon.config_sections import (
     Simulator,
     Transcription,
     TurnDetection,
+    Wake,
 )
 from rtaudio_daemon.errors import ConfigError
 from rtaudio_daemon.yaml_source import Place, Problem, Source, Steps
@@ -40,6 +42,7 @@ __all__ = [
     "Audio",
     "Budget",
     "Config",
+    "Earcons",
     "Gate",
     "History",
     "Http",
@@ -53,6 +56,7 @@ __all__ = [
     "Simulator",
     "Transcription",
     "TurnDetection",
+    "Wake",
     "describe",
     "load",
     "parse",

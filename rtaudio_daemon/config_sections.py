@@ -279,6 +279,25 @@ class Wake:
 
 
 @dataclass(frozen=True)
+class Earcons:
+    """Short sounds that tell how it stands. While one is heard nobody is listened to."""
+
+    listening: str = option(
+        "wake_word",
+        "it listens: to who said the wake word and paused; always = when the button is pressed too "
+        "(then speak after the sound)",
+        choice("wake_word", "always", "never"),
+    )
+    done: bool = option(False, "your turn is over, an answer is on its way", boolean())
+    muted: bool = option(True, "the microphone was muted, or is on again", boolean())
+    error: bool = option(
+        True, "an answer failed, or the service is away while somebody waits", boolean()
+    )
+    connected: bool = option(False, "the service is there, or is there again", boolean())
+    volume: float = option(0.4, "loudness, beside that of the answers", number(0, 1))
+
+
+@dataclass(frozen=True)
 class Audio:
     """Microphone, loudspeaker and the gate between the house and the service."""
 
@@ -292,6 +311,7 @@ class Audio:
         choice("open", "wake_word", "push_to_talk"),
     )
     wake: Wake = section(Wake, "with listen: wake_word")
+    earcons: Earcons = section(Earcons, "short sounds that tell how it stands")
     echo: str = option(
         "auto",
         "how the loudspeaker is kept out of the microphone; auto = cancel where livekit is "

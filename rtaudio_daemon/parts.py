@@ -122,6 +122,7 @@ class Parts:
                 ("service", self._apply_service),
                 ("speaker", self._apply_speaker),
                 ("volume", self._apply_volume),
+                ("earcons", self._apply_earcons),
                 ("window", self._apply_window),
                 ("access", self._apply_access),
                 ("session", self._apply_session),
@@ -156,6 +157,9 @@ class Parts:
 
     async def _apply_volume(self, settings: config.Config) -> None:
         self.assistant.set_volume(settings.audio.output.volume)
+
+    async def _apply_earcons(self, settings: config.Config) -> None:
+        self.assistant.use_earcons(settings.audio.earcons)
 
     async def _apply_speaker(self, settings: config.Config) -> None:
         output = settings.audio.output

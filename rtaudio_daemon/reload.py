@@ -16,6 +16,7 @@ PART_OF: Mapping[str, str] = MappingProxyType(
     {
         "logger": "log",
         "audio": "gate",
+        "audio.earcons": "earcons",
         "audio.input": "microphone",
         "audio.output": "speaker",
         "audio.output.volume": "volume",

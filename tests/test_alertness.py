@@ -59,3 +59,22 @@ async def test_after_close_nothing_changes_any_more() -> None:
     alertness.close()
     await asyncio.sleep(RELAXED_AFTER_S + 0.1)
     assert ear.asked == [True]
+
+
+async def test_who_is_called_is_quick_for_a_while_and_says_whether_it_is_already() -> None:
+    ear, alertness = Ear(), Alertness()
+    alertness.use("microphone", ear)
+    assert alertness.stir()
+    assert ear.asked == [True], "as it never was free, it stays so"
+    alertness.floor_is_free(True)
+    await asyncio.sleep(RELAXED_AFTER_S - 1)
+    assert alertness.stir()
+    await asyncio.sleep(RELAXED_AFTER_S - 1)
+    assert ear.asked == [True]
+    await asyncio.sleep(2)
+    assert not alertness.stir()
+    assert ear.asked == [True, False, True]
+    await asyncio.sleep(1)
+    assert alertness.stir()
+    await asyncio.sleep(RELAXED_AFTER_S + 1)
+    assert ear.asked == [True, False, True, False]

@@ -18,14 +18,15 @@ _VOLUME = struct.Struct("<d")
 
 
 class Kind(IntEnum):
-    """To the output process: PUSH to TAP. To both: ATTEND. From any process: READY to the end."""
+    """To the output process: PUSH to OVERLAY. To both: ATTEND. From any process: READY to the end."""
 
     PUSH = 1  # part id (u32), pcm
     END = 2  # part id (u32)
     STOP = 3
     VOLUME = 4  # double, 0 to 1
     TAP = 5  # send PLAYED from now on
-    ATTEND = 6  # one byte: 1 for short frames, 0 for long ones
+    OVERLAY = 6  # pcm to mix into whatever is played
+    ATTEND = 7  # one byte: 1 for short frames, 0 for long ones
     READY = 16  # json of StreamFacts
     SOUND = 17  # number of the stream (u32), one frame of its pcm, mono
     PROGRESS = 18  # json of Progress, several times a second while the device asks for sound

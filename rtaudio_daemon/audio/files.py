@@ -188,13 +188,18 @@ class SilentSpeaker:
     def attend(self, closely: bool) -> None:
         """It is always ready."""
 
+    def overlay(self, pcm: bytes) -> float:
+        """Nobody hears it."""
+        return 0.0
+
     def tap(self, on_played: OnPlayed) -> None:
         """Call `on_played` with what is played."""
         self._on_played = on_played
 
     def _tick(self) -> bytes:
+        overlaid = self._queue.overlaid
         pcm = self._queue.read(FRAME_BYTES)
-        if self._queue.busy:
+        if overlaid or self._queue.busy:
             self._on_played(pcm, 0)
         for moment in self._queue.moments():
             started = moment is Moment.STARTED
@@ -229,6 +234,11 @@ class WavSpeaker(SilentSpeaker):
                 pass
         except OSError as error:
             raise DeviceError(f"cannot record into {path}: {error.strerror}") from error
+
+    def overlay(self, pcm: bytes) -> float:
+        """Mix a short sound into the recording."""
+        self._queue.overlay(pcm)
+        return FRAME_MS + len(pcm) / BYTES_PER_MS
 
     async def run(self) -> None:
         """Record until cancelled."""

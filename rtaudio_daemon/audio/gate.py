@@ -66,6 +66,7 @@ class Gate:
         self._open = False
         self._open_ms = 0.0
         self._rest_ms = 0.0
+        self._ignored_ms = 0.0
         self._muted = False
         self._playing = False
         self._tail_ms = 0.0
@@ -117,6 +118,11 @@ class Gate:
         return self._open and self._proof_ms > 0
 
     @property
+    def hears(self) -> bool:
+        """Whether somebody is speaking, in the gate's own judgement."""
+        return self._open
+
+    @property
     def muted(self) -> bool:
         """Whether everything is dropped."""
         return self._muted
@@ -149,6 +155,18 @@ class Gate:
         """This goes to the loudspeaker now, after so many samples of silence not told of."""
         self._echo.played(pcm, skipped)
 
+    def ignore(self, ms: float) -> None:
+        """The next `ms` of sound hold a sound of our own: they are silence to the service.
+
+        With headphones (echo mode `off`) the microphone does not hear it.
+        """
+        if self._echo.mode != "off":
+            self._ignored_ms = max(self._ignored_ms, ms)
+
+    def bypass(self, pcm: bytes) -> bytes:
+        """One frame as it may be sent without being judged, as while a button is held."""
+        return bytes(len(pcm)) if self._ignoring(pcm) else pcm
+
     def mute(self, muted: bool) -> bool:
         """Drop everything, or no longer. True if that cut off a turn (then it is aborted)."""
         aborted = muted and self._open
@@ -178,19 +196,22 @@ class Gate:
             return GateResult(b"", False, False, 0.0)
         cut, self._cut = self._cut, False
         woken = self._attention.feed(pcm, engaged=self._open or self._playing)
+        ignored = self._ignoring(pcm)
+        if ignored:
+            raw = pcm = bytes(len(pcm))
         if not (self._attention.paid or self._open):
             self._hold(pcm)
             return GateResult(b"", False, cut, 0.0, cut)
-        probability = self._engine.probability(pcm)
+        probability = 0.0 if ignored else self._engine.probability(pcm)
         if self._always:
-            sent = self._feed_always(raw, pcm, ms, guarded=guarded)
+            sent = self._feed_always(raw, pcm, guarded=guarded, ignored=ignored)
             return GateResult(sent, False, False, probability)
         if self._open:
             return self._feed_open(raw, pcm, probability)
         self._hold(pcm)
-        if woken:
-            self._close()  # the end of the wake word is not the beginning of a turn
-        started = self._listen(raw, pcm, probability, guarded=guarded)
+        if woken or ignored:
+            self._close()  # neither the wake word nor what came before is a turn's beginning
+        started = not ignored and self._listen(raw, pcm, probability, guarded=guarded)
         if woken and self._playing:
             started = self._usual.speaking = True  # a wake word always interrupts
             self._proof_ms = 0.0
@@ -203,13 +224,19 @@ class Gate:
     def _guarded(self) -> bool:
         return (self._playing or self._tail_ms > 0) and self._echo.mode != "off"
 
-    def _feed_always(self, raw: bytes, pcm: bytes, ms: float, *, guarded: bool) -> bytes:
+    def _ignoring(self, pcm: bytes) -> bool:
+        ignored = self._ignored_ms > 0
+        self._ignored_ms = max(0.0, self._ignored_ms - len(pcm) / BYTES_PER_MS)
+        return ignored
+
+    def _feed_always(self, raw: bytes, pcm: bytes, *, guarded: bool, ignored: bool) -> bytes:
         if not guarded:
             self._barge_in.reset()
             self._forget()
             return pcm
-        loud = self._settings.barge_in and self._surpasses(raw, pcm, True)
-        started = self._barge_in.feed(loud, ms) == "started"
+        listens = self._settings.barge_in and not ignored
+        loud = listens and self._surpasses(raw, pcm, True)
+        started = self._barge_in.feed(loud, len(pcm) / BYTES_PER_MS) == "started"
         if self._barge_in.speaking and not started:
             return pcm
         self._hold(pcm)

@@ -102,6 +102,13 @@ class Speaker(Protocol):
         What is played in spite of that is played, a little later.
         """
 
+    def overlay(self, pcm: bytes) -> float:
+        """Mix a short sound into whatever is played, at once; nobody is told of it.
+
+        Neither the volume nor `stop` touches it. Returns how many ms it takes until its last
+        sample is heard; 0 when nobody will hear it.
+        """
+
     def tap(self, on_played: OnPlayed) -> None:
         """From now on call `on_played` with all sound (pcm) as it goes to the device.
 

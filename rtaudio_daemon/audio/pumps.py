@@ -268,6 +268,9 @@ class OutputPump(Pump):
                 self._queue.end(split_part(body)[0])
             elif kind is Kind.VOLUME:
                 self._queue.set_volume(volume_of(body))
+            elif kind is Kind.OVERLAY:
+                self._queue.overlay(body)
+                self._wake_up()
             elif kind is Kind.TAP:
                 self._tapped = True
             elif kind is Kind.ATTEND:

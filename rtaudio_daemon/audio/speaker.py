@@ -27,7 +27,7 @@ from .child_protocol import (
     yes_body,
 )
 from .files import SilentSpeaker
-from .format import SAMPLE_RATE, Resampler
+from .format import BYTES_PER_MS, FRAME_MS, SAMPLE_RATE, Resampler
 from .interface import OnChange, OnHappening, OnPlayed
 from .sound_process import MissingDeviceError, SoundProcess
 
@@ -65,6 +65,8 @@ class PortAudioSpeaker:
         self._volume = volume
         self._silent = SilentSpeaker(on_happening=on_happening, on_change=lambda _: None)
         self._rate = SAMPLE_RATE
+        self._latency_ms = 0.0
+        self._overlaid_until = 0.0
         self._open: dict[AudioPart, _Sent] = {}  # parts that may still grow
         self._sent: dict[int, _Sent] = {}  # parts not known to be whole, by number
         self._refused: deque[AudioPart] = deque(maxlen=16)
@@ -148,6 +150,18 @@ class PortAudioSpeaker:
         self._closely = closely
         self.process.send(Kind.ATTEND, yes_body(closely))
 
+    def overlay(self, pcm: bytes) -> float:
+        """Mix a short sound into whatever is played; how many ms until it has been heard."""
+        if self.state is not DeviceState.OK:
+            return 0.0
+        resampler = Resampler(SAMPLE_RATE, self._rate)
+        if not self.process.send(Kind.OVERLAY, resampler.feed(pcm) + resampler.flush()):
+            return 0.0
+        now = asyncio.get_running_loop().time()
+        begins = max(now, self._overlaid_until)
+        self._overlaid_until = begins + len(pcm) / BYTES_PER_MS / 1000
+        return (self._overlaid_until - now) * 1000 + FRAME_MS + self._latency_ms
+
     def tap(self, on_played: OnPlayed) -> None:
         """Call `on_played` with what is played."""
         self._on_played = on_played
@@ -162,6 +176,8 @@ class PortAudioSpeaker:
             self.process.send(Kind.TAP)
         self.process.send(Kind.ATTEND, yes_body(self._closely))
         self._rate = facts.rate
+        self._latency_ms = facts.latency_frames * 1000 / facts.rate
+        self._overlaid_until = 0.0
         self._before = self._totals
         if self.state is DeviceState.NONE and self._silent.busy:
             self._silent.stop()

@@ -1,0 +1,46 @@
+"""Short sounds that tell how it stands, made of notes: nothing is read from a file."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .format import SAMPLE_RATE
+
+# Each note: pitch (Hz), when it begins and how long it is (ms). Nothing below 300 Hz, which small
+# loudspeakers swallow; rising is on and good, falling is off and bad.
+_NOTES = {
+    "listening": ((660, 0, 90), (880, 60, 90)),
+    "done": ((880, 0, 90), (660, 60, 90)),
+    "muted": ((523, 0, 120), (349, 90, 160)),
+    "unmuted": ((349, 0, 120), (523, 90, 160)),
+    "error": ((349, 0, 130), (330, 150, 200)),
+    "connected": ((523, 0, 110), (659, 90, 110), (784, 180, 160)),
+}
+NAMES = tuple(_NOTES)
+_PEAK = 0.5  # of full scale, at full loudness
+_ATTACK_MS = 8
+_OVERTONE = 0.2
+
+
+def earcon(name: str, loudness: float) -> bytes:
+    """The sound of this name (one of `NAMES`) as pcm; at `loudness` 1 its peak is half of full."""
+    return bytes((_shape(name) * (_PEAK * 32767 * loudness)).astype("<i2").tobytes())
+
+
+@cache
+def _shape(name: str) -> NDArray[np.float64]:
+    """The sound with a peak of 1."""
+    notes = _NOTES[name]
+    shape = np.zeros(max(begin + length for _, begin, length in notes) * SAMPLE_RATE // 1000)
+    for pitch, begin, length in notes:
+        time = np.arange(length * SAMPLE_RATE // 1000) / SAMPLE_RATE
+        turn = 2 * np.pi * pitch * time
+        left = 1 - time * 1000 / length
+        envelope = np.minimum(1, time * 1000 / _ATTACK_MS) * left * left
+        start = begin * SAMPLE_RATE // 1000
+        shape[start : start + len(time)] += envelope * (np.sin(turn) + _OVERTONE * np.sin(2 * turn))
+    shape /= np.abs(shape).max()
+    return shape
