@@ -412,6 +412,11 @@ async def test_with_every_sound_on_and_the_microphone_next_to_the_loudspeaker_no
         for name in NAMES:
             house.app.assistant._cue(earcon(name, 1.0))
             await asyncio.sleep(1.2)
+        for _ in range(3):
+            house.app.assistant._alertness._turn(False)  # as in a quiet house
+            await asyncio.sleep(1.5)
+            house.app.assistant._cue(earcon("error", 1.0))
+            await asyncio.sleep(2)
         state = await house.status()
         assert (state["uplink"]["bytes"], house.statuses) == (0, ["idle"])
         assert all(not session.heard for session in house.simulator.sessions)

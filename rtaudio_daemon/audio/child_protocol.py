@@ -18,7 +18,7 @@ _VOLUME = struct.Struct("<d")
 
 
 class Kind(IntEnum):
-    """To the output process: PUSH to OVERLAY. To both: ATTEND. From any process: READY to the end."""
+    """To the output process: PUSH to ATTEND. To both: ATTEND. From any: READY to the end."""
 
     PUSH = 1  # part id (u32), pcm
     END = 2  # part id (u32)
