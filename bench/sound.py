@@ -1,7 +1,7 @@
 """Echo, interruptions and cost, measured on a sound card of software (PulseAudio null sinks).
 
     python bench/sound.py echo MODE [--answers N] [--interruptions N] [--no-loop]
-    python bench/sound.py cost [--seconds S]
+    python bench/sound.py cost [--seconds S] [--only half_duplex|cancel|wake_word]
 
 `echo`: what the loudspeaker plays comes back to the microphone (80 ms, 0.3). First answers of eight
 seconds are heard and nobody speaks: how often does the house interrupt itself? Then somebody says
@@ -192,11 +192,12 @@ def report(tried: int, latencies: list[float], errors: list[float]) -> str:
 
 @dataclass
 class Usage:
-    """CPU seconds, context switches and memory of one process."""
+    """CPU seconds, context switches and memory (RSS and PSS, in MB) of one process."""
 
     cpu_s: float
     switches: int
     rss_mb: float
+    pss_mb: float
 
 
 def usage(pid: int) -> Usage:
@@ -210,7 +211,9 @@ def usage(pid: int) -> Usage:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS"):
             rss = int(line.split()[1]) / 1024
-    return Usage(cpu, switches, rss)
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    pss = next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
+    return Usage(cpu, switches, rss, pss / 1024)
 
 
 def family(pid: int) -> dict[str, int]:
@@ -233,15 +236,16 @@ def compare(what: str, pid: int, seconds: float) -> None:
     shares = {role: (after[role].cpu_s - before[role].cpu_s) / seconds * 100 for role in pids}
     woken = sum(after[role].switches - before[role].switches for role in pids) / seconds
     memory = {role: round(after[role].rss_mb) for role in pids}
+    proportional = sum(after[role].pss_mb for role in pids)
     split = ", ".join(f"{role} {share:.1f}" for role, share in shares.items())
     print(
         f"{what:28} CPU {sum(shares.values()):.1f} % ({split}), {woken:.0f} wake-ups/s, "
-        f"RSS {sum(memory.values())} MB {memory}",
+        f"RSS {sum(memory.values())} MB {memory}, PSS {proportional:.0f} MB",
         flush=True,
     )
 
 
-def cost(seconds: float) -> None:
+def cost(seconds: float, only: str | None) -> None:
     with running_sound_server() as server, tempfile.TemporaryDirectory() as name:
         simulate = subprocess.Popen(
             [sys.executable, str(ROOT / "daemon.py"), "simulate", "--port", "0"],
@@ -268,7 +272,8 @@ def cost(seconds: float) -> None:
                 ("cancel", "open"),
                 ("half_duplex", "wake_word"),
             ):
-                measure(server, Path(name), address, echo_mode, listen, seconds)
+                if only in (None, echo_mode, listen):
+                    measure(server, Path(name), address, echo_mode, listen, seconds)
         finally:
             simulate.terminate()
             simulate.wait()
@@ -289,7 +294,7 @@ def measure(
     )
     label = f"{echo_mode}, {listen}: "
     try:
-        time.sleep(12)
+        time.sleep(15)  # after ten seconds of quiet the devices are told to be cheap
         compare(label + "quiet", daemon.pid, seconds)
         voice = server.say(folder / "long.wav")
         time.sleep(1)
@@ -319,10 +324,12 @@ def main() -> None:
     sub.add_argument("--answers", type=int, default=10)
     sub.add_argument("--interruptions", type=int, default=10)
     sub.add_argument("--no-loop", action="store_true", help="the room has no echo")
-    commands.add_parser("cost").add_argument("--seconds", type=float, default=20)
+    sub = commands.add_parser("cost")
+    sub.add_argument("--seconds", type=float, default=20)
+    sub.add_argument("--only", choices=("half_duplex", "cancel", "wake_word"))
     arguments = parser.parse_args()
     if arguments.command == "cost":
-        cost(arguments.seconds)
+        cost(arguments.seconds, arguments.only)
     else:
         asyncio.run(
             echo(

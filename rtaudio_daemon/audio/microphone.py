@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator
 
 from ..errors import DeviceError
 from ..events import DeviceChanged, DeviceState
+from .child import MissingDeviceError
 from .child_protocol import Kind, StreamFacts, split_part, yes_body
 from .deafness import Deafness
 from .format import FRAME_BYTES, SAMPLE_RATE, Frame, Resampler
 from .frame_queue import FrameQueue
 from .interface import OnChange
-from .sound_process import MissingDeviceError, SoundProcess
+from .sound_process import SoundProcess
 from .splice import Splice
 
 _FIRST_RENEWAL_S = 60.0  # opening a deaf stream anew costs some words, should it hear again

@@ -3,38 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
-import os
-import socket
-import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from functools import partial
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from ..errors import DeviceError
-from .child_protocol import Kind, StreamFacts, Unpacker, pack
+from .child import Child, audio_process
+from .child_protocol import Kind, StreamFacts
 from .device_names import DeviceInfo, Direction
-from .format import FRAME_MS
 from .source_watch import SourceWatch
 
 _LOG = logging.getLogger(__name__)
-_ROOT = str(Path(__file__).resolve().parents[2])
-_OPEN_S = 10.0  # a slow machine needs seconds to load Python and look at all devices
-_LATE_S = 0.2
-_SILENT_S = 1.0  # a working device shows life ten times a second or more
 _FIRST_RETRY_S = 0.2
 _LAST_RETRY_S = 5.0
-_LAST_WORDS_S = 1.0
-_STEADY_S = 10.0  # after this long without a fault, the next one is the first one again
-_UNSENT_BYTES = 64 << 20  # ten minutes of sound at 48 kHz; more than the process itself would keep
+_STEADY_S = 20.0  # after this long, with opening, the next fault is the first one again
 _NOUN = {"input": "microphone", "output": "loudspeaker"}
-
-
-class MissingDeviceError(DeviceError):
-    """This machine has no sound device at all in this direction."""
 
 
 class SoundProcess:
@@ -61,8 +45,9 @@ class SoundProcess:
         self._on_ready = on_ready
         self._on_message = on_message
         self._on_lost = on_lost
-        self._writer: asyncio.StreamWriter | None = None
-        self._socket: asyncio.StreamWriter | None = None
+        self._child: Child | None = None
+        self._waiting: list[tuple[Kind, bytes]] | None = []  # until it is known what is heard
+        self._opened = asyncio.Event()
         self._wanted = asyncio.Event()
         self._wanted.set()
         self._troubled = False
@@ -82,8 +67,8 @@ class SoundProcess:
 
     def _hang_up(self) -> None:
         self._hung_up = True
-        if self._socket is not None:
-            self._socket.close()
+        if self._child is not None:
+            self._child.close()
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -101,7 +86,7 @@ class SoundProcess:
             if self._hung_up:
                 delay = _FIRST_RETRY_S
                 continue
-            if loop.time() - began > _STEADY_S + _OPEN_S:
+            if loop.time() - began > _STEADY_S:
                 delay = _FIRST_RETRY_S
             self._log(failure, delay)
             self._on_lost(failure)
@@ -110,44 +95,57 @@ class SoundProcess:
 
     def send(self, kind: Kind, body: bytes = b"") -> bool:
         """Say something to the process; False if it is not there or does not listen any more."""
-        writer = self._writer
-        if writer is None or writer.transport.get_write_buffer_size() > _UNSENT_BYTES:
+        if self._child is None or self._waiting is not None:
             return False
-        writer.write(pack(kind, body))
-        return True
+        return self._child.send(kind, body)
 
     async def _live(self) -> None:
-        async with _process(self._direction, self._device, self._channel) as (
-            process,
-            reader,
-            writer,
-        ):
-            self.pid, self._socket = process.pid, writer
-            watching: asyncio.Task[None] | None = None
+        self._waiting = []
+        self._opened.clear()
+        watching: asyncio.Task[None] | None = None
+        async with audio_process(self._direction, self._device, self._channel, self._told) as child:
+            self.pid, self._child = child.pid, child
             try:
                 if self._hung_up:
                     return
-                async for kind, body in _messages(reader):
-                    if kind is Kind.READY:
-                        if self._direction == "input":
-                            watch = SourceWatch(process.pid)
-                            await watch.check()
-                            watching = asyncio.create_task(watch.run(), name="source watch")
-                            watching.add_done_callback(partial(_close_if_told, writer))
-                        self._writer = writer
-                        self._ready(StreamFacts(**json.loads(body)))
-                    else:
-                        self._on_message(kind, body)
-            except DeviceError:
-                if watching is not None and watching.done() and (why := watching.exception()):
-                    raise why from None
-                raise
+                if self._direction == "input":
+                    watching = asyncio.create_task(self._watch(child), name="source watch")
+                await child.ended
             finally:
-                self._writer = self._socket = None
-                self.pid = None
+                self.pid = self._child = None
                 if watching is not None:
                     watching.cancel()
                     await asyncio.wait([watching])
+
+    async def _watch(self, child: Child) -> None:
+        """See which source is heard before anything of it is passed on, and ever after."""
+        await self._opened.wait()
+        watch = SourceWatch(child.pid)
+        try:
+            await watch.check()
+            self._begin()
+            await watch.run()
+        except DeviceError as error:
+            child.fail(error)
+
+    def _told(self, kind: Kind, body: bytes) -> None:
+        if self._waiting is None:
+            self._on_message(kind, body)
+            return
+        self._waiting.append((kind, body))
+        if kind is Kind.READY:
+            self._opened.set()
+            if self._direction == "output":
+                self._begin()
+
+    def _begin(self) -> None:
+        """Pass on what has been waiting, and from now on everything at once."""
+        waiting, self._waiting = self._waiting or [], None
+        for kind, body in waiting:
+            if kind is Kind.READY:
+                self._ready(StreamFacts(**json.loads(body)))
+            else:
+                self._on_message(kind, body)
 
     def _ready(self, facts: StreamFacts) -> None:
         again = " again" if self._troubled else ""
@@ -177,80 +175,12 @@ class SoundProcess:
 
 async def list_devices() -> list[DeviceInfo]:
     """All devices of this machine, both directions. DeviceError if they cannot be listed."""
-    async with (
-        _process("list", "default") as (_, reader, _writer),
-        contextlib.aclosing(_messages(reader)) as messages,
-    ):
-        _, body = await anext(messages)
-        return [DeviceInfo(**fields) for fields in json.loads(body)]
-
-
-async def _messages(reader: asyncio.StreamReader) -> AsyncGenerator[tuple[Kind, bytes], None]:
-    unpacker = Unpacker()
-    patience_s, complaint = _OPEN_S, "the device does not open"
-    loop = asyncio.get_running_loop()
-    while True:
-        deadline = loop.time() + patience_s
-        try:
-            async with asyncio.timeout_at(deadline):
-                data = await reader.read(1 << 16)
-        except TimeoutError as error:
-            if loop.time() > deadline + _LATE_S:
-                continue  # it was us who slept, what was said meanwhile is still to be read
-            raise DeviceError(complaint) from error
-        except OSError as error:
-            raise DeviceError("the audio process ended") from error
-        if not data:
-            raise DeviceError("the audio process ended")
-        for kind, body in unpacker.feed(data):
-            if kind is Kind.MISSING:
-                raise MissingDeviceError(body.decode())
-            if kind is Kind.FAILED:
-                raise DeviceError(body.decode())
-            if kind is Kind.READY:
-                patience_s, complaint = _SILENT_S, "the device does not move any sound"
-            yield kind, body
-
-
-@contextlib.asynccontextmanager
-async def _process(
-    role: str, device: str, channel: str = "left"
-) -> AsyncIterator[tuple[Any, asyncio.StreamReader, asyncio.StreamWriter]]:
-    ours, theirs = socket.socketpair()
-    process: asyncio.subprocess.Process | None = None
-    writer: asyncio.StreamWriter | None = None
-    try:
-        with theirs:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *("-P", "-m", "rtaudio_daemon.audio.portaudio"),
-                *(role, str(theirs.fileno()), device, str(FRAME_MS), channel),
-                pass_fds=(theirs.fileno(),),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.DEVNULL,  # ALSA can write thousands of lines a second
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(_import_path())},
-                start_new_session=True,  # a Ctrl-C in the terminal is for the daemon alone
-            )
-        reader, writer = await asyncio.open_connection(sock=ours)
-        yield process, reader, writer
-    finally:
-        ours.close() if writer is None else writer.close()
-        if process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            # A process that hangs inside the kernel does not hold up the end of the daemon.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_LAST_WORDS_S):
-                    await process.wait()
-
-
-def _import_path() -> list[str]:
-    before = os.environ.get("PYTHONPATH")
-    return [_ROOT, before] if before else [_ROOT]
-
-
-def _close_if_told(writer: asyncio.StreamWriter, watching: asyncio.Task[None]) -> None:
-    """Hang up when the watch found something; it may also have nothing to watch."""
-    if not watching.cancelled() and watching.exception() is not None:
-        writer.close()
+    found: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+    async with audio_process(
+        "list", "default", "left", lambda _, body: found.set_result(body)
+    ) as child:
+        either: list[asyncio.Future[Any]] = [found, child.ended]
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if not found.done():
+            await child.ended
+        return [DeviceInfo(**fields) for fields in json.loads(found.result())]

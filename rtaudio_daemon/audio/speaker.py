@@ -16,6 +16,7 @@ from ..events import (
     PlaybackStarted,
     PlaybackStopped,
 )
+from .child import MissingDeviceError
 from .child_protocol import (
     Kind,
     Progress,
@@ -29,7 +30,7 @@ from .child_protocol import (
 from .files import SilentSpeaker
 from .format import BYTES_PER_MS, FRAME_MS, SAMPLE_RATE, Resampler
 from .interface import OnChange, OnHappening, OnPlayed
-from .sound_process import MissingDeviceError, SoundProcess
+from .sound_process import SoundProcess
 
 
 @dataclass(slots=True)
