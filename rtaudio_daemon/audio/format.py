@@ -66,5 +66,5 @@ def dbfs(pcm: bytes) -> float:
     samples = np.frombuffer(pcm, dtype="<i2").astype(np.float64)
     if not samples.size:
         return SILENCE_DBFS
-    power = float(np.mean(samples * samples)) / 32768.0**2
+    power = float(np.dot(samples, samples)) / samples.size / 32768.0**2
     return max(SILENCE_DBFS, 10 * math.log10(power)) if power else SILENCE_DBFS

@@ -41,7 +41,7 @@ LONG_MS: dict[Direction, int] = {"input": 100, "output": 200}
 _INT16 = 8  # paInt16
 _BUSY = -9985  # paDeviceUnavailable
 _TRY_ANOTHER = (-9997, -9998)  # paInvalidSampleRate, paInvalidChannelCount
-_PROGRESS_S = 0.1
+_PROGRESS_S, _PROGRESS_AT_REST_S = 0.1, 0.39
 _QUIET = 200  # softer samples than that are sent several frames at once, to wake the daemon less
 _WAITING_FRAMES = 50  # older sound goes first when the daemon does not read
 _OVERLAP_S = 0.5  # for how long both streams of a microphone are told of
@@ -284,7 +284,8 @@ class OutputPump(Pump):
             daemon.sendall(pack(Kind.PLAYED, part_body(position, sound)))
         self._report_moments(daemon)
         now = time.monotonic()
-        if self._asked == self._asked_before or now - self._told_at < _PROGRESS_S:
+        pause = _PROGRESS_AT_REST_S if self._resting else _PROGRESS_S
+        if self._asked == self._asked_before or now - self._told_at < pause:
             return
         self._asked_before, self._told_at = self._asked, now
         with self._lock:
