@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -156,7 +158,12 @@ def _run(arguments: argparse.Namespace) -> int:
         return found
 
     app = App(settings, load=load)
-    return _until_stopped(app.run, reload=app.reload)
+
+    async def run(stop: asyncio.Event) -> None:
+        with ExitStack() as life:
+            await app.run(stop, lambda: life.enter_context(spared()))
+
+    return _until_stopped(run, reload=app.reload)
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -326,6 +333,21 @@ def _remote(arguments: argparse.Namespace) -> Remote:
 
 
 # -------------------------------------------------------------------- running
+
+
+@contextmanager
+def spared() -> Iterator[None]:
+    """Spare everything that is there now from garbage collection, while the context lasts.
+
+    What the start built stays for good; to look through it again stops the sound's loop for as
+    long as two frames of the microphone.
+    """
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _until_stopped(

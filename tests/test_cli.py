@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import re
@@ -15,6 +16,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+
+from rtaudio_daemon.cli import spared
 
 pytestmark = pytest.mark.real_time
 ROOT = Path(__file__).parent.parent
@@ -157,7 +160,7 @@ async def test_the_commands_show_the_token(tmp_path: Path, monkeypatch: pytest.M
     async with started("-c", str(path)) as process:
         address = (await line_with(process, r"listening at http")).rpartition(" ")[2]
         status, output = await finished("status", "--url", address)
-        assert status == 1
+        assert status == 1, output
         assert "show the token" in output
         monkeypatch.setenv("RTAUDIO_TOKEN", "sesame-" * 6)
         assert (await finished("volume", "0.5", "--url", address))[0] == 0
@@ -199,6 +202,12 @@ async def test_check_tells_who_else_can_read_the_key(tmp_path: Path) -> None:
     assert "kkkk" not in output
 
 
+def test_what_the_start_built_is_not_looked_through_again() -> None:
+    with spared():
+        assert gc.get_freeze_count() > 10_000
+    assert gc.get_freeze_count() == 0
+
+
 async def test_a_taken_port_ends_the_daemon_with_a_remedy(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(CONFIG)
@@ -207,7 +216,7 @@ async def test_a_taken_port_ends_the_daemon_with_a_remedy(tmp_path: Path) -> Non
         other = tmp_path / "other.yaml"
         other.write_text(CONFIG.replace("port: 0", f"port: {port}"))
         status, output = await finished("-c", str(other))
-        assert status == 1
+        assert status == 1, output
         assert "http.port" in output
         assert "Traceback" not in output
 
