@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from . import config
@@ -18,6 +19,8 @@ from .events import ErrorReported
 from .log import log_news
 from .parts import OpenMicrophone, OpenSpeaker, Part, Parts
 from .realtime.client import AzureRealTimeAudio
+from .realtime.usage import Ledger
+from .realtime.usage_file import UsageFile
 from .reload import RESTART, changes
 from .simulator.server import Simulator
 from .supervision import Supervision
@@ -29,7 +32,7 @@ _REPORT_S = 2.0  # what is not applied by then is reported as pending
 class App:
     """The daemon. After `on_ready` was called, `address`, `assistant` and `client` can be used.
 
-    `load` reads the configuration again, for `reload`.
+    `load` reads the configuration again, for `reload`. What is spent is kept in the file `usage`.
     """
 
     def __init__(
@@ -39,11 +42,16 @@ class App:
         load: Callable[[], config.Config] | None = None,
         microphone: OpenMicrophone = open_microphone,
         speaker: OpenSpeaker = open_speaker,
+        usage: Path | None = None,
     ) -> None:
         self._settings = settings
         self._load = load
         self._open_microphone = microphone
         self._open_speaker = speaker
+        self._ledger = Ledger()
+        # What the built-in service charges is not money.
+        real = settings.realtime.profile != "simulator"
+        self._usage = UsageFile(usage, self._ledger) if usage is not None and real else None
         self._reloaded = asyncio.Event()
         self._settled = asyncio.Event()
         self._parts: Parts
@@ -84,13 +92,18 @@ class App:
                 group,
                 microphone=self._open_microphone,
                 speaker=self._open_speaker,
+                ledger=self._ledger,
             )
             parts.assistant.on_reload = self.reload
             self.news.on("news", log_news)
             self._supervision = Supervision(parts, self.news)
             try:
+                if self._usage is not None:
+                    await self._usage.load()
                 await parts.open()
                 async with AsyncExitStack() as tasks:
+                    if self._usage is not None:
+                        await tasks.enter_async_context(_running(group, self._usage.run(), "usage"))
                     for name, work in (
                         ("reload", self._keep_up()),
                         ("supervision", self._supervision.run()),

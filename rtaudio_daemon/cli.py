@@ -27,6 +27,7 @@ from .doctor import examination
 from .doctor.calibration import calibrate
 from .doctor.finding import Finding
 from .errors import ConfigError, RTAudioError
+from .realtime.usage_file import USAGE_FILE, state_folder
 from .remote import Remote, remote
 from .simulator.server import Simulator
 from .version import VERSION
@@ -157,7 +158,7 @@ def _run(arguments: argparse.Namespace) -> int:
         log.redaction.add(found)
         return found
 
-    app = App(settings, load=load)
+    app = App(settings, load=load, usage=state_folder() / USAGE_FILE)
 
     async def run(stop: asyncio.Event) -> None:
         with ExitStack() as life:

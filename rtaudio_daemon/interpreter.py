@@ -38,6 +38,7 @@ from .realtime.faults import Fault, fault_of
 
 SAY = {"rtaudio": "say"}  # marks the responses that speak an announcement
 _SAY_INSTRUCTIONS = "Speak the user's words exactly as they stand, and add nothing."
+_EXPIRED = "session_expired"  # the next session is there, or on its way
 _LOG = logging.getLogger(__name__)
 
 ToldToService = (
@@ -98,8 +99,8 @@ class Interpreter:
         error = event.get("error")
         error = error if isinstance(error, dict) else {}
         code = str(error.get("code") or error.get("type") or "error")
-        if fault_of(error) is Fault.BENIGN:
-            _LOG.debug("the service was quicker than we: %s", code)
+        if fault_of(error) is Fault.BENIGN or code == _EXPIRED:
+            _LOG.debug("of no concern to anybody: %s", code)
             return
         self._publish(ErrorReported("service", code, str(error.get("message") or code)))
 

@@ -33,6 +33,7 @@ from .realtime.client import AzureRealTimeAudio
 from .realtime.options import Policy
 from .realtime.profiles import Endpoint, endpoint
 from .realtime.shapes import session_settings
+from .realtime.usage import Ledger
 from .reload import Change, changes
 from .simulator.server import Simulator
 
@@ -91,12 +92,14 @@ class Parts:
         *,
         microphone: OpenMicrophone = open_microphone,
         speaker: OpenSpeaker = open_speaker,
+        ledger: Ledger | None = None,
     ) -> None:
         self._news = news
         self._group = group
         self._open_microphone = microphone
         self._open_speaker = speaker
         self._settings = settings
+        self._ledger = ledger or Ledger()
         self._lives: dict[str, AsyncExitStack] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._status = asyncio.Event()
@@ -120,6 +123,7 @@ class Parts:
             for name, apply in (
                 ("log", self._apply_log),
                 ("service", self._apply_service),
+                ("budget", self._apply_budget),
                 ("speaker", self._apply_speaker),
                 ("volume", self._apply_volume),
                 ("earcons", self._apply_earcons),
@@ -216,7 +220,7 @@ class Parts:
         """A new client beside the one in use, which goes on until the new one has a session."""
         async with AsyncExitStack() as opening:
             where, simulator = await service_at(settings.realtime, opening)
-            client = new_client(where, settings.realtime)
+            client = new_client(where, settings.realtime, ledger=self._ledger)
             if "service" in self._lives:
                 trial = _Trial(client, give_up=self.client.is_initialized)
                 await opening.enter_async_context(self._running(client.run(), "session"))
@@ -230,6 +234,10 @@ class Parts:
             self._part("session").applied = settings
             life = opening.pop_all()
         await self._take_over("service", life)
+
+    async def _apply_budget(self, settings: config.Config) -> None:
+        policy = Policy.of(settings.realtime)
+        self.client.adjust_budget(policy.prices, policy.daily_limit)
 
     async def _apply_session(self, settings: config.Config) -> None:
         wanted, now = session_settings(settings.realtime.session), self.client.session_config
@@ -318,13 +326,18 @@ def _trailing_ms(detection: config.TurnDetection) -> int:
 
 
 def new_client(
-    where: Endpoint, settings: config.Realtime, *, attempts: int | None = None
+    where: Endpoint,
+    settings: config.Realtime,
+    *,
+    attempts: int | None = None,
+    ledger: Ledger | None = None,
 ) -> AzureRealTimeAudio:
     """A client that does as the settings say; it tries again so many times, or for ever."""
     return AzureRealTimeAudio.for_endpoint(
         where,
         session_config=session_settings(settings.session),
         policy=Policy.of(settings),
+        ledger=ledger,
         websocket_options={
             "outage_buffer": settings.outage_buffer_s,
             "max_reconnect_attempts": attempts,

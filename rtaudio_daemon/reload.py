@@ -24,6 +24,7 @@ PART_OF: Mapping[str, str] = MappingProxyType(
         "http.host": "window",
         "http.port": "window",
         "realtime": "service",
+        "realtime.budget": "budget",
         "realtime.session": "session",
         # A voice that was heard cannot be changed in its session, and what was merged into a
         # session cannot be taken out again: both need a new session.

@@ -76,6 +76,7 @@ class House:
         reply: ReplyFunction | None = None,
         simulator: Simulator | None = None,
         change: Callable[[config.Config], config.Config] = lambda settings: settings,
+        usage: Path | None = None,
     ) -> None:
         self.dialect = dialect
         self.microphone = folder / "microphone.wav"
@@ -88,6 +89,7 @@ class House:
         self.edit: Callable[[config.Config], config.Config] = lambda settings: settings
         """What a person changes in the configuration before the next reload."""
         self._change = change
+        self._usage = usage
         self._news = asyncio.Event()
         self._stop = asyncio.Event()
         self._parts = AsyncExitStack()
@@ -95,7 +97,9 @@ class House:
 
     async def __aenter__(self) -> Self:
         await self._parts.enter_async_context(self.simulator)
-        self.app = App(self._settings(), load=lambda: self.edit(self._settings()))
+        self.app = App(
+            self._settings(), load=lambda: self.edit(self._settings()), usage=self._usage
+        )
         ready = asyncio.Event()
         self._daemon = asyncio.create_task(self.app.run(self._stop, ready.set), name="daemon")
         await self._either(ready.wait())

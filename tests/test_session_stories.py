@@ -137,3 +137,42 @@ async def test_a_quota_that_is_used_up_is_told_and_not_asked_for_in_a_hurry(
         status = await house.status()
         assert "exceeded your current quota" in status["connection"]["last_error"]
         assert house.named("error")[0]["code"] == "insufficient_quota"
+
+
+async def test_what_a_day_may_cost_is_not_forgotten_by_a_restart(tmp_path: Path) -> None:
+    prices, usage = config.Prices(audio_output=1e6), tmp_path / "state" / "usage.json"
+    change = realtime(budget=config.Budget(daily_limit=0.01, prices=prices))
+    said = [(1000, speech("hello"))]
+    async with House(tmp_path, said, reply=answer, change=change, usage=usage) as house:
+        await house.turns(1)
+        spent = (await house.status())["usage"]
+    async with House(tmp_path, reply=answer, change=change, usage=usage) as house:
+        assert states(house) == []
+        status = await house.status()
+        assert status["usage"] == spent
+        assert status["connection"]["state"] == "closed"
+        assert "the daily limit of 0.01 is used up" in status["connection"]["last_error"]
+        assert len(house.simulator.sessions) == 0
+    assert [path.name for path in usage.parent.iterdir()] == ["usage.json"]
+
+
+async def test_another_price_or_limit_needs_no_other_session(tmp_path: Path) -> None:
+    prices = config.Prices(audio_output=1.0)
+    change = realtime(budget=config.Budget(prices=prices))
+    async with House(tmp_path, [(1000, speech("hello"))], reply=answer, change=change) as house:
+        await house.turns(1)
+        cost = (await house.status())["usage"]["cost_today"]
+        dear = config.Budget(prices=replace(prices, audio_output=2.0))
+        house.edit = realtime(budget=dear)
+        _, answered = await house.post("/api/reload")
+        (changed,) = answered["changed"]
+        assert (changed["part"], changed["state"]) == ("budget", "applied")
+        assert (await house.status())["usage"]["cost_today"] == pytest.approx(2 * cost)
+        assert len(house.simulator.sessions) == 1
+        house.edit = realtime(budget=replace(dear, daily_limit=cost))
+        await house.post("/api/reload")
+        await house.until(lambda: states(house)[-1] == "closed")
+        house.edit = realtime(budget=replace(dear, daily_limit=10 * cost))
+        await house.post("/api/reload")
+        await house.until(lambda: states(house)[-1] == "open")
+        assert (await house.status())["usage"]["daily_limit"] == pytest.approx(10 * cost)

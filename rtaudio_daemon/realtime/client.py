@@ -35,6 +35,7 @@ from rtaudio_daemon.realtime.profiles import Endpoint, endpoint
 from rtaudio_daemon.realtime.question import Question
 from rtaudio_daemon.realtime.requests import Requests
 from rtaudio_daemon.realtime.session import Session
+from rtaudio_daemon.realtime.usage import Ledger, Prices
 
 _LOG = logging.getLogger(__name__)
 _STANDING = (ConnectionState.OPEN, ConnectionState.RENEWING)
@@ -109,13 +110,17 @@ class AzureRealTimeAudio(Requests):
         policy: Policy | None = None,
         http_session: aiohttp.ClientSession | None = None,
         wall_clock: Callable[[], float] = time.time,
+        ledger: Ledger | None = None,
     ) -> Self:
-        """A client of any service; `session_config` is taken as it is (None: the default)."""
+        """A client of any service; `session_config` is taken as it is (None: the default).
+
+        It goes on counting in `ledger`, by whose prices and limit it keeps instead of `policy`'s.
+        """
         self = cls.__new__(cls)
         settings = flat_session(
             DEFAULT_SESSION_CONFIG if session_config is None else session_config
         )
-        self._begin(endpoint, settings, websocket_options, policy, http_session, wall_clock)
+        self._begin(endpoint, settings, websocket_options, policy, http_session, wall_clock, ledger)
         return self
 
     # ------------------------------------------------------------ listening
@@ -232,6 +237,12 @@ class AzureRealTimeAudio(Requests):
         """Tokens and money, today and since the start."""
         return self._notes.ledger.summary(self._day())
 
+    def adjust_budget(self, prices: Prices, daily_limit: float) -> None:
+        """Reckon with these prices and this limit from now on, in the session that is open."""
+        ledger = self._notes.ledger
+        ledger.prices, ledger.daily_limit = prices, daily_limit
+        self._session.wake()
+
     @property
     def asleep(self) -> bool:
         """Whether there is no session because there is no need for one (see `Policy.hold`)."""
@@ -263,13 +274,14 @@ class AzureRealTimeAudio(Requests):
         policy: Policy | None,
         http_session: aiohttp.ClientSession | None,
         wall_clock: Callable[[], float],
+        ledger: Ledger | None = None,
     ) -> None:
         self._settings = settings
         self._wall_clock = wall_clock
         self._emitter = Emitter()
         self._status = ModelStatus.IDLE
         policy = policy or Policy()
-        self._notes = Notes(policy)
+        self._notes = Notes(policy, ledger)
         self._need = Need(policy, self._notes.ledger)
         self._notes.begin(settings)
         self._state = ConnectionState.CLOSED
@@ -298,7 +310,7 @@ class AzureRealTimeAudio(Requests):
             history=lambda: self._notes.history.items(_now()),
             is_quiet=lambda: self._notes.quiet and self.is_quiet(),
             is_stale=lambda: self._notes.history.stale(_now()),
-            recess=self._recess if self._need.comes_and_goes else None,
+            recess=self._recess,
             options=options,
             http_session=http_session,
             wall_clock=wall_clock,

@@ -30,11 +30,6 @@ class Need:
         self._needed_at = float("-inf")
 
     @property
-    def comes_and_goes(self) -> bool:
-        """Whether there may ever be a recess."""
-        return self.on_speech or self._policy.daily_limit > 0
-
-    @property
     def on_speech(self) -> bool:
         """Whether a session is held only while somebody speaks with it."""
         return self._policy.hold == "on_speech"
@@ -57,7 +52,7 @@ class Need:
         day = time.toordinal()
         if self._ledger.exhausted(day):
             midnight = (time + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-            limit, spent = self._policy.daily_limit, self._ledger.cost_today(day)
+            limit, spent = self._ledger.daily_limit, self._ledger.cost_today(day)
             return Recess(
                 f"the daily limit of {limit:g} is used up ({spent:.2f} spent); "
                 "it goes on at midnight, or with a higher realtime.budget.daily_limit",

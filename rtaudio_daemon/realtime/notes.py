@@ -45,7 +45,7 @@ class Heard:
 class Notes:
     """Everything that is known of one conversation, over all of its sessions."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, ledger: Ledger | None = None) -> None:
         self.floor = Floor()
         self.history = History(
             turns=policy.history_turns,
@@ -55,7 +55,7 @@ class Notes:
         self.queue = ResponseQueue()
         self.calls = FunctionCalls()
         self.owed = OwedAnswer()
-        self.ledger = Ledger(policy.prices, daily_limit=policy.daily_limit)
+        self.ledger = ledger or Ledger(policy.prices, daily_limit=policy.daily_limit)
         self.spoke = False
         """Whether this session has spoken, which locks its voice."""
         self.late = 0

@@ -1,11 +1,11 @@
 """What it costs: tokens by kind, money by a table of prices, today and since the start.
 
-A day is any number that changes at midnight; the caller knows the calendar.
+A day is a number that changes at midnight; the caller knows the calendar.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -63,6 +63,8 @@ class Ledger:
         self.responses = 0
         self.total = Tokens()
         self.today = Tokens()
+        self.on_change: Callable[[], None] = lambda: None
+        """Called when something was counted."""
         self._day: int | None = None
 
     def add_response(self, usage: Mapping[str, Any], day: int) -> Tokens:
@@ -102,10 +104,27 @@ class Ledger:
             "total": _plain(self.total),
         }
 
+    def state(self) -> dict[str, Any]:
+        """What was counted, ready for JSON and for `restore`."""
+        today, total = _plain(self.today), _plain(self.total)
+        return {"day": self._day, "responses": self.responses, "today": today, "total": total}
+
+    def restore(self, state: Any) -> None:
+        """Go on from a `state`. Raises ValueError when it is none, and counts on as before then."""
+        try:
+            day, responses = state["day"], state["responses"]
+            today, total = _tokens(state["today"]), _tokens(state["total"])
+        except (TypeError, KeyError) as error:
+            raise ValueError("it is not what was written there") from error
+        if not (day is None or _is_count(day)) or not _is_count(responses):
+            raise ValueError("it is not what was written there")
+        self._day, self.responses, self.today, self.total = day, responses, today, total
+
     def _add(self, spent: Tokens, day: int) -> None:
         self._turn_page(day)
         self.today.add(spent)
         self.total.add(spent)
+        self.on_change()
 
     def _turn_page(self, day: int) -> None:
         if day != self._day:
@@ -150,6 +169,16 @@ def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return 0.0
     return float(value) if 0 <= value < 1e12 else 0.0
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _tokens(plain: Mapping[str, Any]) -> Tokens:
+    tokens = Tokens(**{name: int(_number(plain[name])) for name in _KINDS})
+    tokens.transcription_s = _number(plain["transcription_s"])
+    return tokens
 
 
 def _plain(tokens: Tokens) -> dict[str, float]:

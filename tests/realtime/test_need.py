@@ -24,14 +24,12 @@ def need(policy: Policy) -> tuple[Need, Ledger]:
 
 def test_a_session_that_is_always_held_and_costs_what_it_may_knows_no_recess() -> None:
     always, _ = need(Policy())
-    assert not always.comes_and_goes
     assert not always.over(1e9)
     assert always.recess(1e9, MORNING) is None
 
 
 def test_held_on_speech_the_need_is_over_when_nobody_spoke_for_long() -> None:
     held, _ = need(ON_SPEECH)
-    assert held.comes_and_goes
     assert held.recess(0.0, MORNING) == Recess()
     held.arise(100.0)
     assert held.recess(129.9, MORNING) is None
@@ -43,7 +41,6 @@ def test_held_on_speech_the_need_is_over_when_nobody_spoke_for_long() -> None:
 @pytest.mark.parametrize("policy", [Policy(daily_limit=3), Policy("on_speech", daily_limit=3)])
 def test_a_used_up_budget_is_a_recess_until_midnight_whoever_speaks(policy: Policy) -> None:
     limited, ledger = need(policy)
-    assert limited.comes_and_goes
     limited.arise(0.0)
     today = datetime.fromtimestamp(EVENING).toordinal()
     ledger.add_response({"output_tokens": 2}, today)

@@ -182,6 +182,7 @@ def test_the_policy_is_what_the_configuration_says() -> None:
 # ------------------------------------------------------------ the public face
 
 PUBLIC = {
+    "adjust_budget(prices: 'Prices', daily_limit: 'float') -> 'None'",
     "answer_function_call(call_id: 'str', output: 'str') -> 'None'",
     "append_audio(audio: 'bytes | bytearray | memoryview | str') -> 'None'",
     "cancel_response(response_id: 'str | None' = None) -> 'None'",

@@ -1,0 +1,94 @@
+"""What was spent, kept over a restart: the budget of a day is one of the day, not of a process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from rtaudio_daemon.realtime.usage import Ledger
+
+USAGE_FILE = "usage.json"
+_SAVE_EVERY_S = 5.0
+_MOST_BYTES = 65_536
+_LOG = logging.getLogger(__name__)
+
+
+def state_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where a program of this name keeps its state: what systemd says, else the user's place."""
+    if given := environment.get("STATE_DIRECTORY"):
+        return Path(given.split(":")[0])
+    home = environment.get("XDG_STATE_HOME", "")
+    base = Path(home) if home.startswith("/") else Path.home() / ".local" / "state"
+    return base / "rtaudio-daemon"
+
+
+class UsageFile:
+    """Keeps `ledger` in the file `path`.
+
+    What cannot be read is told once, and counting begins at nothing; what cannot be written is
+    told once, and tried again with the next answer.
+    """
+
+    def __init__(self, path: Path, ledger: Ledger) -> None:
+        self._path = path
+        self._ledger = ledger
+        self._spent = asyncio.Event()
+        self._failed = False
+        ledger.on_change = self._spent.set
+
+    async def load(self) -> None:
+        """Let the ledger go on from where the file says."""
+        try:
+            self._ledger.restore(json.loads(await asyncio.to_thread(self._read)))
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError) as error:
+            _LOG.warning("what was spent before is not known, %s: %s", self._path, error)
+
+    async def run(self) -> None:
+        """Write down what is spent, soon after it is and at the end, until cancelled."""
+        try:
+            while True:
+                await self._spent.wait()
+                self._spent.clear()
+                await asyncio.to_thread(self._save, self._words())
+                await asyncio.sleep(_SAVE_EVERY_S)
+        finally:
+            if self._spent.is_set():
+                self._save(self._words())
+
+    def _words(self) -> str:
+        return json.dumps(self._ledger.state(), indent=1) + "\n"
+
+    def _read(self) -> str:
+        with self._path.open(encoding="utf-8") as file:
+            return file.read(_MOST_BYTES)
+
+    def _save(self, words: str) -> None:
+        try:
+            self._replace(words)
+        except OSError as error:
+            level = logging.DEBUG if self._failed else logging.WARNING
+            self._failed = True
+            _LOG.log(level, "what was spent cannot be kept in %s: %s", self._path, error.strerror)
+        else:
+            self._failed = False
+
+    def _replace(self, words: str) -> None:
+        """Whole or not at all, also when the power goes in the middle of it."""
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{USAGE_FILE}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(words)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(name, self._path)
+        except BaseException:
+            os.unlink(name)
+            raise
