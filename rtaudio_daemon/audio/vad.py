@@ -12,7 +12,7 @@ _STIRRING_DB = 3.0  # how much louder than the quiet a frame is that may be spee
 _INAUDIBLE_DBFS = -72.0
 _FLOOR_RISES_DB_PER_S = 1.0
 _AWAKE_MS = 800.0  # longer than the pauses between words
-_BEFORE_FRAMES = 12  # what the engine needs to hear of before, to judge as if it had not slept
+_BEFORE_FRAMES = 25  # what the engine needs to hear of before, to judge as if it had not slept
 
 
 class Engine(Protocol):

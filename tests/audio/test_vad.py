@@ -132,7 +132,7 @@ def test_when_something_stirs_the_costly_engine_hears_what_came_just_before_too(
     for frame in quiet:
         staged.probability(frame)
     assert staged.probability(loud) == 0.9
-    assert engine.heard == [*quiet[-12:], loud]
+    assert engine.heard == [*quiet[-25:], loud]
     assert [staged.probability(frame) for frame in quiet].count(0.9) == 39  # 0.8 s
 
 
