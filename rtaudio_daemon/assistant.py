@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from . import config
 from .alertness import Alertness
-from .audio.devices import list_devices
+from .audio.devices import described, list_devices
 from .audio.echo import Echo
 from .audio.format import BYTES_PER_MS, Frame, dbfs
 from .audio.gate import Gate
@@ -341,10 +341,7 @@ class Assistant:
 
     async def devices(self) -> list[dict[str, Any]]:
         """All microphones and loudspeakers, with the names that the configuration takes."""
-        return [
-            {"name": each.name, "direction": each.direction, "default": each.default}
-            for each in await list_devices()
-        ]
+        return [described(each) for each in await list_devices()]
 
     def counts(self) -> dict[str, float]:
         """Counters since the start and gauges, for whoever draws curves."""

@@ -21,7 +21,7 @@ from typing import Any
 
 from . import config, log, requirements
 from .app import App
-from .audio.devices import list_devices
+from .audio.devices import DeviceInfo, described, list_devices
 from .demo import Demo
 from .doctor import examination
 from .doctor.calibration import calibrate
@@ -192,20 +192,28 @@ def _demo(arguments: argparse.Namespace) -> int:
 def _devices(arguments: argparse.Namespace) -> int:
     found = asyncio.run(list_devices())
     if arguments.json:
-        rows = [
-            {"name": each.name, "direction": each.direction, "default": each.default}
-            for each in found
-        ]
-        print(json.dumps(rows, indent=2))
+        print(json.dumps([described(each) for each in found], indent=2))
         return 0
     for direction, title in (("input", "Microphones"), ("output", "Loudspeakers")):
         print(f"{title} (audio.{direction}.device):")
         names = [each for each in found if each.direction == direction]
         for each in names:
             print(f"  {each.name}{'   (default)' if each.default else ''}")
+            print(f"      {_facts(each)}")
         if not names:
             print("  none found; wav:PATH and none always work")
     return 0
+
+
+def _facts(device: DeviceInfo) -> str:
+    """What else is known of a device, in one line."""
+    facts = [f"usb:{device.place}"] if device.place else []
+    facts.append(f"{device.channels} channel{'' if device.channels == 1 else 's'}")
+    if device.rates:
+        facts.append(f"{', '.join(map(str, device.rates))} Hz")
+    elif device.rates is not None:
+        facts.append("does not open now (is another program using it?)")
+    return "; ".join(facts)
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

@@ -56,7 +56,18 @@ READY: Schema = _object({"ready": _FLAG, "reasons": {"type": "array", "items": _
 DEVICES: Schema = {
     "type": "array",
     "items": _object(
-        {"name": _TEXT, "direction": _words("input", "output"), "default": _FLAG}, more=True
+        {
+            "name": _TEXT,
+            "direction": _words("input", "output"),
+            "default": _FLAG,
+            "place": _or_null("string"),
+            "channels": _COUNT,
+            "rates": {"type": ["array", "null"], "items": _COUNT},
+        },
+        "place",
+        "channels",
+        "rates",
+        more=True,
     ),
 }
 REPORT: Schema = {"type": "object"}

@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass
 from enum import IntEnum
 from typing import Any
 
+from .device_names import DeviceInfo
+
 _HEAD = struct.Struct("<BI")
 _PART = struct.Struct("<I")
 _VOLUME = struct.Struct("<d")
@@ -33,7 +35,7 @@ class Kind(IntEnum):
     STARTED = 19
     FINISHED = 20  # json of Progress
     STOPPED = 21  # json of Progress, what was left when the queue was cut off
-    DEVICES = 22  # json, a list of DeviceInfo
+    DEVICES = 22  # json, a list of DeviceInfo; again whenever more of them is known
     MISSING = 23  # utf-8: there is no sound device at all in this direction
     FAILED = 24  # utf-8: why this process gives up
     PLAYED = 25  # position in frames (u32, wraps), pcm for the device, but no long silence
@@ -103,6 +105,14 @@ def json_body(value: Any) -> bytes:
     """The body of a message that carries a dataclass or a list of dataclasses."""
     plain = [asdict(item) for item in value] if isinstance(value, list) else asdict(value)
     return json.dumps(plain).encode()
+
+
+def devices_of(body: bytes) -> list[DeviceInfo]:
+    """The body of DEVICES."""
+    rows = json.loads(body)
+    for row in rows:
+        row["rates"] = None if row["rates"] is None else tuple(row["rates"])
+    return [DeviceInfo(**row) for row in rows]
 
 
 def progress_of(body: bytes) -> Progress:

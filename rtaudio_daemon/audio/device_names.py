@@ -20,7 +20,8 @@ _NOUN = {"input": "microphone", "output": "loudspeaker"}
 class DeviceInfo:
     """A device in one direction. `index` is PortAudio's number, good in one process only.
 
-    `place`: where it is plugged in on USB, as in 1-1.3.
+    `place`: where it is plugged in on USB, as in 1-1.3. `rates`: those of the daemon's that it
+    takes now, none while another program has it for itself; None where nobody asked it.
     """
 
     name: str
@@ -30,6 +31,7 @@ class DeviceInfo:
     default_rate: int
     index: int
     place: str | None = None
+    rates: tuple[int, ...] | None = None
 
 
 def find_device(devices: Sequence[DeviceInfo], wanted: str, direction: Direction) -> DeviceInfo:

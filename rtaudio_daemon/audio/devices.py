@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..config import Input
 from .deafness import Deafness
 from .device_names import DeviceInfo
@@ -11,7 +13,19 @@ from .microphone import PortAudioMicrophone
 from .sound_process import list_devices
 from .speaker import PortAudioSpeaker
 
-__all__ = ["DeviceInfo", "list_devices", "open_microphone", "open_speaker"]
+__all__ = ["DeviceInfo", "described", "list_devices", "open_microphone", "open_speaker"]
+
+
+def described(info: DeviceInfo) -> dict[str, Any]:
+    """What other programs are told of a device, as JSON; `name` and `place` name it in options."""
+    return {
+        "name": info.name,
+        "direction": info.direction,
+        "default": info.default,
+        "place": f"usb:{info.place}" if info.place else None,
+        "channels": info.channels,
+        "rates": None if info.rates is None else list(info.rates),
+    }
 
 
 def open_microphone(settings: Input, *, on_change: OnChange) -> Microphone:

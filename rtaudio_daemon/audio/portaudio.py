@@ -18,14 +18,17 @@ import selectors
 import socket
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import DeviceError
 from .child_protocol import Kind, Unpacker, json_body, pack
 from .device_names import DeviceInfo, Direction, find_device
-from .pumps import InputPump, OutputPump, Pump
+from .pumps import INT16, RATES, InputPump, OutputPump, Pump
 from .usb import place_of, places
+
+_DEVICES = Path("/dev/snd")
 
 
 def main(arguments: list[str]) -> None:
@@ -53,7 +56,7 @@ def _open(daemon: socket.socket, pump: Pump | None, device: str, frame_ms: int) 
         audio = pyaudio.PyAudio()
         devices = _devices(audio)
         if pump is None:
-            daemon.sendall(pack(Kind.DEVICES, json_body(devices)))
+            _list(daemon, audio, devices)
             return
         if not any(info.direction == pump.direction for info in devices):
             daemon.sendall(pack(Kind.MISSING, _no_device().encode()))
@@ -104,15 +107,36 @@ def _serve(daemon: socket.socket, pump: Pump | None) -> None:
                     pump.report(daemon)
 
 
-def _no_device() -> str:
+def _no_device(folder: Path = _DEVICES) -> str:
     """Why PortAudio may see no device at all."""
-    forbidden = [path for path in Path("/dev/snd").glob("pcm*") if not os.access(path, os.R_OK)]
-    if forbidden:
+    if any(not os.access(path, os.R_OK | os.W_OK) for path in folder.glob("pcm*")):
         return (
             "no permission for the sound devices; put the user into the group audio "
             "(`usermod -aG audio USER`) and start the daemon again"
         )
     return "PortAudio finds no sound device"
+
+
+def _list(daemon: socket.socket, audio: Any, devices: list[DeviceInfo]) -> None:
+    """Tell of all devices, and again with the rates of each: asking one of them may hang."""
+    daemon.sendall(pack(Kind.DEVICES, json_body(devices)))
+    for at, info in enumerate(devices):
+        rates = tuple(rate for rate in RATES if _takes(audio, info, rate))
+        devices[at] = replace(info, rates=rates)
+        daemon.sendall(pack(Kind.DEVICES, json_body(devices)))
+
+
+def _takes(audio: Any, info: DeviceInfo, rate: int) -> bool:
+    for channels in (1, 2):
+        shape = {"device": info.index, "channels": channels, "format": INT16}
+        try:
+            audio.is_format_supported(
+                rate, **{f"{info.direction}_{name}": value for name, value in shape.items()}
+            )
+        except ValueError:
+            continue
+        return True
+    return False
 
 
 def _devices(audio: Any) -> list[DeviceInfo]:

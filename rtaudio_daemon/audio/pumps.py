@@ -38,7 +38,7 @@ from .playback import Moment, PlaybackQueue
 
 RATES = (24_000, 48_000, 44_100, 16_000)
 LONG_MS: dict[Direction, int] = {"input": 100, "output": 200}
-_INT16 = 8  # paInt16
+INT16 = 8  # paInt16
 _BUSY = -9985  # paDeviceUnavailable
 _TRY_ANOTHER = (-9997, -9998)  # paInvalidSampleRate, paInvalidChannelCount
 _PROGRESS_S, _PROGRESS_AT_REST_S = 0.1, 0.39
@@ -110,7 +110,7 @@ class Pump(ABC):
         stream = audio.open(
             rate=self._rate,
             channels=self._channels,
-            format=_INT16,
+            format=INT16,
             frames_per_buffer=self._rate * frame_ms // 1000,
             stream_callback=callback,
             start=False,

@@ -6,15 +6,15 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
-from typing import Any
 
 from ..errors import DeviceError
 from .child import Child, audio_process
-from .child_protocol import Kind, StreamFacts
+from .child_protocol import Kind, StreamFacts, devices_of
 from .device_names import DeviceInfo, Direction
 from .source_watch import SourceWatch
 
 _LOG = logging.getLogger(__name__)
+_RATES_S = 3.0
 _FIRST_RETRY_S = 0.2
 _LAST_RETRY_S = 5.0
 _STEADY_S = 20.0  # after this long, with opening, the next fault is the first one again
@@ -174,13 +174,28 @@ class SoundProcess:
 
 
 async def list_devices() -> list[DeviceInfo]:
-    """All devices of this machine, both directions. DeviceError if they cannot be listed."""
-    found: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-    async with audio_process(
-        "list", "default", "left", lambda _, body: found.set_result(body)
-    ) as child:
-        either: list[asyncio.Future[Any]] = [found, child.ended]
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        if not found.done():
+    """All devices of this machine, both directions. DeviceError if they cannot be listed.
+
+    What a device does not say about its rates within some seconds stays unknown.
+    """
+    loop = asyncio.get_running_loop()
+    found: list[DeviceInfo] = []
+    listed, complete = loop.create_future(), loop.create_future()
+
+    def told(_: Kind, body: bytes) -> None:
+        found[:] = devices_of(body)
+        for future, true in (
+            (listed, True),
+            (complete, all(each.rates is not None for each in found)),
+        ):
+            if true and not future.done():
+                future.set_result(None)
+
+    async with audio_process("list", "default", "left", told) as child:
+        await asyncio.wait([listed, child.ended], return_when=asyncio.FIRST_COMPLETED)
+        if not listed.done():
             await child.ended
-        return [DeviceInfo(**fields) for fields in json.loads(found.result())]
+        await asyncio.wait(
+            [complete, child.ended], timeout=_RATES_S, return_when=asyncio.FIRST_COMPLETED
+        )
+        return found

@@ -360,6 +360,7 @@ async def test_the_devices_can_be_listed(sound_server: SoundServer) -> None:
         (one.name, one.direction) for one in found
     }
     assert [one.name for one in found if one.default] == ["default", "default"]
+    assert {one.rates for one in found} == {(24_000, 48_000, 44_100, 16_000)}
 
 
 def test_the_measure_of_likeness_notices_a_gap() -> None:

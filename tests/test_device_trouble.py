@@ -1,0 +1,173 @@
+"""Sound that cannot be had: what people are told, and that the daemon goes on without it.
+
+The audio processes load a PyAudio of our own, found before the real one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from rtaudio_daemon import config
+from rtaudio_daemon.audio.devices import described, list_devices
+from rtaudio_daemon.audio.portaudio import _no_device
+from rtaudio_daemon.errors import DeviceError
+from rtaudio_daemon.simulator.reply import Reply, Turn
+from tests.house import House, find, samples, speech
+
+pytestmark = pytest.mark.real_time
+ANSWER = speech("stop")
+CARDS = """
+    import threading
+
+    class PyAudio:
+        cards = ["Desk (hw:1,0)", "Shelf (hw:2,0)"]
+        def get_device_count(self):
+            return len(self.cards)
+        def get_device_info_by_index(self, index):
+            return {"index": index, "name": self.cards[index], "maxInputChannels": 1,
+                    "maxOutputChannels": 2, "defaultSampleRate": 48000.0}
+        def get_default_input_device_info(self):
+            if not self.cards:
+                raise OSError(-9996, "No default device")
+            return self.get_device_info_by_index(0)
+        get_default_output_device_info = get_default_input_device_info
+        def open(self, **shape):
+            raise OSError(-9985, "Device unavailable")
+        def is_format_supported(self, rate, input_device=None, output_device=None, **shape):
+            device = input_device if output_device is None else output_device
+            if device == 1:
+                threading.Event().wait()
+            if rate != 48000:
+                raise ValueError("Invalid sample rate", -9997)
+            return True
+"""
+MISSING = 'raise ImportError("libportaudio.so.2: cannot open shared object file")'
+EMPTY = CARDS.replace('"Desk (hw:1,0)", "Shelf (hw:2,0)"', "")
+
+
+@pytest.fixture
+def pyaudio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the audio processes look for PyAudio first."""
+    (tmp_path / "modules").mkdir()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "modules"))
+    return tmp_path / "modules" / "pyaudio.py"
+
+
+def answer(_turn: Turn) -> Reply:
+    return Reply("Fine.", ANSWER)
+
+
+def default_microphone(settings: config.Config) -> config.Config:
+    return replace(settings, audio=replace(settings.audio, input=config.Input()))
+
+
+@pytest.mark.parametrize(
+    ("module", "reason", "remedy"),
+    [
+        (MISSING, "PyAudio cannot be loaded", "`apt-get install libportaudio2`"),
+        (CARDS, "'Desk (hw:1,0)' does not open", "`fuser -v /dev/snd/*` tells which"),
+    ],
+    ids=["PyAudio is missing", "the device is busy"],
+)
+async def test_a_microphone_that_cannot_be_had_is_told_once_and_the_rest_goes_on(
+    tmp_path: Path,
+    pyaudio: Path,
+    caplog: pytest.LogCaptureFixture,
+    module: str,
+    reason: str,
+    remedy: str,
+) -> None:
+    caplog.set_level(logging.INFO)
+    pyaudio.write_text(dedent(module))
+    async with House(tmp_path, reply=answer, change=default_microphone) as house:
+        await house.until(lambda: any(e["state"] == "lost" for e in house.named("device")))
+        (lost,) = [e for e in house.named("device") if e["state"] == "lost"]
+        assert lost["direction"] == "microphone"
+        assert reason in lost["reason"]
+        assert remedy in lost["reason"]
+        assert "\n" not in lost["reason"]
+        await house.until(lambda: house.named("connection"))
+        status, _ = await house.post("/api/say", {"text": "How are you?"})
+        assert status == 200
+        await house.turns(1)
+        warnings = [
+            record.getMessage()
+            for record in caplog.records
+            if record.levelno >= logging.WARNING and reason in record.getMessage()
+        ]
+        assert warnings
+        assert all(remedy in line and "\n" not in line for line in warnings)
+        assert (await house.status())["microphone"]["reason"] == lost["reason"]
+    assert find(samples(ANSWER), house.heard())[1] > 0.99
+
+
+async def test_a_machine_without_devices_has_none_and_the_rest_goes_on(
+    tmp_path: Path, pyaudio: Path
+) -> None:
+    pyaudio.write_text(dedent(EMPTY))
+    async with House(tmp_path, reply=answer, change=default_microphone) as house:
+        await house.until(
+            lambda: any(e["direction"] == "microphone" for e in house.named("device"))
+        )
+        assert (await house.status())["microphone"]["state"] == "none"
+        assert (await house.status())["microphone"]["reason"] == "PortAudio finds no sound device"
+
+
+async def test_devices_cannot_be_listed_without_pyaudio_and_the_remedy_is_named(
+    pyaudio: Path,
+) -> None:
+    pyaudio.write_text(MISSING)
+    with pytest.raises(DeviceError, match="pip install PyAudio"):
+        await list_devices()
+
+
+async def test_a_device_that_hangs_when_asked_does_not_hide_the_others(pyaudio: Path) -> None:
+    pyaudio.write_text(dedent(CARDS))
+    async with asyncio.timeout(30):
+        found = [described(each) for each in await list_devices()]
+    assert [(each["name"], each["direction"], each["rates"]) for each in found] == [
+        ("Desk (hw:1,0)", "input", [48000]),
+        ("Desk (hw:1,0)", "output", [48000]),
+        ("Shelf (hw:2,0)", "input", None),
+        ("Shelf (hw:2,0)", "output", None),
+    ]
+    assert [each["default"] for each in found] == [True, True, False, False]
+    assert [each["channels"] for each in found] == [1, 2, 1, 2]
+    assert {each["place"] for each in found} == {None}
+
+
+def test_devices_that_only_others_may_use_are_told_with_the_remedy() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "controlC0").touch(mode=0o000)
+        (folder / "pcmC0D0p").touch()
+        (folder / "pcmC0D0p").chmod(0o666)
+        with without_privileges():
+            assert _no_device(folder) == "PortAudio finds no sound device"
+        (folder / "pcmC0D0c").touch(mode=0o000)
+        with without_privileges():
+            assert "usermod -aG audio" in _no_device(folder)
+
+
+@contextmanager
+def without_privileges() -> Iterator[None]:
+    """Root may do everything; what it may do as another user is asked by the real user id."""
+    if os.getuid() != 0:
+        yield
+        return
+    os.setreuid(65534, 0)
+    try:
+        yield
+    finally:
+        os.setreuid(0, 0)
