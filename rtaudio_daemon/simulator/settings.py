@@ -249,8 +249,10 @@ def _preview_defaults(model: str) -> dict[str, Any]:
 
 
 def _voice_live_defaults(model: str) -> dict[str, Any]:
+    others = ("object", "speed", "tracing")  # which Voice Live does not have
+    preview = _preview_defaults(model)
     return {
-        **_preview_defaults(model),
+        **{name: preview[name] for name in preview if name not in others},
         "model": model,
         "modalities": ["audio"],
         "voice": {"type": "openai", "name": "alloy"},

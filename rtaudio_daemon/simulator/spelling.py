@@ -35,7 +35,9 @@ def spell(event: dict[str, Any], service: Service) -> dict[str, Any] | None:
     if service.rich and kind == "conversation.item.input_audio_transcription.completed":
         spelled.pop("usage")
     if "item" in spelled:
-        spelled["item"] = spell_item(spelled["item"], dialect)
+        spelled["item"] = item = spell_item(spelled["item"], dialect)
+        if service.rich and item["type"] == "function_call_output":
+            item.pop("status", None)
     if "response" in spelled:
         spelled["response"] = _spell_response(spelled["response"], service)
     return spelled
@@ -75,7 +77,7 @@ def _spell_response(response: dict[str, Any], service: Service) -> dict[str, Any
     spelled = {**response, "output": [spell_item(item, dialect) for item in response["output"]]}
     usage = spelled["usage"]
     if dialect == "preview":
-        if usage is not None:
+        if usage is not None and not service.rich:
             details = dict(usage["input_token_details"])
             details.pop("image_tokens")
             details.pop("cached_tokens_details")

@@ -18,6 +18,7 @@ from rtaudio_daemon.simulator.server import Simulator
 from rtaudio_daemon.simulator.session import Session
 from tests.simulator.caller import EnergyHearing
 from tests.strict import assert_valid_client_events
+from tests.voice_live import assert_valid_voice_live_messages
 
 FRAME_MS = 20
 PROFILES = {"ga": "azure", "preview": "azure-preview", "voice-live": "azure-voice-live"}
@@ -128,5 +129,7 @@ async def talking(
         finally:
             await client.close()
         for session in service.sessions:
-            if kind != "voice-live" and session.received:
+            if kind == "voice-live" and session.received:
+                assert_valid_voice_live_messages(session.received)
+            elif session.received:
                 assert_valid_client_events("ga" if kind == "ga" else "preview", session.received)

@@ -14,6 +14,7 @@ from openai import AsyncAzureOpenAI, AsyncOpenAI
 
 from rtaudio_daemon.simulator.server import Simulator
 from rtaudio_daemon.simulator.voices import espeak
+from tests import strict, voice_live
 
 KEY = "s3cret"
 PATIENCE_S = 20.0
@@ -128,3 +129,35 @@ async def test_speech_of_another_rate_is_found_too(simulator: Simulator, speech:
         await connection.recv()
         kinds, _sound, _words = await heard(connection, narrow.astype("<i2").tobytes())
     assert "input_audio_buffer.speech_stopped" in kinds
+
+
+def test_what_the_judges_let_pass_is_what_the_services_send_and_where() -> None:
+    place = {"item_id": "i", "response_id": "r", "output_index": 0, "content_index": 0}
+    words = {"type": "response.output_text.delta", "event_id": "e", "delta": "a", **place}
+    assert not strict.problems("ga", "server", {**words, "obfuscation": "x"})
+    assert strict.problems("ga", "server", {**words, "obfuscation": 7})
+    assert strict.problems("ga", "server", {**words, "content": "x"})
+    assert strict.problems("ga", "server", {**words, "phase": "x"})
+    sound = {**words, "type": "response.output_audio.delta"}
+    assert strict.problems("ga", "server", {**sound, "obfuscation": "x"})
+    part = {"type": "text", "text": "a"}
+    added = {"type": "response.content_part.added", "event_id": "e", "part": part, **place}
+    assert not strict.problems("ga", "server", {**added, "content": part})
+    assert strict.problems("ga", "server", {**added, "content": {"type": "text"}})
+    item = {"id": "i", "type": "message", "role": "assistant", "content": [], "phase": "x"}
+    event = {"type": "conversation.item.added", "event_id": "e", "item": item}
+    assert not strict.problems("ga", "server", event)
+    user = {**item, "role": "user"}
+    assert strict.problems("ga", "server", {**event, "item": user})
+
+
+def test_the_judge_of_voice_live_sees_what_is_wrong() -> None:
+    event = {"type": "response.text.delta", "event_id": "e", "item_id": "i", "response_id": "r",
+             "output_index": 0, "content_index": 0, "delta": "a"}  # fmt: skip
+    assert voice_live.problems(event) == []
+    assert voice_live.problems({**event, "obfuscation": "x"})
+    assert voice_live.problems({**event, "delta": 7})
+    assert voice_live.problems({**event, "type": "response.output_text.delta"})
+    assert voice_live.problems({key: event[key] for key in event if key != "item_id"})
+    session = {"voice": {"type": "azure-standard", "name": "x", "rate": 1}}
+    assert voice_live.problems({"type": "session.updated", "event_id": "e", "session": session})

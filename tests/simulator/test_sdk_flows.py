@@ -24,6 +24,7 @@ from rtaudio_daemon.simulator.reply import Call, Reply, Turn
 from rtaudio_daemon.simulator.server import Simulator
 from tests.simulator.caller import EnergyHearing, loud, quiet
 from tests.strict import assert_valid_client_events, assert_valid_server_events
+from tests.voice_live import assert_valid_voice_live_events
 
 KEY = "s3cret"
 PATIENCE_S = 20.0
@@ -150,7 +151,9 @@ async def talk(request: pytest.FixtureRequest) -> AsyncIterator[Talk]:
         await connected.until("session.created")
         yield connected
         (session,) = simulator.sessions
-        if request.param != "voice-live":
+        if request.param == "voice-live":
+            assert_valid_voice_live_events(session.sent)
+        else:
             assert_valid_server_events(session.dialect, session.sent)
             valid = [each for each in session.received if each.get("event_id") != "wrong"]
             if connected.ga:
