@@ -128,7 +128,7 @@ class Machine:
 
     def user(self, name: str, script: str, *, timeout_s: float = 300.0) -> str:
         """Like `ok`, as a user with a session bus."""
-        return self.ok(self._as_user(name, script), timeout_s=timeout_s)
+        return self.ok(self.as_user(name, script), timeout_s=timeout_s)
 
     def until(self, script: str, *, timeout_s: float = 60.0) -> str:
         """Run a script until it succeeds; returns what it printed."""
@@ -160,9 +160,10 @@ class Machine:
 
     def until_user(self, name: str, script: str, *, timeout_s: float = 60.0) -> str:
         """Like `until`, as a user with a session bus."""
-        return self.until(self._as_user(name, script), timeout_s=timeout_s)
+        return self.until(self.as_user(name, script), timeout_s=timeout_s)
 
-    def _as_user(self, name: str, script: str) -> str:
+    def as_user(self, name: str, script: str) -> str:
+        """The script that runs `script` as a user with a session bus."""
         uid = self.ok(f"id -u {name}")
         runtime = f"/run/user/{uid}"
         environment = f"HOME=/home/{name} XDG_RUNTIME_DIR={runtime} "

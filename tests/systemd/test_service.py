@@ -214,6 +214,71 @@ def test_nothing_is_left_after_the_uninstallation(machine: Machine) -> None:
     assert machine.text("pgrep -f rtaudio_daemon") == ""
 
 
+# ------------------------------------------------------------ what the installer asks and needs
+
+ANSWERS = """\
+import os, pty, sys
+asked = [("Azure resource", "RESOURCE.openai.azure.com"), ("deployment", "gpt-realtime"),
+         ("Key", sys.argv[1])]
+pid, terminal = pty.fork()
+if not pid:
+    os.execv("/src/script/install", ["install", "--system", "--no-start"])
+seen = ""
+while True:
+    try:
+        seen += os.read(terminal, 4096).decode()
+    except OSError:
+        break
+    if asked and asked[0][0] in seen.rpartition("\\n")[2] and seen.endswith(": "):
+        os.write(terminal, asked.pop(0)[1].encode() + b"\\n")
+print(seen)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+STUB = """\
+set -e
+mkdir -p /srv/stub/DEBIAN /srv/repository && cd /srv
+cat > stub/DEBIAN/control <<CONTROL
+Package: portaudio19-dev
+Version: 99
+Architecture: all
+Maintainer: Nobody <nobody@localhost>
+Description: stands for the real one
+CONTROL
+dpkg-deb --build stub repository/stub.deb
+(cat stub/DEBIAN/control; echo Filename: ./stub.deb; echo Size: $(stat -c %s repository/stub.deb)
+ echo SHA256: $(sha256sum repository/stub.deb | cut -d' ' -f1)) > repository/Packages
+rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/*
+echo 'deb [trusted=yes] file:/srv/repository ./' > /etc/apt/sources.list
+dpkg --purge portaudio19-dev
+"""
+
+
+def test_it_asks_for_azure_and_fetches_what_debian_lacks(machine: Machine) -> None:
+    machine.ok(STUB)
+    machine.ok("useradd -m -s /bin/bash eve")
+    told = machine.text(machine.as_user("eve", "/src/script/install --system --dry-run"))
+    assert "This is what would be done" in told
+    told = machine.text(machine.as_user("eve", "cp -r /src/script . && script/setup"))
+    assert told.endswith("there is no sudo here; as root: apt-get install portaudio19-dev")
+    machine.write("/root/answers.py", ANSWERS)
+    told = machine.ok(f"python3 /root/answers.py {KEY}")
+    assert "installing portaudio19-dev" in told
+    assert machine.ok("dpkg-query -W -f='${Version}' portaudio19-dev") == "99"
+    assert "it talks to deployment gpt-realtime at RESOURCE.openai.azure.com" in told
+    assert KEY not in told
+    assert machine.ok(f"cat {HOME}/api_key") == KEY
+    settings = machine.ok(f"cat {HOME}/config.yaml")
+    for line in (
+        "  profile: azure",
+        "  host_name: RESOURCE.openai.azure.com",
+        "  deployment: gpt-realtime",
+        "  api_key: !credential api_key",
+    ):
+        assert line in settings.splitlines()
+    assert shown(machine, "ActiveState") == "inactive", "--no-start"
+    machine.ok("/src/script/uninstall --system --purge")
+
+
 # ----------------------------------------------------------------- as a user, with PipeWire
 
 USER_CONFIG = """\
@@ -265,8 +330,8 @@ def test_a_user_installs_it_and_talks_through_pipewire(pipewire: Machine, tmp_pa
     print(
         f"{len(heard) / 24000:.1f} s recorded, {loud.sum()} loud, at {loud.argmax() / 24000:.1f} s"
     )
-    # Other speech is like it to 0.05; a busy machine drops some sound between PipeWire's sinks.
-    assert likeness > 0.5
+    # Other speech is like it to 0.05.
+    assert likeness > 0.8
 
 
 def test_the_users_service_reloads_and_restarts(pipewire: Machine) -> None:
@@ -286,3 +351,32 @@ def test_nothing_is_left_of_the_users_service(pipewire: Machine) -> None:
     machine.user("ada", "/src/script/uninstall --purge")
     assert machine.text("find /home/ada /run/user -iname '*rtaudio[-_]*' 2>/dev/null") == ""
     assert machine.text("pgrep -f rtaudio_daemon") == ""
+
+
+FORBIDDEN = """\
+polkit.addRule(function(action, subject) {
+  if (action.id == "org.freedesktop.login1.set-self-linger" && subject.user == "bob")
+    return polkit.Result.NO;
+});
+"""
+
+
+def test_lingering_is_switched_on_and_off_again_but_only_by_who_may(machine: Machine) -> None:
+    machine.ok("useradd -m -s /bin/bash bob; systemctl start user@$(id -u bob)")
+    linger, rule = "test -e /var/lib/systemd/linger/bob", "/etc/polkit-1/rules.d/10-linger.rules"
+    machine.write(rule, FORBIDDEN)
+    machine.ok("chmod 755 /etc/polkit-1/rules.d; systemctl restart polkit")
+    told = machine.text(machine.as_user("bob", "/src/script/install --user --no-start"))
+    assert "run: sudo loginctl enable-linger bob, and then this again" in told
+    assert machine.sh(linger).returncode != 0
+    machine.ok(f"rm {rule}; systemctl restart polkit")
+    told = machine.user("bob", "/src/script/install --user --no-start")
+    assert "your services go on without you being logged in (linger)" in told
+    machine.ok(linger)
+    told = machine.user("bob", "/src/script/uninstall --user --purge")
+    assert "as before the installation" in told
+    assert machine.sh(linger).returncode != 0
+    machine.ok("loginctl enable-linger bob")
+    machine.user("bob", "/src/script/install --user --no-start")
+    machine.user("bob", "/src/script/uninstall --user --purge")
+    machine.ok(f"{linger} # it was so before")
