@@ -62,28 +62,12 @@ def section(kind: type[Any], meaning: str) -> Any:
 
 def number(low: float, high: float) -> Check:
     """A number from `low` to `high`, both included; text that spells one is taken too."""
-    allowed = f"a number from {low:g} to {high:g}"
-
-    def convert(value: Any) -> float:
-        found = _spelled(value, float)
-        if found is None or not low <= found <= high:
-            raise vol.Invalid(f"expected {allowed}{_got(value)}")
-        return float(found)
-
-    return Check(allowed, convert, {"type": "number", "minimum": low, "maximum": high})
+    return _between(low, high, float, "number", f"a number from {low:g} to {high:g}")
 
 
 def integer(low: int, high: int) -> Check:
     """A whole number from `low` to `high`, both included; text that spells one is taken too."""
-    allowed = f"a whole number from {low} to {high}"
-
-    def convert(value: Any) -> int:
-        found = _spelled(value, int)
-        if found is None or not low <= found <= high:
-            raise vol.Invalid(f"expected {allowed}{_got(value)}")
-        return int(found)
-
-    return Check(allowed, convert, {"type": "integer", "minimum": low, "maximum": high})
+    return _between(low, high, int, "integer", f"a whole number from {low} to {high}")
 
 
 def boolean() -> Check:
@@ -252,6 +236,18 @@ def shown(value: Any) -> str:
     words = "" if isinstance(value, Secret) else repr(value) if value == "" else str(value)
     # Long unbroken words are what keys look like: a key in the wrong place must not be printed.
     return words if len(words) <= 24 and words.isprintable() else ""
+
+
+def _between(
+    low: float, high: float, kind: type[int] | type[float], json_type: str, allowed: str
+) -> Check:
+    def convert(value: Any) -> float:
+        found = _spelled(value, kind)
+        if found is None or not low <= found <= high:
+            raise vol.Invalid(f"expected {allowed}{_got(value)}")
+        return kind(found)
+
+    return Check(allowed, convert, {"type": json_type, "minimum": low, "maximum": high})
 
 
 def _got(value: Any) -> str:

@@ -146,11 +146,12 @@ async def strange_service(
         await runner.cleanup()
 
 
-async def test_a_service_that_stalls_is_named(tmp_path: Path) -> None:
-    async def silent(line: web.WebSocketResponse) -> AsyncIterator[None]:
-        async for _ in line:
-            yield
+async def silent(line: web.WebSocketResponse) -> AsyncIterator[None]:
+    async for _ in line:
+        yield
 
+
+async def test_a_service_that_stalls_is_named(tmp_path: Path) -> None:
     async with strange_service(silent) as url:
         found, status = await verdict(configuration(tmp_path, url))
     assert (found["handshake"].verdict, status) == ("fail", 1)
@@ -289,10 +290,6 @@ def test_a_tone_is_found_with_its_delay() -> None:
 @pytest.mark.real_time
 @pytest.mark.parametrize("stage", ["", "ok    portaudio", "ok    tcp"])
 async def test_ctrl_c_ends_it_at_once_in_one_line(tmp_path: Path, stage: str) -> None:
-    async def silent(line: web.WebSocketResponse) -> AsyncIterator[None]:
-        async for _ in line:
-            yield
-
     async with strange_service(silent) as url:
         path = configuration(tmp_path, url)
         async with started("doctor", "-c", path) as process:
