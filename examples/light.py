@@ -18,6 +18,7 @@ import numpy as np
 import soxr
 
 from rtaudio_daemon import AzureRealTimeAudio
+from rtaudio_daemon.errors import RTAudioError
 
 SET_LIGHT = {
     "type": "function",
@@ -76,4 +77,7 @@ async def main(host_name: str, words: str) -> None:
 
 if __name__ == "__main__":
     said = " ".join(sys.argv[1:]) or "Turn on the light."
-    asyncio.run(main("ws://127.0.0.1:8771", said))
+    try:
+        asyncio.run(main("ws://127.0.0.1:8771", said))
+    except RTAudioError as error:
+        sys.exit(str(error))

@@ -6,11 +6,13 @@ AZURE_HOST=RESOURCE.openai.azure.com AZURE_DEPLOYMENT=gpt-realtime AZURE_KEY=…
 
 import asyncio
 import base64
+import logging
 import os
 import sys
 import wave
 
 from rtaudio_daemon import AzureRealTimeAudio
+from rtaudio_daemon.errors import RTAudioError
 
 
 async def main(path: str) -> None:
@@ -31,4 +33,12 @@ async def main(path: str) -> None:
     print(f"{len(answer)} bytes of answer")
 
 
-asyncio.run(main(sys.argv[1]))
+if len(sys.argv) != 2:
+    sys.exit(__doc__)
+logging.basicConfig(level=logging.ERROR)  # the last error is told below
+try:
+    asyncio.run(main(sys.argv[1]))
+except KeyError as name:
+    sys.exit(f"set {name.args[0]}, as in: {__doc__}")
+except (RTAudioError, OSError) as error:
+    sys.exit(str(error))

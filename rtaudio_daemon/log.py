@@ -40,6 +40,7 @@ _KEYS = re.compile(
     r"|\bbearer )(?!\*\*)[^\s'\"&,;)}]{8,}"
 )
 _OPENAI = re.compile(r"\bsk-[A-Za-z0-9_-]{16,}")
+_SHORTEST = 8  # a key that is shorter protects nothing, and stands in half of all words
 _own_levels: set[str] = set()
 
 
@@ -47,11 +48,11 @@ class Redaction:
     """Replaces what is secret by `**`: the `secrets` themselves, and what looks like a key."""
 
     def __init__(self, secrets: Iterator[str] | tuple[str, ...] = ()) -> None:
-        self._secrets = {each for each in secrets if len(each) >= 4}
+        self._secrets = {each for each in secrets if len(each) >= _SHORTEST}
 
     def add(self, settings: config.Config) -> None:
         """Also hide every secret in these settings."""
-        self._secrets |= {each for each in _secrets(settings) if len(each) >= 4}
+        self._secrets |= {each for each in _secrets(settings) if len(each) >= _SHORTEST}
 
     def __call__(self, text: str) -> str:
         """`text` without secrets."""

@@ -281,3 +281,8 @@ async def test_reload_reports_what_changed_and_fails_with_78(tmp_path: Path) -> 
         status, output = await finished("reload", "--url", address)
         assert status == 78
         assert f"{path}:3: audio.output.volume" in output
+
+
+def test_a_key_that_is_hardly_one_does_not_eat_the_letters_of_words() -> None:
+    hide = log.Redaction(("any", "test", "seven77", "eight888"))
+    assert hide("any test of seven77 and eight888") == "any test of seven77 and **"

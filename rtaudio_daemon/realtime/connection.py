@@ -29,6 +29,7 @@ _OPEN_TIMEOUT_S = 15.0
 _CLOSE_TIMEOUT_S = 1.0  # the daemon must be down within two seconds
 _BODY_BYTES = 64 * 1024
 _BODY_TIMEOUT_S = 5.0
+_SHORTEST_KEY = 8  # the letters of a shorter one stand in any sentence
 _NO_STATUS = 1006  # RFC 6455: closed without a close frame
 
 _HINTS = {
@@ -182,7 +183,7 @@ class Connection:
         key = self._secret or self._endpoint.key.reveal()
         return HandshakeError(
             f"{self._endpoint.host} refused the connection with HTTP {response.status}: "
-            f"{said.replace(key, '**') if key else said} ({hint})",
+            f"{said.replace(key, '**') if len(key) >= _SHORTEST_KEY else said} ({hint})",
             status=response.status,
             code=code,
             retry_after_s=_retry_after_s(response),

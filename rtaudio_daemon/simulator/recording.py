@@ -95,7 +95,8 @@ def load(path: str | Path) -> list[list[Entry]]:
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([f"{path}: cannot be read: {error}"]) from error
+        why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        raise ConfigError([f"{path}: cannot be read: {why}"]) from error
     connections: dict[int, list[Entry]] = {}
     for number, line in enumerate(lines, 1):
         try:
