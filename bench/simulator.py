@@ -3,6 +3,10 @@
 Each client streams speech in real time (20 ms at a time), is answered in real-time pacing, and
 measures how late each piece of sound comes compared with the answer's own clock.
 Run: python -m bench.simulator [--conversations 50] [--seconds 60]
+
+And does it need more memory the longer they last? With --turns each client says its sentence so
+many times, as fast as it is answered: an hour of conversation in some minutes.
+Run: python -m bench.simulator --turns 600 --conversations 4
 """
 
 from __future__ import annotations
@@ -124,6 +128,50 @@ async def clients(url: str, count: int, seconds: float) -> None:
         print(f"{name:36} ms: {figures}  max {max(values):7.1f}  (n={len(values)})")
 
 
+async def marathon(url: str, speech: bytes, turns: int, m: Measured) -> None:
+    whole = base64.b64encode(speech).decode()
+    append = json.dumps({"type": "input_audio_buffer.append", "audio": whole})
+    async with (
+        aiohttp.ClientSession() as http,
+        http.ws_connect(url + PATH, max_msg_size=0) as socket,
+    ):
+        for _ in range(turns):
+            await socket.send_str(append)
+            async for message in socket:
+                event = json.loads(message.data)
+                m.errors += event["type"] == "error"
+                if event["type"] == "response.done":
+                    m.turns += 1
+                    break
+
+
+async def fast_clients(url: str, count: int, turns: int) -> None:
+    words = espeak("Good morning, what is the weather like today?")
+    assert words is not None, "espeak-ng is needed"
+    speech, m = bytes(MS * 500) + words + bytes(MS * 1000), Measured()
+    await asyncio.gather(*(marathon(url, speech, turns, m) for _ in range(count)))
+    minutes = m.turns * 2 * len(speech) / MS / 60_000
+    print(f"turns answered: {m.turns} (errors: {m.errors}), {minutes:.0f} minutes of conversation")
+
+
+async def measure_memory(count: int, turns: int) -> None:
+    async with Simulator(voice="parrot", think_s=0.01) as simulator:
+        print(f"memory with nobody: {memory_mib():.0f} MiB")
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bench.simulator", "--clients-of", simulator.url),
+            *("--conversations", str(count), "--turns", str(turns)),
+        )
+        ending = asyncio.create_task(child.wait())
+        began, sizes = time.perf_counter(), []
+        while not (await asyncio.wait({ending}, timeout=1.0))[0]:
+            sizes.append(memory_mib())
+        tenths = [sizes[len(sizes) * tenth // 10] for tenth in range(10)]
+        print(f"in {time.perf_counter() - began:.0f} s, MiB at each tenth of the time:",
+              " ".join(f"{size:.0f}" for size in [*tenths, sizes[-1]]))  # fmt: skip
+        await asyncio.sleep(1)
+        print(f"memory after they have gone: {memory_mib():.0f} MiB")
+
+
 async def main(count: int, seconds: float) -> None:
     async with Simulator(pacing="realtime", voice="parrot") as simulator:
         # The clients live in a process of their own, as clients do.
@@ -163,8 +211,13 @@ if __name__ == "__main__":
     parser.add_argument("--conversations", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--clients-of", metavar="URL", help=argparse.SUPPRESS)
+    parser.add_argument("--turns", type=int, help="of each conversation, as fast as it goes")
     given = parser.parse_args()
-    if given.clients_of:
+    if given.clients_of and given.turns:
+        asyncio.run(fast_clients(given.clients_of, given.conversations, given.turns))
+    elif given.turns:
+        asyncio.run(measure_memory(given.conversations, given.turns))
+    elif given.clients_of:
         asyncio.run(clients(given.clients_of, given.conversations, given.seconds))
     else:
         print(

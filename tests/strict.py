@@ -30,6 +30,9 @@ _ON_THE_WIRE = {
         ("RealtimeSessionCreateRequest", "id"),
         ("RealtimeSessionCreateRequest", "object"),
         ("RealtimeSessionCreateRequest", "expires_at"),
+        ("RealtimeTranscriptionSessionCreateRequest", "id"),
+        ("RealtimeTranscriptionSessionCreateRequest", "object"),
+        ("RealtimeTranscriptionSessionCreateRequest", "expires_at"),
     },
     ("preview", "server"): {("Session", "object"), ("Session", "expires_at")},
 }

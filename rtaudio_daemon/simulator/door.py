@@ -34,6 +34,11 @@ def turned_away(
     return None
 
 
+def transcribes(request: web.Request, service: Service) -> bool:
+    """Whether the client wants what it says written down, and no answers."""
+    return request.query.get("intent") == "transcription" and not service.rich
+
+
 def refused(
     status: int, code: str, message: str, headers: dict[str, str] | None = None
 ) -> web.Response:
@@ -48,7 +53,7 @@ def _problem(request: web.Request, service: Service) -> str | None:
         return "api-version query parameter is not allowed when using /v1 path"
     if service.needs_version and not versioned:
         return "Missing required query parameter: api-version"
-    if not request.query.get(service.parameter):
+    if not request.query.get(service.parameter) and not transcribes(request, service):
         return f"Missing required query parameter: {service.parameter}"
     return None
 

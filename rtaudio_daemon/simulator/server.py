@@ -17,7 +17,7 @@ from aiohttp import ClientConnectionError, WSCloseCode, WSMsgType, web
 from rtaudio_daemon.simulator import recording
 from rtaudio_daemon.simulator.certificate import cache_folder, server_context
 from rtaudio_daemon.simulator.control import Control
-from rtaudio_daemon.simulator.door import refused, turned_away
+from rtaudio_daemon.simulator.door import refused, transcribes, turned_away
 from rtaudio_daemon.simulator.faults import Faults, fault_from
 from rtaudio_daemon.simulator.hearing import Hearing, SileroHearing
 from rtaudio_daemon.simulator.line import Line
@@ -213,7 +213,8 @@ class Simulator:
         )
         session = Session(
             service,
-            model=request.query[service.parameter],
+            model=request.query.get(service.parameter, ""),
+            transcribes=transcribes(request, service),
             expires_at=int(time.time() + self._lifetime_s),
             manner=self.manner,
             hearing=self._hearing,

@@ -52,12 +52,14 @@ class Session:
         hearing: Callable[[], Hearing],
         send: Callable[[Json], Awaitable[None]],
         faults: Faults | None = None,
+        transcribes: bool = False,
     ) -> None:
         self.id = new_id("sess")
         self.service = service
         self.dialect = service.dialect
         self.model = model
         self.settings = Settings(service, model=model, session_id=self.id, expires_at=expires_at)
+        self.settings.transcribes = transcribes
         self.items = Items()
         self.record = Record()
         self.open = True
@@ -77,14 +79,13 @@ class Session:
         self._responses = Responses(self._surroundings(faults), self._answered)
         self._verbs: dict[str, Callable[[Json], None]] = {
             "session.update": self._update,
+            "transcription_session.update": self._transcribe,
             "input_audio_buffer.clear": self._clear,
             "conversation.item.create": self._create_item,
             "conversation.item.retrieve": self._retrieve_item,
             "conversation.item.delete": self._delete_item,
             "conversation.item.truncate": self._truncate_item,
-            "response.create": lambda message: self._responses.create(
-                message.get("response") or {}
-            ),
+            "response.create": self._create_response,
             "response.cancel": lambda message: self._responses.cancel(message.get("response_id")),
         }
 
@@ -186,6 +187,17 @@ class Session:
         self.settings.update(message["session"], voice_locked=self._responses.spoke)
         self.emit({"type": "session.updated", "session": self.settings.document})
 
+    def _transcribe(self, message: Json) -> None:
+        session = {**message["session"], "type": "transcription"}
+        self.settings.update(session, voice_locked=False)
+        self.emit({"type": "transcription_session.updated", "session": self.settings.document})
+
+    def _create_response(self, message: Json) -> None:
+        if self.settings.transcribes:
+            words = "Responses cannot be created in a transcription session."
+            raise Refusal(words, code="invalid_event", param="type")
+        self._responses.create(message.get("response") or {})
+
     # ---------------------------------------------------------- hearing
 
     async def _append(self, audio: str) -> None:
@@ -235,7 +247,7 @@ class Session:
         )
         await self._take_turn(self._spoken_item_id, pcm)
         detection = self.settings.turn_detection
-        if detection and detection.create_response:
+        if detection and detection.create_response and not self.settings.transcribes:
             self._responses.create_after_turn()
 
     async def _commit(self) -> None:

@@ -71,15 +71,26 @@ class Settings:
         else:
             defaults = _ga_defaults(model) if self.dialect == "ga" else _preview_defaults(model)
         self._document = {**defaults, "id": session_id, "expires_at": expires_at}
+        self.transcribes = False
+        """Whether the session only writes down what it hears, and answers nothing."""
 
     @property
     def document(self) -> dict[str, Any]:
         """A copy of the whole session as `session.created` and `session.updated` show it."""
-        return copy.deepcopy(self._document)
+        document = copy.deepcopy(self._document)
+        if not self.transcribes:
+            return document
+        return (
+            _transcription_of(document) if self.dialect == "ga" else _flat_transcription(document)
+        )
 
     def update(self, patch: dict[str, Any], *, voice_locked: bool) -> None:
         """Merge `patch` (checked before) in; with `voice_locked` a new voice is refused."""
-        merged = _merge(self._document, patch)
+        if patch.get("type", "transcription") != "transcription" and self.transcribes:
+            words = "A transcription session cannot become a realtime session."
+            raise Refusal(words, code="invalid_value", param="session.type")
+        self.transcribes = self.transcribes or patch.get("type") == "transcription"
+        merged = _merge(self._document, {key: patch[key] for key in patch if key != "type"})
         changed = copy.copy(self)
         changed._document = merged
         if voice_locked and changed.voice != self.voice:
@@ -260,6 +271,31 @@ def _voice_live_defaults(model: str) -> dict[str, Any]:
         "input_audio_sampling_rate": 24_000,
         "input_audio_echo_cancellation": None,
     }
+
+
+def _transcription_of(session: dict[str, Any]) -> dict[str, Any]:
+    heard = session["audio"]["input"]
+    if heard["turn_detection"] is not None:
+        answering = ("create_response", "interrupt_response", "idle_timeout_ms")
+        heard["turn_detection"] = {
+            key: value for key, value in heard["turn_detection"].items() if key not in answering
+        }
+    return {
+        "type": "transcription",
+        "object": "realtime.transcription_session",
+        **{key: session[key] for key in ("id", "expires_at", "include")},
+        "audio": {"input": heard},
+    }
+
+
+def _flat_transcription(session: dict[str, Any]) -> dict[str, Any]:
+    names = ("input_audio_format", "input_audio_transcription", "modalities")
+    detection = session["turn_detection"]
+    kept = ("type", "threshold", "prefix_padding_ms", "silence_duration_ms")
+    if detection is not None:
+        detection = {key: detection[key] for key in kept if key in detection}
+    shown = {name: session[name] for name in names}
+    return {**shown, "turn_detection": detection, "client_secret": None}
 
 
 def _or(value: Any, default: Any) -> Any:

@@ -55,7 +55,7 @@ _GA_MODALITIES = one_of(["audio"], ["text"])
 _PREVIEW_MODALITIES = one_of(["text"], ["audio", "text"], ["text", "audio"])
 _GA_VOICE = either(one_of(*GA_VOICES), {"id": text})
 
-_GA_SESSION: Shape = {
+_GA_SESSION: dict[str, Any] = {
     "type": one_of("realtime"),
     "model": text,
     "output_modalities": _GA_MODALITIES,
@@ -83,6 +83,11 @@ _GA_SESSION: Shape = {
         "output": {"format": _GA_FORMAT, "voice": _GA_VOICE, "speed": number(0.25, 1.5)},
     },
 }
+_GA_TRANSCRIPTION: Shape = {
+    "type": one_of("transcription"),
+    "include": or_null(list_of(text)),
+    "audio": {"input": _GA_SESSION["audio"]["input"]},
+}
 _PREVIEW_SESSION: dict[str, Shape] = {
     "modalities": _PREVIEW_MODALITIES,
     "instructions": text,
@@ -99,6 +104,20 @@ _PREVIEW_SESSION: dict[str, Shape] = {
     "speed": number(0.25, 1.5),
     "tracing": _TRACING,
     "client_secret": anything,
+}
+_PREVIEW_TRANSCRIPTION: Shape = {
+    **{
+        name: _PREVIEW_SESSION[name]
+        for name in (
+            "modalities",
+            "input_audio_format",
+            "input_audio_transcription",
+            "input_audio_noise_reduction",
+            "turn_detection",
+            "client_secret",
+        )
+    },
+    "include": list_of(text),
 }
 _RICH_VOICE = [
     "name",
@@ -242,16 +261,24 @@ _RICH_SESSION: Shape = {
     "tools": anything,
     **dict.fromkeys(_RICH_SETTINGS, anything),
 }
+
+
+def _ga_session(session: Any, path: str) -> None:
+    transcribes = isinstance(session, dict) and session.get("type") == "transcription"
+    check(session, _GA_TRANSCRIPTION if transcribes else _GA_SESSION, path)
+
+
 _OPTIONAL = frozenset({"previous_item_id", "response_id", "response"})
 _MESSAGES: dict[Dialect, dict[str, dict[str, Shape]]] = {
     "ga": {
         **_COMMON,
-        "session.update": {"session": _GA_SESSION},
+        "session.update": {"session": _ga_session},
         "response.create": {"response": or_null(_GA_RESPONSE)},
     },
     "preview": {
         **_COMMON,
         "session.update": {"session": _PREVIEW_SESSION},
+        "transcription_session.update": {"session": _PREVIEW_TRANSCRIPTION},
         "response.create": {"response": or_null(_PREVIEW_RESPONSE)},
     },
 }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import subprocess
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -13,6 +15,7 @@ from rtaudio_daemon.simulator.items import BYTES_PER_MS
 
 Voice = Literal["auto", "parrot", "espeak", "tone", "silence"]
 
+_LOG = logging.getLogger(__name__)
 _RATE = 24_000
 _MS_PER_CHARACTER = 60
 _SHORTEST_MS = 400
@@ -50,7 +53,10 @@ def parrot(heard: bytes) -> bytes:
 def espeak(text: str) -> bytes | None:
     """`text` spoken by espeak-ng, or None if that is not installed or says nothing."""
     program = shutil.which("espeak-ng")
-    if program is None or not text.strip():
+    if program is None:
+        tell_that_there_is_no_voice()
+        return None
+    if not text.strip():
         return None
     try:
         done = subprocess.run(
@@ -72,6 +78,12 @@ def chime(length_ms: int) -> bytes:
     pitch = np.where((time * 2.5) % 2.0 < 1.0, 523.25, 659.25)
     wave = np.sin(2 * np.pi * pitch * time) * np.exp(-3 * beat) * 6000
     return wave.astype("<i2").tobytes()
+
+
+@cache
+def tell_that_there_is_no_voice() -> None:
+    """Once in a process: text sounds as a chime, and how to get a voice."""
+    _LOG.warning("text is not spoken, it sounds as a chime; for a voice: apt install espeak-ng")
 
 
 def _length_ms(text: str) -> int:

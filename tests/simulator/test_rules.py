@@ -23,7 +23,13 @@ from rtaudio_daemon.simulator.shapes import Shape, boolean, check, either, list_
 from rtaudio_daemon.simulator.turn_detector import FRAME_MS, Edge, TurnDetector
 from rtaudio_daemon.simulator.usage import transcription_usage, usage
 from rtaudio_daemon.simulator.vocabulary import check_message
-from rtaudio_daemon.simulator.voices import chime, espeak, parrot, sound_of
+from rtaudio_daemon.simulator.voices import (
+    chime,
+    espeak,
+    parrot,
+    sound_of,
+    tell_that_there_is_no_voice,
+)
 from tests.simulator.caller import EnergyHearing, loud, quiet
 
 
@@ -352,3 +358,14 @@ def test_extras_are_those_of_the_service(
     after = with_extras(before, service, model)
     new = {*after, *after.get("item", {})} - {*before, *before.get("item", {})}
     assert new == ({added} if added else set())
+
+
+def test_a_missing_voice_is_told_once_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tell_that_there_is_no_voice.cache_clear()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for _ in range(3):
+        sound_of("auto", "hello", b"")
+    (entry,) = caplog.records
+    assert "apt install espeak-ng" in entry.message
