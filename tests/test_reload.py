@@ -82,9 +82,11 @@ async def test_a_reload_in_the_middle_of_an_answer_neither_cuts_it_nor_loses_the
         heard = b"".join(session.heard for session in house.simulator.sessions)
         updates = house.received("session.update")
     assert find(samples(speech("stop")), samples(heard))[1] > 0.98, "the next sentence is whole"
-    at, likeness = find(samples(ANSWER), house.heard())
+    played = house.heard()
+    at, likeness = find(samples(ANSWER), played)
     assert likeness > 0.999, "the answer is whole"
-    assert find(samples(ANSWER), house.heard()[at + len(ANSWER) // 2 :])[1] > 0.999, "and the next"
+    played[at : at + len(ANSWER) // 2] = 0  # whichever of the two it was
+    assert find(samples(ANSWER), played)[1] > 0.999, "and the next"
     if "session" in option:
         assert option.rpartition(".")[2] in str(updates[-1])
 

@@ -76,6 +76,9 @@ async def test_a_whole_conversation_is_seen_and_steered_from_the_page(tmp_path: 
         await visit.page.focus("#interrupt")
         await house.until(lambda: True)
         await until_volume(house, 0.8)
+        await house.post("/api/volume", {"level": 0.35})
+        await visit.until("document.getElementById('percent').textContent === '35 %'")
+        await visit.until("document.getElementById('volume').value === '35'")
         await picture(visit, "page-light")
         assert visit.complaints == []
         assert {url.split("/")[2] for url in visit.asked if not url.startswith("data:")} == {
