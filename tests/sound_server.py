@@ -20,11 +20,13 @@ from pathlib import Path
 import pytest
 
 _PATIENCE_S = 10.0
-_PROGRAMS = ("pulseaudio", "pactl", "paplay", "parec")
 
 
 class SoundServer:
     """Start it with `start()`; end it, and everything it began, with `close()`."""
+
+    programs: tuple[str, ...] = ("pulseaudio", "pactl", "paplay", "parec")
+    stalls_when_suspended = True
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -131,10 +133,7 @@ class SoundServer:
 
     def add_microphone(self) -> None:
         """Bring it back."""
-        self.ask(
-            *("load-module", "module-null-sink", "rate=48000", "channels=2", "norewinds=1"),
-            "sink_name=mic_in",
-        )
+        self._pactl(*self._sink("mic_in"))
         self.ask("set-default-source", "mic_in.monitor")
 
     def remove_sound_cards(self) -> None:
@@ -145,6 +144,11 @@ class SoundServer:
         """The largest buffer of what plays; 0 if nothing does."""
         found = re.findall(r"Buffer Latency: (\d+) usec", self.ask("list", "sink-inputs"))
         return max((float(each) / 1000 for each in found), default=0.0)
+
+    @staticmethod
+    def _sink(name: str) -> tuple[str, ...]:
+        shape = ("rate=48000", "channels=2", "norewinds=1")  # rewinds make it stutter
+        return ("load-module", "module-null-sink", *shape, f"sink_name={name}")
 
     def ask(self, *arguments: str) -> str:
         """The answer of pactl."""
@@ -178,6 +182,65 @@ class SoundServer:
         return child
 
 
+class PipeWireServer(SoundServer):
+    """The same made of PipeWire, which speaks PulseAudio's protocol too."""
+
+    stalls_when_suspended = False  # who uses a node wakes it
+
+    programs = (
+        "dbus-daemon",
+        "pipewire",
+        "wireplumber",
+        "pipewire-pulse",
+        *SoundServer.programs[1:],
+    )
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        bus = f"unix:path={directory / 'bus'}"
+        self.environment |= {
+            "XDG_RUNTIME_DIR": str(directory),
+            "PULSE_RUNTIME_PATH": str(directory),
+            "XDG_CONFIG_HOME": str(directory / "config"),
+            "XDG_STATE_HOME": str(directory / "state"),
+            "DBUS_SESSION_BUS_ADDRESS": bus,
+        }
+        self._bus = ("dbus-daemon", "--session", "--nofork", f"--address={bus}")
+        self._servers: list[subprocess.Popen[bytes]] = []
+
+    def start(self) -> None:
+        """Start the server (again) and wait until it serves."""
+        self._servers = [self._spawn(*self._bus)]  # wireplumber ends where there is none
+        eventually(lambda: (self._directory / "bus").exists())
+        self._servers.append(self._spawn("pipewire"))
+        eventually(lambda: (self._directory / "pipewire-0").exists())
+        self._servers += [self._spawn("wireplumber"), self._spawn("pipewire-pulse")]
+        eventually(lambda: self._pactl("info", check=False) == 0)
+        for name in ("mic_in", "speaker"):
+            self._pactl(*self._sink(name))
+        eventually(lambda: self._pactl("set-default-sink", "speaker", check=False) == 0)
+        eventually(lambda: self._pactl("set-default-source", "mic_in.monitor", check=False) == 0)
+        eventually(lambda: self.ask("get-default-source").strip() == "mic_in.monitor")
+
+    def kill(self) -> None:
+        """The server dies without a word."""
+        for server in reversed(self._servers):
+            _end(server)
+        self._servers = []
+        for name in ("bus", "pipewire-0", "native"):
+            (self._directory / name).unlink(missing_ok=True)
+
+    def freeze(self) -> None:
+        """The server hangs: it keeps all connections and does nothing."""
+        for server in self._servers:
+            server.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """The server goes on."""
+        for server in self._servers:
+            server.send_signal(signal.SIGCONT)
+
+
 class Recording:
     """What a loudspeaker plays, as pcm."""
 
@@ -206,15 +269,19 @@ def eventually(condition: Callable[[], bool], patience_s: float = _PATIENCE_S) -
 
 @contextlib.contextmanager
 def running_sound_server() -> Iterator[SoundServer]:
-    """A started sound server whose environment is this process's environment meanwhile."""
-    missing = [program for program in _PROGRAMS if shutil.which(program) is None]
+    """A started sound server whose environment is this process's environment meanwhile.
+
+    PulseAudio, or PipeWire with SOUND_SERVER=pipewire.
+    """
+    kind = PipeWireServer if os.environ.get("SOUND_SERVER") == "pipewire" else SoundServer
+    missing = [program for program in kind.programs if shutil.which(program) is None]
     if missing:
-        pytest.skip(f"needs {', '.join(missing)} (apt-get install pulseaudio pulseaudio-utils)")
+        pytest.skip(f"needs {', '.join(missing)} (Debian has packages of these names)")
     with (
         tempfile.TemporaryDirectory(prefix="sound") as directory,
         pytest.MonkeyPatch.context() as patch,
     ):
-        server = SoundServer(Path(directory))
+        server = kind(Path(directory))
         for name, value in server.environment.items():
             patch.setenv(name, value)
         try:

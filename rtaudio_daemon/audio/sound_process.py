@@ -16,7 +16,9 @@ from .source_watch import SourceWatch
 _LOG = logging.getLogger(__name__)
 _RATES_S = 3.0
 _FIRST_RETRY_S = 0.2
-_LAST_RETRY_S = 5.0
+_USUAL_RETRY_S = 2.0  # a sound server that starts again, a plug that is put in again
+_LAST_RETRY_S = 4.0  # each costs a third of a second of CPU, and this may last for weeks
+_USUAL_RETRIES = 25
 _STEADY_S = 20.0  # after this long, with opening, the next fault is the first one again
 _NOUN = {"input": "microphone", "output": "loudspeaker"}
 
@@ -73,7 +75,7 @@ class SoundProcess:
     async def run(self) -> None:
         """Work until cancelled."""
         loop = asyncio.get_running_loop()
-        delay = _FIRST_RETRY_S
+        failures = 0
         while True:
             await self._wanted.wait()
             self._hung_up = False
@@ -84,14 +86,12 @@ class SoundProcess:
             except (DeviceError, OSError) as error:
                 failure = error if isinstance(error, DeviceError) else DeviceError(str(error))
             if self._hung_up:
-                delay = _FIRST_RETRY_S
+                failures = 0
                 continue
-            if loop.time() - began > _STEADY_S:
-                delay = _FIRST_RETRY_S
-            self._log(failure, delay)
+            failures = 1 if loop.time() - began > _STEADY_S else failures + 1
+            self._log(failure)
             self._on_lost(failure)
-            await asyncio.sleep(delay)
-            delay = min(delay * 2, _LAST_RETRY_S)
+            await asyncio.sleep(retry_after_s(failures))
 
     def send(self, kind: Kind, body: bytes = b"") -> bool:
         """Say something to the process; False if it is not there or does not listen any more."""
@@ -161,7 +161,7 @@ class SoundProcess:
         self._troubled = False
         self._on_ready(facts)
 
-    def _log(self, failure: DeviceError, delay: float) -> None:
+    def _log(self, failure: DeviceError) -> None:
         level = logging.DEBUG if self._troubled else logging.WARNING
         self._troubled = True
         _LOG.log(
@@ -171,6 +171,12 @@ class SoundProcess:
             self._device,
             failure,
         )
+
+
+def retry_after_s(failures: int) -> float:
+    """How long to wait after so many failures (1 …) in a row until the next try, in seconds."""
+    longest = _USUAL_RETRY_S if failures <= _USUAL_RETRIES else _LAST_RETRY_S
+    return min(longest, _FIRST_RETRY_S * 2.0 ** min(failures - 1, _USUAL_RETRIES))
 
 
 async def list_devices() -> list[DeviceInfo]:

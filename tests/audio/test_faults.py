@@ -145,10 +145,13 @@ async def test_after_a_fault_the_next_spoken_turn_works(
 
         await until(fine)
         await asyncio.to_thread(deed, sound_server)
-        await house.until(lambda: any(one["state"] == "lost" for one in house.named("device")))
+        if deed is not suspend_and_resume or sound_server.stalls_when_suspended:
+            await house.until(lambda: any(one["state"] == "lost" for one in house.named("device")))
         began = asyncio.get_running_loop().time()
         await until(fine)
-        assert asyncio.get_running_loop().time() - began < 7
+        took = asyncio.get_running_loop().time() - began
+        print(f"\n{deed.__name__}: back after {took:.1f} s", end="")
+        assert took < 5
         before = len(house.statuses)
         sound_server.say(RECORDINGS / "hello.wav")
         await house.until(lambda: house.statuses[before:] and house.statuses[-1] == "idle")

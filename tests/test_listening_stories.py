@@ -1,0 +1,88 @@
+"""To whom the house listens, and when: before there is a session, after a wake word, in doubt."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rtaudio_daemon import config
+from rtaudio_daemon.audio.files import read_wav
+from rtaudio_daemon.audio.format import BYTES_PER_MS
+from rtaudio_daemon.simulator.reply import Reply
+from rtaudio_daemon.simulator.server import Simulator
+from tests.house import KEY, House, find, samples, speech
+from tests.strict import Dialect
+from tests.waiting import until
+
+both_dialects = pytest.mark.parametrize("dialect", ["ga", "preview"])
+ANSWER = speech("weather")
+SHORT = speech("stop")[: 400 * BYTES_PER_MS]
+
+
+def spoken(folder: Path, words: str) -> bytes:
+    path = folder / "spoken.wav"
+    subprocess.run(["espeak-ng", "-v", "en-gb", "-s", "140", "-w", str(path), words], check=True)
+    return read_wav(path)
+
+
+def woken(settings: config.Config) -> config.Config:
+    wake = config.Wake(word="alexa", follow_up_s=4)
+    return replace(settings, audio=replace(settings.audio, listen="wake_word", wake=wake))
+
+
+@both_dialects
+async def test_after_an_answer_no_wake_word_is_needed_for_a_while_and_then_again(
+    tmp_path: Path, dialect: Dialect
+) -> None:
+    said = [
+        (1500, spoken(tmp_path, "alexa, what time is it")),
+        (3500, speech("hello")),  # in the time for more, after the first answer
+        (10_000, speech("weather")),  # long after the second one
+        (3000, b""),
+    ]
+    simulator = Simulator(api_key=KEY, reply=lambda _turn: Reply("Noon.", SHORT))
+    async with House(tmp_path, said, dialect=dialect, simulator=simulator, change=woken) as house:
+        await house.turns(2)
+        await asyncio.sleep(20)
+        assert len(house.named("wake")) == 1
+        assert house.statuses[1:] == ["listening", "thinking", "speaking", "idle"] * 2
+        sent = samples(house.simulator.sessions[-1].heard)
+    assert find(samples(speech("hello")), sent)[1] > 0.99, "the second question whole"
+    assert find(samples(ANSWER), sent)[1] < 0.3, "and nothing of what was not for us"
+
+
+@both_dialects
+async def test_a_wake_word_said_twice_in_a_hurry_counts_once(
+    tmp_path: Path, dialect: Dialect
+) -> None:
+    word = spoken(tmp_path, "alexa")
+    said = [(1500, word), (100, word), (5000, word), (3000, b"")]
+    async with House(tmp_path, said, dialect=dialect, change=woken) as house:
+        await until(lambda: len(house.named("wake")) == 2)
+        await asyncio.sleep(6)
+        assert len(house.named("wake")) == 2
+
+
+@both_dialects
+@pytest.mark.parametrize("refusals", [2, 3])
+async def test_what_is_said_while_the_connection_is_being_made_is_answered(
+    tmp_path: Path, dialect: Dialect, refusals: int
+) -> None:
+    said = [(300, speech("hello"))]
+    simulator = Simulator(api_key=KEY, reply=lambda _turn: Reply("Rain, then sun.", ANSWER))
+    simulator.fault("refuse", status=503, times=refusals)
+    async with House(tmp_path, said, dialect=dialect, simulator=simulator) as house:
+        await house.turns(1)
+        sent = samples(house.simulator.sessions[-1].heard)
+        opened_s = next(
+            time - house.times[0]
+            for time, (name, data) in zip(house.times, house.events, strict=True)
+            if name == "connection" and data["state"] == "open"
+        )
+        assert opened_s > 0.8, "it was said, or being said, before"
+    assert find(samples(speech("hello")), sent)[1] > 0.99, "from its first word"
+    assert find(samples(ANSWER), house.heard())[1] > 0.99
