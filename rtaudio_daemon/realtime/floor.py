@@ -41,7 +41,7 @@ class Floor:
             self._listening = False
             return ModelStatus.IDLE if status is ModelStatus.LISTENING else status
         if name == "response.created":
-            response_id = _response(event).get("id")
+            response_id = response_in(event).get("id")
             self.response_id = response_id if isinstance(response_id, str) else None
             busy = status in (ModelStatus.LISTENING, ModelStatus.SPEAKING)
             return status if busy else ModelStatus.THINKING
@@ -86,7 +86,7 @@ class Floor:
         return status if self.late(event) or self._listening else ModelStatus.SPEAKING
 
     def _done(self, event: Mapping[str, Any], status: ModelStatus) -> ModelStatus:
-        response = _response(event)
+        response = response_in(event)
         response_id = response.get("id")
         response_id = response_id if isinstance(response_id, str) else None
         interrupted = response_id in self._interrupted
@@ -95,17 +95,19 @@ class Floor:
             self.response_id = None
         # An interrupted answer says nothing about the turn that interrupted it, and one that only
         # calls functions is followed by another answer.
-        if interrupted or status is not ModelStatus.THINKING or _calls(response):
+        if interrupted or status is not ModelStatus.THINKING or calls_functions(response):
             return status
         return ModelStatus.IDLE
 
 
-def _response(event: Mapping[str, Any]) -> Mapping[str, Any]:
+def response_in(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The response that an event carries; empty if it carries none."""
     response = event.get("response")
     return response if isinstance(response, dict) else {}
 
 
-def _calls(response: Mapping[str, Any]) -> bool:
+def calls_functions(response: Mapping[str, Any]) -> bool:
+    """Whether a response calls functions."""
     output = response.get("output")
     return isinstance(output, list) and any(
         isinstance(item, dict) and item.get("type") == "function_call" for item in output

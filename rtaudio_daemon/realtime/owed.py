@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rtaudio_daemon.realtime.floor import calls_functions, response_in
+
 _ATTEMPTS_MOST = 3
 _BEGINNINGS = ("response.audio.delta", "response.text.delta")
 
@@ -60,12 +62,12 @@ class OwedAnswer:
             if replies and event.get("item_id") != self._idle_item:
                 self._owe(self._active)
         elif name == "response.created":
-            self._active = _response(event).get("id")
+            self._active = response_in(event).get("id")
             self._owe(self._earlier)
         elif name in _BEGINNINGS and event.get("response_id") != self._earlier:
             return self._settle()
         elif name == "response.done":
-            return self._done(_response(event))
+            return self._done(response_in(event))
         return False
 
     def _owe(self, earlier: str | None) -> None:
@@ -82,18 +84,7 @@ class OwedAnswer:
             self._active = None
         if found == self._earlier or status == "cancelled":
             return False
-        output = response.get("output")
-        calls = [item for item in output if _calls(item)] if isinstance(output, list) else []
-        if not calls or status != "completed":
+        if not calls_functions(response) or status != "completed":
             return self._settle()
         self.due, self.calling = False, True
         return False
-
-
-def _response(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    response = event.get("response")
-    return response if isinstance(response, dict) else {}
-
-
-def _calls(item: Any) -> bool:
-    return isinstance(item, dict) and item.get("type") == "function_call"

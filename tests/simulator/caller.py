@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
+from openai import AsyncAzureOpenAI
 
 from rtaudio_daemon.simulator.server import Simulator
 from rtaudio_daemon.simulator.session import Session
@@ -156,3 +157,13 @@ GA_NAMES = {
     "conversation.item.created": "conversation.item.added",
 }
 _HOUSE_NAMES = {ga: house for house, ga in GA_NAMES.items()}
+
+
+def preview_client(url: str, key: str) -> AsyncAzureOpenAI:
+    """The official SDK's client of the preview dialect, at a simulator."""
+    return AsyncAzureOpenAI(
+        api_key=key,
+        azure_endpoint="https://unused.invalid",
+        api_version="2025-04-01-preview",
+        websocket_base_url=f"{url}/openai",
+    )

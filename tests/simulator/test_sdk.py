@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 import soxr
-from openai import AsyncAzureOpenAI, AsyncOpenAI
+from openai import AsyncOpenAI
 
 from rtaudio_daemon.simulator.server import Simulator
 from rtaudio_daemon.simulator.voices import espeak
 from tests import strict, voice_live
+from tests.simulator.caller import preview_client
 
 KEY = "s3cret"
 PATIENCE_S = 20.0
@@ -75,12 +76,7 @@ async def test_the_azure_preview_client_holds_a_conversation(
     simulator: Simulator, speech: bytes
 ) -> None:
     async with (
-        AsyncAzureOpenAI(
-            api_key=KEY,
-            azure_endpoint="https://unused.invalid",
-            api_version="2025-04-01-preview",
-            websocket_base_url=f"{simulator.url}/openai",
-        ) as client,
+        preview_client(simulator.url, KEY) as client,
         client.beta.realtime.connect(model="gpt-4o-realtime-preview") as connection,
     ):
         created = await connection.recv()

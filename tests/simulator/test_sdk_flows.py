@@ -17,12 +17,12 @@ from azure.ai.voicelive.models import (
     UserMessageItem,
 )
 from azure.core.credentials import AzureKeyCredential
-from openai import AsyncAzureOpenAI, AsyncOpenAI
+from openai import AsyncOpenAI
 
 from rtaudio_daemon.realtime.codec import house_name
 from rtaudio_daemon.simulator.reply import Call, Reply, Turn
 from rtaudio_daemon.simulator.server import Simulator
-from tests.simulator.caller import EnergyHearing, loud, quiet
+from tests.simulator.caller import EnergyHearing, loud, preview_client, quiet
 from tests.strict import assert_valid_client_events, assert_valid_server_events
 from tests.voice_live import assert_valid_voice_live_events
 
@@ -124,12 +124,7 @@ async def talking(name: str, simulator: Simulator) -> AsyncIterator[Talk]:
             yield Talk(name, connection)
     elif name == "azure-preview":
         async with (
-            AsyncAzureOpenAI(
-                api_key=KEY,
-                azure_endpoint="https://unused.invalid",
-                api_version="2025-04-01-preview",
-                websocket_base_url=f"{simulator.url}/openai",
-            ) as client,
+            preview_client(simulator.url, KEY) as client,
             client.beta.realtime.connect(model="gpt-4o-realtime-preview") as connection_,
         ):
             yield Talk(name, connection_)

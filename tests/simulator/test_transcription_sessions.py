@@ -7,10 +7,10 @@ import base64
 from typing import Any
 
 import pytest
-from openai import AsyncAzureOpenAI, AsyncOpenAI
+from openai import AsyncOpenAI
 
 from rtaudio_daemon.simulator.server import Simulator
-from tests.simulator.caller import EnergyHearing, loud, quiet
+from tests.simulator.caller import EnergyHearing, loud, preview_client, quiet
 from tests.strict import assert_valid_client_events, assert_valid_server_events
 
 KEY = "s3cret"
@@ -76,12 +76,7 @@ async def test_ga_writes_down_what_is_said_and_answers_nothing(intent: bool) -> 
 async def test_preview_writes_down_what_is_said_and_answers_nothing() -> None:
     async with (
         simulated() as simulator,
-        AsyncAzureOpenAI(
-            api_key=KEY,
-            azure_endpoint="https://unused.invalid",
-            api_version="2025-04-01-preview",
-            websocket_base_url=f"{simulator.url}/openai",
-        ) as client,
+        preview_client(simulator.url, KEY) as client,
         client.beta.realtime.connect(model="gpt-4o-transcribe") as connection,
     ):
         await connection.transcription_session.update(
