@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import json
 import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from typing import Any
 
@@ -29,6 +28,7 @@ from .doctor.finding import Finding
 from .errors import ConfigError, RTAudioError
 from .realtime.usage_file import USAGE_FILE, state_folder
 from .remote import Remote, remote
+from .running import spared, until_stopped
 from .simulator.server import Simulator
 from .version import VERSION
 
@@ -164,7 +164,7 @@ def _run(arguments: argparse.Namespace) -> int:
         with ExitStack() as life:
             await app.run(stop, lambda: life.enter_context(spared()))
 
-    return _until_stopped(run, reload=app.reload)
+    return until_stopped(run, reload=app.reload)
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -186,7 +186,7 @@ def _demo(arguments: argparse.Namespace) -> int:
         record=arguments.record,
         scenario=arguments.scenario,
     )
-    return _until_stopped(demo.run)
+    return until_stopped(demo.run)
 
 
 def _devices(arguments: argparse.Namespace) -> int:
@@ -266,7 +266,7 @@ def _simulate(arguments: argparse.Namespace) -> int:
             print(f"simulator ready {simulator.url}", flush=True)
             await stop.wait()
 
-    return _until_stopped(serve)
+    return until_stopped(serve)
 
 
 def _status(arguments: argparse.Namespace) -> int:
@@ -339,65 +339,3 @@ def _remote(arguments: argparse.Namespace) -> Remote:
         url = url if "://" in url else f"http://{url}"
         return Remote(url, os.environ.get("RTAUDIO_TOKEN", ""))
     return remote(config.load(arguments.config).http)
-
-
-# -------------------------------------------------------------------- running
-
-
-@contextmanager
-def spared() -> Iterator[None]:
-    """Spare everything that is there now from garbage collection, while the context lasts.
-
-    What the start built stays for good; to look through it again stops the sound's loop for as
-    long as two frames of the microphone.
-    """
-    gc.collect()
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-
-
-def _until_stopped(
-    run: Callable[[asyncio.Event], Any],
-    reload: Callable[[], Coroutine[Any, Any, Any]] | None = None,
-) -> int:
-    """Run until SIGTERM or SIGINT; SIGHUP reloads."""
-
-    status = 0
-
-    async def body() -> None:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-        hangups = asyncio.Event()
-        loop.add_signal_handler(signal.SIGHUP, hangups.set)
-        reloading = asyncio.create_task(_on_hangup(hangups, reload), name="hangup")
-        try:
-            await run(stop)
-        finally:
-            reloading.cancel()
-
-    try:
-        asyncio.run(body())
-    except* RTAudioError as group:
-        raise group.exceptions[0] from None
-    except* Exception:
-        _LOG.critical("the daemon broke; this is a mistake in its program", exc_info=True)
-        status = 1
-    return status
-
-
-async def _on_hangup(
-    hangups: asyncio.Event, reload: Callable[[], Coroutine[Any, Any, Any]] | None
-) -> None:
-    while True:
-        await hangups.wait()
-        hangups.clear()
-        if reload is not None:
-            try:
-                await reload()
-            except ConfigError:
-                _LOG.debug("SIGHUP: everything goes on as it was")  # the reason was told

@@ -41,6 +41,7 @@ HALL = {
     "parts": 4,
     "reload": 4,
     "requirements": 4,
+    "running": 4,
     "supervision": 4,
     "cli": 4,
     "demo": 4,

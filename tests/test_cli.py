@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from rtaudio_daemon.cli import spared
+from rtaudio_daemon.running import spared
 
 pytestmark = pytest.mark.real_time
 ROOT = Path(__file__).parent.parent
