@@ -203,6 +203,11 @@ class Input:
     """The microphone."""
 
     device: str = option("default", "which one; `daemon.py devices` lists them", device())
+    fallback: str = option(
+        "none",
+        "what to use while the device is lost: nothing, or the system's default",
+        choice("none", "default"),
+    )
     channel: str = option(
         "left",
         "what to hear of a microphone that opens only in stereo",
@@ -221,6 +226,11 @@ class Output:
     """The loudspeaker."""
 
     device: str = option("default", "which one; `daemon.py devices` lists them", device())
+    fallback: str = option(
+        "none",
+        "what to use while the device is lost: nothing, or the system's default",
+        choice("none", "default"),
+    )
     volume: float = option(1.0, "loudness", number(0, 1))
 
 

@@ -142,8 +142,9 @@ def log_news(news: News) -> None:
             )
         case ConnectionChanged(state=state, reason=reason) if reason:
             _tell(logging.DEBUG, f"the connection is {state}: {reason}", connection=state)
-        case DeviceChanged(direction, DeviceState.OK, device):
-            _tell(logging.INFO, f"{direction}: {device}", device=device, direction=direction)
+        case DeviceChanged(direction, DeviceState.OK, device, reason):
+            text = f"{direction}: {device}{f' ({reason})' if reason else ''}"
+            _tell(logging.INFO, text, device=device, direction=direction)
         case MuteChanged(muted):
             _tell(logging.INFO, "muted" if muted else "unmuted", muted=int(muted))
         case Interruption(item_id, audio_end_ms):

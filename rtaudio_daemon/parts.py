@@ -57,7 +57,13 @@ class OpenSpeaker(Protocol):
     """How a loudspeaker is made from its name in the configuration."""
 
     def __call__(
-        self, device: str, *, on_happening: OnHappening, on_change: OnChange, volume: float
+        self,
+        device: str,
+        *,
+        on_happening: OnHappening,
+        on_change: OnChange,
+        volume: float,
+        fallback: str,
     ) -> Speaker:
         """Open it."""
 
@@ -172,6 +178,7 @@ class Parts:
             on_happening=self.assistant.handle,
             on_change=self.assistant.device_changed,
             volume=output.volume,
+            fallback=output.fallback,
         )
         await self._between_turns()
         self.assistant.use_speaker(speaker)

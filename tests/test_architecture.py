@@ -82,6 +82,7 @@ THINKERS = {
     "audio.earcons",
     "audio.gate",
     "audio.playback",
+    "audio.substitution",
     "audio.splice",
     "api.documents",
     "api.openapi",

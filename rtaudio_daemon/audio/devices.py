@@ -40,20 +40,36 @@ def open_microphone(settings: Input, *, on_change: OnChange) -> Microphone:
         return WavMicrophone(device.removeprefix("wav:"), on_change=on_change)
     deafness = Deafness(settings.deaf_after_s, settings.deaf_without_speech_h)
     return PortAudioMicrophone(
-        device, on_change=on_change, channel=settings.channel, deafness=deafness
+        device,
+        on_change=on_change,
+        channel=settings.channel,
+        fallback=settings.fallback == "default",
+        deafness=deafness,
     )
 
 
 def open_speaker(
-    device: str, *, on_happening: OnHappening, on_change: OnChange, volume: float = 1.0
+    device: str,
+    *,
+    on_happening: OnHappening,
+    on_change: OnChange,
+    volume: float = 1.0,
+    fallback: str = "none",
 ) -> Speaker:
     """The loudspeaker that `device` names: default, part of a name, wav:PATH or none.
 
-    DeviceError if a file cannot be written; a missing sound device is waited for instead.
+    DeviceError if a file cannot be written; a missing sound device is waited for instead, with
+    `fallback` default by using the system's default.
     """
     if device == "none":
         return SilentSpeaker(on_happening=on_happening, on_change=on_change, volume=volume)
     if device.startswith("wav:"):
         path = device.removeprefix("wav:")
         return WavSpeaker(path, on_happening=on_happening, on_change=on_change, volume=volume)
-    return PortAudioSpeaker(device, on_happening=on_happening, on_change=on_change, volume=volume)
+    return PortAudioSpeaker(
+        device,
+        on_happening=on_happening,
+        on_change=on_change,
+        volume=volume,
+        fallback=fallback == "default",
+    )

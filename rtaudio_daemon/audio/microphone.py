@@ -26,6 +26,7 @@ class PortAudioMicrophone:
     While it is lost no frames come; it is looked for every few seconds. A machine without any
     microphone is not at fault: then the state of `default` is `none`. While it is deaf (it delivers
     what no room sounds like) its frames still come, and the stream is opened anew now and then.
+    With `fallback` the system's default is used while the device is lost.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class PortAudioMicrophone:
         *,
         on_change: OnChange,
         channel: str = "left",
+        fallback: bool = False,
         deafness: Deafness | None = None,
     ) -> None:
         self.device = self._wanted = device
@@ -52,6 +54,7 @@ class PortAudioMicrophone:
         self.process = SoundProcess(
             "input",
             device,
+            fallback=fallback,
             channel=channel,
             on_ready=self._ready,
             on_message=self._message,
@@ -75,7 +78,7 @@ class PortAudioMicrophone:
 
     def attend(self, closely: bool) -> None:
         """Be quick (short frames), or be cheap."""
-        self._closely = closely
+        self._closely = self.process.busy = closely
         self.process.send(Kind.ATTEND, yes_body(closely))
 
     def speech_noticed(self) -> None:
@@ -96,7 +99,7 @@ class PortAudioMicrophone:
             self._deafness.start_again()
         elif self.device == facts.device:
             return  # whether it hears now is to be seen
-        self._report(DeviceState.OK, facts.device)
+        self._report(DeviceState.OK, facts.device, self.process.note)
 
     def _message(self, kind: Kind, body: bytes) -> None:
         if kind is Kind.SOUND:

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from ..errors import DeviceError
 from .child import Child, audio_process
 from .child_protocol import Kind, StreamFacts, devices_of
-from .device_names import DeviceInfo, Direction
+from .device_names import DeviceInfo, Direction, find_device
 from .source_watch import SourceWatch
+from .substitution import Substitution
 
 _LOG = logging.getLogger(__name__)
 _RATES_S = 3.0
@@ -27,7 +28,8 @@ class SoundProcess:
     """Keeps one audio process for `device` alive.
 
     `on_ready` is told of every new stream, `on_message` of what the process says after that, and
-    `on_lost` of every failed or broken one: why, and whether there is no device at all.
+    `on_lost` of every failed or broken one: why, and whether there is no device at all. With
+    `fallback` the default is used while the device is lost, and left again while not `busy`.
     """
 
     def __init__(
@@ -36,13 +38,15 @@ class SoundProcess:
         device: str,
         *,
         channel: str = "left",
+        fallback: bool = False,
         on_ready: Callable[[StreamFacts], None],
         on_message: Callable[[Kind, bytes], None],
         on_lost: Callable[[DeviceError], None],
     ) -> None:
         self.pid: int | None = None
         self._direction = direction
-        self._device = device
+        self._substitution = Substitution(device, allowed=fallback)
+        self.busy = True
         self._channel = channel
         self._on_ready = on_ready
         self._on_message = on_message
@@ -54,6 +58,11 @@ class SoundProcess:
         self._wanted.set()
         self._troubled = False
         self._hung_up = False
+
+    @property
+    def note(self) -> str | None:
+        """What people should know of the device in use, if it is not the one they wanted."""
+        return self._substitution.note
 
     def pause(self, paused: bool) -> None:
         """End the process and start none, without `on_lost`; or start one again."""
@@ -81,6 +90,7 @@ class SoundProcess:
             self._hung_up = False
             began = loop.time()
             failure = DeviceError("the audio process ended")
+            device = self._substitution.device
             try:
                 await self._live()
             except (DeviceError, OSError) as error:
@@ -89,7 +99,8 @@ class SoundProcess:
                 failures = 0
                 continue
             failures = 1 if loop.time() - began > _STEADY_S else failures + 1
-            self._log(failure)
+            self._log(device, failure)
+            self._substitution.failed()
             self._on_lost(failure)
             await asyncio.sleep(retry_after_s(failures))
 
@@ -102,20 +113,42 @@ class SoundProcess:
     async def _live(self) -> None:
         self._waiting = []
         self._opened.clear()
-        watching: asyncio.Task[None] | None = None
-        async with audio_process(self._direction, self._device, self._channel, self._told) as child:
+        tasks: list[asyncio.Task[None]] = []
+        device = self._substitution.device
+        async with audio_process(self._direction, device, self._channel, self._told) as child:
             self.pid, self._child = child.pid, child
             try:
                 if self._hung_up:
                     return
                 if self._direction == "input":
-                    watching = asyncio.create_task(self._watch(child), name="source watch")
+                    tasks.append(asyncio.create_task(self._watch(child), name="source watch"))
+                if self._substitution.active:
+                    tasks.append(asyncio.create_task(self._look(), name="device lookout"))
                 await child.ended
             finally:
                 self.pid = self._child = None
-                if watching is not None:
-                    watching.cancel()
-                    await asyncio.wait([watching])
+                for task in tasks:
+                    task.cancel()
+                if tasks:
+                    await asyncio.wait(tasks)
+
+    async def _look(self) -> None:
+        """Return to the wanted device as soon as it can be used and nobody has the floor."""
+        while True:
+            await asyncio.sleep(self._substitution.next_look_s())
+            if not self.busy and await self._is_there() and not self.busy:
+                self._substitution.go_back()
+                self.renew()
+                return
+
+    async def _is_there(self) -> bool:
+        """Whether the wanted device can be used; asked elsewhere, as this process sees no news."""
+        try:
+            devices = await list_devices()
+            found = find_device(devices, self._substitution.wanted, self._direction)
+        except (DeviceError, OSError):
+            return False
+        return found.rates != ()
 
     async def _watch(self, child: Child) -> None:
         """See which source is heard before anything of it is passed on, and ever after."""
@@ -148,7 +181,7 @@ class SoundProcess:
                 self._on_message(kind, body)
 
     def _ready(self, facts: StreamFacts) -> None:
-        again = " again" if self._troubled else ""
+        again = " again" if self._troubled and not self._substitution.active else ""
         _LOG.info(
             "%s %r works%s: %d Hz, %d channel(s), %d ms of buffer",
             _NOUN[self._direction],
@@ -158,17 +191,18 @@ class SoundProcess:
             facts.channels,
             facts.latency_frames * 1000 // facts.rate,
         )
-        self._troubled = False
+        self._troubled = self._substitution.active
+        self._substitution.works()
         self._on_ready(facts)
 
-    def _log(self, failure: DeviceError) -> None:
+    def _log(self, device: str, failure: DeviceError) -> None:
         level = logging.DEBUG if self._troubled else logging.WARNING
         self._troubled = True
         _LOG.log(
             level,
             "%s %r: %s; trying again every few seconds",
             _NOUN[self._direction],
-            self._device,
+            device,
             failure,
         )
 

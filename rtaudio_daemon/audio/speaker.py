@@ -48,7 +48,8 @@ class PortAudioSpeaker:
 
     What plays when the device is lost is answered by `PlaybackStopped` with the last position
     known; what is to be played meanwhile is answered at once. On a machine without any
-    loudspeaker, `default` is a silent one (state `none`) until there is one.
+    loudspeaker, `default` is a silent one (state `none`) until there is one. With `fallback` the
+    system's default is used while the device is lost.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class PortAudioSpeaker:
         on_happening: OnHappening,
         on_change: OnChange,
         volume: float = 1.0,
+        fallback: bool = False,
     ) -> None:
         self.device = self._wanted = device
         self.state = DeviceState.LOST
@@ -83,6 +85,7 @@ class PortAudioSpeaker:
         self.process = SoundProcess(
             "output",
             device,
+            fallback=fallback,
             on_ready=self._ready,
             on_message=self._message,
             on_lost=self._lost,
@@ -148,7 +151,7 @@ class PortAudioSpeaker:
 
     def attend(self, closely: bool) -> None:
         """Be ready to play at once, or be cheap."""
-        self._closely = closely
+        self._closely = self.process.busy = closely
         self.process.send(Kind.ATTEND, yes_body(closely))
 
     def overlay(self, pcm: bytes) -> float:
@@ -183,7 +186,7 @@ class PortAudioSpeaker:
         if self.state is DeviceState.NONE and self._silent.busy:
             self._silent.stop()
         self.process.send(Kind.VOLUME, volume_body(self._volume))
-        self._report(DeviceState.OK, facts.device)
+        self._report(DeviceState.OK, facts.device, self.process.note)
 
     def _message(self, kind: Kind, body: bytes) -> None:
         if kind is Kind.PLAYED:
