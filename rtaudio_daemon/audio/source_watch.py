@@ -56,10 +56,7 @@ class SourceWatch:
                     await asyncio.sleep(_SETTLED_S)
                     await self.check()
         finally:
-            if not process.stdout.at_eof():  # it ends with the server, by itself
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
-            await process.wait()
+            await _end(process)
 
     async def _find(self) -> str | None:
         if shutil.which("pactl") is None:
@@ -88,10 +85,18 @@ async def _line(*arguments: str) -> str:
         async with asyncio.timeout(_PATIENCE_S):
             answer, _ = await process.communicate()
     except TimeoutError:
-        process.kill()
-        await process.wait()
         return ""
+    finally:
+        await _end(process)
     return answer.decode(errors="replace").strip()
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Leave neither the process nor its pipe behind, also when its end is not awaited."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.communicate()
 
 
 async def _start(*arguments: str) -> asyncio.subprocess.Process:
