@@ -1,12 +1,16 @@
 """Echo, interruptions and cost, measured on a sound card of software (PulseAudio null sinks).
 
     python bench/sound.py echo MODE [--answers N] [--interruptions N] [--no-loop]
+    python bench/sound.py table
     python bench/sound.py cost [--seconds S] [--only half_duplex|cancel|wake_word]
 
 `echo`: what the loudspeaker plays comes back to the microphone (80 ms, 0.3). First answers of eight
 seconds are heard and nobody speaks: how often does the house interrupt itself? Then somebody says
 "hello" over answers: how often is that noticed, how long after the first sample of the word is the
 loudspeaker silent, and how wrong is `audio_end_ms`, compared to the recording?
+
+`table`: the same for all modes, with words by people and voices that no threshold was chosen with
+(Debian's alsa-utils and asterisk-core-sounds-en-wav, -fr, -it, -ru), as rows for docs/audio.md.
 
 `cost`: CPU (of one core) and memory of the daemon and its audio processes, with the service in
 another process, while it is quiet, while somebody speaks, and while an answer is heard.
@@ -33,6 +37,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from rtaudio_daemon import config  # noqa: E402
+from rtaudio_daemon.audio.files import read_wav  # noqa: E402
 from rtaudio_daemon.simulator.reply import Reply, Turn  # noqa: E402
 from rtaudio_daemon.simulator.server import Simulator  # noqa: E402
 from tests.house import KEY, House, Samples, find, samples, speech  # noqa: E402
@@ -108,7 +113,16 @@ async def ask(home: House) -> None:
     raise SystemExit("no answer begins; is this machine too busy?")
 
 
-async def echo(mode: str, answers: int, interruptions: int, loop: bool) -> None:
+@dataclass
+class Outcome:
+    """What came of answers and interruptions; times in ms."""
+
+    own: int
+    latencies: list[float]
+    errors: list[float]
+
+
+async def echo(mode: str, answers: int, words: list[Path], loop: bool) -> Outcome:
     with running_sound_server() as server, tempfile.TemporaryDirectory() as name:
         if loop:
             server.echo()
@@ -119,17 +133,20 @@ async def echo(mode: str, answers: int, interruptions: int, loop: bool) -> None:
             own = len(home.named("interruption"))
             print(f"{mode}: {answers} answers of 8 s, {own} interrupted themselves", flush=True)
             latencies, errors = [], []
-            for number in range(interruptions):
-                found = await interrupt(home, server, Path(name) / str(number))
+            for number, word in enumerate(words):
+                found = await interrupt(home, server, Path(name) / str(number), word)
                 if found is not None:
-                    print(f"  {number}: {found[0]:.0f} ms, {found[1]:+.0f} ms", flush=True)
+                    print(f"  {word.stem}: {found[0]:.0f} ms, {found[1]:+.0f} ms", flush=True)
                     latencies.append(found[0])
                     errors.append(found[1])
-            print(f"{mode}: {report(interruptions, latencies, errors)}", flush=True)
+            print(f"{mode}: {report(len(words), latencies, errors)}", flush=True)
+            return Outcome(own, latencies, errors)
 
 
-async def interrupt(home: House, server: SoundServer, path: Path) -> tuple[float, float] | None:
-    """Say "hello" over an answer: ms to silence, error of audio_end_ms; None: not noticed."""
+async def interrupt(
+    home: House, server: SoundServer, path: Path, word: Path
+) -> tuple[float, float] | None:
+    """Say a word over an answer: ms to silence, error of audio_end_ms; None: not noticed."""
     before = len(home.named("interruption"))
     await until(lambda: home.statuses[-1] == "idle")
     speaker = Ear(server.record(path.with_suffix(".out")))
@@ -138,17 +155,17 @@ async def interrupt(home: House, server: SoundServer, path: Path) -> tuple[float
     await ask(home)
     await asyncio.sleep(2 + (before % 7) / 10)
     said_at = time.monotonic()
-    server.say(RECORDINGS / "hello.wav")
+    server.say(word)
     with contextlib.suppress(TimeoutError):
         await until(lambda: len(home.named("interruption")) > before, 3)
     await asyncio.sleep(0.5)
     watching.cancel()
     played, heard = samples(speaker.recording.stop()), samples(microphone.recording.stop())
-    await asyncio.sleep(2.5)
+    await asyncio.sleep(1)
     if len(home.named("interruption")) == before:
         return None
     begin = int((said_at - microphone.begun_at) * RATE)
-    spoken = begin + await asyncio.to_thread(first_sample, heard[begin : begin + 2 * RATE])
+    spoken = begin + await asyncio.to_thread(first_sample, heard[begin : begin + 2 * RATE], word)
     began, _ = await asyncio.to_thread(find, LONG[: RATE // 2], played)
     end = began + silenced_after(played[began:])
     latency = speaker.begun_at + end / RATE - (microphone.begun_at + spoken / RATE)
@@ -156,9 +173,9 @@ async def interrupt(home: House, server: SoundServer, path: Path) -> tuple[float
     return latency * 1000, reported - (end - began) / (RATE / 1000)
 
 
-def first_sample(heard: Samples) -> int:
+def first_sample(heard: Samples, path: Path) -> int:
     """Where the word begins in a recording that also holds the echo of the answer."""
-    word = samples(speech("hello"))
+    word = samples(read_wav(path))
     # Differences weigh the high tones, where two voices are least alike.
     at, _ = find(np.diff(word[: RATE // 2], 2), np.diff(heard, 2))
     return at + int(np.flatnonzero(np.abs(word) > 300)[0])
@@ -179,6 +196,47 @@ def silenced_after(played: Samples) -> int:
         if missing >= RATE // 10:
             break
     return there
+
+
+def strangers(folder: Path) -> list[Path]:
+    """Words by people, none of which a threshold was chosen with, as loud as the answers."""
+    share = Path("/usr/share")
+    voices = ("en_US_f_Allison", "fr_FR_f_June", "it_IT_m_Carlo", "ru_RU_f_IvrvoiceRU")
+    found = sorted((share / "sounds/alsa").glob("[FRS]*.wav"))[:6]
+    for number, voice in enumerate(voices):
+        digits = sorted((share / f"asterisk/sounds/{voice}/digits").glob("[0-9].wav"))
+        found += digits[2 * number : 2 * number + 2]
+    if len(found) < 12:
+        raise SystemExit("needs Debian's alsa-utils and asterisk-core-sounds-{en,fr,it,ru}-wav")
+    words = []
+    for path in found:
+        word = samples(read_wav(path))
+        words.append(
+            folder / f"{path.parts[-3] if 'asterisk' in str(path) else 'alsa'}_{path.name}"
+        )
+        loud = (word * (9000 / np.abs(word).max())).astype("<i2").tobytes()
+        with wave.open(str(words[-1]), "wb") as wav:
+            wav.setnchannels(1)
+            wav.setsampwidth(2)
+            wav.setframerate(RATE)
+            wav.writeframes(loud)
+    return words
+
+
+async def table() -> None:
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        words = strangers(Path(folder))
+        for mode, loop in (("half_duplex", True), ("auto", True), ("off", False)):
+            found = await echo(mode, 10 if loop else 0, words, loop)
+            own = f"{found.own} of 10" if loop else "–"
+            p50, p95 = np.percentile(found.latencies, (50, 95))
+            off = np.percentile(np.abs(found.errors), 95)
+            rows.append(
+                f"| `{mode}`{'' if loop else ' (no echo)'} | {own} | {len(found.latencies)} of "
+                f"{len(words)} | {p50:.0f} / {p95:.0f} ms | {off:.0f} ms |"
+            )
+    print("\n".join(rows))
 
 
 def report(tried: int, latencies: list[float], errors: list[float]) -> str:
@@ -330,18 +388,21 @@ def main() -> None:
     sub.add_argument("--answers", type=int, default=10)
     sub.add_argument("--interruptions", type=int, default=10)
     sub.add_argument("--no-loop", action="store_true", help="the room has no echo")
+    commands.add_parser("table")
     sub = commands.add_parser("cost")
     sub.add_argument("--seconds", type=float, default=20)
     sub.add_argument("--only", choices=("half_duplex", "cancel", "wake_word"))
     arguments = parser.parse_args()
     if arguments.command == "cost":
         cost(arguments.seconds, arguments.only)
+    elif arguments.command == "table":
+        asyncio.run(table())
     else:
         asyncio.run(
             echo(
                 arguments.mode,
                 arguments.answers,
-                arguments.interruptions,
+                [RECORDINGS / "hello.wav"] * arguments.interruptions,
                 not arguments.no_loop,
             )
         )
