@@ -1,6 +1,6 @@
 """Echo, interruptions and cost, measured on a sound card of software (PulseAudio null sinks).
 
-    python bench/sound.py echo MODE [--answers N] [--interruptions N] [--no-loop]
+    python bench/sound.py echo MODE [--answers N] [--interruptions N] [--strangers] [--no-loop]
     python bench/sound.py table
     python bench/sound.py cost [--seconds S] [--only half_duplex|cancel|wake_word]
 
@@ -167,7 +167,10 @@ async def interrupt(
     begin = int((said_at - microphone.begun_at) * RATE)
     spoken = begin + await asyncio.to_thread(first_sample, heard[begin : begin + 2 * RATE], word)
     began, _ = await asyncio.to_thread(find, LONG[: RATE // 2], played)
-    end = began + silenced_after(played[began:])
+    length, holes = silenced_after(played[began:])
+    underruns = home.app.assistant.counts()["speaker_underruns"]
+    print(f"  {holes / RATE * 1000:.0f} ms of holes, {underruns:.0f} underruns so far", flush=True)
+    end = began + length
     latency = speaker.begun_at + end / RATE - (microphone.begun_at + spoken / RATE)
     reported = home.named("interruption")[before]["audio_end_ms"]
     return latency * 1000, reported - (end - began) / (RATE / 1000)
@@ -181,21 +184,21 @@ def first_sample(heard: Samples, path: Path) -> int:
     return at + int(np.flatnonzero(np.abs(word) > 300)[0])
 
 
-def silenced_after(played: Samples) -> int:
-    """For how many samples the answer is there, in pieces of 5 ms.
+def silenced_after(played: Samples) -> tuple[int, int]:
+    """For how many samples the answer is there, in pieces of 5 ms; how many are missing in it.
 
-    A hole that is shorter than 100 ms is no end: on a busy machine a sound server stutters.
+    A hole that is shorter than 400 ms is no end: on a busy machine a sound server stutters.
     """
-    size, there, missing = RATE // 200, 0, 0
+    size, there, missing, holes = RATE // 200, 0, 0, 0
     for at in range(0, min(len(played), len(LONG)) - size, size):
         wanted = float(np.linalg.norm(LONG[at : at + size]))
         if float(np.linalg.norm(played[at : at + size])) >= 0.25 * max(wanted, 300.0):
-            there, missing = at + size, 0
-        else:
+            there, missing, holes = at + size, 0, holes + missing
+        elif wanted >= 300:
             missing += size
-        if missing >= RATE // 10:
+        if missing >= RATE * 2 // 5:
             break
-    return there
+    return there, holes
 
 
 def strangers(folder: Path) -> list[Path]:
@@ -388,6 +391,7 @@ def main() -> None:
     sub.add_argument("--answers", type=int, default=10)
     sub.add_argument("--interruptions", type=int, default=10)
     sub.add_argument("--no-loop", action="store_true", help="the room has no echo")
+    sub.add_argument("--strangers", action="store_true", help="say the words of `table`")
     commands.add_parser("table")
     sub = commands.add_parser("cost")
     sub.add_argument("--seconds", type=float, default=20)
@@ -398,14 +402,11 @@ def main() -> None:
     elif arguments.command == "table":
         asyncio.run(table())
     else:
-        asyncio.run(
-            echo(
-                arguments.mode,
-                arguments.answers,
-                [RECORDINGS / "hello.wav"] * arguments.interruptions,
-                not arguments.no_loop,
-            )
-        )
+        with tempfile.TemporaryDirectory() as folder:
+            words = [RECORDINGS / "hello.wav"] * arguments.interruptions
+            if arguments.strangers:
+                words = strangers(Path(folder))
+            asyncio.run(echo(arguments.mode, arguments.answers, words, not arguments.no_loop))
 
 
 if __name__ == "__main__":
