@@ -20,8 +20,6 @@ _NAMES = {**vars(models), **vars(_models), "_models": models, "_unions": _unions
 
 # Seen on the wire of the real service, but not in the SDK's models.
 _UNKNOWN_EVENTS = {"conversation.item.done"}
-# OpenAI's words for an answer outside the conversation; whether Voice Live takes them is not known.
-_UNKNOWN_FIELDS = {("ResponseCreateParams", "conversation"), ("ResponseCreateParams", "input")}
 _NOT_ALWAYS = {("RequestAudioContentPart", "audio")}
 
 
@@ -59,7 +57,7 @@ def _against_model(value: Any, model: Any, path: str) -> Iterator[str]:
     model = _exactly(model, value)
     hints = _hints(model)
     for name in value:
-        if name not in hints and (model.__name__, name) not in _UNKNOWN_FIELDS:
+        if name not in hints:
             yield f"unknown field {path}{name} of {model.__name__}"
     for name, hint in hints.items():
         if name in value:

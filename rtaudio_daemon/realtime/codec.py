@@ -24,6 +24,7 @@ from rtaudio_daemon.realtime.shapes import (
     Dialect,
     Json,
     SessionFacts,
+    committing,
     describe_session,
     explicit_turn_detection,
     flat_session,
@@ -157,9 +158,10 @@ def decode(raw: str | bytes) -> Json:
     return event
 
 
-def encode(event: Mapping[str, Any], dialect: Dialect) -> str:
+def encode(event: Mapping[str, Any], dialect: Dialect, *, commits_answers: bool = False) -> str:
     """A client's message as JSON in `dialect`; `event` may be spelled in either dialect.
 
+    `commits_answers`: the service has words of its own for answers outside the conversation.
     Raises ValueError or TypeError for what JSON cannot hold.
     """
     message = dict(event)
@@ -167,7 +169,8 @@ def encode(event: Mapping[str, Any], dialect: Dialect) -> str:
     if name == "session.update" and isinstance(message.get("session"), dict):
         message["session"] = wire_session(message["session"], dialect)
     elif name == "response.create" and isinstance(message.get("response"), dict):
-        message["response"] = wire_response(message["response"], dialect)
+        response = wire_response(message["response"], dialect)
+        message["response"] = committing(response) if commits_answers else response
     elif name == "conversation.item.create" and isinstance(message.get("item"), dict):
         message["item"] = wire_item(message["item"], dialect)
     return json.dumps(message, separators=(",", ":"), allow_nan=False)

@@ -87,6 +87,11 @@ class Line:
         asked, wanted = self._requested, self._settings()
         return {key: wanted[key] for key in wanted if key not in asked or asked[key] != wanted[key]}
 
+    def encode(self, event: Json) -> str:
+        """A message (in house spelling) as it is written on this line."""
+        commits_answers = self._endpoint.profile.commits_answers
+        return encode(event, self.dialect, commits_answers=commits_answers)
+
     def start(self, *writers: Coroutine[Any, Any, None]) -> None:
         """Run `writers` for as long as the line is in use."""
         self._writers = [asyncio.create_task(each, name="realtime-writer") for each in writers]
@@ -127,7 +132,7 @@ class Line:
                 created = await self._wait_for("session.created")
             self._look_at(created)
             update = {"type": "session.update", "event_id": _UPDATE_ID, "session": requested}
-            await self.connection.send(encode(update, self.dialect))
+            await self.connection.send(self.encode(update))
             self._on_event(self, created)
             async with asyncio.timeout(GREETING_S):
                 answer = await self._wait_for("session.updated")

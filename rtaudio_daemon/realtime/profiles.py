@@ -58,6 +58,8 @@ class Profile:
     """Whether it stops its answer by itself when it hears somebody speak."""
     service_truncates: bool = False
     """Whether it also forgets by itself what was not heard of an answer."""
+    commits_answers: bool = False
+    """Whether an answer outside the conversation is, in its words, one that is not committed."""
     transcription_is_deployment: bool = False
     """Whether the transcription model must be a deployment of ours."""
     lifetime_s: float = 28 * 60
@@ -94,6 +96,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
                 path="/voice-live/realtime",
                 query=(("api-version", "{api_version}"), ("model", "{deployment}")),
                 version="2026-07-15",
+                commits_answers=True,
                 token_scope="https://ai.azure.com/.default",
             ),
             Profile(

@@ -176,6 +176,14 @@ def wire_response(response: Mapping[str, Any], dialect: Dialect) -> Json:
     return _dressed(flat, dialect)
 
 
+def committing(response: Mapping[str, Any]) -> Json:
+    """The ``response`` settings (preview shape) in Voice Live's words, as its SDK has them."""
+    named = {_COMMITTING.get(key, key): value for key, value in response.items()}
+    if named.pop("conversation", "auto") == "none":
+        named |= {"commit": False, "cancel_previous": False}
+    return named
+
+
 def wire_item(item: Mapping[str, Any], dialect: Dialect) -> Json:
     """A conversation item with the content types of `dialect` (``text`` also for the user)."""
     if item.get("role") == "assistant":
@@ -224,6 +232,7 @@ _TO_HOUSE_CONTENT = {"output_text": "text", "output_audio": "audio"}
 _TO_GA_CONTENT = {house: ga for ga, house in _TO_HOUSE_CONTENT.items()}
 _TO_INPUT_CONTENT = {"text": "input_text", "audio": "input_audio"}
 _RESPONSE_PLACES = {key: GA_PLACES[key] for key in ("modalities", "voice", "output_audio_format")}
+_COMMITTING = {"input": "input_items", "max_response_output_tokens": "max_output_tokens"}
 _MISSING = object()
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rtaudio_daemon.errors import NotConnectedError, ServiceError
-from rtaudio_daemon.realtime.codec import Json, encode, encode_append
+from rtaudio_daemon.realtime.codec import Json, encode_append
 from rtaudio_daemon.realtime.line import Line
 from rtaudio_daemon.realtime.options import WebsocketOptions
 from rtaudio_daemon.realtime.outbox import Outbox
@@ -59,7 +59,7 @@ class Uplink:
             if not self._options.connect_resend or len(self._kept) >= _KEPT_MOST:
                 raise NotConnectedError(f"not connected: {event.get('type')} was not sent")
             self._kept.append(event)
-        elif not self._outbox.put(encode(event, self._line.dialect)):
+        elif not self._outbox.put(self._line.encode(event)):
             raise NotConnectedError(f"the network is stuck: {event.get('type')} was not sent")
 
     def send_audio(self, pcm: bytes, *, line_awaited: bool) -> None:
@@ -100,7 +100,7 @@ class Uplink:
         self._line = line
         self._outbox.clear()
         for event in first:
-            self._outbox.put(encode(event, line.dialect))
+            self._outbox.put(line.encode(event))
         for pcm in pieces:
             self.given_bytes += len(pcm)
             self._outbox.put(encode_append(pcm), len(pcm))

@@ -25,7 +25,7 @@ from rtaudio_daemon.simulator.responses import Responses, Surroundings, new_id
 from rtaudio_daemon.simulator.service import Service
 from rtaudio_daemon.simulator.settings import Settings, TurnDetection
 from rtaudio_daemon.simulator.sound_format import Decoder, decoded, encoder
-from rtaudio_daemon.simulator.spelling import house_item, spell
+from rtaudio_daemon.simulator.spelling import house_item, house_request, spell
 from rtaudio_daemon.simulator.transcriber import Transcriber
 from rtaudio_daemon.simulator.usage import rate_limits
 from rtaudio_daemon.simulator.vocabulary import check_message
@@ -196,7 +196,8 @@ class Session:
         if self.settings.transcribes:
             words = "Responses cannot be created in a transcription session."
             raise Refusal(words, code="invalid_event", param="type")
-        self._responses.create(message.get("response") or {})
+        asked = message.get("response") or {}
+        self._responses.create(house_request(asked) if self.service.rich else asked)
 
     # ---------------------------------------------------------- hearing
 

@@ -72,6 +72,13 @@ def house_item(item: dict[str, Any], dialect: Dialect) -> dict[str, Any]:
     return codec.house_item(plain)
 
 
+def house_request(asked: dict[str, Any]) -> dict[str, Any]:
+    """What Voice Live is asked to answer, in the words that the others are asked in."""
+    names = {"input_items": "input", "max_output_tokens": "max_response_output_tokens"}
+    house = {names.get(key, key): value for key, value in asked.items()}
+    return house if house.pop("commit", True) else {**house, "conversation": "none"}
+
+
 def _spell_response(response: dict[str, Any], service: Service) -> dict[str, Any]:
     dialect = service.dialect
     spelled = {**response, "output": [spell_item(item, dialect) for item in response["output"]]}

@@ -205,13 +205,15 @@ _PREVIEW_RESPONSE: dict[str, Shape] = {
     "temperature": number(0.6, 1.2),
     "max_response_output_tokens": _TOKENS,
 }
+_NOT_RICH = ("conversation", "input", "max_response_output_tokens")
 _RICH_RESPONSE: dict[str, Shape] = {
-    **_PREVIEW_RESPONSE,
+    **{name: _PREVIEW_RESPONSE[name] for name in _PREVIEW_RESPONSE if name not in _NOT_RICH},
     "modalities": list_of(text),
     "voice": either(text, {**dict.fromkeys(_RICH_VOICE, anything), "type": text}),
     "tool_choice": anything,
     "tools": anything,
-    "input_items": anything,
+    "max_output_tokens": _TOKENS,
+    "input_items": list_of(_REFERENCE),
     "append_input_items": anything,
     "cancel_previous": boolean,
     "commit": boolean,

@@ -7,12 +7,14 @@ import json
 from typing import Any
 
 import pytest
+from azure.ai.voicelive.models import ClientEvent
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtaudio_daemon import config
 from rtaudio_daemon.realtime import codec, shapes
 from rtaudio_daemon.realtime.codec import Dialect, Json, decode, encode
+from tests import voice_live
 from tests.strict import assert_valid_client_events
 
 from .service import EXPIRES_AT, GA_SESSION, PREVIEW_SESSION
@@ -460,3 +462,30 @@ def test_laying_one_object_over_another_joins_only_objects() -> None:
         "a": {"b": 1, "e": 2},
         "c": 3,
     }
+
+
+def test_voice_live_is_asked_for_an_announcement_in_its_own_words() -> None:
+    message = {
+        "type": "response.create",
+        "response": {
+            "conversation": "none",
+            "metadata": {"a": "b"},
+            "input": [
+                {"type": "message", "role": "user", "content": [{"type": "text", "text": "x"}]}
+            ],
+            "max_response_output_tokens": 7,
+        },
+    }
+    sent = json.loads(encode(message, "preview", commits_answers=True))
+    content = [{"type": "input_text", "text": "x"}]
+    assert sent["response"] == {
+        "commit": False,
+        "cancel_previous": False,
+        "metadata": {"a": "b"},
+        "input_items": [{"type": "message", "role": "user", "content": content}],
+        "max_output_tokens": 7,
+    }
+    assert voice_live.problems(sent, ClientEvent) == []
+    usual = {"type": "response.create", "response": {"instructions": "x", "conversation": "auto"}}
+    sent = json.loads(encode(usual, "preview", commits_answers=True))
+    assert sent["response"] == {"instructions": "x"}
