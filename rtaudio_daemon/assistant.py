@@ -12,7 +12,6 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -20,7 +19,6 @@ from . import config
 from .alertness import Alertness
 from .audio.devices import described, list_devices
 from .audio.echo import Echo
-from .audio.format import BYTES_PER_MS, Frame, dbfs
 from .audio.gate import Gate
 from .audio.interface import Microphone, Speaker
 from .audio.vad import Engine
@@ -30,8 +28,6 @@ from .cues import Cues
 from .emitter import Emitter
 from .errors import ConfigError, NotConnectedError, NotNowError
 from .events import (
-    ButtonPressed,
-    ButtonReleased,
     CancelResponse,
     Command,
     CommitAudio,
@@ -57,24 +53,21 @@ from .events import (
     SessionLost,
     SessionOpened,
     SessionRenewed,
-    SpeechAborted,
-    SpeechStarted,
     SpeechStopped,
     StatusChanged,
     StopPlayback,
     TimePassed,
     TruncateItem,
-    UplinkChanged,
     VolumeChanged,
     WakeWordHeard,
 )
+from .hearing import Hearing
 from .interpreter import Interpreter
 from .ledger import TurnLedger
-from .push_to_talk import WAKE_S, PushToTalk
+from .push_to_talk import WAKE_S
 from .realtime.client import AzureRealTimeAudio
 
 _DUCKED = 0.25  # of the loudness, while it is not certain that somebody speaks over an answer
-_SPEECH = 0.5  # the certainty from which a frame counts as the user's voice, for latencies
 _ROOM_MS = 200  # how long the room and the microphone's buffer hold a short sound after its end
 _WAKING_MS = 100  # how much later that is while the devices are not quick yet
 _SAYS_MOST = 4  # what may wait for a session that is asleep
@@ -96,10 +89,16 @@ class Assistant:
         self._conversation = conversation
         self._client: AzureRealTimeAudio
         self._interpreter: Interpreter
-        self._gate = gate
         self._news = news
         self._wall_clock = wall_clock
-        self._microphone: Microphone | None = None
+        self._hearing = Hearing(
+            gate,
+            handle=self.handle,
+            publish=self._tell,
+            on_voice=lambda at: self._ledger.voice(at),
+            on_suspicion=self._duck,
+            on_nobody=self._nobody_listens,
+        )
         self._speaker: Speaker | None = None
         self._inbox: deque[Happening] = deque()
         self._handling = False
@@ -109,29 +108,19 @@ class Assistant:
         self._last_error: str | None = None
         self._status = StatusChanged(ModelStatus.IDLE, ModelStatus.IDLE)
         self._since = wall_clock()
-        self._last_frame = Frame(b"")
-        self._uplink = UplinkChanged(False, 0)
-        self._former_bytes = 0
         self._says: deque[SayRequested] = deque(maxlen=_SAYS_MOST)
         self._devices: dict[str, DeviceChanged] = {}
         self._volume = 1.0
-        self._trailing_ms = 0
         self._ducks = self._ducked = False
-        self._button = PushToTalk(
-            on_timeout=lambda: self.listen(False), on_nobody=self._nobody_listens
-        )
         self._cues = Cues(config.Earcons(), play=self._cue, speaking=lambda: self._user_speaks)
         self._ledger = TurnLedger()
-        self._frames = self._openings = 0
-        self.last_frame_at: float | None = None
-        """When the newest frame of the microphone was taken, by the clock of the loop."""
         self.on_reload: Callable[[], Awaitable[dict[str, Any]]] | None = None
         """What `reload` does; set by whoever knows the configuration."""
 
     def use_speaker(self, speaker: Speaker) -> None:
         """Play on this loudspeaker; its callbacks are `handle` and `device_changed`."""
         self._speaker = speaker
-        speaker.tap(self._gate.played)
+        speaker.tap(self._hearing.gate.played)
         self._alertness.use("speaker", speaker)
         self._set_loudness()
 
@@ -141,10 +130,8 @@ class Assistant:
 
     def use_microphone(self, microphone: Microphone) -> None:
         """Hear this microphone from the next `run` on; its callback is `device_changed`."""
-        self._microphone, self.last_frame_at = microphone, None
         self._alertness.use("microphone", microphone)
-        if self._gate.muted:
-            microphone.pause(True)
+        self._hearing.use_microphone(microphone)
 
     def use_client(
         self, client: AzureRealTimeAudio, connection: ConnectionChanged | None = None
@@ -157,8 +144,8 @@ class Assistant:
             self.handle(SessionLost("another service was chosen"))
         if hasattr(self, "_client"):
             self._client.off_all()
-            self._former_bytes += self._client.uplink_bytes
         self._client = client
+        self._hearing.use_client(client)
         client.is_quiet = lambda: self.quiet
         client.on("connection", self._on_connection)
         self._interpreter = Interpreter(client, handle=self.handle, publish=self._publish)
@@ -168,10 +155,8 @@ class Assistant:
 
     async def run(self) -> None:
         """Pass the microphone's sound on until cancelled."""
-        assert self._microphone is not None
         self._alertness.floor_is_free(self.idle)
-        async for frame in self._microphone:
-            self._hear(frame)
+        await self._hearing.run()
 
     def close(self) -> None:
         """Forget the deadlines that are being waited for."""
@@ -187,9 +172,14 @@ class Assistant:
         return self._status.status is ModelStatus.IDLE
 
     @property
+    def last_frame_at(self) -> float | None:
+        """When the newest frame of the microphone was taken, by the clock of the loop."""
+        return self._hearing.last_frame_at
+
+    @property
     def quiet(self) -> bool:
         """Whether nobody has the floor, or is about to have it: a session may be exchanged."""
-        return self.idle and not self._button.busy and self._conversation.deadline is None
+        return self.idle and not self._hearing.button.busy and self._conversation.deadline is None
 
     def adjust(
         self,
@@ -208,8 +198,8 @@ class Assistant:
 
         `trailing_ms`: the silence that the service needs to hear to end a turn.
         """
-        self._trailing_ms, self._ducks = trailing_ms, gate.duck
-        self._gate.adjust(gate, engine, echo, attention, local_turns=local_turns)
+        self._hearing.trailing_ms, self._ducks = trailing_ms, gate.duck
+        self._hearing.gate.adjust(gate, engine, echo, attention, local_turns=local_turns)
         self._conversation.adjust(
             service_interrupts=service_interrupts,
             service_truncates=service_truncates,
@@ -240,14 +230,14 @@ class Assistant:
         """A device came or went."""
         self._devices[change.direction] = change
         if change.direction == "microphone" and change.state is not DeviceState.OK:
-            self._abort_speech()
+            self._hearing.abort()
         self._publish(change)
 
     # ------------------------------------------------- what the window can do
 
     def snapshot(self) -> dict[str, Any]:
         """The whole state, as `/api/status` shows it (without version and uptime)."""
-        connection = self._connection
+        connection, hearing = self._connection, self._hearing
         return {
             "status": self._status.status,
             "previous": self._status.previous,
@@ -263,14 +253,14 @@ class Assistant:
                 "asleep": self._client.asleep,
             },
             "microphone": {
-                **self._device("microphone", self._microphone),
-                "level_dbfs": round(dbfs(self._last_frame.pcm), 1),
+                **self._device("microphone", hearing.microphone),
+                "level_dbfs": round(hearing.level_dbfs, 1),
             },
             "speaker": self._device("speaker", self._speaker),
-            "muted": self._gate.muted,
-            "talking": self._button.held,
+            "muted": hearing.gate.muted,
+            "talking": hearing.button.held,
             "volume": self._volume,
-            "uplink": {"open": self._uplink.open, "bytes": self._uplink_bytes},
+            "uplink": {"open": hearing.uplink.open, "bytes": hearing.uplink_bytes},
             "usage": self._client.usage,
         }
 
@@ -303,41 +293,31 @@ class Assistant:
         It may begin while the session is asleep, or is being made for the first time: what is said
         is kept for it. Raises NotConnectedError or NotNowError when it cannot begin.
         """
-        if on == self._button.held:
+        if on == self._hearing.button.held:
             return
-        if on:
-            if not self._session_may_come:
-                self._need_connection("not listening")
-            if self._gate.muted:
-                raise NotNowError("not listening: the microphone is muted; unmute it first")
-            self._reset_gate()
-            self._button.press(self._client, connected=self._connected)
-            self.handle(ButtonPressed())
-        else:
-            self._let_go(answer=True)
-        self._tell_uplink()
+        if not on:
+            self._hearing.release(answer=True)
+            return
+        if not self._session_may_come:
+            self._need_connection("not listening")
+        if self._hearing.gate.muted:
+            raise NotNowError("not listening: the microphone is muted; unmute it first")
+        self._hearing.press()
 
     def interrupt(self) -> None:
         """Be silent now."""
-        if not self._button.held:
-            self._let_go(answer=False)  # a turn that waits for a session is not wanted either
+        if not self._hearing.button.held:
+            self._hearing.release(
+                answer=False
+            )  # a turn that waits for a session is not wanted either
         self._client.drop_answer()
         self.handle(InterruptRequested())
 
     def mute(self, muted: bool) -> None:
         """Close the microphone or open it again; muting forgets what is being said."""
-        if muted == self._gate.muted:
-            return
-        if muted:
-            self._let_go(answer=False)
-            self._abort_speech()
-        self._gate.mute(muted)
-        self._last_frame, self.last_frame_at = Frame(b""), None
-        if self._microphone is not None:
-            self._microphone.pause(muted)
-        self._tell_uplink()
-        self._cues.note(MuteChanged(muted))
-        self._publish(MuteChanged(muted))
+        if muted != self._hearing.gate.muted:
+            self._hearing.mute(muted)
+            self._tell(MuteChanged(muted))
 
     async def devices(self) -> list[dict[str, Any]]:
         """All microphones and loudspeakers, with the names that the configuration takes."""
@@ -346,11 +326,12 @@ class Assistant:
     def counts(self) -> dict[str, float]:
         """Counters since the start and gauges, for whoever draws curves."""
         wire = self._client.counters
-        microphone, speaker, frame_at = self._microphone, self._speaker, self.last_frame_at
+        hearing, speaker, frame_at = self._hearing, self._speaker, self.last_frame_at
+        microphone = hearing.microphone
         found: dict[str, float] = {
-            "uplink_bytes": self._uplink_bytes,
-            "microphone_frames": self._frames,
-            "gate_openings": self._openings,
+            "uplink_bytes": hearing.uplink_bytes,
+            "microphone_frames": hearing.frames,
+            "gate_openings": hearing.openings,
             "microphone_frames_dropped": microphone.dropped if microphone else 0,
             "speaker_underruns": speaker.underruns if speaker else 0,
             "speaker_dropped_seconds": speaker.dropped_ms / 1000 if speaker else 0,
@@ -361,7 +342,7 @@ class Assistant:
             "reconnects": wire.reconnects,
             "renewals": wire.renewals,
             "wire_late": wire.late,
-            "muted": self._gate.muted,
+            "muted": hearing.gate.muted,
             "volume": self._volume,
         }
         if frame_at is not None:
@@ -392,95 +373,32 @@ class Assistant:
                 "it is tried again by itself"
             )
 
-    # --------------------------------------------------------- the way up
-
-    def _hear(self, frame: Frame) -> None:
-        self._last_frame = frame
-        self.last_frame_at = now = asyncio.get_running_loop().time()
-        self._frames += 1
-        if self._button.held:
-            self._button.send(self._gate.bypass(frame.pcm))
-            return
-        result = self._gate.feed(frame.pcm)
-        if self._gate.suspicious != self._ducked:
-            self._ducked = self._gate.suspicious
-            self._set_loudness()
-        if result.woken:
-            self._alertness.stir()
-            self._cues.note(WakeWordHeard(result.woken))
-            self._publish(WakeWordHeard(result.woken))
-        if result.started:
-            self._openings += 1
-            if self._microphone is not None:
-                self._microphone.speech_noticed()
-            self.handle(SpeechStarted("local"))
-        if self._gate.open and result.probability >= _SPEECH:
-            self._ledger.voice(now)
-        self._tell_uplink()
-        if result.pcm_to_send:
-            self._client.append_audio(result.pcm_to_send)
-        if result.cut and self._trailing_ms and self._connected:
-            # The service waits for silence that the gate will not let through any more.
-            self._client.append_audio(bytes(self._trailing_ms * BYTES_PER_MS))
-        if result.stopped:
-            self.handle(SpeechStopped("local"))
-        if result.aborted:
-            self._abort_speech()
-
     def _set_loudness(self) -> None:
         if self._speaker is not None:
             ducked = self._ducks and self._ducked
             self._speaker.set_volume(self._volume * (_DUCKED if ducked else 1.0))
 
+    def _duck(self, ducked: bool) -> None:
+        self._ducked = ducked
+        self._set_loudness()
+
     @property
     def _user_speaks(self) -> bool:
         """Whether somebody does, as far as anybody here or at the service knows."""
         listening = self._status.status is ModelStatus.LISTENING
-        return listening or self._button.held or self._gate.hears
+        return listening or self._hearing.button.held or self._hearing.gate.hears
 
     def _cue(self, pcm: bytes) -> None:
         """Play a short sound that nobody else, the gate included, takes notice of."""
         if self._speaker is not None:
             after_ms = _ROOM_MS if self._alertness.stir() else _ROOM_MS + _WAKING_MS
             heard_after_ms = self._speaker.overlay(pcm)
-            if heard_after_ms and not self._gate.muted:
-                self._gate.ignore(heard_after_ms + after_ms)
-
-    def _tell_uplink(self) -> None:
-        is_open = self._gate.open or self._button.held
-        is_open = is_open and self._connected
-        if is_open != self._uplink.open:
-            self._uplink = UplinkChanged(is_open, self._uplink_bytes)
-            self._publish(self._uplink)
-
-    def _abort_speech(self) -> None:
-        """Forget the turn that is being spoken, here and in the service's buffer."""
-        self._reset_gate()
-        self._tell_uplink()
-        with suppress(NotConnectedError):
-            self._client.clear_audio_buffer()
-        self.handle(SpeechAborted())
-
-    def _reset_gate(self) -> None:
-        muted = self._gate.muted
-        self._gate.mute(True)
-        self._gate.mute(muted)
-
-    def _let_go(self, *, answer: bool) -> None:
-        """The button is released, by whoever it may be."""
-        if not self._button.busy:
-            return
-        if self._button.release() and answer:
-            self.handle(ButtonReleased())
-            if self._button.waiting:
-                return
-        else:
-            self._abort_speech()
-        self._button.restore()
+            if heard_after_ms and not self._hearing.gate.muted:
+                self._hearing.gate.ignore(heard_after_ms + after_ms)
 
     def _nobody_listens(self) -> None:
         """The button was pressed, and the session that it waits for does not come."""
-        self._let_go(answer=False)
+        self._hearing.release(answer=False)
         why = self._connection.reason or "it took too long"
         words = f"not listening: there is no connection to the service ({why})"
         self._publish(ErrorReported("conversation", "not_connected", words))
@@ -490,17 +408,18 @@ class Assistant:
     def _on_connection(self, change: ConnectionChanged) -> None:
         was_connected, renewals = self._connected, self._connection.renewals
         self._connection = change
+        self._hearing.connected = self._connected
         if was_connected and not self._connected:
-            self._let_go(answer=False)
+            self._hearing.release(answer=False)
         if change.reason is not None:
             self._last_error = change.reason
-        self._cues.note(change)
-        self._publish(change)
+        self._tell(change)
         if self._connected and not was_connected:
-            self._button.begin()
+            button = self._hearing.button
+            button.begin()
             self.handle(SessionOpened())
-            if not self._button.held:
-                self._button.restore()
+            if not button.held:
+                button.restore()
             while self._says:
                 self.handle(self._says.popleft())
         elif was_connected and not self._connected:
@@ -511,9 +430,9 @@ class Assistant:
             self._says.clear()
             words = f"not said: {change.reason}"
             self._publish(ErrorReported("conversation", "not_said", words))
-        if self._button.waiting and change.reason is not None and self._hopeless(change):
+        if self._hearing.button.waiting and change.reason is not None and self._hopeless(change):
             self._nobody_listens()
-        self._tell_uplink()
+        self._hearing.tell_uplink()
 
     @property
     def _session_may_come(self) -> bool:
@@ -532,24 +451,16 @@ class Assistant:
         """Whether there is a session: one that is being renewed goes on until the next is there."""
         return self._connection.state in (ConnectionState.OPEN, ConnectionState.RENEWING)
 
-    @property
-    def _uplink_bytes(self) -> int:
-        """How much sound has left the house since the start."""
-        return self._former_bytes + self._client.uplink_bytes
-
     # -------------------------------------------------------- carrying out
 
     def _note(self, happening: Happening) -> None:
         self._cues.note(happening)
         if isinstance(happening, PlaybackStarted):
-            self._gate.playing = True
+            self._hearing.gate.playing = True
         elif isinstance(happening, PlaybackFinished | PlaybackStopped):
-            self._gate.playing = False
+            self._hearing.gate.playing = False
         elif isinstance(happening, SpeechStopped) and happening.source == "service":
-            if self._gate.unproven:
-                self._abort_speech()
-            self._gate.end_turn()
-            self._tell_uplink()
+            self._hearing.turn_ended()
 
     def _carry_out(self, step: Command | News) -> None:
         speaker = self._speaker
@@ -571,8 +482,14 @@ class Assistant:
             ):
                 self._interpreter.tell(step)
             case _:
-                self._publish(step)
-                self._cues.note(step)
+                self._tell(step)
+
+    def _tell(self, news: News) -> None:
+        """Publish what short sounds tell of too."""
+        if isinstance(news, WakeWordHeard):
+            self._alertness.stir()
+        self._publish(news)
+        self._cues.note(news)
 
     def _publish(self, news: News) -> None:
         if isinstance(news, StatusChanged):

@@ -34,6 +34,7 @@ HALL = {
     "log": 2,
     "push_to_talk": 3,
     "alertness": 3,
+    "hearing": 3,
     "cues": 3,
     "interpreter": 3,
     "assistant": 3,

@@ -129,7 +129,7 @@ async def test_a_microphone_that_is_said_to_work_and_gives_no_sound_is_an_ailmen
         await asyncio.sleep(1)
         assert supervision.ailment() is None
         assert assistant.last_frame_at is not None
-        assistant._hear = lambda frame: None  # type: ignore[method-assign]
+        assistant._hearing._hear = lambda frame: None  # type: ignore[method-assign]
         await asyncio.sleep(9)
         assert supervision.ailment() is None
         await asyncio.sleep(2)
