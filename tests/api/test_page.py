@@ -14,6 +14,7 @@ import pytest
 
 from rtaudio_daemon import config
 from rtaudio_daemon.api import page
+from rtaudio_daemon.audio.format import BYTES_PER_MS
 from rtaudio_daemon.events import ErrorReported, ModelStatus, Transcript, TurnFinished
 from rtaudio_daemon.simulator.reply import Reply
 from tests.api.browser import Visit, browsing
@@ -35,7 +36,8 @@ async def status_is(visit: Visit, status: str) -> None:
 
 
 async def test_a_whole_conversation_is_seen_and_steered_from_the_page(tmp_path: Path) -> None:
-    said = [(4000, speech("hello")), (2000, speech("stop"))]
+    # Of "stop" only the first word: the pause after it is long enough to end a turn now and then.
+    said = [(4000, speech("hello")), (2000, speech("stop")[: 450 * BYTES_PER_MS])]
     replies = iter(
         [Reply("Rain, then <b>sun</b>.", speech("weather")), Reply("Fine.", speech("stop"))]
     )
