@@ -8,7 +8,7 @@ then is sent first, so that no word is lost.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..config import Gate as Settings
 from .echo import Echo
@@ -207,7 +207,7 @@ class Gate:
             sent = self._feed_always(raw, pcm, guarded=guarded, ignored=ignored)
             return GateResult(sent, False, False, probability)
         if self._open:
-            return self._feed_open(raw, pcm, probability)
+            return replace(self._feed_open(raw, pcm, probability), woken=woken)
         self._hold(pcm)
         if woken or ignored:
             self._close()  # neither the wake word nor what came before is a turn's beginning

@@ -86,6 +86,13 @@ def test_a_wake_word_interrupts_an_answer_and_the_same_one_counts_once() -> None
     assert house.gate.open
 
 
+def test_a_wake_word_in_the_middle_of_a_turn_is_told_too() -> None:
+    house = home()
+    house.hear("w" + "x" * 110 + "w")
+    assert house.gate.open
+    assert house.woken == ["alexa"] * 2
+
+
 def test_with_push_to_talk_nobody_is_listened_to() -> None:
     house = Home(open_attention("push_to_talk", "any", 8))
     house.hear("wwwxxxxxx" * 20)
