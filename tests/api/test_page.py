@@ -36,8 +36,8 @@ async def status_is(visit: Visit, status: str) -> None:
 
 
 async def test_a_whole_conversation_is_seen_and_steered_from_the_page(tmp_path: Path) -> None:
-    # Of "stop" only the first word: the pause after it is long enough to end a turn now and then.
-    said = [(4000, speech("hello")), (2000, speech("stop")[: 450 * BYTES_PER_MS])]
+    # Up to the first pause: a pause as long as that of "stop" ends a turn now and then.
+    said = [(4000, speech("hello")), (2000, speech("hello")[: 850 * BYTES_PER_MS])]
     replies = iter(
         [Reply("Rain, then <b>sun</b>.", speech("weather")), Reply("Fine.", speech("stop"))]
     )
