@@ -19,7 +19,7 @@ from tests.sound_server import SoundServer, sound_server
 from tests.waiting import until
 
 __all__ = ["sound_server"]
-pytestmark = pytest.mark.sound
+pytestmark = [pytest.mark.sound, pytest.mark.slow]
 ANSWER = speech("weather")
 RECORDINGS = Path(config.__file__).parent / "recordings"
 

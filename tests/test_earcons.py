@@ -374,6 +374,7 @@ async def test_a_reload_changes_the_sounds_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.sound
+@pytest.mark.slow
 @pytest.mark.parametrize("echo", ["half_duplex", "cancel"])
 async def test_with_every_sound_on_and_the_microphone_next_to_the_loudspeaker_nothing_is_sent(
     sound_server: SoundServer, tmp_path: Path, echo: str

@@ -104,6 +104,7 @@ def sources(sound_server: SoundServer) -> SoundServer:
 
 
 @pytest.mark.sound
+@pytest.mark.slow
 async def test_the_default_microphone_stands_in_and_is_left_when_the_wanted_one_is_back(
     sources: SoundServer,
 ) -> None:
@@ -138,6 +139,7 @@ async def test_the_default_microphone_stands_in_and_is_left_when_the_wanted_one_
 
 
 @pytest.mark.sound
+@pytest.mark.slow
 async def test_while_somebody_has_the_floor_the_device_is_not_exchanged(
     sources: SoundServer,
 ) -> None:
@@ -154,6 +156,7 @@ async def test_while_somebody_has_the_floor_the_device_is_not_exchanged(
 
 
 @pytest.mark.sound
+@pytest.mark.slow
 async def test_the_monitor_of_the_loudspeaker_never_stands_in(sound_server: SoundServer) -> None:
     changes: list[DeviceChanged] = []
     heard = bytearray()
@@ -176,6 +179,7 @@ async def test_the_monitor_of_the_loudspeaker_never_stands_in(sound_server: Soun
 
 
 @pytest.mark.sound
+@pytest.mark.slow
 async def test_the_default_loudspeaker_stands_in_and_is_left_again(
     sources: SoundServer, tmp_path: Path
 ) -> None:
