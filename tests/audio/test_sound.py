@@ -186,7 +186,6 @@ async def test_no_sample_is_lost_when_the_frames_become_long_and_short_again(
     assert microphone.dropped == 0
 
 
-@pytest.mark.slow  # a stream that was opened just now has a hole of a frame now and then
 async def test_a_loudspeaker_at_rest_plays_the_whole_answer(
     sound_server: SoundServer, tmp_path: Path
 ) -> None:
