@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from rtaudio_daemon.audio.deafness import Deafness
+from rtaudio_daemon.audio.format import FRAME_BYTES, Resampler
 
 SILENCE = bytes(960)
 STUCK = np.full(480, 1234, dtype="<i2").tobytes()
@@ -22,6 +23,14 @@ def test_impossible_sound_that_lasts_means_deaf(frame: bytes, why: str) -> None:
     assert [deafness.feed(frame) for _ in range(199)] == [None] * 199
     assert why in str(deafness.feed(frame))
     assert deafness.feed(ROOM) is None
+
+
+@pytest.mark.parametrize("rate", [48_000, 44_100, 16_000])
+def test_digital_silence_is_known_after_a_resampler_made_noise_of_it(rate: int) -> None:
+    pcm = Resampler(rate, 24_000).feed(bytes(rate * 2 * 5))
+    frames = [pcm[at : at + FRAME_BYTES] for at in range(0, len(pcm) - FRAME_BYTES, FRAME_BYTES)]
+    deafness = Deafness(after_s=4)
+    assert "silence" in str([deafness.feed(frame) for frame in frames][-1])
 
 
 def test_a_quiet_room_and_a_loud_one_are_possible() -> None:
