@@ -74,6 +74,7 @@ class PortAudioSpeaker:
         self._sent: dict[int, _Sent] = {}  # parts not known to be whole, by number
         self._refused: deque[AudioPart] = deque(maxlen=16)
         self._newest = 0
+        self._playing = False
         self._stops: deque[int] = deque()  # the newest part at each stop not yet answered
         self._totals = self._before = (0, 0)  # underruns, dropped ms: in total, earlier processes
         self._on_played: OnPlayed | None = None
@@ -194,11 +195,14 @@ class PortAudioSpeaker:
         elif kind is Kind.PROGRESS:
             self._take_note(progress_of(body))
         elif kind is Kind.STARTED:
+            self._playing = True
             self._on_happening(PlaybackStarted())
         elif kind is Kind.FINISHED:
+            self._playing = False
             self._take_note(progress_of(body))
             self._on_happening(PlaybackFinished())
         elif kind is Kind.STOPPED:
+            self._playing = False
             progress = progress_of(body)
             self._take_note(progress)
             newest = self._stops.popleft()
@@ -228,7 +232,9 @@ class PortAudioSpeaker:
 
     def _lost(self, error: DeviceError) -> None:
         heard = tuple(self._heard(sent) for sent in self._sent.values())
-        answers = max(len(self._stops), bool(heard))
+        # What was handed out whole may still have been heard when the device went.
+        answers = max(len(self._stops), bool(heard) or self._playing)
+        self._playing = False
         self._refused.extend(self._open)
         self._open.clear()
         self._sent.clear()
