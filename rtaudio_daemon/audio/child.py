@@ -19,6 +19,7 @@ _ROOT = str(Path(__file__).resolve().parents[2])
 _OPEN_S = 10.0  # a slow machine needs seconds to load Python and look at all devices
 _LATE_S = 0.2
 _SILENT_S = 1.0  # a working device shows life several times a second
+_REOPEN_S = 5.0
 _LAST_WORDS_S = 1.0
 _UNSENT_BYTES = 64 << 20  # ten minutes of sound at 48 kHz; more than the process itself would keep
 
@@ -91,11 +92,17 @@ class Child(asyncio.Protocol):
             raise MissingDeviceError(body.decode())
         if kind is Kind.FAILED:
             raise DeviceError(body.decode())
-        if kind is Kind.READY:
-            self._patience_s, self._complaint = _SILENT_S, "the device does not move any sound"
-            self._watch.cancel()
-            self._look()
+        if kind is Kind.REOPENING:
+            self._expect_life(_REOPEN_S, "the device does not open again")
+            return
+        if kind is Kind.READY or self._patience_s == _REOPEN_S:
+            self._expect_life(_SILENT_S, "the device does not move any sound")
         self._on_message(kind, body)
+
+    def _expect_life(self, within_s: float, complaint: str) -> None:
+        self._patience_s, self._complaint = within_s, complaint
+        self._watch.cancel()
+        self._look()
 
     def _look(self) -> None:
         """See whether the process showed life in time, and when to look again."""

@@ -40,6 +40,7 @@ class Kind(IntEnum):
     FAILED = 24  # utf-8: why this process gives up
     PLAYED = 25  # position in frames (u32, wraps), pcm for the device, but no long silence
     SWITCHED = 26  # number of the stream (u32) that alone goes on; the one before has ended
+    REOPENING = 27  # the stream is closed and opened again; there is no sign of life meanwhile
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,11 @@ _PROGRESS_S, _PROGRESS_AT_REST_S = 0.1, 0.39
 _QUIET = 200  # softer samples than that are sent several frames at once, to wake the daemon less
 _WAITING_FRAMES = 50  # older sound goes first when the daemon does not read
 _OVERLAP_S = 0.5  # for how long both streams of a microphone are told of
+_TRY_AGAIN_S = 1.0
+_UNDERFLOW = 4  # paOutputUnderflow
+_SILENT_BLOCKS = 4  # of a new stream: until its buffer is full, a late block is lost
+_STUTTERS = 3  # blocks that came too late, after which the device gets a longer buffer
+_LONGER_MS = 40
 
 
 class Pump(ABC):
@@ -63,6 +68,7 @@ class Pump(ABC):
         self._closely = True
         self._pace_changed = threading.Event()
         self._failure: str | None = None
+        self._reopening = False
 
     def wake(self) -> None:
         """Let the main thread call `report` soon."""
@@ -75,7 +81,8 @@ class Pump(ABC):
         """Open the stream at the first rate and channel count the device takes."""
         audio.get_device_info_by_index(info.index)
         self._short_ms = frame_ms
-        for self._channels, self._rate in product((1, 2), RATES):
+        for channels, rate in product(self._channel_counts, RATES):
+            self._channels, self._rate = channels, rate
             try:
                 self._stream = self._opened(audio, info, frame_ms, self._begin(frame_ms))
             except OSError as error:
@@ -125,8 +132,16 @@ class Pump(ABC):
 
     def report(self, daemon: socket.socket) -> None:
         """Tell the daemon what is new (in the main thread)."""
+        if self._reopening:
+            self._reopening = False
+            daemon.sendall(pack(Kind.REOPENING))
         if self._failure is not None:
             daemon.sendall(pack(Kind.FAILED, self._failure.encode()))
+
+    @property
+    def _channel_counts(self) -> tuple[int, ...]:
+        """How many channels to ask for, in this order."""
+        return 1, 2
 
     @abstractmethod
     def _begin(self, frame_ms: int) -> Any:
@@ -179,6 +194,11 @@ class InputPump(Pump):
         if switched is not None:
             daemon.sendall(pack(Kind.SWITCHED, part_body(switched)))
 
+    @property
+    def _channel_counts(self) -> tuple[int, ...]:
+        # Asked for one channel, PortAudio gives the left one of a device that has only two.
+        return (1, 2) if self._channel == "left" else (2, 1)
+
     def _mono(self, sound: bytes) -> bytes:
         if self._channels == 1:
             return sound
@@ -198,12 +218,19 @@ class InputPump(Pump):
         if not self._shared:
             return False
         self._number += 1
+        stream = None
         try:
             stream = self._opened(audio, info, frame_ms, self._begin(frame_ms))
             stream.start_stream()
         except OSError:
-            self._shared = False  # a device that opens only once keeps the stream that it has
+            if stream is not None:
+                stream.close()
             self._number -= 1
+            if frame_ms == self._short_ms:  # it did open beside another: once it was cheap
+                time.sleep(_TRY_AGAIN_S)
+                self._pace_changed.set()
+            else:
+                self._shared = False  # a device that opens only once keeps the stream that it has
             return False
         time.sleep(_OVERLAP_S)
         self._stream.close()
@@ -242,6 +269,8 @@ class OutputPump(Pump):
         self._queue: PlaybackQueue[int] = PlaybackQueue(RATES[0])
         self._last_id = 0
         self._resting = False  # what is pushed waits until the frames are short again
+        self._silent_blocks = 0  # to come before the queue is read
+        self._late_blocks = 0
         self._asked = self._asked_before = 0
         self._told_at = 0.0
         self._tapped = False
@@ -313,7 +342,8 @@ class OutputPump(Pump):
 
     def _progress(self, heard: list[tuple[int, int]]) -> Progress:
         queue = self._queue
-        return Progress(self._last_id, tuple(heard), queue.underruns, queue.dropped_frames)
+        underruns = queue.underruns + self._late_blocks
+        return Progress(self._last_id, tuple(heard), underruns, queue.dropped_frames)
 
     def _begin(self, frame_ms: int) -> Any:
         return self._callback
@@ -321,6 +351,7 @@ class OutputPump(Pump):
     def _begun(self, stream: Any) -> None:
         delay = int(self._latency_s(stream) * self._rate)
         self._position = None
+        self._silent_blocks = _SILENT_BLOCKS
         with self._lock:
             if self._queue.rate == self._rate:
                 self._queue.delay_frames = delay
@@ -329,10 +360,12 @@ class OutputPump(Pump):
 
     def _reopen(self, audio: Any, info: DeviceInfo, frame_ms: int) -> bool:
         with self._lock:
-            resting = frame_ms != self._short_ms
+            resting = frame_ms == LONG_MS[self.direction]
             if resting and self._busy:
                 return False
             self._resting = True
+        self._reopening = True
+        self.wake()
         self._stream.close()
         self._stream = self._opened(audio, info, frame_ms, self._begin(frame_ms))
         self._resting = resting
@@ -342,13 +375,17 @@ class OutputPump(Pump):
     def _latency_s(self, stream: Any) -> float:
         return float(stream.get_output_latency())
 
-    def _callback(self, data: bytes | None, frames: int, *_: Any) -> tuple[bytes, int]:
+    def _callback(
+        self, data: bytes | None, frames: int, _times: Any, flags: int
+    ) -> tuple[bytes, int]:
         try:
             if self._position is None:
                 # The machine's clock, as nobody counts how long there was no stream.
                 self._position = int(time.monotonic() * self._rate)
             with self._lock:
-                sound = bytes(frames * 2) if self._resting else self._queue.read(frames * 2)
+                if flags & _UNDERFLOW and self._queue.busy:
+                    self._note_late_block()
+                sound = self._next_block(frames * 2)
             self._silent_frames = 0 if sound.strip(b"\0") else self._silent_frames + frames
             if self._tapped and self._silent_frames < self._rate:
                 self._played.append((self._position & 0xFFFFFFFF, sound))
@@ -358,6 +395,17 @@ class OutputPump(Pump):
             return (_both(sound) if self._channels == 2 else sound), 0  # paContinue
         except Exception:
             return bytes(frames * 2 * self._channels), 0
+
+    def _next_block(self, n_bytes: int) -> bytes:
+        if self._resting or self._silent_blocks:
+            self._silent_blocks = max(0, self._silent_blocks - 1)
+            return bytes(n_bytes)
+        return self._queue.read(n_bytes)
+
+    def _note_late_block(self) -> None:
+        self._late_blocks += 1
+        if self._late_blocks == _STUTTERS:
+            self._short_ms = max(self._short_ms, _LONGER_MS)  # from the next short frames on
 
 
 def _remedy(error: OSError) -> str:

@@ -18,14 +18,23 @@ from rtaudio_daemon.audio.child_protocol import (
     split_part,
 )
 from rtaudio_daemon.audio.device_names import DeviceInfo, Direction
-from rtaudio_daemon.audio.pumps import InputPump, OutputPump, Pump
+from rtaudio_daemon.audio.pumps import LONG_MS, InputPump, OutputPump, Pump
 from rtaudio_daemon.errors import DeviceError
 
 Callback = Callable[[bytes | None, int, Any, int], tuple[bytes | None, int]]
 
 
 class FakeStream:
-    def start_stream(self) -> None: ...
+    def __init__(self, card: ChoosyCard) -> None:
+        self.card = card
+        card.streams += 1
+
+    def start_stream(self) -> None:
+        if self.card.starts_not:
+            raise OSError(-9999, "Unanticipated host error")
+
+    def close(self) -> None:
+        self.card.streams -= 1
 
     def get_input_latency(self) -> float:
         return 0.04
@@ -40,6 +49,9 @@ class ChoosyCard:
         self.rates, self.channels, self.busy = rates, channels, busy
         self.tried: list[tuple[int, int]] = []
         self.callback: Callback = lambda *_: (None, 0)
+        self.frame_ms: list[int] = []
+        self.streams = 0
+        self.starts_not = False
 
     def get_device_info_by_index(self, index: int) -> dict[str, Any]:
         return {"index": index}
@@ -48,7 +60,7 @@ class ChoosyCard:
         self, *, rate: int, channels: int, stream_callback: Callback, **rest: Any
     ) -> FakeStream:
         self.tried.append((rate, channels))
-        assert rest["frames_per_buffer"] == rate // 50
+        self.frame_ms.append(rest["frames_per_buffer"] * 1000 // rate)
         if self.busy:
             raise OSError(-9985, "Device unavailable")
         if channels not in self.channels:
@@ -56,7 +68,7 @@ class ChoosyCard:
         if rate not in self.rates:
             raise OSError(-9997, "Invalid sample rate")
         self.callback = stream_callback
-        return FakeStream()
+        return FakeStream(self)
 
 
 def info(direction: Direction) -> DeviceInfo:
@@ -110,6 +122,15 @@ def test_a_card_is_opened_at_the_first_rate_and_channels_it_takes(
     facts = pumps(InputPump).open(card, info("input"), 20)
     assert facts == StreamFacts("USB", *opened, int(0.04 * opened[0]))
     assert card.tried[-1] == opened
+    assert card.frame_ms[-1] == 20
+
+
+def test_the_right_channel_is_asked_for_in_stereo_as_mono_may_be_the_left_one(pumps: Any) -> None:
+    card = ChoosyCard({48_000}, {1, 2})
+    assert pumps(lambda: InputPump("right")).open(card, info("input"), 20).channels == 2
+    assert pumps(lambda: InputPump("mix")).open(card, info("input"), 20).channels == 2
+    mono = ChoosyCard({48_000}, {1})
+    assert pumps(lambda: InputPump("right")).open(mono, info("input"), 20).channels == 1
 
 
 def test_a_busy_card_is_not_asked_again_and_again(pumps: Any) -> None:
@@ -158,6 +179,9 @@ def test_playing_is_the_same_on_both_channels_and_reports_how_far_it_came(
     sound = array("h", range(1, 961)).tobytes()
     pump.told(Kind.PUSH, part_body(5, sound), pair[1])
     pump.told(Kind.END, part_body(5), pair[1])
+    for _ in range(4):
+        silence, _ = card.callback(None, 960, None, 0)
+        assert silence == bytes(960 * 4), "until the device's buffer is full"
     played, go_on = card.callback(None, 960, None, 0)
     assert go_on == 0
     assert played is not None
@@ -170,6 +194,69 @@ def test_playing_is_the_same_on_both_channels_and_reports_how_far_it_came(
     assert progress_of(kinds[1][1]).last_id == 5
     pump.told(Kind.STOP, b"", pair[1])
     assert [kind for kind, _ in messages(pair)] == [Kind.STOPPED]
+
+
+def playing(pump: Any, card: ChoosyCard, pair: Any, seconds: int = 1) -> None:
+    """Open and begin to play a long sound."""
+    pump.open(card, info("output"), 20)
+    pump.told(Kind.PUSH, part_body(1, b"\1\1" * 24_000 * seconds), pair[1])
+    for _ in range(5):
+        card.callback(None, 480, None, 0)
+
+
+def test_a_block_that_came_too_late_counts_as_an_underrun_while_something_plays(
+    pumps: Any, pair: Any
+) -> None:
+    card = ChoosyCard({24_000}, {1})
+    pump = pumps(OutputPump)
+    pump.open(card, info("output"), 20)
+    card.callback(None, 480, None, 4)
+    playing(pump, card, pair)
+    card.callback(None, 480, None, 4)
+    pump.told(Kind.STOP, b"", pair[1])
+    (kind, body) = messages(pair)[-1]
+    assert kind is Kind.STOPPED
+    assert progress_of(body).underruns == 1
+
+
+def test_a_loudspeaker_that_stutters_gets_a_longer_buffer_after_the_next_rest(
+    pumps: Any, pair: Any
+) -> None:
+    card = ChoosyCard({24_000}, {1})
+    pump = pumps(OutputPump)
+    playing(pump, card, pair)
+    for _ in range(3):
+        card.callback(None, 480, None, 4)
+    assert not pump._reopen(card, info("output"), LONG_MS["output"]), "never while it plays"
+    pump.told(Kind.STOP, b"", pair[1])
+    assert pump._reopen(card, info("output"), LONG_MS["output"])
+    assert pump._reopen(card, info("output"), pump._short_ms)
+    assert card.frame_ms == [20, 200, 40]
+    assert card.streams == 1
+
+
+def test_a_microphone_that_does_not_become_quick_at_once_is_tried_again(pumps: Any) -> None:
+    card = ChoosyCard({24_000}, {1})
+    pump = pumps(InputPump)
+    pump.open(card, info("input"), 20)
+    assert pump._reopen(card, info("input"), LONG_MS["input"])
+    card.starts_not = True
+    assert not pump._reopen(card, info("input"), 20)
+    assert card.streams == 1, "the one that did not start is closed"
+    assert pump._pace_changed.is_set()
+    card.starts_not = False
+    assert pump._reopen(card, info("input"), 20)
+
+
+def test_a_microphone_that_opens_only_once_keeps_its_stream(pumps: Any) -> None:
+    card = ChoosyCard({24_000}, {1})
+    pump = pumps(InputPump)
+    pump.open(card, info("input"), 20)
+    card.busy = True
+    assert not pump._reopen(card, info("input"), LONG_MS["input"])
+    card.busy = False
+    assert not pump._reopen(card, info("input"), LONG_MS["input"])
+    assert card.streams == 1
 
 
 def test_a_callback_never_raises(pumps: Any) -> None:

@@ -7,6 +7,8 @@ import contextlib
 import logging
 import os
 import signal
+import socket
+import sys
 import wave
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
@@ -18,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from rtaudio_daemon.audio.child_protocol import Kind, pack, part_body
 from rtaudio_daemon.audio.devices import list_devices
 from rtaudio_daemon.audio.microphone import PortAudioMicrophone
 from rtaudio_daemon.audio.pumps import RATES
@@ -200,6 +203,46 @@ async def test_a_loudspeaker_at_rest_plays_the_whole_answer(
             path = tmp_path / f"{number}.raw"
             assert await played_whole(sound_server, speaker, path) > 0.99
         assert speaker.underruns == 0
+
+
+_LATE = """
+import sys, time
+from rtaudio_daemon.audio import portaudio, pumps
+
+class LatePump(pumps.OutputPump):
+    blocks = 0
+
+    def _callback(self, *arguments):
+        self.blocks += 1
+        if self.blocks == 2:
+            time.sleep(0.045)
+        return super()._callback(*arguments)
+
+portaudio.OutputPump = LatePump
+portaudio.main(sys.argv[1:])
+"""
+
+
+async def test_a_stream_whose_second_block_comes_late_loses_nothing_of_an_answer_that_waits(
+    sound_server: SoundServer, tmp_path: Path
+) -> None:
+    sound = murmur(1)
+    recording = sound_server.record(tmp_path / "out.raw")
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.sendall(pack(Kind.PUSH, part_body(1, sound)) + pack(Kind.END, part_body(1)))
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", _LATE, "output", str(theirs.fileno()), "default", "20", "left"),
+            pass_fds=(theirs.fileno(),),
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        try:
+            await until(lambda: loud_ms(recording.so_far()) > 900)
+            await until(lambda: not any(recording.so_far()[-9600:]))
+        finally:
+            process.kill()
+            await process.wait()
+    assert likeness(recording.stop(), sound) > 0.99
 
 
 async def test_the_loudspeaker_plays_what_it_is_given_without_a_gap(
