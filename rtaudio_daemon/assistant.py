@@ -231,6 +231,8 @@ class Assistant:
         self._devices[change.direction] = change
         if change.direction == "microphone" and change.state is not DeviceState.OK:
             self._hearing.abort()
+        if change.state is DeviceState.OK:
+            self._hearing.gate.forget_echo()
         self._publish(change)
 
     # ------------------------------------------------- what the window can do

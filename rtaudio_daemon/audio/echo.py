@@ -40,6 +40,9 @@ _DECAY_DB = 1.5  # per frame, as a room with 0.8 s of reverberation does
 _ENOUGH = 15  # frames of it after which the echo is known
 _RECKON_EVERY = 5
 _LOUD_DBFS = -40.0  # what is played softer than that says more of the room's noise than of its echo
+_WINDOW = SAMPLE_RATE * 4 // 25  # of what is heard, looked for in what is played
+_REACH = SAMPLE_RATE * 4 // 5  # of what is played that may be in it
+_OWN = 0.65  # how alike they are; a voice 6 dB above the echo stays below it, in most words by far
 _PIECE = SAMPLE_RATE // 100
 _TAIL = SAMPLE_RATE * 4 // 5  # silence after which there is nothing to cancel
 
@@ -114,6 +117,35 @@ class _Expectation:
         return best if scale and likeness[best] / scale > _ALIKE else None
 
 
+class _OwnVoice:
+    """Is what is heard that which is played? However loud it is, its samples go up and down alike.
+
+    In a room that echoes much, or with a loudspeaker that distorts, they may not.
+    """
+
+    def __init__(self) -> None:
+        self._played = bytearray(2 * _REACH)
+        self._heard = bytearray(2 * _WINDOW)
+
+    def played(self, pcm: bytes, skipped: int) -> None:
+        self._played += bytes(2 * min(skipped, _REACH)) + pcm
+        del self._played[: -2 * _REACH]
+
+    def heard(self, pcm: bytes) -> None:
+        self._heard += pcm
+        del self._heard[: -2 * _WINDOW]
+
+    def recognized(self) -> bool:
+        far = np.frombuffer(bytes(self._played), dtype="<i2").astype(np.float64)
+        near = np.frombuffer(bytes(self._heard), dtype="<i2").astype(np.float64)
+        size = 1 << (_REACH + _WINDOW).bit_length()
+        product = np.fft.irfft(np.fft.rfft(far, size) * np.conj(np.fft.rfft(near, size)), size)
+        energy = np.concatenate([[0.0], np.cumsum(far * far)])
+        scale = np.sqrt((energy[_WINDOW:] - energy[:-_WINDOW]) * float(near @ near))
+        likeness = np.abs(product[: _REACH - _WINDOW + 1]) / np.maximum(scale, 1.0)
+        return float(likeness.max()) > _OWN
+
+
 @dataclass(slots=True)
 class _Alignment:
     """Keeps the two streams a canceller hears in step, although it rests while nothing is played.
@@ -175,6 +207,8 @@ class Echo:
         self._expected = _Expectation()
         self._learned = _Learned()
         self._raw_learned = _Learned()
+        self._own = _OwnVoice()
+        self._surpassed_cleaned = False
         self._playing_dbfs = SILENCE_DBFS
         self._told = False
 
@@ -187,6 +221,7 @@ class Echo:
         """This goes to the loudspeaker now, after so many samples of silence not told of."""
         self._told = True
         self._playing_dbfs = max(self._playing_dbfs, dbfs(pcm))
+        self._own.played(pcm, skipped)
         if self._aligned is not None:
             self._aligned.played(pcm, skipped)
 
@@ -196,7 +231,29 @@ class Echo:
             playing, self._playing_dbfs = self._playing_dbfs, SILENCE_DBFS
             if playing > SILENCE_DBFS or self._expected.level > _FAINT_DBFS:
                 self._expected.advance(playing, dbfs(pcm))
+                self._own.heard(pcm)
         return pcm if self._aligned is None else self._aligned.clean(pcm)
+
+    def forget(self) -> None:
+        """Another device is in use, so what was learned of the echo says nothing any more."""
+        self._expected = _Expectation()
+        self.relearn()
+
+    def relearn(self) -> None:
+        """What was taken for somebody was the answer: its echo has become louder."""
+        self._learned, self._raw_learned = _Learned(), _Learned()
+
+    def recognized(self) -> bool:
+        """Whether what surpassed the echo just now is the answer itself, only louder than before.
+
+        Then its loudness is learned anew. What is left of it by a canceller is not looked at.
+        """
+        if self.mode == "off" or not self._told:
+            return False
+        if (self._aligned is not None and self._surpassed_cleaned) or not self._own.recognized():
+            return False
+        self.relearn()
+        return True
 
     def surpassed(self, pcm: bytes, *, learn: bool = True) -> bool:
         """Whether a frame (cleaned) is louder than what is played explains; learns from it too.
@@ -208,10 +265,11 @@ class Echo:
             return True
         surpassed = self._surpassed(pcm, self._learned, learn=learn)
         raw = self._raw_learned.coupling_db
-        if self._aligned is None:
-            return surpassed
-        # What a canceller lets through when it loses its way is at most the whole echo.
-        return surpassed and raw is not None and dbfs(pcm) > self._expected.level + raw + LEAK_DB
+        if self._aligned is not None:
+            # What a canceller lets through when it loses its way is at most the whole echo.
+            whole = raw is None or dbfs(pcm) <= self._expected.level + raw + LEAK_DB
+            surpassed = self._surpassed_cleaned = surpassed and not whole
+        return surpassed
 
     def outspoken(self, raw: bytes, sure: float, *, learn: bool = True) -> bool:
         """Whether a frame as it was before `clean` is speech (probability `sure`) and surpasses.

@@ -155,6 +155,10 @@ class Gate:
         """This goes to the loudspeaker now, after so many samples of silence not told of."""
         self._echo.played(pcm, skipped)
 
+    def forget_echo(self) -> None:
+        """Another microphone or loudspeaker is in use from now on."""
+        self._echo.forget()
+
     def ignore(self, ms: float) -> None:
         """The next `ms` of sound hold a sound of our own: they are silence to the service.
 
@@ -236,7 +240,7 @@ class Gate:
             return pcm
         listens = self._settings.barge_in and not ignored
         loud = listens and self._surpasses(raw, pcm, True)
-        started = self._barge_in.feed(loud, len(pcm) / BYTES_PER_MS) == "started"
+        started = self._interrupted(loud, len(pcm) / BYTES_PER_MS)
         if self._barge_in.speaking and not started:
             return pcm
         self._hold(pcm)
@@ -248,6 +252,7 @@ class Gate:
         stopped = self._usual.feed(self._speech, ms) == "stopped"
         if self._proof_ms > 0 and self._disproved(raw, pcm, ms, stopped=stopped):
             self._close()
+            self._echo.relearn()
             return GateResult(pcm, False, False, probability, aborted=True)
         self._open_ms += ms
         cut = not stopped and self._open_ms >= self._settings.max_turn_s * 1000
@@ -284,10 +289,19 @@ class Gate:
         self._speech = self._surpasses(raw, pcm, probability >= sure)
         if not settings.barge_in:
             return False
-        if self._barge_in.feed(self._speech, ms) != "started":
+        if not self._interrupted(self._speech, ms):
             return False
         self._usual.speaking = True  # from here on, an ordinary turn
         self._proof_ms, self._proof_left_ms = _PROOF_MS, _PROOF_WITHIN_MS
+        return True
+
+    def _interrupted(self, spoken: bool, ms: float) -> bool:
+        """Whether somebody has spoken for long enough over an answer, and not it itself."""
+        if self._barge_in.feed(spoken, ms) != "started":
+            return False
+        if self._echo.recognized():
+            self._barge_in.reset()
+            return False
         return True
 
     def _hold(self, pcm: bytes) -> None:

@@ -41,17 +41,26 @@ def room(
     said: Samples,
     *,
     delay_ms: float = 80,
-    gain: float = 0.3,
+    gain: float | Samples = 0.3,
     answers: list[tuple[float, float]],
+    reverberation: float = 0.0,
 ) -> Heard:
     """The microphone hears `said` and, later and softer, what is `played`, and a little noise.
 
-    `answers`: from when to when (s) an answer is heard.
+    `answers`: from when to when (s) an answer is heard. `gain` may change from sample to sample.
+    `reverberation`: of a bare room of 0.5 s, how loud beside the direct sound.
     """
     length = max(len(played), len(said)) // FRAME * FRAME
     played, said = (np.pad(one, (0, max(0, length - len(one))))[:length] for one in (played, said))
     late = int(delay_ms * 24)
-    echo = np.concatenate([np.zeros(late), played])[:length] * gain
+    echo = np.concatenate([np.zeros(late), played])[:length] * np.resize(gain, length)
+    if reverberation:
+        tail = np.random.default_rng(5).normal(0, 1, 12_000) * 10 ** (
+            -3 * np.arange(12_000) / 12_000
+        )
+        impulse = np.concatenate([[1.0], reverberation * tail / np.linalg.norm(tail)])
+        size = length + len(impulse)
+        echo = np.fft.irfft(np.fft.rfft(echo, size) * np.fft.rfft(impulse, size), size)[:length]
     noise = np.random.default_rng(3).normal(0, 8, length)
     microphone = np.clip(said + echo + noise, -32768, 32767).astype("<i2")
     far = played.astype("<i2")
@@ -115,6 +124,52 @@ def test_a_person_who_speaks_over_an_answer_is_noticed_soon(mode: str, loudness:
 def test_a_louder_echo_is_learned() -> None:
     played, answers = evening(4, 8.0)
     assert room("half_duplex", played, np.zeros(0), gain=1.2, answers=answers).started == []
+
+
+def turned_up(answers: list[tuple[float, float]], by_db: float) -> Samples:
+    """The gain of the echo when somebody turns the loudspeaker up in the fifth answer."""
+    gain = np.full(int((answers[-1][1] + 2) * 24_000), 0.1)
+    gain[int((answers[4][0] + 3) * 24_000) :] *= 10 ** (by_db / 20)
+    return gain
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("by_db", [8, 14])
+def test_a_loudspeaker_that_is_turned_up_does_not_interrupt_itself(mode: str, by_db: float) -> None:
+    played, answers = evening(8, 8.0)
+    heard = room(mode, played * 0.8, np.zeros(0), gain=turned_up(answers, by_db), answers=answers)
+    assert heard.started == []
+
+
+@pytest.mark.parametrize("by_db", [8, 14])
+def test_where_the_room_blurs_the_echo_it_interrupts_itself_once_at_most(by_db: float) -> None:
+    played, answers = evening(8, 8.0)
+    gain = turned_up(answers, by_db)
+    heard = room(
+        "half_duplex", played * 0.8, np.zeros(0), gain=gain, answers=answers, reverberation=2.0
+    )
+    assert len(heard.started) <= 1
+
+
+def test_another_device_is_learned_anew() -> None:
+    echo, loud = Echo("half_duplex"), np.full(480, 8000, dtype="<i2").tobytes()
+    for _ in range(20):
+        echo.played(loud)
+        echo.surpassed(echo.clean(loud))
+    assert echo.coupling_db is not None
+    echo.forget()
+    assert echo.coupling_db is None
+
+
+def test_with_headphones_nothing_is_the_answer_itself() -> None:
+    loud = np.full(480, 8000, dtype="<i2").tobytes()
+    for mode, expected in (("off", False), ("half_duplex", True)):
+        echo = Echo(mode)  # type: ignore[arg-type]
+        assert not echo.recognized(), "nobody told what is played"
+        for _ in range(50):
+            echo.played(loud)
+            echo.clean(loud)
+        assert echo.recognized() is expected
 
 
 def test_the_guard_knows_the_echo_after_a_third_of_a_second_and_nothing_passes_before() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass, field
 
 import pytest
@@ -196,11 +197,14 @@ def test_an_open_gate_without_judgement_keeps_the_echo_of_an_answer_in_the_house
     for _ in range(50):
         gate.played(played)
         assert gate.feed(echo).pcm_to_send == b""
-    sent = b""
-    for _ in range(4):
+    for _ in range(80):
         gate.played(played)
-        sent += gate.feed(loud(6000)).pcm_to_send
-    assert sent.endswith(4 * loud(6000)), "a person is heard"
+        assert gate.feed(loud(6000)).pcm_to_send == b"", "the same wave, only louder, is nobody"
+    sent, person = b"", array("h", [16_000, -16_000] * 240).tobytes()
+    for _ in range(6):
+        gate.played(played)
+        sent += gate.feed(person).pcm_to_send
+    assert sent.endswith(4 * person), "a person is heard"
     gate.playing = False
     for _ in range(15):
         gate.feed(bytes(960))
@@ -309,3 +313,15 @@ def test_somebody_who_may_be_speaking_over_an_answer_is_suspicious() -> None:
     assert home.gate.suspicious
     home.hear("." * 20)
     assert not home.gate.suspicious
+
+
+def test_another_device_has_another_echo() -> None:
+    echo = Echo("half_duplex")
+    gate = Gate(Settings(), AlwaysEngine(), echo)
+    gate.playing = True
+    for _ in range(20):
+        gate.played(loud(8000))
+        gate.feed(loud(2000))
+    assert echo.coupling_db is not None
+    gate.forget_echo()
+    assert echo.coupling_db is None
