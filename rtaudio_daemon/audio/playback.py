@@ -79,6 +79,11 @@ class PlaybackQueue(Generic[Key]):
         """Whether a short sound waits to be mixed in."""
         return bool(self._overlay)
 
+    @property
+    def eventful(self) -> bool:
+        """Whether `moments` has something to tell."""
+        return bool(self._moments)
+
     def push(self, key: Key, pcm: bytes) -> None:
         """Append sound to part `key` (a new part, if it is not known)."""
         if not pcm:

@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DeviceError
-from .child_protocol import Kind, Unpacker, json_body, pack
+from .child_line import ChildLine
+from .child_protocol import Kind, Unpacker, json_body
 from .device_names import DeviceInfo, Direction, find_device
 from .pumps import INT16, RATES, InputPump, OutputPump, Pump
 from .usb import place_of, places
@@ -37,61 +38,61 @@ def main(arguments: list[str]) -> None:
     sys.setswitchinterval(0.001)
     os.environ["JACK_NO_START_SERVER"] = "1"
     daemon = socket.socket(fileno=int(fd))
-    pump = OutputPump() if role == "output" else InputPump(channel) if role == "input" else None
+    line = ChildLine(daemon)
+    pump: Pump | None = None
+    if role != "list":
+        pump = OutputPump(line) if role == "output" else InputPump(line, channel)
     worker = threading.Thread(
-        target=_open, args=(daemon, pump, device, int(frame_ms)), name="portaudio", daemon=True
+        target=_open, args=(line, pump, device, int(frame_ms)), name="portaudio", daemon=True
     )
     worker.start()
     try:
-        _serve(daemon, pump)
+        _serve(daemon, line, pump)
     except (OSError, ValueError):
         pass
     os._exit(0)  # PortAudio may hang in any orderly end
 
 
-def _open(daemon: socket.socket, pump: Pump | None, device: str, frame_ms: int) -> None:
+def _open(line: ChildLine, pump: Pump | None, device: str, frame_ms: int) -> None:
     try:
         import pyaudio
 
         audio = pyaudio.PyAudio()
         devices = _devices(audio)
         if pump is None:
-            _list(daemon, audio, devices)
+            _list(line, audio, devices)
             return
         if not any(info.direction == pump.direction for info in devices):
-            daemon.sendall(pack(Kind.MISSING, _no_device().encode()))
+            line.tell(Kind.MISSING, _no_device().encode())
             return
         info = find_device(devices, device, pump.direction)
         facts = pump.open(audio, info, frame_ms)
-        daemon.sendall(pack(Kind.READY, json_body(facts)))
-        pump.ready = True
-        pump.wake()
+        line.tell_ready(json_body(facts))
         pump.follow(audio, info)
     except ImportError as error:
         _give_up(
-            daemon,
+            line,
             "PyAudio cannot be loaded: `apt-get install libportaudio2`, then `pip install PyAudio` "
             f"(needs gcc python3-dev portaudio19-dev) ({error})",
         )
     except DeviceError as error:
-        _give_up(daemon, str(error))
+        _give_up(line, str(error))
     except Exception as error:  # whatever it is: the daemon says it and starts us again
-        _give_up(daemon, f"{type(error).__name__}: {error}")
+        _give_up(line, f"{type(error).__name__}: {error}")
 
 
-def _give_up(daemon: socket.socket, reason: str) -> None:
+def _give_up(line: ChildLine, reason: str) -> None:
     try:
-        daemon.sendall(pack(Kind.FAILED, reason.encode()))
+        line.tell(Kind.FAILED, reason.encode())
     except OSError:
         pass
 
 
-def _serve(daemon: socket.socket, pump: Pump | None) -> None:
+def _serve(daemon: socket.socket, line: ChildLine, pump: Pump | None) -> None:
     unpacker = Unpacker()
     with selectors.DefaultSelector() as selector:
         selector.register(daemon, selectors.EVENT_READ)
-        if pump is not None:
-            selector.register(pump.woken, selectors.EVENT_READ)
+        selector.register(line, selectors.EVENT_READ)
         while True:
             ready = {key.fileobj for key, _ in selector.select()}
             if daemon in ready:
@@ -100,11 +101,11 @@ def _serve(daemon: socket.socket, pump: Pump | None) -> None:
                     return
                 for kind, body in unpacker.feed(data):
                     if pump is not None:
-                        pump.told(kind, body, daemon)
-            if pump is not None and pump.woken in ready:
-                pump.woken.recv(4096)
-                if pump.ready:
-                    pump.report(daemon)
+                        pump.told(kind, body)
+            if line in ready:
+                line.serve()
+                if pump is not None and line.ready:
+                    pump.report()
 
 
 def _no_device(folder: Path = _DEVICES) -> str:
@@ -117,13 +118,13 @@ def _no_device(folder: Path = _DEVICES) -> str:
     return "PortAudio finds no sound device"
 
 
-def _list(daemon: socket.socket, audio: Any, devices: list[DeviceInfo]) -> None:
+def _list(line: ChildLine, audio: Any, devices: list[DeviceInfo]) -> None:
     """Tell of all devices, and again with the rates of each: asking one of them may hang."""
-    daemon.sendall(pack(Kind.DEVICES, json_body(devices)))
+    line.tell(Kind.DEVICES, json_body(devices))
     for at, info in enumerate(devices):
         rates = tuple(rate for rate in RATES if _takes(audio, info, rate))
         devices[at] = replace(info, rates=rates)
-        daemon.sendall(pack(Kind.DEVICES, json_body(devices)))
+        line.tell(Kind.DEVICES, json_body(devices))
 
 
 def _takes(audio: Any, info: DeviceInfo, rate: int) -> bool:

@@ -11,23 +11,21 @@ Standard library only: the audio process loads nothing else.
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from abc import ABC, abstractmethod
 from array import array
-from collections import deque
 from functools import partial
 from itertools import product
 from typing import Any
 
 from ..errors import DeviceError
+from .child_line import ChildLine
 from .child_protocol import (
     Kind,
     Progress,
     StreamFacts,
     json_body,
-    pack,
     part_body,
     split_part,
     volume_of,
@@ -43,7 +41,6 @@ _BUSY = -9985  # paDeviceUnavailable
 _TRY_ANOTHER = (-9997, -9998)  # paInvalidSampleRate, paInvalidChannelCount
 _PROGRESS_S, _PROGRESS_AT_REST_S = 0.1, 0.39
 _QUIET = 200  # softer samples than that are sent several frames at once, to wake the daemon less
-_WAITING_FRAMES = 50  # older sound goes first when the daemon does not read
 _OVERLAP_S = 0.5  # for how long both streams of a microphone are told of
 _TRY_AGAIN_S = 1.0
 _UNDERFLOW = 4  # paOutputUnderflow
@@ -57,25 +54,13 @@ class Pump(ABC):
 
     direction: Direction
 
-    def __init__(self) -> None:
-        self.ready = False
-        self.woken, self._waker = socket.socketpair()
-        self.woken.setblocking(False)
-        self._waker.setblocking(False)
+    def __init__(self, line: ChildLine) -> None:
+        self._line = line
         self._stream: Any = None
         self._rate, self._channels = RATES[0], 1
         self._short_ms = 0
         self._closely = True
         self._pace_changed = threading.Event()
-        self._failure: str | None = None
-        self._reopening = False
-
-    def wake(self) -> None:
-        """Let the main thread call `report` soon."""
-        try:
-            self._waker.send(b"!")
-        except BlockingIOError:
-            pass  # it has been woken often enough
 
     def open(self, audio: Any, info: DeviceInfo, frame_ms: int) -> StreamFacts:
         """Open the stream at the first rate and channel count the device takes."""
@@ -110,8 +95,8 @@ class Pump(ABC):
                 if wanted_ms != frame_ms and self._reopen(audio, info, wanted_ms):
                     frame_ms = wanted_ms
             except OSError as error:
-                self._failure = f"{info.name!r} does not open again: {_remedy(error)}"
-                self.wake()
+                reason = f"{info.name!r} does not open again: {_remedy(error)}"
+                self._line.tell(Kind.FAILED, reason.encode())
 
     def _opened(self, audio: Any, info: DeviceInfo, frame_ms: int, callback: Any) -> Any:
         stream = audio.open(
@@ -127,16 +112,12 @@ class Pump(ABC):
         return stream
 
     @abstractmethod
-    def told(self, kind: Kind, body: bytes, daemon: socket.socket) -> None:
+    def told(self, kind: Kind, body: bytes) -> None:
         """Carry out what the daemon says."""
 
-    def report(self, daemon: socket.socket) -> None:
-        """Tell the daemon what is new (in the main thread)."""
-        if self._reopening:
-            self._reopening = False
-            daemon.sendall(pack(Kind.REOPENING))
-        if self._failure is not None:
-            daemon.sendall(pack(Kind.FAILED, self._failure.encode()))
+    @abstractmethod
+    def report(self) -> None:
+        """Tell the daemon what is new, after the line was woken (in the main thread)."""
 
     @property
     def _channel_counts(self) -> tuple[int, ...]:
@@ -171,28 +152,19 @@ class InputPump(Pump):
 
     direction: Direction = "input"
 
-    def __init__(self, channel: str = "left") -> None:
-        super().__init__()
+    def __init__(self, line: ChildLine, channel: str = "left") -> None:
+        super().__init__(line)
         self._channel = channel
-        self._heard: deque[tuple[int, bytes]] = deque(maxlen=_WAITING_FRAMES)
         self._number = 0
-        self._switched: int | None = None
         self._shared = True
 
-    def told(self, kind: Kind, body: bytes, daemon: socket.socket) -> None:
+    def told(self, kind: Kind, body: bytes) -> None:
         """Carry out what the daemon says."""
         if kind is Kind.ATTEND:
             self.attend(yes(body))
 
-    def report(self, daemon: socket.socket) -> None:
-        """Tell the daemon what is new (in the main thread)."""
-        super().report(daemon)
-        switched, self._switched = self._switched, None
-        while self._heard:
-            number, sound = self._heard.popleft()
-            daemon.sendall(pack(Kind.SOUND, part_body(number, self._mono(sound))))
-        if switched is not None:
-            daemon.sendall(pack(Kind.SWITCHED, part_body(switched)))
+    def report(self) -> None:
+        """A microphone's callback says it all."""
 
     @property
     def _channel_counts(self) -> tuple[int, ...]:
@@ -209,7 +181,7 @@ class InputPump(Pump):
         return (right if self._channel == "right" else left).tobytes()
 
     def _begin(self, frame_ms: int) -> Any:
-        return partial(self._callback, self._number, LONG_MS["input"] // frame_ms)
+        return partial(self._callback, self._number, LONG_MS["input"] // frame_ms, [])
 
     def _begun(self, stream: Any) -> None:
         """A microphone has nothing more to prepare."""
@@ -235,24 +207,22 @@ class InputPump(Pump):
         time.sleep(_OVERLAP_S)
         self._stream.close()
         self._stream = stream
-        self._switched = self._number
-        self.wake()
+        self._line.tell(Kind.SWITCHED, part_body(self._number))
         return True
 
     def _latency_s(self, stream: Any) -> float:
         return float(stream.get_input_latency())
 
     def _callback(
-        self, number: int, together: int, data: bytes | None, *_: Any
+        self, number: int, together: int, heard: list[bytes], data: bytes | None, *_: Any
     ) -> tuple[None, int]:
         try:
             if data:
-                self._heard.append((number, data))
-                if len(self._heard) < together and not self._closely:
-                    samples = array("h", data)
-                    if max(samples) < _QUIET and min(samples) > -_QUIET:
-                        return None, 0
-            self.wake()
+                heard.append(data)
+                if len(heard) >= together or self._closely or not _is_quiet(data):
+                    sound = b"".join(heard)
+                    heard.clear()
+                    self._line.mention(Kind.SOUND, part_body(number, self._mono(sound)))
         except Exception:
             pass
         return None, 0  # paContinue
@@ -263,29 +233,27 @@ class OutputPump(Pump):
 
     direction: Direction = "output"
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, line: ChildLine) -> None:
+        super().__init__(line)
         self._lock = threading.Lock()
         self._queue: PlaybackQueue[int] = PlaybackQueue(RATES[0])
         self._last_id = 0
         self._resting = False  # what is pushed waits until the frames are short again
         self._silent_blocks = 0  # to come before the queue is read
         self._late_blocks = 0
-        self._asked = self._asked_before = 0
         self._told_at = 0.0
         self._tapped = False
         self._silent_frames = RATES[0]
         self._position: int | None = None
-        self._played: deque[tuple[int, bytes]] = deque(maxlen=_WAITING_FRAMES)
 
-    def told(self, kind: Kind, body: bytes, daemon: socket.socket) -> None:
+    def told(self, kind: Kind, body: bytes) -> None:
         """Carry out what the daemon says."""
         if kind is Kind.STOP:
-            self._report_moments(daemon)
+            self._report_moments()
             with self._lock:
                 heard = self._queue.stop()
                 progress = self._progress(heard)
-            daemon.sendall(pack(Kind.STOPPED, json_body(progress)))
+            self._line.tell(Kind.STOPPED, json_body(progress))
             return
         with self._lock:
             if kind is Kind.PUSH:
@@ -305,21 +273,20 @@ class OutputPump(Pump):
             elif kind is Kind.ATTEND:
                 self.attend(yes(body) or self._busy)
 
-    def report(self, daemon: socket.socket) -> None:
-        """Tell the daemon what is new (in the main thread)."""
-        super().report(daemon)
-        while self._played:
-            position, sound = self._played.popleft()
-            daemon.sendall(pack(Kind.PLAYED, part_body(position, sound)))
-        self._report_moments(daemon)
-        now = time.monotonic()
-        pause = _PROGRESS_AT_REST_S if self._resting else _PROGRESS_S
-        if self._asked == self._asked_before or now - self._told_at < pause:
+    def report(self) -> None:
+        """Tell the daemon what is new, after the line was woken (in the main thread)."""
+        self._report_moments()
+        if not self._progress_due:
             return
-        self._asked_before, self._told_at = self._asked, now
+        self._told_at = time.monotonic()
         with self._lock:
             progress = self._progress(self._queue.positions())
-        daemon.sendall(pack(Kind.PROGRESS, json_body(progress)))
+        self._line.tell(Kind.PROGRESS, json_body(progress))
+
+    @property
+    def _progress_due(self) -> bool:
+        pause = _PROGRESS_AT_REST_S if self._resting else _PROGRESS_S
+        return time.monotonic() - self._told_at >= pause
 
     @property
     def _busy(self) -> bool:
@@ -330,15 +297,15 @@ class OutputPump(Pump):
         if not self._closely:
             self.attend(True)
 
-    def _report_moments(self, daemon: socket.socket) -> None:
+    def _report_moments(self) -> None:
         with self._lock:
             moments = self._queue.moments()
             progress = self._progress(self._queue.positions())
         for moment in moments:
             if moment is Moment.STARTED:
-                daemon.sendall(pack(Kind.STARTED))
+                self._line.tell(Kind.STARTED)
             else:
-                daemon.sendall(pack(Kind.FINISHED, json_body(progress)))
+                self._line.tell(Kind.FINISHED, json_body(progress))
 
     def _progress(self, heard: list[tuple[int, int]]) -> Progress:
         queue = self._queue
@@ -364,8 +331,7 @@ class OutputPump(Pump):
             if resting and self._busy:
                 return False
             self._resting = True
-        self._reopening = True
-        self.wake()
+        self._line.tell(Kind.REOPENING)
         self._stream.close()
         self._stream = self._opened(audio, info, frame_ms, self._begin(frame_ms))
         self._resting = resting
@@ -386,12 +352,13 @@ class OutputPump(Pump):
                 if flags & _UNDERFLOW and self._queue.busy:
                     self._note_late_block()
                 sound = self._next_block(frames * 2)
+                news = self._queue.eventful
             self._silent_frames = 0 if sound.strip(b"\0") else self._silent_frames + frames
             if self._tapped and self._silent_frames < self._rate:
-                self._played.append((self._position & 0xFFFFFFFF, sound))
+                self._line.mention(Kind.PLAYED, part_body(self._position & 0xFFFFFFFF, sound))
             self._position += frames
-            self._asked += 1
-            self.wake()
+            if news or self._progress_due:
+                self._line.wake()
             return (_both(sound) if self._channels == 2 else sound), 0  # paContinue
         except Exception:
             return bytes(frames * 2 * self._channels), 0
@@ -406,6 +373,11 @@ class OutputPump(Pump):
         self._late_blocks += 1
         if self._late_blocks == _STUTTERS:
             self._short_ms = max(self._short_ms, _LONGER_MS)  # from the next short frames on
+
+
+def _is_quiet(pcm: bytes) -> bool:
+    samples = array("h", pcm)
+    return max(samples) < _QUIET and min(samples) > -_QUIET
 
 
 def _remedy(error: OSError) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from array import array
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from rtaudio_daemon.audio.child_line import ChildLine
 from rtaudio_daemon.audio.child_protocol import (
     Kind,
     StreamFacts,
@@ -91,18 +93,18 @@ def pair() -> Any:
 
 
 @pytest.fixture
-def pumps() -> Any:
-    """Makes pumps and closes their sockets."""
-    made: list[Pump] = []
+def pumps(pair: Any) -> Any:
+    """Makes pumps whose line leads to `pair`, and closes their sockets."""
+    lines: list[ChildLine] = []
 
-    def make(kind: type[Pump]) -> Pump:
-        made.append(kind())
-        return made[-1]
+    def make(kind: type[Pump], *arguments: str) -> Pump:
+        lines.append(ChildLine(pair[1]))
+        lines[-1].ready = True
+        return kind(lines[-1], *arguments)
 
     yield make
-    for pump in made:
-        pump.woken.close()
-        pump._waker.close()
+    for line in lines:
+        line.close()
 
 
 @pytest.mark.parametrize(
@@ -127,10 +129,10 @@ def test_a_card_is_opened_at_the_first_rate_and_channels_it_takes(
 
 def test_the_right_channel_is_asked_for_in_stereo_as_mono_may_be_the_left_one(pumps: Any) -> None:
     card = ChoosyCard({48_000}, {1, 2})
-    assert pumps(lambda: InputPump("right")).open(card, info("input"), 20).channels == 2
-    assert pumps(lambda: InputPump("mix")).open(card, info("input"), 20).channels == 2
+    assert pumps(InputPump, "right").open(card, info("input"), 20).channels == 2
+    assert pumps(InputPump, "mix").open(card, info("input"), 20).channels == 2
     mono = ChoosyCard({48_000}, {1})
-    assert pumps(lambda: InputPump("right")).open(mono, info("input"), 20).channels == 1
+    assert pumps(InputPump, "right").open(mono, info("input"), 20).channels == 1
 
 
 def test_a_busy_card_is_not_asked_again_and_again(pumps: Any) -> None:
@@ -152,22 +154,50 @@ def test_of_two_channels_the_chosen_one_is_heard(
     pumps: Any, pair: Any, channel: str, heard: list[int]
 ) -> None:
     card = ChoosyCard({48_000}, {2})
-    pump = pumps(lambda: InputPump(channel))
+    pump = pumps(InputPump, channel)
     pump.open(card, info("input"), 20)
     assert card.callback(array("h", [1, -1, 2, -4]).tobytes(), 2, None, 0) == (None, 0)
     assert card.callback(None, 2, None, 0) == (None, 0)
-    pump.report(pair[1])
     assert messages(pair) == [(Kind.SOUND, part_body(0, array("h", heard).tobytes()))]
 
 
-def test_a_daemon_that_does_not_read_gets_the_newest_second(pumps: Any, pair: Any) -> None:
+def test_a_daemon_that_does_not_read_gets_what_the_socket_holds_and_then_the_newest_second(
+    pumps: Any, pair: Any
+) -> None:
     card = ChoosyCard({24_000}, {1})
     pump = pumps(InputPump)
     pump.open(card, info("input"), 20)
-    for number in range(60):
-        card.callback(array("h", [number]).tobytes(), 1, None, 0)
-    pump.report(pair[1])
-    assert [array("h", split_part(body)[1])[0] for _, body in messages(pair)] == list(range(10, 60))
+    for number in range(1000):
+        card.callback(array("h", [number] * 480).tobytes(), 480, None, 0)
+    received, unpacker = [], Unpacker()
+    pair[0].settimeout(0.1)
+    with contextlib.suppress(TimeoutError):
+        while data := pair[0].recv(1 << 20):
+            received += unpacker.feed(data)
+            pump._line.serve()
+    numbers = [array("h", split_part(body)[1])[0] for _, body in received]
+    assert numbers[-50:] == list(range(950, 1000))
+    assert numbers == sorted(numbers)
+    assert 51 < len(numbers) < 1000
+    assert numbers[: len(numbers) - 50] == list(range(len(numbers) - 50))
+
+
+def test_what_is_heard_before_the_daemon_knows_of_the_stream_follows_the_news_of_it(
+    pumps: Any, pair: Any
+) -> None:
+    card = ChoosyCard({24_000}, {1})
+    pump = pumps(InputPump)
+    pump._line.ready = False
+    pump.open(card, info("input"), 20)
+    card.callback(bytes(960), 480, None, 0)
+    pump._line.serve()
+    assert messages(pair) == []
+    pump._line.tell_ready(b"{}")
+    card.callback(bytes(480), 240, None, 0)
+    pump._line.serve()
+    assert [(kind, len(body)) for kind, body in messages(pair)] == [
+        (Kind.READY, 2), (Kind.SOUND, 964), (Kind.SOUND, 484)
+    ]  # fmt: skip
 
 
 def test_playing_is_the_same_on_both_channels_and_reports_how_far_it_came(
@@ -177,8 +207,8 @@ def test_playing_is_the_same_on_both_channels_and_reports_how_far_it_came(
     pump = pumps(OutputPump)
     pump.open(card, info("output"), 20)
     sound = array("h", range(1, 961)).tobytes()
-    pump.told(Kind.PUSH, part_body(5, sound), pair[1])
-    pump.told(Kind.END, part_body(5), pair[1])
+    pump.told(Kind.PUSH, part_body(5, sound))
+    pump.told(Kind.END, part_body(5))
     for _ in range(4):
         silence, _ = card.callback(None, 960, None, 0)
         assert silence == bytes(960 * 4), "until the device's buffer is full"
@@ -188,18 +218,18 @@ def test_playing_is_the_same_on_both_channels_and_reports_how_far_it_came(
     assert array("h", played)[:6].tolist() == [1, 1, 2, 2, 3, 3]
     for _ in range(2):
         card.callback(None, 960, None, 0)
-    pump.report(pair[1])
+    pump.report()
     kinds = [(kind, body) for kind, body in messages(pair)]
     assert [kind for kind, _ in kinds] == [Kind.STARTED, Kind.PROGRESS]
     assert progress_of(kinds[1][1]).last_id == 5
-    pump.told(Kind.STOP, b"", pair[1])
+    pump.told(Kind.STOP, b"")
     assert [kind for kind, _ in messages(pair)] == [Kind.STOPPED]
 
 
-def playing(pump: Any, card: ChoosyCard, pair: Any, seconds: int = 1) -> None:
+def playing(pump: Any, card: ChoosyCard, seconds: int = 1) -> None:
     """Open and begin to play a long sound."""
     pump.open(card, info("output"), 20)
-    pump.told(Kind.PUSH, part_body(1, b"\1\1" * 24_000 * seconds), pair[1])
+    pump.told(Kind.PUSH, part_body(1, b"\1\1" * 24_000 * seconds))
     for _ in range(5):
         card.callback(None, 480, None, 0)
 
@@ -211,9 +241,9 @@ def test_a_block_that_came_too_late_counts_as_an_underrun_while_something_plays(
     pump = pumps(OutputPump)
     pump.open(card, info("output"), 20)
     card.callback(None, 480, None, 4)
-    playing(pump, card, pair)
+    playing(pump, card)
     card.callback(None, 480, None, 4)
-    pump.told(Kind.STOP, b"", pair[1])
+    pump.told(Kind.STOP, b"")
     (kind, body) = messages(pair)[-1]
     assert kind is Kind.STOPPED
     assert progress_of(body).underruns == 1
@@ -224,11 +254,11 @@ def test_a_loudspeaker_that_stutters_gets_a_longer_buffer_after_the_next_rest(
 ) -> None:
     card = ChoosyCard({24_000}, {1})
     pump = pumps(OutputPump)
-    playing(pump, card, pair)
+    playing(pump, card)
     for _ in range(3):
         card.callback(None, 480, None, 4)
     assert not pump._reopen(card, info("output"), LONG_MS["output"]), "never while it plays"
-    pump.told(Kind.STOP, b"", pair[1])
+    pump.told(Kind.STOP, b"")
     assert pump._reopen(card, info("output"), LONG_MS["output"])
     assert pump._reopen(card, info("output"), pump._short_ms)
     assert card.frame_ms == [20, 200, 40]
@@ -267,21 +297,20 @@ def test_a_callback_never_raises(pumps: Any) -> None:
     assert card.callback(None, 480, None, 0) == (bytes(960), 0)
 
 
-def test_in_the_quiet_the_daemon_is_woken_only_for_every_fifth_frame(pumps: Any) -> None:
+def test_in_the_quiet_the_daemon_is_woken_only_for_every_fifth_frame(pumps: Any, pair: Any) -> None:
     card = ChoosyCard({24_000}, {1})
     pump = pumps(InputPump)
     pump.open(card, info("input"), 20)
     pump.attend(False)
     quiet, loud = array("h", [100, -100]).tobytes(), array("h", [100, -300]).tobytes()
 
-    def woken(data: bytes) -> bool:
+    def told(data: bytes) -> list[int]:
+        """The lengths of the messages, in samples."""
         card.callback(data, 2, None, 0)
-        try:
-            return bool(pump.woken.recv(16)) and not pump._heard.clear()
-        except BlockingIOError:
-            return False
+        return [len(split_part(body)[1]) // 2 for _, body in messages(pair)]
 
-    assert [woken(quiet) for _ in range(10)] == [False, False, False, False, True] * 2
-    assert [woken(each) for each in (loud, quiet, loud)] == [True, False, True]
+    assert [told(quiet) for _ in range(10)] == [[], [], [], [], [10]] * 2
+    assert [told(each) for each in (loud, quiet, loud)] == [[2], [], [4]]
+    told(quiet)
     pump.attend(True)
-    assert [woken(quiet) for _ in range(5)] == [True] * 5
+    assert [told(quiet) for _ in range(3)] == [[4], [2], [2]]
