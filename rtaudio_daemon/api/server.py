@@ -282,10 +282,10 @@ class ApiServer:
 
     async def _mention_levels(self) -> None:
         while True:
+            await self.events.until_wanted("level")
+            level = self._controls.snapshot()["microphone"]["level_dbfs"]
+            self.events.mention("level", {"level_dbfs": level})
             await asyncio.sleep(_LEVEL_EVERY_S)
-            if self.events.wanted("level"):
-                level = self._controls.snapshot()["microphone"]["level_dbfs"]
-                self.events.mention("level", {"level_dbfs": level})
 
     def _counts(self) -> dict[str, float]:
         usage = self.snapshot()["usage"]

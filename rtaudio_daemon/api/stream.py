@@ -73,6 +73,7 @@ class EventStream:
         """How many may listen at once; whoever listens already may stay."""
         self._sequence = 0
         self._subscribers: set[_Subscriber] = set()
+        self._joined = asyncio.Event()
         self._closing = False
         self.dropped = 0
 
@@ -88,9 +89,11 @@ class EventStream:
         self._ring.append(event)
         self._send(event.text, [one for one in self._subscribers if one.wants(name)])
 
-    def wanted(self, name: str) -> bool:
-        """Whether anybody would get an event of this name."""
-        return any(subscriber.wants(name) for subscriber in self._subscribers)
+    async def until_wanted(self, name: str) -> None:
+        """Wait until somebody would get an event of this name."""
+        while not any(subscriber.wants(name) for subscriber in self._subscribers):
+            self._joined.clear()
+            await self._joined.wait()
 
     def mention(self, name: str, data: dict[str, Any]) -> None:
         """Send something that is soon out of date: it has no id and is not told again."""
@@ -149,6 +152,7 @@ class EventStream:
             if subscriber.wants(event.name):
                 self._send(event.text, [subscriber])
         self._subscribers.add(subscriber)
+        self._joined.set()
         try:
             await subscriber.gone.wait()
         finally:

@@ -15,7 +15,7 @@ _CLIPPED = 0.5  # the share of such samples that no voice reaches, however near
 
 @dataclass(slots=True)
 class Deafness:
-    """Feed it every frame of a microphone; it says why the microphone is deaf, or None.
+    """Feed it all sound of a microphone; it says why the microphone is deaf, or None.
 
     `after_s`: how long the sound must be impossible (0 = never mind). `without_speech_h`: how many
     hours without any speech are suspicious (0 = none). Its clock is the sound it is fed.
@@ -28,7 +28,7 @@ class Deafness:
     _speechless_ms: float = 0.0
 
     def feed(self, pcm: bytes) -> str | None:
-        """Judge one frame more."""
+        """Judge the next piece of sound, of any length."""
         ms = len(pcm) / BYTES_PER_MS
         samples = np.frombuffer(pcm, dtype="<i2")
         low, high = int(samples.min()), int(samples.max())

@@ -110,11 +110,12 @@ class PortAudioMicrophone:
     def _hear(self, sound: bytes) -> None:
         self._sound += self._resampler.feed(sound)
         whole = len(self._sound) // FRAME_BYTES * FRAME_BYTES
-        for start in range(0, whole, FRAME_BYTES):
-            pcm = bytes(self._sound[start : start + FRAME_BYTES])
-            self._watch(pcm)
-            self._frames.put(Frame(pcm))
+        pcm = bytes(self._sound[:whole])
         del self._sound[:whole]
+        if pcm:
+            self._watch(pcm)
+        for start in range(0, whole, FRAME_BYTES):
+            self._frames.put(Frame(pcm[start : start + FRAME_BYTES]))
 
     def _watch(self, pcm: bytes) -> None:
         reason = self._deafness.feed(pcm)
