@@ -10,7 +10,8 @@ seconds are heard and nobody speaks: how often does the house interrupt itself? 
 loudspeaker silent, and how wrong is `audio_end_ms`, compared to the recording?
 
 `table`: the same for all modes, with words by people and voices that no threshold was chosen with
-(Debian's alsa-utils and asterisk-core-sounds-en-wav, -fr, -it, -ru), as rows for docs/audio.md.
+(thirty, of Debian's alsa-utils and asterisk-core-sounds-en-wav, -fr, -it, -ru), as rows for
+docs/audio.md. `system` uses PulseAudio's module-echo-cancel.
 
 `cost`: CPU (of one core) and memory of the daemon and its audio processes, with the service in
 another process, while it is quiet, while somebody speaks, and while an answer is heard.
@@ -126,6 +127,8 @@ async def echo(mode: str, answers: int, words: list[Path], loop: bool) -> Outcom
     with running_sound_server() as server, tempfile.TemporaryDirectory() as name:
         if loop:
             server.echo()
+        if mode == "system":
+            server.cancel_echo()
         async with house(Path(name), lambda audio: replace(audio, echo=mode)) as home:
             for _ in range(answers):
                 await ask(home)
@@ -204,12 +207,10 @@ def silenced_after(played: Samples) -> tuple[int, int]:
 def strangers(folder: Path) -> list[Path]:
     """Words by people, none of which a threshold was chosen with, as loud as the answers."""
     share = Path("/usr/share")
-    voices = ("en_US_f_Allison", "fr_FR_f_June", "it_IT_m_Carlo", "ru_RU_f_IvrvoiceRU")
     found = sorted((share / "sounds/alsa").glob("[FRS]*.wav"))[:6]
-    for number, voice in enumerate(voices):
-        digits = sorted((share / f"asterisk/sounds/{voice}/digits").glob("[0-9].wav"))
-        found += digits[2 * number : 2 * number + 2]
-    if len(found) < 12:
+    for voice in sorted((share / "asterisk/sounds").glob("*_[fm]_*")):
+        found += sorted((voice / "digits").glob("[0-9].wav"))[:6]
+    if len(found) < 30:
         raise SystemExit("needs Debian's alsa-utils and asterisk-core-sounds-{en,fr,it,ru}-wav")
     words = []
     for path in found:
@@ -230,14 +231,15 @@ async def table() -> None:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         words = strangers(Path(folder))
-        for mode, loop in (("half_duplex", True), ("auto", True), ("off", False)):
+        for mode in ("half_duplex", "cancel", "system", "off"):
+            loop = mode != "off"
             found = await echo(mode, 10 if loop else 0, words, loop)
             own = f"{found.own} of 10" if loop else "–"
             p50, p95 = np.percentile(found.latencies, (50, 95))
-            off = np.percentile(np.abs(found.errors), 95)
+            off50, off95 = np.percentile(np.abs(found.errors), (50, 95))
             rows.append(
                 f"| `{mode}`{'' if loop else ' (no echo)'} | {own} | {len(found.latencies)} of "
-                f"{len(words)} | {p50:.0f} / {p95:.0f} ms | {off:.0f} ms |"
+                f"{len(words)} | {p50:.0f} / {p95:.0f} ms | {off50:.0f} / {off95:.0f} ms |"
             )
     print("\n".join(rows))
 

@@ -121,6 +121,17 @@ class SoundServer:
         inputs = self.ask("list", "short", "sink-inputs").split()
         self._pactl("set-sink-input-volume", inputs[0], f"{gain}")
 
+    def cancel_echo(self) -> None:
+        """From now on the default devices are those of the sound server's own canceller."""
+        gains = "analog_gain_control=0 digital_gain_control=0 noise_suppression=0"
+        self._pactl(
+            *("load-module", "module-echo-cancel", "aec_method=webrtc", "use_master_format=1"),
+            *("source_name=ec_mic", "source_master=mic_in.monitor"),
+            *("sink_name=ec_spk", "sink_master=speaker", f'aec_args="{gains}"'),
+        )
+        self._pactl("set-default-sink", "ec_spk")
+        self._pactl("set-default-source", "ec_mic")
+
     def hum(self) -> None:
         """From now on there is a sound in the room."""
         self.ask("load-module", "module-sine", "sink=mic_in", "frequency=100")

@@ -32,8 +32,8 @@ PLACES = (
     *sorted((SHARE / "sounds/alsa").glob("[FRS]*.wav")),
     *(
         file
-        for language in ("en_US_f_Allison", "it_IT_m_Carlo", "fr_FR_f_June", "ru_RU_f_IvrvoiceRU")
-        for file in sorted((SHARE / "asterisk/sounds" / language).glob("vm-*.wav"))[:14]
+        for voice in sorted((SHARE / "asterisk/sounds").glob("*_[fm]_*"))
+        for file in sorted(voice.glob("vm-*.wav"))[:14]
     ),
 )
 
