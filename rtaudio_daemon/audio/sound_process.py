@@ -11,7 +11,7 @@ from ..errors import DeviceError
 from .child import Child, audio_process
 from .child_protocol import Kind, StreamFacts, devices_of
 from .device_names import DeviceInfo, Direction, find_device
-from .source_watch import SourceWatch
+from .stream_watch import StreamWatch
 from .substitution import Substitution
 
 _LOG = logging.getLogger(__name__)
@@ -52,7 +52,8 @@ class SoundProcess:
         self._on_message = on_message
         self._on_lost = on_lost
         self._child: Child | None = None
-        self._waiting: list[tuple[Kind, bytes]] | None = []  # until it is known what is heard
+        self._waiting: list[tuple[Kind, bytes]] | None = []  # until it is known where the stream is
+        self._look_first = direction == "input"  # and with a server that has misplaced it once
         self._opened = asyncio.Event()
         self._wanted = asyncio.Event()
         self._wanted.set()
@@ -120,8 +121,7 @@ class SoundProcess:
             try:
                 if self._hung_up:
                     return
-                if self._direction == "input":
-                    tasks.append(asyncio.create_task(self._watch(child), name="source watch"))
+                tasks.append(asyncio.create_task(self._watch(child, device), name="stream watch"))
                 if self._substitution.active:
                     tasks.append(asyncio.create_task(self._look(), name="device lookout"))
                 await child.ended
@@ -150,16 +150,25 @@ class SoundProcess:
             return False
         return found.rates != ()
 
-    async def _watch(self, child: Child) -> None:
-        """See which source is heard before anything of it is passed on, and ever after."""
+    async def _watch(self, child: Child, device: str) -> None:
+        """See where the stream is, and that it stays there.
+
+        The default loudspeaker may move: whoever changes the default wants that. The default
+        microphone may not, as nobody would know what is heard: it is opened anew.
+        """
         await self._opened.wait()
-        watch = SourceWatch(child.pid)
+        free = self._direction == "output" and device == "default"
+        watch = StreamWatch(child.pid, self._direction, on_move=self._moved if free else None)
         try:
             await watch.check()
             self._begin()
             await watch.run()
-        except DeviceError as error:
+        except Exception as error:
+            self._look_first = True
             child.fail(error)
+
+    def _moved(self, where: str) -> None:
+        _LOG.info("%s 'default' plays on %s now", _NOUN[self._direction], where)
 
     def _told(self, kind: Kind, body: bytes) -> None:
         if self._waiting is None:
@@ -168,11 +177,11 @@ class SoundProcess:
         self._waiting.append((kind, body))
         if kind is Kind.READY:
             self._opened.set()
-            if self._direction == "output":
+            if not self._look_first:
                 self._begin()
 
     def _begin(self) -> None:
-        """Pass on what has been waiting, and from now on everything at once."""
+        """Pass on what has been waiting, if anything, and from now on everything at once."""
         waiting, self._waiting = self._waiting or [], None
         for kind, body in waiting:
             if kind is Kind.READY:
