@@ -59,6 +59,7 @@ class SoundProcess:
         self._wanted.set()
         self._troubled = False
         self._hung_up = False
+        self._returning = False  # from the substitute; what comes meanwhile must be refused
 
     @property
     def note(self) -> str | None:
@@ -98,6 +99,9 @@ class SoundProcess:
                 failure = error if isinstance(error, DeviceError) else DeviceError(str(error))
             if self._hung_up:
                 failures = 0
+                if self._returning:
+                    self._returning = False
+                    self._on_lost(DeviceError(f"{self._substitution.wanted!r} is there again"))
                 continue
             failures = 1 if loop.time() - began > _STEADY_S else failures + 1
             self._log(device, failure)
@@ -138,6 +142,7 @@ class SoundProcess:
             await asyncio.sleep(self._substitution.next_look_s())
             if not self.busy and await self._is_there() and not self.busy:
                 self._substitution.go_back()
+                self._returning = True
                 self.renew()
                 return
 

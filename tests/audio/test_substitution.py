@@ -11,8 +11,8 @@ from rtaudio_daemon.audio.deafness import Deafness
 from rtaudio_daemon.audio.microphone import PortAudioMicrophone
 from rtaudio_daemon.audio.speaker import PortAudioSpeaker
 from rtaudio_daemon.audio.substitution import Substitution
-from rtaudio_daemon.events import DeviceChanged, DeviceState
-from tests.audio.test_sound import A, Witness, kept_alive, murmur, samples, until
+from rtaudio_daemon.events import DeviceChanged, DeviceState, Heard, PlaybackStopped
+from tests.audio.test_sound import A, B, Witness, kept_alive, murmur, samples, until
 from tests.sound_server import SoundServer
 
 
@@ -133,8 +133,10 @@ async def test_the_default_microphone_stands_in_and_is_left_when_the_wanted_one_
         (ok, "va_mic"),
         (lost, "va_mic"),
         (ok, "default"),
+        (lost, "default"),
         (ok, "va_mic"),
     ]
+    assert witness.changes[-2].reason == "'va_mic' is there again"
     assert witness.changes[-1].reason is None
 
 
@@ -174,8 +176,9 @@ async def test_the_monitor_of_the_loudspeaker_never_stands_in(sound_server: Soun
         await asyncio.sleep(6)  # several attempts with either device
         assert not heard
         assert set(seen(changes)[1:]) == {(DeviceState.LOST, "va_mic")}
-        add_sink(sound_server, "mic_in")
-        await until(lambda: (microphone.state, microphone.device) == (DeviceState.OK, "va_mic"))
+        add_sink(sound_server, "mic_in")  # which is the default now, and may be tried as such
+        microphone.attend(False)
+        await until(lambda: (microphone.state, microphone.device) == (DeviceState.OK, "va_mic"), 40)
 
 
 @pytest.mark.sound
@@ -200,7 +203,11 @@ async def test_the_default_loudspeaker_stands_in_and_is_left_again(
         await until(lambda: float(abs(samples(recording.so_far())).max()) > 10_000)
         speaker.attend(False)
         add_sink(sources, "speaker")
-        await until(lambda: speaker.device == "va_speaker", 40)
+        await until(lambda: speaker.state is DeviceState.LOST, 40)
+        speaker.play(B, murmur(1))
+        await until(lambda: speaker.device == "va_speaker")
+        assert witness.happenings[-1] == PlaybackStopped((Heard(B, 0),)), "nobody waits for it"
     assert [change.reason for change in witness.changes if change.device == "default"] == [
-        "using the default meanwhile, as 'va_speaker' is lost"
+        "using the default meanwhile, as 'va_speaker' is lost",
+        "'va_speaker' is there again",
     ]
