@@ -71,7 +71,8 @@ class _Learned:
         known = self.coupling_db is not None
         if len(self.samples) >= _ENOUGH and (not known or self.since >= _RECKON_EVERY):
             self.since = 0
-            self.coupling_db = float(np.quantile(np.array(self.samples), _QUANTILE))
+            rank = int(_QUANTILE * (len(self.samples) - 1))
+            self.coupling_db = float(np.partition(np.array(self.samples), rank)[rank])
 
 
 class _Expectation:
