@@ -127,7 +127,10 @@ class PlaybackQueue(Generic[Key]):
         self._overlay = (self._overlay + pcm)[: self.rate * _OVERLAY_S * 2]
 
     def stop(self, fade_ms: int = 10) -> list[tuple[Key, int]]:
-        """Fade out, drop the rest; the frames heard of each part that was not played whole."""
+        """Fade out, drop the rest; the frames heard of each part that was not played whole.
+
+        This is the end of all that was played: a moment that nobody has asked for yet is over.
+        """
         if not self._buffering:
             fading = self._take_chunks(self.rate * fade_ms // 1000 * 2)
             self._fading = scaled(fading, self._gain, 0.0)
@@ -136,6 +139,7 @@ class PlaybackQueue(Generic[Key]):
         self._chunks.clear()
         self._offset = self._waiting_bytes = 0
         self._buffering, self._playing, self._starts_at = True, False, None
+        self._moments.clear()
         return heard
 
     def positions(self) -> list[tuple[Key, int]]:

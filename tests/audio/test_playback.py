@@ -107,7 +107,22 @@ def test_stop_names_the_frames_heard_of_every_part_that_is_not_whole() -> None:
     assert 900 < faded[0] < 1000
     assert not any(faded[239:])
     assert queue.read(BLOCK) == bytes(BLOCK)
-    assert queue.moments() == [Moment.STARTED]
+
+
+def test_after_a_stop_nobody_is_told_what_was_noticed_before_it() -> None:
+    queue: PlaybackQueue[str] = PlaybackQueue(RATE)
+    for key in ("a", "b"):
+        queue.push(key, tone(20))
+        queue.end(key)
+        queue.read(BLOCK)
+        queue.read(BLOCK)
+    queue.push("c", tone(100))
+    queue.read(BLOCK)
+    queue.stop()
+    assert queue.moments() == [], "neither that c began, nor that a and b were played whole"
+    for _ in range(10):
+        queue.read(BLOCK)
+    assert queue.moments() == []
 
 
 def test_a_part_that_the_fade_plays_to_its_end_is_whole() -> None:
