@@ -229,8 +229,8 @@ class Assistant:
     def device_changed(self, change: DeviceChanged) -> None:
         """A device came or went."""
         self._devices[change.direction] = change
-        if change.direction == "microphone" and change.state is not DeviceState.OK:
-            self._hearing.abort()
+        if change.direction == "microphone":
+            self._hearing.microphone_changed(change.state)
         if change.state is DeviceState.OK:
             self._hearing.gate.forget_echo()
         self._publish(change)
@@ -395,8 +395,8 @@ class Assistant:
         if self._speaker is not None:
             after_ms = _ROOM_MS if self._alertness.stir() else _ROOM_MS + _WAKING_MS
             heard_after_ms = self._speaker.overlay(pcm)
-            if heard_after_ms and not self._hearing.gate.muted:
-                self._hearing.gate.ignore(heard_after_ms + after_ms)
+            if heard_after_ms:
+                self._hearing.ignore(heard_after_ms + after_ms)
 
     def _nobody_listens(self) -> None:
         """The button was pressed, and the session that it waits for does not come."""

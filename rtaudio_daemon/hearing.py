@@ -16,6 +16,7 @@ from .errors import NotConnectedError
 from .events import (
     ButtonPressed,
     ButtonReleased,
+    DeviceState,
     Happening,
     News,
     SpeechAborted,
@@ -68,6 +69,8 @@ class Hearing:
         self._on_voice = on_voice
         self._on_suspicion = on_suspicion
         self._suspicious = False
+        self._paused = True  # no frame came since the microphone was opened
+        self._ours_until = 0.0  # a short sound of our own is heard
         self._last_frame = Frame(b"")
 
     @property
@@ -83,6 +86,7 @@ class Hearing:
     def use_microphone(self, microphone: Microphone) -> None:
         """Hear this one from the next `run` on."""
         self.microphone, self.last_frame_at = microphone, None
+        self._pause()
         if self.gate.muted:
             microphone.pause(True)
 
@@ -105,9 +109,22 @@ class Hearing:
             self.abort()
         self.gate.mute(muted)
         self._last_frame, self.last_frame_at = Frame(b""), None
+        self._pause()
         if self.microphone is not None:
             self.microphone.pause(muted)
         self.tell_uplink()
+
+    def microphone_changed(self, state: DeviceState) -> None:
+        """Another stream of sound begins, or there is none."""
+        if state is not DeviceState.OK:
+            self.abort()
+        self._pause()
+
+    def ignore(self, ms: float) -> None:
+        """A sound of our own is heard for the next `ms`."""
+        self._ours_until = max(self._ours_until, asyncio.get_running_loop().time() + ms / 1000)
+        if not self._paused:
+            self.gate.ignore(ms)
 
     def press(self) -> None:
         """The button is held: everything is sent, until `release`."""
@@ -154,6 +171,11 @@ class Hearing:
         self._last_frame = frame
         self.last_frame_at = now = asyncio.get_running_loop().time()
         self.frames += 1
+        if self._paused:
+            # Frames are no clock as long as none come. Later they are a better one than ours, as
+            # they come in bursts.
+            self._paused = False
+            self.gate.ignore((self._ours_until - now) * 1000)
         if self.button.held:
             self.button.send(self.gate.bypass(frame.pcm))
             return
@@ -183,6 +205,10 @@ class Hearing:
         if result.cut and self.trailing_ms and self.connected:
             # The service waits for silence that the gate will not let through any more.
             self._client.append_audio(bytes(self.trailing_ms * BYTES_PER_MS))
+
+    def _pause(self) -> None:
+        self._paused = True
+        self.gate.pause()
 
     def _reset_gate(self) -> None:
         muted = self.gate.muted

@@ -25,6 +25,8 @@ from rtaudio_daemon import config
 from rtaudio_daemon.app import App
 from rtaudio_daemon.audio.files import read_wav
 from rtaudio_daemon.audio.format import BYTES_PER_MS, SAMPLE_RATE
+from rtaudio_daemon.audio.interface import Microphone
+from rtaudio_daemon.events import DeviceChanged, DeviceState
 from rtaudio_daemon.simulator.reply import ReplyFunction
 from rtaudio_daemon.simulator.server import Simulator
 from tests.strict import Dialect, assert_valid_client_events, assert_valid_server_events
@@ -170,6 +172,17 @@ class House:
         """Wait until the daemon has spoken and fallen silent so many times."""
         await self.until(lambda: self._answers() >= count)
 
+    def lose_microphone(self, state: DeviceState = DeviceState.LOST) -> None:
+        """Pull its plug, as far as a file has one; or it delivers nothing any more (`DEAF`)."""
+        self.device().pause(True)
+        change = DeviceChanged("microphone", state, "microphone", "it was unplugged")
+        self.app.assistant.device_changed(change)
+
+    def find_microphone(self) -> None:
+        """Plug it in again: it hears what is said from now on."""
+        self.app.assistant.device_changed(DeviceChanged("microphone", DeviceState.OK, "microphone"))
+        self.device().pause(False)
+
     async def post(self, path: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
         async with self.http.post(path, json=body or {}) as answer:
             return answer.status, await answer.json()
@@ -180,6 +193,12 @@ class House:
             return dict(await answer.json())
 
     # ------------------------------------------------------------------ making
+
+    def device(self) -> Microphone:
+        """The microphone."""
+        microphone = self.app.assistant._hearing.microphone
+        assert microphone is not None
+        return microphone
 
     def _answers(self) -> int:
         return sum(

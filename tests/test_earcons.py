@@ -15,8 +15,8 @@ import pytest
 from rtaudio_daemon import config
 from rtaudio_daemon.audio.earcons import NAMES, earcon
 from rtaudio_daemon.audio.echo import Echo
-from rtaudio_daemon.audio.files import read_wav
-from rtaudio_daemon.audio.format import BYTES_PER_MS
+from rtaudio_daemon.audio.files import WavMicrophone, read_wav
+from rtaudio_daemon.audio.format import BYTES_PER_MS, Frame
 from rtaudio_daemon.audio.gate import Gate
 from rtaudio_daemon.simulator.reply import Reply, Turn
 from rtaudio_daemon.simulator.server import Simulator
@@ -142,6 +142,14 @@ def test_a_gate_that_is_always_open_sends_silence_meanwhile() -> None:
     assert fed(gate, 3) == NOTHING * 2 + FRAME
 
 
+def test_what_is_left_to_ignore_when_the_sound_pauses_is_over_when_it_comes_again() -> None:
+    gate = Gate(config.Gate(), Certain())
+    gate.ignore(500)
+    gate.bypass(FRAME)
+    gate.pause()
+    assert gate.bypass(FRAME) == FRAME
+
+
 # ----------------------------------------------------------------- the stories
 
 
@@ -243,6 +251,94 @@ async def test_muting_is_heard_both_ways_and_changes_no_status(tmp_path: Path) -
         assert (await house.status())["uplink"]["bytes"] == 0
     heard = house.heard()
     assert at_ms("unmuted", heard) - at_ms("muted", heard) == pytest.approx(1000, abs=60)
+
+
+def always_open(settings: config.Config) -> config.Config:
+    gate = config.Gate(engine="always")
+    return sounds(config.Earcons(), gate=gate, echo="half_duplex")(settings)
+
+
+HUM = b"\x10\0" * (24 * 20)  # a frame that nobody takes for speech
+
+
+def silent_ms(sent: bytes) -> float:
+    """How long the silence is with which `sent` begins."""
+    return (len(sent) - len(sent.lstrip(b"\0"))) / BYTES_PER_MS
+
+
+@pytest.mark.parametrize("away_s", [0.1, 0.3, 2.0])
+@pytest.mark.parametrize("pause", ["muted", "lost"])
+async def test_a_sound_that_is_over_when_the_microphone_opens_costs_no_word(
+    tmp_path: Path, pause: str, away_s: float
+) -> None:
+    async with House(tmp_path, [(0, HUM * 500)], change=always_open) as house:
+        await house.until(lambda: house.named("connection"))
+        if pause == "muted":
+            await house.post("/api/mute")
+            await asyncio.sleep(3)
+            house.app.assistant.mute(False)
+            house.device().pause(True)  # a real one does not open at once
+        else:
+            house.lose_microphone()
+            await asyncio.sleep(3)
+            house.app.assistant._cue(earcon("unmuted", VOLUME))
+        before = len(house.simulator.sessions[-1].heard)
+        await asyncio.sleep(away_s)
+        house.find_microphone()
+        await asyncio.sleep(1)
+        ignored_ms = 20 + len(earcon("unmuted", VOLUME)) / BYTES_PER_MS + 200
+        wanted_ms = max(0, ignored_ms - away_s * 1000)
+        assert silent_ms(house.simulator.sessions[-1].heard[before:]) == pytest.approx(
+            wanted_ms, abs=25
+        )
+
+
+@pytest.mark.parametrize("away_s", [0.0, 0.2, 0.4])
+async def test_nothing_of_a_sound_is_sent_because_a_quiet_house_hears_in_bursts(
+    tmp_path: Path, away_s: float
+) -> None:
+    async with House(tmp_path, change=always_open) as house:
+        await house.until(lambda: house.named("connection"))
+        await house.post("/api/mute")
+        await asyncio.sleep(15)
+        house.app.assistant.mute(False)
+        began = asyncio.get_running_loop().time()
+        microphone = house.device()
+        assert isinstance(microphone, WavMicrophone)
+        microphone.pause(True)
+        before = len(house.simulator.sessions[-1].heard)
+        await asyncio.sleep(away_s)
+        if not away_s:
+            microphone._frames.put(Frame(HUM))  # it never was away
+        first_ms = (asyncio.get_running_loop().time() - began) * 1000
+        for _ in range(12):
+            await asyncio.sleep(0.1)
+            for _ in range(5):
+                microphone._frames.put(Frame(HUM))
+        await asyncio.sleep(0.5)
+        ends_ms = 20 + len(earcon("unmuted", VOLUME)) / BYTES_PER_MS + 200
+        silent = silent_ms(house.simulator.sessions[-1].heard[before:])
+        assert ends_ms <= first_ms + silent <= ends_ms + 150
+
+
+async def test_nothing_of_a_sound_is_sent_because_a_busy_machine_hands_it_over_late(
+    tmp_path: Path,
+) -> None:
+    async with House(tmp_path, [(0, HUM * 50)], change=always_open) as house:
+        await house.until(lambda: house.named("connection"))
+        await asyncio.sleep(1)
+        microphone = house.device()
+        assert isinstance(microphone, WavMicrophone)
+        microphone.pause(True)
+        await asyncio.sleep(0.1)
+        before = len(house.simulator.sessions[-1].heard)
+        house.app.assistant._cue(earcon("error", VOLUME))
+        await asyncio.sleep(0.8)
+        for _ in range(40):
+            microphone._frames.put(Frame(HUM))
+        await asyncio.sleep(0.5)
+        heard_ms = 20 + len(earcon("error", VOLUME)) / BYTES_PER_MS + 200
+        assert silent_ms(house.simulator.sessions[-1].heard[before:]) >= heard_ms
 
 
 async def test_with_the_volume_at_half_a_sound_is_half_as_loud_and_at_nothing_it_is_silent(

@@ -167,6 +167,10 @@ class Gate:
         if self._echo.mode != "off":
             self._ignored_ms = max(self._ignored_ms, ms)
 
+    def pause(self) -> None:
+        """No sound comes for a while; what was counted in sound is over when it comes again."""
+        self._ignored_ms = 0.0
+
     def bypass(self, pcm: bytes) -> bytes:
         """One frame as it may be sent without being judged, as while a button is held."""
         return bytes(len(pcm)) if self._ignoring(pcm) else pcm
