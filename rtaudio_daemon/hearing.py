@@ -180,9 +180,7 @@ class Hearing:
             self.button.send(self.gate.bypass(frame.pcm))
             return
         result = self.gate.feed(frame.pcm)
-        if self.gate.suspicious != self._suspicious:
-            self._suspicious = self.gate.suspicious
-            self._on_suspicion(self._suspicious)
+        self._tell_suspicion()
         if result.woken:
             self._publish(WakeWordHeard(result.woken))
         if result.started:
@@ -199,6 +197,11 @@ class Hearing:
         if result.aborted:
             self.abort()
 
+    def _tell_suspicion(self) -> None:
+        if self.gate.suspicious != self._suspicious:
+            self._suspicious = self.gate.suspicious
+            self._on_suspicion(self._suspicious)
+
     def _send(self, result: GateResult) -> None:
         if result.pcm_to_send:
             self._client.append_audio(result.pcm_to_send)
@@ -214,3 +217,4 @@ class Hearing:
         muted = self.gate.muted
         self.gate.mute(True)
         self.gate.mute(muted)
+        self._tell_suspicion()  # no frame may come that would do so
