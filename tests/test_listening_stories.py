@@ -55,6 +55,27 @@ async def test_after_an_answer_no_wake_word_is_needed_for_a_while_and_then_again
     assert find(samples(ANSWER), sent)[1] < 0.3, "and nothing of what was not for us"
 
 
+@pytest.mark.parametrize("pause", ["muted", "lost"])
+async def test_who_was_muted_or_lost_must_be_called_again(tmp_path: Path, pause: str) -> None:
+    said = [(1500, spoken(tmp_path, "alexa, what time is it")), (4000, speech("weather") * 12)]
+    simulator = Simulator(api_key=KEY, reply=lambda _turn: Reply("Noon.", SHORT))
+    async with House(tmp_path, said, simulator=simulator, change=woken) as house:
+        await house.turns(1)
+        sent = (await house.status())["uplink"]["bytes"]
+        if pause == "muted":
+            await house.post("/api/mute")
+        else:
+            house.lose_microphone()
+        await asyncio.sleep(20)
+        if pause == "muted":
+            await house.post("/api/unmute")
+        else:
+            house.find_microphone()
+        await asyncio.sleep(10)
+        assert (await house.status())["uplink"]["bytes"] == sent
+        assert house.statuses[-1] == "idle"
+
+
 @both_dialects
 async def test_a_wake_word_said_twice_in_a_hurry_counts_once(
     tmp_path: Path, dialect: Dialect

@@ -168,8 +168,12 @@ class Gate:
             self._ignored_ms = max(self._ignored_ms, ms)
 
     def pause(self) -> None:
-        """No sound comes for a while; what was counted in sound is over when it comes again."""
+        """No sound comes for a while; what was counted in sound is over when it comes again.
+
+        So is the time in which no wake word is needed.
+        """
         self._ignored_ms = 0.0
+        self._attention.forget()
 
     def bypass(self, pcm: bytes) -> bytes:
         """One frame as it may be sent without being judged, as while a button is held."""

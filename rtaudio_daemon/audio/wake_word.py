@@ -47,6 +47,10 @@ class Attention:
         """Whether speech is listened to now."""
         return self.always or self._left_ms > 0
 
+    def forget(self) -> None:
+        """The window closes: a wake word is needed."""
+        self._left_ms = 0.0
+
     def feed(self, pcm: bytes, *, engaged: bool) -> str | None:
         """Take in a frame; the wake word, if one was just heard.
 

@@ -78,6 +78,16 @@ def test_after_an_answer_no_wake_word_is_needed_for_a_while() -> None:
     assert len(house.sent) > sent
 
 
+def test_when_the_sound_pauses_a_wake_word_is_needed_again() -> None:
+    house = home()
+    house.hear("w" + "." * 10)
+    house.gate.pause()
+    house.hear("x" * 20)
+    assert house.sent == ""
+    house.hear("." * 100 + "wxxxxx")
+    assert house.sent
+
+
 def test_a_wake_word_interrupts_an_answer_and_the_same_one_counts_once() -> None:
     house = home()
     house.gate.playing = True
