@@ -497,6 +497,7 @@ class Assistant:
         if isinstance(news, StatusChanged):
             self._status, self._since = news, self._wall_clock()
             self._alertness.floor_is_free(self.idle)
+            self._hearing.gate.floor_taken = not self.idle
         self._news.emit("news", news)
 
     def _set_alarm(self) -> None:

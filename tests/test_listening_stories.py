@@ -12,7 +12,7 @@ import pytest
 from rtaudio_daemon import config
 from rtaudio_daemon.audio.files import read_wav
 from rtaudio_daemon.audio.format import BYTES_PER_MS
-from rtaudio_daemon.simulator.reply import Reply
+from rtaudio_daemon.simulator.reply import Reply, Turn
 from rtaudio_daemon.simulator.server import Simulator
 from tests.house import KEY, House, find, samples, speech
 from tests.strict import Dialect
@@ -53,6 +53,32 @@ async def test_after_an_answer_no_wake_word_is_needed_for_a_while_and_then_again
         sent = samples(house.simulator.sessions[-1].heard)
     assert find(samples(speech("hello")), sent)[1] > 0.99, "the second question whole"
     assert find(samples(ANSWER), sent)[1] < 0.3, "and nothing of what was not for us"
+
+
+@both_dialects
+@pytest.mark.parametrize(
+    ("speech_after_ms", "interrupted"), [(5500, True), (10_500, False)], ids=["over it", "after it"]
+)
+async def test_an_answer_that_comes_late_can_be_interrupted_and_followed_without_the_word(
+    tmp_path: Path, dialect: Dialect, speech_after_ms: int, interrupted: bool
+) -> None:
+    async def late(_turn: Turn) -> Reply:
+        return Reply("Rain, then sun.", ANSWER, delay_s=4)
+
+    def briefly(settings: config.Config) -> config.Config:
+        settings = woken(settings)
+        wake = replace(settings.audio.wake, follow_up_s=2)
+        return replace(settings, audio=replace(settings.audio, wake=wake))
+
+    question = spoken(tmp_path, "alexa, what time is it")
+    said = [(1500, question), (speech_after_ms, speech("hello"))]
+    async with House(tmp_path, said, dialect=dialect, reply=late, change=briefly) as house:
+        await house.until(lambda: house.statuses.count("listening") == 2)
+        before = house.statuses[-2]
+        assert before == ("speaking" if interrupted else "idle")
+        await house.until(lambda: house.statuses.count("speaking") == 2)
+        assert len(house.named("wake")) == 1
+        assert bool(house.named("interruption")) == interrupted
 
 
 @pytest.mark.parametrize("pause", ["muted", "lost"])

@@ -68,6 +68,8 @@ class Gate:
         self._rest_ms = 0.0
         self._ignored_ms = 0.0
         self._muted = False
+        self.floor_taken = False
+        """Whether anybody has the floor, or an answer is awaited (told by the caller)."""
         self._playing = False
         self._tail_ms = 0.0
         self._cut = False
@@ -207,7 +209,7 @@ class Gate:
         if self._muted:
             return GateResult(b"", False, False, 0.0)
         cut, self._cut = self._cut, False
-        woken = self._attention.feed(pcm, engaged=self._open or self._playing)
+        woken = self._attention.feed(pcm, engaged=self._open or self.floor_taken)
         ignored = self._ignoring(pcm)
         if ignored:
             raw = pcm = bytes(len(pcm))

@@ -24,8 +24,8 @@ class Attention:
     """Whether speech is for us.
 
     `open`: always. `push_to_talk`: never (the button has its own way). `wake_word`: after a wake
-    word, for `window_ms`; while a turn goes on or an answer is heard the window does not close,
-    and for as long after it no wake word is needed.
+    word, for `window_ms`; while a turn goes on, or an answer is awaited or heard, the window does
+    not close, and for as long after it no wake word is needed.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Attention:
     def feed(self, pcm: bytes, *, engaged: bool) -> str | None:
         """Take in a frame; the wake word, if one was just heard.
 
-        `engaged`: somebody has the floor, the user or an answer.
+        `engaged`: somebody has the floor, the user or an answer, or will have it.
         """
         if self._listen != "wake_word":
             return None

@@ -66,16 +66,25 @@ def test_after_the_wake_word_alone_there_is_time_to_begin() -> None:
     assert house.sent.endswith("xxxxx" + "." * 10), "the window is closed again"
 
 
-def test_after_an_answer_no_wake_word_is_needed_for_a_while() -> None:
+def test_until_an_answer_and_for_a_while_after_it_no_wake_word_is_needed() -> None:
     house = home()
     house.hear("w" + "xxxxx" + "." * 10)
-    house.gate.playing = True
+    house.gate.floor_taken = True  # an answer is awaited, and then heard
     house.hear("." * 500)
-    house.gate.playing = False
-    house.hear("." * 30)
+    house.gate.floor_taken = False
+    house.hear("." * 45)
     sent = len(house.sent)
     house.hear("xxxxxx")
     assert len(house.sent) > sent
+
+
+def test_after_an_announcement_that_nobody_asked_for_a_wake_word_is_needed() -> None:
+    house = home()
+    house.gate.floor_taken = True
+    house.hear("." * 10)
+    house.gate.floor_taken = False
+    house.hear("x" * 20)
+    assert house.sent == ""
 
 
 def test_when_the_sound_pauses_a_wake_word_is_needed_again() -> None:
