@@ -229,11 +229,14 @@ class Assistant:
     def device_changed(self, change: DeviceChanged) -> None:
         """A device came or went."""
         self._devices[change.direction] = change
-        if change.direction == "microphone":
-            self._hearing.microphone_changed(change.state)
+        microphone = change.direction == "microphone"
+        given_up = microphone and self._hearing.microphone_changed(change.state)
         if change.state is DeviceState.OK:
             self._hearing.gate.forget_echo()
         self._publish(change)
+        if given_up:
+            words = f"not heard: the microphone is {change.state} ({change.reason})"
+            self._tell(ErrorReported("conversation", "not_heard", words))
 
     # ------------------------------------------------- what the window can do
 

@@ -3,7 +3,8 @@
     listening   a wake word was heard and a pause follows; or the button was pressed
     done        the user's turn is over and an answer is awaited
     muted       the microphone was muted, or is on again
-    error       an answer failed; there is no service and somebody waits for it or calls it
+    error       an answer failed; there is no service and somebody waits for it or calls it; the
+                microphone is lost in the middle of a turn by button
     connected   there is a session: the first, or one after the service was away
 
 While somebody speaks there is no sound but that of the button, as the microphone is not listened

@@ -114,11 +114,22 @@ class Hearing:
             self.microphone.pause(muted)
         self.tell_uplink()
 
-    def microphone_changed(self, state: DeviceState) -> None:
-        """Another stream of sound begins, or there is none."""
-        if state is not DeviceState.OK:
-            self.abort()
+    def microphone_changed(self, state: DeviceState) -> bool:
+        """Another stream of sound begins, or there is none; what was being said is forgotten then.
+
+        True if that was said while the button is held: its turn is given up.
+        """
         self._pause()
+        if state is DeviceState.OK:
+            return False
+        if self.button.held:
+            self.release(answer=False)
+            return True
+        if self.button.waiting:
+            self._reset_gate()  # a turn that was said to its end goes on waiting for its session
+        else:
+            self.abort()
+        return False
 
     def ignore(self, ms: float) -> None:
         """A sound of our own is heard for the next `ms`."""

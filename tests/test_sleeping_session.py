@@ -87,6 +87,42 @@ async def test_pressed_again_before_the_session_came_it_is_one_turn(
         assert len(house.received("response.create")) == 1
 
 
+@both_dialects
+async def test_a_microphone_that_is_lost_when_all_is_said_changes_nothing(
+    tmp_path: Path, dialect: Dialect
+) -> None:
+    said = [(0, speech("weather") * 2)]
+    async with House(tmp_path, said, dialect=dialect, reply=answer, change=asleep) as house:
+        late_session(house, 4.0)
+        await house.post("/api/listen/start")
+        await asyncio.sleep(2)
+        await house.post("/api/listen/stop")
+        house.lose_microphone()
+        await house.turns(1)
+        heard = house.simulator.sessions[-1].heard
+        assert len(heard) / BYTES_PER_MS == pytest.approx(2000, abs=60)
+        assert len(house.received("input_audio_buffer.commit")) == 1
+        assert house.statuses == ["idle", "listening", "thinking", "speaking", "idle"]
+        assert not house.named("error")
+
+
+async def test_a_microphone_that_is_lost_while_the_session_is_awaited_ends_the_turn(
+    tmp_path: Path,
+) -> None:
+    said = [(0, speech("weather") * 2)]
+    async with House(tmp_path, said, reply=answer, change=asleep) as house:
+        late_session(house, 4.0)
+        await house.post("/api/listen/start")
+        await asyncio.sleep(2)
+        house.lose_microphone()
+        await house.until(lambda: house.named("connection")[-1]["state"] == "open")
+        await asyncio.sleep(WAKE_S)
+        assert [error["code"] for error in house.named("error")] == ["not_heard"]
+        assert house.simulator.sessions[-1].heard == b""
+        assert "server_vad" in str(house.received("session.update")[-1])
+        assert house.statuses == ["idle", "listening", "idle"]
+
+
 @pytest.mark.parametrize("held", [True, False], ids=["held", "let go"])
 async def test_a_session_that_does_not_come_is_told_and_the_button_is_released(
     tmp_path: Path, held: bool

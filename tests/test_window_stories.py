@@ -13,6 +13,7 @@ import pytest
 from rtaudio_daemon import config
 from rtaudio_daemon.api import schemas
 from rtaudio_daemon.audio.format import BYTES_PER_MS
+from rtaudio_daemon.events import DeviceState
 from rtaudio_daemon.simulator.reply import Reply, Turn
 from tests.house import House, find, samples, speech
 from tests.strict import Dialect
@@ -119,6 +120,45 @@ async def test_whoever_never_lets_go_is_let_go_of_after_a_minute(tmp_path: Path)
         assert (await house.status())["talking"] is True
         await house.turns(1)
         assert house.time_of("thinking") - began == pytest.approx(60, abs=1)
+
+
+@both_dialects
+@pytest.mark.parametrize("state", [DeviceState.LOST, DeviceState.DEAF])
+async def test_a_microphone_that_is_lost_while_the_button_is_held_is_told_and_the_turn_given_up(
+    tmp_path: Path, dialect: Dialect, state: DeviceState
+) -> None:
+    said = [(0, speech("weather") * 4)]
+    async with House(tmp_path, said, dialect=dialect, reply=short, change=deaf_gate) as house:
+        await house.until(lambda: house.named("connection"))
+        await house.post("/api/listen/start")
+        await asyncio.sleep(1)
+        house.lose_microphone(state)
+        await house.until(lambda: house.named("error"))
+        (error,) = house.named("error")
+        assert (error["source"], error["code"]) == ("conversation", "not_heard")
+        assert f"{state} (it was unplugged)" in error["message"]
+        state_now = await house.status()
+        assert (state_now["status"], state_now["talking"]) == ("idle", False)
+        await asyncio.sleep(0.5)
+        house.find_microphone()
+        await asyncio.sleep(1)
+        sent = len(house.simulator.sessions[-1].heard)
+        status, _ = await house.post("/api/listen/stop")
+        assert status == 200, "it is let go of only now"
+        await asyncio.sleep(1)
+        assert len(house.simulator.sessions[-1].heard) == sent
+        assert sent / BYTES_PER_MS == pytest.approx(1000, abs=60)
+        assert not house.received("input_audio_buffer.commit")
+        assert house.received("input_audio_buffer.clear")
+        assert "server_vad" in str(house.received("session.update")[-1])
+        await house.post("/api/listen/start")
+        await asyncio.sleep(2)
+        await house.post("/api/listen/stop")
+        await house.turns(1)
+        assert len(house.named("error")) == 1
+        assert len(house.received("response.create")) == 1
+        (turn,) = house.named("turn")
+        assert turn["speech_ms"] == pytest.approx(2000, abs=20)
 
 
 async def test_the_button_does_nothing_while_muted_or_away_and_says_why(tmp_path: Path) -> None:
