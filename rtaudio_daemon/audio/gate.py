@@ -174,7 +174,7 @@ class Gate:
 
         So is the time in which no wake word is needed.
         """
-        self._ignored_ms = 0.0
+        self._ignored_ms = self._rest_ms = 0.0
         self._attention.forget()
 
     def bypass(self, pcm: bytes) -> bytes:

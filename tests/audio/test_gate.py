@@ -295,6 +295,15 @@ def test_a_turn_that_is_too_long_is_cut_and_needs_some_quiet_before_the_next() -
     assert home.gate.open
 
 
+def test_who_was_too_long_and_was_not_heard_for_a_while_may_speak_at_once() -> None:
+    home = room(max_turn_s=5)
+    home.hear("x" * 254)
+    assert not home.gate.open
+    home.gate.pause()
+    home.hear("xxxx")
+    assert home.gate.open
+
+
 def test_where_the_gate_ends_the_turns_silence_closes_it_sooner_and_playing_does_not() -> None:
     gate = Gate(Settings(turn_end_ms=100), Script(), local_turns=True)
     for _ in range(4):
