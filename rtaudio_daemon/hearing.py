@@ -108,7 +108,7 @@ class Hearing:
             self.release(answer=False)
             self.abort()
         self.gate.mute(muted)
-        self._last_frame, self.last_frame_at = Frame(b""), None
+        self.last_frame_at = None
         self._pause()
         if self.microphone is not None:
             self.microphone.pause(muted)
@@ -222,6 +222,7 @@ class Hearing:
 
     def _pause(self) -> None:
         self._paused = True
+        self._last_frame = Frame(b"")
         self.gate.pause()
 
     def _reset_gate(self) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from rtaudio_daemon import config
 from rtaudio_daemon.api import schemas
-from rtaudio_daemon.audio.format import BYTES_PER_MS
+from rtaudio_daemon.audio.format import BYTES_PER_MS, SILENCE_DBFS
 from rtaudio_daemon.events import DeviceState
 from rtaudio_daemon.simulator.reply import Reply, Turn
 from tests.house import House, find, samples, speech
@@ -245,6 +245,19 @@ async def test_a_muted_microphone_is_closed_and_nothing_leaves(tmp_path: Path) -
         metrics = await text_of(house, "/metrics")
         assert f"rtaudio_uplink_bytes_total {float(state['uplink']['bytes'])}" in metrics
         assert "rtaudio_muted 1.0" in metrics
+
+
+@pytest.mark.parametrize("away", ["muted", "lost"])
+async def test_a_microphone_that_is_not_there_hears_silence(tmp_path: Path, away: str) -> None:
+    async with House(tmp_path, [(0, b"\0\x10" * 96_000)], change=deaf_gate) as house:
+        await asyncio.sleep(1)
+        assert (await house.status())["microphone"]["level_dbfs"] > -60
+        if away == "muted":
+            await house.post("/api/mute")
+        else:
+            house.lose_microphone()
+        microphone = (await house.status())["microphone"]
+        assert microphone["level_dbfs"] == SILENCE_DBFS
 
 
 async def text_of(house: House, path: str) -> str:
