@@ -84,6 +84,7 @@ class Cues:
                 if (previous, status) == (ModelStatus.LISTENING, ModelStatus.THINKING):
                     self._sound("done")
             case MuteChanged(muted):
+                self.close()
                 self._sound("muted" if muted else "unmuted")
             case ErrorReported():
                 self._sound("error")

@@ -172,6 +172,18 @@ async def test_after_the_wake_word_alone_a_sound_invites_to_speak(
     assert at_ms("listening", heard) < at_ms_of_answer(heard)
 
 
+async def test_who_mutes_right_after_the_wake_word_is_not_invited_to_speak(tmp_path: Path) -> None:
+    said = [(1500, spoken(tmp_path, "alexa"))]
+    change = woken_by(config.Earcons())
+    async with House(tmp_path, said, reply=answer, change=change) as house:
+        await house.until(lambda: house.named("wake"))
+        await house.post("/api/mute")
+        await asyncio.sleep(2)
+    heard = house.heard()
+    at_ms("muted", heard)
+    assert likeness("listening", heard) < 0.9
+
+
 def at_ms_of_answer(heard: Samples) -> float:
     at, alike = find(samples(ANSWER), heard)
     assert alike > 0.99
