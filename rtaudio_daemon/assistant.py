@@ -307,6 +307,10 @@ class Assistant:
             self._need_connection("not listening")
         if self._hearing.gate.muted:
             raise NotNowError("not listening: the microphone is muted; unmute it first")
+        microphone = self._devices.get("microphone")
+        if microphone is not None and microphone.state in (DeviceState.LOST, DeviceState.NONE):
+            why = microphone.reason or "there is none"
+            raise NotNowError(f"not listening: the microphone is {microphone.state} ({why})")
         self._hearing.press()
 
     def interrupt(self) -> None:

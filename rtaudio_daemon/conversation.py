@@ -39,7 +39,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from .events import (
     AudioEnded,
@@ -129,7 +129,7 @@ class Conversation:
         self._patience_s = patience_s
 
         self._open = False
-        self._speaking: set[Source] = set()
+        self._speaking: set[Source | Literal["button"]] = set()
         self._reply_expected = False
         self._reply_unwanted = False
         self._responses: dict[str, _Response] = {}
@@ -231,7 +231,9 @@ class Conversation:
                     self._silence()  # it was begun before this was said
                     self._hand_over()
             return
-        if self._speaking:
+        if "button" in self._speaking:
+            self._speaking.discard("service")  # that was said before the button was pressed
+        elif self._speaking:
             self._speaking.clear()
             self._do(SpeechNoticed("stopped", "service"))
             self._expect_reply_of_service()
@@ -245,7 +247,7 @@ class Conversation:
         self._uncommitted, disowned, self._disowned = False, self._disowned, False
         if self._handed_over:
             self._handed_over -= 1  # its answer was asked for
-        elif self._open and disowned:
+        elif self._open and (disowned or "button" in self._speaking):
             self._do(DeleteItem(event.item_id))
             if self._service_replies:
                 self._reply_expected, self._reply_unwanted = False, True
@@ -255,12 +257,12 @@ class Conversation:
 
     def _on_button_pressed(self, _event: ButtonPressed) -> None:
         self._turn_kept = False  # it goes on
-        self._speaking = {"local"}
+        self._speaking = {"button"}
         self._do(SpeechNoticed("started", "local"))
         self._silence()
 
     def _on_button_released(self, _event: ButtonReleased) -> None:
-        if "local" not in self._speaking:
+        if "button" not in self._speaking:
             return
         self._speaking.clear()
         self._do(SpeechNoticed("stopped", "local"))
@@ -338,7 +340,7 @@ class Conversation:
 
     def _on_playback_started(self, _event: PlaybackStarted) -> None:
         self._playing = bool(self._sounds)
-        if self._local_turns and self._playing and "local" in self._speaking:
+        if self._local_turns and self._playing and self._speaking & {"local", "button"}:
             self._interrupt(cancel=True)  # nobody else would notice that they are not done yet
 
     def _on_playback_finished(self, _event: PlaybackFinished) -> None:

@@ -660,6 +660,17 @@ def test_the_button_silences_everything_and_its_answer_waits_for_the_service() -
     assert talk.tell(ResponseFinished("resp_1", "cancelled")) == [CreateResponse()]
 
 
+def test_what_was_said_before_the_button_was_pressed_is_no_turn_and_ends_none() -> None:
+    talk = opened()
+    talk.tell(SpeechStarted("service"), ButtonPressed())
+    assert talk.tell(SpeechStopped("service")) == []
+    assert talk.status is LISTENING
+    assert talk.tell(TurnCommitted("item_0")) == [DeleteItem("item_0")]
+    assert commands(talk.tell(ResponseStarted("resp_1"))) == [CancelResponse("resp_1")]
+    assert commands(talk.tell(ButtonReleased())) == [CommitAudio()]
+    assert talk.tell(ResponseFinished("resp_1", "cancelled")) == [CreateResponse()]
+
+
 def test_a_button_that_was_not_pressed_does_nothing() -> None:
     assert Talk().tell(ButtonReleased()) == []
     assert opened().tell(ButtonReleased()) == []

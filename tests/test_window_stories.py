@@ -161,6 +161,18 @@ async def test_a_microphone_that_is_lost_while_the_button_is_held_is_told_and_th
         assert turn["speech_ms"] == pytest.approx(2000, abs=20)
 
 
+async def test_the_button_does_nothing_without_a_microphone_and_says_why(tmp_path: Path) -> None:
+    async with House(tmp_path, [(0, speech("hello"))], change=deaf_gate) as house:
+        await house.until(lambda: house.named("connection"))
+        house.lose_microphone()
+        status, refusal = await house.post("/api/listen/start")
+        assert (status, refusal["error"]["code"]) == (409, "not_now")
+        assert "the microphone is lost (it was unplugged)" in refusal["error"]["message"]
+        house.find_microphone()
+        status, _ = await house.post("/api/listen/start")
+        assert status == 200
+
+
 async def test_the_button_does_nothing_while_muted_or_away_and_says_why(tmp_path: Path) -> None:
     async with House(tmp_path, [(0, speech("hello"))], change=deaf_gate) as house:
         await house.until(lambda: house.named("connection"))
