@@ -127,19 +127,19 @@ class Unpacker:
     """Cuts a stream of bytes into messages."""
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._rest = b""
 
     def feed(self, data: bytes) -> list[tuple[Kind, bytes]]:
         """The messages that are complete now. ValueError for a kind that does not exist."""
-        self._buffer += data
+        data = self._rest + data
         messages = []
         at = 0
-        while len(self._buffer) - at >= _HEAD.size:
-            kind, length = _HEAD.unpack_from(self._buffer, at)
-            if len(self._buffer) - at - _HEAD.size < length:
+        while len(data) - at >= _HEAD.size:
+            kind, length = _HEAD.unpack_from(data, at)
+            end = at + _HEAD.size + length
+            if len(data) < end:
                 break
-            at += _HEAD.size
-            messages.append((Kind(kind), bytes(self._buffer[at : at + length])))
-            at += length
-        del self._buffer[:at]
+            messages.append((Kind(kind), data[at + _HEAD.size : end]))
+            at = end
+        self._rest = data[at:]
         return messages

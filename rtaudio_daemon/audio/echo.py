@@ -22,6 +22,7 @@ from itertools import islice
 from typing import Literal, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .format import SAMPLE_RATE, SILENCE_DBFS, dbfs
 from .vad import Engine
@@ -42,6 +43,7 @@ _RECKON_EVERY = 5
 _LOUD_DBFS = -40.0  # what is played softer than that says more of the room's noise than of its echo
 _WINDOW = SAMPLE_RATE * 4 // 25  # of what is heard, looked for in what is played
 _REACH = SAMPLE_RATE * 4 // 5  # of what is played that may be in it
+_BLOCK = SAMPLE_RATE // 50
 _OWN = 0.65  # how alike they are; a voice 6 dB above the echo stays below it, in most words by far
 _PIECE = SAMPLE_RATE // 100
 _TAIL = SAMPLE_RATE * 4 // 5  # silence after which there is nothing to cancel
@@ -125,26 +127,31 @@ class _OwnVoice:
     """
 
     def __init__(self) -> None:
-        self._played = bytearray(2 * _REACH)
-        self._heard = bytearray(2 * _WINDOW)
+        # Blocks of 20 ms or more.
+        self._played: deque[bytes] = deque([bytes(2 * _REACH)], maxlen=_REACH // _BLOCK)
+        self._heard: deque[bytes] = deque([bytes(2 * _WINDOW)], maxlen=_WINDOW // _BLOCK)
 
     def played(self, pcm: bytes, skipped: int) -> None:
-        self._played += bytes(2 * min(skipped, _REACH)) + pcm
-        del self._played[: -2 * _REACH]
+        if skipped:
+            self._played.append(bytes(2 * min(skipped, _REACH)))
+        self._played.append(pcm)
 
     def heard(self, pcm: bytes) -> None:
-        self._heard += pcm
-        del self._heard[: -2 * _WINDOW]
+        self._heard.append(pcm)
 
     def recognized(self) -> bool:
-        far = np.frombuffer(bytes(self._played), dtype="<i2").astype(np.float64)
-        near = np.frombuffer(bytes(self._heard), dtype="<i2").astype(np.float64)
+        far, near = _last(self._played, _REACH), _last(self._heard, _WINDOW)
         size = 1 << (_REACH + _WINDOW).bit_length()
         product = np.fft.irfft(np.fft.rfft(far, size) * np.conj(np.fft.rfft(near, size)), size)
         energy = np.concatenate([[0.0], np.cumsum(far * far)])
         scale = np.sqrt((energy[_WINDOW:] - energy[:-_WINDOW]) * float(near @ near))
         likeness = np.abs(product[: _REACH - _WINDOW + 1]) / np.maximum(scale, 1.0)
         return float(likeness.max()) > _OWN
+
+
+def _last(blocks: deque[bytes], samples: int) -> NDArray[np.float64]:
+    pcm = b"".join(blocks)[-2 * samples :].rjust(2 * samples, b"\0")
+    return np.frombuffer(pcm, dtype="<i2").astype(np.float64)
 
 
 @dataclass(slots=True)

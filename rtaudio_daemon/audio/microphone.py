@@ -18,6 +18,7 @@ from .splice import Splice
 
 _FIRST_RENEWAL_S = 60.0  # opening a deaf stream anew costs some words, should it hear again
 _LAST_RENEWAL_S = 900.0
+_JUDGED_BYTES = 5 * FRAME_BYTES  # at once, as judging costs more than what is judged
 
 
 class PortAudioMicrophone:
@@ -45,6 +46,7 @@ class PortAudioMicrophone:
         self._splice = Splice(SAMPLE_RATE)
         self._resampler = Resampler(SAMPLE_RATE, SAMPLE_RATE)
         self._sound = bytearray()
+        self._unjudged = bytearray()  # whether it is deaf
         self._closely = True
         self._deafness = deafness or Deafness()
         self._renew_at = 0.0
@@ -94,6 +96,7 @@ class PortAudioMicrophone:
         self._splice = Splice(facts.rate)
         self._resampler = Resampler(facts.rate, SAMPLE_RATE)
         self._sound.clear()
+        self._unjudged.clear()
         self.process.send(Kind.ATTEND, yes_body(self._closely))
         if self.state is not DeviceState.DEAF:
             self._deafness.start_again()
@@ -112,8 +115,10 @@ class PortAudioMicrophone:
         whole = len(self._sound) // FRAME_BYTES * FRAME_BYTES
         pcm = bytes(self._sound[:whole])
         del self._sound[:whole]
-        if pcm:
-            self._watch(pcm)
+        self._unjudged += pcm
+        if len(self._unjudged) >= _JUDGED_BYTES:
+            self._watch(bytes(self._unjudged))
+            self._unjudged.clear()
         for start in range(0, whole, FRAME_BYTES):
             self._frames.put(Frame(pcm[start : start + FRAME_BYTES]))
 
