@@ -35,7 +35,7 @@ from .device_names import DeviceInfo, Direction
 from .playback import Moment, PlaybackQueue
 
 RATES = (24_000, 48_000, 44_100, 16_000)
-LONG_MS: dict[Direction, int] = {"input": 100, "output": 200}
+LONG_MS = 200
 INT16 = 8  # paInt16
 _BUSY = -9985  # paDeviceUnavailable
 _TRY_ANOTHER = (-9997, -9998)  # paInvalidSampleRate, paInvalidChannelCount
@@ -90,7 +90,7 @@ class Pump(ABC):
         while True:
             self._pace_changed.wait()
             self._pace_changed.clear()
-            wanted_ms = self._short_ms if self._closely else LONG_MS[self.direction]
+            wanted_ms = self._short_ms if self._closely else LONG_MS
             try:
                 if wanted_ms != frame_ms and self._reopen(audio, info, wanted_ms):
                     frame_ms = wanted_ms
@@ -181,7 +181,7 @@ class InputPump(Pump):
         return (right if self._channel == "right" else left).tobytes()
 
     def _begin(self, frame_ms: int) -> Any:
-        return partial(self._callback, self._number, LONG_MS["input"] // frame_ms, [])
+        return partial(self._callback, self._number, LONG_MS // frame_ms, [])
 
     def _begun(self, stream: Any) -> None:
         """A microphone has nothing more to prepare."""
@@ -327,7 +327,7 @@ class OutputPump(Pump):
 
     def _reopen(self, audio: Any, info: DeviceInfo, frame_ms: int) -> bool:
         with self._lock:
-            resting = frame_ms == LONG_MS[self.direction]
+            resting = frame_ms == LONG_MS
             if resting and self._busy:
                 return False
             self._resting = True

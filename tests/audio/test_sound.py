@@ -88,7 +88,7 @@ class Witness:
 
     def came_together(self, frames: int) -> bool:
         """Whether the newest frames came so many at once."""
-        pauses = np.flatnonzero(np.diff(self.times[-20:]) > 0.008)
+        pauses = np.flatnonzero(np.diff(self.times[-40:]) > 0.008)
         return len(pauses) > 1 and pauses[-1] - pauses[-2] == frames
 
     def saw(self, kind: type[object], times: int = 1) -> Callable[[], bool]:
@@ -181,7 +181,7 @@ async def test_no_sample_is_lost_when_the_frames_become_long_and_short_again(
         await until(lambda: len(witness.heard) > 9600)
         sound_server.say(tmp_path / "said.wav")
         await until(lambda: any(witness.heard[-960:]))
-        for closely, together in ((False, 5), (True, 1), (False, 5)):
+        for closely, together in ((False, 10), (True, 1), (False, 10)):
             microphone.attend(closely)
             await until(partial(witness.came_together, together))
         await until(lambda: not any(witness.heard[-9600:]))
