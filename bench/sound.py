@@ -14,7 +14,8 @@ loudspeaker silent, and how wrong is `audio_end_ms`, compared to the recording?
 docs/audio.md. `system` uses PulseAudio's module-echo-cancel.
 
 `cost`: CPU (of one core) and memory of the daemon and its audio processes, with the service in
-another process, while it is quiet, while somebody speaks, and while an answer is heard.
+another process, while it is quiet, while somebody speaks, and while an answer is heard; and, to
+compare, of a process that only lets PyAudio hear and play silence in blocks of 20 ms.
 """
 
 from __future__ import annotations
@@ -336,6 +337,7 @@ def cost(seconds: float, only: str | None) -> None:
             wav.setframerate(RATE)
             wav.writeframes(noise)
         try:
+            bare(seconds)
             for echo_mode, listen in (
                 ("half_duplex", "open"),
                 ("cancel", "open"),
@@ -346,6 +348,26 @@ def cost(seconds: float, only: str | None) -> None:
         finally:
             simulate.terminate()
             simulate.wait()
+
+
+BARE = """
+import pyaudio, time
+audio = pyaudio.PyAudio()
+shape = dict(rate=24000, channels=1, format=pyaudio.paInt16, frames_per_buffer=480)
+heard = audio.open(input=True, stream_callback=lambda data, *_: (None, 0), **shape)
+played = audio.open(output=True, stream_callback=lambda *_: (bytes(960), 0), **shape)
+time.sleep(3600)
+"""
+
+
+def bare(seconds: float) -> None:
+    process = subprocess.Popen([sys.executable, "-c", BARE], stderr=subprocess.DEVNULL)
+    try:
+        time.sleep(2)
+        compare("PyAudio alone, 20 ms:", process.pid, seconds)
+    finally:
+        process.kill()
+        process.wait()
 
 
 def measure(
