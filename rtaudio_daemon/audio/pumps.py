@@ -15,6 +15,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from array import array
+from collections import deque
 from functools import partial
 from itertools import product
 from typing import Any
@@ -45,7 +46,7 @@ _OVERLAP_S = 0.5  # for how long both streams of a microphone are told of
 _TRY_AGAIN_S = 1.0
 _UNDERFLOW = 4  # paOutputUnderflow
 _SILENT_BLOCKS = 4  # of a new stream: until its buffer is full, a late block is lost
-_STUTTERS = 3  # blocks that came too late, after which the device gets a longer buffer
+_STUTTERS, _STUTTERS_S = 3, 60.0  # so many late blocks in so long: the buffer becomes longer
 _LONGER_MS = 40
 
 
@@ -241,6 +242,7 @@ class OutputPump(Pump):
         self._resting = False  # what is pushed waits until the frames are short again
         self._silent_blocks = 0  # to come before the queue is read
         self._late_blocks = 0
+        self._late_at: deque[float] = deque(maxlen=_STUTTERS)
         self._told_at = 0.0
         self._tapped = False
         self._silent_frames = RATES[0]
@@ -371,7 +373,9 @@ class OutputPump(Pump):
 
     def _note_late_block(self) -> None:
         self._late_blocks += 1
-        if self._late_blocks == _STUTTERS:
+        now = time.monotonic()
+        self._late_at.append(now)
+        if len(self._late_at) == _STUTTERS and now - self._late_at[0] < _STUTTERS_S:
             self._short_ms = max(self._short_ms, _LONGER_MS)  # from the next short frames on
 
 
