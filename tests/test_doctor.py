@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import wave
@@ -18,13 +19,15 @@ from aiohttp import web
 
 from rtaudio_daemon import config
 from rtaudio_daemon.audio.format import SAMPLE_RATE
-from rtaudio_daemon.doctor import examination, machine, service, sound
+from rtaudio_daemon.doctor import echo, examination, machine, service, sound
 from rtaudio_daemon.doctor.finding import Finding
 from rtaudio_daemon.simulator.faults import fault_from
 from rtaudio_daemon.simulator.server import Simulator
 from tests.house import speech
+from tests.sound_server import SoundServer, sound_server
 from tests.test_cli import finished, line_with, started
 
+__all__ = ["sound_server"]
 KEY = "the-right-key-of-this-simulator"
 
 
@@ -331,3 +334,41 @@ async def test_the_command_prints_lines_for_people_or_json(tmp_path: Path) -> No
     assert "PortAudio V19" in {row["name"]: row["what"] for row in rows}["portaudio"]
     assert {row["name"]: row["verdict"] for row in rows}["handshake"] == "fail"
     assert KEY not in output
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [("off", "headphones"), ("half_duplex", "clear speech"), ("auto", "cancels"), ("cancel", "it")],
+)
+async def test_what_is_done_about_the_echo_is_said(mode: str, said: str) -> None:
+    (finding,) = [each async for each in echo.echo(replace(config.Audio(), echo=mode))]
+    assert finding.verdict == "pass"
+    assert said in finding.what
+
+
+async def test_without_a_loudspeaker_there_is_no_echo() -> None:
+    audio = replace(config.Audio(), output=config.Output(device="none"))
+    assert [each async for each in echo.echo(audio)] == []
+
+
+@pytest.mark.sound
+async def test_a_canceller_of_the_sound_server_is_found_or_how_to_make_one_is_said(
+    sound_server: SoundServer,
+) -> None:
+    audio = replace(config.Audio(), echo="system")
+
+    async def found() -> Finding:
+        (finding,) = [each async for each in echo.echo(audio)]
+        return finding
+
+    before = await found()
+    assert before.verdict == "warn"
+    assert "the default microphone, mic_in.monitor, cancels no echo" in before.what
+    for command in re.findall(r"`pactl ([^`]+)`", before.remedy):
+        sound_server.ask(*command.split())
+    assert (await found()).verdict == "pass", "what was advised helped"
+    audio = replace(audio, output=config.Output(device="Jabra"))
+    assert "'Jabra'" in (await found()).what
+    sound_server.kill()
+    audio = replace(audio, output=config.Output())
+    assert "no sound server" in (await found()).what

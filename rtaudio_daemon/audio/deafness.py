@@ -8,7 +8,7 @@ import numpy as np
 
 from .format import BYTES_PER_MS
 
-_DITHER = 2  # what a resampler makes of digital silence is -1, 0 and 1
+DITHER = 2  # what a resampler makes of digital silence is -1, 0 and 1
 _LOUDEST = 32_700  # a sample beyond this is at the end of what 16 bits hold
 _CLIPPED = 0.5  # the share of such samples that no voice reaches, however near
 
@@ -35,7 +35,7 @@ class Deafness:
         clipped = False
         if max(high, -low) > _LOUDEST:
             clipped = float(np.mean(np.abs(samples.astype(np.int32)) > _LOUDEST)) > _CLIPPED
-        self._constant_ms = self._constant_ms + ms if high - low <= _DITHER else 0.0
+        self._constant_ms = self._constant_ms + ms if high - low <= DITHER else 0.0
         self._clipped_ms = self._clipped_ms + ms if clipped else 0.0
         self._speechless_ms += ms
         return self._reason()

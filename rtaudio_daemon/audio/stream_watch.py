@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import os
 import shutil
 from collections.abc import Callable
 from typing import Any
 
 from ..errors import DeviceError
 from .device_names import Direction
+from .pactl import answer, end, listed, properties, start
 
-_PATIENCE_S = 2.0
 _SETTLED_S = 0.05  # a move is told of in several events
 _SUBSCRIBED_S = 0.5  # what happens before that may not be told of
 _FIRST_PAUSE_S = 2.0
@@ -82,7 +80,7 @@ class StreamWatch:
 
     async def _follow(self) -> None:
         """Check whenever the server tells of a change, for as long as it tells."""
-        process = await _start("subscribe")
+        process = await start("subscribe")
         assert process.stdout is not None
         try:
             await asyncio.sleep(_SUBSCRIBED_S)
@@ -92,10 +90,10 @@ class StreamWatch:
                     await asyncio.sleep(_SETTLED_S)
                     await self.check()
         finally:
-            await _end(process)
+            await end(process)
 
     async def _refuse_monitor(self, where: str) -> None:
-        if where == f"{await _line('get-default-sink')}.monitor":
+        if where == f"{await answer('get-default-sink')}.monitor":
             raise DeviceError(
                 f"it would be {where}, which hears the loudspeaker itself; there is no microphone"
             )
@@ -104,14 +102,14 @@ class StreamWatch:
         """Where each stream of the process is, and which device it wanted, if that is another."""
         own = {
             str(client.get("index"))
-            for client in await _listed("clients")
-            if _properties(client).get("application.process.id") == str(self._pid)
+            for client in await listed("clients")
+            if properties(client).get("application.process.id") == str(self._pid)
         }
         if not own:
             return []
         kind = _STREAMS[self._direction]
-        streams = [one for one in await _listed(f"{kind}s") if str(one.get("client")) in own]
-        devices = await _listed(_DEVICES[self._direction]) if streams else []
+        streams = [one for one in await listed(f"{kind}s") if str(one.get("client")) in own]
+        devices = await listed(_DEVICES[self._direction]) if streams else []
         by_index = {device.get("index"): device for device in devices}
         return [
             (str(device.get("name")), _missed(stream, device))
@@ -122,57 +120,9 @@ class StreamWatch:
 
 def _missed(stream: dict[str, Any], device: dict[str, Any]) -> str | None:
     """The device that the stream asked for by name, if that is known and is not this one."""
-    asked = _properties(stream).get("target.object")
+    asked = properties(stream).get("target.object")
     if not isinstance(asked, str) or asked.startswith("@") or asked.lstrip("-").isdigit():
         return None
     name = str(device.get("name"))
-    names = (name, name.removesuffix(".monitor"), _properties(device).get("object.path"))
+    names = (name, name.removesuffix(".monitor"), properties(device).get("object.path"))
     return None if asked in names else asked
-
-
-def _properties(one: dict[str, Any]) -> dict[str, Any]:
-    properties = one.get("properties")
-    return properties if isinstance(properties, dict) else {}
-
-
-async def _listed(what: str) -> list[dict[str, Any]]:
-    try:
-        found = json.loads(await _line("--format=json", "list", what) or "[]")
-    except ValueError:
-        return []
-    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
-
-
-async def _line(*arguments: str) -> str:
-    """What pactl answers; nothing when there is none, it cannot, or does not in time."""
-    try:
-        process = await _start(*arguments)
-    except OSError:
-        return ""
-    try:
-        async with asyncio.timeout(_PATIENCE_S):
-            answer, _ = await process.communicate()
-    except TimeoutError:
-        return ""
-    finally:
-        await _end(process)
-    return answer.decode(errors="replace").strip()
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Leave neither the process nor its pipe behind, also when its end is not awaited."""
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.communicate()
-
-
-async def _start(*arguments: str) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        "pactl",
-        *arguments,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        env={**os.environ, "LC_ALL": "C"},
-    )

@@ -9,7 +9,7 @@ from contextlib import aclosing
 
 from .. import config, log, requirements
 from ..errors import ConfigError
-from . import machine, service, sound
+from . import echo, machine, service, sound
 from .finding import Finding, Verdict, failed, passed, warned
 
 EXIT_REFUSED = 77
@@ -34,6 +34,7 @@ async def examine(path: str, *, tone: bool = False) -> AsyncGenerator[Finding, N
     rooms: tuple[Callable[[], AsyncIterator[Finding]], ...] = (
         lambda: machine.machine(settings, path),
         lambda: sound.sound(settings.audio, tone=tone),
+        lambda: echo.echo(settings.audio),
         lambda: service.service(settings.realtime),
     )
     for room in rooms:

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 import numpy as np
 
 from .. import config
+from ..audio.deafness import DITHER
 from ..audio.devices import list_devices, open_microphone, open_speaker
 from ..audio.format import BYTES_PER_MS, SAMPLE_RATE, dbfs
 from ..audio.interface import Microphone
@@ -99,7 +100,7 @@ def _judged(microphone: Microphone, heard: bytes) -> Finding:
         return failed("microphone", f"{name} gives no sound", remedy)
     samples = np.frombuffer(heard, dtype="<i2")
     level = dbfs(heard)
-    if not samples.any():
+    if int(samples.max()) - int(samples.min()) <= DITHER:
         remedy = "it is muted (alsamixer, pavucontrol), or a switch on it is off"
         return failed("microphone", f"{name} delivers digital silence", remedy)
     clipped = int((np.abs(samples.astype(np.int32)) >= _CLIPPED).sum())

@@ -1,0 +1,62 @@
+"""What `pactl` (16 or newer) tells of a sound server, PulseAudio or PipeWire, if there is one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+from typing import Any
+
+_PATIENCE_S = 2.0
+
+
+async def listed(what: str) -> list[dict[str, Any]]:
+    """All `sources`, `sinks`, `clients` …; none when it cannot tell."""
+    try:
+        found = json.loads(await answer("--format=json", "list", what) or "[]")
+    except ValueError:
+        return []
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
+async def answer(*arguments: str) -> str:
+    """What pactl answers; nothing when there is none, it cannot, or does not in time."""
+    try:
+        process = await start(*arguments)
+    except OSError:
+        return ""
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            said, _ = await process.communicate()
+    except TimeoutError:
+        return ""
+    finally:
+        await end(process)
+    return said.decode(errors="replace").strip()
+
+
+async def end(process: asyncio.subprocess.Process) -> None:
+    """Leave neither the process nor its pipe behind, also when its end is not awaited."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.communicate()
+
+
+async def start(*arguments: str) -> asyncio.subprocess.Process:
+    """Start it. Raises OSError where there is none."""
+    return await asyncio.create_subprocess_exec(
+        "pactl",
+        *arguments,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env={**os.environ, "LC_ALL": "C"},
+    )
+
+
+def properties(one: dict[str, Any]) -> dict[str, Any]:
+    """The properties of something listed."""
+    found = one.get("properties")
+    return found if isinstance(found, dict) else {}
