@@ -43,6 +43,7 @@ _RECKON_EVERY = 5
 _LOUD_DBFS = -40.0  # what is played softer than that says more of the room's noise than of its echo
 _WINDOW = SAMPLE_RATE * 4 // 25  # of what is heard, looked for in what is played
 _REACH = SAMPLE_RATE * 4 // 5  # of what is played that may be in it
+_TWICE_FRAMES = 25  # half a second
 _BLOCK = SAMPLE_RATE // 50
 _OWN = 0.65  # how alike they are; a voice 6 dB above the echo stays below it, in most words by far
 _PIECE = SAMPLE_RATE // 100
@@ -217,6 +218,8 @@ class Echo:
         self._raw_learned = _Learned()
         self._own = _OwnVoice()
         self._surpassed_cleaned = False
+        self._frames = 0
+        self._recognized_at = -_TWICE_FRAMES
         self._playing_dbfs = SILENCE_DBFS
         self._told = False
 
@@ -235,6 +238,7 @@ class Echo:
 
     def clean(self, pcm: bytes) -> bytes:
         """One frame of the microphone without the loudspeaker, as far as that is possible."""
+        self._frames += 1
         if self._told:
             playing, self._playing_dbfs = self._playing_dbfs, SILENCE_DBFS
             if playing > SILENCE_DBFS or self._expected.level > _FAINT_DBFS:
@@ -254,13 +258,16 @@ class Echo:
     def recognized(self) -> bool:
         """Whether what surpassed the echo just now is the answer itself, only louder than before.
 
-        Then its loudness is learned anew. What is left of it by a canceller is not looked at.
+        The second time in a row its loudness is learned anew; once it may have been a voice that is
+        much like it. What is left of it by a canceller is not looked at.
         """
         if self.mode == "off" or not self._told:
             return False
         if (self._aligned is not None and self._surpassed_cleaned) or not self._own.recognized():
             return False
-        self.relearn()
+        if self._frames - self._recognized_at <= _TWICE_FRAMES:
+            self.relearn()
+        self._recognized_at = self._frames
         return True
 
     def surpassed(self, pcm: bytes, *, learn: bool = True) -> bool:
