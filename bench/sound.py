@@ -236,8 +236,8 @@ async def table() -> None:
             loop = mode != "off"
             found = await echo(mode, 10 if loop else 0, words, loop)
             own = f"{found.own} of 10" if loop else "–"
-            p50, p95 = np.percentile(found.latencies, (50, 95))
-            off50, off95 = np.percentile(np.abs(found.errors), (50, 95))
+            p50, p95 = np.percentile(found.latencies or [np.nan], (50, 95))
+            off50, off95 = np.percentile(np.abs(found.errors or [np.nan]), (50, 95))
             rows.append(
                 f"| `{mode}`{'' if loop else ' (no echo)'} | {own} | {len(found.latencies)} of "
                 f"{len(words)} | {p50:.0f} / {p95:.0f} ms | {off50:.0f} / {off95:.0f} ms |"

@@ -53,6 +53,7 @@ from .events import (
     SessionLost,
     SessionOpened,
     SessionRenewed,
+    SpeechStarted,
     SpeechStopped,
     StatusChanged,
     StopPlayback,
@@ -228,10 +229,11 @@ class Assistant:
 
     def device_changed(self, change: DeviceChanged) -> None:
         """A device came or went."""
-        self._devices[change.direction] = change
+        before, self._devices[change.direction] = self._devices.get(change.direction), change
+        goes_on = before is not None and _goes_on(before, change)
         microphone = change.direction == "microphone"
-        given_up = microphone and self._hearing.microphone_changed(change.state)
-        if change.state is DeviceState.OK:
+        given_up = microphone and self._hearing.microphone_changed(change.state, goes_on=goes_on)
+        if change.state is DeviceState.OK and not goes_on:
             self._hearing.gate.forget_echo()
         self._publish(change)
         if given_up:
@@ -468,6 +470,8 @@ class Assistant:
             self._hearing.gate.playing = True
         elif isinstance(happening, PlaybackFinished | PlaybackStopped):
             self._hearing.gate.playing = False
+        elif isinstance(happening, SpeechStarted) and happening.source == "service":
+            self._hearing.speech_noticed()
         elif isinstance(happening, SpeechStopped) and happening.source == "service":
             self._hearing.turn_ended()
 
@@ -523,5 +527,11 @@ class Assistant:
         if device is None:
             return {"state": DeviceState.NONE, "device": "none", "reason": None}
         change = self._devices.get(direction)
-        reason = change.reason if change is not None else None
+        reason = device.reason or (change.reason if change is not None else None)
         return {"state": device.state, "device": device.device, "reason": reason}
+
+
+def _goes_on(before: DeviceChanged, change: DeviceChanged) -> bool:
+    """Whether it is still the same stream, which became deaf or hears again."""
+    states = {before.state, change.state}
+    return before.device == change.device and states == {DeviceState.OK, DeviceState.DEAF}

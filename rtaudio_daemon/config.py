@@ -208,6 +208,25 @@ _RULES = (
         "must not be longer than start_window_ms, or the gate would never open",
     ),
     _Rule(
+        "audio.gate.engine",
+        ("audio.listen", "realtime.session.turn_detection.type"),
+        lambda config: (
+            config.audio.gate.engine == "always"
+            and config.audio.listen == "open"
+            and config.realtime.session.turn_detection.type == "none"
+        ),
+        "always notices no end of a turn, and turn_detection none leaves that to the gate; use "
+        "silero",
+    ),
+    _Rule(
+        "audio.gate.engine",
+        ("audio.listen",),
+        lambda config: (
+            config.audio.gate.engine in ("always", "never") and config.audio.listen == "wake_word"
+        ),
+        "after a wake word speech must be told from silence: use silero, webrtc or level",
+    ),
+    _Rule(
         "http.token",
         ("http.host",),
         lambda config: _beyond_loopback(config.http.host) and len(config.http.token) < TOKEN_MIN,

@@ -257,6 +257,8 @@ class Conversation:
 
     def _on_button_pressed(self, _event: ButtonPressed) -> None:
         self._turn_kept = False  # it goes on
+        if "service" in self._speaking:
+            self._do(SpeechNoticed("stopped", "service"))  # it may tell of that too late
         self._speaking = {"button"}
         self._do(SpeechNoticed("started", "local"))
         self._silence()
@@ -363,7 +365,7 @@ class Conversation:
                 Interruption(
                     first.part.item_id if first else None,
                     first.heard_ms if first else 0,
-                    round((self._now - asked_at) * 1000),
+                    round((self._now - asked_at) * 1000) + event.silent_in_ms,
                 )
             )
 

@@ -97,9 +97,13 @@ class PlaybackFinished:
 
 @dataclass(frozen=True, slots=True)
 class PlaybackStopped:
-    """Playback was cut off; `heard` lists every part that was not played whole."""
+    """Playback was cut off; `heard` lists every part that was not played whole.
+
+    `silent_in_ms`: how long it takes from now on until the room is silent.
+    """
 
     heard: tuple[Heard, ...] = ()
+    silent_in_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,12 +114,14 @@ class Hearing:
             self.microphone.pause(muted)
         self.tell_uplink()
 
-    def microphone_changed(self, state: DeviceState) -> bool:
+    def microphone_changed(self, state: DeviceState, *, goes_on: bool = False) -> bool:
         """Another stream of sound begins, or there is none; what was being said is forgotten then.
 
-        True if that was said while the button is held: its turn is given up.
+        `goes_on`: it is the same stream, which is deaf now, or hears again. True if something was
+        said while the button is held: its turn is given up.
         """
-        self._pause()
+        if not goes_on:
+            self._pause()
         if state is DeviceState.OK:
             return False
         if self.button.held:
@@ -140,6 +142,7 @@ class Hearing:
     def press(self) -> None:
         """The button is held: everything is sent, until `release`."""
         self._reset_gate()
+        self.speech_noticed()
         self.button.press(self._client, connected=self.connected)
         self._handle(ButtonPressed())
         self.tell_uplink()
@@ -171,6 +174,11 @@ class Hearing:
         self.gate.end_turn()
         self.tell_uplink()
 
+    def speech_noticed(self) -> None:
+        """Somebody speaks, as far as anybody knows: the microphone is not deaf."""
+        if self.microphone is not None:
+            self.microphone.speech_noticed()
+
     def tell_uplink(self) -> None:
         """Say whether sound is leaving the house, if that has changed."""
         is_open = self.connected and (self.gate.open or self.button.held)
@@ -196,8 +204,7 @@ class Hearing:
             self._publish(WakeWordHeard(result.woken))
         if result.started:
             self.openings += 1
-            if self.microphone is not None:
-                self.microphone.speech_noticed()
+            self.speech_noticed()
             self._handle(SpeechStarted("local"))
         if self.gate.open and result.probability >= _SPEECH:
             self._on_voice(now)

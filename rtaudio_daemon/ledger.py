@@ -69,6 +69,7 @@ class TurnLedger:
         self._speech_began: float | None = None
         self._voice: float | None = None
         self._local = False  # our own gate hears this speech
+        self._held = False  # somebody talks by button
         self._gate_closed = False
         self._turn: _Origin | None = None
         self._requests: deque[_Origin] = deque(maxlen=_REQUESTS_MAX)
@@ -82,7 +83,13 @@ class TurnLedger:
     def note(self, happening: Happening, now: float) -> list[TurnFinished]:
         """Take in what happened at `now` (seconds); returns the turns that are over by it."""
         match happening:
-            case SpeechStarted() | ButtonPressed():
+            case ButtonPressed():
+                self._forget_speech()
+                self._held = True
+                self._begin_speech(now, local=False)
+            case SpeechStarted("service") | SpeechStopped("service") if self._held:
+                pass  # that was before the button was pressed
+            case SpeechStarted():
                 self._begin_speech(now, local=happening == SpeechStarted("local"))
             case SpeechStopped("local"):
                 self._gate_closed = True
@@ -120,7 +127,7 @@ class TurnLedger:
 
     def _forget_speech(self) -> None:
         self._speech_began = self._voice = None
-        self._local = self._gate_closed = False
+        self._local = self._gate_closed = self._held = False
 
     def _end_speech(self, now: float, *, by_hand: bool) -> None:
         ended = now if by_hand or self._voice is None else self._voice

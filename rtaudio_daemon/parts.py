@@ -195,11 +195,12 @@ class Parts:
         await life.enter_async_context(self._running(self.assistant.run(), "assistant"))
 
     async def _apply_gate(self, settings: config.Config) -> None:
-        if settings.audio.gate.engine != self._part("gate").applied.audio.gate.engine:
-            self._engine = open_engine(settings.audio.gate.engine)
-        if settings.audio.echo != self._part("gate").applied.audio.echo:
-            self._echo = open_echo(settings.audio.echo, settings.audio.gate.engine)
         applied = self._part("gate").applied.audio
+        another_engine = settings.audio.gate.engine != applied.gate.engine
+        if another_engine:
+            self._engine = open_engine(settings.audio.gate.engine)
+        if another_engine or settings.audio.echo != applied.echo:
+            self._echo = open_echo(settings.audio.echo, settings.audio.gate.engine)
         if (settings.audio.listen, settings.audio.wake) != (applied.listen, applied.wake):
             self._attention = _attention(settings.audio)
         await self._between_turns()
@@ -329,7 +330,7 @@ def _trailing_ms(detection: config.TurnDetection) -> int:
     """How much silence the service needs to hear at most until it ends a turn."""
     if detection.type == "semantic_vad":
         return _SENSE_MS.get(detection.eagerness, _SENSE_MS["auto"])
-    return detection.silence_duration_ms + _SLACK_MS if detection.type == "server_vad" else 0
+    return 0 if detection.type == "none" else detection.silence_duration_ms + _SLACK_MS
 
 
 def new_client(

@@ -81,7 +81,10 @@ class Supervision:
             return None
         since = assistant.last_frame_at
         if since is None:
-            self._quiet_since = since = self._quiet_since or now
+            since = self._quiet_since or now
+            self._quiet_since = since
+        else:
+            self._quiet_since = None
         if now - since < SILENCE_S:
             return None
         return f"no sound came from the microphone for {now - since:.0f} s"

@@ -255,6 +255,13 @@ def test_speech_over_an_answer_stops_it_and_tells_the_service_how_much_was_heard
     assert talk.status is LISTENING
 
 
+def test_an_interruption_takes_until_the_room_is_silent() -> None:
+    talk = answer_heard(opened())
+    talk.tell(SpeechStarted("local"))
+    told = talk.tell(PlaybackStopped((Heard(PART, 400),), silent_in_ms=50))
+    assert told[-1] == Interruption("item_1", 400, 150)
+
+
 def test_speech_over_a_growing_answer_does_not_cancel_where_the_service_does_it_itself() -> None:
     talk = answer_heard(opened(), generated=False)
     assert commands(talk.tell(SpeechStarted("service"))) == [StopPlayback()]

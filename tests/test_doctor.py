@@ -258,7 +258,7 @@ def recording(path: Path, pcm: bytes) -> str:
         (speech("weather"), "pass", "hears the room at"),
         (bytes(5 * 48_000), "fail", "digital silence"),
         (b"\xff\x7f\x01\x80" * 60_000, "warn", "overdriven"),
-        (b"\x01\x00\xff\xff" * 60_000, "warn", "very quiet"),
+        (b"\x04\x00\xfc\xff" * 60_000, "warn", "very quiet"),
     ],
     ids=["speech", "silence", "clipping", "quiet"],
 )
@@ -338,7 +338,12 @@ async def test_the_command_prints_lines_for_people_or_json(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("mode", "said"),
-    [("off", "headphones"), ("half_duplex", "clear speech"), ("auto", "cancels"), ("cancel", "it")],
+    [
+        ("off", "headphones"),
+        ("half_duplex", "clear speech"),
+        ("auto", "cancels"),
+        ("cancel", "cancels it"),
+    ],
 )
 async def test_what_is_done_about_the_echo_is_said(mode: str, said: str) -> None:
     (finding,) = [each async for each in echo.echo(replace(config.Audio(), echo=mode))]

@@ -218,3 +218,14 @@ def test_strange_stories_are_survived() -> None:
     for number in range(100):
         told((float(number), ResponseStarted(f"resp_{number}")), ledger=ledger)
     assert len(ledger._answers) == 16
+
+
+def test_a_turn_by_button_lasts_as_long_as_it_is_held_whatever_was_said_before() -> None:
+    (turn,) = told(
+        (0.2, SpeechStarted("service")),
+        (1.0, ButtonPressed()),
+        (1.2, SpeechStopped("service")),
+        (3.0, ButtonReleased()),
+        *ANSWER,
+    )
+    assert turn.latencies["speech_ms"] == 2000

@@ -12,6 +12,7 @@ import pytest
 from rtaudio_daemon import config
 from rtaudio_daemon.audio.files import read_wav
 from rtaudio_daemon.audio.format import BYTES_PER_MS
+from rtaudio_daemon.events import DeviceChanged, DeviceState
 from rtaudio_daemon.simulator.reply import Reply, Turn
 from rtaudio_daemon.simulator.server import Simulator
 from tests.house import KEY, House, find, samples, speech
@@ -133,3 +134,22 @@ async def test_what_is_said_while_the_connection_is_being_made_is_answered(
         assert opened_s > 0.8, "it was said, or being said, before"
     assert find(samples(speech("hello")), sent)[1] > 0.99, "from its first word"
     assert find(samples(ANSWER), house.heard())[1] > 0.99
+
+
+@pytest.mark.parametrize(("state", "answers"), [(DeviceState.DEAF, 2), (DeviceState.LOST, 1)])
+async def test_a_microphone_that_is_silent_for_a_moment_keeps_the_time_for_more(
+    tmp_path: Path, state: DeviceState, answers: int
+) -> None:
+    said = [
+        (1500, spoken(tmp_path, "alexa, what time is it")),
+        (3000, speech("hello")),
+        (9000, b""),
+    ]
+    simulator = Simulator(api_key=KEY, reply=lambda _turn: Reply("Noon.", SHORT))
+    async with House(tmp_path, said, simulator=simulator, change=woken) as house:
+        await house.turns(1)
+        for now in (state, DeviceState.OK):
+            change = DeviceChanged("microphone", now, house.device().device)
+            house.app.assistant.device_changed(change)
+        await asyncio.sleep(12)
+        assert house.statuses.count("speaking") == answers

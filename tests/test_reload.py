@@ -15,6 +15,7 @@ import pytest
 from rtaudio_daemon import config
 from rtaudio_daemon.audio.files import read_wav
 from rtaudio_daemon.errors import ConfigError
+from rtaudio_daemon.parts import _trailing_ms
 from rtaudio_daemon.reload import RESTART, changes, part_of
 from rtaudio_daemon.simulator.reply import Reply, Turn
 from rtaudio_daemon.simulator.server import Simulator
@@ -299,3 +300,35 @@ def test_a_changed_key_is_a_change_that_shows_no_key() -> None:
     assert (change.option, change.part) == ("realtime.api_key", "service")
     assert (change.before, change.after) == ("**", "**")
     assert changes(new, new) == []
+
+
+async def test_a_gate_that_lets_nothing_through_after_a_reload_lets_nothing_through_an_answer(
+    tmp_path: Path,
+) -> None:
+    said = [(6000, speech("stop")), (4000, b"")]
+    async with House(tmp_path, said, reply=weather, change=with_(audio__echo="cancel")) as house:
+        await house.until(lambda: house.named("connection"))
+        house.edit = with_(audio__gate__engine="never")
+        _, report = await house.post("/api/reload")
+        assert states(report) == {"audio.gate.engine": "applied"}
+        await house.post("/api/say", {"text": "Will it rain?"})
+        await house.until(lambda: house.statuses[-1] == "speaking")
+        await house.until(lambda: house.statuses[-1] == "idle")
+        assert (await house.status())["uplink"]["bytes"] == 0
+        assert house.named("interruption") == []
+
+
+@pytest.mark.parametrize(
+    ("detection", "ms"),
+    [
+        (config.TurnDetection(silence_duration_ms=2000), 2300),
+        (config.TurnDetection("azure_semantic_vad", silence_duration_ms=2000), 2300),
+        (config.TurnDetection("semantic_vad", eagerness="high"), 2500),
+        (config.TurnDetection("none"), 0),
+    ],
+    ids=lambda value: getattr(value, "type", ""),
+)
+def test_the_service_hears_the_silence_that_it_needs(
+    detection: config.TurnDetection, ms: int
+) -> None:
+    assert _trailing_ms(detection) == ms

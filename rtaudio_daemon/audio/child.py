@@ -17,6 +17,7 @@ from .format import FRAME_MS
 
 _ROOT = str(Path(__file__).resolve().parents[2])
 _OPEN_S = 10.0  # a slow machine needs seconds to load Python and look at all devices
+_SIGNS_OF_LIFE = (Kind.SOUND, Kind.PLAYED, Kind.PROGRESS)
 _LATE_S = 0.2
 _SILENT_S = 1.0  # a working device shows life several times a second
 _REOPEN_S = 5.0
@@ -95,7 +96,7 @@ class Child(asyncio.Protocol):
         if kind is Kind.REOPENING:
             self._expect_life(_REOPEN_S, "the device does not open again")
             return
-        if kind is Kind.READY or self._patience_s == _REOPEN_S:
+        if kind is Kind.READY or (self._patience_s == _REOPEN_S and kind in _SIGNS_OF_LIFE):
             self._expect_life(_SILENT_S, "the device does not move any sound")
         self._on_message(kind, body)
 

@@ -65,6 +65,8 @@ class ChildLine:
         with self._lock:
             self._send_waiting()
             self._socket.sendall(pack(kind, body))
+        if self._waiting:  # what a callback had to say meanwhile
+            self.wake()
 
     def tell_ready(self, facts: bytes) -> None:
         """Say that the stream is open, before anything that the callback has said."""
@@ -82,6 +84,8 @@ class ChildLine:
         if self.ready:
             with self._lock:
                 self._send_waiting()
+            if self._waiting:
+                self.wake()
 
     def close(self) -> None:
         """Close what this line has opened; the socket stays."""

@@ -30,7 +30,7 @@ class Kind(IntEnum):
     OVERLAY = 6  # pcm to mix into whatever is played
     ATTEND = 7  # one byte: 1 for short frames, 0 for long ones
     READY = 16  # json of StreamFacts
-    SOUND = 17  # number of the stream (u32), one frame of its pcm, mono
+    SOUND = 17  # number of the stream (u32), some of its pcm, mono
     PROGRESS = 18  # json of Progress, several times a second while the device asks for sound
     STARTED = 19
     FINISHED = 20  # json of Progress
@@ -40,7 +40,7 @@ class Kind(IntEnum):
     FAILED = 24  # utf-8: why this process gives up
     PLAYED = 25  # position in frames (u32, wraps), pcm for the device, but no long silence
     SWITCHED = 26  # number of the stream (u32) that alone goes on; the one before has ended
-    REOPENING = 27  # the stream is closed and opened again; there is no sign of life meanwhile
+    REOPENING = 27  # the stream is closed and will be opened again; no sign of life until then
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ class SilentMicrophone:
 
     dropped = 0
     state = DeviceState.NONE
+    reason: str | None = None
 
     def __init__(self, *, on_change: OnChange, device: str = "none") -> None:
         self.device = device
@@ -69,6 +70,8 @@ class WavMicrophone:
     With `repeat` it hears the file again and again. Any sample rate, any number of channels, and
     8, 16, 24 or 32 bits. DeviceError if the file is nothing of the kind.
     """
+
+    reason: str | None = None
 
     def __init__(self, path: str | Path, *, on_change: OnChange, repeat: bool = False) -> None:
         self._path = Path(path)
@@ -125,6 +128,7 @@ class SilentSpeaker:
     """A loudspeaker for `none`: nobody hears it, but sound takes its time."""
 
     state = DeviceState.NONE
+    reason: str | None = None
 
     def __init__(
         self,

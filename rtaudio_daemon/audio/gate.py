@@ -236,7 +236,7 @@ class Gate:
 
     @property
     def _guarded(self) -> bool:
-        return (self._playing or self._tail_ms > 0) and self._echo.mode != "off"
+        return self._playing or (self._tail_ms > 0 and self._echo.mode != "off")
 
     def _ignoring(self, pcm: bytes) -> bool:
         ignored = self._ignored_ms > 0

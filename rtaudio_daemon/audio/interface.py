@@ -33,6 +33,10 @@ class Microphone(Protocol):
         """How it stands with the device."""
 
     @property
+    def reason(self) -> str | None:
+        """Why it does not work, by the newest try, or what else people should know of it."""
+
+    @property
     def dropped(self) -> int:
         """Frames lost because nobody took them in time."""
 
@@ -68,6 +72,10 @@ class Speaker(Protocol):
     @property
     def state(self) -> DeviceState:
         """How it stands with the device."""
+
+    @property
+    def reason(self) -> str | None:
+        """Why it does not work, by the newest try, or what else people should know of it."""
 
     @property
     def underruns(self) -> int:

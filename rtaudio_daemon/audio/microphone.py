@@ -41,6 +41,7 @@ class PortAudioMicrophone:
     ) -> None:
         self.device = self._wanted = device
         self.state = DeviceState.LOST
+        self.reason: str | None = None
         self._on_change = on_change
         self._frames = FrameQueue()
         self._splice = Splice(SAMPLE_RATE)
@@ -50,6 +51,7 @@ class PortAudioMicrophone:
         self._closely = True
         self._deafness = deafness or Deafness()
         self._renew_at = 0.0
+        self._heard_again_at = float("-inf")
         self._renew_after_s = _FIRST_RENEWAL_S
         self._found = False
         self._reported = False
@@ -127,14 +129,16 @@ class PortAudioMicrophone:
         deaf = self.state is DeviceState.DEAF
         if reason is None:
             if deaf:
-                self._renew_after_s = _FIRST_RENEWAL_S
+                self._heard_again_at = asyncio.get_running_loop().time()
                 self._report(DeviceState.OK, self.device)
             return
         now = asyncio.get_running_loop().time()
         if not deaf:
             self._report(DeviceState.DEAF, self.device, reason)
-        elif now < self._renew_at:
-            return
+            if now - self._heard_again_at > _LAST_RENEWAL_S:
+                self._renew_at, self._renew_after_s = now, _FIRST_RENEWAL_S
+        if now < self._renew_at:
+            return  # a microphone that is silent between words recovers by itself
         self._renew_at = now + self._renew_after_s
         self._renew_after_s = min(self._renew_after_s * 2, _LAST_RENEWAL_S)
         self.process.renew()
@@ -145,6 +149,7 @@ class PortAudioMicrophone:
         self._report(state, self.device, str(error))
 
     def _report(self, state: DeviceState, device: str, reason: str | None = None) -> None:
+        self.reason = reason
         if (state, device) == (self.state, self.device) and self._reported:
             return
         self._reported = True

@@ -18,6 +18,7 @@ from enum import Enum
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
+FADE_MS = 10
 _RAMP_MS = 50  # a change of the volume within one block would click
 _OVERLAY_S = 2  # more than any short sound is long
 
@@ -126,7 +127,7 @@ class PlaybackQueue(Generic[Key]):
         """
         self._overlay = (self._overlay + pcm)[: self.rate * _OVERLAY_S * 2]
 
-    def stop(self, fade_ms: int = 10) -> list[tuple[Key, int]]:
+    def stop(self, fade_ms: int = FADE_MS) -> list[tuple[Key, int]]:
         """Fade out, drop the rest; the frames heard of each part that was not played whole.
 
         This is the end of all that was played: a moment that nobody has asked for yet is over.

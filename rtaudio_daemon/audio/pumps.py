@@ -43,6 +43,7 @@ _TRY_ANOTHER = (-9997, -9998)  # paInvalidSampleRate, paInvalidChannelCount
 _PROGRESS_S, _PROGRESS_AT_REST_S = 0.1, 0.39
 _QUIET = 200  # softer samples than that are sent several frames at once, to wake the daemon less
 _OVERLAP_S = 0.5  # for how long both streams of a microphone are told of
+_OVERLAPS_MORE = 3  # for a stream that begins slowly
 _TRY_AGAIN_S = 1.0
 _UNDERFLOW = 4  # paOutputUnderflow
 _SILENT_BLOCKS = 4  # of a new stream: until its buffer is full, a late block is lost
@@ -118,7 +119,7 @@ class Pump(ABC):
 
     @abstractmethod
     def report(self) -> None:
-        """Tell the daemon what is new, after the line was woken (in the main thread)."""
+        """Tell the daemon what is new that the callback has not told (in the main thread)."""
 
     @property
     def _channel_counts(self) -> tuple[int, ...]:
@@ -158,6 +159,7 @@ class InputPump(Pump):
         self._channel = channel
         self._number = 0
         self._shared = True
+        self._heard_from = 0  # the number of the newest stream that delivers
 
     def told(self, kind: Kind, body: bytes) -> None:
         """Carry out what the daemon says."""
@@ -165,7 +167,7 @@ class InputPump(Pump):
             self.attend(yes(body))
 
     def report(self) -> None:
-        """A microphone's callback says it all."""
+        """A microphone's callback tells it all."""
 
     @property
     def _channel_counts(self) -> tuple[int, ...]:
@@ -206,6 +208,10 @@ class InputPump(Pump):
                 self._shared = False  # a device that opens only once keeps the stream that it has
             return False
         time.sleep(_OVERLAP_S)
+        for _ in range(_OVERLAPS_MORE):
+            if self._heard_from == self._number:
+                break
+            time.sleep(_OVERLAP_S)
         self._stream.close()
         self._stream = stream
         self._line.tell(Kind.SWITCHED, part_body(self._number))
@@ -219,6 +225,7 @@ class InputPump(Pump):
     ) -> tuple[None, int]:
         try:
             if data:
+                self._heard_from = max(number, self._heard_from)
                 heard.append(data)
                 if len(heard) >= together or self._closely or not _is_quiet(data):
                     sound = b"".join(heard)
@@ -330,11 +337,11 @@ class OutputPump(Pump):
     def _reopen(self, audio: Any, info: DeviceInfo, frame_ms: int) -> bool:
         with self._lock:
             resting = frame_ms == LONG_MS
-            if resting and self._busy:
+            if self._busy and not self._resting:
                 return False
             self._resting = True
-        self._line.tell(Kind.REOPENING)
         self._stream.close()
+        self._line.tell(Kind.REOPENING)
         self._stream = self._opened(audio, info, frame_ms, self._begin(frame_ms))
         self._resting = resting
         self._stream.start_stream()
@@ -351,7 +358,7 @@ class OutputPump(Pump):
                 # The machine's clock, as nobody counts how long there was no stream.
                 self._position = int(time.monotonic() * self._rate)
             with self._lock:
-                if flags & _UNDERFLOW and self._queue.busy:
+                if flags & _UNDERFLOW and self._queue.busy and not self._withholding:
                     self._note_late_block()
                 sound = self._next_block(frames * 2)
                 news = self._queue.eventful
@@ -366,10 +373,15 @@ class OutputPump(Pump):
             return bytes(frames * 2 * self._channels), 0
 
     def _next_block(self, n_bytes: int) -> bytes:
-        if self._resting or self._silent_blocks:
+        if self._withholding:
             self._silent_blocks = max(0, self._silent_blocks - 1)
             return bytes(n_bytes)
         return self._queue.read(n_bytes)
+
+    @property
+    def _withholding(self) -> bool:
+        """Whether what waits is not played yet, as the stream is long, or new."""
+        return self._resting or self._silent_blocks > 0
 
     def _note_late_block(self) -> None:
         self._late_blocks += 1

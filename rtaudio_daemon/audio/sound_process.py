@@ -28,7 +28,8 @@ class SoundProcess:
     """Keeps one audio process for `device` alive.
 
     `on_ready` is told of every new stream, `on_message` of what the process says after that, and
-    `on_lost` of every failed or broken one: why, and whether there is no device at all. With
+    `on_lost` of every failed or broken one: why, and whether there is no device at all; `on_moved`
+    of where the sound server has moved it to, if it may. With
     `fallback` the default is used while the device is lost, and left again while not `busy`.
     """
 
@@ -42,6 +43,7 @@ class SoundProcess:
         on_ready: Callable[[StreamFacts], None],
         on_message: Callable[[Kind, bytes], None],
         on_lost: Callable[[DeviceError], None],
+        on_moved: Callable[[str], None] = lambda _where: None,
     ) -> None:
         self.pid: int | None = None
         self._direction = direction
@@ -51,6 +53,7 @@ class SoundProcess:
         self._on_ready = on_ready
         self._on_message = on_message
         self._on_lost = on_lost
+        self._on_moved = on_moved
         self._child: Child | None = None
         self._waiting: list[tuple[Kind, bytes]] | None = []  # until it is known where the stream is
         self._look_first = direction == "input"  # and with a server that has misplaced it once
@@ -174,6 +177,7 @@ class SoundProcess:
 
     def _moved(self, where: str) -> None:
         _LOG.info("%s 'default' plays on %s now", _NOUN[self._direction], where)
+        self._on_moved(where)
 
     def _told(self, kind: Kind, body: bytes) -> None:
         if self._waiting is None:

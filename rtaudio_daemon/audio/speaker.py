@@ -30,6 +30,7 @@ from .child_protocol import (
 from .files import SilentSpeaker
 from .format import BYTES_PER_MS, FRAME_MS, SAMPLE_RATE, Resampler
 from .interface import OnChange, OnHappening, OnPlayed
+from .playback import FADE_MS
 from .sound_process import SoundProcess
 
 
@@ -63,6 +64,7 @@ class PortAudioSpeaker:
     ) -> None:
         self.device = self._wanted = device
         self.state = DeviceState.LOST
+        self.reason: str | None = None
         self._on_happening = on_happening
         self._on_change = on_change
         self._volume = volume
@@ -90,6 +92,7 @@ class PortAudioSpeaker:
             on_ready=self._ready,
             on_message=self._message,
             on_lost=self._lost,
+            on_moved=self._moved,
         )
 
     @property
@@ -202,13 +205,14 @@ class PortAudioSpeaker:
             self._take_note(progress_of(body))
             self._on_happening(PlaybackFinished())
         elif kind is Kind.STOPPED:
+            silent_in_ms = FADE_MS + round(self._latency_ms) if self._playing else 0
             self._playing = False
             progress = progress_of(body)
             self._take_note(progress)
             newest = self._stops.popleft()
             cut = [number for number in self._sent if number <= newest]
             heard = [self._heard(self._sent.pop(number)) for number in cut]
-            self._on_happening(PlaybackStopped(tuple(heard)))
+            self._on_happening(PlaybackStopped(tuple(heard), silent_in_ms))
 
     def _tell_played(self, position: int, sound: bytes) -> None:
         skipped = 0 if self._played_to is None else (position - self._played_to) & 0xFFFFFFFF
@@ -245,6 +249,10 @@ class PortAudioSpeaker:
         for index in range(answers):
             self._answer(() if index else heard)
 
+    def _moved(self, where: str) -> None:
+        self.reason = f"it plays on {where} now"
+        self._on_change(DeviceChanged("speaker", self.state, self.device, self.reason))
+
     def _refuse(self, part: AudioPart) -> None:
         self._refused.append(part)
         self._answer((Heard(part, 0),))
@@ -253,6 +261,7 @@ class PortAudioSpeaker:
         asyncio.get_running_loop().call_soon(self._on_happening, PlaybackStopped(heard))
 
     def _report(self, state: DeviceState, device: str, reason: str | None = None) -> None:
+        self.reason = reason
         if (state, device) == (self.state, self.device) and self._reported:
             return
         self._reported = True

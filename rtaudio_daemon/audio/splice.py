@@ -45,6 +45,7 @@ class Splice:
     def switched(self, number: int) -> bytes:
         """The old stream has ended: what the new one knows beyond it."""
         if number != self._next:
+            self._number = number  # nothing was heard of it yet
             return b""
         known = 2 * overlap(bytes(self._old), bytes(self._new), self._rate)
         rest = bytes(self._new[known:])

@@ -5,6 +5,7 @@ from __future__ import annotations
 _PATIENCE = 2  # how often the wanted device must fail; one that just stumbled is used again
 _FIRST_LOOK_S = 5.0
 _LAST_LOOK_S = 30.0
+_RARE_LOOK_S = 900.0  # at a device that seemed to be there, and was not
 
 
 class Substitution:
@@ -17,6 +18,8 @@ class Substitution:
         self._allowed = allowed and wanted != "default"
         self._failures = 0
         self._look_s = _FIRST_LOOK_S
+        self._last_look_s = _LAST_LOOK_S
+        self._returning = False
 
     @property
     def device(self) -> str:
@@ -32,11 +35,16 @@ class Substitution:
         """The device is open."""
         self._failures = 0
         if not self.active:
-            self._look_s = _FIRST_LOOK_S
+            self._look_s, self._last_look_s = _FIRST_LOOK_S, _LAST_LOOK_S
+            self._returning = False
 
     def failed(self) -> None:
         """The device did not open, or is lost."""
         self._failures += 1
+        if self._returning:
+            self._returning = False
+            self._last_look_s = min(self._last_look_s * 2, _RARE_LOOK_S)
+            self._look_s = self._last_look_s
         if self.active:
             self.active = False
             self._failures = _PATIENCE - 1  # the wanted one is tried once, then the default again
@@ -45,9 +53,9 @@ class Substitution:
 
     def go_back(self) -> None:
         """The wanted device is there again."""
-        self.active, self._failures = False, _PATIENCE - 1
+        self.active, self._failures, self._returning = False, _PATIENCE - 1, True
 
     def next_look_s(self) -> float:
         """How many seconds to wait before looking whether it is there; longer each time."""
-        look_s, self._look_s = self._look_s, min(self._look_s * 1.5, _LAST_LOOK_S)
+        look_s, self._look_s = self._look_s, min(self._look_s * 1.5, self._last_look_s)
         return look_s

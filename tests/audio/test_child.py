@@ -53,7 +53,7 @@ async def test_a_device_that_moves_no_sound_for_a_second_is_lost(line: Line) -> 
 
 
 async def test_opening_again_may_take_five_seconds_and_then_it_is_one_again(line: Line) -> None:
-    await line.say(Kind.READY, Kind.REOPENING, Kind.PROGRESS, Kind.REOPENING)
+    await line.say(Kind.READY, Kind.REOPENING, Kind.PROGRESS, Kind.REOPENING, Kind.STOPPED)
     await asyncio.sleep(4)
     await line.say(Kind.PROGRESS)
     assert await line.dies_after() == pytest.approx(1, abs=0.1)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtaudio_daemon.audio.echo import Echo
+from rtaudio_daemon.audio.echo import Echo, Mode
 from rtaudio_daemon.audio.gate import Gate
 from rtaudio_daemon.audio.vad import AlwaysEngine
 from rtaudio_daemon.config import Gate as Settings
@@ -42,9 +42,9 @@ class Room:
             self.at += 1
 
 
-def room(**settings: object) -> Room:
+def room(echo: Echo | None = None, **settings: object) -> Room:
     base: dict[str, object] = {"pre_roll_ms": 100, "hangover_ms": 200}
-    return Room(Gate(Settings(**{**base, **settings}), Script()))  # type: ignore[arg-type]
+    return Room(Gate(Settings(**{**base, **settings}), Script(), echo))  # type: ignore[arg-type]
 
 
 def test_silence_stays_in_the_house() -> None:
@@ -140,8 +140,9 @@ def test_sure_and_lasting_speech_interrupts_an_answer_without_losing_its_beginni
     assert home.events == [(16, "started"), (28, "stopped")]
 
 
-def test_nothing_interrupts_an_answer_if_so_configured() -> None:
-    home = room(barge_in=False)
+@pytest.mark.parametrize("echo", ["half_duplex", "off"])
+def test_nothing_interrupts_an_answer_if_so_configured(echo: Mode) -> None:
+    home = room(Echo(echo), barge_in=False)
     home.gate.playing = True
     home.hear("x" * 100)
     assert home.sent == ""
@@ -334,3 +335,19 @@ def test_another_device_has_another_echo() -> None:
     assert echo.coupling_db is not None
     gate.forget_echo()
     assert echo.coupling_db is None
+
+
+def test_with_headphones_an_interruption_takes_as_long_as_is_configured_and_raises_suspicion() -> (
+    None
+):
+    home = room(Echo("off"), barge_in_ms=200)
+    home.gate.playing = True
+    home.hear("oooooo")
+    assert home.gate.suspicious
+    assert home.events == []
+    home.hear("oooo")
+    assert home.events == [(9, "started")]
+    home.gate.playing = False
+    home.hear("." * 40)
+    home.hear("xxxx")
+    assert home.events[-1] == (53, "started"), "there is no echo to wait for after it"

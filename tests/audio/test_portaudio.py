@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import threading
 from array import array
 from collections.abc import Callable
 from typing import Any
@@ -314,3 +315,47 @@ def test_in_the_quiet_the_daemon_is_woken_only_for_every_tenth_frame(pumps: Any,
     told(quiet)
     pump.attend(True)
     assert [told(quiet) for _ in range(3)] == [[4], [2], [2]]
+
+
+def test_a_late_block_of_a_new_stream_costs_nothing_and_does_not_count(pumps: Any) -> None:
+    card = ChoosyCard({24_000}, {1})
+    pump = pumps(OutputPump)
+    pump.open(card, info("output"), 20)
+    pump.told(Kind.PUSH, part_body(1, b"\1\1" * 24_000))
+    for _ in range(4):
+        assert card.callback(None, 480, None, 4) == (bytes(960), 0)
+    assert pump._short_ms == 20
+    assert card.callback(None, 480, None, 4) == (b"\1\1" * 480, 0)
+    assert pump._progress([]).underruns == 1
+
+
+def test_what_a_callback_says_while_the_line_is_in_use_is_said_right_after_it(
+    pumps: Any, pair: Any
+) -> None:
+    line = pumps(InputPump)._line
+    with line._lock:
+        line.mention(Kind.SOUND, b"late")
+    line.tell(Kind.FINISHED, b"{}")
+    assert messages(pair) == [(Kind.SOUND, b"late"), (Kind.FINISHED, b"{}")]
+
+
+def test_a_message_of_which_the_daemon_took_a_part_is_told_whole_and_in_order(
+    pumps: Any, pair: Any
+) -> None:
+    line = pumps(InputPump)._line
+    large = bytes(range(256)) * 2000
+    line.mention(Kind.SOUND, large)
+    assert line._rest
+    line.mention(Kind.SOUND, b"small")
+    received: list[tuple[Kind, bytes]] = []
+
+    def read() -> None:
+        unpacker = Unpacker()
+        while len(received) < 2:
+            received.extend(unpacker.feed(pair[0].recv(1 << 16)))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    line.serve()
+    reader.join(10)
+    assert received == [(Kind.SOUND, large), (Kind.SOUND, b"small")]

@@ -7,7 +7,13 @@ import asyncio
 from rtaudio_daemon.audio.child_protocol import Kind, Progress, StreamFacts, json_body
 from rtaudio_daemon.audio.speaker import PortAudioSpeaker
 from rtaudio_daemon.errors import DeviceError
-from rtaudio_daemon.events import AudioPart, PlaybackStarted, PlaybackStopped
+from rtaudio_daemon.events import (
+    AudioPart,
+    DeviceChanged,
+    DeviceState,
+    PlaybackStarted,
+    PlaybackStopped,
+)
 
 
 async def test_an_answer_that_was_handed_out_whole_is_over_when_the_device_goes() -> None:
@@ -25,3 +31,25 @@ async def test_an_answer_that_was_handed_out_whole_is_over_when_the_device_goes(
     process._on_lost(DeviceError("still gone"))
     await asyncio.sleep(0)
     assert len(happenings) == 2, "it is told once"
+
+
+async def test_a_stop_tells_when_the_room_is_silent_if_it_was_not() -> None:
+    happenings: list[object] = []
+    speaker = PortAudioSpeaker("default", on_happening=happenings.append, on_change=lambda _: None)
+    told = speaker.process._on_message
+    speaker.process._on_ready(StreamFacts("card", 24_000, 1, 960))
+    for started in (True, False):
+        if started:
+            told(Kind.STARTED, b"")
+        speaker._stops.append(0)
+        told(Kind.STOPPED, json_body(Progress(last_id=0)))
+    assert happenings == [PlaybackStarted(), PlaybackStopped((), 50), PlaybackStopped((), 0)]
+
+
+async def test_a_loudspeaker_that_is_moved_says_where_to() -> None:
+    changes: list[DeviceChanged] = []
+    speaker = PortAudioSpeaker("default", on_happening=lambda _: None, on_change=changes.append)
+    speaker.process._on_ready(StreamFacts("card", 24_000, 1, 960))
+    speaker.process._on_moved("hdmi")
+    assert [change.state for change in changes] == [DeviceState.OK, DeviceState.OK]
+    assert speaker.reason == changes[-1].reason == "it plays on hdmi now"

@@ -66,3 +66,12 @@ def test_a_new_stream_is_heard_even_if_nobody_says_what_became_of_the_old_one() 
     assert heard[0] == b""
     assert len(heard[-1]) == 960
     assert splice.switched(1) == b""
+
+
+def test_a_new_stream_that_begins_after_the_old_one_ended_is_heard_at_once() -> None:
+    sound, splice = room(), Splice(RATE)
+    for piece in pieces(sound, 0, 500, 100):
+        splice.feed(0, piece)
+    assert splice.switched(1) == b""
+    for piece in pieces(sound, 500, 1500, 200):
+        assert splice.feed(1, piece) == piece

@@ -67,6 +67,21 @@ def test_it_is_looked_for_less_and_less_often_until_it_works() -> None:
     assert substitution.next_look_s() == 5
 
 
+def test_a_device_that_only_seems_to_be_there_is_tried_less_and_less_often() -> None:
+    substitution = Substitution("wanted", allowed=True)
+    tried(substitution, "xx")
+    looks = []
+    for _ in range(7):
+        substitution.works()  # the substitute
+        looks.append(substitution.next_look_s())
+        substitution.go_back()
+        substitution.failed()
+    assert looks == [5, 60, 120, 240, 480, 900, 900]
+    substitution.go_back()
+    substitution.works()
+    assert substitution.next_look_s() == 5
+
+
 # ------------------------------------------------------------------ real sound
 
 

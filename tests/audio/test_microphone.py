@@ -1,0 +1,78 @@
+"""What a microphone makes of what its process tells, without any sound device."""
+
+from __future__ import annotations
+
+import asyncio
+
+import numpy as np
+
+from rtaudio_daemon.audio.child_protocol import Kind, StreamFacts, part_body
+from rtaudio_daemon.audio.deafness import Deafness
+from rtaudio_daemon.audio.microphone import PortAudioMicrophone
+from rtaudio_daemon.errors import DeviceError
+from rtaudio_daemon.events import DeviceChanged, DeviceState
+
+TENTH = 2400  # samples of a tenth of a second
+SILENCE = bytes(2 * TENTH)
+ROOM = np.random.default_rng(1).normal(0, 30, TENTH).astype("<i2").tobytes()
+
+
+class Told:
+    """A microphone, and what became of it."""
+
+    def __init__(self) -> None:
+        self.changes: list[DeviceChanged] = []
+        self.microphone = PortAudioMicrophone(
+            "default", on_change=self.changes.append, deafness=Deafness(after_s=4)
+        )
+        self.renewals = 0
+        self.open()
+
+    def open(self) -> None:
+        self.microphone.process._on_ready(StreamFacts("card", 24_000, 1, 960))
+
+    async def hear(self, pcm: bytes, seconds: int) -> None:
+        for _ in range(10 * seconds):
+            await asyncio.sleep(0.1)
+            self.microphone.process._on_message(Kind.SOUND, part_body(0, pcm))
+            if self.microphone.process._hung_up:
+                self.microphone.process._hung_up = False
+                self.renewals += 1
+                self.open()
+
+
+async def test_a_microphone_that_is_silent_between_words_is_opened_anew_less_and_less_often() -> (
+    None
+):
+    told = Told()
+    for _ in range(75):
+        await told.hear(SILENCE, 6)
+        await told.hear(ROOM, 2)
+    assert told.changes[-1].state is DeviceState.OK
+    assert told.renewals == 4, "at once, then after 1, 2 and 4 minutes"
+
+
+async def test_a_microphone_that_worked_for_long_is_opened_anew_at_once() -> None:
+    told = Told()
+    await told.hear(SILENCE, 5)
+    await told.hear(ROOM, 1200)
+    await told.hear(SILENCE, 5)
+    assert told.renewals == 2
+
+
+async def test_a_deaf_microphone_is_opened_anew_for_ever() -> None:
+    told = Told()
+    await told.hear(SILENCE, 3600)
+    assert told.changes[-1].state is DeviceState.DEAF
+    assert told.renewals == 7, "at once, then after 1, 2, 4, 8, 15, 15 minutes"
+
+
+async def test_the_newest_reason_of_a_loss_is_known_and_told_once() -> None:
+    told = Told()
+    lost = told.microphone.process._on_lost
+    lost(DeviceError("it does not move any sound"))
+    lost(DeviceError("there is no such device"))
+    assert told.microphone.reason == "there is no such device"
+    assert [change.state for change in told.changes] == [DeviceState.OK, DeviceState.LOST]
+    told.open()
+    assert told.microphone.reason is None
