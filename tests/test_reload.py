@@ -305,7 +305,7 @@ def test_a_changed_key_is_a_change_that_shows_no_key() -> None:
 async def test_a_gate_that_lets_nothing_through_after_a_reload_lets_nothing_through_an_answer(
     tmp_path: Path,
 ) -> None:
-    said = [(6000, speech("stop")), (4000, b"")]
+    said = [(3000, speech("stop")), (4000, b"")]
     async with House(tmp_path, said, reply=weather, change=with_(audio__echo="cancel")) as house:
         await house.until(lambda: house.named("connection"))
         house.edit = with_(audio__gate__engine="never")
