@@ -210,7 +210,7 @@ class Input:
     )
     channel: str = option(
         "left",
-        "what to hear of a microphone that opens only in stereo",
+        "what to hear of a microphone with two channels",
         choice("left", "right", "mix"),
     )
     deaf_after_s: int = option(
