@@ -20,6 +20,8 @@ import pytest
 from rtaudio_daemon import config
 from rtaudio_daemon.audio.devices import described, list_devices
 from rtaudio_daemon.audio.portaudio import _no_device
+from rtaudio_daemon.doctor import sound
+from rtaudio_daemon.doctor.calibration import calibrate
 from rtaudio_daemon.errors import DeviceError
 from rtaudio_daemon.simulator.reply import Reply, Turn
 from tests.house import House, find, samples, speech
@@ -52,6 +54,7 @@ CARDS = """
             return True
 """
 MISSING = 'raise ImportError("libportaudio.so.2: cannot open shared object file")'
+BUSY = CARDS.replace(', "Shelf (hw:2,0)"', "")
 EMPTY = CARDS.replace('"Desk (hw:1,0)", "Shelf (hw:2,0)"', "")
 
 
@@ -121,6 +124,30 @@ async def test_a_machine_without_devices_has_none_and_the_rest_goes_on(
         )
         assert (await house.status())["microphone"]["state"] == "none"
         assert (await house.status())["microphone"]["reason"] == "PortAudio finds no sound device"
+
+
+async def test_the_doctor_says_why_a_microphone_gives_no_sound(pyaudio: Path) -> None:
+    pyaudio.write_text(dedent(BUSY))
+    found = {each.name: each async for each in sound.sound(config.Audio())}
+    assert found["microphone"].verdict == "fail"
+    assert "'Desk (hw:1,0)' does not open" in found["microphone"].what
+    assert "another program uses it" in found["microphone"].what
+    assert "end that program" in found["microphone"].remedy
+
+
+async def test_a_calibration_without_pyaudio_says_so_for_both_directions(
+    tmp_path: Path, pyaudio: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pyaudio.write_text(MISSING)
+    monkeypatch.setattr("rtaudio_daemon.doctor.calibration._PATIENCE_S", 2.0)
+    (tmp_path / "config.yaml").write_text("http: {port: 0}\n")
+    found = await calibrate(str(tmp_path / "config.yaml"))
+    assert [each.what.split(" is lost: ")[0] for each in found] == [
+        "microphone 'default'",
+        "loudspeaker 'default'",
+    ]
+    assert all("PyAudio cannot be loaded" in each.what for each in found)
+    assert all("apt install libportaudio2" in each.remedy for each in found)
 
 
 async def test_devices_cannot_be_listed_without_pyaudio_and_the_remedy_is_named(

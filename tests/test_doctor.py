@@ -357,6 +357,17 @@ async def test_without_a_loudspeaker_there_is_no_echo() -> None:
 
 
 @pytest.mark.sound
+async def test_a_tone_for_a_loudspeaker_that_cannot_be_had_says_why(
+    sound_server: SoundServer,
+) -> None:
+    audio = replace(config.Audio(), output=config.Output(device="va_speeker"))
+    found = {each.name: each async for each in sound.sound(audio, tone=True)}
+    assert found["loudspeaker"].verdict == "fail"
+    assert "did you mean 'va_speaker'" in found["loudspeaker"].what
+    assert "correct audio.output.device" in found["loudspeaker"].remedy
+
+
+@pytest.mark.sound
 async def test_a_canceller_of_the_sound_server_is_found_or_how_to_make_one_is_said(
     sound_server: SoundServer,
 ) -> None:

@@ -17,10 +17,11 @@ from ..audio.calibration import (
 )
 from ..audio.devices import open_microphone, open_speaker
 from ..audio.format import BYTES_PER_MS
-from ..audio.interface import Microphone
+from ..audio.interface import Microphone, Speaker
 from ..errors import ConfigError
-from ..events import AudioPart, DeviceState
+from ..events import AudioPart, DeviceChanged, DeviceState
 from .finding import Finding, failed, passed, warned
+from .remedies import Reasons, remedy_for
 
 _PATIENCE_S = 15.0
 _CHIRP = AudioPart("doctor", "chirp", 0)
@@ -33,21 +34,27 @@ async def calibrate(path: str, *, write: bool = False) -> list[Finding]:
     """
     settings = config.load(path).audio
     measured = await _measure(settings)
-    if isinstance(measured, Finding):
-        return [measured]
+    if isinstance(measured, list):
+        return measured
     can_cancel = importlib.util.find_spec("livekit") is not None
     proposed = proposals(measured, settings, can_cancel=can_cancel)
     found = _findings(measured, can_cancel=can_cancel)
     return found + (_written(path, proposed) if write else _proposed(proposed))
 
 
-async def _measure(settings: config.Audio) -> Measurement | Finding:
+async def _measure(settings: config.Audio) -> Measurement | list[Finding]:
     changed = asyncio.Event()
-    microphone = open_microphone(settings.input, on_change=lambda _change: changed.set())
+    reasons = Reasons()
+
+    def noted(change: DeviceChanged) -> None:
+        reasons.note(change)
+        changed.set()
+
+    microphone = open_microphone(settings.input, on_change=noted)
     speaker = open_speaker(
         settings.output.device,
         on_happening=lambda _happening: None,
-        on_change=lambda _change: changed.set(),
+        on_change=noted,
         volume=settings.output.volume,
     )
     async with asyncio.TaskGroup() as group:
@@ -66,11 +73,21 @@ async def _measure(settings: config.Audio) -> Measurement | Finding:
                 speaker.end(_CHIRP)
                 return examine(before, await _hear(microphone, after_ms))
         except TimeoutError:
-            what = f"microphone {microphone.state}, loudspeaker {speaker.state}"
-            return failed("calibration", what, "see the findings of `daemon.py doctor`")
+            return [
+                *_missed("microphone", microphone, reasons.of("microphone"), "audio.input.device"),
+                *_missed("loudspeaker", speaker, reasons.of("speaker"), "audio.output.device"),
+            ] or [failed("calibration", "the microphone gives no sound", "try again")]
         finally:
             for task in tasks:
                 task.cancel()
+
+
+def _missed(noun: str, device: Microphone | Speaker, reason: str, option: str) -> list[Finding]:
+    """That the device did not come, if it did not."""
+    if device.state is DeviceState.OK:
+        return []
+    what = f"{noun} {device.device!r} is {device.state}{': ' if reason else ''}{reason}"
+    return [failed("calibration", what, remedy_for(reason, option))]
 
 
 async def _hear(microphone: Microphone, ms: int) -> bytes:

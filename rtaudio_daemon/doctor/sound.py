@@ -18,6 +18,7 @@ from ..audio.interface import Microphone
 from ..errors import DeviceError
 from ..events import AudioPart, DeviceState
 from .finding import Finding, failed, passed, warned
+from .remedies import Reasons, remedy_for
 
 _OPEN_S = 5.0
 _LISTEN_MS = 2000
@@ -47,14 +48,15 @@ async def sound(settings: config.Audio, *, tone: bool = False) -> AsyncIterator[
     if settings.input.device == "none":
         yield passed("microphone", "none, as configured")
         return
+    reasons = Reasons()
     try:
-        microphone = open_microphone(settings.input, on_change=lambda _change: None)
+        microphone = open_microphone(settings.input, on_change=reasons.note)
     except DeviceError as error:
         yield failed("microphone", str(error), "correct audio.input.device")
         return
     async with _running(microphone):
         heard = await _listen(microphone, _LISTEN_MS)
-        yield _judged(microphone, heard)
+        yield _judged(microphone, heard, reasons.of("microphone"))
         if tone and heard:
             yield await _tone(settings.output, microphone)
 
@@ -90,14 +92,14 @@ async def _listen(microphone: Microphone, ms: int) -> bytes:
     return bytes(heard)
 
 
-def _judged(microphone: Microphone, heard: bytes) -> Finding:
+def _judged(microphone: Microphone, heard: bytes, reason: str) -> Finding:
     name = f"{microphone.device}"
     if not heard:
+        why = f": {reason}" if reason else ""
+        remedy = remedy_for(reason, "audio.input.device")
         if microphone.state is DeviceState.NONE:
-            remedy = "set audio.input.device; `daemon.py devices` lists what there is"
-            return warned("microphone", "there is none", remedy)
-        remedy = "`daemon.py devices` lists the names; does another program hold it?"
-        return failed("microphone", f"{name} gives no sound", remedy)
+            return warned("microphone", f"there is none{why}", remedy)
+        return failed("microphone", f"{name} gives no sound{why}", remedy)
     samples = np.frombuffer(heard, dtype="<i2")
     level = dbfs(heard)
     if int(samples.max()) - int(samples.min()) <= DITHER:
@@ -115,11 +117,12 @@ def _judged(microphone: Microphone, heard: bytes) -> Finding:
 
 async def _tone(settings: config.Output, microphone: Microphone) -> Finding:
     """Play a tone, and look for it in what the microphone hears."""
+    reasons = Reasons()
     try:
         speaker = open_speaker(
             settings.device,
             on_happening=lambda _happening: None,
-            on_change=lambda _change: None,
+            on_change=reasons.note,
             volume=settings.volume,
         )
     except DeviceError as error:
@@ -130,8 +133,9 @@ async def _tone(settings: config.Output, microphone: Microphone) -> Finding:
         deadline = asyncio.get_running_loop().time() + _OPEN_S
         while speaker.state is not DeviceState.OK:
             if asyncio.get_running_loop().time() > deadline:
-                what = f"{speaker.device} cannot be opened"
-                return failed("loudspeaker", what, "`daemon.py devices` lists the names")
+                reason = reasons.of("speaker")
+                what = f"{speaker.device} cannot be opened{': ' if reason else ''}{reason}"
+                return failed("loudspeaker", what, remedy_for(reason, "audio.output.device"))
             await asyncio.sleep(0.05)
         speaker.play(_PART, _pcm())
         speaker.end(_PART)

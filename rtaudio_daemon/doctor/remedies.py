@@ -1,0 +1,41 @@
+"""Why a device cannot be had, as its audio process told, and what to do about it."""
+
+from __future__ import annotations
+
+from ..events import DeviceChanged
+
+_NAMES = "correct {option}; `daemon.py devices` lists what there is"
+# The first that the reason contains counts.
+_REMEDIES = (
+    ("another program", "end that program, or let the sound server mix: {option}: default"),
+    ("is called", _NAMES),
+    ("names several", _NAMES),
+    ("plugged in at", _NAMES),
+    ("no permission", "sudo usermod -aG audio USER, then log in again"),
+    ("PyAudio", "sudo apt install libportaudio2 portaudio19-dev, then script/setup"),
+    ("no sound device", "plug one in (arecord -l and aplay -l list them), or set {option}"),
+    (".monitor", "plug in a microphone; `pactl set-default-source NAME` makes it the default"),
+)
+_OTHERWISE = "`daemon.py devices` lists what {option} takes; does another program hold it?"
+
+
+class Reasons:
+    """The last reason that was told of each device."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, str] = {}
+
+    def note(self, change: DeviceChanged) -> None:
+        """A device changed."""
+        if change.reason:
+            self._last[change.direction] = change.reason
+
+    def of(self, direction: str) -> str:
+        """The last one of the microphone or the speaker; empty if none was told."""
+        return self._last.get(direction, "")
+
+
+def remedy_for(reason: str, option: str) -> str:
+    """What to do about a device that `option` of config.yaml names, lost for this reason."""
+    found = (remedy for words, remedy in _REMEDIES if words in reason)
+    return next(found, _OTHERWISE).format(option=option)
