@@ -357,14 +357,46 @@ async def test_without_a_loudspeaker_there_is_no_echo() -> None:
 
 
 @pytest.mark.sound
-async def test_a_tone_for_a_loudspeaker_that_cannot_be_had_says_why(
+async def test_names_of_devices_are_looked_up_without_a_sound(
+    sound_server: SoundServer, tmp_path: Path
+) -> None:
+    recording = sound_server.record(tmp_path / "played.raw")
+
+    async def found(audio: config.Audio) -> dict[str, Finding]:
+        return {each.name: each async for each in sound.sound(audio)}
+
+    wrong = config.Audio(input=config.Input("va_mik"), output=config.Output("va_speeker"))
+    for noun, name, option in (
+        ("microphone", "va_mic", "audio.input.device"),
+        ("loudspeaker", "va_speaker", "audio.output.device"),
+    ):
+        finding = (await found(wrong))[noun]
+        assert finding.verdict == "fail"
+        assert f"did you mean {name!r}" in finding.what
+        assert f"correct {option}" in finding.remedy
+    replaced = config.Audio(
+        input=config.Input("va_mik", fallback="default"),
+        output=config.Output("va_speeker", fallback="default"),
+    )
+    assert "the default is used meanwhile" in (await found(replaced))["loudspeaker"].what
+    names = [each async for each in sound.sound(replaced) if each.name == "microphone"]
+    assert "did you mean 'va_mic'" in names[0].what
+    assert "digital silence" in names[1].what, "it listened to the default"
+    right = replace(wrong, output=config.Output("va_speaker"))
+    assert (await found(right))["loudspeaker"].verdict == "pass"
+    closed = (await found(replace(wrong, output=config.Output("va_mic"))))["loudspeaker"]
+    assert (closed.verdict, "does not open now" in closed.what) == ("warn", True)
+    assert not any(recording.stop())
+
+
+@pytest.mark.sound
+async def test_a_tone_for_a_loudspeaker_that_does_not_open_says_why(
     sound_server: SoundServer,
 ) -> None:
-    audio = replace(config.Audio(), output=config.Output(device="va_speeker"))
+    audio = replace(config.Audio(), output=config.Output(device="va_mic"))
     found = {each.name: each async for each in sound.sound(audio, tone=True)}
     assert found["loudspeaker"].verdict == "fail"
-    assert "did you mean 'va_speaker'" in found["loudspeaker"].what
-    assert "correct audio.output.device" in found["loudspeaker"].remedy
+    assert "va_mic cannot be opened: " in found["loudspeaker"].what
 
 
 @pytest.mark.sound

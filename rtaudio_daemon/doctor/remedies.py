@@ -7,7 +7,7 @@ from ..events import DeviceChanged
 _NAMES = "correct {option}; `daemon.py devices` lists what there is"
 # The first that the reason contains counts.
 _REMEDIES = (
-    ("another program", "end that program, or let the sound server mix: {option}: default"),
+    ("another program", "end that program (is it the daemon itself?), or set {option}: default"),
     ("is called", _NAMES),
     ("names several", _NAMES),
     ("plugged in at", _NAMES),

@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import config
 from ..audio.deafness import DITHER
+from ..audio.device_names import DeviceInfo, Direction, find_device
 from ..audio.devices import list_devices, open_microphone, open_speaker
 from ..audio.format import BYTES_PER_MS, SAMPLE_RATE, dbfs
 from ..audio.interface import Microphone
@@ -45,9 +46,15 @@ async def sound(settings: config.Audio, *, tone: bool = False) -> AsyncIterator[
         yield warned("devices", f"{what}: PortAudio finds none", remedy)
     else:
         yield passed("devices", what)
+    loudspeaker = _named(devices, "output", settings.output) or _there(devices, settings.output)
+    yield loudspeaker
     if settings.input.device == "none":
         yield passed("microphone", "none, as configured")
         return
+    if unknown := _named(devices, "input", settings.input):
+        yield unknown
+        if unknown.verdict == "fail":
+            return
     reasons = Reasons()
     try:
         microphone = open_microphone(settings.input, on_change=reasons.note)
@@ -57,8 +64,42 @@ async def sound(settings: config.Audio, *, tone: bool = False) -> AsyncIterator[
     async with _running(microphone):
         heard = await _listen(microphone, _LISTEN_MS)
         yield _judged(microphone, heard, reasons.of("microphone"))
-        if tone and heard:
+        if tone and heard and loudspeaker.verdict != "fail":
             yield await _tone(settings.output, microphone)
+
+
+def _named(
+    devices: list[DeviceInfo], direction: Direction, settings: config.Input | config.Output
+) -> Finding | None:
+    """What is wrong with the name of a device, if anything; none is opened for that."""
+    device = settings.device
+    if device in ("default", "none") or device.startswith("wav:"):
+        return None
+    try:
+        find_device(devices, device, direction)
+    except DeviceError as error:
+        noun = "microphone" if direction == "input" else "loudspeaker"
+        remedy = remedy_for(str(error), f"audio.{direction}.device")
+        if settings.fallback == "default":
+            return warned(noun, f"{error}; the default is used meanwhile", remedy)
+        return failed(noun, str(error), remedy)
+    return None
+
+
+def _there(devices: list[DeviceInfo], settings: config.Output) -> Finding:
+    """The loudspeaker, as far as that is known without opening it."""
+    if settings.device == "none":
+        return passed("loudspeaker", "none, as configured")
+    if settings.device.startswith("wav:"):
+        return passed("loudspeaker", settings.device)
+    if not any(each.direction == "output" for each in devices):
+        remedy = remedy_for("no sound device", "audio.output.device")
+        return warned("loudspeaker", "there is none", remedy)
+    found = find_device(devices, settings.device, "output")
+    if found.rates == ():
+        what = f"{found.name} does not open now: another program may use it"
+        return warned("loudspeaker", what, "`fuser -v /dev/snd/*` tells which; is it the daemon?")
+    return passed("loudspeaker", f"{found.name} is there; with --tone it is heard")
 
 
 @asynccontextmanager
