@@ -190,7 +190,7 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _devices(arguments: argparse.Namespace) -> int:
-    found = asyncio.run(list_devices())
+    found = asyncio.run(list_devices(on_none=lambda why: print(why, file=sys.stderr)))
     if arguments.json:
         print(json.dumps([described(each) for each in found], indent=2))
         return 0

@@ -25,6 +25,7 @@ from rtaudio_daemon.doctor.calibration import calibrate
 from rtaudio_daemon.errors import DeviceError
 from rtaudio_daemon.simulator.reply import Reply, Turn
 from tests.house import House, find, samples, speech
+from tests.test_cli import finished
 
 pytestmark = pytest.mark.real_time
 ANSWER = speech("stop")
@@ -173,6 +174,19 @@ async def test_a_device_that_hangs_when_asked_does_not_hide_the_others(pyaudio: 
     assert {each["place"] for each in found} == {None}
 
 
+async def test_without_any_device_the_list_is_empty_and_says_why(pyaudio: Path) -> None:
+    pyaudio.write_text(dedent(EMPTY))
+    why: list[str] = []
+    assert await list_devices(on_none=why.append) == []
+    assert why == ["PortAudio finds no sound device"]
+    status, output = await finished("devices")
+    assert status == 0
+    assert "PortAudio finds no sound device" in output.splitlines()
+    assert output.count("none found") == 2
+    found = {each.name: each async for each in sound.sound(config.Audio())}
+    assert "PortAudio finds no sound device" in found["devices"].what
+
+
 def test_devices_that_only_others_may_use_are_told_with_the_remedy() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -184,7 +198,10 @@ def test_devices_that_only_others_may_use_are_told_with_the_remedy() -> None:
             assert _no_device(folder) == "PortAudio finds no sound device"
         (folder / "pcmC0D0c").touch(mode=0o000)
         with without_privileges():
-            assert "usermod -aG audio" in _no_device(folder)
+            reason = _no_device(folder)
+        assert "usermod -aG audio" in reason
+        assert "log in again" in reason
+        assert "systemctl restart user@" in reason, "a service keeps the groups that it began with"
 
 
 @contextmanager

@@ -36,7 +36,7 @@ class Kind(IntEnum):
     FINISHED = 20  # json of Progress
     STOPPED = 21  # json of Progress, what was left when the queue was cut off
     DEVICES = 22  # json, a list of DeviceInfo; again whenever more of them is known
-    MISSING = 23  # utf-8: there is no sound device at all in this direction
+    MISSING = 23  # utf-8: why there is no sound device at all (in this direction)
     FAILED = 24  # utf-8: why this process gives up
     PLAYED = 25  # position in frames (u32, wraps), pcm for the device, but no long silence
     SWITCHED = 26  # number of the stream (u32) that alone goes on; the one before has ended

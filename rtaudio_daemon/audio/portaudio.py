@@ -59,11 +59,12 @@ def _open(line: ChildLine, pump: Pump | None, device: str, frame_ms: int) -> Non
 
         audio = pyaudio.PyAudio()
         devices = _devices(audio)
+        there = [info for info in devices if pump is None or info.direction == pump.direction]
+        if not there:
+            line.tell(Kind.MISSING, _no_device().encode())
+            return
         if pump is None:
             _list(line, audio, devices)
-            return
-        if not any(info.direction == pump.direction for info in devices):
-            line.tell(Kind.MISSING, _no_device().encode())
             return
         info = find_device(devices, device, pump.direction)
         facts = pump.open(audio, info, frame_ms)
@@ -113,7 +114,8 @@ def _no_device(folder: Path = _DEVICES) -> str:
     if any(not os.access(path, os.R_OK | os.W_OK) for path in folder.glob("pcm*")):
         return (
             "no permission for the sound devices; put the user into the group audio "
-            "(`usermod -aG audio USER`) and start the daemon again"
+            "(`sudo usermod -aG audio USER`) and log in again; services without a login have "
+            "it after `sudo systemctl restart user@UID` or when the machine starts again"
         )
     return "PortAudio finds no sound device"
 

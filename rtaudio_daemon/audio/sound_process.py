@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 
 from ..errors import DeviceError
-from .child import Child, audio_process
+from .child import Child, MissingDeviceError, audio_process
 from .child_protocol import Kind, StreamFacts, devices_of
 from .device_names import DeviceInfo, Direction, find_device
 from .stream_watch import StreamWatch
@@ -231,10 +231,11 @@ def retry_after_s(failures: int) -> float:
     return min(longest, _FIRST_RETRY_S * 2.0 ** min(failures - 1, _USUAL_RETRIES))
 
 
-async def list_devices() -> list[DeviceInfo]:
+async def list_devices(*, on_none: Callable[[str], None] = lambda _why: None) -> list[DeviceInfo]:
     """All devices of this machine, both directions. DeviceError if they cannot be listed.
 
-    What a device does not say about its rates within some seconds stays unknown.
+    What a device does not say about its rates within some seconds stays unknown. When there is no
+    device at all, `on_none` is told why.
     """
     loop = asyncio.get_running_loop()
     found: list[DeviceInfo] = []
@@ -252,7 +253,11 @@ async def list_devices() -> list[DeviceInfo]:
     async with audio_process("list", "default", "left", told) as child:
         await asyncio.wait([listed, child.ended], return_when=asyncio.FIRST_COMPLETED)
         if not listed.done():
-            await child.ended
+            try:
+                await child.ended
+            except MissingDeviceError as error:
+                on_none(str(error))
+                return []
         await asyncio.wait(
             [complete, child.ended], timeout=_RATES_S, return_when=asyncio.FIRST_COMPLETED
         )

@@ -178,7 +178,8 @@ def _audio_group(name: str) -> Finding:
     return failed(
         "groups",
         f"{name} is not in the group audio, so /dev/snd is closed",
-        f"sudo usermod -aG audio {name}, then log in again",
+        f"sudo usermod -aG audio {name}, then log in again; services have it after "
+        f"`sudo systemctl restart user@{os.getuid()}`",
     )
 
 

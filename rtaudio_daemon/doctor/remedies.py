@@ -5,16 +5,21 @@ from __future__ import annotations
 from ..events import DeviceChanged
 
 _NAMES = "correct {option}; `daemon.py devices` lists what there is"
+_PLUG_IN = (
+    "plug one in (arecord -l and aplay -l list them), or set {option}; "
+    "a daemon as a service needs the right unit"
+)
 # The first that the reason contains counts.
 _REMEDIES = (
     ("another program", "end that program (is it the daemon itself?), or set {option}: default"),
     ("is called", _NAMES),
     ("names several", _NAMES),
     ("plugged in at", _NAMES),
-    ("no permission", "sudo usermod -aG audio USER, then log in again"),
+    ("no permission", "do that, then run the doctor again"),
     ("PyAudio", "sudo apt install libportaudio2 portaudio19-dev, then script/setup"),
-    ("no sound device", "plug one in (arecord -l and aplay -l list them), or set {option}"),
     (".monitor", "plug in a microphone; `pactl set-default-source NAME` makes it the default"),
+    ("no sound device", _PLUG_IN),
+    ("there is no", _PLUG_IN),
 )
 _OTHERWISE = "`daemon.py devices` lists what {option} takes; does another program hold it?"
 

@@ -32,8 +32,9 @@ _PART = AudioPart("doctor", "tone", 0)
 
 async def sound(settings: config.Audio, *, tone: bool = False) -> AsyncIterator[Finding]:
     """Devices, microphone, loudspeaker, and with `tone` both together."""
+    why_none: list[str] = []
     try:
-        devices = await list_devices()
+        devices = await list_devices(on_none=why_none.append)
     except DeviceError as error:
         yield failed("devices", str(error), "sudo apt install libportaudio2 libasound2-plugins")
         return
@@ -42,8 +43,8 @@ async def sound(settings: config.Audio, *, tone: bool = False) -> AsyncIterator[
     what = f"{len(inputs)} microphones, {len(outputs)} loudspeakers"
     real = not settings.input.device.startswith(("wav:", "none"))
     if not inputs and real:
-        remedy = "plug one in (arecord -l lists them); a daemon as a service needs the right unit"
-        yield warned("devices", f"{what}: PortAudio finds none", remedy)
+        why = why_none[0] if why_none else "PortAudio finds no sound device to listen to"
+        yield warned("devices", f"{what}: {why}", remedy_for(why, "audio.input.device"))
     else:
         yield passed("devices", what)
     loudspeaker = _named(devices, "output", settings.output) or _there(devices, settings.output)
