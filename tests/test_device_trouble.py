@@ -18,12 +18,15 @@ from textwrap import dedent
 import pytest
 
 from rtaudio_daemon import config
-from rtaudio_daemon.audio.devices import described, list_devices
+from rtaudio_daemon.audio.devices import described, list_devices, open_microphone
 from rtaudio_daemon.audio.portaudio import _no_device
 from rtaudio_daemon.doctor import sound
 from rtaudio_daemon.doctor.calibration import calibrate
+from rtaudio_daemon.doctor.remedies import Reasons
 from rtaudio_daemon.errors import DeviceError
+from rtaudio_daemon.events import DeviceChanged
 from rtaudio_daemon.simulator.reply import Reply, Turn
+from tests.audio.kernel import build
 from tests.house import House, find, samples, speech
 from tests.test_cli import finished
 
@@ -125,6 +128,33 @@ async def test_a_machine_without_devices_has_none_and_the_rest_goes_on(
         )
         assert (await house.status())["microphone"]["state"] == "none"
         assert (await house.status())["microphone"]["reason"] == "PortAudio finds no sound device"
+
+
+@pytest.mark.parametrize("there", [BUSY, EMPTY], ids=["others are there", "it is the only one"])
+async def test_a_card_that_another_program_holds_is_told_by_the_audio_process(
+    tmp_path: Path, pyaudio: Path, there: str
+) -> None:
+    build(tmp_path)
+    elsewhere = f"""
+        from pathlib import Path
+        from rtaudio_daemon.audio import cards
+        for ask in (cards.find_or_explain, cards.closed_card):
+            ask.__defaults__ = (Path({str(tmp_path)!r}),)
+    """
+    pyaudio.write_text(dedent(elsewhere) + dedent(there))
+    changed = asyncio.Event()
+    reasons = Reasons()
+
+    def note(change: DeviceChanged) -> None:
+        reasons.note(change)
+        changed.set()
+
+    task = asyncio.create_task(open_microphone(config.Input("pnp"), on_change=note).run())
+    async with asyncio.timeout(30):
+        await changed.wait()
+    task.cancel()
+    await asyncio.wait([task])
+    assert "card 1 (USB PnP Sound Device) is there, but does not open" in reasons.of("microphone")
 
 
 async def test_the_doctor_says_why_a_microphone_gives_no_sound(pyaudio: Path) -> None:

@@ -16,6 +16,10 @@ Direction = Literal["input", "output"]
 _NOUN = {"input": "microphone", "output": "loudspeaker"}
 
 
+class NoSuchDeviceError(DeviceError):
+    """Nothing fits the name."""
+
+
 @dataclass(frozen=True, slots=True)
 class DeviceInfo:
     """A device in one direction. `index` is PortAudio's number, good in one process only.
@@ -38,12 +42,12 @@ def find_device(devices: Sequence[DeviceInfo], wanted: str, direction: Direction
     """The device that `wanted` names: `default`, usb:PLACE, a whole name, or a part of just one.
 
     Capitals do not matter. A name never means another device than the one it names. DeviceError
-    says what there is instead.
+    says what there is instead: NoSuchDeviceError if nothing fits.
     """
     there = [device for device in devices if device.direction == direction]
     noun = _NOUN[direction]
     if not there:
-        raise DeviceError(f"there is no {noun}")
+        raise NoSuchDeviceError(f"there is no {noun}")
     if wanted == "default":
         return next((device for device in there if device.default), there[0])
     if wanted.startswith("usb:"):
@@ -56,7 +60,7 @@ def find_device(devices: Sequence[DeviceInfo], wanted: str, direction: Direction
         raise DeviceError(
             f"{wanted!r} names several {noun}s, write more of one name: {_listed(some)}"
         )
-    raise DeviceError(f"no {noun} is called {wanted!r}; {_suggestion(there, wanted)}")
+    raise NoSuchDeviceError(f"no {noun} is called {wanted!r}; {_suggestion(there, wanted)}")
 
 
 def _plugged_in_at(place: str, there: Sequence[DeviceInfo], noun: str) -> DeviceInfo:
@@ -65,7 +69,7 @@ def _plugged_in_at(place: str, there: Sequence[DeviceInfo], noun: str) -> Device
             return device
     known = ", ".join(f"usb:{device.place} ({device.name})" for device in there if device.place)
     what = f"there is {known}" if known else f"no {noun} on USB is found"
-    raise DeviceError(f"no {noun} is plugged in at usb:{place}; {what}")
+    raise NoSuchDeviceError(f"no {noun} is plugged in at usb:{place}; {what}")
 
 
 def _suggestion(there: Sequence[DeviceInfo], wanted: str) -> str:

@@ -23,9 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DeviceError
+from .cards import NO_PERMISSION, closed_card, denied, find_or_explain
 from .child_line import ChildLine
 from .child_protocol import Kind, Unpacker, json_body
-from .device_names import DeviceInfo, Direction, find_device
+from .device_names import DeviceInfo, Direction
 from .pumps import INT16, RATES, InputPump, OutputPump, Pump
 from .usb import place_of, places
 
@@ -61,12 +62,13 @@ def _open(line: ChildLine, pump: Pump | None, device: str, frame_ms: int) -> Non
         devices = _devices(audio)
         there = [info for info in devices if pump is None or info.direction == pump.direction]
         if not there:
-            line.tell(Kind.MISSING, _no_device().encode())
+            closed = closed_card(device, pump.direction) if pump else ""
+            line.tell(Kind.MISSING, (closed or _no_device()).encode())
             return
         if pump is None:
             _list(line, audio, devices)
             return
-        info = find_device(devices, device, pump.direction)
+        info = find_or_explain(devices, device, pump.direction)
         facts = pump.open(audio, info, frame_ms)
         line.tell_ready(json_body(facts))
         pump.follow(audio, info)
@@ -111,12 +113,8 @@ def _serve(daemon: socket.socket, line: ChildLine, pump: Pump | None) -> None:
 
 def _no_device(folder: Path = _DEVICES) -> str:
     """Why PortAudio may see no device at all."""
-    if any(not os.access(path, os.R_OK | os.W_OK) for path in folder.glob("pcm*")):
-        return (
-            "no permission for the sound devices; put the user into the group audio "
-            "(`sudo usermod -aG audio USER`) and log in again; services without a login have "
-            "it after `sudo systemctl restart user@UID` or when the machine starts again"
-        )
+    if denied(folder, "pcm*"):
+        return NO_PERMISSION
     return "PortAudio finds no sound device"
 
 

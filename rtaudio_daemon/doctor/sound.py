@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 import numpy as np
 
 from .. import config
+from ..audio.cards import find_or_explain
 from ..audio.deafness import DITHER
 from ..audio.device_names import DeviceInfo, Direction, find_device
 from ..audio.devices import list_devices, open_microphone, open_speaker
@@ -77,7 +78,7 @@ def _named(
     if device in ("default", "none") or device.startswith("wav:"):
         return None
     try:
-        find_device(devices, device, direction)
+        find_or_explain(devices, device, direction)
     except DeviceError as error:
         noun = "microphone" if direction == "input" else "loudspeaker"
         remedy = remedy_for(str(error), f"audio.{direction}.device")

@@ -1,0 +1,96 @@
+"""The sound cards that the kernel knows, also those that PortAudio does not list.
+
+PortAudio looks at a card by opening it: one that another program has for itself is not there for
+it. Standard library only: it is the audio process that asks.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import DeviceError
+from .device_names import DeviceInfo, Direction, NoSuchDeviceError, find_device
+from .usb import places
+
+NO_PERMISSION = (
+    "no permission for the sound devices; put the user into the group audio "
+    "(`sudo usermod -aG audio USER`) and log in again; services without a login have "
+    "it after `sudo systemctl restart user@UID` or when the machine starts again"
+)
+_ROOT = Path("/")
+_CARD = re.compile(r"^ *(\d+) \[[^]]*\]: .*? - (.+)$", re.MULTILINE)
+_PCM = re.compile(r"^(\d+)-(\d+): (.*)$", re.MULTILINE)
+_STREAM = {"input": "capture", "output": "playback"}
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """One device of a card, in one direction."""
+
+    card: int
+    device: int
+    name: str
+    direction: Direction
+
+
+def find_or_explain(
+    devices: Sequence[DeviceInfo], wanted: str, direction: Direction, root: Path = _ROOT
+) -> DeviceInfo:
+    """As `find_device`; the DeviceError also tells of a card that fits and does not open now."""
+    try:
+        return find_device(devices, wanted, direction)
+    except NoSuchDeviceError as error:
+        closed = closed_card(wanted, direction, root)
+        if not closed:
+            raise
+        raise DeviceError(f"{error}; {closed}") from error
+
+
+def closed_card(wanted: str, direction: Direction, root: Path = _ROOT) -> str:
+    """What to say of a card that `wanted` names, by its name or its place, if there is one.
+
+    It is asked when PortAudio does not list that card.
+    """
+    by_card = places(root / "sys")
+    for one in hardware(_read(root / "proc/asound/cards"), _read(root / "proc/asound/pcm")):
+        if one.direction != direction or not _fits(one, wanted, by_card.get(one.card)):
+            continue
+        there = f"card {one.card} ({one.name}) is there, but"
+        if denied(root / "dev/snd", f"pcmC{one.card}D*"):
+            return f"{there} there is {NO_PERMISSION}"
+        return f"{there} does not open now: does another program use it? (`fuser -v /dev/snd/*`)"
+    return ""
+
+
+def hardware(cards: str, pcm: str) -> Iterator[Hardware]:
+    """What /proc/asound/cards and /proc/asound/pcm tell of."""
+    names = {int(number): name.strip() for number, name in _CARD.findall(cards)}
+    for card, device, told in _PCM.findall(pcm):
+        directions: tuple[Direction, Direction] = ("input", "output")
+        for direction in directions:
+            if f": {_STREAM[direction]} " in told and int(card) in names:
+                yield Hardware(int(card), int(device), names[int(card)], direction)
+
+
+def denied(folder: Path, pattern: str) -> bool:
+    """Whether we may not use a device file of this name in `folder`."""
+    return any(not os.access(path, os.R_OK | os.W_OK) for path in folder.glob(pattern))
+
+
+def _fits(one: Hardware, wanted: str, place: str | None) -> bool:
+    if wanted.startswith("usb:"):
+        return place == wanted.removeprefix("usb:")
+    # PortAudio says "Desk: Audio (hw:1,0)", and what it puts in the middle is not known here.
+    short = re.sub(r": .*?(?= \(hw:|$)", "", wanted)
+    return short.casefold() in f"{one.name} (hw:{one.card},{one.device})".casefold()
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
