@@ -233,6 +233,27 @@ def test_an_address_that_is_not_ours_is_named() -> None:
     assert "correct http.host" in found.remedy
 
 
+def test_a_sound_server_that_nobody_can_watch_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PULSE_SERVER", "unix:/run/pulse")
+    (tmp_path / "pactl").write_text("#!/bin/sh\n")
+    (tmp_path / "pactl").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "pactl" not in {each.name for each in machine._sound_server()}
+    (tmp_path / "pactl").unlink()
+    found = {each.name: each for each in machine._sound_server()}
+    assert found["pactl"].verdict == "warn"
+    assert "moves the microphone" in found["pactl"].what
+    assert found["pactl"].remedy == "sudo apt install pulseaudio-utils"
+
+
+def test_setup_brings_what_watches_the_sound_server() -> None:
+    setup = (Path(__file__).parent.parent / "script/setup").read_text()
+    always = setup.partition("--dev ]")[0]
+    assert "pulseaudio-utils" in always.partition("packages=(")[2]
+
+
 def test_a_clock_that_was_never_set_is_named() -> None:
     found = machine._clock(12_345.0)
     assert found.verdict == "fail"

@@ -9,6 +9,7 @@ import json
 import os
 import pwd
 import re
+import shutil
 import socket
 import stat
 import struct
@@ -145,7 +146,7 @@ def _sound_server() -> list[Finding]:
     if server := os.environ.get("PULSE_SERVER"):
         found.append(f"PULSE_SERVER={server}")
     if found:
-        return [passed("sound server", ", ".join(found)), _linger(name)]
+        return [passed("sound server", ", ".join(found)), *_pactl(), _linger(name)]
     others = [path.parent.parent for path in Path("/run/user").glob("*/pulse/native")]
     if others:
         owner = pwd.getpwuid(others[0].stat().st_uid).pw_name
@@ -157,6 +158,14 @@ def _sound_server() -> list[Finding]:
             )
         ]
     return [passed("sound server", "none here; ALSA is used directly"), _audio_group(name)]
+
+
+def _pactl() -> list[Finding]:
+    if shutil.which("pactl"):
+        return []
+    what = "there is none, so nobody notices when the sound server moves the microphone, even to "
+    what += "the monitor that hears the loudspeaker itself"
+    return [warned("pactl", what, "sudo apt install pulseaudio-utils")]
 
 
 def _linger(name: str) -> Finding:
