@@ -79,7 +79,10 @@ class Pump(ABC):
             self._stream.start_stream()
             latency = int(self._latency_s(self._stream) * self._rate)
             return StreamFacts(info.name, self._rate, self._channels, latency)
-        raise DeviceError(f"{info.name!r} takes none of the rates {RATES}")
+        raise DeviceError(
+            f"{info.name!r} opens neither with one channel nor with two at 24000, 48000, 44100 or "
+            "16000 Hz; use the sound server's default device (PipeWire, PulseAudio), which converts"
+        )
 
     def attend(self, closely: bool) -> None:
         """Short frames from soon on, or long ones."""

@@ -12,6 +12,7 @@ _PLUG_IN = (
 # The first that the reason contains counts.
 _REMEDIES = (
     ("another program", "end that program (is it the daemon itself?), or set {option}: default"),
+    ("opens neither", "set {option}: default"),
     ("is called", _NAMES),
     ("names several", _NAMES),
     ("plugged in at", _NAMES),
