@@ -29,6 +29,7 @@ from .emitter import Emitter
 from .errors import ConfigError, NotConnectedError, NotNowError
 from .events import (
     CancelResponse,
+    ClearAudio,
     Command,
     CommitAudio,
     ConnectionChanged,
@@ -194,10 +195,12 @@ class Assistant:
         service_truncates: bool,
         service_replies: bool,
         local_turns: bool,
+        outage_s: float,
     ) -> None:
         """Go on with these settings. Between turns only (`idle`).
 
         `trailing_ms`: the silence that the service needs to hear to end a turn.
+        `outage_s`: how long what is said is kept for a session to come.
         """
         self._hearing.trailing_ms, self._ducks = trailing_ms, gate.duck
         self._hearing.gate.adjust(gate, engine, echo, attention, local_turns=local_turns)
@@ -206,6 +209,7 @@ class Assistant:
             service_truncates=service_truncates,
             service_replies=service_replies,
             local_turns=local_turns,
+            outage_s=outage_s,
         )
 
     def handle(self, happening: Happening) -> None:
@@ -428,7 +432,7 @@ class Assistant:
         if self._connected and not was_connected:
             button = self._hearing.button
             button.begin()
-            self.handle(SessionOpened())
+            self.handle(SessionOpened(heard=self._client.holds_turn))
             if not button.held:
                 button.restore()
             while self._says:
@@ -491,6 +495,7 @@ class Assistant:
                 | DeleteItem()
                 | CreateMessage()
                 | CommitAudio()
+                | ClearAudio()
                 | CreateResponse()
             ):
                 self._interpreter.tell(step)

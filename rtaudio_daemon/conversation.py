@@ -30,7 +30,11 @@ What is urgent goes first, and interrupts. Push to talk: the button decides what
 answer is asked for; the service's turn detection is off meanwhile (the caller sees to that). It
 may be pressed before there is a session: the turn is handed over when there is one.
 
-Losing the connection forgets everything that lived in it. Sound that has already arrived is
+Local turns. Where the gate ends the turns, what it hears while there is no session waits for one
+too, but not for longer than its sound is kept; and a turn goes on when its session is lost in the
+middle of it. (Where the service ends the turns, it hears what was kept and tells by itself.)
+
+Losing the connection forgets everything else that lived in it. Sound that has already arrived is
 played to its end, but its items cannot be truncated any more.
 """
 
@@ -48,6 +52,7 @@ from .events import (
     ButtonPressed,
     ButtonReleased,
     CancelResponse,
+    ClearAudio,
     Command,
     CommitAudio,
     CreateMessage,
@@ -110,6 +115,7 @@ class Conversation:
     `service_truncates`: it also shortens the interrupted item by itself.
     `service_replies`: it answers a turn without being asked.
     `local_turns`: the gate's SpeechStopped ends a turn, the service detects none.
+    `outage_s`: how long what was said is kept for a session to come, in seconds.
     `patience_s`: how long an answer may be silent before it is given up, in seconds.
     """
 
@@ -120,12 +126,14 @@ class Conversation:
         service_truncates: bool = False,
         service_replies: bool = True,
         local_turns: bool = False,
+        outage_s: float = 10.0,
         patience_s: float = 15.0,
     ) -> None:
         self._service_interrupts = service_interrupts
         self._service_truncates = service_truncates
         self._service_replies = service_replies
         self._local_turns = local_turns
+        self._outage_s = outage_s
         self._patience_s = patience_s
 
         self._open = False
@@ -142,7 +150,8 @@ class Conversation:
         self._uncommitted = False  # the service hears a turn, or heard one
         self._disowned = False  # and that was aborted
         self._handed_over = 0  # turns by button whose `TurnCommitted` is still to come
-        self._turn_kept = False  # a turn by button waits for a session
+        self._turn_kept = False  # a turn that is over waits for a session
+        self._kept_until: float | None = None  # and not for longer; the button has its own patience
 
         self._status = ModelStatus.IDLE
         self._now = 0.0
@@ -181,16 +190,20 @@ class Conversation:
         service_truncates: bool,
         service_replies: bool,
         local_turns: bool = False,
+        outage_s: float = 10.0,
     ) -> None:
         """Go on with another service, or other settings of it. Between turns only."""
         self._service_interrupts = service_interrupts
         self._service_truncates = service_truncates
         self._service_replies = service_replies
         self._local_turns = local_turns
+        self._outage_s = outage_s
 
     @property
     def deadline(self) -> float | None:
         """When to tell `TimePassed`, on the clock of `now`; None when nothing is awaited."""
+        if self._turn_kept:
+            return self._kept_until
         if not self._busy:
             return None
         return self._heard_from_service_at + self._patience_s
@@ -212,8 +225,11 @@ class Conversation:
     # ------------------------------------------------------------------ speech
 
     def _on_speech_started(self, event: SpeechStarted) -> None:
-        if not self._open or event.source in self._speaking:
+        kept = not self._open and self._local_turns and event.source == "local"
+        if not (self._open or kept) or event.source in self._speaking:
             return
+        if kept:
+            self._keep_turn()
         self._speaking.add(event.source)
         self._do(SpeechNoticed("started", event.source))
         if event.source == "service":
@@ -256,7 +272,7 @@ class Conversation:
             self._expect_reply_of_service()
 
     def _on_button_pressed(self, _event: ButtonPressed) -> None:
-        self._turn_kept = False  # it goes on
+        self._turn_kept, self._kept_until = False, None  # it goes on
         if "service" in self._speaking:
             self._do(SpeechNoticed("stopped", "service"))  # it may tell of that too late
         self._speaking = {"button"}
@@ -278,6 +294,15 @@ class Conversation:
         self._do(CommitAudio())
         if [CreateResponse()] not in self._waiting:
             self._waiting.appendleft([CreateResponse()])
+
+    def _keep_turn(self) -> None:
+        """What is being said is kept from now on; what waits already is part of it."""
+        self._turn_kept, self._kept_until = False, self._now + self._outage_s
+
+    def _give_up_turn(self, why: str) -> None:
+        self._turn_kept = False
+        self._do(ClearAudio())
+        self._do(ErrorReported("conversation", "not_answered", f"not answered: {why}"))
 
     def _expect_reply_of_service(self) -> None:
         if self._service_replies and not self._answering:
@@ -390,17 +415,20 @@ class Conversation:
 
     # -------------------------------------------------------------- connection
 
-    def _on_session_opened(self, _event: SessionOpened) -> None:
+    def _on_session_opened(self, event: SessionOpened) -> None:
         self._open = True
-        if self._turn_kept:
+        if self._turn_kept and event.heard:
             self._hand_over()
+        elif self._turn_kept:
+            self._give_up_turn("the connection came too late for what was said")
 
     def _on_session_lost(self, event: SessionLost) -> None:
         if self._waiting:
             self._waiting.clear()
             self._do(ErrorReported("conversation", "not_said", f"not said: {event.reason}"))
-        self._open = self._turn_kept = False
-        self._speaking.clear()
+        self._open = False
+        self._speaking &= {"local"} if self._local_turns else set()
+        self._keep_turn()
         self._forget_session()
 
     def _on_session_renewed(self, _event: SessionRenewed) -> None:
@@ -421,7 +449,9 @@ class Conversation:
 
     def _on_interrupt_requested(self, _event: InterruptRequested) -> None:
         self._waiting.clear()
-        self._turn_kept = False
+        if self._turn_kept:
+            self._turn_kept = False
+            self._do(ClearAudio())
         self._silence()
 
     def _on_say_requested(self, event: SayRequested) -> None:
@@ -444,6 +474,8 @@ class Conversation:
         deadline = self.deadline
         if deadline is None or self._now < deadline:
             return
+        if self._turn_kept:
+            self._give_up_turn("there was no connection for too long")
         if self._answering:
             why = f"no answer came in {self._patience_s:g} s"
             self._do(ErrorReported("conversation", "no_reply", why))

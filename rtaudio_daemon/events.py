@@ -108,7 +108,12 @@ class PlaybackStopped:
 
 @dataclass(frozen=True, slots=True)
 class SessionOpened:
-    """The service is ready for a conversation (connected and configured)."""
+    """The service is ready for a conversation (connected and configured).
+
+    `heard`: it was given enough for a turn of what was said before it was there.
+    """
+
+    heard: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +244,11 @@ class CommitAudio:
 
 
 @dataclass(frozen=True, slots=True)
+class ClearAudio:
+    """Forget the sound that no turn was made of, here and in the service."""
+
+
+@dataclass(frozen=True, slots=True)
 class CreateResponse:
     """Ask for an answer; with `say`, for exactly these words outside the conversation."""
 
@@ -254,6 +264,7 @@ Command = (
     | DeleteItem
     | CreateMessage
     | CommitAudio
+    | ClearAudio
     | CreateResponse
 )
 

@@ -17,6 +17,7 @@ from .events import (
     AudioPart,
     AudioReceived,
     CancelResponse,
+    ClearAudio,
     CommitAudio,
     CreateMessage,
     CreateResponse,
@@ -42,7 +43,13 @@ _EXPIRED = "session_expired"  # the next session is there, or on its way
 _LOG = logging.getLogger(__name__)
 
 ToldToService = (
-    CancelResponse | TruncateItem | DeleteItem | CreateMessage | CommitAudio | CreateResponse
+    CancelResponse
+    | TruncateItem
+    | DeleteItem
+    | CreateMessage
+    | CommitAudio
+    | ClearAudio
+    | CreateResponse
 )
 
 
@@ -88,6 +95,8 @@ class Interpreter:
                     client.create_conversation_item(_message(text, role))
                 case CommitAudio():
                     client.commit_audio()
+                case ClearAudio():
+                    client.clear_audio_buffer()
                 case CreateResponse(None):
                     client.create_response()
                 case CreateResponse(str(words)):

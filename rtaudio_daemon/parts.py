@@ -220,6 +220,7 @@ class Parts:
             service_truncates=profile.service_truncates,
             service_replies=detection.type != "none",
             local_turns=detection.type == "none",
+            outage_s=settings.realtime.outage_buffer_s,
         )
 
     # ---------------------------------------------------------------- service

@@ -63,6 +63,18 @@ def last_sound(heard: Samples, level: float = 60.0) -> int:
     return int(loud[-1]) + 1 if len(loud) else 0
 
 
+def by_the_gate(settings: config.Config) -> config.Config:
+    """The service detects no turns; the gate ends them."""
+    session = settings.realtime.session
+    session = replace(session, turn_detection=replace(session.turn_detection, type="none"))
+    return replace(settings, realtime=replace(settings.realtime, session=session))
+
+
+def by_the_service(settings: config.Config) -> config.Config:
+    """The service detects the turns, as is usual."""
+    return settings
+
+
 class House:
     """`said`: what the person says, as (silence before in ms, pcm). Use with ``async with``.
 

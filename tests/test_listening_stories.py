@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from rtaudio_daemon.audio.format import BYTES_PER_MS
 from rtaudio_daemon.events import DeviceChanged, DeviceState
 from rtaudio_daemon.simulator.reply import Reply, Turn
 from rtaudio_daemon.simulator.server import Simulator
-from tests.house import KEY, House, find, samples, speech
+from tests.house import KEY, House, by_the_gate, by_the_service, find, samples, speech
 from tests.strict import Dialect
 from tests.waiting import until
 
@@ -117,14 +118,19 @@ async def test_a_wake_word_said_twice_in_a_hurry_counts_once(
 
 @both_dialects
 @pytest.mark.parametrize("refusals", [2, 3])
+@pytest.mark.parametrize("turns", [by_the_service, by_the_gate])
 async def test_what_is_said_while_the_connection_is_being_made_is_answered(
-    tmp_path: Path, dialect: Dialect, refusals: int
+    tmp_path: Path,
+    dialect: Dialect,
+    refusals: int,
+    turns: Callable[[config.Config], config.Config],
 ) -> None:
-    said = [(300, speech("hello"))]
+    said = [(300, speech("hello")), (0, bytes(48 * 1500))]
     simulator = Simulator(api_key=KEY, reply=lambda _turn: Reply("Rain, then sun.", ANSWER))
     simulator.fault("refuse", status=503, times=refusals)
-    async with House(tmp_path, said, dialect=dialect, simulator=simulator) as house:
+    async with House(tmp_path, said, dialect=dialect, simulator=simulator, change=turns) as house:
         await house.turns(1)
+        assert not house.named("error")
         sent = samples(house.simulator.sessions[-1].heard)
         opened_s = next(
             time - house.times[0]

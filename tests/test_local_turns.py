@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rtaudio_daemon import config
-from rtaudio_daemon.simulator.reply import Reply
-from tests.house import House, find, samples, speech
+from rtaudio_daemon.simulator.reply import Reply, Turn
+from rtaudio_daemon.simulator.server import Simulator
+from tests.house import KEY, House, by_the_gate, find, samples, speech
 from tests.strict import Dialect
 
 ANSWER = speech("weather")
+PAUSE = (0, bytes(48 * 1500))
+both_dialects = pytest.mark.parametrize("dialect", ["ga", "preview"])
 
 
-def by_the_gate(settings: config.Config) -> config.Config:
-    session = settings.realtime.session
-    session = replace(session, turn_detection=replace(session.turn_detection, type="none"))
-    return replace(settings, realtime=replace(settings.realtime, session=session))
+def answer(_turn: Turn) -> Reply:
+    return Reply("Rain, then sun.", ANSWER)
+
+
+def waits(outage_s: int = 10, **changes: str) -> Callable[[config.Config], config.Config]:
+    def change(settings: config.Config) -> config.Config:
+        settings = by_the_gate(settings)
+        realtime = replace(settings.realtime, outage_buffer_s=outage_s, **changes)  # type: ignore[arg-type]
+        return replace(settings, realtime=realtime)
+
+    return change
+
+
+def states(house: House) -> list[str]:
+    return [event["state"] for event in house.named("connection")]
+
+
+def refusing() -> Simulator:
+    service = Simulator(api_key=KEY, reply=answer)
+    service.fault("refuse", status=503, times=0)
+    return service
 
 
 @pytest.mark.parametrize("dialect", ["ga", "preview"])
@@ -56,3 +78,100 @@ async def test_speaking_over_the_answer_cancels_it_and_is_answered(tmp_path: Pat
         # Who pauses for longer than the turn's end says two turns; each is handed over.
         assert len(house.received("input_audio_buffer.commit")) >= 2
     assert find(samples(speech("stop")), house.heard())[1] > 0.99
+
+
+@both_dialects
+@pytest.mark.parametrize("session_s", [2.0, 5.0], ids=["while it is said", "after it"])
+async def test_held_on_speech_the_first_words_are_answered(
+    tmp_path: Path, dialect: Dialect, session_s: float
+) -> None:
+    said = [(1000, speech("hello")), PAUSE]
+    change = waits(hold="on_speech")
+    async with House(tmp_path, said, dialect=dialect, reply=answer, change=change) as house:
+        assert len(house.simulator.sessions) == 0
+        house.simulator.fault("slow", on="session.created", delay_s=session_s, for_s=session_s / 2)
+        await house.turns(1)
+        (session,) = house.simulator.sessions
+        assert house.statuses == ["idle", "listening", "thinking", "speaking", "idle"]
+        assert len(house.received("input_audio_buffer.commit")) == 1
+        assert len(house.received("response.create")) == 1
+        assert not house.named("error")
+        assert find(samples(speech("hello")), samples(session.heard))[1] > 0.99
+    assert find(samples(ANSWER), house.heard())[1] > 0.999
+
+
+@both_dialects
+async def test_what_is_said_in_an_outage_and_at_its_end_is_answered_once_and_together(
+    tmp_path: Path, dialect: Dialect
+) -> None:
+    said = [(3000, speech("hello")), (1500, speech("stop")), PAUSE]
+    async with House(
+        tmp_path, said, dialect=dialect, reply=answer, change=waits(outage_s=20)
+    ) as house:
+        await house.until(lambda: states(house)[-1:] == ["open"])
+        house.simulator.fault("refuse", status=503, times=0)
+        house.simulator.fault("drop")
+        await house.until(lambda: house.statuses.count("listening") == 2)
+        house.simulator.faults.clear()
+        await house.turns(1)
+        assert len(house.received("input_audio_buffer.commit")) == 1
+        heard = samples(house.simulator.sessions[-1].heard)
+        for words in ("hello", "stop"):
+            assert find(samples(speech(words)), heard)[1] > 0.99
+        assert not house.named("error")
+
+
+async def test_what_no_session_came_for_is_told_and_in_no_later_turn(tmp_path: Path) -> None:
+    said = [(1000, speech("hello")), (17_000, speech("stop")), PAUSE]
+    async with House(tmp_path, said, simulator=refusing(), change=by_the_gate) as house:
+        await house.until(lambda: house.named("error"))
+        at = next(
+            time
+            for time, (name, _) in zip(house.times, house.events, strict=True)
+            if name == "error"
+        )
+        assert at - house.time_of("listening") == pytest.approx(10, abs=0.2)
+        (error,) = house.named("error")
+        assert (error["source"], error["code"]) == ("conversation", "not_answered")
+        assert error["message"] == "not answered: there was no connection for too long"
+        await house.until(lambda: house.statuses[-1] == "idle")
+        assert house.statuses == ["idle", "listening", "thinking", "idle"]
+        house.simulator.faults.clear()
+        await house.turns(1)
+        heard = samples(house.simulator.sessions[-1].heard)
+        assert find(samples(speech("stop")), heard)[1] > 0.99
+        assert find(samples(speech("hello")), heard)[1] < 0.5
+        assert len(house.received("input_audio_buffer.commit")) == 1
+        assert len(house.received("response.create")) == 1
+
+
+async def test_where_nothing_is_kept_nothing_is_handed_over(tmp_path: Path) -> None:
+    said = [(500, speech("hello")), PAUSE]
+    async with House(tmp_path, said, simulator=refusing(), change=waits(outage_s=0)) as house:
+        await house.until(lambda: house.named("error"))
+        house.simulator.faults.clear()
+        await house.until(lambda: states(house)[-1:] == ["open"])
+        await asyncio.sleep(5)
+        assert house.statuses == ["idle", "listening", "thinking", "idle"]
+        assert not house.received("input_audio_buffer.commit")
+        assert not house.received("response.create")
+
+
+@pytest.mark.parametrize("verb", ["interrupt", "mute", "lose"])
+async def test_what_waits_for_its_session_can_be_taken_back(tmp_path: Path, verb: str) -> None:
+    said = [(1000, speech("hello")), PAUSE]
+    async with House(tmp_path, said, simulator=refusing(), change=by_the_gate) as house:
+        await house.until(lambda: house.statuses[-1] == "thinking")
+        if verb == "lose":
+            house.lose_microphone()
+        else:
+            await house.post(f"/api/{verb}")
+        await house.until(lambda: house.statuses[-1] == "idle")
+        house.simulator.faults.clear()
+        await house.until(lambda: states(house)[-1] == "open")
+        await asyncio.sleep(10)
+        assert house.simulator.sessions[-1].heard == b""
+        assert not house.received("input_audio_buffer.commit")
+        assert not house.received("response.create")
+        assert house.statuses == ["idle", "listening", "thinking", "idle"]
+        assert not house.named("error")

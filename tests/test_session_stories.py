@@ -13,7 +13,7 @@ import pytest
 from rtaudio_daemon import config
 from rtaudio_daemon.simulator.reply import Reply, Turn
 from rtaudio_daemon.simulator.server import Simulator
-from tests.house import KEY, House, find, samples, speech
+from tests.house import KEY, House, by_the_gate, by_the_service, find, samples, speech
 from tests.strict import Dialect
 
 both_dialects = pytest.mark.parametrize("dialect", ["ga", "preview"])
@@ -72,11 +72,12 @@ async def test_a_renewal_waits_for_the_end_of_a_long_answer_and_keeps_what_was_s
 
 
 @both_dialects
+@pytest.mark.parametrize("turns", [by_the_service, by_the_gate])
 async def test_a_session_that_dies_in_mid_sentence_is_answered_as_if_nothing_had_happened(
-    tmp_path: Path, dialect: Dialect
+    tmp_path: Path, dialect: Dialect, turns: Callable[[config.Config], config.Config]
 ) -> None:
-    said = [(12_000, speech("weather"))]
-    async with House(tmp_path, said, dialect=dialect, reply=answer) as house:
+    said = [(12_000, speech("weather")), (0, bytes(48 * 1500))]
+    async with House(tmp_path, said, dialect=dialect, reply=answer, change=turns) as house:
         await house.until(lambda: house.statuses[-1] == "listening")
         await asyncio.sleep(2)
         house.simulator.fault("drop")

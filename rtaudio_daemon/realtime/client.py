@@ -41,6 +41,8 @@ _LOG = logging.getLogger(__name__)
 _STANDING = (ConnectionState.OPEN, ConnectionState.RENEWING)
 PATIENCE_S = 15.0
 """How long *thinking* may last without a sign of an answer."""
+LEAST_TURN_S = 0.1
+"""The service takes no shorter turn."""
 
 DEFAULT_SESSION_CONFIG: Mapping[str, Any] = MappingProxyType(
     {
@@ -231,6 +233,11 @@ class AzureRealTimeAudio(Requests):
     def uplink_bytes(self) -> int:
         """How much sound was given to the service since the start, in bytes."""
         return self._session.uplink_bytes
+
+    @property
+    def holds_turn(self) -> bool:
+        """Whether the session was given enough sound for a turn, and none was made of it yet."""
+        return self._session.turn_s >= LEAST_TURN_S
 
     @property
     def usage(self) -> Json:

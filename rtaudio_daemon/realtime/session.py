@@ -142,6 +142,11 @@ class Session:
         return self._uplink.given_bytes
 
     @property
+    def turn_s(self) -> float:
+        """Seconds of sound that no turn was made of, as far as it is kept."""
+        return self._uplink.turn_s
+
+    @property
     def counters(self) -> Counters:
         """What went over the wire so far."""
         return Counters(

@@ -49,6 +49,11 @@ class Uplink:
         return self._unready + self._outbox.dropped + self._turn.dropped
 
     @property
+    def turn_s(self) -> float:
+        """Seconds of sound that no turn was made of, as far as it is kept."""
+        return self._turn.seconds
+
+    @property
     def has_words(self) -> bool:
         """Whether messages other than sound wait to go out."""
         return bool(self._outbox.words)
