@@ -16,6 +16,7 @@ from rtaudio_daemon.events import (
     ButtonPressed,
     ButtonReleased,
     CancelResponse,
+    ClearAudio,
     Command,
     CommitAudio,
     CreateMessage,
@@ -533,7 +534,7 @@ _HAPPENINGS: st.SearchStrategy[Happening] = st.one_of(
     st.builds(PlaybackStarted),
     st.builds(PlaybackFinished),
     st.builds(PlaybackStopped, _HEARD),
-    st.builds(SessionOpened),
+    st.builds(SessionOpened, st.booleans()),
     st.builds(SessionLost, st.just("gone")),
     st.builds(InterruptRequested),
     st.builds(
@@ -550,11 +551,19 @@ _HAPPENINGS: st.SearchStrategy[Happening] = st.one_of(
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.lists(_HAPPENINGS, max_size=60), st.booleans(), st.booleans(), st.booleans())
+@given(
+    st.lists(_HAPPENINGS, max_size=60), st.booleans(), st.booleans(), st.booleans(), st.booleans()
+)
 def test_whatever_happens_nothing_raises_and_a_lost_connection_ends_in_idle(
-    happenings: list[Happening], interrupts: bool, truncates: bool, replies: bool
+    happenings: list[Happening], interrupts: bool, truncates: bool, replies: bool, by_gate: bool
 ) -> None:
-    talk = Talk(service_interrupts=interrupts, service_truncates=truncates, service_replies=replies)
+    talk = Talk(
+        service_interrupts=interrupts,
+        service_truncates=truncates,
+        service_replies=replies,
+        local_turns=by_gate,
+        outage_s=5.0,
+    )
     for happening in happenings:
         before = talk.status
         steps = talk.mind.handle(happening, talk.now)
@@ -566,6 +575,10 @@ def test_whatever_happens_nothing_raises_and_a_lost_connection_ends_in_idle(
             if isinstance(step, TruncateItem):
                 assert step.audio_end_ms >= 0
     talk.tell(SessionLost("gone"))
+    # Whoever is speaking goes on where the gate ends the turns, but no session comes.
+    talk.tell(SpeechStopped("local"))
+    talk.now += 5
+    talk.tell(TimePassed())
     # Whatever the speaker still held has been ended, so it finishes by itself.
     talk.tell(PlaybackFinished())
     assert talk.status is IDLE
@@ -584,9 +597,9 @@ _ENDS_ASKING = (
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(_HAPPENINGS, max_size=60))
-def test_one_response_is_asked_for_at_a_time(happenings: list[Happening]) -> None:
-    mind = Conversation()
+@given(st.lists(_HAPPENINGS, max_size=60), st.booleans())
+def test_one_response_is_asked_for_at_a_time(happenings: list[Happening], by_gate: bool) -> None:
+    mind = Conversation(local_turns=by_gate)
     asked_unanswered = False
     for now, happening in enumerate([SessionOpened(), *happenings]):
         if isinstance(happening, _ENDS_ASKING):
@@ -634,6 +647,112 @@ def test_where_we_end_the_turns_what_is_said_while_thinking_is_answered_once_and
     assert talk.tell(ResponseFinished("resp_1", "cancelled")) == [CreateResponse()]
     assert talk.tell(ResponseStarted("resp_2"), ResponseFinished("resp_2", "completed")) == []
     assert talk.status is IDLE
+
+
+# ------------------------------------------------ turns by the gate, and no session
+
+
+def by_the_gate() -> Talk:
+    return Talk(local_turns=True, service_replies=False, service_interrupts=False, outage_s=5.0)
+
+
+def test_where_we_end_the_turns_what_is_said_before_there_is_a_session_waits_for_it() -> None:
+    talk = by_the_gate()
+    assert talk.tell(SpeechStarted("local")) == [SpeechNoticed("started", "local")]
+    assert talk.status is LISTENING
+    assert talk.tell(SpeechStopped("local")) == [SpeechNoticed("stopped", "local")]
+    assert talk.status is THINKING
+    assert talk.tell(SessionOpened()) == [CommitAudio(), CreateResponse()]
+    assert talk.tell(TurnCommitted("item_0"), ResponseStarted("resp_1")) == []
+
+
+def test_where_we_end_the_turns_what_is_being_said_when_the_session_comes_goes_on() -> None:
+    talk = by_the_gate()
+    talk.tell(SpeechStarted("local"), SpeechStopped("local"), SpeechStarted("local"))
+    assert talk.tell(SessionOpened()) == []
+    assert talk.status is LISTENING
+    assert commands(talk.tell(SpeechStopped("local"))) == [CommitAudio(), CreateResponse()]
+
+
+def test_where_we_end_the_turns_one_whose_session_goes_is_handed_to_the_next() -> None:
+    talk = by_the_gate()
+    talk.tell(SessionOpened(), SpeechStarted("local"), SessionLost("gone"))
+    assert talk.status is LISTENING
+    assert commands(talk.tell(SpeechStopped("local"))) == []
+    assert talk.tell(SessionOpened()) == [CommitAudio(), CreateResponse()]
+    assert talk.statuses == [LISTENING, THINKING]
+
+
+def test_a_turn_whose_session_goes_waits_from_then_on_and_not_for_ever() -> None:
+    talk = by_the_gate()
+    talk.tell(SessionOpened(), SpeechStarted("local"))
+    talk.now += 20
+    talk.tell(SessionLost("gone"))
+    lost_at = talk.now
+    assert talk.mind.deadline is None
+    talk.tell(SpeechStopped("local"))
+    assert talk.mind.deadline == pytest.approx(lost_at + 5)
+    assert talk.tell(TimePassed()) == [], "too early"
+    talk.now += 5
+    why = "not answered: there was no connection for too long"
+    assert talk.tell(TimePassed()) == [
+        ClearAudio(),
+        ErrorReported("conversation", "not_answered", why),
+    ]
+    assert talk.statuses == [LISTENING, THINKING, IDLE]
+    assert talk.mind.deadline is None
+    assert talk.tell(SessionOpened()) == []
+
+
+def test_a_turn_of_which_the_session_has_heard_nothing_is_told_and_not_handed_over() -> None:
+    talk = by_the_gate()
+    talk.tell(SpeechStarted("local"), SpeechStopped("local"))
+    why = "not answered: the connection came too late for what was said"
+    assert talk.tell(SessionOpened(heard=False)) == [
+        ClearAudio(),
+        ErrorReported("conversation", "not_answered", why),
+    ]
+    assert talk.statuses == [LISTENING, THINKING, IDLE]
+
+
+@pytest.mark.parametrize(
+    ("end", "told"), [(SpeechAborted(), []), (InterruptRequested(), [ClearAudio()])]
+)
+def test_a_turn_by_the_gate_that_is_taken_back_is_not_handed_over(
+    end: Happening, told: list[Command | News]
+) -> None:
+    talk = by_the_gate()
+    talk.tell(SpeechStarted("local"), SpeechStopped("local"))
+    assert talk.tell(end) == told
+    assert talk.status is IDLE
+    assert talk.tell(SessionOpened()) == []
+
+
+def test_a_button_that_is_pressed_while_a_turn_by_the_gate_waits_has_its_own_patience() -> None:
+    talk = by_the_gate()
+    talk.tell(SpeechStarted("local"), SpeechStopped("local"), ButtonPressed(), ButtonReleased())
+    assert talk.mind.deadline is None
+    assert talk.tell(SessionOpened()) == [CommitAudio(), CreateResponse()]
+
+
+def test_where_the_service_ends_the_turns_one_that_it_has_not_told_of_is_not_kept() -> None:
+    talk = opened()
+    talk.tell(SpeechStarted("local"), SessionLost("gone"))
+    assert talk.status is IDLE
+    assert talk.tell(SpeechStopped("local"), SessionOpened()) == []
+
+
+def test_another_service_may_leave_the_end_of_the_turns_to_us_and_keep_nothing() -> None:
+    talk = Talk()
+    talk.mind.adjust(
+        service_interrupts=False,
+        service_truncates=False,
+        service_replies=False,
+        local_turns=True,
+        outage_s=0.0,
+    )
+    talk.tell(SpeechStarted("local"), SpeechStopped("local"))
+    assert [type(step) for step in talk.tell(TimePassed())] == [ClearAudio, ErrorReported]
 
 
 # ------------------------------------------------------------------ push to talk, urgency

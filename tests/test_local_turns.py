@@ -157,6 +157,26 @@ async def test_where_nothing_is_kept_nothing_is_handed_over(tmp_path: Path) -> N
         assert not house.received("response.create")
 
 
+async def test_what_became_too_old_before_the_session_came_is_told_and_not_handed_over(
+    tmp_path: Path,
+) -> None:
+    """The second sentence follows so closely on the first that it makes no sense without it."""
+    said = [(1000, speech("hello")), (300, speech("stop")), PAUSE]
+    change = waits(outage_s=7, hold="on_speech")
+    async with House(tmp_path, said, reply=answer, change=change) as house:
+        house.simulator.fault("slow", on="session.created", delay_s=8, for_s=5)
+        await house.until(lambda: house.named("error"))
+        assert states(house)[-1] == "open"
+        (error,) = house.named("error")
+        assert error["code"] == "not_answered"
+        assert "the connection came too late" in error["message"]
+        await asyncio.sleep(5)
+        assert house.statuses == ["idle", *["listening", "thinking"] * 2, "idle"]
+        assert house.simulator.sessions[-1].heard == b""
+        assert not house.received("input_audio_buffer.commit")
+        assert not house.received("response.create")
+
+
 @pytest.mark.parametrize("verb", ["interrupt", "mute", "lose"])
 async def test_what_waits_for_its_session_can_be_taken_back(tmp_path: Path, verb: str) -> None:
     said = [(1000, speech("hello")), PAUSE]

@@ -86,6 +86,10 @@ async def test_a_session_that_dies_in_mid_sentence_is_answered_as_if_nothing_had
         assert (await house.status())["connection"]["reconnects"] == 1
         uplink = house.named("uplink")
         assert [event["open"] for event in uplink] == [True, False, True, False]
+        by_us = turns is by_the_gate
+        assert len(house.received("input_audio_buffer.commit")) == by_us
+        assert len(house.received("response.create")) == by_us
+        assert house.statuses == ["idle", "listening", "thinking", "speaking", "idle"] or not by_us
     assert find(samples(speech("weather")), samples(heard))[1] > 0.99, "from its first word"
     assert find(samples(ANSWER), house.heard())[1] > 0.999
 

@@ -91,10 +91,10 @@ class TurnSound:
         taken, self._taken = self._taken, None
         return taken
 
-    def lost(self, now: float) -> None:
+    def lost(self, now: float, *, by_hand: bool = False) -> None:
         """The session is gone; what it had not made a turn of begins to age now."""
-        oldest = now - self._outage_s
-        while self._pieces and not self._noticed and self._pieces[0].time < oldest:
+        oldest, in_turn = now - self._outage_s, by_hand or self._noticed
+        while self._pieces and not in_turn and self._pieces[0].time < oldest:
             self._pop()
         if self._pieces and self._pieces[-1].time < oldest:
             self.forget()

@@ -73,8 +73,7 @@ class Uplink:
         While there is no line it is kept for a while if one is awaited, else dropped and counted.
         """
         if self._line is not None:
-            by_hand = self._settings().get("turn_detection", {}) is None
-            self._turn.sent(pcm, _now(), by_hand=by_hand)
+            self._turn.sent(pcm, _now(), by_hand=self._by_hand)
             self.given_bytes += len(pcm)
             self._outbox.put(encode_append(pcm), len(pcm))
         elif not line_awaited or not self._options.outage_buffer:
@@ -131,16 +130,21 @@ class Uplink:
     def lose(self) -> None:
         """There is no line any more."""
         if self._line is not None:
-            self._turn.lost(_now())
+            self._turn.lost(_now(), by_hand=self._by_hand)
         self._line = None
         self._outbox.clear()
+
+    @property
+    def _by_hand(self) -> bool:
+        """Whether we end the turns, and not the service."""
+        return self._settings().get("turn_detection", {}) is None
 
     def _sound_for_the_next(self) -> list[bytes]:
         now, old = _now(), self._line
         if old is not None and not old.ended.done():
             return self._turn.tail(now)
         if old is not None:
-            self._turn.lost(now)
+            self._turn.lost(now, by_hand=self._by_hand)
         return self._turn.resume(now)
 
     async def _write(self, line: Line) -> None:

@@ -299,6 +299,14 @@ def test_what_was_sent_long_before_the_session_went_is_not_sent_again() -> None:
     assert turn.resume(15.0) == [b"\x02\x02"]
 
 
+def test_a_turn_that_we_end_ourselves_is_kept_whole_when_its_session_goes() -> None:
+    turn = TurnSound(outage_s=10)
+    for second in range(20):
+        turn.sent(SECOND, float(second), by_hand=True)
+    turn.lost(20.0, by_hand=True)
+    assert b"".join(turn.resume(20.5)) == SECOND * 20
+
+
 def test_a_turn_that_the_service_noticed_is_not_said_again_when_it_is_long_over() -> None:
     turn = TurnSound(outage_s=10)
     turn.heard("input_audio_buffer.speech_started")
