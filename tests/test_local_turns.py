@@ -121,16 +121,36 @@ async def test_what_is_said_in_an_outage_and_at_its_end_is_answered_once_and_tog
         assert not house.named("error")
 
 
+async def test_a_long_turn_whose_session_goes_is_answered_from_its_first_word_on(
+    tmp_path: Path,
+) -> None:
+    def patient(settings: config.Config) -> config.Config:
+        settings = by_the_gate(settings)
+        gate = replace(settings.audio.gate, turn_end_ms=2000)
+        return replace(settings, audio=replace(settings.audio, gate=gate))
+
+    said = [(1000, speech("hello") + speech("weather") * 3), (0, bytes(48 * 3000))]
+    async with House(tmp_path, said, reply=answer, change=patient) as house:
+        await house.until(lambda: house.statuses[-1] == "listening")
+        await asyncio.sleep(13)
+        house.simulator.fault("drop")
+        await house.turns(1)
+        heard = samples(house.simulator.sessions[-1].heard)
+        assert find(samples(speech("hello")), heard)[1] > 0.99
+        assert house.statuses == ["idle", "listening", "thinking", "speaking", "idle"]
+        assert len(house.received("input_audio_buffer.commit")) == 1
+
+
+def error_time(house: House) -> float:
+    named = zip(house.times, house.events, strict=True)
+    return next(time for time, (name, _) in named if name == "error")
+
+
 async def test_what_no_session_came_for_is_told_and_in_no_later_turn(tmp_path: Path) -> None:
     said = [(1000, speech("hello")), (17_000, speech("stop")), PAUSE]
     async with House(tmp_path, said, simulator=refusing(), change=by_the_gate) as house:
         await house.until(lambda: house.named("error"))
-        at = next(
-            time
-            for time, (name, _) in zip(house.times, house.events, strict=True)
-            if name == "error"
-        )
-        assert at - house.time_of("listening") == pytest.approx(10, abs=0.2)
+        assert error_time(house) - house.time_of("listening") == pytest.approx(10, abs=0.2)
         (error,) = house.named("error")
         assert (error["source"], error["code"]) == ("conversation", "not_answered")
         assert error["message"] == "not answered: there was no connection for too long"
@@ -149,6 +169,7 @@ async def test_where_nothing_is_kept_nothing_is_handed_over(tmp_path: Path) -> N
     said = [(500, speech("hello")), PAUSE]
     async with House(tmp_path, said, simulator=refusing(), change=waits(outage_s=0)) as house:
         await house.until(lambda: house.named("error"))
+        assert error_time(house) - house.time_of("thinking") < 0.1, "there is nothing to wait for"
         house.simulator.faults.clear()
         await house.until(lambda: states(house)[-1:] == ["open"])
         await asyncio.sleep(5)
