@@ -121,6 +121,29 @@ async def test_what_is_said_in_an_outage_and_at_its_end_is_answered_once_and_tog
         assert not house.named("error")
 
 
+async def test_a_question_whose_session_went_and_what_is_said_after_it_are_answered_together(
+    tmp_path: Path,
+) -> None:
+    said = [(1000, speech("hello")), (500, speech("stop")), PAUSE]
+    async with House(tmp_path, said, reply=answer, change=by_the_gate) as house:
+        house.simulator.fault("drop", on="response.created")
+        await house.until(lambda: house.statuses[-1] == "thinking")
+        house.simulator.fault("refuse", status=503, times=0)
+        await house.until(lambda: house.statuses.count("thinking") == 2)
+        house.simulator.faults.clear()
+        await house.turns(1)
+        await asyncio.sleep(10)
+        kinds = [message["type"] for message in house.simulator.sessions[-1].received]
+        assert [kind for kind in kinds if kind != "input_audio_buffer.append"] == [
+            "session.update",
+            "conversation.item.create",
+            "input_audio_buffer.commit",
+            "response.create",
+        ]
+        assert house.statuses[-4:] == ["listening", "thinking", "speaking", "idle"]
+        assert not house.named("error")
+
+
 async def test_a_long_turn_whose_session_goes_is_answered_from_its_first_word_on(
     tmp_path: Path,
 ) -> None:

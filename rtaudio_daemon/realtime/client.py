@@ -376,9 +376,9 @@ class AzureRealTimeAudio(Requests):
             if change.state is ConnectionState.CLOSING:
                 self._question.drop()
             self._question.lost()
+        self._emitter.emit("connection", change)
         if change.state is ConnectionState.OPEN and (was_lost or renewed):
             self._question.stands()
-        self._emitter.emit("connection", change)
 
     def _failed(self, error: ServiceError) -> None:
         self._failure = error

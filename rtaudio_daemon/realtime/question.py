@@ -47,7 +47,9 @@ class Question:
     def stands(self) -> None:
         """Another session is there, and knows what was said."""
         owed = self._notes.owed
-        if owed.ask_again() and self._notes.askable:
+        if self._notes.queue.asked:
+            self._stop_hoping()  # more was said meanwhile, and is being answered together with it
+        elif owed.ask_again() and self._notes.askable:
             self._stop_hoping()
             self._ask()
         elif owed.open:

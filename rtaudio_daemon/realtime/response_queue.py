@@ -42,6 +42,11 @@ class ResponseQueue:
         return self._active
 
     @property
+    def asked(self) -> bool:
+        """Whether an answer in the conversation was asked for that has not begun."""
+        return bool(self._asked or self._waiting)
+
+    @property
     def busy(self) -> bool:
         """Whether an answer is being generated, was asked for, or waits to be."""
         return bool(self._active or self._asked or self._waiting or self._outside_asked)
