@@ -27,7 +27,9 @@ from .cards import NO_PERMISSION, closed_card, denied, find_or_explain
 from .child_line import ChildLine
 from .child_protocol import Kind, Unpacker, json_body
 from .device_names import DeviceInfo, Direction
-from .pumps import INT16, RATES, InputPump, OutputPump, Pump
+from .input_pump import InputPump
+from .output_pump import OutputPump
+from .pump import INT16, RATES, Pump
 from .usb import place_of, places
 
 _DEVICES = Path("/dev/snd")

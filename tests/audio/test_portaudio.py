@@ -21,7 +21,9 @@ from rtaudio_daemon.audio.child_protocol import (
     split_part,
 )
 from rtaudio_daemon.audio.device_names import DeviceInfo, Direction
-from rtaudio_daemon.audio.pumps import LONG_MS, InputPump, OutputPump, Pump
+from rtaudio_daemon.audio.input_pump import InputPump
+from rtaudio_daemon.audio.output_pump import OutputPump
+from rtaudio_daemon.audio.pump import LONG_MS, Pump
 from rtaudio_daemon.errors import DeviceError
 
 Callback = Callable[[bytes | None, int, Any, int], tuple[bytes | None, int]]

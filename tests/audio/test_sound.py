@@ -23,7 +23,7 @@ import pytest
 from rtaudio_daemon.audio.child_protocol import Kind, pack, part_body
 from rtaudio_daemon.audio.devices import list_devices
 from rtaudio_daemon.audio.microphone import PortAudioMicrophone
-from rtaudio_daemon.audio.pumps import RATES
+from rtaudio_daemon.audio.pump import RATES
 from rtaudio_daemon.audio.speaker import PortAudioSpeaker
 from rtaudio_daemon.events import (
     AudioPart,
@@ -207,9 +207,9 @@ async def test_a_loudspeaker_at_rest_plays_the_whole_answer(
 
 _LATE = """
 import sys, time
-from rtaudio_daemon.audio import portaudio, pumps
+from rtaudio_daemon.audio import output_pump, portaudio
 
-class LatePump(pumps.OutputPump):
+class LatePump(output_pump.OutputPump):
     blocks = 0
 
     def _callback(self, *arguments):
