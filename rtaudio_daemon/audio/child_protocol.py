@@ -41,6 +41,7 @@ class Kind(IntEnum):
     PLAYED = 25  # position in frames (u32, wraps), pcm for the device, but no long silence
     SWITCHED = 26  # number of the stream (u32) that alone goes on; the one before has ended
     REOPENING = 27  # the stream is closed and will be opened again; no sign of life until then
+    OVERFLOWED = 28  # the microphone's sound was not taken in time, and some of it is lost
 
 
 @dataclass(frozen=True, slots=True)

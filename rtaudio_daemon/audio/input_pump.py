@@ -15,6 +15,7 @@ from .child_protocol import Kind, part_body, yes
 from .device_names import DeviceInfo, Direction
 from .pump import LONG_MS, Pump
 
+_OVERFLOW = 2  # paInputOverflow
 _QUIET = 200  # softer samples than that are sent several frames at once, to wake the daemon less
 _OVERLAP_S = 0.5  # for how long both streams of a microphone are told of
 _OVERLAPS_MORE = 3  # for a stream that begins slowly
@@ -93,9 +94,18 @@ class InputPump(Pump):
         return float(stream.get_input_latency())
 
     def _callback(
-        self, number: int, together: int, heard: list[bytes], data: bytes | None, *_: Any
+        self,
+        number: int,
+        together: int,
+        heard: list[bytes],
+        data: bytes | None,
+        _frames: int,
+        _times: Any,
+        flags: int,
     ) -> tuple[None, int]:
         try:
+            if flags & _OVERFLOW:
+                self._line.mention(Kind.OVERFLOWED, b"")
             if data:
                 self._heard_from = max(number, self._heard_from)
                 heard.append(data)

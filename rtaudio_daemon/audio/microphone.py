@@ -47,6 +47,7 @@ class PortAudioMicrophone:
         self._splice = Splice(SAMPLE_RATE)
         self._resampler = Resampler(SAMPLE_RATE, SAMPLE_RATE)
         self._sound = bytearray()
+        self._overflows = 0
         self._unjudged = bytearray()  # whether it is deaf
         self._closely = True
         self._deafness = deafness or Deafness()
@@ -67,8 +68,8 @@ class PortAudioMicrophone:
 
     @property
     def dropped(self) -> int:
-        """Frames lost because nobody took them in time."""
-        return self._frames.dropped
+        """How often sound was lost because nobody took it in time, here or in its process."""
+        return self._frames.dropped + self._overflows
 
     async def run(self) -> None:
         """Keep the device alive until cancelled."""
@@ -111,6 +112,8 @@ class PortAudioMicrophone:
             self._hear(self._splice.feed(*split_part(body)))
         elif kind is Kind.SWITCHED:
             self._hear(self._splice.switched(split_part(body)[0]))
+        elif kind is Kind.OVERFLOWED:
+            self._overflows += 1
 
     def _hear(self, sound: bytes) -> None:
         self._sound += self._resampler.feed(sound)

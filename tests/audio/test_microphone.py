@@ -12,9 +12,9 @@ from rtaudio_daemon.audio.microphone import PortAudioMicrophone
 from rtaudio_daemon.errors import DeviceError
 from rtaudio_daemon.events import DeviceChanged, DeviceState
 
-TENTH = 2400  # samples of a tenth of a second
-SILENCE = bytes(2 * TENTH)
-ROOM = np.random.default_rng(1).normal(0, 30, TENTH).astype("<i2").tobytes()
+SECOND = 24_000
+SILENCE = bytes(2 * SECOND)
+ROOM = np.random.default_rng(1).normal(0, 30, SECOND).astype("<i2").tobytes()
 
 
 class Told:
@@ -32,8 +32,8 @@ class Told:
         self.microphone.process._on_ready(StreamFacts("card", 24_000, 1, 960))
 
     async def hear(self, pcm: bytes, seconds: int) -> None:
-        for _ in range(10 * seconds):
-            await asyncio.sleep(0.1)
+        for _ in range(seconds):
+            await asyncio.sleep(1)
             self.microphone.process._on_message(Kind.SOUND, part_body(0, pcm))
             if self.microphone.process._hung_up:
                 self.microphone.process._hung_up = False
@@ -76,3 +76,9 @@ async def test_the_newest_reason_of_a_loss_is_known_and_told_once() -> None:
     assert [change.state for change in told.changes] == [DeviceState.OK, DeviceState.LOST]
     told.open()
     assert told.microphone.reason is None
+
+
+async def test_sound_that_its_process_lost_counts_as_dropped() -> None:
+    told = Told()
+    told.microphone.process._on_message(Kind.OVERFLOWED, b"")
+    assert told.microphone.dropped == 1

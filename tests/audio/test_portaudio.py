@@ -363,3 +363,11 @@ def test_a_message_of_which_the_daemon_took_a_part_is_told_whole_and_in_order(
     line.serve()
     reader.join(10)
     assert received == [(Kind.SOUND, large), (Kind.SOUND, b"small")]
+
+
+def test_a_microphone_that_was_not_heard_in_time_says_so(pumps: Any, pair: Any) -> None:
+    card = ChoosyCard({24_000}, {1})
+    pump = pumps(InputPump)
+    pump.open(card, info("input"), 20)
+    card.callback(bytes(960), 480, None, 2)
+    assert [kind for kind, _ in messages(pair)] == [Kind.OVERFLOWED, Kind.SOUND]
