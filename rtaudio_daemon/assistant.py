@@ -71,7 +71,7 @@ from .realtime.client import AzureRealTimeAudio
 
 _DUCKED = 0.25  # of the loudness, while it is not certain that somebody speaks over an answer
 _ROOM_MS = 200  # how long the room and the microphone's buffer hold a short sound after its end
-_WAKING_MS = 200  # how much later that is while the devices are not quick yet
+_WAKING_MS = 130  # how much later that is while the devices are not quick yet
 _SAYS_MOST = 4  # what may wait for a session that is asleep
 _LOG = logging.getLogger(__name__)
 

@@ -208,8 +208,8 @@ PUBLIC = {
     "wake() -> 'None'",
 }
 FACTS = {
-    "asleep", "counters", "is_initialized", "session", "session_config", "state", "status",
-    "uplink_bytes", "usage",
+    "asleep", "counters", "holds_turn", "is_initialized", "session", "session_config", "state",
+    "status", "uplink_bytes", "usage",
 }  # fmt: skip
 
 
