@@ -135,7 +135,7 @@ async def test_a_microphone_that_is_moved_is_opened_anew(
 async def test_a_move_is_noticed_also_after_the_server_stopped_telling(
     two_speakers: SoundServer,
 ) -> None:
-    async with speaking("va_speaker") as (speaker, witness):
+    async with speaking("va_speaker") as (_, witness):
         await until(lambda: bool(watchers()))
         (first,) = watchers()
         os.kill(first, signal.SIGKILL)
