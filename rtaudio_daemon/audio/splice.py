@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-_LEAST_MS, _MOST_MS = 100, 300  # of the new stream, looked for in the old one: a voice repeats
-_FRESH_MS = 20  # what a stream begins with may be no sound yet
-_SHARE = 0.7  # of the new stream that the old one surely knows too
+_WINDOW_MS = 100  # of the new stream, looked for in the old one
 _REACH_MS = 400  # how much later or earlier than the other a stream may come
 _ALIKE = 0.5
 _HELD_MS = 2000
@@ -68,9 +66,8 @@ def overlap(old: bytes, new: bytes, rate: int) -> int:
     """
     before = np.frombuffer(old, dtype="<i2").astype(np.float64)
     after = np.frombuffer(new, dtype="<i2").astype(np.float64)
-    begin, reach = rate * _FRESH_MS // 1000, rate * _REACH_MS // 1000
-    window = int((len(after) - begin) * _SHARE)
-    window = min(rate * _MOST_MS // 1000, max(rate * _LEAST_MS // 1000, window))
+    window, reach = rate * _WINDOW_MS // 1000, rate * _REACH_MS // 1000
+    begin = max(0, (len(after) - window) // 2)
     piece = after[begin : begin + window]
     expected = len(before) - len(after) + begin  # where it is, if both end now
     first = max(0, expected - reach)
