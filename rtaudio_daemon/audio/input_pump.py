@@ -5,6 +5,7 @@ Standard library only: the audio process loads nothing else.
 
 from __future__ import annotations
 
+import threading
 import time
 from array import array
 from functools import partial
@@ -18,7 +19,7 @@ from .pump import LONG_MS, Pump
 _OVERFLOW = 2  # paInputOverflow
 _QUIET = 200  # softer samples than that are sent several frames at once, to wake the daemon less
 _OVERLAP_S = 0.5  # for how long both streams of a microphone are told of
-_OVERLAPS_MORE = 3  # for a stream that begins slowly
+_BEGINS_S = 1.5  # a stream that begins more slowly is not waited for
 _TRY_AGAIN_S = 1.0
 
 
@@ -32,7 +33,7 @@ class InputPump(Pump):
         self._channel = channel
         self._number = 0
         self._shared = True
-        self._heard_from = 0  # the number of the newest stream that delivers
+        self._new_heard = threading.Event()
 
     def told(self, kind: Kind, body: bytes) -> None:
         """Carry out what the daemon says."""
@@ -68,6 +69,7 @@ class InputPump(Pump):
         self._number += 1
         stream = None
         try:
+            self._new_heard.clear()
             stream = self._opened(audio, info, frame_ms, self._begin(frame_ms))
             stream.start_stream()
         except OSError:
@@ -80,11 +82,8 @@ class InputPump(Pump):
             else:
                 self._shared = False  # a device that opens only once keeps the stream that it has
             return False
+        self._new_heard.wait(_BEGINS_S)
         time.sleep(_OVERLAP_S)
-        for _ in range(_OVERLAPS_MORE):
-            if self._heard_from == self._number:
-                break
-            time.sleep(_OVERLAP_S)
         self._stream.close()
         self._stream = stream
         self._line.tell(Kind.SWITCHED, part_body(self._number))
@@ -107,7 +106,8 @@ class InputPump(Pump):
             if flags & _OVERFLOW:
                 self._line.mention(Kind.OVERFLOWED, b"")
             if data:
-                self._heard_from = max(number, self._heard_from)
+                if number == self._number:
+                    self._new_heard.set()
                 heard.append(data)
                 if len(heard) >= together or self._closely or not _is_quiet(data):
                     sound = b"".join(heard)

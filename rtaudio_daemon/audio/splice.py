@@ -8,10 +8,14 @@ nothing is heard twice. Sound is mono s16le at the rate of the device.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-_WINDOW_MS = 100  # of the new stream, looked for in the old one
+_COMPARED_MS = 1000  # of the end of the old stream
 _REACH_MS = 400  # how much later or earlier than the other a stream may come
-_ALIKE = 0.5
+_LEAST_MS = 50  # that both must know
+_ALIKE = 0.4  # two samplings of one white noise, half a sample apart, are alike by 0.64
+_SILENT = 8  # no sample is louder than that in silence, digital or dithered
+_PATIENCE_MS = 600
 _HELD_MS = 2000
 
 
@@ -24,33 +28,51 @@ class Splice:
         self._old = bytearray()
         self._new = bytearray()
         self._next: int | None = None
+        self._expected: int | None = None  # how much of the new stream the ended one should know
         self._skip_bytes = 0
 
     def feed(self, number: int, sound: bytes) -> bytes:
         """What the one stream goes on with; sound of the next stream waits for `switched`."""
+        joined = b""
+        if self._expected is not None and number != self._next:  # the next but one: no more waiting
+            joined = self._join(self._expected)
         if number != self._number:
             self._next = number
             self._new += sound
+            if self._expected is not None:
+                return self._go_on(self._expected)
             if len(self._new) > self._bytes(_HELD_MS):  # nobody says what became of the old one
-                return self.switched(number)
-            return b""
+                return joined + self.switched(number)
+            return joined
         if self._skip_bytes:
             skipped = min(self._skip_bytes, len(sound))
             self._skip_bytes -= skipped
             sound = sound[skipped:]
         self._old += sound
         del self._old[: -self._bytes(_HELD_MS)]
-        return sound
+        return joined + sound
 
     def switched(self, number: int) -> bytes:
-        """The old stream has ended: what the new one knows beyond it."""
+        """The old stream has ended: what the new one knows beyond it.
+
+        Where the new one has not come to the old one's last sound yet, this comes with `feed`.
+        """
         if number != self._next:
             self._number = number  # nothing was heard of it yet
             return b""
-        known = 2 * overlap(bytes(self._old), bytes(self._new), self._rate)
-        rest = bytes(self._new[known:])
-        self._number, self._next = number, None
-        self._skip_bytes = max(0, known - len(self._new))
+        self._expected = len(self._new) // 2
+        return self._go_on(self._expected)
+
+    def _go_on(self, expected: int) -> bytes:
+        known = overlap(bytes(self._old), bytes(self._new), self._rate, expected)
+        if known is None and len(self._new) // 2 - expected < self._rate * _PATIENCE_MS // 1000:
+            return b""
+        return self._join(expected if known is None else known)
+
+    def _join(self, known: int) -> bytes:
+        rest = bytes(self._new[2 * known :])
+        self._number, self._next, self._expected = self._next or 0, None, None
+        self._skip_bytes = max(0, 2 * known - len(self._new))
         self._new.clear()
         self._old += rest
         return rest
@@ -59,28 +81,41 @@ class Splice:
         return self._rate * ms // 1000 * 2
 
 
-def overlap(old: bytes, new: bytes, rate: int) -> int:
+def overlap(old: bytes, new: bytes, rate: int, expected: int) -> int | None:
     """How many samples from the beginning of `new` are in `old` already; may be more than it has.
 
-    Where they are not alike (in perfect silence, for instance) both are taken to end now.
+    Looked for around `expected`. All that both streams would then have heard is compared: a voice
+    is like itself one period later, but not with its beginning. None if `new` must first tell more.
     """
-    before = np.frombuffer(old, dtype="<i2").astype(np.float64)
-    after = np.frombuffer(new, dtype="<i2").astype(np.float64)
-    window, reach = rate * _WINDOW_MS // 1000, rate * _REACH_MS // 1000
-    begin = max(0, (len(after) - window) // 2)
-    piece = after[begin : begin + window]
-    expected = len(before) - len(after) + begin  # where it is, if both end now
-    first = max(0, expected - reach)
-    searched = before[first : expected + reach + window]
-    if len(piece) < window or len(searched) < window:
-        return len(after)
-    size = 1 << (len(searched) + window).bit_length()
-    product = np.fft.irfft(np.fft.rfft(searched, size) * np.conj(np.fft.rfft(piece, size)), size)
-    energy = np.concatenate([[0.0], np.cumsum(searched * searched)])
-    places = len(searched) - window + 1
-    scale = np.sqrt((energy[window:] - energy[:-window]) * float(piece @ piece))
-    likeness = product[:places] / np.maximum(scale, 1.0)
-    best = int(np.argmax(likeness))
-    if likeness[best] < _ALIKE:
-        return len(after)
-    return len(before) - (first + best) + begin
+    before = _samples(old)[-(rate * _COMPARED_MS // 1000) :]
+    after = _samples(new)
+    reach, least = rate * _REACH_MS // 1000, rate * _LEAST_MS // 1000
+    known = np.arange(max(least, expected - reach), min(len(before), expected + reach) + 1)
+    begin = len(before) - known  # of `new`, in `before`
+    end = np.minimum(len(before), begin + len(after))
+    known, begin, end = (places[end - begin >= least] for places in (known, begin, end))
+    if len(known):
+        size = 1 << (len(before) + len(after)).bit_length()
+        spectrum = np.fft.rfft(before, size) * np.conj(np.fft.rfft(after, size))
+        product = np.fft.irfft(spectrum, size)[begin]
+        energy = _energy(before, begin, end) + _energy(after, np.zeros_like(begin), end - begin)
+        likeness = 2 * product / (energy + (end - begin))
+        best = int(np.argmax(likeness))
+        if likeness[best] >= _ALIKE:
+            return int(known[best])
+    if np.abs(before[-2 * reach :]).max(initial=0) > _SILENT:
+        return None
+    loud = np.flatnonzero(np.abs(after) > _SILENT)  # what the old one has not heard
+    return min(expected, int(loud[0])) if len(loud) else expected
+
+
+def _samples(pcm: bytes) -> NDArray[np.float64]:
+    return np.frombuffer(pcm, dtype="<i2").astype(np.float64)
+
+
+def _energy(
+    samples: NDArray[np.float64], begin: NDArray[np.int_], end: NDArray[np.int_]
+) -> NDArray[np.float64]:
+    sums = np.concatenate([[0.0], np.cumsum(samples * samples)])
+    energy: NDArray[np.float64] = sums[end] - sums[begin]
+    return energy
