@@ -58,7 +58,7 @@ class InputPump(Pump):
         return (right if self._channel == "right" else left).tobytes()
 
     def _begin(self, frame_ms: int) -> Any:
-        return partial(self._callback, self._number, LONG_MS["input"] // frame_ms, [])
+        return partial(self._callback, self._number, LONG_MS // frame_ms, [])
 
     def _begun(self, stream: Any) -> None:
         """A microphone has nothing more to prepare."""

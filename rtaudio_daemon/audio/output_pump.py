@@ -124,7 +124,7 @@ class OutputPump(Pump):
 
     def _reopen(self, audio: Any, info: DeviceInfo, frame_ms: int) -> bool:
         with self._lock:
-            resting = frame_ms == LONG_MS["output"]
+            resting = frame_ms == LONG_MS
             if self._busy and not self._resting:
                 return False
             self._resting = True

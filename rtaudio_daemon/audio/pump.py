@@ -22,7 +22,7 @@ from .child_protocol import Kind, StreamFacts
 from .device_names import DeviceInfo, Direction
 
 RATES = (24_000, 48_000, 44_100, 16_000)
-LONG_MS: dict[Direction, int] = {"input": 100, "output": 200}
+LONG_MS = 200
 INT16 = 8  # paInt16
 _BUSY = -9985  # paDeviceUnavailable
 _TRY_ANOTHER = (-9997, -9998)  # paInvalidSampleRate, paInvalidChannelCount
@@ -72,7 +72,7 @@ class Pump(ABC):
         while True:
             self._pace_changed.wait()
             self._pace_changed.clear()
-            wanted_ms = self._short_ms if self._closely else LONG_MS[self.direction]
+            wanted_ms = self._short_ms if self._closely else LONG_MS
             try:
                 if wanted_ms != frame_ms and self._reopen(audio, info, wanted_ms):
                     frame_ms = wanted_ms

@@ -262,9 +262,9 @@ def test_a_loudspeaker_that_stutters_gets_a_longer_buffer_after_the_next_rest(
     playing(pump, card)
     for _ in range(3):
         card.callback(None, 480, None, 4)
-    assert not pump._reopen(card, info("output"), LONG_MS["output"]), "never while it plays"
+    assert not pump._reopen(card, info("output"), LONG_MS), "never while it plays"
     pump.told(Kind.STOP, b"")
-    assert pump._reopen(card, info("output"), LONG_MS["output"])
+    assert pump._reopen(card, info("output"), LONG_MS)
     assert pump._reopen(card, info("output"), pump._short_ms)
     assert card.frame_ms == [20, 200, 40]
     assert card.streams == 1
@@ -274,7 +274,7 @@ def test_a_microphone_that_does_not_become_quick_at_once_is_tried_again(pumps: A
     card = ChoosyCard({24_000}, {1})
     pump = pumps(InputPump)
     pump.open(card, info("input"), 20)
-    assert pump._reopen(card, info("input"), LONG_MS["input"])
+    assert pump._reopen(card, info("input"), LONG_MS)
     card.starts_not = True
     assert not pump._reopen(card, info("input"), 20)
     assert card.streams == 1, "the one that did not start is closed"
@@ -288,9 +288,9 @@ def test_a_microphone_that_opens_only_once_keeps_its_stream(pumps: Any) -> None:
     pump = pumps(InputPump)
     pump.open(card, info("input"), 20)
     card.busy = True
-    assert not pump._reopen(card, info("input"), LONG_MS["input"])
+    assert not pump._reopen(card, info("input"), LONG_MS)
     card.busy = False
-    assert not pump._reopen(card, info("input"), LONG_MS["input"])
+    assert not pump._reopen(card, info("input"), LONG_MS)
     assert card.streams == 1
 
 
@@ -302,7 +302,7 @@ def test_a_callback_never_raises(pumps: Any) -> None:
     assert card.callback(None, 480, None, 0) == (bytes(960), 0)
 
 
-def test_in_the_quiet_the_daemon_is_woken_only_for_every_fifth_frame(pumps: Any, pair: Any) -> None:
+def test_in_the_quiet_the_daemon_is_woken_only_for_every_tenth_frame(pumps: Any, pair: Any) -> None:
     card = ChoosyCard({24_000}, {1})
     pump = pumps(InputPump)
     pump.open(card, info("input"), 20)
@@ -314,7 +314,7 @@ def test_in_the_quiet_the_daemon_is_woken_only_for_every_fifth_frame(pumps: Any,
         card.callback(data, 2, None, 0)
         return [len(split_part(body)[1]) // 2 for _, body in messages(pair)]
 
-    assert [told(quiet) for _ in range(10)] == [[], [], [], [], [10]] * 2
+    assert [told(quiet) for _ in range(20)] == [[], [], [], [], [], [], [], [], [], [20]] * 2
     assert [told(each) for each in (loud, quiet, loud)] == [[2], [], [4]]
     told(quiet)
     pump.attend(True)

@@ -181,7 +181,7 @@ async def test_no_sample_is_lost_when_the_frames_become_long_and_short_again(
         await until(lambda: len(witness.heard) > 9600)
         sound_server.say(tmp_path / "said.wav")
         await until(lambda: any(witness.heard[-960:]))
-        for closely, together in ((False, 5), (True, 1), (False, 5)):
+        for closely, together in ((False, 10), (True, 1), (False, 10)):
             microphone.attend(closely)
             await until(partial(witness.came_together, together))
         await until(lambda: not any(witness.heard[-9600:]))
