@@ -20,8 +20,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from rtaudio_daemon import config
 from rtaudio_daemon.audio.child_protocol import Kind, pack, part_body
 from rtaudio_daemon.audio.devices import list_devices
+from rtaudio_daemon.audio.files import read_wav
+from rtaudio_daemon.audio.format import BYTES_PER_MS
 from rtaudio_daemon.audio.microphone import PortAudioMicrophone
 from rtaudio_daemon.audio.pump import RATES
 from rtaudio_daemon.audio.speaker import PortAudioSpeaker
@@ -38,6 +41,7 @@ from tests.sound_server import SoundServer
 
 pytestmark = pytest.mark.sound
 
+RECORDINGS = Path(config.__file__).parent / "recordings"
 A = AudioPart("r1", "i1", 0)
 B = AudioPart("r2", "i2", 0)
 Samples = npt.NDArray[np.float64]
@@ -187,6 +191,25 @@ async def test_no_sample_is_lost_when_the_frames_become_long_and_short_again(
         await until(lambda: not any(witness.heard[-9600:]))
     assert likeness(bytes(witness.heard), murmur(6)) > 0.99
     assert microphone.dropped == 0
+
+
+async def test_a_word_in_perfect_silence_is_whole_whenever_the_frames_change(
+    sound_server: SoundServer,
+) -> None:
+    word = read_wav(RECORDINGS / "hello.wav")
+    async with listening() as (microphone, witness):
+        await until(lambda: len(witness.heard) > 9600)
+        for begins_ms in (200, 350, 500):
+            for closely in (False, True):
+                asked = len(witness.heard)
+                microphone.attend(closely)
+                await until(lambda: len(witness.heard) >= asked + begins_ms * BYTES_PER_MS)
+                sound_server.say(RECORDINGS / "hello.wav")
+                await until(lambda: any(witness.heard[asked:]))
+                await until(lambda: not any(witness.heard[-12_000:]))
+                await until(partial(witness.came_together, 1 if closely else 10))
+                heard = likeness(bytes(witness.heard[asked:]), word)
+                assert heard > 0.99, (closely, begins_ms)
 
 
 async def test_a_loudspeaker_at_rest_plays_the_whole_answer(

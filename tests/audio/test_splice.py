@@ -42,8 +42,8 @@ def test_nothing_is_lost_and_nothing_comes_twice(new_begins_ms: int, old_ends_ms
     assert len(heard) // 2 // (RATE // 1000) >= 1980
 
 
-@pytest.mark.parametrize("old_frame_ms, new_frame_ms", [(200, 20), (20, 200)])
-@pytest.mark.parametrize("old_late_ms, new_late_ms", [(0, 0), (150, 0), (0, 180), (60, 100)])
+@pytest.mark.parametrize(("old_frame_ms", "new_frame_ms"), [(200, 20), (20, 200)])
+@pytest.mark.parametrize(("old_late_ms", "new_late_ms"), [(0, 0), (150, 0), (0, 180), (60, 100)])
 @pytest.mark.parametrize("loudest_noise", [0, 1, 60])
 def test_a_word_that_begins_while_the_streams_change_comes_once_and_whole(
     old_frame_ms: int, new_frame_ms: int, old_late_ms: int, new_late_ms: int, loudest_noise: int
