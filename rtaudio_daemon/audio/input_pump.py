@@ -33,7 +33,7 @@ class InputPump(Pump):
         self._channel = channel
         self._number = 0
         self._shared = True
-        self._new_heard = threading.Event()
+        self._delivers = threading.Event()  # of the newest stream
 
     def told(self, kind: Kind, body: bytes) -> None:
         """Carry out what the daemon says."""
@@ -58,7 +58,8 @@ class InputPump(Pump):
         return (right if self._channel == "right" else left).tobytes()
 
     def _begin(self, frame_ms: int) -> Any:
-        return partial(self._callback, self._number, LONG_MS // frame_ms, [])
+        self._delivers = threading.Event()
+        return partial(self._callback, self._number, self._delivers, LONG_MS // frame_ms, [])
 
     def _begun(self, stream: Any) -> None:
         """A microphone has nothing more to prepare."""
@@ -69,7 +70,6 @@ class InputPump(Pump):
         self._number += 1
         stream = None
         try:
-            self._new_heard.clear()
             stream = self._opened(audio, info, frame_ms, self._begin(frame_ms))
             stream.start_stream()
         except OSError:
@@ -82,7 +82,7 @@ class InputPump(Pump):
             else:
                 self._shared = False  # a device that opens only once keeps the stream that it has
             return False
-        self._new_heard.wait(_BEGINS_S)
+        self._delivers.wait(_BEGINS_S)
         time.sleep(_OVERLAP_S)
         self._stream.close()
         self._stream = stream
@@ -95,6 +95,7 @@ class InputPump(Pump):
     def _callback(
         self,
         number: int,
+        delivers: threading.Event,
         together: int,
         heard: list[bytes],
         data: bytes | None,
@@ -106,8 +107,7 @@ class InputPump(Pump):
             if flags & _OVERFLOW:
                 self._line.mention(Kind.OVERFLOWED, b"")
             if data:
-                if number == self._number:
-                    self._new_heard.set()
+                delivers.set()
                 heard.append(data)
                 if len(heard) >= together or self._closely or not _is_quiet(data):
                     sound = b"".join(heard)

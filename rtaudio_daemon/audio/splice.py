@@ -10,13 +10,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-_COMPARED_MS = 1000  # of the end of the old stream
-_REACH_MS = 400  # how much later or earlier than the other a stream may come
-_LEAST_MS = 50  # that both must know
+_REACH_MS = 700  # how much later or earlier than the other a stream may come
+_LEAST_MS = 50  # that both must know; silence of that length is no pause within a word
 _ALIKE = 0.4  # two samplings of one white noise, half a sample apart, are alike by 0.64
 _SILENT = 8  # no sample is louder than that in silence, digital or dithered
-_PATIENCE_MS = 600
+_PATIENCE_MS = 800
 _HELD_MS = 2000
+
+_Samples = NDArray[np.float64]
 
 
 class Splice:
@@ -35,9 +36,11 @@ class Splice:
         """What the one stream goes on with; sound of the next stream waits for `switched`."""
         joined = b""
         if self._expected is not None and number != self._next:  # the next but one: no more waiting
-            joined = self._join(self._expected)
+            joined = self._join(self._guess(self._expected))
         if number != self._number:
-            self._next = number
+            if number != self._next:
+                self._next = number
+                self._new.clear()
             self._new += sound
             if self._expected is not None:
                 return self._go_on(self._expected)
@@ -57,17 +60,24 @@ class Splice:
 
         Where the new one has not come to the old one's last sound yet, this comes with `feed`.
         """
-        if number != self._next:
-            self._number = number  # nothing was heard of it yet
+        if number != self._next:  # nothing was heard of it yet
+            self._number, self._next = number, None
             return b""
         self._expected = len(self._new) // 2
         return self._go_on(self._expected)
 
     def _go_on(self, expected: int) -> bytes:
         known = overlap(bytes(self._old), bytes(self._new), self._rate, expected)
-        if known is None and len(self._new) // 2 - expected < self._rate * _PATIENCE_MS // 1000:
+        if known is not None:
+            return self._join(known)
+        if len(self._new) // 2 - expected < self._rate * _PATIENCE_MS // 1000:
             return b""
-        return self._join(expected if known is None else known)
+        return self._join(self._guess(expected))
+
+    def _guess(self, expected: int) -> int:
+        before, after = _centred(bytes(self._old), bytes(self._new))
+        in_pause = not _loud(before[-(self._rate * _LEAST_MS // 1000) :]).any()
+        return _until_loud(after, expected) if in_pause else expected
 
     def _join(self, known: int) -> bytes:
         rest = bytes(self._new[2 * known :])
@@ -87,8 +97,7 @@ def overlap(old: bytes, new: bytes, rate: int, expected: int) -> int | None:
     Looked for around `expected`. All that both streams would then have heard is compared: a voice
     is like itself one period later, but not with its beginning. None if `new` must first tell more.
     """
-    before = _samples(old)[-(rate * _COMPARED_MS // 1000) :]
-    after = _samples(new)
+    before, after = _centred(old, new)
     reach, least = rate * _REACH_MS // 1000, rate * _LEAST_MS // 1000
     known = np.arange(max(least, expected - reach), min(len(before), expected + reach) + 1)
     begin = len(before) - known  # of `new`, in `before`
@@ -103,19 +112,29 @@ def overlap(old: bytes, new: bytes, rate: int, expected: int) -> int | None:
         best = int(np.argmax(likeness))
         if likeness[best] >= _ALIKE:
             return int(known[best])
-    if np.abs(before[-2 * reach :]).max(initial=0) > _SILENT:
+    if _loud(before[-2 * reach :]).any():
         return None
-    loud = np.flatnonzero(np.abs(after) > _SILENT)  # what the old one has not heard
+    return _until_loud(after, expected)
+
+
+def _centred(old: bytes, new: bytes) -> tuple[_Samples, _Samples]:
+    """Both without the constant voltage that many microphones deliver beside the sound."""
+    before, after = (np.frombuffer(pcm, dtype="<i2").astype(np.float64) for pcm in (old, new))
+    constant = np.median(before) if len(before) else 0.0
+    return before - constant, after - constant
+
+
+def _loud(samples: _Samples) -> NDArray[np.bool_]:
+    return np.abs(samples) > _SILENT
+
+
+def _until_loud(after: _Samples, expected: int) -> int:
+    """As expected, but no sound is skipped: the old stream ended in silence and has not heard it."""
+    loud = np.flatnonzero(_loud(after))
     return min(expected, int(loud[0])) if len(loud) else expected
 
 
-def _samples(pcm: bytes) -> NDArray[np.float64]:
-    return np.frombuffer(pcm, dtype="<i2").astype(np.float64)
-
-
-def _energy(
-    samples: NDArray[np.float64], begin: NDArray[np.int_], end: NDArray[np.int_]
-) -> NDArray[np.float64]:
+def _energy(samples: _Samples, begin: NDArray[np.int_], end: NDArray[np.int_]) -> _Samples:
     sums = np.concatenate([[0.0], np.cumsum(samples * samples)])
-    energy: NDArray[np.float64] = sums[end] - sums[begin]
+    energy: _Samples = sums[end] - sums[begin]
     return energy
