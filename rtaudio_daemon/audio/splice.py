@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 _REACH_MS = 700  # how much later or earlier than the other a stream may come
 _LEAST_MS = 50  # that both must know; silence of that length is no pause within a word
-_ALIKE = 0.4  # two samplings of one white noise, half a sample apart, are alike by 0.64
+_SAME = 0.8
+_ALIKE = 0.4  # two samplings of one white noise, half a sample apart, are alike by 0.64 ...
+_NEARBY_MS = 2  # ... and elsewhere by nothing; two vowels of one voice by 0.5, at many places
 _SILENT = 8  # no sample is louder than that in silence, digital or dithered
 _PATIENCE_MS = 800
 _HELD_MS = 2000
@@ -110,7 +112,9 @@ def overlap(old: bytes, new: bytes, rate: int, expected: int) -> int | None:
         energy = _energy(before, begin, end) + _energy(after, np.zeros_like(begin), end - begin)
         likeness = 2 * product / (energy + (end - begin))
         best = int(np.argmax(likeness))
-        if likeness[best] >= _ALIKE:
+        elsewhere = np.abs(known - known[best]) > rate * _NEARBY_MS // 1000
+        unlike = max(_ALIKE, 2 * likeness[elsewhere].max(initial=0.0))
+        if likeness[best] >= min(_SAME, unlike):
             return int(known[best])
     if _loud(before[-2 * reach :]).any():
         return None

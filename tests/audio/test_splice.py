@@ -83,6 +83,40 @@ def test_a_word_that_begins_while_the_streams_change_comes_once_and_whole(
         assert np.abs(begins).max() <= loudest_noise, "and nothing of it before"
 
 
+@pytest.mark.parametrize("constant", [0, 300])
+@pytest.mark.parametrize("pause_ms", [100, 250, 400])
+def test_a_noise_gate_and_a_constant_voltage_cost_no_word(pause_ms: int, constant: int) -> None:
+    speech = np.frombuffer(read_wav(WEATHER), dtype="<i2").astype(int)
+    for first_ends_ms in range(750, 1400, 50):
+        sound = np.full(4 * RATE, constant)
+        first, second = first_ends_ms * RATE // 1000, (first_ends_ms + pause_ms) * RATE // 1000
+        sound[first - 9600 : first] += speech[36_000:45_600]
+        word = speech[np.flatnonzero(np.abs(speech) > 300)[0] :][:24_000]
+        sound[second : second + len(word)] += word
+        both = sound.clip(-32768, 32767).astype("<i2").tobytes()
+        splice = Splice(RATE)
+        heard = b"".join(splice.feed(0, piece) for piece in pieces(both, 0, 1200, 200))
+        new = pieces(both, 913, 3900, 20)
+        switched_at = (1500 - 913) // 20
+        heard += b"".join(splice.feed(1, piece) for piece in new[:switched_at])
+        heard += splice.switched(1)
+        heard += b"".join(splice.feed(1, piece) for piece in new[switched_at:])
+        wanted = both[2 * second : 2 * (second + len(word))]
+        assert heard.count(wanted) == 1, f"the word after {first_ends_ms} ms"
+
+
+def test_what_a_stream_that_was_given_up_still_says_disturbs_no_later_change() -> None:
+    sound, splice = room(), Splice(RATE)
+    for piece in pieces(sound, 0, 1000, 100):
+        splice.feed(0, piece)
+    for piece in pieces(sound, 500, 4000, 100):
+        splice.feed(1, piece)
+    assert splice.feed(0, pieces(sound, 3000, 3400, 400)[0]) == b""
+    assert splice.switched(1) == b""
+    splice.feed(2, pieces(sound, 3700, 4100, 400)[0])
+    assert splice.switched(2) == pieces(sound, 4000, 4100, 100)[0]
+
+
 def test_the_streams_need_not_be_the_same_to_the_bit() -> None:
     sound = np.frombuffer(room(), dtype="<i2").astype(float)
     later = np.interp(np.arange(24_000, 40_000) + 0.5, np.arange(len(sound)), sound)
