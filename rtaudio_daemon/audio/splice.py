@@ -133,7 +133,7 @@ def _loud(samples: _Samples) -> NDArray[np.bool_]:
 
 
 def _until_loud(after: _Samples, expected: int) -> int:
-    """As expected, but no sound is skipped: the old stream ended in silence and has not heard it."""
+    """As expected, but no sound is skipped: an old stream that ended in silence knows none."""
     loud = np.flatnonzero(_loud(after))
     return min(expected, int(loud[0])) if len(loud) else expected
 
