@@ -122,6 +122,7 @@ class Outcome:
     own: int
     latencies: list[float]
     errors: list[float]
+    told: list[float]
 
 
 async def echo(mode: str, answers: int, words: list[Path], loop: bool) -> Outcome:
@@ -136,21 +137,27 @@ async def echo(mode: str, answers: int, words: list[Path], loop: bool) -> Outcom
                 await until(lambda: home.statuses[-1] == "idle")
             own = len(home.named("interruption"))
             print(f"{mode}: {answers} answers of 8 s, {own} interrupted themselves", flush=True)
-            latencies, errors = [], []
+            latencies, errors, told = [], [], []
             for number, word in enumerate(words):
                 found = await interrupt(home, server, Path(name) / str(number), word)
                 if found is not None:
-                    print(f"  {word.stem}: {found[0]:.0f} ms, {found[1]:+.0f} ms", flush=True)
-                    latencies.append(found[0])
-                    errors.append(found[1])
-            print(f"{mode}: {report(len(words), latencies, errors)}", flush=True)
-            return Outcome(own, latencies, errors)
+                    latency, error, wrong = found
+                    print(f"  {word.stem}: {latency:.0f} ms, {error:+.0f} ms, {wrong:+.0f} ms")
+                    latencies.append(latency)
+                    errors.append(error)
+                    told.append(wrong)
+            outcome = Outcome(own, latencies, errors, told)
+            print(f"{mode}: {report(len(words), outcome)}", flush=True)
+            return outcome
 
 
 async def interrupt(
     home: House, server: SoundServer, path: Path, word: Path
-) -> tuple[float, float] | None:
-    """Say a word over an answer: ms to silence, error of audio_end_ms; None: not noticed."""
+) -> tuple[float, float, float] | None:
+    """Say a word over an answer: ms to silence; errors of audio_end_ms and of latency_ms.
+
+    None: not noticed.
+    """
     before = len(home.named("interruption"))
     await until(lambda: home.statuses[-1] == "idle")
     speaker = Ear(server.record(path.with_suffix(".out")))
@@ -175,9 +182,19 @@ async def interrupt(
     underruns = home.app.assistant.counts()["speaker_underruns"]
     print(f"  {holes / RATE * 1000:.0f} ms of holes, {underruns:.0f} underruns so far", flush=True)
     end = began + length
-    latency = speaker.begun_at + end / RATE - (microphone.begun_at + spoken / RATE)
-    reported = home.named("interruption")[before]["audio_end_ms"]
-    return latency * 1000, reported - (end - began) / (RATE / 1000)
+    silent_at = speaker.begun_at + end / RATE
+    latency = silent_at - (microphone.begun_at + spoken / RATE)
+    reported = home.named("interruption")[before]
+    decided_at = next(
+        time
+        for time, (name, data) in zip(home.times, home.events, strict=True)
+        if time > said_at and name == "status" and data["status"] == "listening"
+    )
+    return (
+        latency * 1000,
+        reported["audio_end_ms"] - (end - began) / (RATE / 1000),
+        reported["latency_ms"] - (silent_at - decided_at) * 1000,
+    )
 
 
 def first_sample(heard: Samples, path: Path) -> int:
@@ -238,22 +255,26 @@ async def table() -> None:
             own = f"{found.own} of 10" if loop else "–"
             p50, p95 = np.percentile(found.latencies or [np.nan], (50, 95))
             off50, off95 = np.percentile(np.abs(found.errors or [np.nan]), (50, 95))
+            told50, told95 = np.percentile(np.abs(found.told or [np.nan]), (50, 95))
             rows.append(
                 f"| `{mode}`{'' if loop else ' (no echo)'} | {own} | {len(found.latencies)} of "
-                f"{len(words)} | {p50:.0f} / {p95:.0f} ms | {off50:.0f} / {off95:.0f} ms |"
+                f"{len(words)} | {p50:.0f} / {p95:.0f} ms | {off50:.0f} / {off95:.0f} ms | "
+                f"{told50:.0f} / {told95:.0f} ms |"
             )
     print("\n".join(rows))
 
 
-def report(tried: int, latencies: list[float], errors: list[float]) -> str:
-    if not latencies:
+def report(tried: int, found: Outcome) -> str:
+    if not found.latencies:
         return f"0 of {tried} interruptions noticed"
-    p50, p95 = np.percentile(latencies, (50, 95))
-    off50, off95 = np.percentile(np.abs(errors), (50, 95))
+    p50, p95 = np.percentile(found.latencies, (50, 95))
+    off50, off95 = np.percentile(np.abs(found.errors), (50, 95))
+    told50, told95 = np.percentile(np.abs(found.told), (50, 95))
     return (
-        f"{len(latencies)} of {tried} interruptions noticed; first sample to silence "
+        f"{len(found.latencies)} of {tried} interruptions noticed; first sample to silence "
         f"p50 {p50:.0f} ms, p95 {p95:.0f} ms; "
-        f"audio_end_ms off by p50 {off50:.0f}, p95 {off95:.0f} ms"
+        f"audio_end_ms off by p50 {off50:.0f}, p95 {off95:.0f} ms; "
+        f"latency_ms off by p50 {told50:.0f}, p95 {told95:.0f} ms"
     )
 
 
