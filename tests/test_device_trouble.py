@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from rtaudio_daemon.doctor.calibration import calibrate
 from rtaudio_daemon.doctor.remedies import Reasons
 from rtaudio_daemon.errors import DeviceError
 from rtaudio_daemon.events import DeviceChanged
+from rtaudio_daemon.packages import how_to_install
 from rtaudio_daemon.simulator.reply import Reply, Turn
 from tests.audio.kernel import build
 from tests.house import House, find, samples, speech
@@ -185,7 +187,7 @@ async def test_devices_cannot_be_listed_without_pyaudio_and_the_remedy_is_named(
     pyaudio: Path,
 ) -> None:
     pyaudio.write_text(MISSING)
-    with pytest.raises(DeviceError, match="pip install PyAudio"):
+    with pytest.raises(DeviceError, match=re.escape(how_to_install("pyaudio"))):
         await list_devices()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 
 from .. import config, config_edit
 from ..audio.calibration import (
@@ -22,6 +21,7 @@ from ..audio.format import BYTES_PER_MS
 from ..audio.interface import Microphone, Speaker
 from ..errors import ConfigError
 from ..events import AudioPart, DeviceChanged, DeviceState
+from ..packages import installed
 from .finding import Finding, failed, passed, warned
 from .remedies import Reasons, remedy_for
 
@@ -40,7 +40,7 @@ async def calibrate(path: str, *, write: bool = False) -> list[Finding]:
     measured = await _measure(settings)
     if isinstance(measured, list):
         return measured
-    can_cancel = importlib.util.find_spec("livekit") is not None
+    can_cancel = installed("livekit.rtc")
     proposed = proposals(measured, settings, can_cancel=can_cancel)
     found = _findings(measured, settings.echo, can_cancel=can_cancel)
     if proposed:
