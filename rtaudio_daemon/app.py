@@ -15,7 +15,7 @@ from .assistant import Assistant
 from .audio.devices import open_microphone, open_speaker
 from .emitter import Emitter
 from .errors import ConfigError, RTAudioError
-from .events import ErrorReported
+from .events import DeviceChanged, DeviceState, ErrorReported, News
 from .log import log_news
 from .parts import OpenMicrophone, OpenSpeaker, Part, Parts
 from .realtime.client import AzureRealTimeAudio
@@ -27,6 +27,7 @@ from .supervision import Supervision
 
 _LOG = logging.getLogger(__name__)
 _REPORT_S = 2.0  # what is not applied by then is reported as pending
+_DEVICES = {"microphone": "audio.input.device", "speaker": "audio.output.device"}
 
 
 class App:
@@ -54,6 +55,8 @@ class App:
         self._usage = UsageFile(usage, self._ledger) if usage is not None and real else None
         self._reloaded = asyncio.Event()
         self._settled = asyncio.Event()
+        self._device_told = asyncio.Event()
+        self._devices: dict[str, DeviceChanged] = {}  # the newest word of each
         self._parts: Parts
         self._supervision: Supervision
         self.news = Emitter()
@@ -96,6 +99,7 @@ class App:
             )
             parts.assistant.on_reload = self.reload
             self.news.on("news", log_news)
+            self.news.on("news", self._notice)
             self._supervision = Supervision(parts, self.news)
             try:
                 if self._usage is not None:
@@ -127,7 +131,8 @@ class App:
         Returns `changed`, one entry per option with its part and `state`: applied, pending (until
         the turn that is under way is over), failed (with `reason`; the part goes on as it was), or
         restart (of the daemon, is needed). Raises ConfigError when the configuration is wrong;
-        then everything goes on as it was.
+        then everything goes on as it was. `warnings` tells of doubtful settings, and of a new
+        device that is not found.
         """
         self._supervision.reloading()
         try:
@@ -151,9 +156,13 @@ class App:
             _LOG.warning("%s", warning)
         self._settled.clear()
         self._reloaded.set()
+        exchanged = _DEVICES.keys() & {each.part for each in found}
         try:
             async with asyncio.timeout(_REPORT_S):
                 await self._settled.wait()
+                while not exchanged <= self._devices.keys():
+                    self._device_told.clear()
+                    await self._device_told.wait()
         except TimeoutError:
             pass
         report = [{**asdict(each), **self._outcome(each.part)} for each in found]
@@ -161,7 +170,21 @@ class App:
             _LOG.info("reload: %(option)s: %(before)r is now %(after)r, %(state)s", each)
         if not found:
             _LOG.info("reload: nothing is different")
-        return {"changed": report, "warnings": list(settings.warnings)}
+        told = [self._doubt(name) for name in _DEVICES if name in exchanged]
+        return {"changed": report, "warnings": [*settings.warnings, *filter(None, told)]}
+
+    def _notice(self, news: News) -> None:
+        if isinstance(news, DeviceChanged):
+            self._devices[news.direction] = news
+            self._device_told.set()
+
+    def _doubt(self, name: str) -> str:
+        """What is to be said of the device that this part uses now; empty if nothing is known."""
+        newest = self._devices.get(name)
+        if newest is None or not newest.reason or self._outcome(name)["state"] != "applied":
+            return ""
+        goes_on = "" if newest.state is DeviceState.OK else " (it is looked for until it is there)"
+        return f"{_DEVICES[name]}: {newest.reason}{goes_on}"
 
     async def _keep_up(self) -> None:
         """Bring the parts into accord with the newest settings, whenever there are new ones."""
@@ -183,6 +206,7 @@ class App:
             self._failed(f"reload: {part.name} goes on as it was: {error}")
         else:
             part.applied, part.failure = settings, ""
+            self._devices.pop(part.name, None)  # that was the former one's
             _LOG.info("reload: %s has its new settings", part.name)
 
     def _outcome(self, name: str) -> dict[str, str]:

@@ -62,7 +62,9 @@ class TurnDetection:
         "auto", "semantic_vad: how soon it answers", choice("low", "medium", "high", "auto")
     )
     interrupt_response: bool = option(
-        True, "the service stops its answer when somebody speaks", boolean()
+        True,
+        "the service stops its answer when somebody speaks; audio.gate.barge_in does so too",
+        boolean(),
     )
 
 
@@ -256,7 +258,12 @@ class Gate:
         320, "sound sent from before the gate opened", integer(0, 5_000), "ms"
     )
     hangover_ms: int = option(
-        1200, "silence after which the gate closes by itself", integer(0, 30_000), "ms"
+        1200,
+        "silence after which the gate closes by itself; never sooner than the service can end the "
+        "turn (silence_duration_ms + 300, longer by sense); with turn_detection none turn_end_ms "
+        "counts instead",
+        integer(0, 30_000),
+        "ms",
     )
     turn_end_ms: int = option(
         600, "turn_detection none: silence that ends a turn", integer(100, 10_000), "ms"
@@ -264,7 +271,10 @@ class Gate:
     max_turn_s: int = option(120, "longest turn; then the gate closes", integer(5, 3_600), "s")
     barge_in: bool = option(True, "speech interrupts an answer", boolean())
     barge_in_threshold: float = option(
-        0.7, "like threshold, while an answer is heard in half duplex", number(0, 1)
+        0.7,
+        "like threshold, while an answer is heard: in half duplex; with cancel for what is heard "
+        "before the echo is taken out",
+        number(0, 1),
     )
     barge_in_ms: int = option(80, "speech needed to interrupt an answer", integer(0, 5_000), "ms")
     duck: bool = option(

@@ -1,7 +1,8 @@
 """The parts of the daemon as an ordered table: built at the start, exchanged at a reload.
 
-A part brings itself into accord with the settings it is given. At a reload the one in use goes on
-until the new one has proved itself, and they change hands between turns.
+A part brings itself into accord with the settings it is given, at a reload between turns. A
+service in use goes on until the new one has a session; a device is exchanged at once, and looked
+for where it is missing, as its plug may come later.
 """
 
 from __future__ import annotations

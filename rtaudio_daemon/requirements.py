@@ -6,25 +6,23 @@ Only `check` and the doctor ask; the daemon itself tells when it comes to the pa
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
 from .audio.devices import open_microphone
 from .config import Config
 from .errors import ConfigError, DeviceError
+from .packages import how_to_install, installed
 from .simulator import scenario
 
 
 class Package(NamedTuple):
-    """`module` of the package `pip` is needed when `option` is as `wanted` says."""
+    """`module` is needed when `option` is as `wanted` says."""
 
     option: str
     wanted: Callable[[Config], bool]
     module: str
-    pip: str
 
 
 PACKAGES = (
@@ -32,25 +30,21 @@ PACKAGES = (
         "realtime.auth",
         lambda config: config.realtime.auth == "entra",
         "azure.identity",
-        "azure-identity>=1.19,<2",
     ),
     Package(
         "audio.gate.engine",
         lambda config: config.audio.gate.engine == "webrtc",
         "webrtcvad",
-        "webrtcvad-wheels>=2.0.14,<3",
     ),
     Package(
         "audio.listen",
         lambda config: config.audio.listen == "wake_word",
         "pymicro_wakeword",
-        "pymicro-wakeword>=2.5,<3",
     ),
     Package(
         "audio.echo",
         lambda config: config.audio.echo == "cancel",
-        "livekit",
-        "livekit>=1.2,<2",
+        "livekit.rtc",
     ),
 )
 """Each optional package, and the setting that asks for it."""
@@ -61,11 +55,10 @@ def missing_packages(settings: Config) -> list[str]:
     return [
         settings.problem(
             each.option,
-            f"needs a package that is not installed; run: {sys.executable} -m pip install "
-            f"'{each.pip}'",
+            f"needs a package that is not installed; run: {how_to_install(each.module)}",
         )
         for each in PACKAGES
-        if each.wanted(settings) and not _installed(each.module)
+        if each.wanted(settings) and not installed(each.module)
     ]
 
 
@@ -99,10 +92,3 @@ def unusable_files(settings: Config) -> list[str]:
 
 def _from_where(path: str) -> str:
     return "" if Path(path).is_absolute() else f" (looked for in {Path.cwd()})"
-
-
-def _installed(module: str) -> bool:
-    try:
-        return find_spec(module) is not None
-    except ModuleNotFoundError:  # not even the package that it is a part of
-        return False

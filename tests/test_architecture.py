@@ -28,6 +28,7 @@ HALL = {
     "yaml_source": 0,
     "emitter": 0,
     "version": 0,
+    "packages": 0,
     "conversation": 1,
     "ledger": 1,
     "systemd": 2,

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from rtaudio_daemon.doctor.calibration import calibrate
 from rtaudio_daemon.doctor.remedies import Reasons
 from rtaudio_daemon.errors import DeviceError
 from rtaudio_daemon.events import DeviceChanged
+from rtaudio_daemon.packages import how_to_install
 from rtaudio_daemon.simulator.reply import Reply, Turn
 from tests.audio.kernel import build
 from tests.house import House, find, samples, speech
@@ -118,6 +120,28 @@ async def test_a_microphone_that_cannot_be_had_is_told_once_and_the_rest_goes_on
     assert find(samples(ANSWER), house.heard())[1] > 0.99
 
 
+async def test_a_reload_to_a_mistyped_microphone_is_told_in_its_answer(
+    tmp_path: Path, pyaudio: Path
+) -> None:
+    pyaudio.write_text(dedent(CARDS))
+
+    def named(device: str) -> Callable[[config.Config], config.Config]:
+        audio = config.Input(device=device)
+        return lambda now: replace(now, audio=replace(now.audio, input=audio))
+
+    async with House(tmp_path, reply=answer, change=default_microphone) as house:
+        await house.until(lambda: any(e["state"] == "lost" for e in house.named("device")))
+        house.edit = named("Dask (hw:1,0)")
+        status, report = await house.post("/api/reload")
+        assert (status, [each["state"] for each in report["changed"]]) == (200, ["applied"])
+        assert report["warnings"] == [
+            "audio.input.device: no microphone is called 'Dask (hw:1,0)'; did you mean "
+            "'Desk (hw:1,0)', 'Shelf (hw:2,0)'? (it is looked for until it is there)"
+        ]
+        house.edit = named("none")
+        assert (await house.post("/api/reload"))[1]["warnings"] == []
+
+
 async def test_a_machine_without_devices_has_none_and_the_rest_goes_on(
     tmp_path: Path, pyaudio: Path
 ) -> None:
@@ -185,7 +209,7 @@ async def test_devices_cannot_be_listed_without_pyaudio_and_the_remedy_is_named(
     pyaudio: Path,
 ) -> None:
     pyaudio.write_text(MISSING)
-    with pytest.raises(DeviceError, match="pip install PyAudio"):
+    with pytest.raises(DeviceError, match=re.escape(how_to_install("pyaudio"))):
         await list_devices()
 
 

@@ -278,6 +278,20 @@ async def text_of(house: House, path: str) -> str:
         return await answer.text()
 
 
+def undocumented(data: dict[str, Any], schema: schemas.Schema) -> list[str]:
+    """The fields that the schema does not tell of."""
+    known: schemas.Schema | None = schema.get("properties")
+    if known is None:
+        return []
+    within = [
+        f"{name}.{each}"
+        for name, value in data.items()
+        if isinstance(value, dict)
+        for each in undocumented(value, known.get(name, {}))
+    ]
+    return [name for name in data if name not in known] + within
+
+
 @both_dialects
 async def test_every_event_of_a_long_story_is_as_the_documents_say(
     tmp_path: Path, dialect: Dialect
@@ -295,6 +309,7 @@ async def test_every_event_of_a_long_story_is_as_the_documents_say(
         async with house.http.get("/ready") as answer:
             assert (answer.status, (await answer.json())["ready"]) == (200, True)
         jsonschema.validate(await house.status(), schemas.STATUS)
+        assert undocumented(await house.status(), schemas.STATUS) == []
     for name, data in house.events:
         jsonschema.validate(data, schemas.event_schema(name))
     assert {name for name, _ in house.events} >= {

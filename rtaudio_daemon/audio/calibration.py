@@ -17,7 +17,7 @@ _INAUDIBLE_DB = -70.0
 _LOUD_ECHO_DB = -6.0
 _LATE_MS = 400.0
 _LOUD_ROOM_DBFS = -40.0
-_QUIET_ROOM_DBFS = -50.0  # or else an echo may be there and not be found
+QUIET_ROOM_DBFS = -50.0  # or else an echo may be there and not be found
 LEAD_MS = 1_000  # listened to before the chirp, for the noise of the room
 TAIL_MS = 1_500
 
@@ -77,13 +77,13 @@ def examine(before: bytes, heard: bytes) -> Measurement:
 
 
 def proposals(measured: Measurement, now: Audio, *, can_cancel: bool) -> list[Proposal]:
-    """What the measurement speaks for, where it differs from the settings as they are now."""
+    """What the measurement speaks for, where it differs from the settings as they are now.
+
+    That nothing came back speaks for nothing: the loudspeaker may be silent.
+    """
     found = []
     loud = measured.noise_dbfs > _LOUD_ROOM_DBFS
     heard = measured.echo_db is not None
-    if not heard and now.echo != "off" and measured.noise_dbfs < _QUIET_ROOM_DBFS:
-        why = "the microphone does not hear the loudspeaker"
-        found.append(Proposal(("audio", "echo"), now.echo, "off", why))
     if heard and now.echo == "off":
         why = "the microphone hears the loudspeaker"
         found.append(Proposal(("audio", "echo"), now.echo, "auto", why))
@@ -106,7 +106,8 @@ def advice(measured: Measurement, *, can_cancel: bool) -> list[str]:
     if not can_cancel and measured.echo_db > _LOUD_ECHO_DB:
         found.append(
             "the loudspeaker is almost as loud in the microphone as a voice: move them apart, turn "
-            "it down (audio.output.volume), or install the extra [aec] for audio.echo: cancel"
+            "it down (audio.output.volume), or set audio.echo: cancel (`daemon.py check` says what "
+            "that needs)"
         )
     if measured.delay_ms > _LATE_MS:
         found.append("the delay is long (Bluetooth?): interruptions will be noticed late")

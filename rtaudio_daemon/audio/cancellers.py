@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from ..packages import how_to_install
 from .echo import Canceller, Echo
 from .format import BYTES_PER_MS, SAMPLE_RATE
 from .vad_engines import open_engine
@@ -66,8 +67,8 @@ def open_echo(mode: str, engine: str = "silero") -> Echo:
         _LOG.log(
             level,
             "echo is not cancelled, while an answer is heard only clear speech interrupts: "
-            "that needs the package livekit, `pip install 'livekit>=1.2,<2'` (%s)",
-            error,
+            "that needs the package livekit: `%s`, then restart the daemon (%s)",
+            *(how_to_install("livekit.rtc"), error),
         )
         return Echo("half_duplex")
     return Echo("cancel", canceller, open_engine(engine))

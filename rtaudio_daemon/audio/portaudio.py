@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DeviceError
+from ..packages import how_to_install
 from .cards import NO_PERMISSION, closed_card, denied, find_or_explain
 from .child_line import ChildLine
 from .child_protocol import Kind, Unpacker, json_body
@@ -77,8 +78,8 @@ def _open(line: ChildLine, pump: Pump | None, device: str, frame_ms: int) -> Non
     except ImportError as error:
         _give_up(
             line,
-            "PyAudio cannot be loaded: `apt-get install libportaudio2`, then `pip install PyAudio` "
-            f"(needs gcc python3-dev portaudio19-dev) ({error})",
+            "PyAudio cannot be loaded: `apt-get install libportaudio2`, then "
+            f"`{how_to_install('pyaudio')}` (needs gcc python3-dev portaudio19-dev) ({error})",
         )
     except DeviceError as error:
         _give_up(line, str(error))

