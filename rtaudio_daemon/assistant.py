@@ -68,10 +68,12 @@ from .interpreter import Interpreter
 from .ledger import TurnLedger
 from .push_to_talk import WAKE_S
 from .realtime.client import AzureRealTimeAudio
+from .realtime.effective import speaks
 
 _DUCKED = 0.25  # of the loudness, while it is not certain that somebody speaks over an answer
 _ROOM_MS = 200  # how long the room and the microphone's buffer hold a short sound after its end
 _WAKING_MS = 130  # how much later that is while the devices are not quick yet
+_RECOVERY_S = 5.0  # a loudspeaker that went may be back when the answer comes
 _SAYS_MOST = 4  # what may wait for a session that is asleep
 _LOG = logging.getLogger(__name__)
 
@@ -112,6 +114,7 @@ class Assistant:
         self._since = wall_clock()
         self._says: deque[SayRequested] = deque(maxlen=_SAYS_MOST)
         self._devices: dict[str, DeviceChanged] = {}
+        self._speaker_lost_at: float | None = None
         self._volume = 1.0
         self._ducks = self._ducked = False
         self._cues = Cues(config.Earcons(), play=self._cue, speaking=lambda: self._user_speaks)
@@ -121,7 +124,8 @@ class Assistant:
 
     def use_speaker(self, speaker: Speaker) -> None:
         """Play on this loudspeaker; its callbacks are `handle` and `device_changed`."""
-        self._speaker = speaker
+        self._speaker, self._speaker_lost_at = speaker, None
+        self._devices.pop("speaker", None)
         speaker.tap(self._hearing.gate.played)
         self._alertness.use("speaker", speaker)
         self._set_loudness()
@@ -236,6 +240,9 @@ class Assistant:
         before, self._devices[change.direction] = self._devices.get(change.direction), change
         goes_on = before is not None and _goes_on(before, change)
         microphone = change.direction == "microphone"
+        if not microphone:
+            lost = change.state is DeviceState.LOST
+            self._speaker_lost_at = asyncio.get_running_loop().time() if lost else None
         given_up = microphone and self._hearing.microphone_changed(change.state, goes_on=goes_on)
         if change.state is DeviceState.OK and not goes_on:
             self._hearing.gate.forget_echo()
@@ -286,8 +293,10 @@ class Assistant:
         """Let `text` be spoken or answered, after what waits already; `urgent`: at once.
 
         `remember`: the model will know that it said a verbatim text. Raises NotConnectedError
-        while nobody could speak, and NotNowError when too much is waiting.
+        while nobody could speak, and NotNowError when nobody could hear it or too much is waiting.
         """
+        if mode == "verbatim" or speaks(self._client.session_config):
+            self._need_loudspeaker()
         wanted = SayRequested(text, mode, urgent, remember)
         if self._client.asleep:
             self._says.append(wanted)
@@ -386,6 +395,17 @@ class Assistant:
             raise NotConnectedError(
                 f"{what}: there is no connection to the service ({why}); "
                 "it is tried again by itself"
+            )
+
+    def _need_loudspeaker(self) -> None:
+        lost_at, change = self._speaker_lost_at, self._devices.get("speaker")
+        if change is None or lost_at is None:
+            return
+        if asyncio.get_running_loop().time() - lost_at >= _RECOVERY_S:
+            why = (self._speaker and self._speaker.reason) or change.reason
+            raise NotNowError(
+                f"nothing was said: the loudspeaker is lost ({why}); it is looked for by itself: "
+                "plug it in again, or see what `daemon.py doctor` says"
             )
 
     def _set_loudness(self) -> None:
