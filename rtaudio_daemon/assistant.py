@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from . import config
 from .alertness import Alertness
+from .audio.deafness import UNSPOKEN
 from .audio.devices import described, list_devices
 from .audio.echo import Echo
 from .audio.gate import Gate
@@ -323,7 +324,7 @@ class Assistant:
         if self._hearing.gate.muted:
             raise NotNowError("not listening: the microphone is muted; unmute it first")
         microphone = self._devices.get("microphone")
-        if microphone is not None and microphone.state in (DeviceState.LOST, DeviceState.NONE):
+        if microphone is not None and not _hears(microphone):
             why = microphone.reason or "there is none"
             raise NotNowError(f"not listening: the microphone is {microphone.state} ({why})")
         self._hearing.press()
@@ -557,6 +558,14 @@ class Assistant:
 
 
 def _goes_on(before: DeviceChanged, change: DeviceChanged) -> bool:
-    """Whether it is still the same stream, which became deaf or hears again."""
+    """Whether it is still the same stream, which became deaf, is deaf otherwise, or hears again."""
     states = {before.state, change.state}
-    return before.device == change.device and states == {DeviceState.OK, DeviceState.DEAF}
+    deaf = DeviceState.DEAF in states and states <= {DeviceState.OK, DeviceState.DEAF}
+    return deaf and before.device == change.device
+
+
+def _hears(microphone: DeviceChanged) -> bool:
+    """Whether sound comes from it, as from one that is deaf only as nobody spoke for hours."""
+    unspoken = microphone.reason is not None and microphone.reason.startswith(UNSPOKEN)
+    deaf = microphone.state is DeviceState.DEAF
+    return microphone.state is DeviceState.OK or (deaf and unspoken)
