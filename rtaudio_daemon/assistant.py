@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from . import config
 from .alertness import Alertness
+from .audio.deafness import UNSPOKEN
 from .audio.devices import described, list_devices
 from .audio.echo import Echo
 from .audio.gate import Gate
@@ -68,10 +69,12 @@ from .interpreter import Interpreter
 from .ledger import TurnLedger
 from .push_to_talk import WAKE_S
 from .realtime.client import AzureRealTimeAudio
+from .realtime.effective import speaks
 
 _DUCKED = 0.25  # of the loudness, while it is not certain that somebody speaks over an answer
 _ROOM_MS = 200  # how long the room and the microphone's buffer hold a short sound after its end
 _WAKING_MS = 130  # how much later that is while the devices are not quick yet
+_RECOVERY_S = 5.0  # a loudspeaker that went may be back when the answer comes
 _SAYS_MOST = 4  # what may wait for a session that is asleep
 _LOG = logging.getLogger(__name__)
 
@@ -112,6 +115,7 @@ class Assistant:
         self._since = wall_clock()
         self._says: deque[SayRequested] = deque(maxlen=_SAYS_MOST)
         self._devices: dict[str, DeviceChanged] = {}
+        self._speaker_lost_at: float | None = None
         self._volume = 1.0
         self._ducks = self._ducked = False
         self._cues = Cues(config.Earcons(), play=self._cue, speaking=lambda: self._user_speaks)
@@ -121,7 +125,8 @@ class Assistant:
 
     def use_speaker(self, speaker: Speaker) -> None:
         """Play on this loudspeaker; its callbacks are `handle` and `device_changed`."""
-        self._speaker = speaker
+        self._speaker, self._speaker_lost_at = speaker, None
+        self._devices.pop("speaker", None)
         speaker.tap(self._hearing.gate.played)
         self._alertness.use("speaker", speaker)
         self._set_loudness()
@@ -236,6 +241,9 @@ class Assistant:
         before, self._devices[change.direction] = self._devices.get(change.direction), change
         goes_on = before is not None and _goes_on(before, change)
         microphone = change.direction == "microphone"
+        if not microphone:
+            lost = change.state is DeviceState.LOST
+            self._speaker_lost_at = asyncio.get_running_loop().time() if lost else None
         given_up = microphone and self._hearing.microphone_changed(change.state, goes_on=goes_on)
         if change.state is DeviceState.OK and not goes_on:
             self._hearing.gate.forget_echo()
@@ -286,8 +294,10 @@ class Assistant:
         """Let `text` be spoken or answered, after what waits already; `urgent`: at once.
 
         `remember`: the model will know that it said a verbatim text. Raises NotConnectedError
-        while nobody could speak, and NotNowError when too much is waiting.
+        while nobody could speak, and NotNowError when nobody could hear it or too much is waiting.
         """
+        if mode == "verbatim" or speaks(self._client.session_config):
+            self._need_loudspeaker()
         wanted = SayRequested(text, mode, urgent, remember)
         if self._client.asleep:
             self._says.append(wanted)
@@ -314,7 +324,7 @@ class Assistant:
         if self._hearing.gate.muted:
             raise NotNowError("not listening: the microphone is muted; unmute it first")
         microphone = self._devices.get("microphone")
-        if microphone is not None and microphone.state in (DeviceState.LOST, DeviceState.NONE):
+        if microphone is not None and not _hears(microphone):
             why = microphone.reason or "there is none"
             raise NotNowError(f"not listening: the microphone is {microphone.state} ({why})")
         self._hearing.press()
@@ -386,6 +396,17 @@ class Assistant:
             raise NotConnectedError(
                 f"{what}: there is no connection to the service ({why}); "
                 "it is tried again by itself"
+            )
+
+    def _need_loudspeaker(self) -> None:
+        lost_at, change = self._speaker_lost_at, self._devices.get("speaker")
+        if change is None or lost_at is None:
+            return
+        if asyncio.get_running_loop().time() - lost_at >= _RECOVERY_S:
+            why = (self._speaker and self._speaker.reason) or change.reason
+            raise NotNowError(
+                f"nothing was said: the loudspeaker is lost ({why}); it is looked for by itself: "
+                "plug it in again, or see what `daemon.py doctor` says"
             )
 
     def _set_loudness(self) -> None:
@@ -537,6 +558,14 @@ class Assistant:
 
 
 def _goes_on(before: DeviceChanged, change: DeviceChanged) -> bool:
-    """Whether it is still the same stream, which became deaf or hears again."""
+    """Whether it is still the same stream, which became deaf, is deaf otherwise, or hears again."""
     states = {before.state, change.state}
-    return before.device == change.device and states == {DeviceState.OK, DeviceState.DEAF}
+    deaf = DeviceState.DEAF in states and states <= {DeviceState.OK, DeviceState.DEAF}
+    return deaf and before.device == change.device
+
+
+def _hears(microphone: DeviceChanged) -> bool:
+    """Whether sound comes from it, as from one that is deaf only as nobody spoke for hours."""
+    unspoken = microphone.reason is not None and microphone.reason.startswith(UNSPOKEN)
+    deaf = microphone.state is DeviceState.DEAF
+    return microphone.state is DeviceState.OK or (deaf and unspoken)

@@ -378,12 +378,12 @@ class Conversation:
         self._playing = False
         asked_at, parts = self._stopping or (None, frozenset(self._sounds))
         self._stopping = None
-        stopped = {part: self._sounds.pop(part) for part in parts if part in self._sounds}
+        stopped = {part: self._sounds.pop(part) for part in list(self._sounds) if part in parts}
         told = [heard for heard in event.heard if heard.part in stopped]
         for heard in told:
             self._tell_what_was_heard(heard, stopped[heard.part])
         if asked_at is None:
-            self._give_up_unheard(stopped)
+            self._give_up_unheard(stopped, told, event.lost)
         elif stopped:
             first = told[0] if told else None
             self._do(
@@ -394,13 +394,21 @@ class Conversation:
                 )
             )
 
-    def _give_up_unheard(self, stopped: dict[AudioPart, _Sound]) -> None:
+    def _give_up_unheard(
+        self, stopped: dict[AudioPart, _Sound], told: list[Heard], lost: str | None
+    ) -> None:
         """The loudspeaker went away: nobody will hear the rest of these answers."""
         for response_id in dict.fromkeys(part.response_id for part in stopped):
+            heard_ms = [each.heard_ms for each in told if each.part.response_id == response_id]
             response = self._responses.get(response_id)
-            if response is not None and not response.interrupted:
+            grows = response is not None and not response.interrupted
+            if response is not None and grows:
                 response.interrupted = True
                 self._do(CancelResponse(response_id))
+            if lost is not None and (heard_ms or grows):
+                what = "not played to its end" if any(heard_ms) or not heard_ms else "not played"
+                words = f"{what}: the loudspeaker is lost ({lost})"
+                self._do(ErrorReported("conversation", "not_played", words))
 
     def _tell_what_was_heard(self, heard: Heard, sound: _Sound) -> None:
         if not sound.in_conversation or self._service_truncates:

@@ -99,11 +99,13 @@ class PlaybackFinished:
 class PlaybackStopped:
     """Playback was cut off; `heard` lists every part that was not played whole.
 
-    `silent_in_ms`: how long it takes from now on until the room is silent.
+    `silent_in_ms`: how long it takes from now on until the room is silent. `lost`: why there is no
+    loudspeaker, if that is what stopped it.
     """
 
     heard: tuple[Heard, ...] = ()
     silent_in_ms: int = 0
+    lost: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -221,7 +221,9 @@ class Hearing:
             self._on_suspicion(self._suspicious)
 
     def _send(self, result: GateResult) -> None:
-        if result.pcm_to_send:
+        if result.pcm_to_send and self.button.waiting:
+            self.button.send(result.pcm_to_send)  # so that it comes after what was said with it
+        elif result.pcm_to_send:
             self._client.append_audio(result.pcm_to_send)
         if result.cut and self.trailing_ms and self.connected:
             # The service waits for silence that the gate will not let through any more.

@@ -178,7 +178,7 @@ class TurnLedger:
                 not cut or not heard_ms.keys().isdisjoint(answer.sound_ms)
             ):
                 answer.status = "interrupted"
-            if length_ms or not cut or answer is sounding[0]:
+            if length_ms or not cut or "first_sound_ms" in answer.latencies:
                 answer.latencies.pop("last_sound_ms", None)  # there was a pause in it
                 answer.mark("last_sound_ms", ended)
                 ended -= length_ms / 1000

@@ -184,11 +184,12 @@ class House:
         """Wait until the daemon has spoken and fallen silent so many times."""
         await self.until(lambda: self._answers() >= count)
 
-    def lose_microphone(self, state: DeviceState = DeviceState.LOST) -> None:
+    def lose_microphone(
+        self, state: DeviceState = DeviceState.LOST, why: str = "it was unplugged"
+    ) -> None:
         """Pull its plug, as far as a file has one; or it delivers nothing any more (`DEAF`)."""
         self.device().pause(True)
-        change = DeviceChanged("microphone", state, "microphone", "it was unplugged")
-        self.app.assistant.device_changed(change)
+        self.app.assistant.device_changed(DeviceChanged("microphone", state, "microphone", why))
 
     def find_microphone(self) -> None:
         """Plug it in again: it hears what is said from now on."""

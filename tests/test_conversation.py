@@ -352,16 +352,62 @@ def test_a_late_start_of_playback_after_the_stop_changes_nothing() -> None:
     assert talk.status is IDLE
 
 
-def test_a_loudspeaker_that_went_away_ends_the_answer_where_it_was() -> None:
+LOST = "it was unplugged"
+
+
+def not_played(words: str = "not played to its end") -> ErrorReported:
+    message = f"{words}: the loudspeaker is lost (it was unplugged)"
+    return ErrorReported("conversation", "not_played", message)
+
+
+def test_a_loudspeaker_that_went_away_ends_the_answer_where_it_was_and_that_is_told() -> None:
     talk = answer_heard(opened())
-    assert talk.tell(PlaybackStopped((Heard(PART, 250),))) == [TruncateItem("item_1", 0, 250)]
+    told = talk.tell(PlaybackStopped((Heard(PART, 250),), lost=LOST))
+    assert told == [TruncateItem("item_1", 0, 250), not_played()]
     assert talk.status is IDLE
+
+
+def test_an_answer_that_found_no_loudspeaker_is_told_once() -> None:
+    talk = opened()
+    other = AudioPart("resp_1", "item_2", 0)
+    talk.tell(ResponseStarted("resp_1"), AudioReceived(PART, SECOND), AudioReceived(other, SECOND))
+    told = talk.tell(
+        PlaybackStopped((Heard(PART, 0),), lost=LOST),
+        AudioReceived(other, SECOND),
+        PlaybackStopped((Heard(other, 0),), lost=LOST),
+        ResponseFinished("resp_1", "cancelled"),
+    )
+    assert told == [DeleteItem("item_1"), CancelResponse("resp_1"), not_played("not played")]
+    assert talk.status is IDLE
+
+
+def test_an_answer_that_was_handed_out_whole_when_the_loudspeaker_went_is_no_error() -> None:
+    talk = answer_heard(opened())
+    assert talk.tell(PlaybackStopped((), lost=LOST)) == []
+    assert talk.status is IDLE
+
+
+def test_each_answer_that_the_loudspeaker_took_along_is_told_but_none_that_was_interrupted() -> (
+    None
+):
+    talk = answer_heard(opened())
+    other = AudioPart("resp_2", "item_2", 0)
+    talk.tell(ResponseStarted("resp_2"), AudioReceived(other, SECOND))
+    told = talk.tell(PlaybackStopped((Heard(PART, 900), Heard(other, 0)), lost=LOST))
+    assert [step for step in told if isinstance(step, ErrorReported)] == [
+        not_played(),
+        not_played("not played"),
+    ]
+    talk = answer_heard(opened())
+    talk.tell(InterruptRequested())
+    told = talk.tell(PlaybackStopped((Heard(PART, 900),), lost=LOST))
+    assert not [step for step in told if isinstance(step, ErrorReported)]
 
 
 def test_an_answer_that_still_grows_when_the_loudspeaker_goes_away_is_given_up() -> None:
     talk = answer_heard(opened(), generated=False)
-    told = talk.tell(PlaybackStopped((Heard(PART, 250),)))
-    assert told == [TruncateItem("item_1", 0, 250), CancelResponse("resp_1")]
+    told = talk.tell(PlaybackStopped((Heard(PART, 250),), lost=LOST))
+    assert told == [TruncateItem("item_1", 0, 250), CancelResponse("resp_1"), not_played()]
     assert talk.tell(AudioReceived(PART, SECOND), AudioEnded(PART)) == []
     assert talk.status is IDLE
     talk.tell(ResponseFinished("resp_1", "cancelled"))
@@ -533,7 +579,7 @@ _HAPPENINGS: st.SearchStrategy[Happening] = st.one_of(
     ),
     st.builds(PlaybackStarted),
     st.builds(PlaybackFinished),
-    st.builds(PlaybackStopped, _HEARD),
+    st.builds(PlaybackStopped, _HEARD, lost=st.sampled_from([None, "gone"])),
     st.builds(SessionOpened, st.booleans()),
     st.builds(SessionLost, st.just("gone")),
     st.builds(InterruptRequested),

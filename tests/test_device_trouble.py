@@ -142,6 +142,68 @@ async def test_a_reload_to_a_mistyped_microphone_is_told_in_its_answer(
         assert (await house.post("/api/reload"))[1]["warnings"] == []
 
 
+def default_loudspeaker(settings: config.Config) -> config.Config:
+    return replace(settings, audio=replace(settings.audio, output=config.Output()))
+
+
+def in_text(settings: config.Config) -> config.Config:
+    settings = default_loudspeaker(settings)
+    session = replace(settings.realtime.session, extra={"output_modalities": ["text"]})
+    return replace(settings, realtime=replace(settings.realtime, session=session))
+
+
+def loudspeaker_lost(house: House) -> bool:
+    return any(
+        (event["direction"], event["state"]) == ("speaker", "lost")
+        for event in house.named("device")
+    )
+
+
+async def test_who_asks_a_house_without_its_loudspeaker_is_told_that_nothing_is_played(
+    tmp_path: Path, pyaudio: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pyaudio.write_text(dedent(CARDS))
+    said = [(1000, speech("hello"))]
+    async with House(tmp_path, said, reply=answer, change=default_loudspeaker) as house:
+        await house.until(lambda: loudspeaker_lost(house))
+        await house.until(lambda: house.named("turn"))
+        await house.until(lambda: house.statuses[-1] == "idle")
+        (error,) = house.named("error")
+        assert (error["source"], error["code"]) == ("conversation", "not_played")
+        assert "not played: the loudspeaker is lost ('Desk (hw:1,0)' does" in error["message"]
+        (turn,) = house.named("turn")
+        assert "first_audio_ms" in turn
+        assert not {"first_sound_ms", "last_sound_ms"} & turn.keys()
+        assert "speaking" not in house.statuses
+        monkeypatch.setattr("rtaudio_daemon.assistant._RECOVERY_S", 0.0)
+        status, refusal = await house.post("/api/say", {"text": "How are you?"})
+        assert (status, refusal["error"]["code"]) == (409, "not_now")
+        assert "nothing was said: the loudspeaker is lost ('Desk" in refusal["error"]["message"]
+        assert "doctor" in refusal["error"]["message"]
+        monkeypatch.setattr("rtaudio_daemon.assistant._RECOVERY_S", 1e9)
+        status, _ = await house.post("/api/say", {"text": "How are you?"})
+        assert status == 200, "it may be back when the answer comes"
+        await house.until(lambda: len(house.named("error")) == 2)
+        assert len(house.received("response.create")) == 1
+
+
+async def test_an_answer_in_writing_needs_no_loudspeaker(
+    tmp_path: Path, pyaudio: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rtaudio_daemon.assistant._RECOVERY_S", 0.0)
+    pyaudio.write_text(dedent(CARDS))
+    async with House(tmp_path, reply=answer, change=in_text) as house:
+        await house.until(lambda: loudspeaker_lost(house))
+        await house.until(lambda: house.named("connection"))
+        status, _ = await house.post("/api/say", {"text": "How are you?"})
+        assert status == 200
+        await house.until(lambda: house.named("transcript"))
+        await house.until(lambda: house.statuses[-1] == "idle")
+        assert not house.named("error")
+        status, _ = await house.post("/api/say", {"text": "Dinner.", "mode": "verbatim"})
+        assert status == 409, "announcements are spoken all the same"
+
+
 async def test_a_machine_without_devices_has_none_and_the_rest_goes_on(
     tmp_path: Path, pyaudio: Path
 ) -> None:

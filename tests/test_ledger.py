@@ -200,6 +200,19 @@ def test_an_answer_that_was_cut_off_before_it_was_heard_has_no_sound() -> None:
     assert "last_sound_ms" not in second.latencies
 
 
+def test_an_answer_that_found_no_loudspeaker_has_no_sound() -> None:
+    (turn,) = told(
+        (3.0, SpeechStopped("service")),
+        (3.2, ResponseStarted("resp_1")),
+        (3.3, AudioReceived(PART, SOUND)),
+        (3.31, PlaybackStopped((Heard(PART, 0),), lost="gone")),
+        (3.4, ResponseFinished("resp_1", "cancelled")),
+    )
+    assert turn.latencies["first_audio_ms"] == 300
+    assert "first_sound_ms" not in turn.latencies
+    assert "last_sound_ms" not in turn.latencies
+
+
 def test_a_lost_connection_ends_what_was_under_way() -> None:
     story = [(1.0, SayRequested("x")), *ANSWER[:4], (3.55, SessionLost("gone"))]
     assert told(*story) == [], "what had arrived is still played"

@@ -160,6 +160,9 @@ async def test_a_sound_process_that_dies_or_hangs_in_mid_answer_costs_only_that_
     for pid in sound_processes():
         os.kill(pid, deed)
     await house.until(lambda: house.statuses[-1] == "idle")
+    (error,) = house.named("error")
+    assert error["code"] == "not_played"
+    assert "the loudspeaker is lost (" in error["message"]
     await house.until(
         lambda: all(
             [event["state"] for event in house.named("device") if event["direction"] == each][-2:]

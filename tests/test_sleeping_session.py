@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from rtaudio_daemon import config
 from rtaudio_daemon.audio.format import BYTES_PER_MS
 from rtaudio_daemon.push_to_talk import WAKE_S
 from rtaudio_daemon.simulator.reply import Reply, Turn
-from tests.house import House, find, samples, speech
+from tests.house import House, by_the_gate, find, samples, speech
 from tests.strict import Dialect
 
 both_dialects = pytest.mark.parametrize("dialect", ["ga", "preview"])
@@ -85,6 +86,36 @@ async def test_pressed_again_before_the_session_came_it_is_one_turn(
         assert len(house.simulator.sessions[-1].heard) / BYTES_PER_MS == pytest.approx(2000, abs=80)
         assert len(house.received("input_audio_buffer.commit")) == 1
         assert len(house.received("response.create")) == 1
+
+
+def with_gate(settings: config.Config) -> config.Config:
+    return replace(settings, realtime=replace(settings.realtime, hold="on_speech"))
+
+
+def with_gate_that_ends_turns(settings: config.Config) -> config.Config:
+    return by_the_gate(with_gate(settings))
+
+
+@both_dialects
+@pytest.mark.parametrize("change", [with_gate, with_gate_that_ends_turns])
+async def test_what_is_said_on_after_the_button_comes_after_what_was_said_with_it(
+    tmp_path: Path, dialect: Dialect, change: Any
+) -> None:
+    said = [(0, speech("weather")), (0, bytes(48 * 1500))]
+    async with House(tmp_path, said, dialect=dialect, reply=answer, change=change) as house:
+        late_session(house, 8.0)
+        await house.post("/api/listen/start")
+        await asyncio.sleep(2)
+        await house.post("/api/listen/stop")
+        await house.turns(1)
+        heard = samples(house.simulator.sessions[-1].heard)
+        at, likeness = find(samples(speech("weather")[: 48 * 1900]), heard)
+        assert likeness > 0.99
+        assert at / 24 < 100, "nothing comes before it"
+        at, likeness = find(samples(speech("weather")[48 * 3000 :]), heard)
+        assert likeness > 0.99
+        assert at / 24 > 2000
+        assert not house.named("error")
 
 
 @both_dialects

@@ -12,8 +12,9 @@ import pytest
 
 from rtaudio_daemon import config
 from rtaudio_daemon.api import schemas
+from rtaudio_daemon.audio.deafness import UNSPOKEN
 from rtaudio_daemon.audio.format import BYTES_PER_MS, SILENCE_DBFS
-from rtaudio_daemon.events import DeviceState
+from rtaudio_daemon.events import DeviceChanged, DeviceState
 from rtaudio_daemon.simulator.reply import Reply, Turn
 from tests.house import House, find, samples, speech
 from tests.strict import Dialect
@@ -161,16 +162,64 @@ async def test_a_microphone_that_is_lost_while_the_button_is_held_is_told_and_th
         assert turn["speech_ms"] == pytest.approx(2000, abs=20)
 
 
-async def test_the_button_does_nothing_without_a_microphone_and_says_why(tmp_path: Path) -> None:
+@pytest.mark.parametrize("state", [DeviceState.LOST, DeviceState.DEAF])
+async def test_the_button_does_nothing_without_a_microphone_and_says_why(
+    tmp_path: Path, state: DeviceState
+) -> None:
     async with House(tmp_path, [(0, speech("hello"))], change=deaf_gate) as house:
         await house.until(lambda: house.named("connection"))
-        house.lose_microphone()
+        house.lose_microphone(state)
         status, refusal = await house.post("/api/listen/start")
         assert (status, refusal["error"]["code"]) == (409, "not_now")
-        assert "the microphone is lost (it was unplugged)" in refusal["error"]["message"]
+        assert f"the microphone is {state} (it was unplugged)" in refusal["error"]["message"]
         house.find_microphone()
         status, _ = await house.post("/api/listen/start")
         assert status == 200
+
+
+async def test_the_button_works_where_a_microphone_is_deaf_only_as_nobody_spoke(
+    tmp_path: Path,
+) -> None:
+    async with House(tmp_path, [(0, speech("hello"))], reply=short, change=deaf_gate) as house:
+        await house.until(lambda: house.named("connection"))
+        house.lose_microphone(DeviceState.DEAF, f"{UNSPOKEN} 6 h")
+        house.device().pause(False)
+        status, _ = await house.post("/api/listen/start")
+        assert status == 200
+        await asyncio.sleep(1)
+        house.app.assistant.device_changed(
+            DeviceChanged("microphone", DeviceState.OK, "microphone")
+        )
+        await asyncio.sleep(1)
+        await house.post("/api/listen/stop")
+        await house.turns(1)
+        assert len(house.simulator.sessions[-1].heard) / BYTES_PER_MS == pytest.approx(2000, abs=60)
+        assert not house.named("error")
+
+
+async def test_nothing_is_said_while_the_loudspeaker_is_lost_unless_another_stands_in(
+    tmp_path: Path,
+) -> None:
+    async with House(tmp_path, reply=short, change=deaf_gate) as house:
+        await house.until(lambda: house.named("connection"))
+
+        def changed(state: DeviceState, why: str | None) -> None:
+            house.app.assistant.device_changed(DeviceChanged("speaker", state, "Jabra", why))
+
+        changed(DeviceState.LOST, "it was unplugged")
+        await asyncio.sleep(4)
+        status, _ = await house.post("/api/say", {"text": "Dinner."})
+        assert status == 200, "it may be back when the answer comes"
+        await house.turns(1)
+        for body in ({}, {"mode": "verbatim"}, {"priority": "high"}):
+            status, refusal = await house.post("/api/say", {"text": "Dinner.", **body})
+            assert (status, refusal["error"]["code"]) == (409, "not_now")
+            assert "the loudspeaker is lost (it was unplugged)" in refusal["error"]["message"]
+        changed(DeviceState.OK, "using the default meanwhile, as 'Jabra' is lost")
+        status, _ = await house.post("/api/say", {"text": "Dinner."})
+        assert status == 200
+        await house.turns(2)
+        assert not house.named("error")
 
 
 async def test_the_button_does_nothing_while_muted_or_away_and_says_why(tmp_path: Path) -> None:

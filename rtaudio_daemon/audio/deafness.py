@@ -8,6 +8,8 @@ import numpy as np
 
 from .format import BYTES_PER_MS
 
+UNSPOKEN = "nobody was heard for"
+"""How the reason begins if the microphone delivers sound, and there was no speech in it."""
 DITHER = 2  # what a resampler makes of digital silence is -1, 0 and 1
 _LOUDEST = 32_700  # a sample beyond this is at the end of what 16 bits hold
 _CLIPPED = 0.5  # the share of such samples that no voice reaches, however near
@@ -37,8 +39,9 @@ class Deafness:
             clipped = float(np.mean(np.abs(samples.astype(np.int32)) > _LOUDEST)) > _CLIPPED
         self._constant_ms = self._constant_ms + ms if high - low <= DITHER else 0.0
         self._clipped_ms = self._clipped_ms + ms if clipped else 0.0
-        self._speechless_ms += ms
-        return self._reason()
+        impossible = self._impossible()
+        self._speechless_ms = 0.0 if impossible else self._speechless_ms + ms
+        return impossible or self._speechless()
 
     def speech_noticed(self) -> None:
         """Somebody was heard."""
@@ -48,13 +51,16 @@ class Deafness:
         """The stream is a new one."""
         self._constant_ms = self._clipped_ms = self._speechless_ms = 0.0
 
-    def _reason(self) -> str | None:
+    def _impossible(self) -> str | None:
         after_ms = self.after_s * 1000
         if after_ms and self._constant_ms >= after_ms:
             return "it delivers digital silence; is it muted, or its source gone?"
         if after_ms and self._clipped_ms >= after_ms:
             return "it is stuck at full scale; is it defective, or its gain far too high?"
+        return None
+
+    def _speechless(self) -> str | None:
         hours = self.without_speech_h
         if hours and self._speechless_ms >= hours * 3_600_000:
-            return f"nobody was heard for {hours:g} h"
+            return f"{UNSPOKEN} {hours:g} h"
         return None

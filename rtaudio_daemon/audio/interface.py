@@ -92,7 +92,8 @@ class Speaker(Protocol):
         """Append `pcm` to what is played.
 
         If the part cannot be played (any more) because the device is lost, it is answered once
-        by `PlaybackStopped` with how much of it was heard, and the rest of it is dropped.
+        by `PlaybackStopped` with how much of it was heard and why (`lost`), and the rest of it is
+        dropped.
         """
 
     def end(self, part: AudioPart) -> None:

@@ -136,10 +136,10 @@ class PortAudioMicrophone:
                 self._report(DeviceState.OK, self.device)
             return
         now = asyncio.get_running_loop().time()
-        if not deaf:
+        if not deaf or reason != self.reason:
             self._report(DeviceState.DEAF, self.device, reason)
-            if now - self._heard_again_at > _LAST_RENEWAL_S:
-                self._renew_at, self._renew_after_s = now, _FIRST_RENEWAL_S
+        if not deaf and now - self._heard_again_at > _LAST_RENEWAL_S:
+            self._renew_at, self._renew_after_s = now, _FIRST_RENEWAL_S
         if now < self._renew_at:
             return  # a microphone that is silent between words recovers by itself
         self._renew_at = now + self._renew_after_s
@@ -152,8 +152,10 @@ class PortAudioMicrophone:
         self._report(state, self.device, str(error))
 
     def _report(self, state: DeviceState, device: str, reason: str | None = None) -> None:
+        same = (state, device) == (self.state, self.device) and self._reported
+        news = state is DeviceState.DEAF and reason != self.reason
         self.reason = reason
-        if (state, device) == (self.state, self.device) and self._reported:
+        if same and not news:
             return
         self._reported = True
         self.state, self.device = state, device

@@ -146,7 +146,7 @@ class PortAudioSpeaker:
         if self.state is DeviceState.OK and self.process.send(Kind.STOP):
             self._stops.append(self._newest)
         else:
-            self._answer(())
+            self._answer(PlaybackStopped())
 
     def set_volume(self, level: float) -> None:
         """Play at `level` (0 to 1)."""
@@ -235,9 +235,14 @@ class PortAudioSpeaker:
         return Heard(sent.part, sent.heard_frames * 1000 // self._rate)
 
     def _lost(self, error: DeviceError) -> None:
-        heard = tuple(self._heard(sent) for sent in self._sent.values())
+        cut = self._sent
+        answers = []
+        for newest in self._stops:
+            stopped = [cut.pop(number) for number in list(cut) if number <= newest]
+            answers.append(PlaybackStopped(tuple(map(self._heard, stopped))))
         # What was handed out whole may still have been heard when the device went.
-        answers = max(len(self._stops), bool(heard) or self._playing)
+        if cut or (self._playing and not answers):
+            answers.append(PlaybackStopped(tuple(map(self._heard, cut.values())), lost=str(error)))
         self._playing = False
         self._refused.extend(self._open)
         self._open.clear()
@@ -246,8 +251,8 @@ class PortAudioSpeaker:
         absent = isinstance(error, MissingDeviceError) and self._wanted == "default"
         state = DeviceState.NONE if absent and not self._found else DeviceState.LOST
         self._report(state, self.device, str(error))
-        for index in range(answers):
-            self._answer(() if index else heard)
+        for answer in answers:
+            self._answer(answer)
 
     def _moved(self, where: str) -> None:
         self.reason = f"it plays on {where} now"
@@ -255,10 +260,11 @@ class PortAudioSpeaker:
 
     def _refuse(self, part: AudioPart) -> None:
         self._refused.append(part)
-        self._answer((Heard(part, 0),))
+        why = self.reason or "it is being opened"
+        self._answer(PlaybackStopped((Heard(part, 0),), lost=why))
 
-    def _answer(self, heard: tuple[Heard, ...]) -> None:
-        asyncio.get_running_loop().call_soon(self._on_happening, PlaybackStopped(heard))
+    def _answer(self, answer: PlaybackStopped) -> None:
+        asyncio.get_running_loop().call_soon(self._on_happening, answer)
 
     def _report(self, state: DeviceState, device: str, reason: str | None = None) -> None:
         self.reason = reason

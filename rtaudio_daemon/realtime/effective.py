@@ -44,6 +44,12 @@ def unlike(requested: Mapping[str, Any], effective: Mapping[str, Any]) -> list[s
     return found
 
 
+def speaks(settings: Mapping[str, Any]) -> bool:
+    """Whether answers are spoken, by these (house) session settings."""
+    flat = {**settings, **flat_session(settings.get("extra") or {})}
+    return "audio" in (flat.get("modalities") or ["audio"])
+
+
 def advice(
     speaks: Dialect | None, profile: str, error: Mapping[str, Any] | None = None
 ) -> str | None:

@@ -56,3 +56,9 @@ def test_hours_without_a_voice_are_suspicious_when_so_configured() -> None:
     deafness.speech_noticed()
     assert not any(deafness.feed(ROOM) for _ in range(1799))
     assert "nobody was heard for 0.01 h" in str(deafness.feed(ROOM))
+
+
+def test_a_microphone_that_was_switched_off_for_hours_is_well_with_its_first_sound() -> None:
+    deafness = Deafness(after_s=4, without_speech_h=0.01)
+    assert "silence" in str([deafness.feed(SILENCE) for _ in range(3600)][-1])
+    assert deafness.feed(ROOM) is None

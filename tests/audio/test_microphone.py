@@ -7,7 +7,7 @@ import asyncio
 import numpy as np
 
 from rtaudio_daemon.audio.child_protocol import Kind, StreamFacts, part_body
-from rtaudio_daemon.audio.deafness import Deafness
+from rtaudio_daemon.audio.deafness import UNSPOKEN, Deafness
 from rtaudio_daemon.audio.microphone import PortAudioMicrophone
 from rtaudio_daemon.errors import DeviceError
 from rtaudio_daemon.events import DeviceChanged, DeviceState
@@ -20,10 +20,11 @@ ROOM = np.random.default_rng(1).normal(0, 30, SECOND).astype("<i2").tobytes()
 class Told:
     """A microphone, and what became of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, without_speech_h: float = 0.0) -> None:
         self.changes: list[DeviceChanged] = []
+        deafness = Deafness(after_s=4, without_speech_h=without_speech_h)
         self.microphone = PortAudioMicrophone(
-            "default", on_change=self.changes.append, deafness=Deafness(after_s=4)
+            "default", on_change=self.changes.append, deafness=deafness
         )
         self.renewals = 0
         self.open()
@@ -65,6 +66,22 @@ async def test_a_deaf_microphone_is_opened_anew_for_ever() -> None:
     await told.hear(SILENCE, 3600)
     assert told.changes[-1].state is DeviceState.DEAF
     assert told.renewals == 7, "at once, then after 1, 2, 4, 8, 15, 15 minutes"
+
+
+async def test_a_microphone_that_is_deaf_in_another_way_than_before_says_so() -> None:
+    told = Told(without_speech_h=0.01)
+    await told.hear(ROOM, 40)
+    await told.hear(SILENCE, 6)
+    await told.hear(ROOM, 1)
+    reasons = [change.reason or "" for change in told.changes]
+    assert [change.state for change in told.changes] == [
+        DeviceState.OK,
+        DeviceState.DEAF,
+        DeviceState.DEAF,
+        DeviceState.OK,
+    ]
+    assert reasons[1].startswith(UNSPOKEN)
+    assert "digital silence" in reasons[2]
 
 
 async def test_the_newest_reason_of_a_loss_is_known_and_told_once() -> None:

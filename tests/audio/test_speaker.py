@@ -11,6 +11,7 @@ from rtaudio_daemon.events import (
     AudioPart,
     DeviceChanged,
     DeviceState,
+    Heard,
     PlaybackStarted,
     PlaybackStopped,
 )
@@ -27,10 +28,28 @@ async def test_an_answer_that_was_handed_out_whole_is_over_when_the_device_goes(
     process._on_message(Kind.PROGRESS, json_body(Progress(last_id=1)))
     process._on_lost(DeviceError("gone"))
     await asyncio.sleep(0)
-    assert happenings == [PlaybackStarted(), PlaybackStopped(())]
+    assert happenings == [PlaybackStarted(), PlaybackStopped((), lost="gone")]
     process._on_lost(DeviceError("still gone"))
     await asyncio.sleep(0)
     assert len(happenings) == 2, "it is told once"
+
+
+async def test_what_is_stopped_and_what_is_lost_just_then_are_told_apart() -> None:
+    happenings: list[object] = []
+    speaker = PortAudioSpeaker("default", on_happening=happenings.append, on_change=lambda _: None)
+    first, second, third = (AudioPart(name, "i", 0) for name in "abc")
+    speaker.process._on_ready(StreamFacts("card", 24_000, 1, 960))
+    speaker.play(first, bytes(960))
+    speaker._stops.append(speaker._newest)
+    speaker.play(second, bytes(960))
+    speaker.process._on_lost(DeviceError("gone"))
+    speaker.play(third, bytes(960))
+    await asyncio.sleep(0)
+    assert happenings == [
+        PlaybackStopped((Heard(first, 0),)),
+        PlaybackStopped((Heard(second, 0),), lost="gone"),
+        PlaybackStopped((Heard(third, 0),), lost="gone"),
+    ]
 
 
 async def test_a_stop_tells_when_the_room_is_silent_if_it_was_not() -> None:
