@@ -126,7 +126,8 @@ class App:
 
         Returns `changed`, one entry per option with its part and `state`: applied, pending (until
         the turn that is under way is over), failed (with `reason`; the part goes on as it was), or
-        restart (of the daemon, is needed). Raises ConfigError when the configuration is wrong;
+        restart (of the daemon, is needed); and `warnings`, what of the sound is not as asked for
+        among them. Raises ConfigError when the configuration is wrong;
         then everything goes on as it was.
         """
         self._supervision.reloading()
@@ -161,7 +162,7 @@ class App:
             _LOG.info("reload: %(option)s: %(before)r is now %(after)r, %(state)s", each)
         if not found:
             _LOG.info("reload: nothing is different")
-        return {"changed": report, "warnings": list(settings.warnings)}
+        return {"changed": report, "warnings": [*settings.warnings, *self._parts.sound.notes]}
 
     async def _keep_up(self) -> None:
         """Bring the parts into accord with the newest settings, whenever there are new ones."""

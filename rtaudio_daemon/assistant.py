@@ -12,7 +12,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, Literal
 
 from . import config
@@ -54,6 +54,7 @@ from .events import (
     SessionLost,
     SessionOpened,
     SessionRenewed,
+    SoundChanged,
     SpeechStarted,
     SpeechStopped,
     StatusChanged,
@@ -86,6 +87,7 @@ class Assistant:
         gate: Gate,
         news: Emitter,
         profile: str,
+        sound: SoundChanged,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._conversation = conversation
@@ -112,6 +114,7 @@ class Assistant:
         self._since = wall_clock()
         self._says: deque[SayRequested] = deque(maxlen=_SAYS_MOST)
         self._devices: dict[str, DeviceChanged] = {}
+        self._sound = sound
         self._volume = 1.0
         self._ducks = self._ducked = False
         self._cues = Cues(config.Earcons(), play=self._cue, speaking=lambda: self._user_speaks)
@@ -244,6 +247,12 @@ class Assistant:
             words = f"not heard: the microphone is {change.state} ({change.reason})"
             self._tell(ErrorReported("conversation", "not_heard", words))
 
+    def sound_changed(self, change: SoundChanged) -> None:
+        """Sound may be judged otherwise from now on."""
+        if change != self._sound:
+            self._sound = change
+            self._publish(change)
+
     # ------------------------------------------------- what the window can do
 
     def snapshot(self) -> dict[str, Any]:
@@ -268,6 +277,7 @@ class Assistant:
                 "level_dbfs": round(hearing.level_dbfs, 1),
             },
             "speaker": self._device("speaker", self._speaker),
+            "sound": asdict(self._sound),
             "muted": hearing.gate.muted,
             "talking": hearing.button.held,
             "volume": self._volume,

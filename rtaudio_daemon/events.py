@@ -335,6 +335,19 @@ class DeviceChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class SoundChanged:
+    """How sound is judged now, in effect.
+
+    `notes`: what was asked for and is not so, each with the remedy.
+    """
+
+    echo: str
+    engine: str
+    listen: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class WakeWordHeard:
     """Somebody said a wake word."""
 
@@ -396,6 +409,7 @@ News = (
     | Interruption
     | ConnectionChanged
     | DeviceChanged
+    | SoundChanged
     | WakeWordHeard
     | MuteChanged
     | VolumeChanged

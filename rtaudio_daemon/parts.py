@@ -27,7 +27,7 @@ from .audio.wake_word import Attention
 from .conversation import Conversation
 from .emitter import Emitter
 from .errors import ConfigError, RTAudioError, ServiceError
-from .events import ConnectionChanged, ConnectionState, News, StatusChanged
+from .events import ConnectionChanged, ConnectionState, News, SoundChanged, StatusChanged
 from .log import set_levels
 from .realtime.client import AzureRealTimeAudio
 from .realtime.options import Policy
@@ -120,9 +120,10 @@ class Parts:
         self.address = ""
         self.assistant = Assistant(
             conversation=Conversation(),
-            gate=Gate(settings.audio.gate, self._engine, self._echo, self._attention),
+            gate=Gate(settings.audio.gate, self._engine.engine, self._echo, self._attention),
             news=news,
             profile=settings.realtime.profile,
+            sound=self.sound,
         )
         self.table = tuple(
             Part(name, apply, settings)
@@ -164,6 +165,13 @@ class Parts:
         return [task.get_name() for task in self._tasks if task.done()]
 
     # ------------------------------------------------------------------ sound
+
+    @property
+    def sound(self) -> SoundChanged:
+        """How sound is judged, in effect."""
+        engine, echo, attention = self._engine, self._echo, self._attention
+        notes = tuple(note for note in (engine.note, echo.note, attention.note) if note)
+        return SoundChanged(echo.mode, engine.name, attention.listen, notes)
 
     async def _apply_volume(self, settings: config.Config) -> None:
         self.assistant.set_volume(settings.audio.output.volume)
@@ -212,7 +220,7 @@ class Parts:
         gate = settings.audio.gate
         self.assistant.adjust(
             replace(gate, hangover_ms=max(gate.hangover_ms, trailing_ms)),
-            self._engine,
+            self._engine.engine,
             self._echo,
             self._attention,
             trailing_ms=trailing_ms,
@@ -222,6 +230,7 @@ class Parts:
             local_turns=detection.type == "none",
             outage_s=settings.realtime.outage_buffer_s,
         )
+        self.assistant.sound_changed(self.sound)
 
     # ---------------------------------------------------------------- service
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -260,6 +261,42 @@ async def _reload(reload: Callable[[], Any]) -> dict[str, Any]:
 async def _answers(address: str) -> bool:
     async with aiohttp.ClientSession() as http, http.get(f"{address}/health") as answer:
         return answer.status == 200
+
+
+async def test_what_was_asked_for_and_is_not_so_is_seen_with_its_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("livekit", "webrtcvad", "pymicro_wakeword"):
+        monkeypatch.setitem(sys.modules, module, None)
+    usual = {"echo": "half_duplex", "engine": "silero", "listen": "open", "notes": []}
+    async with House(tmp_path) as house:
+        assert (await house.status())["sound"] == usual, "auto is content with half duplex"
+        house.edit = with_(
+            audio__echo="cancel", audio__gate__engine="webrtc", audio__listen="wake_word"
+        )
+        _, report = await house.post("/api/reload")
+        assert set(states(report).values()) == {"applied"}
+        notes = report["warnings"]
+        assert [note.partition(", but")[0] for note in notes] == [
+            "audio.gate.engine is webrtc",
+            "audio.echo is cancel",
+            "audio.listen is wake_word",
+        ]
+        for note, package in zip(
+            notes, ("webrtcvad-wheels", "livekit", "pymicro-wakeword"), strict=True
+        ):
+            assert f"pip install '{package}>=" in note
+        sound = {"echo": "half_duplex", "engine": "level", "listen": "push_to_talk"}
+        assert (await house.status())["sound"] == {**sound, "notes": notes}
+        assert house.app._supervision.words().endswith("; ".join(["", *notes]))
+        _, report = await house.post("/api/reload")
+        assert report == {"changed": [], "warnings": notes}, "it is still so"
+        house.edit = with_()
+        _, report = await house.post("/api/reload")
+        assert report["warnings"] == []
+        assert (await house.status())["sound"] == usual
+        await house.until(lambda: len(house.named("sound")) == 2)
+        assert [each["notes"] for each in house.named("sound")] == [notes, []]
 
 
 async def test_two_reloads_at_once_end_with_the_last(tmp_path: Path) -> None:

@@ -71,6 +71,16 @@ DEVICES: Schema = {
     ),
 }
 REPORT: Schema = {"type": "object"}
+_SOUND: Schema = {
+    "echo": _words("half_duplex", "cancel", "system", "off"),
+    "engine": _words("silero", "webrtc", "level", "always", "never"),
+    "listen": _words("open", "wake_word", "push_to_talk"),
+    "notes": {
+        "type": "array",
+        "items": _TEXT,
+        "description": "what was asked for and is not so, each with the remedy",
+    },
+}
 STATUS: Schema = _object(
     {
         "status": _STATUS,
@@ -98,6 +108,7 @@ STATUS: Schema = _object(
             more=True,
         ),
         "speaker": _object({"state": _words("ok", "lost", "none"), "device": _TEXT}, more=True),
+        "sound": _object(_SOUND, more=True),
         "muted": _FLAG,
         "talking": _FLAG,
         "volume": _LEVEL,
@@ -186,6 +197,10 @@ EVENTS: Mapping[str, tuple[str, Schema]] = {
             },
             more=True,
         ),
+    ),
+    "sound": (
+        "how sound is judged, in effect, or what is not as asked for, changed",
+        _object(_SOUND, more=True),
     ),
     "wake": ("somebody said a wake word", _object({"word": _TEXT})),
     "mute": ("the microphone was muted or unmuted", _object({"muted": _FLAG})),

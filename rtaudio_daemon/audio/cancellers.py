@@ -62,12 +62,15 @@ def open_echo(mode: str, engine: str = "silero") -> Echo:
     try:
         canceller: Canceller = LivekitCanceller()
     except (ImportError, OSError) as error:
-        level = logging.WARNING if mode == "cancel" else logging.INFO
-        _LOG.log(
-            level,
-            "echo is not cancelled, while an answer is heard only clear speech interrupts: "
-            "that needs the package livekit, `pip install 'livekit>=1.2,<2'` (%s)",
-            error,
+        what = (
+            "echo is not cancelled, while an answer is heard only clear speech interrupts: that "
+            "needs the package livekit, `pip install 'livekit>=1.2,<2'` and start the daemon again "
+            f"({error})"
         )
-        return Echo("half_duplex")
-    return Echo("cancel", canceller, open_engine(engine))
+        if mode == "auto":
+            _LOG.info("%s", what)
+            return Echo("half_duplex")
+        note = f"audio.echo is cancel, but {what}"
+        _LOG.warning("%s", note)
+        return Echo("half_duplex", note=note)
+    return Echo("cancel", canceller, open_engine(engine).engine)

@@ -53,10 +53,11 @@ def open_attention(listen: str, word: str, follow_up_s: float) -> Attention:
     try:
         spotter: Spotter = MicroSpotter(WORDS if word == "any" else (word,))
     except (ImportError, OSError) as error:
-        _LOG.warning(
-            "wake words need the package pymicro-wakeword: `pip install 'pymicro-wakeword>=2.5,<3'`"
-            "; until then nothing but push to talk is listened to (%s)",
-            error,
+        note = (
+            "audio.listen is wake_word, but nothing except push to talk is listened to: that needs "
+            "the package pymicro-wakeword, `pip install 'pymicro-wakeword>=2.5,<3'` and start the "
+            f"daemon again ({error})"
         )
-        return Attention("push_to_talk")
+        _LOG.warning("%s", note)
+        return Attention("push_to_talk", note=note)
     return Attention(mode, spotter, follow_up_s * 1000)

