@@ -133,7 +133,7 @@ class PortAudioMicrophone:
         if reason is None:
             if deaf:
                 self._heard_again_at = asyncio.get_running_loop().time()
-                self._report(DeviceState.OK, self.device)
+                self._report(DeviceState.OK, self.device, self.process.note)
             return
         now = asyncio.get_running_loop().time()
         if not deaf:

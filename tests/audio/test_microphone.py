@@ -20,10 +20,10 @@ ROOM = np.random.default_rng(1).normal(0, 30, SECOND).astype("<i2").tobytes()
 class Told:
     """A microphone, and what became of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: str = "default", *, fallback: bool = False) -> None:
         self.changes: list[DeviceChanged] = []
         self.microphone = PortAudioMicrophone(
-            "default", on_change=self.changes.append, deafness=Deafness(after_s=4)
+            device, on_change=self.changes.append, fallback=fallback, deafness=Deafness(after_s=4)
         )
         self.renewals = 0
         self.open()
@@ -76,6 +76,20 @@ async def test_the_newest_reason_of_a_loss_is_known_and_told_once() -> None:
     assert [change.state for change in told.changes] == [DeviceState.OK, DeviceState.LOST]
     told.open()
     assert told.microphone.reason is None
+
+
+async def test_a_substitute_that_was_deaf_is_still_told_to_be_one() -> None:
+    told = Told(device="Jabra", fallback=True)
+    for _ in range(2):
+        told.microphone.process._substitution.failed()
+    told.microphone.process._on_lost(DeviceError("it was unplugged"))
+    told.open()
+    await told.hear(SILENCE, 5)
+    await told.hear(ROOM, 1)
+    states = [change.state for change in told.changes[-2:]]
+    assert states == [DeviceState.DEAF, DeviceState.OK]
+    assert told.changes[-1].reason == "using the default meanwhile, as 'Jabra' is lost"
+    assert told.microphone.reason == told.changes[-1].reason
 
 
 async def test_sound_that_its_process_lost_counts_as_dropped() -> None:
