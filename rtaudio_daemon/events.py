@@ -326,7 +326,7 @@ class ConnectionChanged:
 
 @dataclass(frozen=True, slots=True)
 class DeviceChanged:
-    """A microphone or loudspeaker came, went or went deaf."""
+    """A microphone or loudspeaker came, went, went deaf, or does not work for another reason."""
 
     direction: Literal["microphone", "speaker"]
     state: DeviceState

@@ -187,7 +187,7 @@ EVENTS: Mapping[str, tuple[str, Schema]] = {
         ),
     ),
     "device": (
-        "a microphone or loudspeaker came, went or went deaf",
+        "a microphone or loudspeaker came, went, went deaf, or does not work for another reason",
         _object(
             {
                 "direction": _words("microphone", "speaker"),

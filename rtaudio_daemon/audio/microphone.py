@@ -146,14 +146,16 @@ class PortAudioMicrophone:
         self._renew_after_s = min(self._renew_after_s * 2, _LAST_RENEWAL_S)
         self.process.renew()
 
-    def _lost(self, error: DeviceError) -> None:
+    def _lost(self, error: DeviceError, news: bool) -> None:
         absent = isinstance(error, MissingDeviceError) and self._wanted == "default"
         state = DeviceState.NONE if absent and not self._found else DeviceState.LOST
-        self._report(state, self.device, str(error))
+        self._report(state, self.device, str(error), news=news)
 
-    def _report(self, state: DeviceState, device: str, reason: str | None = None) -> None:
+    def _report(
+        self, state: DeviceState, device: str, reason: str | None = None, *, news: bool = False
+    ) -> None:
         self.reason = reason
-        if (state, device) == (self.state, self.device) and self._reported:
+        if (state, device) == (self.state, self.device) and self._reported and not news:
             return
         self._reported = True
         self.state, self.device = state, device

@@ -67,13 +67,18 @@ async def test_a_deaf_microphone_is_opened_anew_for_ever() -> None:
     assert told.renewals == 7, "at once, then after 1, 2, 4, 8, 15, 15 minutes"
 
 
-async def test_the_newest_reason_of_a_loss_is_known_and_told_once() -> None:
+async def test_the_newest_reason_of_a_loss_is_known_and_told_when_it_is_news() -> None:
     told = Told()
     lost = told.microphone.process._on_lost
-    lost(DeviceError("it does not move any sound"))
-    lost(DeviceError("there is no such device"))
-    assert told.microphone.reason == "there is no such device"
-    assert [change.state for change in told.changes] == [DeviceState.OK, DeviceState.LOST]
+    lost(DeviceError("it does not move any sound"), True)
+    lost(DeviceError("there is no such device"), True)
+    lost(DeviceError("it does not move any sound"), False)
+    assert told.microphone.reason == "it does not move any sound"
+    assert [(change.state, change.reason) for change in told.changes] == [
+        (DeviceState.OK, None),
+        (DeviceState.LOST, "it does not move any sound"),
+        (DeviceState.LOST, "there is no such device"),
+    ]
     told.open()
     assert told.microphone.reason is None
 
@@ -82,7 +87,7 @@ async def test_a_substitute_that_was_deaf_is_still_told_to_be_one() -> None:
     told = Told(device="Jabra", fallback=True)
     for _ in range(2):
         told.microphone.process._substitution.failed()
-    told.microphone.process._on_lost(DeviceError("it was unplugged"))
+    told.microphone.process._on_lost(DeviceError("it was unplugged"), True)
     told.open()
     await told.hear(SILENCE, 5)
     await told.hear(ROOM, 1)
