@@ -114,6 +114,7 @@ class Assistant:
         self._since = wall_clock()
         self._says: deque[SayRequested] = deque(maxlen=_SAYS_MOST)
         self._devices: dict[str, DeviceChanged] = {}
+        self._new: set[str] = set()  # devices that have told nothing yet
         self._sound = sound
         self._volume = 1.0
         self._ducks = self._ducked = False
@@ -127,6 +128,7 @@ class Assistant:
         self._speaker = speaker
         speaker.tap(self._hearing.gate.played)
         self._alertness.use("speaker", speaker)
+        self._new.add("speaker")
         self._set_loudness()
 
     def use_earcons(self, settings: config.Earcons) -> None:
@@ -136,6 +138,7 @@ class Assistant:
     def use_microphone(self, microphone: Microphone) -> None:
         """Hear this microphone from the next `run` on; its callback is `device_changed`."""
         self._alertness.use("microphone", microphone)
+        self._new.add("microphone")
         self._hearing.use_microphone(microphone)
 
     def use_client(
@@ -236,6 +239,7 @@ class Assistant:
 
     def device_changed(self, change: DeviceChanged) -> None:
         """A device came or went."""
+        self._new.discard(change.direction)
         before, self._devices[change.direction] = self._devices.get(change.direction), change
         goes_on = before is not None and _goes_on(before, change)
         microphone = change.direction == "microphone"
@@ -541,9 +545,14 @@ class Assistant:
     def _device(self, direction: str, device: Microphone | Speaker | None) -> dict[str, Any]:
         if device is None:
             return {"state": DeviceState.NONE, "device": "none", "reason": None}
-        change = self._devices.get(direction)
-        reason = device.reason or (change.reason if change is not None else None)
-        return {"state": device.state, "device": device.device, "reason": reason}
+        change, state = self._devices.get(direction), device.state
+        if direction in self._new:
+            if change is not None and direction == "microphone" and self._hearing.gate.muted:
+                state = change.state  # of the former one: nobody tries this one
+            reason = None if state is DeviceState.OK else "it was not opened yet"
+        else:
+            reason = device.reason or (change.reason if change is not None else None)
+        return {"state": state, "device": device.device, "reason": reason}
 
 
 def _goes_on(before: DeviceChanged, change: DeviceChanged) -> bool:

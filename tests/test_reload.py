@@ -14,7 +14,10 @@ import numpy as np
 import pytest
 
 from rtaudio_daemon import config
+from rtaudio_daemon.audio.child_protocol import StreamFacts
 from rtaudio_daemon.audio.files import read_wav
+from rtaudio_daemon.audio.microphone import PortAudioMicrophone
+from rtaudio_daemon.audio.sound_process import SoundProcess
 from rtaudio_daemon.errors import ConfigError
 from rtaudio_daemon.parts import _trailing_ms
 from rtaudio_daemon.reload import RESTART, changes, part_of
@@ -261,6 +264,50 @@ async def _reload(reload: Callable[[], Any]) -> dict[str, Any]:
 async def _answers(address: str) -> bool:
     async with aiohttp.ClientSession() as http, http.get(f"{address}/health") as answer:
         return answer.status == 200
+
+
+async def test_another_microphone_while_muted_is_not_called_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[SoundProcess] = []
+
+    async def live(process: SoundProcess) -> None:
+        opened.append(process)
+        process._on_ready(StreamFacts("desk", 24_000, 1, 960))
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(SoundProcess, "_live", live)
+    async with House(tmp_path) as house:
+        await house.until(lambda: house.named("connection"))
+        await house.post("/api/mute")
+        house.edit = with_(audio__input__device="desk")
+        _, report = await house.post("/api/reload")
+        assert states(report) == {"audio.input.device": "applied"}
+        microphone = house.device()
+        assert isinstance(microphone, PortAudioMicrophone)
+        await asyncio.sleep(30)
+        assert opened == [], "it is muted"
+        status = (await house.status())["microphone"]
+        assert (status["state"], status["device"], status["reason"]) == ("ok", "desk", None)
+        async with house.http.get("/ready") as answer:
+            assert answer.status == 200
+        await house.post("/api/unmute")
+        await asyncio.sleep(1)
+        assert opened == [microphone.process]
+        assert (await house.status())["microphone"]["state"] == "ok"
+
+
+async def test_a_reason_does_not_outlive_its_microphone(tmp_path: Path) -> None:
+    async with House(tmp_path) as house:
+        await house.until(lambda: house.named("connection"))
+        await asyncio.sleep(1)
+        house.lose_microphone()
+        await house.post("/api/mute")
+        house.edit = with_(audio__input__device="desk")
+        await house.post("/api/reload")
+        status = (await house.status())["microphone"]
+        assert (status["state"], status["device"]) == ("lost", "desk"), "as it was"
+        assert status["reason"] == "it was not opened yet"
 
 
 async def test_what_was_asked_for_and_is_not_so_is_seen_with_its_remedy(
