@@ -131,8 +131,8 @@ class App:
         Returns `changed`, one entry per option with its part and `state`: applied, pending (until
         the turn that is under way is over), failed (with `reason`; the part goes on as it was), or
         restart (of the daemon, is needed). Raises ConfigError when the configuration is wrong;
-        then everything goes on as it was. `warnings` tells of doubtful settings, and of a new
-        device that is not found.
+        then everything goes on as it was. `warnings` tells of doubtful settings, of a new device
+        that is not found, and of what is not as asked for.
         """
         self._supervision.reloading()
         try:
@@ -171,7 +171,10 @@ class App:
         if not found:
             _LOG.info("reload: nothing is different")
         told = [self._doubt(name) for name in _DEVICES if name in exchanged]
-        return {"changed": report, "warnings": [*settings.warnings, *filter(None, told)]}
+        return {
+            "changed": report,
+            "warnings": [*settings.warnings, *filter(None, told), *self._parts.sound.notes],
+        }
 
     def _notice(self, news: News) -> None:
         if isinstance(news, DeviceChanged):

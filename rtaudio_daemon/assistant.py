@@ -12,7 +12,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, Literal
 
 from . import config
@@ -55,6 +55,7 @@ from .events import (
     SessionLost,
     SessionOpened,
     SessionRenewed,
+    SoundChanged,
     SpeechStarted,
     SpeechStopped,
     StatusChanged,
@@ -89,6 +90,7 @@ class Assistant:
         gate: Gate,
         news: Emitter,
         profile: str,
+        sound: SoundChanged,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._conversation = conversation
@@ -116,6 +118,8 @@ class Assistant:
         self._says: deque[SayRequested] = deque(maxlen=_SAYS_MOST)
         self._devices: dict[str, DeviceChanged] = {}
         self._speaker_lost_at: float | None = None
+        self._new: set[str] = set()  # devices that have told nothing yet
+        self._sound = sound
         self._volume = 1.0
         self._ducks = self._ducked = False
         self._cues = Cues(config.Earcons(), play=self._cue, speaking=lambda: self._user_speaks)
@@ -126,9 +130,9 @@ class Assistant:
     def use_speaker(self, speaker: Speaker) -> None:
         """Play on this loudspeaker; its callbacks are `handle` and `device_changed`."""
         self._speaker, self._speaker_lost_at = speaker, None
-        self._devices.pop("speaker", None)
         speaker.tap(self._hearing.gate.played)
         self._alertness.use("speaker", speaker)
+        self._new.add("speaker")
         self._set_loudness()
 
     def use_earcons(self, settings: config.Earcons) -> None:
@@ -138,6 +142,7 @@ class Assistant:
     def use_microphone(self, microphone: Microphone) -> None:
         """Hear this microphone from the next `run` on; its callback is `device_changed`."""
         self._alertness.use("microphone", microphone)
+        self._new.add("microphone")
         self._hearing.use_microphone(microphone)
 
     def use_client(
@@ -238,12 +243,14 @@ class Assistant:
 
     def device_changed(self, change: DeviceChanged) -> None:
         """A device came or went."""
+        self._new.discard(change.direction)
         before, self._devices[change.direction] = self._devices.get(change.direction), change
         goes_on = before is not None and _goes_on(before, change)
         microphone = change.direction == "microphone"
-        if not microphone:
-            lost = change.state is DeviceState.LOST
-            self._speaker_lost_at = asyncio.get_running_loop().time() if lost else None
+        if not microphone and change.state is not DeviceState.LOST:
+            self._speaker_lost_at = None
+        elif not microphone and self._speaker_lost_at is None:
+            self._speaker_lost_at = asyncio.get_running_loop().time()
         given_up = microphone and self._hearing.microphone_changed(change.state, goes_on=goes_on)
         if change.state is DeviceState.OK and not goes_on:
             self._hearing.gate.forget_echo()
@@ -251,6 +258,12 @@ class Assistant:
         if given_up:
             words = f"not heard: the microphone is {change.state} ({change.reason})"
             self._tell(ErrorReported("conversation", "not_heard", words))
+
+    def sound_changed(self, change: SoundChanged) -> None:
+        """Sound may be judged otherwise from now on."""
+        if change != self._sound:
+            self._sound = change
+            self._publish(change)
 
     # ------------------------------------------------- what the window can do
 
@@ -276,6 +289,7 @@ class Assistant:
                 "level_dbfs": round(hearing.level_dbfs, 1),
             },
             "speaker": self._device("speaker", self._speaker),
+            "sound": asdict(self._sound),
             "muted": hearing.gate.muted,
             "talking": hearing.button.held,
             "volume": self._volume,
@@ -552,9 +566,14 @@ class Assistant:
     def _device(self, direction: str, device: Microphone | Speaker | None) -> dict[str, Any]:
         if device is None:
             return {"state": DeviceState.NONE, "device": "none", "reason": None}
-        change = self._devices.get(direction)
-        reason = device.reason or (change.reason if change is not None else None)
-        return {"state": device.state, "device": device.device, "reason": reason}
+        change, state = self._devices.get(direction), device.state
+        if direction in self._new:
+            if change is not None and direction == "microphone" and self._hearing.gate.muted:
+                state = change.state  # of the former one: nobody tries this one
+            reason = None if state is DeviceState.OK else "it was not opened yet"
+        else:
+            reason = device.reason or (change.reason if change is not None else None)
+        return {"state": state, "device": device.device, "reason": reason}
 
 
 def _goes_on(before: DeviceChanged, change: DeviceChanged) -> bool:

@@ -328,12 +328,25 @@ class ConnectionChanged:
 
 @dataclass(frozen=True, slots=True)
 class DeviceChanged:
-    """A microphone or loudspeaker came, went or went deaf."""
+    """A microphone or loudspeaker came, went, went deaf, or does not work for another reason."""
 
     direction: Literal["microphone", "speaker"]
     state: DeviceState
     device: str
     reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SoundChanged:
+    """How sound is judged now, in effect.
+
+    `notes`: what was asked for and is not so, each with the remedy.
+    """
+
+    echo: str
+    engine: str
+    listen: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,6 +411,7 @@ News = (
     | Interruption
     | ConnectionChanged
     | DeviceChanged
+    | SoundChanged
     | WakeWordHeard
     | MuteChanged
     | VolumeChanged

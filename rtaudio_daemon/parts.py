@@ -23,12 +23,21 @@ from .audio.devices import open_microphone, open_speaker
 from .audio.gate import Gate
 from .audio.interface import Microphone, OnChange, OnHappening, Speaker
 from .audio.spotter import open_attention
+from .audio.system_echo import no_canceller
 from .audio.vad_engines import open_engine
 from .audio.wake_word import Attention
 from .conversation import Conversation
 from .emitter import Emitter
 from .errors import ConfigError, RTAudioError, ServiceError
-from .events import ConnectionChanged, ConnectionState, News, StatusChanged
+from .events import (
+    ConnectionChanged,
+    ConnectionState,
+    DeviceChanged,
+    DeviceState,
+    News,
+    SoundChanged,
+    StatusChanged,
+)
 from .log import set_levels
 from .realtime.client import AzureRealTimeAudio
 from .realtime.options import Policy
@@ -110,6 +119,7 @@ class Parts:
         self._lives: dict[str, AsyncExitStack] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._status = asyncio.Event()
+        self._opened = asyncio.Event()  # a device, which may be another than before
         self._boot = secrets.token_hex(4)
         self._engine = open_engine(settings.audio.gate.engine)
         self._echo = open_echo(settings.audio.echo, settings.audio.gate.engine)
@@ -121,9 +131,10 @@ class Parts:
         self.address = ""
         self.assistant = Assistant(
             conversation=Conversation(),
-            gate=Gate(settings.audio.gate, self._engine, self._echo, self._attention),
+            gate=Gate(settings.audio.gate, self._engine.engine, self._echo, self._attention),
             news=news,
             profile=settings.realtime.profile,
+            sound=self.sound,
         )
         self.table = tuple(
             Part(name, apply, settings)
@@ -148,6 +159,10 @@ class Parts:
         self._news.on("news", self._notice)
         for part in self.table:
             await part.apply(self._settings)
+        self._lives["gate"] = AsyncExitStack()
+        await self._lives["gate"].enter_async_context(
+            self._running(self._watch_canceller(), "canceller watch")
+        )
         # Only now there is somebody to hear and to play what the service says.
         await self._lives["service"].enter_async_context(
             self._running(self.client.run(), "session")
@@ -165,6 +180,13 @@ class Parts:
         return [task.get_name() for task in self._tasks if task.done()]
 
     # ------------------------------------------------------------------ sound
+
+    @property
+    def sound(self) -> SoundChanged:
+        """How sound is judged, in effect."""
+        engine, echo, attention = self._engine, self._echo, self._attention
+        notes = tuple(note for note in (engine.note, echo.note, attention.note) if note)
+        return SoundChanged(echo.mode, engine.name, attention.listen, notes)
 
     async def _apply_volume(self, settings: config.Config) -> None:
         self.assistant.set_volume(settings.audio.output.volume)
@@ -202,10 +224,28 @@ class Parts:
             self._engine = open_engine(settings.audio.gate.engine)
         if another_engine or settings.audio.echo != applied.echo:
             self._echo = open_echo(settings.audio.echo, settings.audio.gate.engine)
+            await self._look_for_canceller()
         if (settings.audio.listen, settings.audio.wake) != (applied.listen, applied.wake):
             self._attention = _attention(settings.audio)
         await self._between_turns()
         self._adjust(settings)
+
+    async def _watch_canceller(self) -> None:
+        """A sound server that was started again may have lost its canceller."""
+        while True:
+            await self._opened.wait()
+            self._opened.clear()
+            await self._look_for_canceller()
+            self.assistant.sound_changed(self.sound)
+
+    async def _look_for_canceller(self) -> None:
+        echo = self._echo
+        if echo.mode == "system":
+            microphone, speaker = self._part("microphone").applied, self._part("speaker").applied
+            note = await no_canceller(microphone.audio.input.device, speaker.audio.output.device)
+            if note is not None and note != echo.note:
+                _LOG.warning("%s", note)
+            echo.note = note
 
     def _adjust(self, settings: config.Config) -> None:
         profile, detection = self._where.profile, settings.realtime.session.turn_detection
@@ -213,7 +253,7 @@ class Parts:
         gate = settings.audio.gate
         self.assistant.adjust(
             replace(gate, hangover_ms=max(gate.hangover_ms, trailing_ms)),
-            self._engine,
+            self._engine.engine,
             self._echo,
             self._attention,
             trailing_ms=trailing_ms,
@@ -223,6 +263,7 @@ class Parts:
             local_turns=detection.type == "none",
             outage_s=settings.realtime.outage_buffer_s,
         )
+        self.assistant.sound_changed(self.sound)
 
     # ---------------------------------------------------------------- service
 
@@ -297,6 +338,8 @@ class Parts:
     def _notice(self, news: News) -> None:
         if isinstance(news, StatusChanged):
             self._status.set()
+        elif isinstance(news, DeviceChanged) and news.state is DeviceState.OK:
+            self._opened.set()
 
     async def _between_turns(self) -> None:
         """Wait until nobody has the floor; what follows without an await is between turns."""

@@ -59,7 +59,8 @@ class Supervision:
             for name in ("microphone", "speaker")
             if state[name]["state"] != DeviceState.OK
         ]
-        return ", ".join(said) + (f"; {self._failure}" if self._failure else "")
+        notes = [*state["sound"]["notes"], *filter(None, [self._failure])]
+        return "; ".join([", ".join(said), *notes])
 
     def ailment(self) -> str | None:
         """What is wrong with the daemon itself, that only a restart can mend; None: nothing.

@@ -204,6 +204,39 @@ async def test_an_answer_in_writing_needs_no_loudspeaker(
         assert status == 409, "announcements are spoken all the same"
 
 
+async def test_when_the_reason_of_a_loss_becomes_another_that_is_told_too_but_not_again(
+    tmp_path: Path, pyaudio: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    none, unknown = "PortAudio finds no sound device", "is called 'Jabra'"
+
+    def jabra(settings: config.Config) -> config.Config:
+        return replace(settings, audio=replace(settings.audio, input=config.Input("Jabra")))
+
+    pyaudio.write_text(dedent(EMPTY))
+    async with House(tmp_path, reply=answer, change=jabra) as house:
+
+        async def reason_is(words: str) -> None:
+            async with asyncio.timeout(30):
+                while words not in str((await house.status())["microphone"]["reason"]):
+                    await asyncio.sleep(0.05)
+
+        await reason_is(none)
+        pyaudio.write_text(dedent(CARDS))  # as when the sound server has started
+        await reason_is(unknown)
+        pyaudio.write_text(dedent(EMPTY))
+        await reason_is(none)
+        lost = [e for e in house.named("device") if e["direction"] == "microphone"]
+        warnings = [
+            record.getMessage()
+            for record in caplog.records
+            if record.levelno == logging.WARNING and "microphone 'Jabra'" in record.getMessage()
+        ]
+        for told in ([each["reason"] for each in lost], warnings):
+            assert len(told) == 2
+            assert none in told[0]
+            assert unknown in told[1]
+
+
 async def test_a_machine_without_devices_has_none_and_the_rest_goes_on(
     tmp_path: Path, pyaudio: Path
 ) -> None:

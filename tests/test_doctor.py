@@ -372,6 +372,19 @@ async def test_what_is_done_about_the_echo_is_said(mode: str, said: str) -> None
     assert said in finding.what
 
 
+async def test_where_the_echo_could_be_cancelled_it_is_said_how(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(echo, "find_spec", lambda _name: None)
+    (finding,) = [each async for each in echo.echo(config.Audio())]
+    assert finding.verdict == "pass"
+    assert "People interrupt more easily" in finding.what
+    assert "`pip install 'livekit>=1.2,<2'`" in finding.what
+    chosen = replace(config.Audio(), echo="half_duplex")
+    (finding,) = [each async for each in echo.echo(chosen)]
+    assert finding.what == "half duplex: only clear speech interrupts an answer"
+
+
 async def test_without_a_loudspeaker_there_is_no_echo() -> None:
     audio = replace(config.Audio(), output=config.Output(device="none"))
     assert [each async for each in echo.echo(audio)] == []

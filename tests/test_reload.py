@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,10 @@ import numpy as np
 import pytest
 
 from rtaudio_daemon import config
+from rtaudio_daemon.audio.child_protocol import StreamFacts
 from rtaudio_daemon.audio.files import read_wav
+from rtaudio_daemon.audio.microphone import PortAudioMicrophone
+from rtaudio_daemon.audio.sound_process import SoundProcess
 from rtaudio_daemon.errors import ConfigError
 from rtaudio_daemon.parts import _trailing_ms
 from rtaudio_daemon.reload import RESTART, changes, part_of
@@ -260,6 +264,86 @@ async def _reload(reload: Callable[[], Any]) -> dict[str, Any]:
 async def _answers(address: str) -> bool:
     async with aiohttp.ClientSession() as http, http.get(f"{address}/health") as answer:
         return answer.status == 200
+
+
+async def test_another_microphone_while_muted_is_not_called_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[SoundProcess] = []
+
+    async def live(process: SoundProcess) -> None:
+        opened.append(process)
+        process._on_ready(StreamFacts("desk", 24_000, 1, 960))
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(SoundProcess, "_live", live)
+    async with House(tmp_path) as house:
+        await house.until(lambda: house.named("connection"))
+        await house.post("/api/mute")
+        house.edit = with_(audio__input__device="desk")
+        _, report = await house.post("/api/reload")
+        assert states(report) == {"audio.input.device": "applied"}
+        microphone = house.device()
+        assert isinstance(microphone, PortAudioMicrophone)
+        await asyncio.sleep(30)
+        assert opened == [], "it is muted"
+        status = (await house.status())["microphone"]
+        assert (status["state"], status["device"], status["reason"]) == ("ok", "desk", None)
+        async with house.http.get("/ready") as answer:
+            assert answer.status == 200
+        await house.post("/api/unmute")
+        await asyncio.sleep(1)
+        assert opened == [microphone.process]
+        assert (await house.status())["microphone"]["state"] == "ok"
+
+
+async def test_a_reason_does_not_outlive_its_microphone(tmp_path: Path) -> None:
+    async with House(tmp_path) as house:
+        await house.until(lambda: house.named("connection"))
+        await asyncio.sleep(1)
+        house.lose_microphone()
+        await house.post("/api/mute")
+        house.edit = with_(audio__input__device="desk")
+        await house.post("/api/reload")
+        status = (await house.status())["microphone"]
+        assert (status["state"], status["device"]) == ("lost", "desk"), "as it was"
+        assert status["reason"] == "it was not opened yet"
+
+
+async def test_what_was_asked_for_and_is_not_so_is_seen_with_its_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("livekit", "webrtcvad", "pymicro_wakeword"):
+        monkeypatch.setitem(sys.modules, module, None)
+    usual = {"echo": "half_duplex", "engine": "silero", "listen": "open", "notes": []}
+    async with House(tmp_path) as house:
+        assert (await house.status())["sound"] == usual, "auto is content with half duplex"
+        house.edit = with_(
+            audio__echo="cancel", audio__gate__engine="webrtc", audio__listen="wake_word"
+        )
+        _, report = await house.post("/api/reload")
+        assert set(states(report).values()) == {"applied"}
+        notes = report["warnings"]
+        assert [note.partition(", but")[0] for note in notes] == [
+            "audio.gate.engine is webrtc",
+            "audio.echo is cancel",
+            "audio.listen is wake_word",
+        ]
+        for note, package in zip(
+            notes, ("webrtcvad-wheels", "livekit", "pymicro-wakeword"), strict=True
+        ):
+            assert f"pip install '{package}>=" in note
+        sound = {"echo": "half_duplex", "engine": "level", "listen": "push_to_talk"}
+        assert (await house.status())["sound"] == {**sound, "notes": notes}
+        assert house.app._supervision.words().endswith("; ".join(["", *notes]))
+        _, report = await house.post("/api/reload")
+        assert report == {"changed": [], "warnings": notes}, "it is still so"
+        house.edit = with_()
+        _, report = await house.post("/api/reload")
+        assert report["warnings"] == []
+        assert (await house.status())["sound"] == usual
+        await house.until(lambda: len(house.named("sound")) == 2)
+        assert [each["notes"] for each in house.named("sound")] == [notes, []]
 
 
 async def test_two_reloads_at_once_end_with_the_last(tmp_path: Path) -> None:

@@ -71,6 +71,16 @@ DEVICES: Schema = {
     ),
 }
 REPORT: Schema = {"type": "object"}
+_SOUND: Schema = {
+    "echo": _words("half_duplex", "cancel", "system", "off"),
+    "engine": _words("silero", "webrtc", "level", "always", "never"),
+    "listen": _words("open", "wake_word", "push_to_talk"),
+    "notes": {
+        "type": "array",
+        "items": _TEXT,
+        "description": "what was asked for and is not so, each with the remedy",
+    },
+}
 STATUS: Schema = _object(
     {
         "status": _STATUS,
@@ -110,6 +120,7 @@ STATUS: Schema = _object(
             "reason",
             more=True,
         ),
+        "sound": _object(_SOUND, more=True),
         "muted": _FLAG,
         "talking": _FLAG,
         "volume": _LEVEL,
@@ -188,7 +199,7 @@ EVENTS: Mapping[str, tuple[str, Schema]] = {
         ),
     ),
     "device": (
-        "a microphone or loudspeaker came, went or went deaf",
+        "a microphone or loudspeaker came, went, went deaf, or does not work for another reason",
         _object(
             {
                 "direction": _words("microphone", "speaker"),
@@ -198,6 +209,10 @@ EVENTS: Mapping[str, tuple[str, Schema]] = {
             },
             more=True,
         ),
+    ),
+    "sound": (
+        "how sound is judged, in effect, or what is not as asked for, changed",
+        _object(_SOUND, more=True),
     ),
     "wake": ("somebody said a wake word", _object({"word": _TEXT})),
     "mute": ("the microphone was muted or unmuted", _object({"muted": _FLAG})),

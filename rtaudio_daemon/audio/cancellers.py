@@ -63,12 +63,15 @@ def open_echo(mode: str, engine: str = "silero") -> Echo:
     try:
         canceller: Canceller = LivekitCanceller()
     except (ImportError, OSError) as error:
-        level = logging.WARNING if mode == "cancel" else logging.INFO
-        _LOG.log(
-            level,
-            "echo is not cancelled, while an answer is heard only clear speech interrupts: "
-            "that needs the package livekit: `%s`, then restart the daemon (%s)",
-            *(how_to_install("livekit.rtc"), error),
+        what = (
+            "echo is not cancelled, while an answer is heard only clear speech interrupts: that "
+            f"needs the package livekit: `{how_to_install('livekit.rtc')}`, then restart the "
+            f"daemon ({error})"
         )
-        return Echo("half_duplex")
-    return Echo("cancel", canceller, open_engine(engine))
+        if mode == "auto":
+            _LOG.info("%s", what)
+            return Echo("half_duplex")
+        note = f"audio.echo is cancel, but {what}"
+        _LOG.warning("%s", note)
+        return Echo("half_duplex", note=note)
+    return Echo("cancel", canceller, open_engine(engine).engine)

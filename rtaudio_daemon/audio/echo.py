@@ -209,8 +209,12 @@ class Echo:
         mode: Mode = "half_duplex",
         canceller: Canceller | None = None,
         raw_engine: Engine | None = None,
+        *,
+        note: str | None = None,
     ) -> None:
         self.mode = mode
+        self.note = note
+        """Why this is not what was asked for."""
         self._raw_engine = raw_engine
         self._aligned = _Alignment(canceller) if canceller is not None else None
         self._expected = _Expectation()

@@ -133,7 +133,7 @@ class PortAudioMicrophone:
         if reason is None:
             if deaf:
                 self._heard_again_at = asyncio.get_running_loop().time()
-                self._report(DeviceState.OK, self.device)
+                self._report(DeviceState.OK, self.device, self.process.note)
             return
         now = asyncio.get_running_loop().time()
         if not deaf or reason != self.reason:
@@ -146,16 +146,17 @@ class PortAudioMicrophone:
         self._renew_after_s = min(self._renew_after_s * 2, _LAST_RENEWAL_S)
         self.process.renew()
 
-    def _lost(self, error: DeviceError) -> None:
+    def _lost(self, error: DeviceError, news: bool) -> None:
         absent = isinstance(error, MissingDeviceError) and self._wanted == "default"
         state = DeviceState.NONE if absent and not self._found else DeviceState.LOST
-        self._report(state, self.device, str(error))
+        self._report(state, self.device, str(error), news=news)
 
-    def _report(self, state: DeviceState, device: str, reason: str | None = None) -> None:
-        same = (state, device) == (self.state, self.device) and self._reported
-        news = state is DeviceState.DEAF and reason != self.reason
+    def _report(
+        self, state: DeviceState, device: str, reason: str | None = None, *, news: bool = False
+    ) -> None:
+        news = news or (state is DeviceState.DEAF and reason != self.reason)
         self.reason = reason
-        if same and not news:
+        if (state, device) == (self.state, self.device) and self._reported and not news:
             return
         self._reported = True
         self.state, self.device = state, device

@@ -21,6 +21,7 @@ _USUAL_RETRY_S = 2.0  # a sound server that starts again, a plug that is put in 
 _LAST_RETRY_S = 4.0  # each costs a third of a second of CPU, and this may last for weeks
 _USUAL_RETRIES = 25
 _STEADY_S = 20.0  # after this long, with opening, the next fault is the first one again
+_REASONS = 8  # of one loss are told at most, so that none that counts up floods the log
 _NOUN = {"input": "microphone", "output": "loudspeaker"}
 
 
@@ -28,9 +29,9 @@ class SoundProcess:
     """Keeps one audio process for `device` alive.
 
     `on_ready` is told of every new stream, `on_message` of what the process says after that, and
-    `on_lost` of every failed or broken one: why, and whether there is no device at all; `on_moved`
-    of where the sound server has moved it to, if it may. With
-    `fallback` the default is used while the device is lost, and left again while not `busy`.
+    `on_lost` of every failed or broken one: why, and whether that is news, as each reason is once
+    until the device works again; `on_moved` of where the sound server has moved it to, if it may.
+    With `fallback` the default is used while the device is lost, and left again while not `busy`.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class SoundProcess:
         fallback: bool = False,
         on_ready: Callable[[StreamFacts], None],
         on_message: Callable[[Kind, bytes], None],
-        on_lost: Callable[[DeviceError], None],
+        on_lost: Callable[[DeviceError, bool], None],
         on_moved: Callable[[str], None] = lambda _where: None,
     ) -> None:
         self.pid: int | None = None
@@ -60,7 +61,7 @@ class SoundProcess:
         self._opened = asyncio.Event()
         self._wanted = asyncio.Event()
         self._wanted.set()
-        self._troubled = False
+        self._told_reasons: set[str] = set()  # why it does not work, since it worked last
         self._hung_up = False
         self._returning = False  # from the substitute; what comes meanwhile must be refused
 
@@ -104,12 +105,14 @@ class SoundProcess:
                 failures = 0
                 if self._returning:
                     self._returning = False
-                    self._on_lost(DeviceError(f"{self._substitution.wanted!r} is there again"))
+                    again = DeviceError(f"{self._substitution.wanted!r} is there again")
+                    self._on_lost(again, False)
                 continue
             failures = 1 if loop.time() - began > _STEADY_S else failures + 1
-            self._log(device, failure)
+            news = self._is_news(failure)
+            self._log(device, failure, news)
             self._substitution.failed()
-            self._on_lost(failure)
+            self._on_lost(failure, news)
             await asyncio.sleep(retry_after_s(failures))
 
     def send(self, kind: Kind, body: bytes = b"") -> bool:
@@ -199,7 +202,7 @@ class SoundProcess:
                 self._on_message(kind, body)
 
     def _ready(self, facts: StreamFacts) -> None:
-        again = " again" if self._troubled and not self._substitution.active else ""
+        again = " again" if self._told_reasons and not self._substitution.active else ""
         _LOG.info(
             "%s %r works%s: %d Hz, %d channel(s), %d ms of buffer",
             _NOUN[self._direction],
@@ -209,15 +212,21 @@ class SoundProcess:
             facts.channels,
             facts.latency_frames * 1000 // facts.rate,
         )
-        self._troubled = self._substitution.active
+        if not self._substitution.active:
+            self._told_reasons.clear()
         self._substitution.works()
         self._on_ready(facts)
 
-    def _log(self, device: str, failure: DeviceError) -> None:
-        level = logging.DEBUG if self._troubled else logging.WARNING
-        self._troubled = True
+    def _is_news(self, failure: DeviceError) -> bool:
+        reason, told = str(failure), self._told_reasons
+        if reason in told or len(told) == _REASONS:
+            return False
+        told.add(reason)
+        return True
+
+    def _log(self, device: str, failure: DeviceError, news: bool) -> None:
         _LOG.log(
-            level,
+            logging.WARNING if news else logging.DEBUG,
             "%s %r: %s; trying again every few seconds",
             _NOUN[self._direction],
             device,

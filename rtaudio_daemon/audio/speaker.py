@@ -234,7 +234,7 @@ class PortAudioSpeaker:
     def _heard(self, sent: _Sent) -> Heard:
         return Heard(sent.part, sent.heard_frames * 1000 // self._rate)
 
-    def _lost(self, error: DeviceError) -> None:
+    def _lost(self, error: DeviceError, news: bool) -> None:
         cut = self._sent
         answers = []
         for newest in self._stops:
@@ -250,7 +250,7 @@ class PortAudioSpeaker:
         self._stops.clear()
         absent = isinstance(error, MissingDeviceError) and self._wanted == "default"
         state = DeviceState.NONE if absent and not self._found else DeviceState.LOST
-        self._report(state, self.device, str(error))
+        self._report(state, self.device, str(error), news=news)
         for answer in answers:
             self._answer(answer)
 
@@ -266,9 +266,11 @@ class PortAudioSpeaker:
     def _answer(self, answer: PlaybackStopped) -> None:
         asyncio.get_running_loop().call_soon(self._on_happening, answer)
 
-    def _report(self, state: DeviceState, device: str, reason: str | None = None) -> None:
+    def _report(
+        self, state: DeviceState, device: str, reason: str | None = None, *, news: bool = False
+    ) -> None:
         self.reason = reason
-        if (state, device) == (self.state, self.device) and self._reported:
+        if (state, device) == (self.state, self.device) and self._reported and not news:
             return
         self._reported = True
         self.state, self.device = state, device

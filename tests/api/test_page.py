@@ -15,7 +15,15 @@ import pytest
 from rtaudio_daemon import config
 from rtaudio_daemon.api import page
 from rtaudio_daemon.audio.format import BYTES_PER_MS
-from rtaudio_daemon.events import ErrorReported, ModelStatus, Transcript, TurnFinished
+from rtaudio_daemon.events import (
+    DeviceChanged,
+    DeviceState,
+    ErrorReported,
+    ModelStatus,
+    SoundChanged,
+    Transcript,
+    TurnFinished,
+)
 from rtaudio_daemon.simulator.reply import Reply
 from tests.api.browser import Visit, browsing
 from tests.api.test_window import Window
@@ -163,6 +171,27 @@ async def test_a_daemon_that_went_away_is_found_again_and_nothing_is_lost_or_dou
         assert said == [f"word {number}" for number in range(10)]
         server.publish(ErrorReported("service", "busy", "too many requests"))
         await visit.until("document.getElementById('alert').textContent === 'too many requests'")
+        assert visit.complaints == []
+
+
+async def test_what_is_not_as_it_should_be_is_told_also_where_a_device_works() -> None:
+    window = Window()
+    server = window.server
+    async with server.listening() as address, browsing(address) as visit:
+        await status_is(visit, "idle")
+        assert await visit.words("sound") == "open, engine silero, echo cancel"
+        assert not await visit.page.locator("#asked").is_visible()
+        note = "audio.listen is wake_word, but …"
+        server.publish(SoundChanged("half_duplex", "level", "push_to_talk", (note,)))
+        await visit.until(f"document.getElementById('notes').textContent === '{note}'")
+        assert await visit.words("sound") == "push to talk, engine level, echo half duplex"
+        assert await visit.page.locator("#asked").is_visible()
+        server.publish(DeviceChanged("speaker", DeviceState.OK, "default", "it plays on B now"))
+        shown = "default (it plays on B now)"
+        await visit.until(f"document.getElementById('speaker').textContent === '{shown}'")
+        server.publish(DeviceChanged("microphone", DeviceState.LOST, "desk", "it is gone"))
+        shown = "desk (lost: it is gone)"
+        await visit.until(f"document.getElementById('microphone').textContent === '{shown}'")
         assert visit.complaints == []
 
 

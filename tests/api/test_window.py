@@ -48,6 +48,7 @@ class Person:
             },
             "microphone": {"state": "ok", "device": "desk", "level_dbfs": -40.0},
             "speaker": {"state": "ok", "device": "desk"},
+            "sound": {"echo": "cancel", "engine": "silero", "listen": "open", "notes": []},
             "muted": muted[-1:] == ["mute"],
             "talking": False,
             "volume": 1.0,

@@ -200,9 +200,13 @@ def test_a_missing_package_is_named_and_half_duplex_takes_its_place(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "livekit", None)
-    assert open_echo("cancel").mode == "half_duplex"
-    assert how_to_install("livekit.rtc") in caplog.text
-    assert open_echo("auto").mode == "half_duplex"
+    echo = open_echo("cancel")
+    assert echo.mode == "half_duplex"
+    assert echo.note is not None
+    assert how_to_install("livekit.rtc") in echo.note
+    assert echo.note in caplog.text
+    echo = open_echo("auto")
+    assert (echo.mode, echo.note) == ("half_duplex", None), "nothing else was asked for"
 
 
 def test_the_canceller_removes_an_echo_and_keeps_a_voice() -> None:

@@ -179,6 +179,40 @@ async def test_after_a_fault_the_next_spoken_turn_works(
         assert house.statuses[before:] == ["listening", "thinking", "speaking", "idle"]
 
 
+async def test_a_sound_server_that_lost_its_canceller_is_told_until_there_is_one_again(
+    sound_server: SoundServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def by_the_server(settings: config.Config) -> config.Config:
+        audio = replace(settings.audio, echo="system", input=config.Input(), output=config.Output())
+        return replace(settings, audio=audio)
+
+    sound_server.cancel_echo()
+    async with House(tmp_path, change=by_the_server) as house:
+
+        def state() -> tuple[set[str], list[str]]:
+            now = house.app.assistant.snapshot()
+            both = {str(now[side]["state"]) for side in ("microphone", "speaker")}
+            return both, list(now["sound"]["notes"])
+
+        await until(lambda: state() == ({"ok"}, []))
+        assert house.named("sound") == [], "nothing was ever wrong"
+        await asyncio.to_thread(kill_and_restart, sound_server)
+        await until(lambda: state()[0] == {"ok"} and len(state()[1]) == 1)
+        (note,) = state()[1]
+        assert "the default microphone, mic_in.monitor, cancels no echo" in note
+        _, report = await house.post("/api/reload")
+        assert report["warnings"] == [note]
+        assert [each.getMessage() for each in caplog.records].count(note) == 1
+        house.edit = lambda settings: replace(settings, audio=replace(settings.audio, echo="off"))
+        _, report = await house.post("/api/reload")
+        assert (report["warnings"], state()[1]) == ([], [])
+        house.edit = by_the_server
+        _, report = await house.post("/api/reload")
+        assert (report["warnings"], state()[1]) == ([note], [note])
+        sound_server.cancel_echo()
+        await until(lambda: state() == ({"ok"}, []))
+
+
 async def test_a_chirp_measures_the_echo_of_the_room_and_may_write_what_follows(
     sound_server: SoundServer, tmp_path: Path
 ) -> None:

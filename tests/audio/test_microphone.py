@@ -20,11 +20,13 @@ ROOM = np.random.default_rng(1).normal(0, 30, SECOND).astype("<i2").tobytes()
 class Told:
     """A microphone, and what became of it."""
 
-    def __init__(self, *, without_speech_h: float = 0.0) -> None:
+    def __init__(
+        self, device: str = "default", *, fallback: bool = False, without_speech_h: float = 0.0
+    ) -> None:
         self.changes: list[DeviceChanged] = []
         deafness = Deafness(after_s=4, without_speech_h=without_speech_h)
         self.microphone = PortAudioMicrophone(
-            "default", on_change=self.changes.append, deafness=deafness
+            device, on_change=self.changes.append, fallback=fallback, deafness=deafness
         )
         self.renewals = 0
         self.open()
@@ -84,15 +86,34 @@ async def test_a_microphone_that_is_deaf_in_another_way_than_before_says_so() ->
     assert "digital silence" in reasons[2]
 
 
-async def test_the_newest_reason_of_a_loss_is_known_and_told_once() -> None:
+async def test_the_newest_reason_of_a_loss_is_known_and_told_when_it_is_news() -> None:
     told = Told()
     lost = told.microphone.process._on_lost
-    lost(DeviceError("it does not move any sound"))
-    lost(DeviceError("there is no such device"))
-    assert told.microphone.reason == "there is no such device"
-    assert [change.state for change in told.changes] == [DeviceState.OK, DeviceState.LOST]
+    lost(DeviceError("it does not move any sound"), True)
+    lost(DeviceError("there is no such device"), True)
+    lost(DeviceError("it does not move any sound"), False)
+    assert told.microphone.reason == "it does not move any sound"
+    assert [(change.state, change.reason) for change in told.changes] == [
+        (DeviceState.OK, None),
+        (DeviceState.LOST, "it does not move any sound"),
+        (DeviceState.LOST, "there is no such device"),
+    ]
     told.open()
     assert told.microphone.reason is None
+
+
+async def test_a_substitute_that_was_deaf_is_still_told_to_be_one() -> None:
+    told = Told(device="Jabra", fallback=True)
+    for _ in range(2):
+        told.microphone.process._substitution.failed()
+    told.microphone.process._on_lost(DeviceError("it was unplugged"), True)
+    told.open()
+    await told.hear(SILENCE, 5)
+    await told.hear(ROOM, 1)
+    states = [change.state for change in told.changes[-2:]]
+    assert states == [DeviceState.DEAF, DeviceState.OK]
+    assert told.changes[-1].reason == "using the default meanwhile, as 'Jabra' is lost"
+    assert told.microphone.reason == told.changes[-1].reason
 
 
 async def test_sound_that_its_process_lost_counts_as_dropped() -> None:

@@ -99,7 +99,12 @@ class Witness:
         return lambda: sum(isinstance(one, kind) for one in self.happenings) >= times
 
     def states(self) -> list[DeviceState]:
-        return [change.state for change in self.changes]
+        """Without further reasons of the same loss."""
+        found: list[DeviceState] = []
+        for change in self.changes:
+            if change.state is not DeviceState.LOST or found[-1:] != [change.state]:
+                found.append(change.state)
+        return found
 
 
 @contextlib.asynccontextmanager

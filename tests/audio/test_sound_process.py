@@ -1,8 +1,15 @@
-"""When a lost device is looked for again."""
+"""When a lost device is looked for again, and what is told of it."""
 
 from __future__ import annotations
 
-from rtaudio_daemon.audio.sound_process import retry_after_s
+import asyncio
+import logging
+from itertools import count
+
+import pytest
+
+from rtaudio_daemon.audio.sound_process import SoundProcess, retry_after_s
+from rtaudio_daemon.errors import DeviceError
 
 
 def test_a_lost_device_is_looked_for_at_once_then_every_two_seconds_and_at_last_every_four() -> (
@@ -13,3 +20,28 @@ def test_a_lost_device_is_looked_for_at_once_then_every_two_seconds_and_at_last_
     assert waits == sorted(waits)
     assert 35 < sum(wait for wait in waits if wait < 4) < 60, "the usual faults are over by then"
     assert max(waits) == 4.0, "with a second to open, it is found within five"
+
+
+async def test_reasons_that_always_differ_are_not_told_for_ever(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    numbers = count()
+
+    async def fail(_process: SoundProcess) -> None:
+        raise DeviceError(f"error {next(numbers)}")
+
+    monkeypatch.setattr(SoundProcess, "_live", fail)
+    news: list[bool] = []
+    process = SoundProcess(
+        *("input", "desk"),
+        on_ready=lambda _: None,
+        on_message=lambda *_: None,
+        on_lost=lambda _error, is_news: news.append(is_news),
+    )
+    task = asyncio.create_task(process.run())
+    await asyncio.sleep(600)
+    task.cancel()
+    assert len(news) > 100
+    assert news[:9] == [*8 * [True], False]
+    assert sum(news) == 8
+    assert len([each for each in caplog.records if each.levelno == logging.WARNING]) == 8

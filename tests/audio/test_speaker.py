@@ -26,10 +26,10 @@ async def test_an_answer_that_was_handed_out_whole_is_over_when_the_device_goes(
     speaker.end(part)
     process._on_message(Kind.STARTED, b"")
     process._on_message(Kind.PROGRESS, json_body(Progress(last_id=1)))
-    process._on_lost(DeviceError("gone"))
+    process._on_lost(DeviceError("gone"), True)
     await asyncio.sleep(0)
     assert happenings == [PlaybackStarted(), PlaybackStopped((), lost="gone")]
-    process._on_lost(DeviceError("still gone"))
+    process._on_lost(DeviceError("still gone"), False)
     await asyncio.sleep(0)
     assert len(happenings) == 2, "it is told once"
 
@@ -42,7 +42,7 @@ async def test_what_is_stopped_and_what_is_lost_just_then_are_told_apart() -> No
     speaker.play(first, bytes(960))
     speaker._stops.append(speaker._newest)
     speaker.play(second, bytes(960))
-    speaker.process._on_lost(DeviceError("gone"))
+    speaker.process._on_lost(DeviceError("gone"), True)
     speaker.play(third, bytes(960))
     await asyncio.sleep(0)
     assert happenings == [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -106,7 +107,8 @@ def standing_in(changes: list[DeviceChanged]) -> PortAudioMicrophone:
 
 
 def seen(changes: list[DeviceChanged]) -> list[tuple[DeviceState, str]]:
-    return [(change.state, change.device) for change in changes]
+    """Without further reasons of the same loss."""
+    return [key for key, _ in groupby((change.state, change.device) for change in changes)]
 
 
 @pytest.fixture

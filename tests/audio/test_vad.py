@@ -11,7 +11,12 @@ from rtaudio_daemon.audio import vad_engines
 from rtaudio_daemon.audio.files import read_wav
 from rtaudio_daemon.audio.format import FRAME_BYTES
 from rtaudio_daemon.audio.vad import AlwaysEngine, LevelEngine, TurnSegmenter, TwoStageEngine
-from rtaudio_daemon.audio.vad_engines import SileroEngine, open_engine
+from rtaudio_daemon.audio.vad_engines import (
+    NeverEngine,
+    SileroEngine,
+    WebRtcEngine,
+    open_engine,
+)
 from rtaudio_daemon.packages import how_to_install
 
 
@@ -87,9 +92,16 @@ def test_silero_hears_a_human_voice() -> None:
 
 
 def test_engines_are_chosen_by_name() -> None:
-    assert isinstance(open_engine("silero"), TwoStageEngine)
-    assert isinstance(open_engine("level"), LevelEngine)
-    assert isinstance(open_engine("always"), AlwaysEngine)
+    for name, kind in (
+        ("silero", TwoStageEngine),
+        ("webrtc", WebRtcEngine),
+        ("level", LevelEngine),
+        ("always", AlwaysEngine),
+        ("never", NeverEngine),
+    ):
+        engine, is_called, note = open_engine(name)
+        assert isinstance(engine, kind)
+        assert (is_called, note) == (name, None)
 
 
 def test_where_silero_cannot_run_the_level_takes_its_place(
@@ -99,8 +111,12 @@ def test_where_silero_cannot_run_the_level_takes_its_place(
         raise ImportError("no such machine code")
 
     monkeypatch.setattr(vad_engines, "SileroEngine", broken)
-    assert isinstance(open_engine("silero"), LevelEngine)
-    assert "using the level instead" in caplog.text
+    engine, name, note = open_engine("silero")
+    assert isinstance(engine, LevelEngine)
+    assert name == "level"
+    assert note is not None
+    assert "everything loud counts as speech" in note
+    assert note in caplog.text
 
 
 class Counting:
@@ -149,12 +165,17 @@ def test_where_an_engine_is_missing_it_is_named_and_loudness_decides(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setitem(sys.modules, "webrtcvad", None)
-    assert isinstance(open_engine("webrtc"), LevelEngine)
-    assert how_to_install("webrtcvad") in caplog.text
+    engine, name, note = open_engine("webrtc")
+    assert isinstance(engine, LevelEngine)
+    assert name == "level"
+    assert note is not None
+    assert "audio.gate.engine is webrtc, but" in note
+    assert how_to_install("webrtcvad") in note
+    assert note in caplog.text
 
 
 def test_the_webrtc_engine_hears_speech_and_not_silence() -> None:
-    engine = open_engine("webrtc")
+    engine = open_engine("webrtc").engine
     assert not any(engine.probability(frame) for frame in room_noise(3, 50))
     pcm = read_wav(Path(str(files("rtaudio_daemon") / "recordings" / "weather.wav")))
     spoken = [engine.probability(pcm[at : at + 960]) for at in range(0, len(pcm), 960)]

@@ -123,8 +123,12 @@ def test_a_missing_package_is_named_and_the_house_does_not_listen_to_everybody(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setitem(sys.modules, "pymicro_wakeword", None)
-    assert not open_attention("wake_word", "alexa", 8).paid
-    assert how_to_install("pymicro_wakeword") in caplog.text
+    attention = open_attention("wake_word", "alexa", 8)
+    assert not attention.paid
+    assert attention.listen == "push_to_talk"
+    assert attention.note is not None
+    assert how_to_install("pymicro_wakeword") in attention.note
+    assert attention.note in caplog.text
 
 
 def test_a_spoken_wake_word_is_spotted_once_and_other_words_are_not(tmp_path: Path) -> None:

@@ -1,0 +1,50 @@
+"""Do the sound server's default devices cancel echo, as `audio.echo: system` takes for granted?
+
+As far as their names tell: PulseAudio's and PipeWire's modules both say so.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from .pactl import answer, listed, properties
+
+_NAMED = ("name", "description", "driver")
+
+
+async def default_device(kind: Literal["source", "sink"]) -> tuple[str, bool]:
+    """Its name, empty when no sound server answers, and whether it cancels echo."""
+    name = await answer(f"get-default-{kind}")
+    found = [each for each in await listed(f"{kind}s") if each.get("name") == name] if name else []
+    return name, any(map(_cancels, found))
+
+
+async def no_canceller(microphone: str, loudspeaker: str) -> str | None:
+    """Which device that is used cancels no echo, and what to do; None where none is known not to.
+
+    Of a device that is named, or where no sound server answers, nothing is known.
+    """
+    if "none" in (microphone, loudspeaker):
+        return None
+    if microphone == "default":
+        name, cancels = await default_device("source")
+        if name and not cancels:
+            return _note("microphone", name)
+    if loudspeaker == "default":
+        name, cancels = await default_device("sink")
+        if name and not cancels:
+            return _note("loudspeaker", name)
+    return None
+
+
+def _note(side: str, name: str) -> str:
+    return (
+        f"audio.echo is system, but the default {side}, {name}, cancels no echo: make a device "
+        "that does the default (docs/audio.md, Echo), or set audio.echo: auto; a speakerphone that "
+        "cancels its echo itself needs neither"
+    )
+
+
+def _cancels(device: dict[str, Any]) -> bool:
+    told = [*(device.get(each) for each in _NAMED), *properties(device).values()]
+    return any("echo-cancel" in str(each).lower().replace(" ", "-") for each in told)
