@@ -14,7 +14,7 @@ from ..config import Gate as Settings
 from .echo import Echo
 from .format import BYTES_PER_MS
 from .vad import Engine, TurnSegmenter
-from .wake_word import Attention
+from .wake_word import Attention, OwnWord
 
 ECHO_TAIL_MS = 300  # how long a room still holds the answer after its last sample
 _HYSTERESIS = 0.15  # speech that has begun goes on at a lower threshold
@@ -82,6 +82,7 @@ class Gate:
         self._barge_in = TurnSegmenter(0, 0, 0)
         self._echo = echo or Echo()
         self._attention = attention or Attention()
+        self._own_word = OwnWord()
         self.adjust(settings, engine, local_turns=local_turns)
 
     def adjust(
@@ -209,11 +210,15 @@ class Gate:
         if self._muted:
             return GateResult(b"", False, False, 0.0)
         cut, self._cut = self._cut, False
-        woken = self._attention.feed(pcm, engaged=self._open or self.floor_taken)
+        self._own_word.advance(ms, answer=guarded and self._echo.mode != "off")
+        engaged, meant = self._open or self.floor_taken, self._open or not self._own_word.likely
+        woken = self._attention.feed(pcm, engaged=engaged, meant=meant)
         ignored = self._ignoring(pcm)
         if ignored:
             raw = pcm = bytes(len(pcm))
-        if not (self._attention.paid or self._open):
+        listens = self._attention.paid or self._open
+        doubts = self._attention.spots and self._own_word.looks
+        if not (listens or doubts):
             self._hold(pcm)
             return GateResult(b"", False, cut, 0.0, cut)
         probability = 0.0 if ignored else self._engine.probability(pcm)
@@ -223,11 +228,16 @@ class Gate:
         if self._open:
             return replace(self._feed_open(raw, pcm, probability), woken=woken)
         self._hold(pcm)
+        spoken = not ignored and self._spoken(raw, pcm, probability, guarded=guarded)
+        if doubts:
+            self._own_word.heard(spoken, ms, own=self._echo.recognized)
+        if not listens:
+            return GateResult(b"", False, cut, 0.0, cut)
         if woken or ignored:
             self._close()  # neither the wake word nor what came before is a turn's beginning
-        started = not ignored and self._listen(raw, pcm, probability, guarded=guarded)
+        started = not ignored and self._listen(spoken, ms, guarded=guarded)
         if woken and self._playing:
-            started = self._usual.speaking = True  # a wake word always interrupts
+            started = self._usual.speaking = True  # somebody's wake word always interrupts
             self._proof_ms = 0.0
         if started:
             self._open = True
@@ -283,23 +293,25 @@ class Gate:
         surpassed = self._echo.surpassed(pcm, learn=learn)
         return (speech and surpassed) or outspoken
 
-    def _listen(self, raw: bytes, pcm: bytes, probability: float, *, guarded: bool) -> bool:
-        settings, ms = self._settings, len(pcm) / BYTES_PER_MS
+    def _spoken(self, raw: bytes, pcm: bytes, probability: float, *, guarded: bool) -> bool:
+        """Whether somebody speaks in this frame, while the gate is closed."""
+        sure = self._settings.threshold
+        if not guarded:
+            return probability >= sure
+        if self._echo.mode == "half_duplex":
+            sure = max(sure, self._settings.barge_in_threshold)
+        return self._surpasses(raw, pcm, probability >= sure)
+
+    def _listen(self, spoken: bool, ms: float, *, guarded: bool) -> bool:
+        self._speech = spoken
         if not guarded:
             self._barge_in.reset()
-            self._speech = probability >= settings.threshold
             if self._rest_ms > 0:
-                self._rest_ms = _REST_MS if self._speech else self._rest_ms - ms
+                self._rest_ms = _REST_MS if spoken else self._rest_ms - ms
                 return False
-            return self._usual.feed(self._speech, ms) == "started"
+            return self._usual.feed(spoken, ms) == "started"
         self._usual.reset()
-        sure = settings.threshold
-        if self._echo.mode == "half_duplex":
-            sure = max(sure, settings.barge_in_threshold)
-        self._speech = self._surpasses(raw, pcm, probability >= sure)
-        if not settings.barge_in:
-            return False
-        if not self._interrupted(self._speech, ms):
+        if not self._settings.barge_in or not self._interrupted(spoken, ms):
             return False
         self._usual.speaking = True  # from here on, an ordinary turn
         self._proof_ms, self._proof_left_ms = _PROOF_MS, _PROOF_WITHIN_MS
