@@ -283,7 +283,8 @@ class Wake:
     )
     follow_up_s: int = option(
         8,
-        "after the word, and after each answer, speech needs no word for so long",
+        "after the word, and after each answer to you (by the button too, but not after an "
+        "announcement), speech needs no word for so long",
         integer(1, 600),
     )
 

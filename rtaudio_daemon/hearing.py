@@ -152,6 +152,7 @@ class Hearing:
         if self.button.busy:
             if self.button.release() and answer:
                 self._handle(ButtonReleased())
+                self.gate.attend()
             else:
                 self.abort()
                 answer = False

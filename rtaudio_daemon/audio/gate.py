@@ -178,6 +178,10 @@ class Gate:
         self._ignored_ms = self._rest_ms = 0.0
         self._attention.forget()
 
+    def attend(self) -> None:
+        """Somebody talks to us at the press of a button: what follows needs no wake word either."""
+        self._attention.pay()
+
     def bypass(self, pcm: bytes) -> bytes:
         """One frame as it may be sent without being judged, as while a button is held."""
         return bytes(len(pcm)) if self._ignoring(pcm) else pcm

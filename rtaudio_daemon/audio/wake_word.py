@@ -32,8 +32,8 @@ class Attention:
     """Whether speech is for us.
 
     `open`: always. `push_to_talk`: never (the button has its own way). `wake_word`: after a wake
-    word, for `window_ms`; while a turn goes on, or an answer is awaited or heard, the window does
-    not close, and for as long after it no wake word is needed.
+    word, or `pay`, for `window_ms`; while a turn goes on, or an answer is awaited or heard, the
+    window does not close, and for as long after it no wake word is needed.
     """
 
     def __init__(
@@ -59,6 +59,11 @@ class Attention:
     def paid(self) -> bool:
         """Whether speech is listened to now."""
         return self.always or self._left_ms > 0
+
+    def pay(self) -> None:
+        """Somebody talks to us, although no wake word was said."""
+        if self.spots:
+            self._left_ms = self._window_ms
 
     def forget(self) -> None:
         """The window closes: a wake word is needed."""
