@@ -145,9 +145,12 @@ class Gate:
     @playing.setter
     def playing(self, playing: bool) -> None:
         begins = playing and not self._playing
-        keeps_open = self._speech and self._echo.mode != "half_duplex"
-        if begins and self._open and self._closes_for_playing and not keeps_open:
+        keeps_open = self._settings.barge_in and (
+            not self._closes_for_playing or (self._speech and self._echo.mode != "half_duplex")
+        )
+        if begins and self._open and not keeps_open:
             # What goes on being said over the answer must prove itself anew; it loses nothing.
+            # Where nothing may interrupt, it is over.
             self._close()
             self._cut = True
         if self._playing and not playing:
