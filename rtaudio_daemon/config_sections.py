@@ -217,7 +217,10 @@ class Input:
         4, "digital silence or full scale for so long means it is deaf; 0 = never", integer(0, 3600)
     )
     deaf_without_speech_h: int = option(
-        0, "nobody heard for so many hours means it is deaf; 0 = never", integer(0, 1000)
+        0,
+        "nobody heard for so many hours means it is deaf (who says no wake word counts too; not "
+        "with listen: push_to_talk); 0 = never",
+        integer(0, 1000),
     )
 
 

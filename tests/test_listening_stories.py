@@ -73,6 +73,26 @@ async def test_after_the_answer_to_a_button_no_wake_word_is_needed_either(tmp_pa
     assert find(samples(speech("weather")), sent)[1] > 0.99
 
 
+@pytest.mark.parametrize(
+    ("listen", "least", "most"), [("wake_word", 1, 1), ("push_to_talk", 500, 600)]
+)
+async def test_a_microphone_hears_somebody_also_where_nobody_is_listened_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listen: str, least: int, most: int
+) -> None:
+    """Else it would be called deaf after some hours without a wake word, or a button."""
+
+    def change(settings: config.Config) -> config.Config:
+        return replace(settings, audio=replace(settings.audio, listen=listen))
+
+    said = [(3000, speech("weather")), (4000, b"")]
+    async with House(tmp_path, said, change=change) as house:
+        noticed: list[None] = []
+        monkeypatch.setattr(house.device(), "speech_noticed", lambda: noticed.append(None))
+        await asyncio.sleep(12)
+        assert least <= len(noticed) <= most
+        assert house.statuses == ["idle"]
+
+
 async def test_after_an_announcement_a_wake_word_is_needed(tmp_path: Path) -> None:
     said = [(3500, speech("hello")), (3000, b"")]
     simulator = Simulator(api_key=KEY, reply=lambda _turn: Reply("Dinner.", SHORT))

@@ -23,6 +23,7 @@ _SUSPICION = 0.4  # of the speech that interrupts
 _REST_MS = 500  # quiet after which a turn that was too long may be followed by another
 _PROOF_MS = 40  # of speech that follows an interruption, and is not explained by the answer either
 _PROOF_WITHIN_MS = 500
+_OVERHEAR_EVERY_MS = 60_000  # judging what is not for us costs something in a loud house
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class GateResult:
     `cut`: the gate closed although somebody speaks; the service must be told that it is over.
     `aborted`: it closed, and what it has sent was nobody: the service must forget it.
     `woken`: the wake word that was just heard.
+    `overheard`: somebody speaks, but not to us, as no wake word was said (told now and then).
     """
 
     pcm_to_send: bytes
@@ -41,6 +43,7 @@ class GateResult:
     cut: bool = False
     woken: str | None = None
     aborted: bool = False
+    overheard: bool = False
 
 
 class Gate:
@@ -65,6 +68,7 @@ class Gate:
     ) -> None:
         self._open = False
         self._open_ms = 0.0
+        self._deaf_ms = 0.0  # to who does not say the wake word
         self._rest_ms = 0.0
         self._ignored_ms = 0.0
         self._muted = False
@@ -119,6 +123,11 @@ class Gate:
     def unproven(self) -> bool:
         """Whether the gate is open for an interruption that may yet turn out to be nobody's."""
         return self._open and self._proof_ms > 0
+
+    @property
+    def listens(self) -> bool:
+        """Whether anybody is listened to without a button, now or after a wake word."""
+        return self._attention.listens
 
     @property
     def hears(self) -> bool:
@@ -225,7 +234,9 @@ class Gate:
             raw = pcm = bytes(len(pcm))
         listens = self._attention.paid or self._open
         doubts = self._attention.spots and self._own_word.looks
-        if not (listens or doubts):
+        self._deaf_ms = max(0.0, self._deaf_ms - ms)
+        overhears = self._attention.spots and not guarded and self._deaf_ms == 0
+        if not (listens or doubts or overhears):
             self._hold(pcm)
             return GateResult(b"", False, cut, 0.0, cut)
         probability = 0.0 if ignored else self._engine.probability(pcm)
@@ -239,7 +250,8 @@ class Gate:
         if doubts:
             self._own_word.heard(spoken, ms, own=self._echo.recognized)
         if not listens:
-            return GateResult(b"", False, cut, 0.0, cut)
+            overheard = overhears and self._overhear(spoken, ms)
+            return GateResult(b"", False, cut, 0.0, cut, overheard=overheard)
         if woken or ignored:
             self._close()  # neither the wake word nor what came before is a turn's beginning
         started = not ignored and self._listen(spoken, ms, guarded=guarded)
@@ -322,6 +334,14 @@ class Gate:
             return False
         self._usual.speaking = True  # from here on, an ordinary turn
         self._proof_ms, self._proof_left_ms = _PROOF_MS, _PROOF_WITHIN_MS
+        return True
+
+    def _overhear(self, spoken: bool, ms: float) -> bool:
+        """Whether somebody has begun to speak who is not listened to."""
+        if self._usual.feed(spoken, ms) != "started":
+            return False
+        self._usual.reset()
+        self._deaf_ms = _OVERHEAR_EVERY_MS
         return True
 
     def _interrupted(self, spoken: bool, ms: float) -> bool:

@@ -56,6 +56,11 @@ class Attention:
         return self._listen == "wake_word"
 
     @property
+    def listens(self) -> bool:
+        """Whether anybody is listened to without a button, now or after a wake word."""
+        return self.always or self.spots
+
+    @property
     def paid(self) -> bool:
         """Whether speech is listened to now."""
         return self.always or self._left_ms > 0
