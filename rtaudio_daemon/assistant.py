@@ -219,6 +219,7 @@ class Assistant:
             service_truncates=service_truncates,
             service_replies=service_replies,
             local_turns=local_turns,
+            barge_in=gate.barge_in,
             outage_s=outage_s,
         )
 

@@ -219,7 +219,10 @@ class Input:
         4, "digital silence or full scale for so long means it is deaf; 0 = never", integer(0, 3600)
     )
     deaf_without_speech_h: int = option(
-        0, "nobody heard for so many hours means it is deaf; 0 = never", integer(0, 1000)
+        0,
+        "nobody heard for so many hours means it is deaf (who says no wake word counts too; not "
+        "with listen: push_to_talk); 0 = never",
+        integer(0, 1000),
     )
 
 
@@ -293,7 +296,8 @@ class Wake:
     )
     follow_up_s: int = option(
         8,
-        "after the word, and after each answer, speech needs no word for so long",
+        "after the word, and after each answer to you (by the button too, but not after an "
+        "announcement), speech needs no word for so long",
         integer(1, 600),
     )
 

@@ -115,6 +115,8 @@ class Conversation:
     `service_truncates`: it also shortens the interrupted item by itself.
     `service_replies`: it answers a turn without being asked.
     `local_turns`: the gate's SpeechStopped ends a turn, the service detects none.
+    `barge_in`: who is not done yet when an answer begins interrupts it (local turns); else what
+    was said until then is answered after it.
     `outage_s`: how long what was said is kept for a session to come, in seconds.
     `patience_s`: how long an answer may be silent before it is given up, in seconds.
     """
@@ -126,6 +128,7 @@ class Conversation:
         service_truncates: bool = False,
         service_replies: bool = True,
         local_turns: bool = False,
+        barge_in: bool = True,
         outage_s: float = 10.0,
         patience_s: float = 15.0,
     ) -> None:
@@ -133,6 +136,7 @@ class Conversation:
         self._service_truncates = service_truncates
         self._service_replies = service_replies
         self._local_turns = local_turns
+        self._barge_in = barge_in
         self._outage_s = outage_s
         self._patience_s = patience_s
 
@@ -190,6 +194,7 @@ class Conversation:
         service_truncates: bool,
         service_replies: bool,
         local_turns: bool = False,
+        barge_in: bool = True,
         outage_s: float = 10.0,
     ) -> None:
         """Go on with another service, or other settings of it. Between turns only."""
@@ -197,6 +202,7 @@ class Conversation:
         self._service_truncates = service_truncates
         self._service_replies = service_replies
         self._local_turns = local_turns
+        self._barge_in = barge_in
         self._outage_s = outage_s
 
     @property
@@ -244,7 +250,8 @@ class Conversation:
                 self._speaking.discard("local")
                 self._do(SpeechNoticed("stopped", "local"))
                 if self._local_turns:
-                    self._silence()  # it was begun before this was said
+                    if self._barge_in or not self._playing:
+                        self._silence()  # it was begun before this was said
                     self._hand_over()
             return
         if "button" in self._speaking:
@@ -367,7 +374,8 @@ class Conversation:
 
     def _on_playback_started(self, _event: PlaybackStarted) -> None:
         self._playing = bool(self._sounds)
-        if self._local_turns and self._playing and self._speaking & {"local", "button"}:
+        interrupts = {"local", "button"} if self._barge_in else {"button"}
+        if self._local_turns and self._playing and self._speaking & interrupts:
             self._interrupt(cancel=True)  # nobody else would notice that they are not done yet
 
     def _on_playback_finished(self, _event: PlaybackFinished) -> None:

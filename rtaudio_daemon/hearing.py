@@ -152,6 +152,7 @@ class Hearing:
         if self.button.busy:
             if self.button.release() and answer:
                 self._handle(ButtonReleased())
+                self.gate.attend()
             else:
                 self.abort()
                 answer = False
@@ -202,9 +203,10 @@ class Hearing:
         self._tell_suspicion()
         if result.woken:
             self._publish(WakeWordHeard(result.woken))
+        if result.started or result.overheard or result.woken or not self.gate.listens:
+            self.speech_noticed()  # where nobody is listened to, nobody is missed
         if result.started:
             self.openings += 1
-            self.speech_noticed()
             self._handle(SpeechStarted("local"))
         if self.gate.open and result.probability >= _SPEECH:
             self._on_voice(now)

@@ -256,6 +256,19 @@ def test_speech_over_an_answer_stops_it_and_tells_the_service_how_much_was_heard
     assert talk.status is LISTENING
 
 
+@pytest.mark.parametrize("barge_in", [True, False])
+def test_who_is_not_done_when_an_answer_begins_interrupts_it_where_speech_may(
+    barge_in: bool,
+) -> None:
+    talk = opened(local_turns=True, service_replies=False, barge_in=barge_in)
+    talk.tell(ResponseStarted("resp_1"), AudioReceived(PART, SECOND), SpeechStarted("local"))
+    told = talk.tell(PlaybackStarted(), SpeechStopped("local"))
+    assert (StopPlayback() in told) is barge_in
+    assert CommitAudio() in told
+    assert CreateResponse() not in told, "one at a time"
+    assert CreateResponse() in talk.tell(ResponseFinished("resp_1", "completed"))
+
+
 def test_an_interruption_takes_until_the_room_is_silent() -> None:
     talk = answer_heard(opened())
     talk.tell(SpeechStarted("local"))

@@ -57,6 +57,55 @@ async def test_after_an_answer_no_wake_word_is_needed_for_a_while_and_then_again
     assert find(samples(ANSWER), sent)[1] < 0.3, "and nothing of what was not for us"
 
 
+async def test_after_the_answer_to_a_button_no_wake_word_is_needed_either(tmp_path: Path) -> None:
+    said = [(1000, speech("hello")), (3000, speech("weather")), (9000, speech("stop")), (3000, b"")]
+    simulator = Simulator(api_key=KEY, reply=lambda _turn: Reply("Noon.", SHORT))
+    async with House(tmp_path, said, simulator=simulator, change=woken) as house:
+        await asyncio.sleep(0.8)
+        await house.post("/api/listen/start")
+        await asyncio.sleep(3)
+        await house.post("/api/listen/stop")
+        await house.turns(2)
+        await asyncio.sleep(15)
+        assert not house.named("wake")
+        assert house.statuses[1:].count("speaking") == 2, "and long after it, it is"
+        sent = samples(house.simulator.sessions[-1].heard)
+    assert find(samples(speech("weather")), sent)[1] > 0.99
+
+
+@pytest.mark.parametrize(
+    ("listen", "least", "most"), [("wake_word", 1, 1), ("push_to_talk", 500, 600)]
+)
+async def test_a_microphone_hears_somebody_also_where_nobody_is_listened_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listen: str, least: int, most: int
+) -> None:
+    """Else it would be called deaf after some hours without a wake word, or a button."""
+
+    def change(settings: config.Config) -> config.Config:
+        return replace(settings, audio=replace(settings.audio, listen=listen))
+
+    said = [(3000, speech("weather")), (4000, b"")]
+    async with House(tmp_path, said, change=change) as house:
+        noticed: list[None] = []
+        monkeypatch.setattr(house.device(), "speech_noticed", lambda: noticed.append(None))
+        await asyncio.sleep(12)
+        assert least <= len(noticed) <= most
+        assert house.statuses == ["idle"]
+
+
+async def test_after_an_announcement_a_wake_word_is_needed(tmp_path: Path) -> None:
+    said = [(3500, speech("hello")), (3000, b"")]
+    simulator = Simulator(api_key=KEY, reply=lambda _turn: Reply("Dinner.", SHORT))
+    async with House(tmp_path, said, simulator=simulator, change=woken) as house:
+        await house.until(lambda: house.named("connection"))
+        await house.post("/api/say", {"text": "Dinner is ready", "mode": "verbatim"})
+        await house.turns(1)
+        assert house.times[-1] - house.times[0] < 3
+        await asyncio.sleep(10)
+        assert house.statuses.count("listening") == 0
+        assert house.simulator.sessions[-1].heard == b""
+
+
 @both_dialects
 @pytest.mark.parametrize(
     ("speech_after_ms", "interrupted"), [(5500, True), (10_500, False)], ids=["over it", "after it"]

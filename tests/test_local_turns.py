@@ -81,6 +81,34 @@ async def test_speaking_over_the_answer_cancels_it_and_is_answered(tmp_path: Pat
 
 
 @both_dialects
+@pytest.mark.parametrize("echo", ["off", "cancel"])
+async def test_where_speech_may_not_interrupt_what_is_being_said_ends_when_the_answer_begins(
+    tmp_path: Path, dialect: Dialect, echo: str
+) -> None:
+    def change(settings: config.Config) -> config.Config:
+        settings = by_the_gate(settings)
+        gate = replace(settings.audio.gate, barge_in=False)
+        return replace(settings, audio=replace(settings.audio, echo=echo, gate=gate))
+
+    async def late(_turn: Turn) -> Reply:
+        return Reply("Rain, then sun.", ANSWER, delay_s=1.5)
+
+    said = [(1900, speech("weather")), (12_000, b"")]
+    async with House(tmp_path, said, dialect=dialect, reply=late, change=change) as house:
+        await house.until(lambda: house.named("connection"))
+        await asyncio.sleep(1)
+        await house.post("/api/say", {"text": "Will it rain?"})
+        await house.turns(1)
+        assert house.statuses == ["idle", "thinking", "listening", "speaking", "idle"]
+        assert not house.named("interruption")
+        assert len(house.received("response.create")) == 2, "what was said before is answered"
+        opened, closed = (house.named("uplink")[n]["open"] for n in (0, 1))
+        assert (opened, closed) == (True, False)
+        assert len(house.named("uplink")) == 2, "nothing of the rest is sent"
+    assert find(samples(ANSWER + ANSWER), house.heard())[1] > 0.99, "each to its end"
+
+
+@both_dialects
 @pytest.mark.parametrize("session_s", [2.0, 5.0], ids=["while it is said", "after it"])
 async def test_held_on_speech_the_first_words_are_answered(
     tmp_path: Path, dialect: Dialect, session_s: float

@@ -263,10 +263,13 @@ class Echo:
         """Whether what surpassed the echo just now is the answer itself, only louder than before.
 
         The second time in a row its loudness is learned anew; once it may have been a voice that is
-        much like it. What is left of it by a canceller is not looked at.
+        much like it. What is left of it by a canceller is not looked at. Asked again in the same
+        frame it says the same.
         """
         if self.mode == "off" or not self._told:
             return False
+        if self._recognized_at == self._frames:
+            return True
         if (self._aligned is not None and self._surpassed_cleaned) or not self._own.recognized():
             return False
         if self._frames - self._recognized_at <= _TWICE_FRAMES:

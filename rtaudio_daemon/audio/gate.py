@@ -14,7 +14,7 @@ from ..config import Gate as Settings
 from .echo import Echo
 from .format import BYTES_PER_MS
 from .vad import Engine, TurnSegmenter
-from .wake_word import Attention
+from .wake_word import Attention, OwnWord
 
 ECHO_TAIL_MS = 300  # how long a room still holds the answer after its last sample
 _HYSTERESIS = 0.15  # speech that has begun goes on at a lower threshold
@@ -23,6 +23,7 @@ _SUSPICION = 0.4  # of the speech that interrupts
 _REST_MS = 500  # quiet after which a turn that was too long may be followed by another
 _PROOF_MS = 40  # of speech that follows an interruption, and is not explained by the answer either
 _PROOF_WITHIN_MS = 500
+_OVERHEAR_EVERY_MS = 60_000  # judging what is not for us costs something in a loud house
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class GateResult:
     `cut`: the gate closed although somebody speaks; the service must be told that it is over.
     `aborted`: it closed, and what it has sent was nobody: the service must forget it.
     `woken`: the wake word that was just heard.
+    `overheard`: somebody speaks, but not to us, as no wake word was said (told now and then).
     """
 
     pcm_to_send: bytes
@@ -41,6 +43,7 @@ class GateResult:
     cut: bool = False
     woken: str | None = None
     aborted: bool = False
+    overheard: bool = False
 
 
 class Gate:
@@ -65,6 +68,7 @@ class Gate:
     ) -> None:
         self._open = False
         self._open_ms = 0.0
+        self._deaf_ms = 0.0  # to who does not say the wake word
         self._rest_ms = 0.0
         self._ignored_ms = 0.0
         self._muted = False
@@ -82,6 +86,7 @@ class Gate:
         self._barge_in = TurnSegmenter(0, 0, 0)
         self._echo = echo or Echo()
         self._attention = attention or Attention()
+        self._own_word = OwnWord()
         self.adjust(settings, engine, local_turns=local_turns)
 
     def adjust(
@@ -120,6 +125,11 @@ class Gate:
         return self._open and self._proof_ms > 0
 
     @property
+    def listens(self) -> bool:
+        """Whether anybody is listened to without a button, now or after a wake word."""
+        return self._attention.listens
+
+    @property
     def hears(self) -> bool:
         """Whether somebody is speaking, in the gate's own judgement."""
         return self._open
@@ -144,9 +154,12 @@ class Gate:
     @playing.setter
     def playing(self, playing: bool) -> None:
         begins = playing and not self._playing
-        keeps_open = self._speech and self._echo.mode != "half_duplex"
-        if begins and self._open and self._closes_for_playing and not keeps_open:
+        keeps_open = self._settings.barge_in and (
+            not self._closes_for_playing or (self._speech and self._echo.mode != "half_duplex")
+        )
+        if begins and self._open and not keeps_open:
             # What goes on being said over the answer must prove itself anew; it loses nothing.
+            # Where nothing may interrupt, it is over.
             self._close()
             self._cut = True
         if self._playing and not playing:
@@ -176,6 +189,10 @@ class Gate:
         """
         self._ignored_ms = self._rest_ms = 0.0
         self._attention.forget()
+
+    def attend(self) -> None:
+        """Somebody talks to us at the press of a button: what follows needs no wake word either."""
+        self._attention.pay()
 
     def bypass(self, pcm: bytes) -> bytes:
         """One frame as it may be sent without being judged, as while a button is held."""
@@ -209,11 +226,17 @@ class Gate:
         if self._muted:
             return GateResult(b"", False, False, 0.0)
         cut, self._cut = self._cut, False
-        woken = self._attention.feed(pcm, engaged=self._open or self.floor_taken)
+        self._own_word.advance(ms, answer=guarded and self._echo.mode != "off")
+        engaged, meant = self._open or self.floor_taken, self._open or not self._own_word.likely
+        woken = self._attention.feed(pcm, engaged=engaged, meant=meant)
         ignored = self._ignoring(pcm)
         if ignored:
             raw = pcm = bytes(len(pcm))
-        if not (self._attention.paid or self._open):
+        listens = self._attention.paid or self._open
+        doubts = self._attention.spots and self._own_word.looks
+        self._deaf_ms = max(0.0, self._deaf_ms - ms)
+        overhears = self._attention.spots and not guarded and self._deaf_ms == 0
+        if not (listens or doubts or overhears):
             self._hold(pcm)
             return GateResult(b"", False, cut, 0.0, cut)
         probability = 0.0 if ignored else self._engine.probability(pcm)
@@ -223,11 +246,17 @@ class Gate:
         if self._open:
             return replace(self._feed_open(raw, pcm, probability), woken=woken)
         self._hold(pcm)
+        spoken = not ignored and self._spoken(raw, pcm, probability, guarded=guarded)
+        if doubts:
+            self._own_word.heard(spoken, ms, own=self._echo.recognized)
+        if not listens:
+            overheard = overhears and self._overhear(spoken, ms)
+            return GateResult(b"", False, cut, 0.0, cut, overheard=overheard)
         if woken or ignored:
             self._close()  # neither the wake word nor what came before is a turn's beginning
-        started = not ignored and self._listen(raw, pcm, probability, guarded=guarded)
+        started = not ignored and self._listen(spoken, ms, guarded=guarded)
         if woken and self._playing:
-            started = self._usual.speaking = True  # a wake word always interrupts
+            started = self._usual.speaking = True  # somebody's wake word always interrupts
             self._proof_ms = 0.0
         if started:
             self._open = True
@@ -283,26 +312,36 @@ class Gate:
         surpassed = self._echo.surpassed(pcm, learn=learn)
         return (speech and surpassed) or outspoken
 
-    def _listen(self, raw: bytes, pcm: bytes, probability: float, *, guarded: bool) -> bool:
-        settings, ms = self._settings, len(pcm) / BYTES_PER_MS
+    def _spoken(self, raw: bytes, pcm: bytes, probability: float, *, guarded: bool) -> bool:
+        """Whether somebody speaks in this frame, while the gate is closed."""
+        sure = self._settings.threshold
+        if not guarded:
+            return probability >= sure
+        if self._echo.mode == "half_duplex":
+            sure = max(sure, self._settings.barge_in_threshold)
+        return self._surpasses(raw, pcm, probability >= sure)
+
+    def _listen(self, spoken: bool, ms: float, *, guarded: bool) -> bool:
+        self._speech = spoken
         if not guarded:
             self._barge_in.reset()
-            self._speech = probability >= settings.threshold
             if self._rest_ms > 0:
-                self._rest_ms = _REST_MS if self._speech else self._rest_ms - ms
+                self._rest_ms = _REST_MS if spoken else self._rest_ms - ms
                 return False
-            return self._usual.feed(self._speech, ms) == "started"
+            return self._usual.feed(spoken, ms) == "started"
         self._usual.reset()
-        sure = settings.threshold
-        if self._echo.mode == "half_duplex":
-            sure = max(sure, settings.barge_in_threshold)
-        self._speech = self._surpasses(raw, pcm, probability >= sure)
-        if not settings.barge_in:
-            return False
-        if not self._interrupted(self._speech, ms):
+        if not self._settings.barge_in or not self._interrupted(spoken, ms):
             return False
         self._usual.speaking = True  # from here on, an ordinary turn
         self._proof_ms, self._proof_left_ms = _PROOF_MS, _PROOF_WITHIN_MS
+        return True
+
+    def _overhear(self, spoken: bool, ms: float) -> bool:
+        """Whether somebody has begun to speak who is not listened to."""
+        if self._usual.feed(spoken, ms) != "started":
+            return False
+        self._usual.reset()
+        self._deaf_ms = _OVERHEAR_EVERY_MS
         return True
 
     def _interrupted(self, spoken: bool, ms: float) -> bool:

@@ -5,12 +5,20 @@ Time is the sound itself.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from .format import BYTES_PER_MS
+from .vad import TurnSegmenter
 
 Listen = Literal["open", "wake_word", "push_to_talk"]
 _REFRACTORY_MS = 2_000  # a word is still in the detector's window for a while
+_SPOTTED_MS = 500  # for so long a spotter goes on hearing it; who says it again is slower
+_SOONEST_MS = 600  # an answer is heard for longer before a word of it is spotted
+_LATEST_MS = 500  # after its end
+_WORD_MS = 1_200  # how long ago a word may have begun that is spotted now
+_VOICE_MS = 80  # of it, or more, somebody is heard to say
 
 
 class Spotter(Protocol):
@@ -24,8 +32,8 @@ class Attention:
     """Whether speech is for us.
 
     `open`: always. `push_to_talk`: never (the button has its own way). `wake_word`: after a wake
-    word, for `window_ms`; while a turn goes on, or an answer is awaited or heard, the window does
-    not close, and for as long after it no wake word is needed.
+    word, or `pay`, for `window_ms`; while a turn goes on, or an answer is awaited or heard, the
+    window does not close, and for as long after it no wake word is needed.
     """
 
     def __init__(
@@ -50,20 +58,36 @@ class Attention:
         return self.listen == "open"
 
     @property
+    def spots(self) -> bool:
+        """Whether wake words are looked for."""
+        return self.listen == "wake_word"
+
+    @property
+    def listens(self) -> bool:
+        """Whether anybody is listened to without a button, now or after a wake word."""
+        return self.always or self.spots
+
+    @property
     def paid(self) -> bool:
         """Whether speech is listened to now."""
         return self.always or self._left_ms > 0
+
+    def pay(self) -> None:
+        """Somebody talks to us, although no wake word was said."""
+        if self.spots:
+            self._left_ms = self._window_ms
 
     def forget(self) -> None:
         """The window closes: a wake word is needed."""
         self._left_ms = 0.0
 
-    def feed(self, pcm: bytes, *, engaged: bool) -> str | None:
+    def feed(self, pcm: bytes, *, engaged: bool, meant: bool = True) -> str | None:
         """Take in a frame; the wake word, if one was just heard.
 
         `engaged`: somebody has the floor, the user or an answer, or will have it.
+        `meant`: a wake word that ends now was said by somebody, as far as is known.
         """
-        if self.listen != "wake_word":
+        if not self.spots:
             return None
         ms = len(pcm) / BYTES_PER_MS
         self._left_ms = self._window_ms if engaged and self.paid else max(0.0, self._left_ms - ms)
@@ -71,6 +95,47 @@ class Attention:
         word = self._spotter.feed(pcm) if self._spotter is not None else None
         if word is None or self._refractory_ms > 0:
             return None
+        if not meant:
+            self._refractory_ms = _SPOTTED_MS
+            return None
         self._refractory_ms = _REFRACTORY_MS
         self._left_ms = self._window_ms
         return word
+
+
+@dataclass(slots=True)
+class OwnWord:
+    """Is a wake word that is spotted now one of the answer that is heard?
+
+    It is, unless somebody was heard over the answer meanwhile.
+    """
+
+    _answer_ms: float = 0.0
+    _left_ms: float = 0.0
+    _voice: TurnSegmenter = field(default_factory=lambda: TurnSegmenter(_VOICE_MS, _WORD_MS, 0))
+    _voice_left_ms: float = 0.0
+
+    @property
+    def likely(self) -> bool:
+        """Whether it is."""
+        return self._left_ms > 0 and self._voice_left_ms <= 0
+
+    @property
+    def looks(self) -> bool:
+        """Whether it must be told who is heard."""
+        return self._answer_ms > 0 or self._left_ms > 0
+
+    def advance(self, ms: float, *, answer: bool) -> None:
+        """So much sound more; `answer`: an answer may be in it."""
+        self._answer_ms = self._answer_ms + ms if answer else 0.0
+        self._left_ms = _LATEST_MS if self._answer_ms > _SOONEST_MS else max(0, self._left_ms - ms)
+        self._voice_left_ms -= ms
+        if not self.looks:
+            self._voice.reset()
+
+    def heard(self, spoken: bool, ms: float, *, own: Callable[[], bool]) -> None:
+        """Whether somebody speaks in this sound; `own` says whether that is the answer itself."""
+        if self._voice.feed(spoken, ms) == "started":
+            self._voice.reset()
+            if not own():
+                self._voice_left_ms = _WORD_MS

@@ -15,6 +15,7 @@ from rtaudio_daemon.audio.echo import Echo
 from rtaudio_daemon.audio.files import read_wav
 from rtaudio_daemon.audio.gate import Gate
 from rtaudio_daemon.audio.vad_engines import SileroEngine
+from rtaudio_daemon.audio.wake_word import Attention
 from rtaudio_daemon.config import Gate as Settings
 from rtaudio_daemon.packages import how_to_install
 
@@ -34,6 +35,7 @@ class Heard:
 
     started: list[float]
     sent: Samples
+    woken: list[float]
 
 
 def room(
@@ -45,6 +47,8 @@ def room(
     gain: float | Samples = 0.3,
     answers: list[tuple[float, float]],
     reverberation: float = 0.0,
+    attention: Attention | None = None,
+    barge_in: bool = True,
 ) -> Heard:
     """The microphone hears `said` and, later and softer, what is `played`, and a little noise.
 
@@ -66,11 +70,12 @@ def room(
     microphone = np.clip(said + echo + noise, -32768, 32767).astype("<i2")
     far = played.astype("<i2")
     echoes = open_echo(mode)
-    gate = Gate(Settings(), SileroEngine(), echoes)
-    started, sent, skipped, silent = [], [], 0, FRAME * 50
+    gate = Gate(Settings(barge_in=barge_in), SileroEngine(), echoes, attention)
+    started, sent, woken, skipped, silent = [], [], [], 0, FRAME * 50
     for at in range(0, length, FRAME):
         now = at / 24_000
         gate.playing = any(begin <= now - 0.04 < end for begin, end in answers)
+        gate.floor_taken = gate.playing
         block = far[at : at + FRAME].tobytes()
         silent = 0 if block.strip(b"\0") else silent + FRAME
         if silent < 24_000:
@@ -81,8 +86,11 @@ def room(
         result = gate.feed(microphone[at : at + FRAME].tobytes())
         if result.started:
             started.append(now)
+        if result.woken:
+            woken.append(now)
         sent.append(result.pcm_to_send)
-    return Heard(started, np.frombuffer(b"".join(sent), dtype="<i2").astype(np.float64))
+    everything = np.frombuffer(b"".join(sent), dtype="<i2").astype(np.float64)
+    return Heard(started, everything, woken)
 
 
 def evening(

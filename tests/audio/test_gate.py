@@ -152,6 +152,19 @@ def test_nothing_interrupts_an_answer_if_so_configured(echo: Mode) -> None:
     assert home.gate.open
 
 
+@pytest.mark.parametrize("echo", ["half_duplex", "cancel", "system", "off"])
+@pytest.mark.parametrize("local_turns", [False, True])
+def test_nor_does_what_is_being_said_when_the_answer_begins(echo: Mode, local_turns: bool) -> None:
+    gate = Gate(Settings(barge_in=False), Script(), Echo(echo), local_turns=local_turns)
+    for _ in range(4):
+        gate.feed(b"x" * 960)
+    assert gate.open
+    gate.playing = True
+    results = [gate.feed(b"x" * 960) for _ in range(50)]
+    assert b"".join(result.pcm_to_send for result in results) == b""
+    assert [result.cut and result.stopped for result in results] == [True] + [False] * 49
+
+
 def test_the_room_still_holds_the_answer_for_a_moment() -> None:
     home = room()
     home.gate.playing = True

@@ -113,6 +113,22 @@ def test_a_wake_word_in_the_middle_of_a_turn_is_told_too() -> None:
     assert house.woken == ["alexa"] * 2
 
 
+def test_who_says_no_wake_word_is_overheard_once_a_minute_but_not_an_answer() -> None:
+    house = home()
+
+    def overheard(frames: str) -> list[int]:
+        results = [house.gate.feed(mark.encode() * FRAME) for mark in frames]
+        assert not any(result.pcm_to_send for result in results)
+        return [at for at, result in enumerate(results) if result.overheard]
+
+    assert overheard("." * 10 + "x.x..x" + "." * 10) == [], "clicks"
+    house.gate.playing = True
+    assert overheard("x" * 20) == []
+    house.gate.playing = False
+    assert overheard("x" * 15 + "." * 3000) == [], "its echo"
+    assert overheard("x" * 6002 + "." * 10) == [3, 3006]
+
+
 def test_with_push_to_talk_nobody_is_listened_to() -> None:
     house = Home(open_attention("push_to_talk", "any", 8))
     house.hear("wwwxxxxxx" * 20)
