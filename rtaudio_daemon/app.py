@@ -157,6 +157,8 @@ class App:
         self._settled.clear()
         self._reloaded.set()
         exchanged = _DEVICES.keys() & {each.part for each in found}
+        if self._parts.assistant.snapshot()["muted"]:
+            exchanged -= {"microphone"}  # it is not tried before it is wanted
         try:
             async with asyncio.timeout(_REPORT_S):
                 await self._settled.wait()
@@ -165,6 +167,7 @@ class App:
                     await self._device_told.wait()
         except TimeoutError:
             pass
+        await self._parts.look_for_canceller()
         report = [{**asdict(each), **self._outcome(each.part)} for each in found]
         for each in report:
             _LOG.info("reload: %(option)s: %(before)r is now %(after)r, %(state)s", each)

@@ -339,7 +339,8 @@ class Assistant:
         if self._hearing.gate.muted:
             raise NotNowError("not listening: the microphone is muted; unmute it first")
         microphone = self._devices.get("microphone")
-        if microphone is not None and not _hears(microphone):
+        tried = "microphone" not in self._new
+        if microphone is not None and tried and not _hears(microphone):
             why = microphone.reason or "there is none"
             raise NotNowError(f"not listening: the microphone is {microphone.state} ({why})")
         self._hearing.press()

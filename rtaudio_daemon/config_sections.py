@@ -221,7 +221,7 @@ class Input:
     deaf_without_speech_h: int = option(
         0,
         "nobody heard for so many hours means it is deaf (who says no wake word counts too; not "
-        "with listen: push_to_talk); 0 = never",
+        "where only the button is listened to); 0 = never",
         integer(0, 1000),
     )
 

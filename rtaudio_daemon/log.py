@@ -145,6 +145,9 @@ def log_news(news: News) -> None:
         case DeviceChanged(direction, DeviceState.OK, device, reason):
             text = f"{direction}: {device}{f' ({reason})' if reason else ''}"
             _tell(logging.INFO, text, device=device, direction=direction)
+        case DeviceChanged(direction, DeviceState.DEAF, device, reason):
+            text = f"{direction}: {device} is deaf: {reason}"
+            _tell(logging.WARNING, text, device=device, direction=direction)
         case MuteChanged(muted):
             _tell(logging.INFO, "muted" if muted else "unmuted", muted=int(muted))
         case Interruption(item_id, audio_end_ms):

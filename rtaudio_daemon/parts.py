@@ -219,26 +219,28 @@ class Parts:
 
     async def _apply_gate(self, settings: config.Config) -> None:
         applied = self._part("gate").applied.audio
+        engine, echo, attention = self._engine, self._echo, self._attention
         another_engine = settings.audio.gate.engine != applied.gate.engine
         if another_engine:
-            self._engine = open_engine(settings.audio.gate.engine)
+            engine = open_engine(settings.audio.gate.engine)
         if another_engine or settings.audio.echo != applied.echo:
-            self._echo = open_echo(settings.audio.echo, settings.audio.gate.engine)
-            await self._look_for_canceller()
+            echo = open_echo(settings.audio.echo, settings.audio.gate.engine)
         if (settings.audio.listen, settings.audio.wake) != (applied.listen, applied.wake):
-            self._attention = _attention(settings.audio)
+            attention = _attention(settings.audio)
         await self._between_turns()
+        self._engine, self._echo, self._attention = engine, echo, attention
         self._adjust(settings)
+        await self.look_for_canceller()
 
     async def _watch_canceller(self) -> None:
         """A sound server that was started again may have lost its canceller."""
         while True:
             await self._opened.wait()
             self._opened.clear()
-            await self._look_for_canceller()
-            self.assistant.sound_changed(self.sound)
+            await self.look_for_canceller()
 
-    async def _look_for_canceller(self) -> None:
+    async def look_for_canceller(self) -> None:
+        """Note whether the devices in use cancel echo, where that is taken for granted."""
         echo = self._echo
         if echo.mode == "system":
             microphone, speaker = self._part("microphone").applied, self._part("speaker").applied
@@ -246,6 +248,7 @@ class Parts:
             if note is not None and note != echo.note:
                 _LOG.warning("%s", note)
             echo.note = note
+            self.assistant.sound_changed(self.sound)
 
     def _adjust(self, settings: config.Config) -> None:
         profile, detection = self._where.profile, settings.realtime.session.turn_detection

@@ -21,6 +21,7 @@ from rtaudio_daemon import config
 from rtaudio_daemon.audio.format import SAMPLE_RATE
 from rtaudio_daemon.doctor import echo, examination, machine, service, sound
 from rtaudio_daemon.doctor.finding import Finding
+from rtaudio_daemon.packages import how_to_install
 from rtaudio_daemon.simulator.faults import fault_from
 from rtaudio_daemon.simulator.server import Simulator
 from tests.house import speech
@@ -375,11 +376,11 @@ async def test_what_is_done_about_the_echo_is_said(mode: str, said: str) -> None
 async def test_where_the_echo_could_be_cancelled_it_is_said_how(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(echo, "find_spec", lambda _name: None)
+    monkeypatch.setattr(echo, "installed", lambda _module: False)
     (finding,) = [each async for each in echo.echo(config.Audio())]
     assert finding.verdict == "pass"
     assert "People interrupt more easily" in finding.what
-    assert "`pip install 'livekit>=1.2,<2'`" in finding.what
+    assert how_to_install("livekit.rtc") in finding.what
     chosen = replace(config.Audio(), echo="half_duplex")
     (finding,) = [each async for each in echo.echo(chosen)]
     assert finding.what == "half duplex: only clear speech interrupts an answer"

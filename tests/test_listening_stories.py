@@ -74,15 +74,21 @@ async def test_after_the_answer_to_a_button_no_wake_word_is_needed_either(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("listen", "least", "most"), [("wake_word", 1, 1), ("push_to_talk", 500, 600)]
+    ("listen", "engine", "least", "most"),
+    [
+        ("wake_word", "silero", 1, 1),
+        ("push_to_talk", "silero", 500, 600),
+        ("open", "never", 500, 600),
+    ],
 )
 async def test_a_microphone_hears_somebody_also_where_nobody_is_listened_to(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listen: str, least: int, most: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listen: str, engine: str, least: int, most: int
 ) -> None:
     """Else it would be called deaf after some hours without a wake word, or a button."""
 
     def change(settings: config.Config) -> config.Config:
-        return replace(settings, audio=replace(settings.audio, listen=listen))
+        gate = replace(settings.audio.gate, engine=engine)
+        return replace(settings, audio=replace(settings.audio, listen=listen, gate=gate))
 
     said = [(3000, speech("weather")), (4000, b"")]
     async with House(tmp_path, said, change=change) as house:

@@ -141,6 +141,12 @@ def test_levels_are_set_by_module_and_taken_back() -> None:
             "microphone: USB",
             {"rtaudio_device": "USB"},
         ),
+        (
+            DeviceChanged("microphone", DeviceState.DEAF, "USB", "it delivers digital silence"),
+            "WARNING",
+            "microphone: USB is deaf: it delivers digital silence",
+            {"rtaudio_device": "USB"},
+        ),
         (MuteChanged(True), "INFO", "muted", {"rtaudio_muted": 1}),
         (Interruption("item_1", 700, 12), "DEBUG", "interrupted after 700 ms", {}),
         (

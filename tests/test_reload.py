@@ -19,6 +19,7 @@ from rtaudio_daemon.audio.files import read_wav
 from rtaudio_daemon.audio.microphone import PortAudioMicrophone
 from rtaudio_daemon.audio.sound_process import SoundProcess
 from rtaudio_daemon.errors import ConfigError
+from rtaudio_daemon.events import DeviceChanged, DeviceState
 from rtaudio_daemon.parts import _trailing_ms
 from rtaudio_daemon.reload import RESTART, changes, part_of
 from rtaudio_daemon.simulator.reply import Reply, Turn
@@ -344,6 +345,23 @@ async def test_what_was_asked_for_and_is_not_so_is_seen_with_its_remedy(
         assert (await house.status())["sound"] == usual
         await house.until(lambda: len(house.named("sound")) == 2)
         assert [each["notes"] for each in house.named("sound")] == [notes, []]
+
+
+async def test_what_waits_for_the_end_of_an_answer_is_not_told_to_be_in_force(
+    tmp_path: Path,
+) -> None:
+    async with House(tmp_path, TWICE[:1], reply=weather) as house:
+        await house.until(lambda: house.statuses[-1] == "speaking")
+        house.edit = with_(audio__gate__engine="level", audio__listen="push_to_talk")
+        _, report = await house.post("/api/reload")
+        assert set(states(report).values()) == {"pending"}
+        house.app.assistant.device_changed(DeviceChanged("speaker", DeviceState.OK, "another"))
+        await asyncio.sleep(0.5)
+        assert house.statuses[-1] == "speaking"
+        assert (await house.status())["sound"]["listen"] == "open"
+        await house.until(lambda: house.named("sound"))
+        assert house.statuses[-1] == "idle"
+        assert (await house.status())["sound"]["listen"] == "push_to_talk"
 
 
 async def test_two_reloads_at_once_end_with_the_last(tmp_path: Path) -> None:

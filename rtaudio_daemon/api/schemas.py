@@ -70,7 +70,25 @@ DEVICES: Schema = {
         more=True,
     ),
 }
-REPORT: Schema = {"type": "object"}
+REPORT: Schema = _object(
+    {
+        "changed": {
+            "type": "array",
+            "items": _object(
+                {
+                    "option": _TEXT,
+                    "part": _TEXT,
+                    "state": _words("applied", "pending", "failed", "restart"),
+                    "reason": _TEXT,
+                },
+                "reason",
+                more=True,
+            ),
+        },
+        "warnings": {"type": "array", "items": _TEXT},
+    },
+    more=True,
+)
 _SOUND: Schema = {
     "echo": _words("half_duplex", "cancel", "system", "off"),
     "engine": _words("silero", "webrtc", "level", "always", "never"),

@@ -127,7 +127,7 @@ class Gate:
     @property
     def listens(self) -> bool:
         """Whether anybody is listened to without a button, now or after a wake word."""
-        return self._attention.listens
+        return self._attention.listens and self._settings.engine != "never"
 
     @property
     def hears(self) -> bool:

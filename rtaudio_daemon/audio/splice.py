@@ -63,8 +63,9 @@ class Splice:
         Where the new one has not come to the old one's last sound yet, this comes with `feed`.
         """
         if number != self._next:  # nothing was heard of it yet
+            rest = b"" if self._expected is None else self._join(self._guess(self._expected))
             self._number, self._next = number, None
-            return b""
+            return rest
         self._expected = len(self._new) // 2
         return self._go_on(self._expected)
 

@@ -13,10 +13,12 @@ _NAMED = ("name", "description", "driver")
 
 
 async def default_device(kind: Literal["source", "sink"]) -> tuple[str, bool]:
-    """Its name, empty when no sound server answers, and whether it cancels echo."""
+    """Its name, empty when no sound server tells of it, and whether it cancels echo."""
     name = await answer(f"get-default-{kind}")
-    found = [each for each in await listed(f"{kind}s") if each.get("name") == name] if name else []
-    return name, any(map(_cancels, found))
+    for device in await listed(f"{kind}s") if name else []:
+        if device.get("name") == name:
+            return name, _cancels(device)
+    return "", False
 
 
 async def no_canceller(microphone: str, loudspeaker: str) -> str | None:

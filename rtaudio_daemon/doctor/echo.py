@@ -7,7 +7,7 @@ from typing import Literal
 
 from .. import config
 from ..audio.system_echo import default_device
-from ..packages import installed
+from ..packages import how_to_install, installed
 from .finding import Finding, passed, warned
 
 MAKE_ONE = (
@@ -17,8 +17,9 @@ MAKE_ONE = (
     "speakerphone that cancels its echo itself needs none"
 )
 _EASIER = (
-    ". People interrupt more easily where the echo is cancelled: `pip install 'livekit>=1.2,<2'` "
-    "(extra aec), or a device that cancels it (docs/audio.md)"
+    ". People interrupt more easily where the echo is cancelled: "
+    f"`{how_to_install('livekit.rtc')}`, then restart the daemon, or use a device that cancels it "
+    "(docs/audio.md)"
 )
 
 

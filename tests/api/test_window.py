@@ -78,7 +78,7 @@ class Person:
     async def reload(self) -> dict[str, Any]:
         if not self.connected:
             raise ConfigError(["config.yaml:1: http.port: is odd"])
-        return {"changed": []}
+        return {"changed": [], "warnings": []}
 
     async def devices(self) -> list[dict[str, Any]]:
         self.told.append("devices")

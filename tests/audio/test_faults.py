@@ -186,6 +186,11 @@ async def test_a_sound_server_that_lost_its_canceller_is_told_until_there_is_one
         audio = replace(settings.audio, echo="system", input=config.Input(), output=config.Output())
         return replace(settings, audio=audio)
 
+    def by_name(settings: config.Config) -> config.Config:
+        named = config.Input(device="va_mic"), config.Output(device="va_speaker")
+        audio = replace(settings.audio, echo="system", input=named[0], output=named[1])
+        return replace(settings, audio=audio)
+
     sound_server.cancel_echo()
     async with House(tmp_path, change=by_the_server) as house:
 
@@ -206,6 +211,12 @@ async def test_a_sound_server_that_lost_its_canceller_is_told_until_there_is_one
         house.edit = lambda settings: replace(settings, audio=replace(settings.audio, echo="off"))
         _, report = await house.post("/api/reload")
         assert (report["warnings"], state()[1]) == ([], [])
+        house.edit = by_the_server
+        _, report = await house.post("/api/reload")
+        assert (report["warnings"], state()[1]) == ([note], [note])
+        house.edit = by_name
+        _, report = await house.post("/api/reload")
+        assert (report["warnings"], state()[1]) == ([], []), "of these nothing is known"
         house.edit = by_the_server
         _, report = await house.post("/api/reload")
         assert (report["warnings"], state()[1]) == ([note], [note])

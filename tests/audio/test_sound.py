@@ -341,7 +341,8 @@ async def test_a_loudspeaker_process_that_dies_or_hangs_is_replaced(
         assert isinstance(cut, PlaybackStopped)
         assert [heard.part for heard in cut.heard] == [A]
         assert abs(cut.heard[0].heard_ms - loud_ms(recording.stop())) < 250
-        assert refused == PlaybackStopped((Heard(B, 0),))
+        assert refused == PlaybackStopped((Heard(B, 0),), lost=cut.lost)
+        assert cut.lost, "it is told why"
         await until(lambda: speaker.state is DeviceState.OK)
         assert await played_whole(sound_server, speaker, tmp_path / "again.raw") > 0.99
     assert witness.states() == [DeviceState.OK, DeviceState.LOST, DeviceState.OK]
