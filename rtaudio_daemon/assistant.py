@@ -17,7 +17,6 @@ from typing import Any, Literal
 
 from . import config
 from .alertness import Alertness
-from .audio.deafness import UNSPOKEN
 from .audio.devices import described, list_devices
 from .audio.echo import Echo
 from .audio.gate import Gate
@@ -26,6 +25,7 @@ from .audio.vad import Engine
 from .audio.wake_word import Attention
 from .conversation import Conversation
 from .cues import Cues
+from .device_states import DeviceStates
 from .emitter import Emitter
 from .errors import ConfigError, NotConnectedError, NotNowError
 from .events import (
@@ -75,7 +75,6 @@ from .realtime.effective import speaks
 _DUCKED = 0.25  # of the loudness, while it is not certain that somebody speaks over an answer
 _ROOM_MS = 200  # how long the room and the microphone's buffer hold a short sound after its end
 _WAKING_MS = 130  # how much later that is while the devices are not quick yet
-_RECOVERY_S = 5.0  # a loudspeaker that went may be back when the answer comes
 _SAYS_MOST = 4  # what may wait for a session that is asleep
 _LOG = logging.getLogger(__name__)
 
@@ -116,9 +115,7 @@ class Assistant:
         self._status = StatusChanged(ModelStatus.IDLE, ModelStatus.IDLE)
         self._since = wall_clock()
         self._says: deque[SayRequested] = deque(maxlen=_SAYS_MOST)
-        self._devices: dict[str, DeviceChanged] = {}
-        self._speaker_lost_at: float | None = None
-        self._new: set[str] = set()  # devices that have told nothing yet
+        self._devices = DeviceStates()
         self._sound = sound
         self._volume = 1.0
         self._ducks = self._ducked = False
@@ -129,10 +126,10 @@ class Assistant:
 
     def use_speaker(self, speaker: Speaker) -> None:
         """Play on this loudspeaker; its callbacks are `handle` and `device_changed`."""
-        self._speaker, self._speaker_lost_at = speaker, None
+        self._speaker = speaker
         speaker.tap(self._hearing.gate.played)
         self._alertness.use("speaker", speaker)
-        self._new.add("speaker")
+        self._devices.exchanged("speaker")
         self._set_loudness()
 
     def use_earcons(self, settings: config.Earcons) -> None:
@@ -142,7 +139,7 @@ class Assistant:
     def use_microphone(self, microphone: Microphone) -> None:
         """Hear this microphone from the next `run` on; its callback is `device_changed`."""
         self._alertness.use("microphone", microphone)
-        self._new.add("microphone")
+        self._devices.exchanged("microphone")
         self._hearing.use_microphone(microphone)
 
     def use_client(
@@ -244,14 +241,8 @@ class Assistant:
 
     def device_changed(self, change: DeviceChanged) -> None:
         """A device came or went."""
-        self._new.discard(change.direction)
-        before, self._devices[change.direction] = self._devices.get(change.direction), change
-        goes_on = before is not None and _goes_on(before, change)
+        goes_on = self._devices.changed(change)
         microphone = change.direction == "microphone"
-        if not microphone and change.state is not DeviceState.LOST:
-            self._speaker_lost_at = None
-        elif not microphone and self._speaker_lost_at is None:
-            self._speaker_lost_at = asyncio.get_running_loop().time()
         given_up = microphone and self._hearing.microphone_changed(change.state, goes_on=goes_on)
         if change.state is DeviceState.OK and not goes_on:
             self._hearing.gate.forget_echo()
@@ -286,10 +277,12 @@ class Assistant:
                 "asleep": self._client.asleep,
             },
             "microphone": {
-                **self._device("microphone", hearing.microphone),
+                **self._devices.document(
+                    "microphone", hearing.microphone, paused=hearing.gate.muted
+                ),
                 "level_dbfs": round(hearing.level_dbfs, 1),
             },
-            "speaker": self._device("speaker", self._speaker),
+            "speaker": self._devices.document("speaker", self._speaker),
             "sound": asdict(self._sound),
             "muted": hearing.gate.muted,
             "talking": hearing.button.held,
@@ -312,7 +305,7 @@ class Assistant:
         while nobody could speak, and NotNowError when nobody could hear it or too much is waiting.
         """
         if mode == "verbatim" or speaks(self._client.session_config):
-            self._need_loudspeaker()
+            self._devices.need_loudspeaker(self._speaker)
         wanted = SayRequested(text, mode, urgent, remember)
         if self._client.asleep:
             self._says.append(wanted)
@@ -338,11 +331,7 @@ class Assistant:
             self._need_connection("not listening")
         if self._hearing.gate.muted:
             raise NotNowError("not listening: the microphone is muted; unmute it first")
-        microphone = self._devices.get("microphone")
-        tried = "microphone" not in self._new
-        if microphone is not None and tried and not _hears(microphone):
-            why = microphone.reason or "there is none"
-            raise NotNowError(f"not listening: the microphone is {microphone.state} ({why})")
+        self._devices.need_microphone()
         self._hearing.press()
 
     def interrupt(self) -> None:
@@ -412,17 +401,6 @@ class Assistant:
             raise NotConnectedError(
                 f"{what}: there is no connection to the service ({why}); "
                 "it is tried again by itself"
-            )
-
-    def _need_loudspeaker(self) -> None:
-        lost_at, change = self._speaker_lost_at, self._devices.get("speaker")
-        if change is None or lost_at is None:
-            return
-        if asyncio.get_running_loop().time() - lost_at >= _RECOVERY_S:
-            why = (self._speaker and self._speaker.reason) or change.reason
-            raise NotNowError(
-                f"nothing was said: the loudspeaker is lost ({why}); it is looked for by itself: "
-                "plug it in again, or see what `daemon.py doctor` says"
             )
 
     def _set_loudness(self) -> None:
@@ -564,29 +542,3 @@ class Assistant:
     def _alarm(self) -> None:
         self._deadline = None
         self.handle(TimePassed())
-
-    def _device(self, direction: str, device: Microphone | Speaker | None) -> dict[str, Any]:
-        if device is None:
-            return {"state": DeviceState.NONE, "device": "none", "reason": None}
-        change, state = self._devices.get(direction), device.state
-        if direction in self._new:
-            if change is not None and direction == "microphone" and self._hearing.gate.muted:
-                state = change.state  # of the former one: nobody tries this one
-            reason = None if state is DeviceState.OK else "it was not opened yet"
-        else:
-            reason = device.reason or (change.reason if change is not None else None)
-        return {"state": state, "device": device.device, "reason": reason}
-
-
-def _goes_on(before: DeviceChanged, change: DeviceChanged) -> bool:
-    """Whether it is still the same stream, which became deaf, is deaf otherwise, or hears again."""
-    states = {before.state, change.state}
-    deaf = DeviceState.DEAF in states and states <= {DeviceState.OK, DeviceState.DEAF}
-    return deaf and before.device == change.device
-
-
-def _hears(microphone: DeviceChanged) -> bool:
-    """Whether sound comes from it, as from one that is deaf only as nobody spoke for hours."""
-    unspoken = microphone.reason is not None and microphone.reason.startswith(UNSPOKEN)
-    deaf = microphone.state is DeviceState.DEAF
-    return microphone.state is DeviceState.OK or (deaf and unspoken)

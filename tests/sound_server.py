@@ -132,10 +132,6 @@ class SoundServer:
         self._pactl("set-default-sink", "ec_spk")
         self._pactl("set-default-source", "ec_mic")
 
-    def hum(self) -> None:
-        """From now on there is a sound in the room."""
-        self.ask("load-module", "module-sine", "sink=mic_in", "frequency=100")
-
     def remove_microphone(self) -> None:
         """Take the microphone away; the loudspeaker stays."""
         for line in self.ask("list", "short", "modules").splitlines():

@@ -37,6 +37,7 @@ HALL = {
     "alertness": 3,
     "hearing": 3,
     "cues": 3,
+    "device_states": 3,
     "interpreter": 3,
     "assistant": 3,
     "app": 4,

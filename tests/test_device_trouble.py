@@ -175,12 +175,12 @@ async def test_who_asks_a_house_without_its_loudspeaker_is_told_that_nothing_is_
         assert "first_audio_ms" in turn
         assert not {"first_sound_ms", "last_sound_ms"} & turn.keys()
         assert "speaking" not in house.statuses
-        monkeypatch.setattr("rtaudio_daemon.assistant._RECOVERY_S", 0.0)
+        monkeypatch.setattr("rtaudio_daemon.device_states.RECOVERY_S", 0.0)
         status, refusal = await house.post("/api/say", {"text": "How are you?"})
         assert (status, refusal["error"]["code"]) == (409, "not_now")
         assert "nothing was said: the loudspeaker is lost ('Desk" in refusal["error"]["message"]
         assert "doctor" in refusal["error"]["message"]
-        monkeypatch.setattr("rtaudio_daemon.assistant._RECOVERY_S", 1e9)
+        monkeypatch.setattr("rtaudio_daemon.device_states.RECOVERY_S", 1e9)
         status, _ = await house.post("/api/say", {"text": "How are you?"})
         assert status == 200, "it may be back when the answer comes"
         await house.until(lambda: len(house.named("error")) == 2)
@@ -190,7 +190,7 @@ async def test_who_asks_a_house_without_its_loudspeaker_is_told_that_nothing_is_
 async def test_an_answer_in_writing_needs_no_loudspeaker(
     tmp_path: Path, pyaudio: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rtaudio_daemon.assistant._RECOVERY_S", 0.0)
+    monkeypatch.setattr("rtaudio_daemon.device_states.RECOVERY_S", 0.0)
     pyaudio.write_text(dedent(CARDS))
     async with House(tmp_path, reply=answer, change=in_text) as house:
         await house.until(lambda: loudspeaker_lost(house))

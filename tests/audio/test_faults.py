@@ -65,7 +65,7 @@ async def test_digital_silence_means_deaf_and_a_sound_means_well_again(
         await until(lambda: microphone.state is DeviceState.DEAF)
         await until(lambda: microphone.process.pid not in (None, first))
         began = asyncio.get_running_loop().time()
-        sound_server.hum()
+        sound_server.say(RECORDINGS / "weather.wav")
         await until(lambda: microphone.state is DeviceState.OK)
         took = asyncio.get_running_loop().time() - began
         print(f"\na sound after digital silence: heard after {took:.1f} s", end="")
