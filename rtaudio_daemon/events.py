@@ -257,11 +257,8 @@ class CreateResponse:
     say: str | None = None
 
 
-Command = (
-    Play
-    | EndPlay
-    | StopPlayback
-    | CancelResponse
+ToldToService = (
+    CancelResponse
     | TruncateItem
     | DeleteItem
     | CreateMessage
@@ -269,6 +266,8 @@ Command = (
     | ClearAudio
     | CreateResponse
 )
+
+Command = Play | EndPlay | StopPlayback | ToldToService
 
 # ---------------------------------------------------------------------- news
 

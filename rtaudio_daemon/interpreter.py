@@ -29,6 +29,7 @@ from .events import (
     ResponseStarted,
     SpeechStarted,
     SpeechStopped,
+    ToldToService,
     Transcript,
     TruncateItem,
     TurnCommitted,
@@ -41,16 +42,6 @@ SAY = {"rtaudio": "say"}  # marks the responses that speak an announcement
 _SAY_INSTRUCTIONS = "Speak the user's words exactly as they stand, and add nothing."
 _EXPIRED = "session_expired"  # the next session is there, or on its way
 _LOG = logging.getLogger(__name__)
-
-ToldToService = (
-    CancelResponse
-    | TruncateItem
-    | DeleteItem
-    | CreateMessage
-    | CommitAudio
-    | ClearAudio
-    | CreateResponse
-)
 
 
 class Interpreter:

@@ -137,7 +137,7 @@ class PortAudioMicrophone:
             return
         now = asyncio.get_running_loop().time()
         if not deaf or reason != self.reason:
-            self._report(DeviceState.DEAF, self.device, reason)
+            self._report(DeviceState.DEAF, self.device, reason, news=True)
         if not deaf and now - self._heard_again_at > _LAST_RENEWAL_S:
             self._renew_at, self._renew_after_s = now, _FIRST_RENEWAL_S
         if now < self._renew_at:
@@ -154,7 +154,6 @@ class PortAudioMicrophone:
     def _report(
         self, state: DeviceState, device: str, reason: str | None = None, *, news: bool = False
     ) -> None:
-        news = news or (state is DeviceState.DEAF and reason != self.reason)
         self.reason = reason
         if (state, device) == (self.state, self.device) and self._reported and not news:
             return
