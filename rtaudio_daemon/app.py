@@ -13,6 +13,7 @@ from typing import Any
 from . import config
 from .assistant import Assistant
 from .audio.devices import open_microphone, open_speaker
+from .daemon_controls import DaemonControls
 from .emitter import Emitter
 from .errors import ConfigError, RTAudioError
 from .events import DeviceChanged, DeviceState, ErrorReported, News
@@ -72,6 +73,11 @@ class App:
         return self._parts.assistant
 
     @property
+    def controls(self) -> DaemonControls:
+        """What other programs may do with the daemon, and see of it."""
+        return self._parts.controls
+
+    @property
     def client(self) -> AzureRealTimeAudio:
         """The client of the service."""
         return self._parts.client
@@ -97,7 +103,7 @@ class App:
                 speaker=self._open_speaker,
                 ledger=self._ledger,
             )
-            parts.assistant.on_reload = self.reload
+            parts.controls.reloader = self
             self.news.on("news", log_news)
             self.news.on("news", self._notice)
             self._supervision = Supervision(parts, self.news)
@@ -172,7 +178,7 @@ class App:
         self._settled.clear()
         self._reloaded.set()
         exchanged = _DEVICES.keys() & {each.part for each in found}
-        if self._parts.assistant.snapshot()["muted"]:
+        if self._parts.assistant.hearing.gate.muted:
             exchanged -= {"microphone"}  # it is not tried before it is wanted
         try:
             async with asyncio.timeout(_REPORT_S):

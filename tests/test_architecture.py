@@ -26,6 +26,7 @@ HALL = {
     "config_documents": 0,
     "config_edit": 0,
     "yaml_source": 0,
+    "controls": 0,
     "emitter": 0,
     "version": 0,
     "packages": 0,
@@ -40,6 +41,7 @@ HALL = {
     "device_states": 3,
     "interpreter": 3,
     "assistant": 3,
+    "daemon_controls": 3,
     "app": 4,
     "parts": 4,
     "reload": 4,
@@ -58,6 +60,7 @@ ROOMS["doctor"] = 4  # it tries out everything else
 DOORS = {("simulator", "realtime.codec")}
 THINKERS = {
     "errors",
+    "controls",
     "events",
     "states",
     "conversation",

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import typing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import yaml
 from rtaudio_daemon.api import documents, openapi, schemas
 from rtaudio_daemon.api.metrics import COUNTS
 from rtaudio_daemon.api.routes import ROUTES
-from rtaudio_daemon.events import News
+from rtaudio_daemon.events import ConnectionState, News
 from tests.api.test_window import Window
 
 
@@ -81,14 +82,12 @@ async def test_what_the_window_answers_is_what_the_document_promises() -> None:
         ("connecting", True, False),
     ],
 )
-def test_ready_is_who_can_hold_a_conversation_or_wakes_when_spoken_to(
+async def test_ready_is_who_can_hold_a_conversation_or_wakes_when_spoken_to(
     state: str, asleep: bool, ready: bool
 ) -> None:
-    snapshot = {
-        "connection": {"state": state, "asleep": asleep, "last_error": None},
-        "microphone": {"state": "ok"},
-        "speaker": {"state": "ok"},
-    }
+    snapshot = Window().person.snapshot()
+    connection = replace(snapshot.connection, state=ConnectionState(state), asleep=asleep)
+    snapshot = replace(snapshot, connection=connection)
     assert (documents.reasons_not_ready(snapshot) == []) is ready
 
 
