@@ -40,7 +40,7 @@ from .events import (
 )
 from .log import set_levels
 from .realtime.client import AzureRealTimeAudio
-from .realtime.options import Policy
+from .realtime.options import SessionPolicy
 from .realtime.profiles import Endpoint, endpoint
 from .realtime.shapes import session_settings
 from .realtime.usage import Ledger
@@ -290,7 +290,7 @@ class Parts:
         await self._take_over("service", life)
 
     async def _apply_budget(self, settings: config.Config) -> None:
-        policy = Policy.of(settings.realtime)
+        policy = SessionPolicy.of(settings.realtime)
         self.client.adjust_budget(policy.prices, policy.daily_limit)
 
     async def _apply_session(self, settings: config.Config) -> None:
@@ -392,7 +392,7 @@ def new_client(
     return AzureRealTimeAudio.for_endpoint(
         where,
         session_config=session_settings(settings.session),
-        policy=Policy.of(settings),
+        policy=SessionPolicy.of(settings),
         ledger=ledger,
         websocket_options={
             "outage_buffer": settings.outage_buffer_s,

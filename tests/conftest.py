@@ -11,6 +11,14 @@ import pytest
 from tests.virtual_time import VirtualTimeLoop
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--write-traces",
+        action="store_true",
+        help="write the traces of the library's contract anew",
+    )
+
+
 def pytest_asyncio_loop_factories(
     item: pytest.Item,
 ) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:

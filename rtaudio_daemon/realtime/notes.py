@@ -15,7 +15,7 @@ from rtaudio_daemon.protocol.error_codes import Severity, severity_of
 from rtaudio_daemon.realtime.floor import Floor
 from rtaudio_daemon.realtime.function_calls import FunctionCall, FunctionCalls
 from rtaudio_daemon.realtime.history import History
-from rtaudio_daemon.realtime.options import Policy
+from rtaudio_daemon.realtime.options import SessionPolicy
 from rtaudio_daemon.realtime.owed import OwedAnswer
 from rtaudio_daemon.realtime.response_queue import ResponseQueue
 from rtaudio_daemon.realtime.shapes import Json
@@ -45,7 +45,7 @@ class Heard:
 class Notes:
     """Everything that is known of one conversation, over all of its sessions."""
 
-    def __init__(self, policy: Policy, ledger: Ledger | None = None) -> None:
+    def __init__(self, policy: SessionPolicy, ledger: Ledger | None = None) -> None:
         self.floor = Floor()
         self.history = History(
             turns=policy.history_turns,

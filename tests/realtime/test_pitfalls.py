@@ -34,7 +34,7 @@ from rtaudio_daemon.events import (
 from rtaudio_daemon.protocol.error_codes import Severity, severity_of
 from rtaudio_daemon.realtime.codec import Json, encode
 from rtaudio_daemon.realtime.notes import Notes
-from rtaudio_daemon.realtime.options import Policy
+from rtaudio_daemon.realtime.options import SessionPolicy
 from rtaudio_daemon.realtime.turn_sound import TurnSound
 
 from .person import SETTINGS, sentence, talking
@@ -141,7 +141,7 @@ async def test_pitfall_5_a_cancellation_names_the_answer_it_means() -> None:
 
 
 def test_pitfall_6_a_second_answer_is_asked_for_when_the_first_is_done() -> None:
-    notes = Notes(Policy())
+    notes = Notes(SessionPolicy())
     (first,) = notes.queue.ask({"type": "response.create"}, 0)
     assert notes.queue.ask({"type": "response.create"}, 0) == []
     assert hear(notes, created("resp_1")) == []
@@ -150,7 +150,7 @@ def test_pitfall_6_a_second_answer_is_asked_for_when_the_first_is_done() -> None
 
 
 def test_pitfall_6_a_refused_request_is_repeated_after_the_answer_that_stood_in_its_way() -> None:
-    notes = Notes(Policy())
+    notes = Notes(SessionPolicy())
     (first,) = notes.queue.ask({"type": "response.create"}, 0)
     refusal = {
         "code": "conversation_already_has_active_response",
@@ -162,7 +162,7 @@ def test_pitfall_6_a_refused_request_is_repeated_after_the_answer_that_stood_in_
 
 
 def test_pitfall_6_a_request_that_nothing_comes_of_does_not_block_the_next_one_for_ever() -> None:
-    notes = Notes(Policy())
+    notes = Notes(SessionPolicy())
     notes.queue.ask({"type": "response.create"}, 0)
     assert notes.queue.ask({"type": "response.create"}, 10) == []
     assert len(notes.queue.ask({"type": "response.create"}, 16)) == 1
