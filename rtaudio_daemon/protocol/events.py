@@ -400,6 +400,9 @@ _READERS: Mapping[str, Callable[[Json], Event | None]] = MappingProxyType(
     }
 )
 
+ACTED_ON = frozenset(_READERS)
+"""Canonical names of the events that somebody acts on; all others are `Unknown`."""
+
 
 def _object(value: Any) -> Json:
     return value if isinstance(value, dict) else {}
