@@ -26,6 +26,7 @@ HALL = {
     "config_documents": 0,
     "config_edit": 0,
     "yaml_source": 0,
+    "file_reading": 0,
     "emitter": 0,
     "version": 0,
     "packages": 0,
