@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 import soxr
 
-from rtaudio_daemon import AzureRealTimeAudio
-from rtaudio_daemon.errors import RTAudioError
+from rtaudio_daemon import AzureRealTimeAudio, RTAudioError
 
 SET_LIGHT = {
     "type": "function",

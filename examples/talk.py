@@ -11,8 +11,7 @@ import os
 import sys
 import wave
 
-from rtaudio_daemon import AzureRealTimeAudio
-from rtaudio_daemon.errors import RTAudioError
+from rtaudio_daemon import AzureRealTimeAudio, RTAudioError
 
 
 async def main(path: str) -> None:

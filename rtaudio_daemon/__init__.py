@@ -1,7 +1,8 @@
 """rtaudio-daemon: a voice for a home.
 
-The public names for Python developers; everything else is reached through the daemon. They are
-imported on first use, so that the small audio processes do not load the network code.
+These are the public names for Python developers; import them from here, as modules inside the
+package may move. They are imported on first use, so that the small audio processes do not load the
+network code.
 """
 
 from __future__ import annotations
@@ -19,8 +20,15 @@ if TYPE_CHECKING:
         RTAudioError,
         ServiceError,
     )
-    from .events import ModelStatus
+    from .events import ConnectionChanged
     from .realtime.client import DEFAULT_SESSION_CONFIG, AzureRealTimeAudio
+    from .realtime.function_calls import FunctionCall
+    from .realtime.options import Counters, Policy, SessionPolicy, WebsocketOptions
+    from .realtime.profiles import Endpoint, endpoint
+    from .realtime.shapes import SessionFacts
+    from .realtime.usage import Prices, UsageMeter
+    from .realtime.usage_file import UsageFile
+    from .states import ConnectionState, ModelStatus, ModelStatusEnum
 
 __version__ = VERSION
 
@@ -28,20 +36,49 @@ __all__ = [
     "DEFAULT_SESSION_CONFIG",
     "AzureRealTimeAudio",
     "ConfigError",
+    "ConnectionChanged",
+    "ConnectionState",
+    "Counters",
     "DeviceError",
+    "Endpoint",
+    "FunctionCall",
     "HandshakeError",
     "ModelStatus",
+    "ModelStatusEnum",
     "NotConnectedError",
+    "Policy",
+    "Prices",
     "RTAudioError",
     "ServiceError",
+    "SessionFacts",
+    "SessionPolicy",
+    "UsageFile",
+    "UsageMeter",
+    "WebsocketOptions",
     "__version__",
+    "endpoint",
 ]
 
-_HOME = {
+_MODULES = {
     "AzureRealTimeAudio": "realtime.client",
+    "ConnectionChanged": "events",
+    "ConnectionState": "states",
+    "Counters": "realtime.options",
     "DEFAULT_SESSION_CONFIG": "realtime.client",
-    "ModelStatus": "events",
+    "Endpoint": "realtime.profiles",
+    "FunctionCall": "realtime.function_calls",
+    "ModelStatus": "states",
+    "ModelStatusEnum": "states",
+    "Policy": "realtime.options",
+    "Prices": "realtime.usage",
+    "SessionFacts": "realtime.shapes",
+    "SessionPolicy": "realtime.options",
+    "UsageFile": "realtime.usage_file",
+    "UsageMeter": "realtime.usage",
+    "WebsocketOptions": "realtime.options",
+    "endpoint": "realtime.profiles",
 }
+"""Where each name lives; what is not named here is an error and lives in `errors`."""
 
 
 def __getattr__(name: str) -> Any:
@@ -49,4 +86,4 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"{__name__}.{_HOME.get(name, 'errors')}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULES.get(name, 'errors')}"), name)

@@ -18,6 +18,10 @@ class ModelStatus(StrEnum):
     SPEAKING = "speaking"
 
 
+ModelStatusEnum = ModelStatus
+"""The name it has in the TypeScript original."""
+
+
 class ConnectionState(StrEnum):
     """How it stands with the realtime service."""
 

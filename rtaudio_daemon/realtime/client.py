@@ -24,18 +24,18 @@ from typing import Any, Self
 
 import aiohttp
 
-from rtaudio_daemon.emitter import Emitter, Listener
-from rtaudio_daemon.errors import ServiceError
-from rtaudio_daemon.events import ConnectionChanged, ConnectionState, ModelStatus
-from rtaudio_daemon.realtime.codec import Json, SessionFacts, flat_session, house_name
-from rtaudio_daemon.realtime.need import Need, Recess
-from rtaudio_daemon.realtime.notes import Notes
-from rtaudio_daemon.realtime.options import Counters, Policy, WebsocketOptions, is_final
-from rtaudio_daemon.realtime.profiles import Endpoint, endpoint
-from rtaudio_daemon.realtime.question import Question
-from rtaudio_daemon.realtime.requests import Requests
-from rtaudio_daemon.realtime.session import Session
-from rtaudio_daemon.realtime.usage import Ledger, Prices
+from ..emitter import Emitter, Listener
+from ..errors import ServiceError
+from ..events import ConnectionChanged, ConnectionState, ModelStatus
+from .codec import Json, SessionFacts, flat_session, house_name
+from .need import Need, Recess
+from .notes import Notes
+from .options import Counters, SessionPolicy, WebsocketOptions, is_final
+from .profiles import Endpoint, endpoint
+from .question import Question
+from .requests import Requests
+from .session import Session
+from .usage import Ledger, Prices
 
 _LOG = logging.getLogger(__name__)
 _STANDING = (ConnectionState.OPEN, ConnectionState.RENEWING)
@@ -85,7 +85,7 @@ class AzureRealTimeAudio(Requests):
         api_key: str = "",
         session_config: Mapping[str, Any] | None = None,
         websocket_options: WebsocketOptions | Mapping[str, Any] | None = None,
-        policy: Policy | None = None,
+        policy: SessionPolicy | None = None,
         http_session: aiohttp.ClientSession | None = None,
     ) -> None:
         """`session_config` is laid over `DEFAULT_SESSION_CONFIG`, setting by setting.
@@ -109,7 +109,7 @@ class AzureRealTimeAudio(Requests):
         *,
         session_config: Mapping[str, Any] | None = None,
         websocket_options: WebsocketOptions | Mapping[str, Any] | None = None,
-        policy: Policy | None = None,
+        policy: SessionPolicy | None = None,
         http_session: aiohttp.ClientSession | None = None,
         wall_clock: Callable[[], float] = time.time,
         ledger: Ledger | None = None,
@@ -252,7 +252,7 @@ class AzureRealTimeAudio(Requests):
 
     @property
     def asleep(self) -> bool:
-        """Whether there is no session because there is no need for one (see `Policy.hold`)."""
+        """Whether there is no session as nobody needs one (see `SessionPolicy.hold`)."""
         return not self._session.ready and self._need.asleep(_now(), self._wall_clock())
 
     @property
@@ -278,7 +278,7 @@ class AzureRealTimeAudio(Requests):
         place: Endpoint,
         settings: Json,
         options: WebsocketOptions | Mapping[str, Any] | None,
-        policy: Policy | None,
+        policy: SessionPolicy | None,
         http_session: aiohttp.ClientSession | None,
         wall_clock: Callable[[], float],
         ledger: Ledger | None = None,
@@ -287,7 +287,7 @@ class AzureRealTimeAudio(Requests):
         self._wall_clock = wall_clock
         self._emitter = Emitter()
         self._status = ModelStatus.IDLE
-        policy = policy or Policy()
+        policy = policy or SessionPolicy()
         self._notes = Notes(policy, ledger)
         self._need = Need(policy, self._notes.ledger)
         self._notes.begin(settings)

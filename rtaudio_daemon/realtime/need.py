@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from rtaudio_daemon.realtime.options import Policy
+from rtaudio_daemon.realtime.options import SessionPolicy
 from rtaudio_daemon.realtime.usage import Ledger
 
 
@@ -24,7 +24,7 @@ class Recess:
 class Need:
     """The need for a session, by `policy` and by what `ledger` says was spent."""
 
-    def __init__(self, policy: Policy, ledger: Ledger) -> None:
+    def __init__(self, policy: SessionPolicy, ledger: Ledger) -> None:
         self._policy = policy
         self._ledger = ledger
         self._needed_at = float("-inf")

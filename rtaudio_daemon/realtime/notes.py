@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rtaudio_daemon.events import ModelStatus
-from rtaudio_daemon.realtime.faults import Fault, fault_of
+from rtaudio_daemon.protocol.error_codes import Severity, severity_of
 from rtaudio_daemon.realtime.floor import Floor
 from rtaudio_daemon.realtime.function_calls import FunctionCall, FunctionCalls
 from rtaudio_daemon.realtime.history import History
-from rtaudio_daemon.realtime.options import Policy
+from rtaudio_daemon.realtime.options import SessionPolicy
 from rtaudio_daemon.realtime.owed import OwedAnswer
 from rtaudio_daemon.realtime.response_queue import ResponseQueue
 from rtaudio_daemon.realtime.shapes import Json
@@ -45,7 +45,7 @@ class Heard:
 class Notes:
     """Everything that is known of one conversation, over all of its sessions."""
 
-    def __init__(self, policy: Policy, ledger: Ledger | None = None) -> None:
+    def __init__(self, policy: SessionPolicy, ledger: Ledger | None = None) -> None:
         self.floor = Floor()
         self.history = History(
             turns=policy.history_turns,
@@ -127,7 +127,7 @@ class Notes:
 
 
 def _trouble(error: Any) -> str | None:
-    if not isinstance(error, dict) or fault_of(error) is not Fault.FATAL:
+    if not isinstance(error, dict) or severity_of(error) is not Severity.FATAL:
         return None
     words = error.get("message") or error.get("code") or error.get("type")
     return f"the service will not answer with this configuration: {words}"

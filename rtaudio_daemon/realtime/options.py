@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Self
 
-from rtaudio_daemon import config
-from rtaudio_daemon.errors import HandshakeError, ServiceError
-from rtaudio_daemon.realtime.connection import HEARTBEAT_S
-from rtaudio_daemon.realtime.faults import Fault, fault_of
-from rtaudio_daemon.realtime.turn_sound import OUTAGE_S
-from rtaudio_daemon.realtime.usage import Prices
+from .. import config
+from ..errors import HandshakeError, ServiceError
+from ..protocol.error_codes import Severity, severity_of
+from .connection import HEARTBEAT_S
+from .turn_sound import OUTAGE_S
+from .usage import Prices
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
@@ -64,7 +64,7 @@ class WebsocketOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class SessionPolicy:
     """When there should be a session, what it is told of the past, and what it may cost."""
 
     hold: Literal["always", "on_speech"] = "always"
@@ -94,6 +94,10 @@ class Policy:
             prices=Prices(**{each.name: getattr(prices, each.name) for each in fields(Prices)}),
             daily_limit=settings.budget.daily_limit,
         )
+
+
+Policy = SessionPolicy
+"""The name it had in the first version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +151,9 @@ def is_final(error: ServiceError) -> bool:
     if isinstance(error, HandshakeError):
         if error.status in (400, 401, 403, 404) or 300 <= error.status < 400:
             return True
-        return error.status < 500 and _fault(error) is Fault.FATAL
-    return _fault(error) is Fault.FATAL
+        return error.status < 500 and _fault(error) is Severity.FATAL
+    return _fault(error) is Severity.FATAL
 
 
-def _fault(error: ServiceError) -> Fault:
-    return fault_of({"code": error.code, "type": error.type})
+def _fault(error: ServiceError) -> Severity:
+    return severity_of({"code": error.code, "type": error.type})

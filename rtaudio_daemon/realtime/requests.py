@@ -160,7 +160,7 @@ class Requests:
         self._question.drop()
 
     def wake(self) -> None:
-        """A session will be needed soon (see `Policy.hold`)."""
+        """A session will be needed soon (see `SessionPolicy.hold`)."""
         self._wake()
 
     def forget(self) -> None:

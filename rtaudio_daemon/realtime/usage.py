@@ -132,6 +132,10 @@ class Ledger:
             self.today = Tokens()
 
 
+UsageMeter = Ledger
+"""The public name."""
+
+
 def _response_tokens(usage: Mapping[str, Any]) -> Tokens:
     given = _object(usage.get("input_token_details"))
     cached = _object(given.get("cached_tokens_details"))

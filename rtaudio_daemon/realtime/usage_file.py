@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from rtaudio_daemon.realtime.usage import Ledger
+from .usage import Ledger
 
 USAGE_FILE = "usage.json"
 _SAVE_EVERY_S = 5.0

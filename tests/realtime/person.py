@@ -12,7 +12,7 @@ from typing import Any
 from rtaudio_daemon import AzureRealTimeAudio
 from rtaudio_daemon.events import ConnectionChanged
 from rtaudio_daemon.realtime.codec import Json
-from rtaudio_daemon.realtime.options import Policy
+from rtaudio_daemon.realtime.options import SessionPolicy
 from rtaudio_daemon.realtime.profiles import endpoint
 from rtaudio_daemon.simulator.server import Simulator
 from rtaudio_daemon.simulator.session import Session
@@ -98,7 +98,7 @@ class Talk:
 async def talking(
     kind: str = "ga",
     *,
-    policy: Policy | None = None,
+    policy: SessionPolicy | None = None,
     settings: Json | None = None,
     options: Json | None = None,
     connect: bool = True,

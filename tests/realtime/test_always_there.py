@@ -8,7 +8,7 @@ import logging
 import pytest
 
 from rtaudio_daemon.realtime.codec import Json
-from rtaudio_daemon.realtime.options import Policy
+from rtaudio_daemon.realtime.options import SessionPolicy
 
 from .person import Talk, sentence, talking
 
@@ -91,7 +91,7 @@ async def test_every_close_code_but_our_own_is_followed_by_another_session(code:
 
 @in_every_dialect
 async def test_an_idle_session_is_renewed_before_it_expires_and_nobody_notices(kind: str) -> None:
-    async with talking(kind, lifetime_s=HOUR, policy=Policy(forget_after_s=0)) as talk:
+    async with talking(kind, lifetime_s=HOUR, policy=SessionPolicy(forget_after_s=0)) as talk:
         await talk.turn(sentence(1000))
         await asyncio.sleep(HOUR)
         assert talk.states == ["connecting", "open", "renewing", "open"]
@@ -175,7 +175,7 @@ async def test_on_a_machine_whose_clock_is_wrong_a_session_lasts_as_long_as_usua
 
 
 async def test_after_a_silence_the_conversation_is_forgotten_by_the_service_too() -> None:
-    async with talking(policy=Policy(forget_after_s=300)) as talk:
+    async with talking(policy=SessionPolicy(forget_after_s=300)) as talk:
         await talk.turn(sentence(1000))
         await asyncio.sleep(320)
         assert talk.changes[-1].renewals == 1
@@ -312,7 +312,7 @@ async def test_a_refused_handshake_is_told_in_the_services_own_words_and_tried_a
 
 @in_every_dialect
 async def test_held_on_speech_a_session_is_opened_by_speech_and_no_word_is_lost(kind: str) -> None:
-    policy = Policy(hold="on_speech", idle_s=30)
+    policy = SessionPolicy(hold="on_speech", idle_s=30)
     async with talking(kind, policy=policy, connect=False) as talk:
         run = asyncio.create_task(talk.client.run())
         await asyncio.sleep(600)
@@ -345,7 +345,7 @@ async def test_a_used_up_budget_ends_in_a_clear_state_until_midnight(
     caplog.set_level(logging.INFO)
     start, evening = now(), datetime(2026, 11, 22, 22, 0).timestamp()
     prices = Prices(audio_input=1e5, audio_output=1e5, text_output=1e5, text_input=1e5)
-    policy = Policy(prices=prices, daily_limit=0.5)
+    policy = SessionPolicy(prices=prices, daily_limit=0.5)
     async with talking(policy=policy, wall_clock=lambda: evening + now() - start) as talk:
         await talk.turn(sentence(1000))
         assert talk.client.usage["cost_today"] > 0.5

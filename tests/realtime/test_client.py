@@ -10,7 +10,6 @@ from typing import Any
 import aiohttp
 import pytest
 
-import rtaudio_daemon
 from rtaudio_daemon import (
     DEFAULT_SESSION_CONFIG,
     AzureRealTimeAudio,
@@ -460,9 +459,3 @@ async def test_turn_detection_may_be_changed_in_part(
     assert "voice" not in part
     assert "threshold" not in other["turn_detection"]
     assert off["turn_detection"] is None
-
-
-def test_the_public_names_are_the_packages_own() -> None:
-    assert rtaudio_daemon.AzureRealTimeAudio is AzureRealTimeAudio
-    assert DEFAULT_SESSION_CONFIG["voice"] == "alloy"
-    assert [status.value for status in ModelStatus] == ["idle", "listening", "thinking", "speaking"]

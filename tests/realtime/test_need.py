@@ -8,22 +8,22 @@ import pytest
 
 from rtaudio_daemon.events import ConnectionChanged, ConnectionState
 from rtaudio_daemon.realtime.need import Need, Recess
-from rtaudio_daemon.realtime.options import Policy
+from rtaudio_daemon.realtime.options import SessionPolicy
 from rtaudio_daemon.realtime.standing import Standing
 from rtaudio_daemon.realtime.usage import Ledger, Prices
 
 MORNING = datetime(2026, 11, 22, 8).timestamp()
 EVENING = datetime(2026, 11, 22, 22).timestamp()
-ON_SPEECH = Policy(hold="on_speech", idle_s=30)
+ON_SPEECH = SessionPolicy(hold="on_speech", idle_s=30)
 
 
-def need(policy: Policy) -> tuple[Need, Ledger]:
+def need(policy: SessionPolicy) -> tuple[Need, Ledger]:
     ledger = Ledger(Prices(text_output=1e6), daily_limit=policy.daily_limit)
     return Need(policy, ledger), ledger
 
 
 def test_a_session_that_is_always_held_and_costs_what_it_may_knows_no_recess() -> None:
-    always, _ = need(Policy())
+    always, _ = need(SessionPolicy())
     assert not always.over(1e9)
     assert always.recess(1e9, MORNING) is None
 
@@ -38,8 +38,10 @@ def test_held_on_speech_the_need_is_over_when_nobody_spoke_for_long() -> None:
     assert held.asleep(130.0, MORNING)
 
 
-@pytest.mark.parametrize("policy", [Policy(daily_limit=3), Policy("on_speech", daily_limit=3)])
-def test_a_used_up_budget_is_a_recess_until_midnight_whoever_speaks(policy: Policy) -> None:
+@pytest.mark.parametrize(
+    "policy", [SessionPolicy(daily_limit=3), SessionPolicy("on_speech", daily_limit=3)]
+)
+def test_a_used_up_budget_is_a_recess_until_midnight_whoever_speaks(policy: SessionPolicy) -> None:
     limited, ledger = need(policy)
     limited.arise(0.0)
     today = datetime.fromtimestamp(EVENING).toordinal()

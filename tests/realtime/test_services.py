@@ -18,7 +18,7 @@ from rtaudio_daemon.config import parse
 from rtaudio_daemon.errors import ConfigError
 from rtaudio_daemon.packages import how_to_install
 from rtaudio_daemon.realtime import entra
-from rtaudio_daemon.realtime.options import Policy, WebsocketOptions
+from rtaudio_daemon.realtime.options import SessionPolicy, WebsocketOptions
 from rtaudio_daemon.realtime.profiles import AZURE_SCOPE, endpoint, problems
 from rtaudio_daemon.realtime.shapes import session_settings
 from rtaudio_daemon.simulator.server import Simulator
@@ -176,7 +176,7 @@ def test_the_policy_is_what_the_configuration_says() -> None:
         "realtime:\n  hold: on_speech\n  hold_idle_s: 30\n  history: {turns: 3}\n"
         "  budget: {daily_limit: 2, prices: {audio_output: 64}}\n"
     )
-    policy = Policy.of(settings.realtime)
+    policy = SessionPolicy.of(settings.realtime)
     assert (policy.hold, policy.idle_s, policy.history_turns) == ("on_speech", 30, 3)
     assert (policy.daily_limit, policy.prices.audio_output) == (2, 64)
 
