@@ -18,7 +18,7 @@ from . import config
 from .alertness import Alertness
 from .audio.echo import Echo
 from .audio.gate import Gate
-from .audio.interface import Microphone, Speaker
+from .audio.interface import Microphone, PlaybackHappening, Speaker
 from .audio.vad import Engine
 from .audio.wake_word import Attention
 from .conversation import Conversation
@@ -116,9 +116,9 @@ class Assistant:
         self._ledger = TurnLedger()
 
     def use_speaker(self, speaker: Speaker) -> None:
-        """Play on this loudspeaker; its callbacks are `handle` and `device_changed`."""
+        """Play on this loudspeaker, which was made for this assistant."""
         self._speaker = speaker
-        speaker.tap(self._hearing.gate.played)
+        speaker.tap(self._hearing.gate)
         self._alertness.use("speaker", speaker)
         self._devices.exchanged("speaker")
         self._set_loudness()
@@ -128,7 +128,7 @@ class Assistant:
         self._cues.settings = settings
 
     def use_microphone(self, microphone: Microphone) -> None:
-        """Hear this microphone from the next `run` on; its callback is `device_changed`."""
+        """Hear this microphone, made for this assistant, from the next `run` on."""
         self._alertness.use("microphone", microphone)
         self._devices.exchanged("microphone")
         self._hearing.use_microphone(microphone)
@@ -229,6 +229,10 @@ class Assistant:
         finally:
             self._handling = False
         self._set_alarm()
+
+    def playback_changed(self, change: PlaybackHappening) -> None:
+        """Playing began, ended or was stopped."""
+        self.handle(change)
 
     def device_changed(self, change: DeviceChanged) -> None:
         """A device came or went."""
