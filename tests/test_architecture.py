@@ -16,6 +16,7 @@ PACKAGE = Path(__file__).parent.parent / "rtaudio_daemon"
 NAME = "rtaudio_daemon"
 
 HALL = {
+    "backoff": 0,
     "errors": 0,
     "events": 0,
     "states": 0,
@@ -57,6 +58,7 @@ ROOMS = dict.fromkeys(("realtime", "audio", "tools", "api", "simulator"), ROOM_F
 ROOMS["doctor"] = 4  # it tries out everything else
 DOORS = {("simulator", "realtime.codec")}
 THINKERS = {
+    "backoff",
     "errors",
     "events",
     "states",
@@ -71,9 +73,7 @@ THINKERS = {
     "realtime.history",
     "realtime.need",
     "realtime.owed",
-    "realtime.renewal",
     "realtime.response_queue",
-    "realtime.standing",
     "realtime.turn_sound",
     "realtime.usage",
     "audio.format",
