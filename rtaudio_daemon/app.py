@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -21,7 +21,7 @@ from .parts import OpenMicrophone, OpenSpeaker, Part, Parts
 from .realtime.client import AzureRealTimeAudio
 from .realtime.usage import Ledger
 from .realtime.usage_file import UsageFile
-from .reload import RESTART, changes
+from .reload import RESTART, Change, differences
 from .simulator.server import Simulator
 from .supervision import Supervision
 
@@ -138,20 +138,35 @@ class App:
         try:
             if self._load is None:
                 raise ConfigError(["this daemon was started without a configuration file"])
-            settings = await asyncio.to_thread(self._load)
+            applied = {part.name: part.applied for part in self._parts.table}
+            applied[RESTART] = self._settings
+            settings, found = await asyncio.to_thread(_load, self._load, applied)
         except ConfigError as error:
             self._failed(f"not reloaded, the configuration is wrong: {error}")
             self._supervision.ready(f"reload failed: {error.problems[0]}")
             raise
         try:
-            return await self._change_to(settings)
+            return await self._change_to(settings, self._newly_wanted(settings, applied, found))
         finally:
             self._supervision.ready()
 
-    async def _change_to(self, settings: config.Config) -> dict[str, Any]:
-        found = [each for part in self._parts.table for each in part.differences(settings)]
-        found += [each for each in changes(self._settings, settings) if each.part == RESTART]
+    def _newly_wanted(
+        self, settings: config.Config, compared: Mapping[str, config.Config], found: list[Change]
+    ) -> list[Change]:
+        """Give every part what differs for it; what differs at all, in the order of the parts.
+
+        A part that has got other settings since it was `compared` is compared once more.
+        """
+        for part in self._parts.table:
+            if part.applied is compared[part.name]:
+                part.want(settings, [each for each in found if each.part == part.name])
+            else:
+                part.want(settings, differences({part.name: part.applied}, settings))
         self._settings = settings
+        pending = [each for part in self._parts.table for each in part.pending]
+        return pending + [each for each in found if each.part == RESTART]
+
+    async def _change_to(self, settings: config.Config, found: list[Change]) -> dict[str, Any]:
         for warning in settings.warnings:
             _LOG.warning("%s", warning)
         self._settled.clear()
@@ -198,27 +213,27 @@ class App:
             await self._reloaded.wait()
             self._reloaded.clear()
             for part in self._parts.table:
-                if part.differences(self._settings):
+                if part.pending:
                     await self._bring_up(part)
             if not self._reloaded.is_set():
                 self._settled.set()
 
     async def _bring_up(self, part: Part) -> None:
-        settings = self._settings
+        settings = part.wanted
         try:
             await part.apply(settings)
         except RTAudioError as error:
             part.failure = str(error)
             self._failed(f"reload: {part.name} goes on as it was: {error}")
         else:
-            part.applied, part.failure = settings, ""
+            part.runs_with(settings)
             self._devices.pop(part.name, None)  # that was the former one's
             _LOG.info("reload: %s has its new settings", part.name)
 
     def _outcome(self, name: str) -> dict[str, str]:
         for part in self._parts.table:
             if part.name == name:
-                if not part.differences(self._settings):
+                if not part.pending:
                     return {"state": "applied"}
                 if part.failure:
                     return {"state": "failed", "reason": part.failure}
@@ -227,6 +242,14 @@ class App:
 
     def _failed(self, what: str) -> None:
         self.news.emit("news", ErrorReported("config", "reload_failed", what))
+
+
+def _load(
+    load: Callable[[], config.Config], applied: Mapping[str, config.Config]
+) -> tuple[config.Config, list[Change]]:
+    """The configuration and what differs in it; for a thread of its own, as both take a while."""
+    settings = load()
+    return settings, differences(applied, settings)
 
 
 @asynccontextmanager

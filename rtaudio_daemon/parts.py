@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -44,7 +44,7 @@ from .realtime.options import SessionPolicy
 from .realtime.profiles import Endpoint, endpoint
 from .realtime.shapes import session_settings
 from .realtime.usage import Ledger
-from .reload import Change, changes
+from .reload import Change, differences
 from .simulator.server import Simulator
 
 _LOG = logging.getLogger(__name__)
@@ -85,12 +85,24 @@ class Part:
     name: str
     apply: Callable[[config.Config], Awaitable[None]]
     applied: config.Config
+    wanted: config.Config
+    """The newest settings."""
+    pending: tuple[Change, ...] = ()
+    """What of this part is not as in `wanted`."""
     failure: str = ""
     """Why the newest settings could not be applied."""
 
-    def differences(self, settings: config.Config) -> list[Change]:
-        """What of this part is not as in `settings`."""
-        return [each for each in changes(self.applied, settings) if each.part == self.name]
+    def want(self, settings: config.Config, pending: Sequence[Change]) -> None:
+        """These are the newest settings; `pending` is what differs in them from `applied`."""
+        self.wanted, self.pending = settings, tuple(pending)
+
+    def runs_with(self, settings: config.Config) -> None:
+        """The part has these settings now, which may not be the newest any more."""
+        self.applied, self.failure = settings, ""
+        if settings is self.wanted:
+            self.pending = ()
+        else:
+            self.pending = tuple(differences({self.name: settings}, self.wanted))
 
 
 class Parts:
@@ -137,7 +149,7 @@ class Parts:
             sound=self.sound,
         )
         self.table = tuple(
-            Part(name, apply, settings)
+            Part(name, apply, settings, settings)
             for name, apply in (
                 ("log", self._apply_log),
                 ("service", self._apply_service),
@@ -285,7 +297,7 @@ class Parts:
                 self.assistant.use_client(client)  # `open` runs it
             self.client, self.simulator, self._where = client, simulator, where
             self._adjust(settings)
-            self._part("session").applied = settings
+            self._part("session").runs_with(settings)
             life = opening.pop_all()
         await self._take_over("service", life)
 

@@ -5,7 +5,8 @@ Nothing is applied here; `app.App` does that, part by part.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -48,6 +49,13 @@ class Change:
     after: Any
 
 
+@dataclass(frozen=True, slots=True)
+class _Option:
+    path: str
+    steps: tuple[str, ...]
+    part: str
+
+
 def part_of(option: str) -> str:
     """The part that `option` (as in audio.gate.threshold) concerns."""
     steps = option.split(".")
@@ -59,25 +67,59 @@ def part_of(option: str) -> str:
 
 def changes(old: config.Config, new: config.Config) -> list[Change]:
     """Every option whose value differs, in the order of config.yaml."""
-    shown_old, shown_new = config.redacted(old), config.redacted(new)
-    found = []
-    for each in config.describe():
-        if each.check is None or _value(old, each.steps) == _value(new, each.steps):
-            continue
-        before, after = _shown(shown_old, each.steps), _shown(shown_new, each.steps)
-        found.append(Change(each.path, part_of(each.path), before, after))
-    return found
+    return differences(dict.fromkeys({each.part for each in _options()}, old), new)
 
 
-def _value(settings: config.Config, steps: tuple[Any, ...]) -> Any:
+def differences(applied: Mapping[str, config.Config], new: config.Config) -> list[Change]:
+    """Every option whose value in `new` is not the one that its part runs with.
+
+    `applied`: the settings that each part runs with, by its name; the options of other parts are
+    left out. The order is that of config.yaml. Each option is compared once.
+    """
+    different = [
+        each
+        for each in _options()
+        if (old := applied.get(each.part)) is not None
+        and _value(old, each.steps) != _value(new, each.steps)
+    ]
+    if not different:
+        return []
+    shown_new = config.redacted(new)
+    shown_old = _redacted(applied[each.part] for each in different)
+    return [
+        Change(
+            each.path,
+            each.part,
+            _shown(shown_old[id(applied[each.part])], each.steps),
+            _shown(shown_new, each.steps),
+        )
+        for each in different
+    ]
+
+
+@functools.cache
+def _options() -> tuple[_Option, ...]:
+    return tuple(
+        _Option(each.path, tuple(map(str, each.steps)), part_of(each.path))
+        for each in config.describe()
+        if each.check is not None
+    )
+
+
+def _redacted(settings: Iterable[config.Config]) -> dict[int, dict[str, Any]]:
+    """The settings without secrets, by their identity: many parts run with the same ones."""
+    return {key: config.redacted(each) for key, each in {id(e): e for e in settings}.items()}
+
+
+def _value(settings: config.Config, steps: tuple[str, ...]) -> Any:
     value: Any = settings
     for step in steps:
-        value = getattr(value, str(step))
+        value = getattr(value, step)
     return value
 
 
-def _shown(shown: Mapping[str, Any], steps: tuple[Any, ...]) -> Any:
+def _shown(shown: Mapping[str, Any], steps: tuple[str, ...]) -> Any:
     value: Any = shown
     for step in steps:
-        value = value[str(step)]
+        value = value[step]
     return value

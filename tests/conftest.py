@@ -4,11 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.answers import AnswerCounts, count_into, keep
 from tests.virtual_time import VirtualTimeLoop
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--write-traces",
+        action="store_true",
+        help="write the traces of the library's contract anew",
+    )
+    parser.addoption(
+        "--count-answers", type=Path, metavar="FILE", help="write what the simulator was asked for"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    path = config.getoption("--count-answers")
+    if path is not None and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(AnswerCounts(path))
 
 
 def pytest_asyncio_loop_factories(
@@ -27,3 +47,15 @@ def log_levels() -> Iterator[None]:
     yield
     for logger, level in before:
         logger.setLevel(level)
+
+
+@pytest.fixture(autouse=True)
+def answers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Counts what the simulator is asked for, where that is wanted."""
+    if request.config.getoption("--count-answers") is None:
+        yield
+        return
+    counts: Counter[str] = Counter()
+    count_into(counts, monkeypatch)
+    yield
+    keep(request.node, counts)

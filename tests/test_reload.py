@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ import aiohttp
 import numpy as np
 import pytest
 
-from rtaudio_daemon import config
+from rtaudio_daemon import config, reload
 from rtaudio_daemon.audio.child_protocol import StreamFacts
 from rtaudio_daemon.audio.files import read_wav
 from rtaudio_daemon.audio.microphone import PortAudioMicrophone
@@ -25,6 +26,7 @@ from rtaudio_daemon.reload import RESTART, changes, part_of
 from rtaudio_daemon.simulator.reply import Reply, Turn
 from rtaudio_daemon.simulator.server import Simulator
 from tests.house import KEY, House, find, samples, speech
+from tests.waiting import until
 
 Edit = Callable[[config.Config], config.Config]
 ANSWER = speech("weather")
@@ -374,6 +376,80 @@ async def test_two_reloads_at_once_end_with_the_last(tmp_path: Path) -> None:
         assert (await house.status())["volume"] in (0.3, 0.6)
         await house.app.reload()
         assert (await house.status())["volume"] == 0.6
+
+
+async def test_a_reload_compares_every_option_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: list[tuple[str, ...]] = []
+    threads: set[int] = set()
+    value_of = reload._value
+
+    def counted(settings: config.Config, steps: tuple[str, ...]) -> Any:
+        looked_at.append(steps)
+        threads.add(threading.get_ident())
+        return value_of(settings, steps)
+
+    async with House(tmp_path) as house:
+        monkeypatch.setattr(reload, "_value", counted)
+        house.edit = with_(
+            audio__gate__threshold=0.45,
+            audio__output__volume=0.5,
+            realtime__session__instructions="Be brief.",
+        )
+        _, report = await house.post("/api/reload")
+    assert list(states(report).values()) == ["applied"] * 3
+    options = [each for each in config.describe() if each.check is not None]
+    assert len(looked_at) == 2 * len(options), "the old value and the new one of each"
+    assert threading.get_ident() not in threads, "the event loop has other things to do"
+
+
+async def test_the_daemon_goes_on_while_a_slow_disk_delivers_the_configuration(
+    tmp_path: Path,
+) -> None:
+    begun, delivered = threading.Event(), threading.Event()
+
+    def slow(settings: config.Config) -> config.Config:
+        begun.set()
+        assert delivered.wait(30)
+        return with_(audio__output__volume=0.5)(settings)
+
+    async with House(tmp_path) as house:
+        house.edit = slow
+        asked = asyncio.create_task(house.post("/api/reload"))
+        await asyncio.to_thread(begun.wait, 30)
+        await house.post("/api/mute")
+        await house.until(lambda: house.named("mute"))
+        assert not asked.done()
+        delivered.set()
+        _, report = await asked
+        assert states(report) == {"audio.output.volume": "applied"}
+
+
+async def test_what_is_taken_back_while_it_is_being_applied_is_taken_back(tmp_path: Path) -> None:
+    async with House(tmp_path) as house:
+        gate = next(part for part in house.app._parts.table if part.name == "gate")
+        apply, under_way, go_on = gate.apply, asyncio.Event(), asyncio.Event()
+        applied: list[float] = []
+
+        async def slowly(settings: config.Config) -> None:
+            under_way.set()
+            await go_on.wait()
+            applied.append(settings.audio.gate.threshold)
+            await apply(settings)
+
+        gate.apply = slowly
+        house.edit = with_(audio__gate__threshold=0.45)
+        first = asyncio.create_task(house.app.reload())
+        await under_way.wait()
+        house.edit = with_()
+        second = asyncio.create_task(house.app.reload())
+        await until(lambda: gate.wanted.audio.gate.threshold != 0.45)
+        go_on.set()
+        await first
+        await second
+        assert applied == [0.45, config.Config().audio.gate.threshold]
+        assert gate.pending == ()
 
 
 async def test_a_daemon_without_a_file_says_so(tmp_path: Path) -> None:
