@@ -12,6 +12,7 @@ from typing import Any
 
 from ..events import (
     ConnectionChanged,
+    ConnectionState,
     DeviceChanged,
     ErrorReported,
     Interruption,
