@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rtaudio_daemon.events import ModelStatus
-from rtaudio_daemon.realtime.faults import Fault, fault_of
+from rtaudio_daemon.protocol.error_codes import Severity, severity_of
 from rtaudio_daemon.realtime.floor import Floor
 from rtaudio_daemon.realtime.function_calls import FunctionCall, FunctionCalls
 from rtaudio_daemon.realtime.history import History
@@ -123,7 +123,7 @@ class Notes:
 
 
 def _trouble(error: Any) -> str | None:
-    if not isinstance(error, dict) or fault_of(error) is not Fault.FATAL:
+    if not isinstance(error, dict) or severity_of(error) is not Severity.FATAL:
         return None
     words = error.get("message") or error.get("code") or error.get("type")
     return f"the service will not answer with this configuration: {words}"

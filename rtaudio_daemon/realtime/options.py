@@ -8,8 +8,8 @@ from typing import Any, Literal, Self
 
 from .. import config
 from ..errors import HandshakeError, ServiceError
+from ..protocol.error_codes import Severity, severity_of
 from .connection import HEARTBEAT_S
-from .faults import Fault, fault_of
 from .turn_sound import OUTAGE_S
 from .usage import Prices
 
@@ -138,9 +138,9 @@ def is_final(error: ServiceError) -> bool:
     if isinstance(error, HandshakeError):
         if error.status in (400, 401, 403, 404) or 300 <= error.status < 400:
             return True
-        return error.status < 500 and _fault(error) is Fault.FATAL
-    return _fault(error) is Fault.FATAL
+        return error.status < 500 and _fault(error) is Severity.FATAL
+    return _fault(error) is Severity.FATAL
 
 
-def _fault(error: ServiceError) -> Fault:
-    return fault_of({"code": error.code, "type": error.type})
+def _fault(error: ServiceError) -> Severity:
+    return severity_of({"code": error.code, "type": error.type})
