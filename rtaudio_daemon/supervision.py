@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from .emitter import Emitter
-from .events import ConnectionState, DeviceState, News
+from .events import DeviceState, News
 from .parts import Parts
 from .systemd import Systemd
 
