@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..states import DeviceCode
+
 Schema = dict[str, Any]
 TEXT_MAX = 4000  # characters that may be said at once
 
@@ -224,7 +226,9 @@ EVENTS: Mapping[str, tuple[str, Schema]] = {
                 "state": _words("ok", "lost", "deaf", "none"),
                 "device": _TEXT,
                 "reason": _or_null("string"),
+                "code": {"type": ["string", "null"], "enum": [*map(str, DeviceCode), None]},
             },
+            "code",
             more=True,
         ),
     ),

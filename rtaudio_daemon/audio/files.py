@@ -18,6 +18,7 @@ from ..errors import DeviceError
 from ..events import (
     AudioPart,
     DeviceChanged,
+    DeviceCode,
     DeviceState,
     Heard,
     PlaybackFinished,
@@ -227,7 +228,9 @@ class WavSpeaker(SilentSpeaker):
             with self._path.open("wb"):
                 pass
         except OSError as error:
-            raise DeviceError(f"cannot record into {path}: {error.strerror}") from error
+            raise DeviceError(
+                f"cannot record into {path}: {error.strerror}", code=DeviceCode.FILE
+            ) from error
 
     def overlay(self, pcm: bytes) -> float:
         """Mix a short sound into the recording."""
@@ -290,9 +293,10 @@ def _opened(path: Path) -> wave.Wave_read:
     try:
         return wave.open(str(path), "rb")
     except OSError as error:
-        raise DeviceError(f"cannot read {path}: {error.strerror}") from error
+        raise DeviceError(f"cannot read {path}: {error.strerror}", code=DeviceCode.FILE) from error
     except (wave.Error, EOFError) as error:
-        raise DeviceError(f"{path} is not a WAV file with PCM samples: {error}") from error
+        what = f"{path} is not a WAV file with PCM samples: {error}"
+        raise DeviceError(what, code=DeviceCode.FILE) from error
 
 
 async def _pace(tick: Callable[[], object], wanted: Callable[[], bool] = lambda: True) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ..errors import DeviceError
+from ..states import DeviceCode
 from .child import Child, MissingDeviceError, audio_process
 from .child_protocol import Kind, StreamFacts, devices_of
 from .device_names import DeviceInfo, Direction, find_device
@@ -116,7 +117,8 @@ class SoundProcess:
                 failures = 0
                 if self._returning:
                     self._returning = False
-                    again = DeviceError(f"{self._substitution.wanted!r} is there again")
+                    what = f"{self._substitution.wanted!r} is there again"
+                    again = DeviceError(what, code=DeviceCode.RETURNED)
                     self._listener.stream_lost(again, False)
                 continue
             failures = 1 if loop.time() - began > _STEADY_S else failures + 1
@@ -253,7 +255,9 @@ def retry_after_s(failures: int) -> float:
     return min(longest, _FIRST_RETRY_S * 2.0 ** min(failures - 1, _USUAL_RETRIES))
 
 
-async def list_devices(*, on_none: Callable[[str], None] = lambda _why: None) -> list[DeviceInfo]:
+async def list_devices(
+    *, on_none: Callable[[DeviceError], None] = lambda _why: None
+) -> list[DeviceInfo]:
     """All devices of this machine, both directions. DeviceError if they cannot be listed.
 
     What a device does not say about its rates within some seconds stays unknown. When there is no
@@ -266,7 +270,7 @@ async def list_devices(*, on_none: Callable[[str], None] = lambda _why: None) ->
             try:
                 await child.ended
             except MissingDeviceError as error:
-                on_none(str(error))
+                on_none(error)
                 return []
         await asyncio.wait(
             [found.complete, child.ended], timeout=_RATES_S, return_when=asyncio.FIRST_COMPLETED
