@@ -16,6 +16,7 @@ PACKAGE = Path(__file__).parent.parent / "rtaudio_daemon"
 NAME = "rtaudio_daemon"
 
 HALL = {
+    "backoff": 0,
     "errors": 0,
     "events": 0,
     "states": 0,
@@ -64,6 +65,7 @@ DOORS = {
 }
 PURE = {"protocol"}
 THINKERS = {
+    "backoff",
     "errors",
     "events",
     "states",
@@ -77,9 +79,7 @@ THINKERS = {
     "realtime.history",
     "realtime.need",
     "realtime.owed",
-    "realtime.renewal",
     "realtime.response_queue",
-    "realtime.standing",
     "realtime.turn_sound",
     "realtime.usage",
     "audio.format",

@@ -56,8 +56,6 @@ class Notes:
         self.calls = FunctionCalls()
         self.owed = OwedAnswer()
         self.ledger = ledger or Ledger(policy.prices, daily_limit=policy.daily_limit)
-        self.spoke = False
-        """Whether this session has spoken, which locks its voice."""
         self.late = 0
 
     @property
@@ -71,7 +69,6 @@ class Notes:
         self.adjust(settings)
         self.queue.lose()
         self.calls = FunctionCalls()
-        self.spoke = False
 
     @property
     def askable(self) -> bool:
@@ -105,7 +102,6 @@ class Notes:
             return Heard(status, late=True, send=send)
         if not outside:
             status = self.floor.heard(name, event, status)
-            self.spoke = self.spoke or name == "response.audio.delta"
             if self.owed.hear(event, replies=self.floor.replies):
                 self.history.answered()
         self.history.hear(event, now, outside=outside)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Self
@@ -116,18 +115,6 @@ class Counters:
     """Sessions that replaced one which was about to expire."""
     late: int = 0
     """Pieces of answers that came after the answer had been interrupted, and were dropped."""
-
-
-def backoff(
-    first_s: float = FIRST_PAUSE_S,
-    longest_s: float = LONGEST_PAUSE_S,
-    chance: Callable[[], float] = random.random,
-) -> Iterator[float]:
-    """Pauses in seconds without end: doubling, each between three and five quarters of its size."""
-    pause = first_s
-    while True:
-        yield min(pause, longest_s) * (0.75 + 0.5 * chance())
-        pause = min(pause * 2, longest_s)
 
 
 def pause_after(error: ServiceError, pauses: Iterator[float]) -> float:
