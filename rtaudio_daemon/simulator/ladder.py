@@ -136,9 +136,9 @@ class Ladder:
         self._emit_sound(rung, pcm)
 
     def stray(self, pcm: bytes) -> None:
-        """A piece of sound that comes after the end: no server should send it, some do."""
-        if self._last is not None and self._last.kind == "audio":
-            self._emit_sound(self._last, pcm)
+        """A piece of sound after the end of what was spoken: no server should send it, some do."""
+        assert self._last is not None, "nothing was spoken"
+        self._emit_sound(self._last, pcm)
 
     def complain(self, error: dict[str, str]) -> None:
         """An ``error`` event about this response, besides what response.done will say."""
