@@ -53,13 +53,9 @@ class ApiServer:
         self._devices_lock = asyncio.Lock()
         self._lock = Lock(settings)
         self._janitor = Janitor()
-        self.events = EventStream(
-            self.snapshot,
-            boot=boot,
-            wall_clock=wall_clock,
-            max_subscribers=settings.max_subscribers,
-        )
-        self.metrics = Metrics(controls.counts, self._counts)
+        self._wall_clock = wall_clock
+        self.events = EventStream(self, boot=boot, max_subscribers=settings.max_subscribers)
+        self.metrics = Metrics(controls, self)
         self.address = ""
 
     def adjust(self, settings: config.Http) -> None:
@@ -82,6 +78,23 @@ class ApiServer:
     def snapshot(self) -> dict[str, Any]:
         """The whole state, as `/api/status` shows it."""
         return self._controls.snapshot().document()
+
+    def now(self) -> float:
+        """The time of day, in seconds since 1970."""
+        return self._wall_clock()
+
+    def counts(self) -> dict[str, float]:
+        """Counters and gauges, by the names in `metrics.WINDOW_COUNTS`."""
+        now = self._controls.snapshot()
+        return {
+            "cost": now.usage.cost_total,
+            "cost_today": now.usage.cost_today,
+            "subscribers": self.events.subscribers,
+            "subscribers_dropped": self.events.dropped,
+            "requests_refused": self._lock.refused,
+            "connections_closed": self._janitor.closed,
+            "uptime_seconds": now.uptime_s,
+        }
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[str]:
@@ -274,18 +287,6 @@ class ApiServer:
             await self.events.until_wanted("level")
             self.events.mention("level", {"level_dbfs": self._controls.level_dbfs})
             await asyncio.sleep(_LEVEL_EVERY_S)
-
-    def _counts(self) -> dict[str, float]:
-        now = self._controls.snapshot()
-        return {
-            "cost": now.usage.cost_total,
-            "cost_today": now.usage.cost_today,
-            "subscribers": self.events.subscribers,
-            "subscribers_dropped": self.events.dropped,
-            "requests_refused": self._lock.refused,
-            "connections_closed": self._janitor.closed,
-            "uptime_seconds": now.uptime_s,
-        }
 
 
 async def _body(request: web.Request, schema: schemas.Schema) -> dict[str, Any]:
