@@ -478,8 +478,7 @@ class Assistant:
 
     @property
     def _connected(self) -> bool:
-        """Whether there is a session: one that is being renewed goes on until the next is there."""
-        return self._connection.state in (ConnectionState.OPEN, ConnectionState.RENEWING)
+        return self._connection.state.is_up
 
     # -------------------------------------------------------- carrying out
 

@@ -153,10 +153,13 @@ def _run(arguments: argparse.Namespace) -> int:
     for warning in settings.warnings:
         _LOG.warning("%s", warning)
 
+    newest = settings
+
     def load() -> config.Config:
-        found = config.load(arguments.config)
-        log.redaction.add(found)
-        return found
+        nonlocal newest
+        newest = config.load_again(arguments.config, newest)
+        log.redaction.add(newest)
+        return newest
 
     app = App(settings, load=load, usage=state_folder() / USAGE_FILE)
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from rtaudio_daemon import config_schema, yaml_source
-from rtaudio_daemon.config_options import Secret
-from rtaudio_daemon.config_sections import (
+from . import config_schema, yaml_source
+from .config_options import Secret
+from .config_sections import (
+    HINTS,
     Audio,
     Budget,
     Config,
@@ -35,8 +37,8 @@ from rtaudio_daemon.config_sections import (
     TurnDetection,
     Wake,
 )
-from rtaudio_daemon.errors import ConfigError
-from rtaudio_daemon.yaml_source import Place, Problem, Source, Steps
+from .errors import ConfigError
+from .yaml_source import Place, Problem, Source, Steps
 
 __all__ = [
     "Audio",
@@ -59,6 +61,7 @@ __all__ = [
     "Wake",
     "describe",
     "load",
+    "load_again",
     "parse",
     "redacted",
 ]
@@ -67,6 +70,38 @@ __all__ = [
 def load(path: str | os.PathLike[str]) -> Config:
     """Read the configuration file at `path`. Raises ConfigError with everything that is wrong."""
     return _checked(yaml_source.read(path))
+
+
+def load_again(path: str | os.PathLike[str], before: Config | None = None) -> Config:
+    """Like `load`, for a reload: somebody may be writing the file at this very moment.
+
+    Waits until nothing was written for half a second, three seconds at most. Raises ConfigError
+    also when the file is empty, and when a token of `before` is gone: a reload never opens the
+    HTTP API to those who were kept out.
+    """
+    deadline = time.monotonic() + _WRITING_ENDS_S
+    source = yaml_source.read(path)
+    while (age := time.time() - source.changed_at) < _QUIET_S and time.monotonic() < deadline:
+        time.sleep(min(_QUIET_S, max(0.02, _QUIET_S - age)))
+        source = yaml_source.read(path)
+    if source.value is None and not source.problems:
+        raise ConfigError([f"{source.file}:1: {_NOTHING}; nothing is changed by that"])
+    found = _checked(source)
+    gone = [
+        found.problem(
+            f"http.{name}",
+            "is gone; a reload takes no token away, as the file may be half written: write it "
+            "again, or restart the daemon",
+        )
+        for name in ("token", "read_token")
+        if before is not None
+        and getattr(before.http, name)
+        and not getattr(found.http, name)
+        and (name == "token" or not found.http.token)
+    ]
+    if gone:
+        raise ConfigError(gone)
+    return found
 
 
 def parse(text: str, file: str = "config.yaml") -> Config:
@@ -99,8 +134,12 @@ class _Rule(NamedTuple):
     what: str
 
 
+_NOTHING = "the file holds no settings"
+_QUIET_S = 0.5
+_WRITING_ENDS_S = 3.0
 TOKEN_MIN = 32
 """Characters a token needs where others in the network can try."""
+_EXAMPLE_KEY = "0123456789abcdef"
 _PROFILE = ("realtime.profile",)
 _KEYED = (*_PROFILE, "realtime.auth")
 
@@ -146,6 +185,24 @@ _RULES = (
             and not config.realtime.api_key
         ),
         "this profile needs a key: write !secret api_key here, and the key into secrets.yaml",
+    ),
+    _Rule(
+        "realtime.host_name",
+        (),
+        lambda config: "RESOURCE" in config.realtime.host_name,
+        "this is the example's host; write the name of your own resource instead of RESOURCE",
+    ),
+    _Rule(
+        "realtime.api_key",
+        (),
+        lambda config: config.realtime.api_key.reveal() == _EXAMPLE_KEY,
+        "this is the example's key; write your own",
+    ),
+    _Rule(
+        "http.token",
+        (),
+        lambda config: config.http.token.reveal() == _EXAMPLE_KEY,
+        "this is the key of an example; write your own",
     ),
     _Rule(
         "realtime.api_version",
@@ -280,15 +337,37 @@ _CAUTIONS = (
 
 
 def _checked(source: Source) -> Config:
-    config = config_schema.validate(Config, source)
+    config = _beside(config_schema.validate(Config, source, HINTS), source.file)
     source.problems += _apply(_RULES, config, source)
     if source.problems:
         ordered = sorted(source.problems, key=lambda each: _order(each.place, source.file))
         raise ConfigError(list(dict.fromkeys(str(each) for each in ordered)))
     cautions = [str(each) for each in _apply(_CAUTIONS, config, source)]
-    warnings = (*cautions, *_exposures(source))
+    empty = [] if source.value else [f"{source.file}:1: {_NOTHING}, so everything has its default"]
+    warnings = (*empty, *cautions, *_exposures(source))
     # Only the places stay: the values hold what is secret, and nobody needs them any more.
     return replace(config, warnings=warnings, source=Source(source.file, places=source.places))
+
+
+def _beside(config: Config, file: str) -> Config:
+    """`config` with the files that it names looked for beside `file`, not where one stands."""
+    folder = os.path.dirname(file)
+    scenario = config.realtime.simulator.scenario
+    simulator = replace(
+        config.realtime.simulator, scenario=os.path.join(folder, scenario) if scenario else ""
+    )
+
+    def device(name: str) -> str:
+        path = name.removeprefix("wav:")
+        return name if path == name else f"wav:{os.path.join(folder, path)}"
+
+    heard, played = config.audio.input, config.audio.output
+    audio = replace(
+        config.audio,
+        input=replace(heard, device=device(heard.device)),
+        output=replace(played, device=device(played.device)),
+    )
+    return replace(config, realtime=replace(config.realtime, simulator=simulator), audio=audio)
 
 
 def _apply(rules: tuple[_Rule, ...], config: Config, source: Source) -> list[Problem]:

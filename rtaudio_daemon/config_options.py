@@ -17,6 +17,8 @@ from typing import Any
 
 import voluptuous as vol
 
+_LONGEST_NUMBER = 24
+
 
 class Secret(str):
     """A string that never shows itself: its repr is `**`. Use `.reveal()` to get at it."""
@@ -35,6 +37,12 @@ class Secret(str):
     def reveal(self) -> str:
         """The secret itself, as a plain string."""
         return str.__str__(self)
+
+
+class EmptySecret(Secret):
+    """What a tag with an empty default yields: a mistake where a secret is wanted."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -65,9 +73,13 @@ def number(low: float, high: float) -> Check:
     return _between(low, high, float, "number", f"a number from {low:g} to {high:g}")
 
 
-def integer(low: int, high: int) -> Check:
-    """A whole number from `low` to `high`, both included; text that spells one is taken too."""
-    return _between(low, high, int, "integer", f"a whole number from {low} to {high}")
+def integer(low: int, high: int, endless: str = "") -> Check:
+    """A whole number from `low` to `high`, both included; text that spells one is taken too.
+
+    `endless` is what to write instead of inf.
+    """
+    allowed = f"a whole number from {low} to {high}"
+    return _between(low, high, int, "integer", allowed, endless)
 
 
 def boolean() -> Check:
@@ -92,7 +104,14 @@ def choice(*names: str) -> Check:
     def convert(value: Any) -> str:
         if isinstance(value, str) and _plain(value).strip().lower() in names:
             return _plain(value).strip().lower()
+        if value is False and "off" in names:
+            return "off"  # YAML reads off and no as false
+        if value is True and "on" in names:
+            return "on"
         hint = "" if isinstance(value, Secret) else did_you_mean(value, names)
+        if value is False:
+            near = next((name for name in names if name in ("none", "never")), "")
+            hint = f"; did you mean {near}?" if near else ""
         raise vol.Invalid(f"expected {allowed}{_got(value)}{hint}")
 
     return Check(allowed, convert, {"enum": list(names)})
@@ -142,7 +161,8 @@ def device() -> Check:
                 "`daemon.py devices` lists the names"
             )
         if not isinstance(value, str) or not _plain(value).strip():
-            raise vol.Invalid(f"expected {allowed}{_got(value)}{_quoting(value)}")
+            hint = "; did you mean none?" if value is False else _quoting(value)
+            raise vol.Invalid(f"expected {allowed}{_got(value)}{hint}")
         plain = _plain(value).strip()
         if plain in ("wav:", "usb:"):
             raise vol.Invalid(f"expected {allowed}, got nothing after {plain}")
@@ -152,9 +172,18 @@ def device() -> Check:
 
 
 def secret() -> Check:
-    """A secret: text without spaces or line breaks. What it is never shows in a message."""
+    """A secret: text without spaces or line breaks. What it is never shows in a message.
+
+    Only "" means that there is none: nothing after the colon, or a tag that yields nothing, is a
+    mistake.
+    """
 
     def convert(value: Any) -> Secret:
+        if value is None or isinstance(value, EmptySecret):
+            raise vol.Invalid(
+                "nothing is left of what was written here (YAML takes words that begin with !, & "
+                'or # for its own); put it in quotes, or write "" where none is wanted'
+            )
         if not isinstance(value, str):
             raise vol.Invalid("expected text, as in !secret api_key; a number needs quotes")
         plain = _plain(value)
@@ -239,12 +268,18 @@ def shown(value: Any) -> str:
 
 
 def _between(
-    low: float, high: float, kind: type[int] | type[float], json_type: str, allowed: str
+    low: float,
+    high: float,
+    kind: type[int] | type[float],
+    json_type: str,
+    allowed: str,
+    endless: str = "",
 ) -> Check:
     def convert(value: Any) -> float:
         found = _spelled(value, kind)
         if found is None or not low <= found <= high:
-            raise vol.Invalid(f"expected {allowed}{_got(value)}")
+            hint = endless if _says_endless(value) else _spelling_hint(value)
+            raise vol.Invalid(f"expected {allowed}{_got(value)}{f'; {hint}' if hint else ''}")
         return kind(found)
 
     return Check(allowed, convert, {"type": json_type, "minimum": low, "maximum": high})
@@ -274,6 +309,28 @@ def _spelled(value: Any, kind: type[int] | type[float]) -> int | float | None:
     if kind is int and isinstance(value, float):
         return int(value) if value.is_integer() else None
     return value if isinstance(value, int | float) else None
+
+
+def _says_endless(value: Any) -> bool:
+    """Whether somebody wants no limit."""
+    words = "" if isinstance(value, Secret) else str(value).strip().lower()
+    return words in ("inf", ".inf", "infinity", "infinite", "unlimited", "none", "off")
+
+
+def _spelling_hint(value: Any) -> str:
+    """What to write instead of a number that is spelled as people do; empty if it is no such."""
+    if not isinstance(value, str) or isinstance(value, Secret) or len(value) > _LONGEST_NUMBER:
+        return ""
+    found = re.fullmatch(r"\s*([-+]?\d+)(?:([.,])(\d+))?\s*(%|[A-Za-zµ]+)?\s*", value)
+    if found is None:
+        return ""
+    whole, mark, decimals, unit = found.groups()
+    plain = f"{whole}.{decimals}" if decimals else whole
+    if unit == "%":
+        return f"write {float(plain) / 100:g} instead of a percentage"
+    if unit:
+        return f"write {plain} alone; the option's name says the unit"
+    return f"a decimal takes a point: write {plain}" if mark == "," else ""
 
 
 def _json_able(value: Any, path: list[Any]) -> Any:

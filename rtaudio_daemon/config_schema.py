@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 import voluptuous as vol
 
-from rtaudio_daemon.config_options import Check, did_you_mean, shown
-from rtaudio_daemon.yaml_source import Problem, Source, Steps
+from .config_options import Check, Secret, did_you_mean, shown
+from .yaml_source import Problem, Source, Steps
 
 T = TypeVar("T")
 
@@ -51,8 +51,11 @@ def schema(kind: type[T]) -> vol.Schema:
     return vol.Schema(_validator(kind))
 
 
-def validate(kind: type[T], source: Source) -> T:
-    """`source` as a `kind`; what is wrong is added to its problems and left at its default."""
+def validate(kind: type[T], source: Source, hints: Mapping[str, str]) -> T:
+    """`source` as a `kind`; what is wrong is added to its problems and left at its default.
+
+    `hints`: what to say of options that there are not, by the last word of their path.
+    """
     value = source.value
     checked = schema(kind)
     while True:
@@ -62,7 +65,7 @@ def validate(kind: type[T], source: Source) -> T:
         except vol.MultipleInvalid as errors:
             for error in errors.errors:
                 steps = tuple(str(s) if not isinstance(s, int) else s for s in error.path)
-                what = _unknown(kind, steps, value) or str(error.error_message)
+                what = _unknown(kind, steps, hints) or str(error.error_message)
                 source.problems.append(Problem(source.place(steps), steps, what))
                 source.failed.add(steps)
                 value = _without(value, steps)
@@ -82,6 +85,8 @@ def _validator(kind: type[Any]) -> Callable[[Any], Any]:
         for each in _settings(kind)
     }
     group = vol.Schema(checks)
+    # A secret that is not there after all is no secret that is not wanted.
+    may_be_empty = {each.name for each in _settings(kind) if not isinstance(each.default, Secret)}
 
     def convert(value: Any) -> Any:
         if value is None:
@@ -93,17 +98,29 @@ def _validator(kind: type[Any]) -> Callable[[Any], Any]:
                 f"expected a group of options below it ({names}){f', got {got}' if got else ''}"
             )
         # An option with nothing after its colon has its default, like an empty section.
-        return kind(**group({name: each for name, each in value.items() if each is not None}))
+        return kind(
+            **group(
+                {
+                    name: each
+                    for name, each in value.items()
+                    if each is not None or name not in may_be_empty
+                }
+            )
+        )
 
     return convert
 
 
-def _unknown(kind: type[Any], steps: Steps, value: Any) -> str:
+def _unknown(kind: type[Any], steps: Steps, hints: Mapping[str, str]) -> str:
     """What to say when `steps` names no option; empty when it does."""
     for depth, step in enumerate(steps):
         names = {each.name: each for each in _settings(kind)}
         if step not in names:
             hint = did_you_mean(step, names) or f"; known here are {', '.join(names)}"
+            if step in hints:
+                hint = f"; {hints[str(step)]}"
+            elif str(step).isdigit():
+                hint = "; a decimal takes a point, as in 0.5"
             return f"there is no such option{hint}"
         if "section" not in names[str(step)].metadata:
             return ""

@@ -7,10 +7,12 @@ below.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
-from rtaudio_daemon.config_options import (
+from .config_options import (
     Secret,
     address,
     boolean,
@@ -26,12 +28,28 @@ from rtaudio_daemon.config_options import (
     several,
     text,
 )
-from rtaudio_daemon.yaml_source import Problem, Source, Steps
+from .yaml_source import Problem, Source, Steps
 
 _HOST = r"(wss?://)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
 _NAME = r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?"
 _ORIGIN = r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
 _LEVEL = choice("debug", "info", "warning", "error", "critical")
+_EXTRA = "what only the service knows goes below realtime.session.extra"
+
+HINTS: Mapping[str, str] = MappingProxyType(
+    {
+        "temperature": f"{_EXTRA}; the models of azure and openai take no temperature any more",
+        "speed": _EXTRA,
+        "tools": _EXTRA,
+        "tool_choice": _EXTRA,
+        "modalities": _EXTRA,
+        "output_modalities": _EXTRA,
+        "endpoint": "the host goes into realtime.host_name",
+        "model": "the model, or the deployment's name, goes into realtime.deployment",
+        "key": "the key goes into realtime.api_key",
+    }
+)
+"""What to say of options that there are not, but that people look for: by their last word."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +111,9 @@ class Session:
         "none", "server: azure-voice-live removes its own voice", choice("none", "server")
     )
     max_output_tokens: int | None = option(
-        None, "longest answer in tokens; empty = no limit", integer(1, 4096)
+        None,
+        "longest answer in tokens; empty = no limit",
+        integer(1, 4096, endless="leave it empty for no limit"),
     )
     extra: dict[str, Any] | None = option(
         None, "merged last into the session, as it stands", free_mapping()

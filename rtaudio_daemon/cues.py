@@ -111,7 +111,7 @@ class Cues:
             self._sound("listening")
 
     def _note_connection(self, change: ConnectionChanged) -> None:
-        if change.state in (ConnectionState.OPEN, ConnectionState.RENEWING):
+        if change.state.is_up:
             if self._new:
                 self._sound("connected")
             self._away = self._new = False

@@ -35,8 +35,8 @@ from .events import (
     TurnCommitted,
     UsageReported,
 )
+from .protocol.error_codes import Severity, severity_of
 from .realtime.client import AzureRealTimeAudio
-from .realtime.faults import Fault, fault_of
 
 SAY = {"rtaudio": "say"}  # marks the responses that speak an announcement
 _SAY_INSTRUCTIONS = "Speak the user's words exactly as they stand, and add nothing."
@@ -99,7 +99,7 @@ class Interpreter:
         error = event.get("error")
         error = error if isinstance(error, dict) else {}
         code = str(error.get("code") or error.get("type") or "error")
-        if fault_of(error) is Fault.BENIGN or code == _EXPIRED:
+        if severity_of(error) is Severity.BENIGN or code == _EXPIRED:
             _LOG.debug("of no concern to anybody: %s", code)
             return
         self._publish(ErrorReported("service", code, str(error.get("message") or code)))

@@ -39,6 +39,7 @@ _KEYS = re.compile(
     r"(?i)((?:api[-_]?key|authorization|token|secret|password)['\"]?\s*[=:]\s*['\"]?(?:bearer )?"
     r"|\bbearer )(?!\*\*)[^\s'\"&,;)}]{8,}"
 )
+_OWN_OPTION = re.compile(r"[\w\]]\.[\w-]*$")
 _OPENAI = re.compile(r"\bsk-[A-Za-z0-9_-]{16,}")
 _SHORTEST = 8  # a key that is shorter protects nothing, and stands in half of all words
 _own_levels: set[str] = set()
@@ -58,7 +59,15 @@ class Redaction:
         """`text` without secrets."""
         for secret in sorted(self._secrets, key=len, reverse=True):
             text = text.replace(secret, "**")
-        return _OPENAI.sub("**", _KEYS.sub(r"\1**", text))
+        return _OPENAI.sub("**", _KEYS.sub(_hidden, text))
+
+
+def _hidden(found: re.Match[str]) -> str:
+    """`**` for what follows a key's name, unless that is an option's path and our own sentence."""
+    before = found.string[max(0, found.start() - 64) : found.start()]
+    if found[1].endswith(": ") and _OWN_OPTION.search(before):
+        return found[0]
+    return f"{found[1]}**"
 
 
 redaction = Redaction()

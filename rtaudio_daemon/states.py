@@ -31,6 +31,11 @@ class ConnectionState(StrEnum):
     CLOSING = "closing"
     CLOSED = "closed"
 
+    @property
+    def is_up(self) -> bool:
+        """Whether there is a session: one that is being renewed goes on until the next is there."""
+        return self in (ConnectionState.OPEN, ConnectionState.RENEWING)
+
 
 class DeviceState(StrEnum):
     """How it stands with a microphone or a loudspeaker (deaf: microphones only)."""

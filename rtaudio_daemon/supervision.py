@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from .emitter import Emitter
-from .events import DeviceState, News
+from .events import ConnectionState, DeviceState, News
 from .parts import Parts
 from .systemd import Systemd
 
@@ -47,7 +47,7 @@ class Supervision:
         state = self._parts.assistant.snapshot()
         connection = state["connection"]
         said = [str(state["status"])]
-        if connection["state"] in ("open", "renewing"):
+        if ConnectionState(connection["state"]).is_up:
             said.append(f"session {connection['session_id']}")
         else:
             why = connection["last_error"]

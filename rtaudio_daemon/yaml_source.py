@@ -8,6 +8,7 @@ what a tag was given or what it found: people write keys in the wrong places.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterable
@@ -17,16 +18,37 @@ from typing import Any
 
 import yaml
 
-from rtaudio_daemon.config_options import Secret, did_you_mean
+from .config_options import EmptySecret, Secret, did_you_mean
+from .file_reading import read_bounded
 
 Steps = tuple[str | int, ...]
 
 SECRETS_FILE = "secrets.yaml"
-_MAX_BYTES = 1 << 20
-_MAX_NODES = 20_000  # a few nested aliases can stand for billions of values
+_MAX_BYTES = 1 << 18
+_MAX_NODES = 10_000  # a few nested aliases can stand for billions of values
 _FAILED = object()
 _TAG = "tag:yaml.org,2002:"
 _TAGS = ("!secret", "!env_var", "!credential", "!include")
+_PLAIN_TAGS = tuple(_TAG + name for name in ("str", "bool", "int", "float", "timestamp", "value"))
+_OPEN_QUOTE = re.compile(r"""(?:[:,\[{]|^\s*-)\s*(?:"(?:[^"\\]|\\.)*|'[^']*)$""")
+
+
+class _TooManyValuesError(yaml.YAMLError):
+    """The file says more than any configuration needs."""
+
+
+class Loader(yaml.SafeLoader):
+    """SafeLoader for small files: raises YAMLError for more values than any of them needs."""
+
+    _nodes = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """The next value of the file."""
+        self._nodes += 1
+        if self._nodes > _MAX_NODES:
+            raise _TooManyValuesError
+        found: yaml.Node | None = super().compose_node(parent, index)
+        return found
 
 
 @dataclass(frozen=True)
@@ -66,6 +88,23 @@ class Source:
     problems: list[Problem] = field(default_factory=list)
     failed: set[Steps] = field(default_factory=set)
     secret_files: set[str] = field(default_factory=set)
+    changed_at: float = 0.0
+    """When the newest of the files that were read was written, in seconds since the epoch."""
+    visits: int = 0
+    """How many values were read; one that is named by several aliases counts each time."""
+    contents: dict[str, bytes | OSError] = field(default_factory=dict, repr=False)
+
+    def content(self, file: str) -> bytes:
+        """What `file` holds, read once, or the OSError that it gave."""
+        if file not in self.contents:
+            try:
+                self.contents[file] = read_bounded(file, _MAX_BYTES)
+            except OSError as error:
+                self.contents[file] = error
+        found = self.contents[file]
+        if isinstance(found, OSError):
+            raise found
+        return found
 
     def place(self, steps: Steps) -> Place:
         """Where `steps` stands, or the nearest group around it."""
@@ -74,12 +113,15 @@ class Source:
         return self.places.get(steps, Place(self.file, 1))
 
 
-def read(path: str | os.PathLike[str]) -> Source:
-    """Read the file at `path` and all it includes. Never raises: see ``Source.problems``."""
+def read(path: str | os.PathLike[str], loader: type[Loader] = Loader) -> Source:
+    """Read the file at `path` and all it includes. Never raises: see ``Source.problems``.
+
+    `loader` decides which plain words are numbers, yes or no.
+    """
     source = Source(os.fspath(path))
     text = _read_text(source.file, source, Place(source.file, 1), ())
     if text is not None:
-        _Document(source, source.file, _folder(source.file), ()).read_into(text)
+        _Document(source, source.file, _folder(source.file), (), loader=loader).read_into(text)
     return source
 
 
@@ -110,7 +152,13 @@ class _Document:
     """One YAML file on its way into a `Source`."""
 
     def __init__(
-        self, source: Source, file: str, root: Path, steps: Steps, parents: tuple[str, ...] = ()
+        self,
+        source: Source,
+        file: str,
+        root: Path,
+        steps: Steps,
+        parents: tuple[str, ...] = (),
+        loader: type[Loader] = Loader,
     ) -> None:
         self._source = source
         self._file = file
@@ -118,7 +166,8 @@ class _Document:
         self._steps = steps
         self._files = (*parents, os.path.realpath(file) if "\0" not in file else file)
         self._open: list[yaml.Node] = []
-        self._loader: yaml.SafeLoader | None = None
+        self._kind = loader
+        self._loader: Loader | None = None
 
     def read_into(self, text: str) -> None:
         """Set the source's whole value to what `text` says."""
@@ -128,7 +177,7 @@ class _Document:
     def read(self, text: str) -> Any:
         """What `text` says, or _FAILED."""
         try:
-            self._loader = yaml.SafeLoader(text)
+            self._loader = self._kind(text)
             node = self._loader.get_single_node()
             return None if node is None else self._value(node, self._steps)
         except yaml.YAMLError as error:
@@ -147,7 +196,8 @@ class _Document:
     def _value(self, node: yaml.Node, steps: Steps) -> Any:
         line = node.start_mark.line + 1
         self._source.places.setdefault(steps, Place(self._file, line))
-        if len(self._source.places) > _MAX_NODES:
+        self._source.visits += 1
+        if self._source.visits > _MAX_NODES:
             raise RecursionError
         if node.tag in _TAGS:
             return self._tagged(node, steps, line)
@@ -174,7 +224,7 @@ class _Document:
                 result = self._merged(value, steps) | result
                 continue
             line = key.start_mark.line + 1
-            if not isinstance(key, yaml.ScalarNode):
+            if not isinstance(key, yaml.ScalarNode) or not _is_text(key.value):
                 self._note(line, "expected a name before the colon", steps)
                 continue
             child = (*steps, key.value)
@@ -202,14 +252,24 @@ class _Document:
     def _scalar(self, node: yaml.ScalarNode, steps: Steps, line: int) -> Any:
         assert self._loader is not None
         if node.tag in (_TAG + "str", _TAG + "timestamp", _TAG + "value"):
+            if not _is_text(node.value):
+                return self._fail(line, "holds half a character (\\ud800 to \\udfff)", steps)
             return node.value
-        if node.tag not in (_TAG + "null", _TAG + "bool", _TAG + "int", _TAG + "float"):
+        if node.tag not in (_TAG + "null", *_PLAIN_TAGS):
             return self._unknown_tag(node, steps, line)
+        if node.tag in (_TAG + "int", _TAG + "float") and re.match(r"[-+]?(0\d|.*:)", node.value):
+            # YAML 1.1 reads 010 as 8, and 1:30 as 90.
+            return self._fail(
+                line, "write a plain number without leading zeros, or quotes around text", steps
+            )
         try:
             construct = yaml.SafeLoader.yaml_constructors[node.tag]
-            return construct(self._loader, node)
+            value = construct(self._loader, node)
         except (ValueError, KeyError, OverflowError, IndexError):
             return self._fail(line, "cannot be read as a value; put it in quotes", steps)
+        if isinstance(value, int) and abs(value) >> 63:
+            return self._fail(line, "a number of this size is none; text needs quotes", steps)
+        return value
 
     def _unknown_tag(self, node: yaml.Node, steps: Steps, line: int) -> Any:
         hint = did_you_mean(node.tag, _TAGS) or f"; known are {', '.join(_TAGS)}"
@@ -229,10 +289,16 @@ class _Document:
 
     def _env_var(self, argument: str, steps: Steps, line: int) -> Any:
         name, *default = argument.split(None, 1)
-        if name in os.environ:
+        if os.environ.get(name, "").strip():
             return Secret(os.environ[name])
+        if name in os.environ:
+            return self._fail(
+                line,
+                "the environment variable is set, but empty; give it a value, or unset it",
+                steps,
+            )
         if default:
-            return "" if default[0] in ('""', "''") else default[0]
+            return EmptySecret("") if default[0] in ('""', "''") else default[0]
         return self._fail(
             line, "no environment variable of this name is set; set it, or add a default", steps
         )
@@ -275,15 +341,21 @@ class _Document:
         if text is None:
             return _FAILED
         self._source.secret_files.add(file)
-        found = _secrets(text)
-        if found is None:
-            return self._fail(
-                line, f"{file} must hold lines of `NAME: value` and nothing else", steps
-            )
+        try:
+            found = _secrets(text)
+        except _NoSecretsError as error:
+            what = f"{file} must hold lines of `NAME: value` and nothing else{error.where}"
+            return self._fail(line, what, steps)
         if name not in found:
             names = f"; it has {', '.join(sorted(found))}" if 0 < len(found) <= 10 else ""
             return self._fail(line, f"no secret of this name in {file}{names}", steps)
-        return Secret(found[name])
+        try:
+            return found[name].reveal()
+        except ValueError as error:
+            problem = Problem(Place(file, found[name].line), steps, str(error))
+            self._source.problems.append(problem)
+            self._source.failed.add(steps)
+            return _FAILED
 
     def _include(self, argument: str, steps: Steps, line: int) -> Any:
         file = os.path.join(os.path.dirname(self._file), argument)
@@ -300,7 +372,8 @@ class _Document:
         text = _read_text(file, self._source, Place(self._file, line), steps)
         if text is None:
             return _FAILED
-        return _Document(self._source, file, self._root, steps, self._files).read(text)
+        inner = _Document(self._source, file, self._root, steps, self._files, self._kind)
+        return inner.read(text)
 
 
 def _folder(file: str) -> Path:
@@ -312,11 +385,13 @@ def _folder(file: str) -> Path:
 
 def _read_text(file: str, source: Source | None, place: Place | None, steps: Steps) -> str | None:
     try:
-        with open(file, "rb") as stream:
-            raw = stream.read(_MAX_BYTES + 1)
-        if len(raw) <= _MAX_BYTES:
-            return raw.decode("utf-8-sig")
-        what = f"{file} is too large for a configuration"
+        changed_at = os.stat(file).st_mtime if "\0" not in file else 0.0
+        if source is None:
+            raw = read_bounded(file, _MAX_BYTES)
+        else:
+            source.changed_at = max(source.changed_at, changed_at)
+            raw = source.content(file)
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         place = Place(file, raw.count(b"\n", 0, error.start) + 1)
         what = "is not UTF-8 text; save the file as UTF-8"
@@ -326,45 +401,112 @@ def _read_text(file: str, source: Source | None, place: Place | None, steps: Ste
         what = f"there is no file {file}"
     except PermissionError:
         what = f"{file} may not be read by this user; see its owner and mode"
-    except (OSError, ValueError) as error:
-        what = f"{file!r} cannot be read: {getattr(error, 'strerror', None) or 'no such name'}"
+    except OSError as error:
+        what = f"{file!r} cannot be read: {error.strerror}"
+        if error.errno == errno.EFBIG:
+            what = f"{file} is too large for a configuration"
     if source is not None and place is not None:
         source.problems.append(Problem(place, steps, what))
         source.failed.add(steps)
     return None
 
 
-def _secrets(text: str) -> dict[str, str] | None:
-    """Names and values as they are written, so that 007 stays 007; None if that is not so."""
+def _is_text(text: str) -> bool:
+    """Whether `text` can be written as UTF-8: a lone surrogate cannot."""
+    return text.isascii() or not re.search("[\ud800-\udfff]", text)
+
+
+class _NoSecretsError(Exception):
+    """A file of secrets that is none; `where` goes on in a sentence, without words of the file."""
+
+    def __init__(self, line: int | None = None) -> None:
+        super().__init__()
+        self.where = "" if line is None else f" (line {line}): quote what holds special characters"
+
+
+@dataclass
+class _Entry:
+    """One line of the file of secrets, and the line in which its name stood before."""
+
+    node: yaml.ScalarNode
+    line: int
+    before: int | None
+
+    def reveal(self) -> Secret:
+        """The secret as it is written, so that 007 stays 007; ValueError when there is none."""
+        if self.before is not None:
+            raise ValueError(f"given twice, first in line {self.before}; keep one of them")
+        if self.node.tag not in _PLAIN_TAGS or not self.node.value.strip():
+            raise ValueError(
+                "no value is left of this line: YAML takes words that begin with !, & or # for "
+                "its own; put the value in quotes"
+            )
+        if not _is_text(self.node.value):
+            raise ValueError("holds half a character (\\ud800 to \\udfff)")
+        return Secret(self.node.value)
+
+
+def _secrets(text: str) -> dict[str, _Entry]:
+    """The lines of a file of secrets by name. Raises _NoSecretsError."""
     try:
-        node = yaml.SafeLoader(text).get_single_node()
-    except (yaml.YAMLError, RecursionError):
-        return None
+        node = Loader(text).get_single_node()
+    except yaml.YAMLError as error:
+        raise _NoSecretsError(_explained(error, text, "")[0]) from error
+    except RecursionError as error:
+        raise _NoSecretsError from error
     if node is None:
         return {}
     if not isinstance(node, yaml.MappingNode):
-        return None
-    pairs = node.value
-    if not all(isinstance(part, yaml.ScalarNode) for pair in pairs for part in pair):
-        return None
-    return {key.value: value.value for key, value in pairs}
+        raise _NoSecretsError
+    found: dict[str, _Entry] = {}
+    for key, value in node.value:
+        line = key.start_mark.line + 1
+        if not isinstance(key, yaml.ScalarNode) or not isinstance(value, yaml.ScalarNode):
+            raise _NoSecretsError(line)
+        before = found[key.value].line if key.value in found else None
+        found[key.value] = _Entry(value, line, before)
+    return found
 
 
 def _explained(error: yaml.YAMLError, text: str, file: str) -> tuple[int, str]:
     """The line and a sentence for what PyYAML could not read; never with words of the file."""
+    if isinstance(error, _TooManyValuesError):
+        return 1, "too many values for a configuration"
     if isinstance(error, yaml.reader.ReaderError):
         return text.count("\n", 0, error.position) + 1, "holds a character that YAML forbids"
     problem = str(getattr(error, "problem", None) or "cannot be read")
     marks = [getattr(error, name, None) for name in ("problem_mark", "context_mark")]
-    if "end of stream" in problem:
-        marks.reverse()  # where the quote was opened helps more than where the file ends
+    if any(words in problem for words in ("end of stream", "expected ':'", "expected ',' or")):
+        marks.reverse()  # where it was opened helps more than where the reader stumbled
     line = next((mark.line + 1 for mark in marks if mark), 1)
     if "another document" in problem:
         return line, "a second document begins here (---); a configuration is one"
     if "'\\t'" in problem:
         return line, "a tab; YAML is indented with spaces only"
+    lines = text.split("\n")
+    if "expected ':'" in problem:
+        return line, "a name without a colon; write `name: value`"
     if "mapping values are not allowed" in problem:
+        above = _line_above(lines, line)
+        if above and not re.search(r":(\s|$)", lines[above - 1]):
+            return above, "a name without a colon; write `name: value`"
         return line, "a colon or an indentation that does not fit; quote text that holds `: `"
+    if "expected <block end>" in problem:
+        line = _open_quote_above(lines, line) or line
     # PyYAML quotes names from the file; only its own words, as '<block end>', may pass.
     problem = re.sub(r" ?'(?!<)[^']{2,}'?", "", problem)
     return line, f"this is not YAML: {problem}; see the indentation, quotes and colons around it"
+
+
+def _line_above(lines: list[str], line: int) -> int | None:
+    """The number of the nearest line before `line` that says something."""
+    above = range(line - 1, 0, -1)
+    return next((n for n in above if lines[n - 1].strip() and lines[n - 1].strip()[0] != "#"), None)
+
+
+def _open_quote_above(lines: list[str], line: int) -> int | None:
+    """The nearest line before `line` with a quote in it, if that quote is not closed there."""
+    for number in range(line - 1, 0, -1):
+        if '"' in lines[number - 1] or "'" in lines[number - 1]:
+            return number if _OPEN_QUOTE.search(lines[number - 1]) else None
+    return None

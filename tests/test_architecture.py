@@ -16,6 +16,7 @@ PACKAGE = Path(__file__).parent.parent / "rtaudio_daemon"
 NAME = "rtaudio_daemon"
 
 HALL = {
+    "backoff": 0,
     "errors": 0,
     "events": 0,
     "states": 0,
@@ -26,6 +27,7 @@ HALL = {
     "config_documents": 0,
     "config_edit": 0,
     "yaml_source": 0,
+    "file_reading": 0,
     "emitter": 0,
     "version": 0,
     "packages": 0,
@@ -55,8 +57,15 @@ HALL = {
 ROOM_FLOOR = 2
 ROOMS = dict.fromkeys(("realtime", "audio", "tools", "api", "simulator"), ROOM_FLOOR)
 ROOMS["doctor"] = 4  # it tries out everything else
-DOORS = {("simulator", "realtime.codec")}
+ROOMS["protocol"] = 1
+DOORS = {
+    ("simulator", "realtime.codec"),
+    ("protocol", "realtime.codec"),
+    ("protocol", "realtime.shapes"),
+}
+PURE = {"protocol"}
 THINKERS = {
+    "backoff",
     "errors",
     "events",
     "states",
@@ -65,15 +74,12 @@ THINKERS = {
     "realtime.codec",
     "realtime.shapes",
     "realtime.effective",
-    "realtime.faults",
     "realtime.floor",
     "realtime.function_calls",
     "realtime.history",
     "realtime.need",
     "realtime.owed",
-    "realtime.renewal",
     "realtime.response_queue",
-    "realtime.standing",
     "realtime.turn_sound",
     "realtime.usage",
     "audio.format",
@@ -171,7 +177,7 @@ def examine(package: Path) -> list[str]:
             for target in sorted(graph[name])
             if not _may(name, target)
         ]
-        if name in THINKERS:
+        if name in THINKERS or _room(name) in PURE:
             wrong += [f"{name} only thinks, but imports {one}" for one in sorted(outside & DOING)]
         if name.endswith(".__init__") and not _only_docstring(path):
             wrong.append(f"{name} holds more than a docstring")

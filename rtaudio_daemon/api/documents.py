@@ -12,6 +12,7 @@ from typing import Any
 
 from ..events import (
     ConnectionChanged,
+    ConnectionState,
     DeviceChanged,
     ErrorReported,
     Interruption,
@@ -73,7 +74,7 @@ def reasons_not_ready(state: Mapping[str, Any]) -> list[str]:
     reasons = []
     connection = state["connection"]
     asleep = connection["state"] == "closed" and connection.get("asleep", False)
-    if connection["state"] not in ("open", "renewing") and not asleep:
+    if not ConnectionState(connection["state"]).is_up and not asleep:
         why = f": {connection['last_error']}" if connection["last_error"] else ""
         reasons.append(f"the connection to the service is {connection['state']}{why}")
     if state["microphone"]["state"] != "ok":

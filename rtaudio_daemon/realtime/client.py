@@ -25,7 +25,7 @@ from typing import Any, Self
 import aiohttp
 
 from ..emitter import Emitter, Listener
-from ..errors import ServiceError
+from ..errors import NotConnectedError, ServiceError
 from ..events import ConnectionChanged, ConnectionState, ModelStatus
 from .codec import Json, SessionFacts, flat_session, house_name
 from .need import Need, Recess
@@ -33,12 +33,14 @@ from .notes import Notes
 from .options import Counters, SessionPolicy, WebsocketOptions, is_final
 from .profiles import Endpoint, endpoint
 from .question import Question
+from .reconnect import ReconnectingSession
 from .requests import Requests
-from .session import Session
+from .sender import Sender
+from .session import Session, SessionFactory, SessionListener
+from .turn_sound import TurnSound
 from .usage import Ledger, Prices
 
 _LOG = logging.getLogger(__name__)
-_STANDING = (ConnectionState.OPEN, ConnectionState.RENEWING)
 PATIENCE_S = 15.0
 """How long *thinking* may last without a sign of an answer."""
 LEAST_TURN_S = 0.1
@@ -150,7 +152,10 @@ class AzureRealTimeAudio(Requests):
 
         Raises ServiceError only when `websocket_options` limit reconnecting.
         """
-        await self._session.run()
+        try:
+            await self._session.run()
+        finally:
+            self._unsent.forget()
 
     async def connect(self, timeout_s: float = 30.0) -> None:
         """Hold a session open in the background; returns when the first one is ready.
@@ -158,7 +163,7 @@ class AzureRealTimeAudio(Requests):
         Raises HandshakeError at once when the service refuses us for a reason that only a person
         can mend, and ServiceError when no session is ready after `timeout_s`.
         """
-        if self._session.ready:
+        if self.is_initialized:
             return
         self._wake()
         if not self._session.running and (self._background is None or self._background.done()):
@@ -212,32 +217,34 @@ class AzureRealTimeAudio(Requests):
     @property
     def is_initialized(self) -> bool:
         """Whether a configured session is open."""
-        return self._session.ready
+        return self._session.current is not None
 
     @property
     def session(self) -> SessionFacts | None:
         """What the open session said about itself."""
-        return self._session.facts
+        return self._session.current.facts if self._session.current else None
 
     @property
     def session_config(self) -> Json:
         """The flat session settings that the next connection will get (a copy)."""
-        return dict(self._settings)
+        return dict(self._sessions.settings)
 
     @property
     def counters(self) -> Counters:
         """What went over the wire so far."""
-        return replace(self._session.counters, late=self._notes.late)
+        counters = self._session.counters
+        dropped = counters.dropped + self._sender.dropped
+        return replace(counters, dropped=dropped, late=self._notes.late)
 
     @property
     def uplink_bytes(self) -> int:
         """How much sound was given to the service since the start, in bytes."""
-        return self._session.uplink_bytes
+        return self._sessions.traffic.given_bytes
 
     @property
     def holds_turn(self) -> bool:
         """Whether the session was given enough sound for a turn, and none was made of it yet."""
-        return self._session.turn_s >= LEAST_TURN_S
+        return self._unsent.seconds >= LEAST_TURN_S
 
     @property
     def usage(self) -> Json:
@@ -253,7 +260,7 @@ class AzureRealTimeAudio(Requests):
     @property
     def asleep(self) -> bool:
         """Whether there is no session as nobody needs one (see `SessionPolicy.hold`)."""
-        return not self._session.ready and self._need.asleep(_now(), self._wall_clock())
+        return self._session.asleep
 
     @property
     def status(self) -> ModelStatus:
@@ -283,14 +290,13 @@ class AzureRealTimeAudio(Requests):
         wall_clock: Callable[[], float],
         ledger: Ledger | None = None,
     ) -> None:
-        self._settings = settings
+        options = WebsocketOptions.of(options)
         self._wall_clock = wall_clock
         self._emitter = Emitter()
         self._status = ModelStatus.IDLE
         policy = policy or SessionPolicy()
         self._notes = Notes(policy, ledger)
         self._need = Need(policy, self._notes.ledger)
-        self._notes.begin(settings)
         self._state = ConnectionState.CLOSED
         self._renewals = 0
         self._half = b""
@@ -300,28 +306,40 @@ class AzureRealTimeAudio(Requests):
         self._waiters: set[asyncio.Future[None]] = set()
         self.is_quiet: Callable[[], bool] = lambda: self._status is ModelStatus.IDLE
         """Whether nobody speaks and nothing is played, for renewing the session unnoticed."""
-        options = WebsocketOptions.of(options)
         self._question = Question(
             self._notes,
             options.outage_buffer,
             ask=self.create_response,
             tell=lambda why: self._emitter.emit("unanswered", why),
         )
-        self._session = Session(
-            place,
-            settings=lambda: self._settings,
-            on_event=self._heard,
-            on_ready=self._ready,
-            on_change=self._changed,
-            on_failure=self._failed,
-            history=lambda: self._notes.history.items(_now()),
-            is_quiet=lambda: self._notes.quiet and self.is_quiet(),
-            is_stale=lambda: self._notes.history.stale(_now()),
-            recess=self._recess,
-            options=options,
-            http_session=http_session,
-            wall_clock=wall_clock,
+        self._sessions = SessionFactory(
+            place, settings, options, http_session=http_session, wall_clock=wall_clock
         )
+        self._session = ReconnectingSession(self._sessions, _Listener(self))
+        self._unsent = TurnSound(options.outage_buffer)
+        self._sender = Sender(self._session, self._unsent, options)
+        self._greeting: Json = {}
+        self._adjust(settings)
+
+    # ------------------------------------------------------------ what the session reports
+
+    def _opened(self, session: Session, *, renewed: bool) -> None:
+        self._greeting = session.answer
+        try:
+            for item in self._notes.history.items(_now()):
+                session.send({"type": "conversation.item.create", "item": item})
+        except NotConnectedError as error:
+            _LOG.warning("the history is too long for a session: %s", error)
+        self._sender.session_opened(session, renewed=renewed)
+
+    def _lost(self) -> None:
+        self._sender.session_lost()
+
+    def _received(self, event: Json) -> None:
+        self._unsent.heard(event["type"])
+        if event is self._greeting:
+            self._ready(event)
+        self._heard(event)
 
     def _heard(self, event: Json) -> None:
         name = event["type"]
@@ -341,7 +359,7 @@ class AzureRealTimeAudio(Requests):
         if heard.calls:
             self._emitter.emit("function_calls", heard.calls)
         if heard.trouble is not None:
-            self._session.tell(heard.trouble)
+            self._session.report(heard.trouble)
 
     def _be_patient(self) -> None:
         """Do not think for ever about a turn that the service does not answer."""
@@ -365,20 +383,21 @@ class AzureRealTimeAudio(Requests):
         self._emitter.emit("init", event)
 
     def _changed(self, change: ConnectionChanged) -> None:
-        was_lost, renewed = self._state not in _STANDING, change.renewals != self._renewals
+        was_up, renewed = self._state.is_up, change.renewals != self._renewals
         self._state = change.state
-        if change.state not in _STANDING or renewed:
+        if renewed or not change.state.is_up:
             self._renewals = change.renewals
             self._half = b""
-            self._notes.begin(self._settings)
+            self._notes.begin(self._sessions.settings)
             self.status = ModelStatus.IDLE
             self._be_patient()
             if change.state is ConnectionState.CLOSING:
                 self._question.drop()
             self._question.lost()
         self._emitter.emit("connection", change)
-        if change.state is ConnectionState.OPEN and (was_lost or renewed):
+        if change.state is ConnectionState.OPEN and (renewed or not was_up):
             self._question.stands()
+            self._sender.send_kept()
 
     def _failed(self, error: ServiceError) -> None:
         self._failure = error
@@ -393,9 +412,40 @@ class AzureRealTimeAudio(Requests):
 
     def _recess(self) -> Recess | None:
         busy = not self._notes.quiet or not self.is_quiet()
-        if busy and self._session.ready:
+        if busy and self.is_initialized:
             self._need.arise(_now())
         return self._need.recess(_now(), self._wall_clock())
+
+
+class _Listener(SessionListener):
+    """What the session reports to a client, whose own methods are its users'."""
+
+    def __init__(self, client: AzureRealTimeAudio) -> None:
+        self._client = client
+
+    def session_opened(self, session: Session, *, renewed: bool) -> None:
+        self._client._opened(session, renewed=renewed)
+
+    def session_lost(self, reason: str) -> None:
+        self._client._lost()
+
+    def received(self, message: Json) -> None:
+        self._client._received(message)
+
+    def connection_changed(self, change: ConnectionChanged) -> None:
+        self._client._changed(change)
+
+    def attempt_failed(self, error: ServiceError) -> None:
+        self._client._failed(error)
+
+    def recess(self) -> Recess | None:
+        return self._client._recess()
+
+    def quiet(self) -> bool:
+        return self._client._notes.quiet and self._client.is_quiet()
+
+    def stale(self) -> bool:
+        return self._client._notes.history.stale(_now())
 
 
 def _now() -> float:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rtaudio_daemon.events import ModelStatus
-from rtaudio_daemon.realtime.faults import Fault, fault_of
+from rtaudio_daemon.protocol.error_codes import Severity, severity_of
 from rtaudio_daemon.realtime.floor import Floor
 from rtaudio_daemon.realtime.function_calls import FunctionCall, FunctionCalls
 from rtaudio_daemon.realtime.history import History
@@ -56,8 +56,6 @@ class Notes:
         self.calls = FunctionCalls()
         self.owed = OwedAnswer()
         self.ledger = ledger or Ledger(policy.prices, daily_limit=policy.daily_limit)
-        self.spoke = False
-        """Whether this session has spoken, which locks its voice."""
         self.late = 0
 
     @property
@@ -71,7 +69,6 @@ class Notes:
         self.adjust(settings)
         self.queue.lose()
         self.calls = FunctionCalls()
-        self.spoke = False
 
     @property
     def askable(self) -> bool:
@@ -105,7 +102,6 @@ class Notes:
             return Heard(status, late=True, send=send)
         if not outside:
             status = self.floor.heard(name, event, status)
-            self.spoke = self.spoke or name == "response.audio.delta"
             if self.owed.hear(event, replies=self.floor.replies):
                 self.history.answered()
         self.history.hear(event, now, outside=outside)
@@ -127,7 +123,7 @@ class Notes:
 
 
 def _trouble(error: Any) -> str | None:
-    if not isinstance(error, dict) or fault_of(error) is not Fault.FATAL:
+    if not isinstance(error, dict) or severity_of(error) is not Severity.FATAL:
         return None
     words = error.get("message") or error.get("code") or error.get("type")
     return f"the service will not answer with this configuration: {words}"

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Self
 
 from .. import config
 from ..errors import HandshakeError, ServiceError
+from ..protocol.error_codes import Severity, severity_of
 from .connection import HEARTBEAT_S
-from .faults import Fault, fault_of
 from .turn_sound import OUTAGE_S
 from .usage import Prices
 
@@ -118,18 +117,6 @@ class Counters:
     """Pieces of answers that came after the answer had been interrupted, and were dropped."""
 
 
-def backoff(
-    first_s: float = FIRST_PAUSE_S,
-    longest_s: float = LONGEST_PAUSE_S,
-    chance: Callable[[], float] = random.random,
-) -> Iterator[float]:
-    """Pauses in seconds without end: doubling, each between three and five quarters of its size."""
-    pause = first_s
-    while True:
-        yield min(pause, longest_s) * (0.75 + 0.5 * chance())
-        pause = min(pause * 2, longest_s)
-
-
 def pause_after(error: ServiceError, pauses: Iterator[float]) -> float:
     """How long to wait before the next attempt."""
     pause = next(pauses)
@@ -151,9 +138,9 @@ def is_final(error: ServiceError) -> bool:
     if isinstance(error, HandshakeError):
         if error.status in (400, 401, 403, 404) or 300 <= error.status < 400:
             return True
-        return error.status < 500 and _fault(error) is Fault.FATAL
-    return _fault(error) is Fault.FATAL
+        return error.status < 500 and _fault(error) is Severity.FATAL
+    return _fault(error) is Severity.FATAL
 
 
-def _fault(error: ServiceError) -> Fault:
-    return fault_of({"code": error.code, "type": error.type})
+def _fault(error: ServiceError) -> Severity:
+    return severity_of({"code": error.code, "type": error.type})

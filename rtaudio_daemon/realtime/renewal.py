@@ -1,12 +1,23 @@
-"""When a session has to make way for the next one."""
+"""A session makes way for the next one before it expires, and nobody notices."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from dataclasses import dataclass
 
+from ..backoff import backoff
+from ..errors import ServiceError
+from .options import pause_after
+from .session import Session, SessionFactory, SessionListener
+
+_LOG = logging.getLogger(__name__)
 _EARLY_S = 300.0  # from here on the next quiet moment is taken
-_LATE_S = 30.0  # from here on the next session is made ready whatever happens
-_SANE_S = (1.0, 48 * 3600.0)
+_LATE_S = 30.0  # from here on the next session is opened whatever happens
+_SANE_S = (5.0, 48 * 3600.0)
+_SPACING_S = (0.01, 300.0)  # the tenth renewal in a row may come after five seconds
+_LOOK_S = 0.25  # how often is looked for a quiet moment, when one is wanted
+_STALE_LOOK_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,14 +28,92 @@ class Renewal:
     latest_s: float
 
 
-def renewal(expires_in_s: float | None, lifetime_s: float) -> Renewal:
-    """When to renew a session that ends in `expires_in_s`, as its greeting tells.
+def renewal(expires_in_s: float | None, lifetime_s: float, soonest_s: float = 0.0) -> Renewal:
+    """When to renew a session that ends in `expires_in_s`, as its greeting says.
 
-    `lifetime_s` is taken where it does not tell, or tells what cannot be, as happens on a machine
-    whose clock is wrong.
+    `lifetime_s` is taken where it does not say so, or says what cannot be, as happens on a machine
+    whose clock is wrong. It is never renewed before `soonest_s`.
     """
     if expires_in_s is None or not _SANE_S[0] <= expires_in_s <= _SANE_S[1]:
         expires_in_s = lifetime_s
     early = min(_EARLY_S, expires_in_s * 0.2)
     late = min(_LATE_S, expires_in_s * 0.05)
-    return Renewal(expires_in_s - early, expires_in_s - late)
+    return Renewal(max(soonest_s, expires_in_s - early), max(soonest_s, expires_in_s - late))
+
+
+class SessionRenewer:
+    """Makes the next session ready beside the one in use. `listener` says when it is quiet.
+
+    Sessions that seem to last only moments may be an effect of a wrong clock: when several in a
+    row are renewed so soon, each is kept twice as long as the one before it, up to five minutes.
+    """
+
+    def __init__(self, sessions: SessionFactory, listener: SessionListener) -> None:
+        self.listener = listener
+        self._sessions = sessions
+        self._ready: Session | None = None
+        self._spacing = backoff(*_SPACING_S)
+        self._soonest_s = 0.0
+
+    async def until_due(self, current: Session) -> None:
+        """Wait for a quiet moment in which `current` is due for renewal, at most until it is late.
+
+        A session that knows what should be forgotten is due at once.
+        """
+        lifetime_s = self._sessions.endpoint.profile.lifetime_s
+        plan = renewal(current.expires_in_s, lifetime_s, self._soonest_s)
+        while (left_s := current.greeted_at + plan.due_s - _now()) > 0:
+            if self.listener.stale() and self._quiet(current):
+                break
+            await asyncio.sleep(min(left_s, _STALE_LOOK_S))
+        while not self._quiet(current):
+            if _now() >= current.greeted_at + plan.latest_s:
+                return
+            await asyncio.sleep(_LOOK_S)
+
+    async def successor(self, current: Session) -> Session:
+        """Open the session that follows `current`, for ever if need be; returns in a quiet moment.
+
+        Until then it stands ready (see `take_ready`).
+        """
+        while True:
+            ready = self._ready = await self._open()
+            while not ready.ended.done():
+                if self._quiet(current):
+                    self._ready = None
+                    self._note_age(_now() - current.greeted_at)
+                    return ready
+                await asyncio.sleep(_LOOK_S)
+            self._ready = None
+            await ready.close()
+
+    def take_ready(self) -> Session | None:
+        """The next session, if it stands ready; it may have ended. It is the caller's then."""
+        ready, self._ready = self._ready, None
+        return ready
+
+    async def _open(self) -> Session:
+        pauses = self._sessions.pauses()
+        while True:
+            session = self._sessions.new()
+            try:
+                await session.open()
+            except ServiceError as error:
+                pause_s = pause_after(error, pauses)
+                _LOG.debug("%s; renewing again in %.1f s", error, pause_s)
+                await asyncio.sleep(pause_s)
+            else:
+                return session
+
+    def _quiet(self, current: Session) -> bool:
+        return self.listener.quiet() and not current.busy
+
+    def _note_age(self, age_s: float) -> None:
+        if age_s < _SPACING_S[1]:
+            self._soonest_s = next(self._spacing)
+        else:
+            self._spacing, self._soonest_s = backoff(*_SPACING_S), 0.0
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -8,12 +8,15 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rtaudio_daemon.errors import NotConnectedError
-from rtaudio_daemon.realtime.codec import Json, flat_session, merged
-from rtaudio_daemon.realtime.need import Need
-from rtaudio_daemon.realtime.notes import Notes
-from rtaudio_daemon.realtime.question import Question
-from rtaudio_daemon.realtime.session import Session
+from ..errors import NotConnectedError
+from .codec import Json, flat_session, merged
+from .need import Need
+from .notes import Notes
+from .question import Question
+from .reconnect import ReconnectingSession
+from .sender import Sender
+from .session import SessionFactory
+from .turn_sound import TurnSound
 
 _LOG = logging.getLogger(__name__)
 
@@ -24,8 +27,10 @@ class Requests:
     Everything is sent at once, and raises NotConnectedError when no session is ready.
     """
 
-    _settings: Json
-    _session: Session
+    _sessions: SessionFactory
+    _session: ReconnectingSession
+    _sender: Sender
+    _unsent: TurnSound
     _notes: Notes
     _need: Need
     _question: Question
@@ -45,18 +50,18 @@ class Requests:
             pcm, self._half = pcm[:-1], pcm[-1:]
         if pcm:
             self._wake()
-            self._session.send_audio(pcm)
+            self._sender.send_audio(pcm)
 
     def commit_audio(self) -> None:
         """Make a user item of the sound sent so far (at least 100 ms of it)."""
         self._wake()
-        self._session.commit_audio()
+        self._sender.commit_audio()
         self._note_turn()
 
     def clear_audio_buffer(self) -> None:
         """Forget the sound sent so far."""
         self._half = b""
-        self._session.forget_audio()
+        self._unsent.forget()
         self.send({"type": "input_audio_buffer.clear"})
 
     def create_conversation_item(
@@ -127,25 +132,22 @@ class Requests:
         does a voice once the session has spoken: it would refuse the whole update.
         """
         changed = flat_session(config)
-        old, new = self._settings.get("turn_detection"), changed.get("turn_detection")
+        settings = self._sessions.settings
+        old, new = settings.get("turn_detection"), changed.get("turn_detection")
         if old and new and new.get("type", old.get("type")) == old.get("type"):
             changed["turn_detection"] = {**old, **new}
-        extra = merged(self._settings.get("extra") or {}, changed.get("extra") or {})
-        self._settings = {**self._settings, **changed}
-        if extra:
-            self._settings["extra"] = extra
-        self._notes.adjust(self._settings)
-        if self._notes.spoke:
-            changed.pop("voice", None)
-        if self._session.ready and changed:
-            self.send({"type": "session.update", "session": changed})
+        extra = merged(settings.get("extra") or {}, changed.get("extra") or {})
+        self._adjust({**settings, **changed, **({"extra": extra} if extra else {})})
+        if self._session.current is not None:
+            self._wake()
+            self._session.current.update(changed)
 
     def send(self, event: Mapping[str, Any]) -> None:
         """Send any client event, in house or GA spelling."""
         self._wake()
         message = dict(event)
-        if message.get("type") != "response.create" or not self._session.ready:
-            self._session.send(message)
+        if message.get("type") != "response.create" or self._session.current is None:
+            self._sender.send(message)
             return
         try:
             ready = self._notes.queue.ask(message, _now())
@@ -171,11 +173,17 @@ class Requests:
 
     def _send_all(self, messages: Iterable[Json]) -> None:
         for message in messages:
-            self._session.send(message)
+            self._sender.send(message)
+
+    def _adjust(self, settings: Json) -> None:
+        """These settings hold from now on, for this session and those to come."""
+        self._sessions.settings = settings
+        self._sender.by_hand = settings.get("turn_detection", {}) is None
+        self._notes.adjust(settings)
 
     def _note_turn(self) -> None:
         """What was said may just have become an item."""
-        pcm = self._session.fetch_turn()
+        pcm = self._unsent.fetch()
         if pcm is not None:
             self._notes.take_turn(pcm)
 
@@ -188,7 +196,7 @@ class Requests:
     @property
     def _bytewise(self) -> bool:
         """Whether a sample is one byte (telephone formats)."""
-        return str(self._settings.get("input_audio_format", "pcm16")).startswith("g711")
+        return str(self._sessions.settings.get("input_audio_format", "pcm16")).startswith("g711")
 
 
 def _now() -> float:

@@ -1,9 +1,6 @@
-"""A session that is always there, or on its way back.
+"""One connection to a service, used once: opened, greeted, configured, then in use until it ends.
 
-A :class:`Session` is a loop over lines (one connection each). A line that is lost is replaced after
-a pause that grows from failure to failure. A line that will expire is renewed before: the next one
-is opened and greeted beside it, and takes over between two messages in a quiet moment. Whatever
-replaces a line is told the history first, and then the sound that its forerunner made no turn of.
+What was agreed on it (dialect, facts, settings) ends with it. Who uses it is its one listener.
 """
 
 from __future__ import annotations
@@ -13,292 +10,394 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from typing import Any, Protocol
 
 import aiohttp
 
-from rtaudio_daemon.errors import ServiceError
-from rtaudio_daemon.events import ConnectionChanged, ConnectionState
-from rtaudio_daemon.realtime.codec import Json, SessionFacts
-from rtaudio_daemon.realtime.connection import Connection
-from rtaudio_daemon.realtime.downlink import Downlink
-from rtaudio_daemon.realtime.line import Line
-from rtaudio_daemon.realtime.need import Recess
-from rtaudio_daemon.realtime.options import (
-    Counters,
-    WebsocketOptions,
-    backoff,
-    may_hurry,
-    pause_after,
+from ..backoff import backoff
+from ..errors import NotConnectedError, ServiceError
+from ..events import ConnectionChanged
+from .codec import (
+    SERVER_EVENTS,
+    Dialect,
+    Json,
+    SessionFacts,
+    decode,
+    describe_session,
+    encode,
+    encode_append,
 )
-from rtaudio_daemon.realtime.profiles import Endpoint
-from rtaudio_daemon.realtime.standing import Standing
-from rtaudio_daemon.realtime.succession import Succession
-from rtaudio_daemon.realtime.uplink import Uplink
+from .connection import Connection
+from .effective import advice, unlike
+from .need import Recess
+from .options import LONGEST_PAUSE_S, WebsocketOptions
+from .outbox import Outbox
+from .profiles import Endpoint
 
 _LOG = logging.getLogger(__name__)
 
-LIVED_S = 10.0
-"""A session that lasted this long was a good one: the next pause is short again."""
-_REST_LOOK_S = 0.5
+GREETING_S = 10.0
+"""How long session.created, and then session.updated, may take."""
+
+_UPDATE_ID = "rtaudio_session"
+_EARLY_MOST = 32
 _GOING_AWAY = 1001
 
 
-@dataclass(frozen=True, slots=True)
-class _End:
-    """How a line was lost."""
+class SessionListener(Protocol):
+    """Who uses the sessions that follow one another; nothing here may raise."""
 
-    error: ServiceError
-    lasted_s: float = 0.0
-    expired: bool = False
+    def session_opened(self, session: Session, *, renewed: bool) -> None:
+        """`session` is in use from here on, and what is sent now is the first that it gets.
+
+        `renewed`: it took over from one that was still open.
+        """
+
+    def session_lost(self, reason: str) -> None:
+        """The session in use has ended; what it was not done with is gone."""
+
+    def received(self, message: Json) -> None:
+        """The service sent a message on the session in use, or on the first while it opens."""
+
+    def connection_changed(self, change: ConnectionChanged) -> None:
+        """The state of the connection is another, or there is something to say about it."""
+
+    def attempt_failed(self, error: ServiceError) -> None:
+        """No session could be opened, or the one in use ended by itself."""
+
+    def recess(self) -> Recess | None:
+        """Why there should be no session now."""
+
+    def quiet(self) -> bool:
+        """Whether nobody speaks and no answer is under way, so that nobody notices a renewal."""
+
+    def stale(self) -> bool:
+        """Whether the session in use knows what should be forgotten."""
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What went over the wire on all sessions of one client, since the start."""
+
+    given_bytes: int = 0
+    """Sound that was given to a session, in bytes."""
+    sent_bytes: int = 0
+    """Sound that was sent, in bytes."""
+    sent_frames: int = 0
+    dropped: int = 0
+    """Pieces of sound that gave way to others, on sessions that are gone."""
+    malformed: int = 0
+    """Messages of the service that could not be read, and were skipped."""
+    unknown: int = 0
+    """Messages of the service whose name is unknown here."""
 
 
 class Session:
-    """Holds one session open with `endpoint`.
+    """A session on `connection`, which is not open yet; it begins with the flat `settings`.
 
-    `settings` returns the flat session settings each time they are needed. `on_event` gets every
-    event in house spelling; `on_ready` the event that made a new session ready, right before
-    `on_event` gets it. `on_change` hears of the connection, `on_failure` of each attempt that
-    failed. None of them may raise.
+    Messages and sound are sent in the order in which they are given to it, from `open` on.
+    `wall_clock` returns Unix seconds.
+    """
 
-    `history` returns the items that a new session is told first; `is_quiet` whether nobody speaks
-    and no answer is under way; `is_stale` whether the session knows what should be forgotten;
-    `recess` why there should be no session at the moment.
+    def __init__(
+        self,
+        connection: Connection,
+        endpoint: Endpoint,
+        settings: Json,
+        *,
+        options: WebsocketOptions,
+        traffic: Traffic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.dialect: Dialect = endpoint.dialect
+        self.facts: SessionFacts | None = None
+        """What the session said about itself."""
+        self.refused: str | None = None
+        """What the service did not take of our settings, in words."""
+        self.answer: Json = {}
+        """The message that answered our settings."""
+        self.has_spoken = False
+        """Whether it has spoken, which locks its voice."""
+        self.greeted_at = 0.0
+        """When it was ready, in seconds of the event loop's clock."""
+        self.expires_in_s: float | None = None
+        """How long it lasts from `greeted_at` on, as it said and by our clock."""
+        self._expired = False
+        self._connection = connection
+        self._endpoint = endpoint
+        self._requested = settings
+        self._options = options
+        self._traffic = traffic
+        self._wall_clock = wall_clock
+        self._outbox = Outbox()
+        self._listener: SessionListener | None = None
+        self._early: list[Json] = []
+        self._reader: asyncio.Task[None] | None = None
+        self._writers: list[asyncio.Task[None]] = []
+
+    @property
+    def ending(self) -> str:
+        """Why the connection ended, for people."""
+        code, reason = self._connection.close_code, self._connection.close_reason
+        return f"the service closed the connection ({code}{': ' if reason else ''}{reason})"
+
+    @property
+    def ended(self) -> asyncio.Task[None]:
+        """Done as soon as the connection has ended (after `open`)."""
+        assert self._reader is not None
+        return self._reader
+
+    @property
+    def expired(self) -> bool:
+        """Whether it ended because it had reached its age."""
+        return self._expired or self._connection.close_code == _GOING_AWAY
+
+    @property
+    def busy(self) -> bool:
+        """Whether messages other than sound wait to be sent."""
+        return bool(self._outbox.words)
+
+    @property
+    def dropped(self) -> int:
+        """Pieces of sound that gave way to others, as the network was too slow."""
+        return self._outbox.dropped
+
+    async def open(self) -> None:
+        """Connect, greet, and listen from then on. Raises ServiceError, and is closed then."""
+        try:
+            await self._connection.open()
+            self.answer = await self._greet()
+        except BaseException:
+            await self._connection.close()
+            raise
+        self.greeted_at = asyncio.get_running_loop().time()
+        if self.facts is not None and self.facts.expires_at is not None:
+            self.expires_in_s = self.facts.expires_at - self._wall_clock()
+        self._reader = asyncio.create_task(self._listen(), name="realtime-reader")
+        self._writers = [asyncio.create_task(self._write(), name="realtime-writer")]
+        if self._options.heartbeat_message and self._options.heartbeat_interval:
+            self._writers.append(asyncio.create_task(self._beat(), name="realtime-heartbeat"))
+
+    def adopt(self, listener: SessionListener) -> list[Json]:
+        """Report to `listener` from now on; returns what came before, while it was greeted."""
+        self._listener = listener
+        early, self._early = self._early, []
+        return early
+
+    def send(self, message: Json) -> None:
+        """Send a message (in house spelling). Raises NotConnectedError if the network is stuck."""
+        if not self._outbox.put(self._encode(message)):
+            raise NotConnectedError(f"the network is stuck: {message.get('type')} was not sent")
+
+    def send_audio(self, pcm: bytes) -> None:
+        """Send sound (whole samples); the oldest gives way when the network is too slow."""
+        self._traffic.given_bytes += len(pcm)
+        self._outbox.put(encode_append(pcm), len(pcm))
+
+    def update(self, changed: Json) -> None:
+        """Change these of its (flat) settings, but no voice once it has spoken.
+
+        The service would refuse the whole update. Raises NotConnectedError as `send` does.
+        """
+        if self.has_spoken:
+            changed = {name: value for name, value in changed.items() if name != "voice"}
+        if changed:
+            self._requested = {**self._requested, **changed}
+            self.send({"type": "session.update", "session": changed})
+
+    def catch_up(self, settings: Json) -> None:
+        """Change what `settings` (all of them) has different from what it was asked for."""
+        asked = self._requested
+        self.update(
+            {
+                name: value
+                for name, value in settings.items()
+                if name not in asked or asked[name] != value
+            }
+        )
+
+    def retire(self) -> None:
+        """Send nothing more and report nothing more."""
+        self._listener = None
+        self._traffic.dropped += self._outbox.dropped
+        self._outbox = Outbox()
+        for task in self._writers:
+            task.cancel()
+
+    async def close(self) -> None:
+        """Retire, and end it (waiting for at most a second for the service's goodbye)."""
+        self.retire()
+        tasks = [*self._writers, *([self._reader] if self._reader else [])]
+        for task in tasks:
+            task.cancel()
+        try:
+            await asyncio.gather(*tasks, return_exceptions=True)
+        finally:
+            await self._connection.close()
+
+    # ---------------------------------------------------------------- sending
+
+    def _encode(self, message: Json) -> str:
+        commits_answers = self._endpoint.profile.commits_answers
+        return encode(message, self.dialect, commits_answers=commits_answers)
+
+    async def _write(self) -> None:
+        take, send, traffic = self._outbox.take, self._connection.send, self._traffic
+        while True:
+            message, pcm_bytes = await take()
+            try:
+                await send(message)
+            except ServiceError as error:
+                # The reader learns of the end too, and it is the one that reports it.
+                _LOG.debug("%s", error)
+                return
+            if pcm_bytes:
+                traffic.sent_frames += 1
+                traffic.sent_bytes += pcm_bytes
+
+    async def _beat(self) -> None:
+        message, interval_s = self._options.heartbeat_message, self._options.heartbeat_interval
+        assert message
+        assert interval_s
+        while True:
+            await asyncio.sleep(interval_s)
+            if isinstance(message, str):
+                self._outbox.put(message)
+            else:
+                with contextlib.suppress(NotConnectedError):
+                    self.send(dict(message))
+
+    # -------------------------------------------------------------- receiving
+
+    async def _listen(self) -> None:
+        async for raw in self._connection:
+            message = self._read(raw)
+            if message is not None:
+                self._report(message)
+
+    def _read(self, raw: str) -> Json | None:
+        """What a message says; None for a malformed one, which is skipped and counted."""
+        try:
+            message = decode(raw)
+        except ValueError as error:
+            level = logging.DEBUG if self._traffic.malformed else logging.WARNING
+            self._traffic.malformed += 1
+            _LOG.log(level, "skipped a malformed message of the service: %s", error)
+            return None
+        if message["type"] not in SERVER_EVENTS:
+            self._traffic.unknown += 1
+            _LOG.debug("the service sent an event unknown to us: %s", message["type"])
+        return message
+
+    def _report(self, message: Json) -> None:
+        name = message["type"]
+        if name == "response.audio.delta":
+            self.has_spoken = True
+        elif name == "error" and message["error"].get("code") == "session_expired":
+            self._expired = True
+        if self._listener is not None:
+            self._listener.received(message)
+        elif self._reader is None and len(self._early) < _EARLY_MOST:
+            self._early.append(message)
+
+    # --------------------------------------------------------------- greeting
+
+    async def _greet(self) -> Json:
+        """Wait for session.created and send our settings.
+
+        Returns the answer to them: session.updated, or an error (the session goes on with the
+        service's own settings then). Raises ServiceError when the service does not play its part.
+        """
+        try:
+            async with asyncio.timeout(GREETING_S):
+                created = await self._wait_for("session.created")
+            self._look_at(created)
+            session = self._requested
+            update = {"type": "session.update", "event_id": _UPDATE_ID, "session": session}
+            await self._connection.send(self._encode(update))
+            self._report(created)
+            async with asyncio.timeout(GREETING_S):
+                answer = await self._wait_for("session.updated")
+        except TimeoutError as error:
+            awaited = "session.updated" if self.facts else "session.created"
+            words = f"the service sent no {awaited} within {GREETING_S:.0f} s"
+            raise ServiceError(words) from error
+        if answer["type"] == "error":
+            self._note_refusal(answer["error"])
+        else:
+            self._note_settings(answer)
+        return answer
+
+    async def _wait_for(self, name: str) -> Json:
+        """The event `name`, or the error that answers our settings."""
+        async for raw in self._connection:
+            event = self._read(raw)
+            if event is None:
+                continue
+            if event["type"] == name:
+                return event
+            if event["type"] == "error" and event["error"].get("event_id") in (None, _UPDATE_ID):
+                if self.facts is not None:
+                    return event
+                self._report(event)
+                raise _refusal(event["error"])
+            self._report(event)
+        raise ServiceError(self.ending)
+
+    def _look_at(self, created: Json) -> None:
+        self.facts = describe_session(_object(created.get("session")))
+        if self._endpoint.profile.detects_dialect:
+            self.dialect = self.facts.dialect
+        elif self.facts.dialect != self.dialect:
+            _LOG.warning("%s", advice(self.facts.dialect, self._endpoint.profile.name))
+
+    def _note_settings(self, updated: Json) -> None:
+        session = _object(updated.get("session"))
+        facts = describe_session(session)
+        if facts.id is not None and facts.expires_at is not None:
+            self.facts = facts
+        if found := unlike(self._requested, session):
+            self.refused = f"the service did not take all of our settings: {'; '.join(found)}"
+            _LOG.warning("%s", self.refused)
+
+    def _note_refusal(self, error: Json) -> None:
+        assert self.facts is not None
+        self.refused = f"the service refused our settings: {error.get('message')}"
+        speaks = self.facts.dialect if self.facts.dialect != self.dialect else None
+        if found := advice(speaks, self._endpoint.profile.name, error):
+            self.refused += f" ({found})"
+        _LOG.warning("%s; it goes on with its own", self.refused)
+
+
+class SessionFactory:
+    """Makes the sessions of one client, one after the other.
+
+    `settings` are the flat ones that the next session begins with; whoever changes them replaces
+    them. `chance` returns a number from 0 to 1, `wall_clock` Unix seconds.
     """
 
     def __init__(
         self,
         endpoint: Endpoint,
-        *,
-        settings: Callable[[], Json],
-        on_event: Callable[[Json], None],
-        on_ready: Callable[[Json], None],
-        on_change: Callable[[ConnectionChanged], None],
-        on_failure: Callable[[ServiceError], None],
-        history: Callable[[], list[Json]] = list,
-        is_quiet: Callable[[], bool] = lambda: True,
-        is_stale: Callable[[], bool] = lambda: False,
-        recess: Callable[[], Recess | None] | None = None,
+        settings: Json,
         options: WebsocketOptions | None = None,
+        *,
         http_session: aiohttp.ClientSession | None = None,
         chance: Callable[[], float] = random.random,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.endpoint = endpoint
+        self.settings = settings
         self.options = options or WebsocketOptions()
+        self.traffic = Traffic()
         self._http_session = http_session
-        self._settings = settings
-        self._on_event = on_event
-        self._on_ready = on_ready
-        self._on_failure = on_failure
-        self._history = history
-        self._is_quiet = is_quiet
-        self._recess = recess
-        self._line: Line | None = None
-        self._opening: Line | None = None
-        self._life: asyncio.Task[None] | None = None
-        self._goodbyes: set[asyncio.Task[None]] = set()
-        self._woken = asyncio.Event()
-        self._pauses = partial(backoff, self.options.reconnect_interval, chance=chance)
-        self._uplink = Uplink(self.options, settings)
-        self._downlink = Downlink()
-        self._standing = Standing(
-            endpoint.profile.name, facts=lambda: self.facts, on_change=on_change
-        )
-        self._change = self._standing.change
-        self._succession = Succession(
-            lifetime_s=endpoint.profile.lifetime_s,
-            in_use=lambda: self._line,
-            new_line=self._new_line,
-            take=self._take,
-            give_up=self._say_goodbye,
-            announce=lambda: self._change(ConnectionState.RENEWING),
-            pauses=self._pauses,
-            is_quiet=self._is_still,
-            is_stale=lambda: is_stale() and is_quiet(),
-            wall_clock=wall_clock,
-        )
+        self._chance = chance
+        self._wall_clock = wall_clock
 
-    @property
-    def ready(self) -> bool:
-        """Whether a configured session is open."""
-        return self._line is not None
-
-    @property
-    def running(self) -> bool:
-        """Whether `run` is at work."""
-        return self._life is not None
-
-    @property
-    def facts(self) -> SessionFacts | None:
-        """What the open session said about itself."""
-        return self._line.facts if self._line else None
-
-    @property
-    def uplink_bytes(self) -> int:
-        """Sound that was given to a session, in bytes, since the start."""
-        return self._uplink.given_bytes
-
-    @property
-    def turn_s(self) -> float:
-        """Seconds of sound that no turn was made of, as far as it is kept."""
-        return self._uplink.turn_s
-
-    @property
-    def counters(self) -> Counters:
-        """What went over the wire so far."""
-        return Counters(
-            bytes_up=self._uplink.sent_bytes,
-            frames_up=self._uplink.sent_frames,
-            dropped=self._uplink.dropped,
-            malformed=self._downlink.malformed,
-            unknown=self._downlink.unknown,
-            reconnects=self._standing.reconnects,
-            renewals=self._standing.renewals,
-        )
-
-    async def run(self) -> None:
-        """Hold the session open until cancelled, or until `stop`.
-
-        Raises ServiceError when the options say not to connect again.
-        """
-        if self._life is not None:
-            raise RuntimeError("this session is already running")
-        life = asyncio.create_task(self._live(), name="realtime-session")
-        self._life = life
-        try:
-            await asyncio.wait([life])
-        finally:
-            await self._end(life)
-        if not life.cancelled():
-            life.result()
-
-    async def stop(self) -> None:
-        """Close the session; `run` returns."""
-        if self._life is not None:
-            await self._end(self._life)
-
-    def wake(self) -> None:
-        """Ask again whether there should be a session."""
-        self._woken.set()
-
-    def tell(self, reason: str) -> None:
-        """Let everybody know of a trouble while the session goes on."""
-        self._change(self._standing.state, reason=reason)
-
-    def send(self, event: Json) -> None:
-        """Send a message (in house spelling). Raises NotConnectedError when no session is ready."""
-        self._uplink.send(event)
-
-    def send_audio(self, pcm: bytes) -> None:
-        """Send sound (whole samples).
-
-        While there is no session it is kept for a while (see `options.outage_buffer`), and dropped
-        and counted when nobody even tries to connect.
-        """
-        self._uplink.send_audio(pcm, line_awaited=self._life is not None)
-
-    def forget_audio(self) -> None:
-        """What was said last does not count, on no session to come."""
-        self._uplink.forget_audio()
-
-    def commit_audio(self) -> None:
-        """Let what was said so far be a turn. Raises NotConnectedError as `send` does."""
-        self._uplink.send({"type": "input_audio_buffer.commit"})
-        self._uplink.commit()
-
-    def fetch_turn(self) -> bytes | None:
-        """The sound of a turn that became an item, once; empty if it was not kept whole."""
-        return self._uplink.fetch_turn()
-
-    # ------------------------------------------------------------------ lines
-
-    async def _live(self) -> None:
-        try:
-            await self._reconnect()
-        finally:
-            self._lose()
-            if self._goodbyes:
-                await asyncio.wait(self._goodbyes)
-
-    async def _reconnect(self) -> None:
-        pauses, failures, first = self._pauses(), 0, True
-        while True:
-            if await self._rest() or first:
-                self._change(ConnectionState.CONNECTING)
-                first = False
-            end = await self._one_life()
-            if end is None:
-                continue
-            if end.lasted_s >= LIVED_S:
-                pauses, failures = self._pauses(), 0
-            failures += 1
-            error = end.error
-            self._on_failure(error)
-            if not self.options.hopeful(error, failures):
-                self._change(ConnectionState.CLOSED, reason=str(error))
-                raise error
-            at_once = end.expired and end.lasted_s >= LIVED_S
-            pause = 0.0 if at_once else pause_after(error, pauses)
-            level = logging.WARNING if failures == 1 else logging.DEBUG
-            _LOG.log(level, "%s; connecting again in %.1f s", error, pause)
-            self._change(ConnectionState.CONNECTING, reason=str(error), retry_in_s=pause)
-            await self._uplink.pause(pause, may_hurry=may_hurry(error))
-
-    async def _one_life(self) -> _End | None:
-        """One line and those that renew it; returns how the last was lost, None for a recess."""
-        line = self._opening = self._new_line()
-        try:
-            await line.open()
-        except ServiceError as error:
-            return _End(error)
-        finally:
-            self._opening = None
-        self._take(line)
-        helpers = [asyncio.create_task(self._succession.run(), name="realtime-renewal")]
-        if self._recess is not None:
-            helpers.append(asyncio.create_task(self._await_recess(), name="realtime-recess"))
-        try:
-            end = await self._stay(helpers)
-        finally:
-            for helper in helpers:
-                helper.cancel()
-            await asyncio.gather(*helpers, return_exceptions=True)
-        # From here to the news nothing else runs: nobody sees a session that is not there.
-        self._lose()
-        return end
-
-    async def _stay(self, helpers: list[asyncio.Task[None]]) -> _End | None:
-        """Wait until the line in use is lost with none to replace it, or for a recess (None)."""
-        while True:
-            line = self._line
-            assert line is not None
-            await asyncio.wait({line.ended, *helpers}, return_when=asyncio.FIRST_COMPLETED)
-            for helper in helpers:
-                if helper.done():
-                    helper.result()
-                    return None
-            if self._line is not line:
-                continue
-            line.ended.result()
-            successor = self._succession.next_line
-            if successor is not None and not successor.ended.done():
-                _LOG.info("%s; the next session was ready", line.ending)
-                self._take(successor)
-                continue
-            expired = line.expired or line.connection.close_code == _GOING_AWAY
-            return _End(ServiceError(line.ending), _now() - line.greeted_at, expired)
-
-    def _say_goodbye(self, line: Line) -> None:
-        line.retire()
-        self._succession.leave(line)
-        task = asyncio.create_task(line.close(), name="realtime-goodbye")
-        self._goodbyes.add(task)
-        task.add_done_callback(self._goodbyes.discard)
-
-    def _new_line(self) -> Line:
+    def new(self) -> Session:
+        """A session that is not open yet."""
         protocols = self.options.protocols
         connection = Connection(
             self.endpoint,
@@ -307,100 +406,27 @@ class Session:
             compress=self.options.compress,
             http_session=self._http_session,
         )
-        return Line(
+        return Session(
             connection,
             self.endpoint,
-            settings=self._settings,
-            read=self._downlink.read,
-            on_event=self._hear,
+            self.settings,
+            options=self.options,
+            traffic=self.traffic,
+            wall_clock=self._wall_clock,
         )
 
-    def _take(self, line: Line) -> None:
-        """Let `line` be the one in use, at once: no message falls between it and the one before."""
-        started = _now()
-        old, self._line = self._line, line
-        unheard = self._succession.leave(line)
-        if old is not None:
-            self._say_goodbye(old)
-        elif self._standing.opened:
-            _LOG.info("connected to %s again", self.endpoint.host)
-        self._uplink.take(line, self._first_words(line))
-        self._standing.open(started, _now(), renewed=old is not None, reason=line.refused)
-        self._uplink.send_kept()
-        for event in unheard:
-            self._on_event(event)
-        self._on_ready(line.answer)
-        self._on_event(line.answer)
-
-    def _first_words(self, line: Line) -> list[Json]:
-        missed = line.missed()
-        update = [{"type": "session.update", "session": missed}] if missed else []
-        past = [{"type": "conversation.item.create", "item": item} for item in self._history()]
-        return [*update, *past]
-
-    def _hear(self, line: Line, event: Json) -> None:
-        name = event["type"]
-        if name == "error" and event["error"].get("code") == "session_expired":
-            line.expired = True
-        if line is self._line:
-            self._uplink.heard(name)
-        elif line is not self._opening:
-            self._succession.hear(line, event)
-            return
-        self._on_event(event)
-
-    # ----------------------------------------------------------------- recess
-
-    async def _rest(self) -> bool:
-        """Wait for as long as there should be no session; True if that was any time at all."""
-        rested = False
-        while self._recess is not None and (recess := self._recess()) is not None:
-            if not rested or recess.for_s is not None:
-                self._change(ConnectionState.CLOSED, reason=recess.reason, retry_in_s=recess.for_s)
-            rested = True
-            self._standing.rested()
-            self._woken.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(recess.for_s):
-                    await self._woken.wait()
-        return rested
-
-    async def _await_recess(self) -> None:
-        assert self._recess is not None
-        while True:
-            await asyncio.sleep(_REST_LOOK_S)
-            if self._recess() and self._is_still():
-                return
-
-    def _is_still(self) -> bool:
-        return self._is_quiet() and not self._uplink.has_words
-
-    # ----------------------------------------------------------------- ending
-
-    async def _end(self, life: asyncio.Task[None]) -> None:
-        """Cancel `life` and see it off, even when we are being cancelled ourselves."""
-        if not life.done():
-            if not life.cancelling():
-                self._lose()
-                self._change(ConnectionState.CLOSING)
-                life.cancel()
-            await asyncio.wait([life])
-        if self._life is life:
-            self._life = None
-            self._lose()
-            self._uplink.forget_audio()
-            if self._standing.state is not ConnectionState.CLOSED:
-                self._change(ConnectionState.CLOSED, reason="closed by us")
-
-    def _lose(self) -> None:
-        for line in (self._line, self._succession.next_line):
-            if line is not None:
-                self._say_goodbye(line)
-        if self._line is not None:
-            self._standing.lost(_now())
-        self._line = None
-        self._uplink.lose()
+    def pauses(self) -> Iterator[float]:
+        """The pauses between attempts that fail in a row, in seconds."""
+        return backoff(self.options.reconnect_interval, LONGEST_PAUSE_S, self._chance)
 
 
-def _now() -> float:
-    return asyncio.get_running_loop().time()
+def _refusal(error: Json) -> ServiceError:
+    return ServiceError(
+        f"the service refused the session: {error.get('message')}",
+        code=error.get("code"),
+        type=error.get("type"),
+    )
+
+
+def _object(value: Any) -> Json:
+    return value if isinstance(value, dict) else {}

@@ -97,7 +97,7 @@ def describe_session(session: Mapping[str, Any]) -> SessionFacts:
         dialect="ga" if nested else "preview",
         model=_text(flat.get("model")),
         voice=_text(voice),
-        expires_at=float(expires_at) if type(expires_at) in (int, float) and expires_at else None,
+        expires_at=_unix_time(expires_at),
         turn_detection=turn_detection if isinstance(turn_detection, dict) else None,
     )
 
@@ -234,10 +234,15 @@ _TO_INPUT_CONTENT = {"text": "input_text", "audio": "input_audio"}
 _RESPONSE_PLACES = {key: GA_PLACES[key] for key in ("modalities", "voice", "output_audio_format")}
 _COMMITTING = {"input": "input_items", "max_response_output_tokens": "max_output_tokens"}
 _MISSING = object()
+_NEVER = 1e12  # Unix seconds; no date is so late
 
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
+
+
+def _unix_time(value: Any) -> float | None:
+    return float(value) if type(value) in (int, float) and 0 < value < _NEVER else None
 
 
 def _turn_detection(section: config.TurnDetection) -> Json | None:

@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from rtaudio_daemon.errors import ConfigError
-from rtaudio_daemon.simulator.faults import Fault, fault_from
-from rtaudio_daemon.simulator.refusal import Refusal, missing
-from rtaudio_daemon.simulator.reply import Call, Reply, Turn, default_reply
-from rtaudio_daemon.simulator.shapes import (
+from .. import yaml_source
+from ..errors import ConfigError
+from .faults import Fault, fault_from
+from .refusal import Refusal, missing
+from .reply import Call, Reply, Turn, default_reply
+from .shapes import (
     Shape,
     anything,
     boolean,
@@ -57,13 +56,13 @@ _SCENARIO: dict[str, Shape] = {
 _MANNER = ("voice", "pacing", "think_s", "late_deltas", "transcription", "extras", "quirks")
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml_source.Loader):
     """YAML in which ``on`` is a word: it is the key that says when a fault strikes."""
 
 
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":bool")]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    for first, resolvers in yaml_source.Loader.yaml_implicit_resolvers.items()
 }
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
@@ -118,14 +117,11 @@ class Scenario:
 
 def load(path: str | Path) -> Scenario:
     """Read a scenario; raises ConfigError that names the file and the mistake."""
+    source = yaml_source.read(path, _Loader)
+    if source.problems:
+        raise ConfigError([str(each) for each in source.problems])
     try:
-        data = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_Loader)
-    except OSError as error:
-        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError([f"{path}: is no YAML: {' '.join(str(error).split())}"]) from error
-    try:
-        return scenario_from(data)
+        return scenario_from(source.value)
     except Refusal as error:
         raise ConfigError([f"{path}: {error.message}"]) from error
 

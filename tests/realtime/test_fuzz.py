@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rtaudio_daemon.events import ModelStatus
+from rtaudio_daemon.protocol.error_codes import Severity, severity_of
 from rtaudio_daemon.realtime.codec import HOUSE_TO_GA, SERVER_EVENTS, Json, decode
 from rtaudio_daemon.realtime.effective import advice, unlike
-from rtaudio_daemon.realtime.faults import Fault, fault_of
 from rtaudio_daemon.realtime.notes import Notes
 from rtaudio_daemon.realtime.options import SessionPolicy
 from tests.virtual_time import VirtualTimeLoop
@@ -106,7 +106,7 @@ def test_notes_take_in_anything_and_stay_small(stream: list[Json]) -> None:
 @given(anything, anything)
 def test_judging_settings_and_errors_never_raises(one: Any, other: Any) -> None:
     if isinstance(one, dict):
-        assert fault_of(one) in Fault
+        assert severity_of(one) in Severity
         advice(None, "azure", one)
         if isinstance(other, dict):
             unlike(one, other)

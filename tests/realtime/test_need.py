@@ -6,10 +6,10 @@ from datetime import datetime
 
 import pytest
 
-from rtaudio_daemon.events import ConnectionChanged, ConnectionState
+from rtaudio_daemon.events import ConnectionState
 from rtaudio_daemon.realtime.need import Need, Recess
 from rtaudio_daemon.realtime.options import SessionPolicy
-from rtaudio_daemon.realtime.standing import Standing
+from rtaudio_daemon.realtime.reconnect import ConnectionRecord
 from rtaudio_daemon.realtime.usage import Ledger, Prices
 
 MORNING = datetime(2026, 11, 22, 8).timestamp()
@@ -56,36 +56,31 @@ def test_a_used_up_budget_is_a_recess_until_midnight_whoever_speaks(policy: Sess
     assert limited.recess(0.0, EVENING + recess.for_s) is None
 
 
-def standing() -> tuple[Standing, list[ConnectionChanged]]:
-    news: list[ConnectionChanged] = []
-    return Standing("azure", facts=lambda: None, on_change=news.append), news
-
-
-def test_a_line_that_was_lost_leaves_a_gap_until_the_next_one() -> None:
-    stands, news = standing()
-    stands.open(0.0, 0.5, renewed=False, reason=None)
-    assert news[-1].gap_ms is None, "nothing was missed before the first"
-    stands.lost(10.0)
-    stands.open(12.0, 12.5, renewed=False, reason="settings refused")
-    assert news[-1].gap_ms == 2500
-    assert news[-1].reason == "settings refused"
-    assert (news[-1].reconnects, news[-1].renewals) == (1, 0)
+def test_a_session_that_was_lost_leaves_a_gap_until_the_next_one() -> None:
+    record = ConnectionRecord("azure")
+    assert record.open(0.0, 0.5, renewed=False) is None, "nothing was missed before the first"
+    record.lost(10.0)
+    gap_s = record.open(12.0, 12.5, renewed=False)
+    opened = record.change(ConnectionState.OPEN, reason="settings refused", gap_s=gap_s)
+    assert opened.gap_ms == 2500
+    assert opened.reason == "settings refused"
+    assert (opened.reconnects, opened.renewals) == (1, 0)
 
 
 def test_a_renewal_counts_as_such_and_its_gap_is_what_it_took() -> None:
-    stands, news = standing()
-    stands.open(0.0, 0.5, renewed=False, reason=None)
-    stands.open(100.0, 100.25, renewed=True, reason=None)
-    assert news[-1].gap_ms == 250
-    assert (news[-1].reconnects, news[-1].renewals) == (0, 1)
+    record = ConnectionRecord("azure")
+    record.open(0.0, 0.5, renewed=False)
+    opened = record.change(ConnectionState.OPEN, gap_s=record.open(100.0, 100.25, renewed=True))
+    assert opened.gap_ms == 250
+    assert (opened.reconnects, opened.renewals) == (0, 1)
 
 
-def test_while_no_line_was_wanted_none_was_missed() -> None:
-    stands, news = standing()
-    stands.open(0.0, 0.0, renewed=False, reason=None)
-    stands.lost(10.0)
-    stands.change(ConnectionState.CLOSED)
-    stands.rested()
-    stands.open(500.0, 500.0, renewed=False, reason=None)
-    assert news[-1].gap_ms == 0
-    assert stands.state is ConnectionState.OPEN
+def test_while_no_session_was_wanted_none_was_missed() -> None:
+    record = ConnectionRecord("azure")
+    record.open(0.0, 0.0, renewed=False)
+    record.lost(10.0)
+    record.change(ConnectionState.CLOSED)
+    record.rested()
+    assert record.open(500.0, 500.0, renewed=False) == 0
+    record.change(ConnectionState.OPEN)
+    assert record.state is ConnectionState.OPEN

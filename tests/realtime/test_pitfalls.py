@@ -31,8 +31,8 @@ from rtaudio_daemon.events import (
     StopPlayback,
     TruncateItem,
 )
+from rtaudio_daemon.protocol.error_codes import Severity, severity_of
 from rtaudio_daemon.realtime.codec import Json, encode
-from rtaudio_daemon.realtime.faults import Fault, fault_of
 from rtaudio_daemon.realtime.notes import Notes
 from rtaudio_daemon.realtime.options import SessionPolicy
 from rtaudio_daemon.realtime.turn_sound import TurnSound
@@ -92,7 +92,7 @@ def done(response_id: str, **fields: object) -> Json:
 def test_pitfall_1_a_truncation_never_reaches_beyond_what_was_received() -> None:
     assert answered(5000, 1000, ended=False) == [TruncateItem("item_1", 0, 1000)]
     error = {"code": "invalid_value", "message": "Audio content of 900ms is already shorter than"}
-    assert fault_of(error) is Fault.BENIGN
+    assert severity_of(error) is Severity.BENIGN
 
 
 def test_pitfall_2_a_truncation_is_never_negative() -> None:
@@ -102,7 +102,7 @@ def test_pitfall_2_a_truncation_is_never_negative() -> None:
 def test_pitfall_3_what_was_not_heard_at_all_is_deleted_and_not_truncated() -> None:
     assert answered(0, 1000) == [DeleteItem("item_1")]
     words = "Only model output audio messages can be truncated"
-    assert fault_of({"code": None, "message": words}) is Fault.BENIGN
+    assert severity_of({"code": None, "message": words}) is Severity.BENIGN
 
 
 # ------------------------------------------------------------- cancelling (4-7)
@@ -114,7 +114,7 @@ async def test_pitfall_4_cancelling_when_nothing_is_active_is_harmless(kind: str
         talk.client.cancel_response()
         await talk.until(lambda: talk.named("error"))
         (event,) = talk.named("error")
-        assert fault_of(event["error"]) is Fault.BENIGN
+        assert severity_of(event["error"]) is Severity.BENIGN
         await talk.turn(sentence(500))
         assert len(talk.named("response.done")) == 1
 
@@ -298,7 +298,7 @@ async def test_pitfall_14_a_commit_of_nothing_is_harmless(kind: str) -> None:
     async with talking(kind) as talk:
         talk.client.commit_audio()
         await talk.until(lambda: talk.named("error"))
-        assert fault_of(talk.named("error")[0]["error"]) is Fault.BENIGN
+        assert severity_of(talk.named("error")[0]["error"]) is Severity.BENIGN
 
 
 def test_pitfall_15_the_microphone_is_deaf_to_the_answer_in_half_duplex() -> None:
@@ -600,25 +600,25 @@ def test_sound_that_is_kept_is_bounded() -> None:
 @pytest.mark.parametrize(
     ("error", "fault"),
     [
-        ({"code": "session_expired"}, Fault.RETRY),
-        ({"code": None, "type": "server_error"}, Fault.RETRY),
-        ({"code": "rate_limit_exceeded"}, Fault.RETRY),
-        ({"code": "insufficient_quota"}, Fault.FATAL),
-        ({"type": "insufficient_quota", "message": "x"}, Fault.FATAL),
-        ({"code": "beta_api_shape_disabled"}, Fault.FATAL),
-        ({"code": "unknown_parameter"}, Fault.CONFIGURATION),
-        ({"message": "Unknown parameter: 'session.type'."}, Fault.CONFIGURATION),
-        ({"code": "response_cancel_not_active"}, Fault.BENIGN),
+        ({"code": "session_expired"}, Severity.RETRY),
+        ({"code": None, "type": "server_error"}, Severity.RETRY),
+        ({"code": "rate_limit_exceeded"}, Severity.RETRY),
+        ({"code": "insufficient_quota"}, Severity.FATAL),
+        ({"type": "insufficient_quota", "message": "x"}, Severity.FATAL),
+        ({"code": "beta_api_shape_disabled"}, Severity.FATAL),
+        ({"code": "unknown_parameter"}, Severity.CONFIGURATION),
+        ({"message": "Unknown parameter: 'session.type'."}, Severity.CONFIGURATION),
+        ({"code": "response_cancel_not_active"}, Severity.BENIGN),
         (
             {"message": "Conversation already has an active response in progress: resp_1."},
-            Fault.BENIGN,
+            Severity.BENIGN,
         ),
-        ({"code": "session_limit_reached"}, Fault.RETRY),
-        ({}, Fault.RETRY),
+        ({"code": "session_limit_reached"}, Severity.RETRY),
+        ({}, Severity.RETRY),
     ],
 )
-def test_an_error_is_judged_by_code_then_type_then_words(error: Json, fault: Fault) -> None:
-    assert fault_of(error) is fault
+def test_an_error_is_judged_by_code_then_type_then_words(error: Json, fault: Severity) -> None:
+    assert severity_of(error) is fault
 
 
 def test_nothing_secret_is_in_the_log(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from itertools import islice
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,10 +15,13 @@ import pytest
 from rtaudio_daemon.errors import HandshakeError, NotConnectedError, ServiceError
 from rtaudio_daemon.events import ConnectionChanged, ConnectionState
 from rtaudio_daemon.realtime.codec import Json
-from rtaudio_daemon.realtime.options import WebsocketOptions, backoff
+from rtaudio_daemon.realtime.options import Counters, WebsocketOptions
 from rtaudio_daemon.realtime.outbox import MOST_MESSAGES
 from rtaudio_daemon.realtime.profiles import endpoint
-from rtaudio_daemon.realtime.session import Session
+from rtaudio_daemon.realtime.reconnect import ReconnectingSession
+from rtaudio_daemon.realtime.sender import Sender
+from rtaudio_daemon.realtime.session import Session, SessionFactory, SessionListener
+from rtaudio_daemon.realtime.turn_sound import TurnSound
 from tests.strict import assert_valid_client_events
 
 from .service import EXPIRES_AT, Call, Service
@@ -26,36 +29,82 @@ from .service import EXPIRES_AT, Call, Service
 OPEN, CONNECTING = ConnectionState.OPEN, ConnectionState.CONNECTING
 
 
-class Recorder:
-    """A session and everything it told."""
+class Client(SessionListener):
+    """The least that a client is: a session, a sender, and notes of all that was reported."""
 
-    def __init__(self, service: Service, **options: Any) -> None:
+    def __init__(self, sessions: SessionFactory) -> None:
         self.events: list[Json] = []
         self.readied: list[Json] = []
         self.changes: list[ConnectionChanged] = []
         self.failures: list[ServiceError] = []
-        self._changed = asyncio.Condition()
-        self.session = Session(
-            options.pop("endpoint", None) or service.endpoint(),
-            settings=lambda: {"voice": "alloy", "turn_detection": {"type": "server_vad"}},
-            on_event=self._note(self.events),
-            on_ready=self._note(self.readied),
-            on_change=self._note(self.changes),
-            on_failure=self._note(self.failures),
-            options=WebsocketOptions(**options),
-            chance=lambda: 0.5,
-        )
+        self.changed = asyncio.Condition()
+        self._session = ReconnectingSession(sessions, self)
+        options = sessions.options
+        self._unsent = TurnSound(options.outage_buffer)
+        self._sender = Sender(self._session, self._unsent, options)
+        self._greeting: Json | None = None
+        self.run, self.stop = self._session.run, self._session.stop
+        self.send, self.send_audio = self._sender.send, self._sender.send_audio
 
-    def _note(self, notes: list[Any]) -> Any:
-        def note(what: Any) -> None:
-            notes.append(what)
-            self._tasks = [asyncio.ensure_future(self._wake())]
+    @property
+    def ready(self) -> bool:
+        return self._session.current is not None
 
-        return note
+    @property
+    def counters(self) -> Counters:
+        counters = self._session.counters
+        return replace(counters, dropped=counters.dropped + self._sender.dropped)
+
+    def session_opened(self, session: Session, *, renewed: bool) -> None:
+        self._greeting = session.answer
+        self._sender.session_opened(session, renewed=renewed)
+
+    def session_lost(self, reason: str) -> None:
+        self._sender.session_lost()
+
+    def received(self, message: Json) -> None:
+        self._unsent.heard(message["type"])
+        if message is self._greeting:
+            self._note(self.readied, message)
+        self._note(self.events, message)
+
+    def connection_changed(self, change: ConnectionChanged) -> None:
+        self._note(self.changes, change)
+        if change.state.is_up:
+            self._sender.send_kept()
+
+    def attempt_failed(self, error: ServiceError) -> None:
+        self._note(self.failures, error)
+
+    def recess(self) -> None:
+        return None
+
+    def quiet(self) -> bool:
+        return True
+
+    def stale(self) -> bool:
+        return False
+
+    def _note(self, notes: list[Any], what: Any) -> None:
+        notes.append(what)
+        self._tasks = [asyncio.ensure_future(self._wake())]
 
     async def _wake(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
+        async with self.changed:
+            self.changed.notify_all()
+
+
+class Recorder:
+    """A session and everything it told."""
+
+    def __init__(self, service: Service, **options: Any) -> None:
+        place = options.pop("endpoint", None) or service.endpoint()
+        settings = {"voice": "alloy", "turn_detection": {"type": "server_vad"}}
+        sessions = SessionFactory(place, settings, WebsocketOptions(**options), chance=lambda: 0.5)
+        self.session = Client(sessions)
+        self.events, self.readied = self.session.events, self.session.readied
+        self.changes, self.failures = self.session.changes, self.session.failures
+        self._changed = self.session.changed
 
     async def until(self, notes: list[Any], count: int) -> Any:
         async with self._changed:
@@ -269,12 +318,6 @@ async def test_a_refusal_is_followed_by_the_right_pause(
         assert isinstance(failure, HandshakeError)
         await recorder.until(recorder.readied, 1)
         assert now() - start == pytest.approx(pause)
-
-
-def test_pauses_double_and_differ_by_chance() -> None:
-    assert list(islice(backoff(1, 5, lambda: 0.5), 5)) == [1, 2, 4, 5, 5]
-    assert list(islice(backoff(1, 5, lambda: 0.0), 3)) == [0.75, 1.5, 3]
-    assert all(0.375 <= pause <= 0.625 for pause in (next(backoff()) for _ in range(100)))
 
 
 async def test_reconnecting_can_be_limited_or_forbidden(service: Service) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 from openai import AsyncAzureOpenAI
 
+from rtaudio_daemon.protocol.events import ACTED_ON, Unknown, decode
 from rtaudio_daemon.simulator.server import Simulator
 from rtaudio_daemon.simulator.session import Session
 from rtaudio_daemon.simulator.vocabulary import Dialect
@@ -74,11 +75,19 @@ class Caller:
         names = {GA_NAMES.get(kind, kind) if self.dialect == "ga" else kind for kind in kinds}
         async with asyncio.timeout(_PATIENCE_S):
             while True:
-                event: dict[str, Any] = json.loads(await self.socket.receive_str())
-                assert_valid_server_events(self.dialect, [event])
+                event = self._checked(await self.socket.receive_str())
                 self.events.append(event)
                 if event["type"] in names:
                     return event
+
+    def _checked(self, text: str) -> dict[str, Any]:
+        """An event, valid as the SDK has it, and understood by our own client."""
+        event: dict[str, Any] = json.loads(text)
+        assert_valid_server_events(self.dialect, [event])
+        message = decode(text)
+        assert isinstance(message.event, Unknown) == (message.name not in ACTED_ON), text
+        assert not message.malformed, text
+        return event
 
     async def refusal(self) -> dict[str, Any]:
         error: dict[str, Any] = (await self.until("error"))["error"]
@@ -138,10 +147,8 @@ async def call(simulator: Simulator, dialect: Dialect) -> AsyncIterator[Caller]:
         aiohttp.ClientSession() as http,
         http.ws_connect(simulator.url + PATHS[dialect], max_msg_size=0) as socket,
     ):
-        greeting = json.loads(await socket.receive_str())
         caller = Caller(dialect, socket, simulator.sessions[-1])
-        assert_valid_server_events(dialect, [greeting])
-        caller.events.append(greeting)
+        caller.events.append(caller._checked(await socket.receive_str()))
         if dialect == "preview":
             await caller.until("conversation.created")
         yield caller

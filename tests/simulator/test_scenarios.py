@@ -64,7 +64,7 @@ def test_every_example_is_sound_and_says_what_it_is(path: Path) -> None:
         ("faults: [{fault: explode}]", "Invalid value: 'explode'."),
         ("faults: [drop]", "Invalid type for 'faults[0]': expected an object"),
         ("[]", "Invalid type for '': expected an object"),
-        ("a: [", "is no YAML"),
+        ("a: [", "this is not YAML"),
     ],
 )
 def test_a_mistake_in_a_scenario_is_named(tmp_path: Path, text: str, words: str) -> None:
@@ -72,12 +72,12 @@ def test_a_mistake_in_a_scenario_is_named(tmp_path: Path, text: str, words: str)
     path.write_text(text)
     with pytest.raises(ConfigError) as refused:
         load(path)
-    assert str(refused.value).startswith(f"{path}: ")
+    assert str(refused.value).startswith(f"{path}:")
     assert words in str(refused.value)
 
 
 def test_a_scenario_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot be read: No such file"):
+    with pytest.raises(ConfigError, match="there is no file"):
         load(tmp_path / "none.yaml")
 
 

@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import Any
 
 
-class Fault(StrEnum):
-    """Whose turn it is after an error."""
+class Severity(StrEnum):
+    """How serious an error is: who has to act on it, if anybody."""
 
     BENIGN = "benign"
     """Nobody's: somebody else was quicker, or it is settled by waiting."""
@@ -21,49 +21,49 @@ class Fault(StrEnum):
 
 
 _CODES = {
-    Fault.BENIGN: """
+    Severity.BENIGN: """
         response_cancel_not_active conversation_already_has_active_response
         input_audio_buffer_commit_empty item_truncate_invalid_item_id
         item_delete_invalid_item_id item_retrieve_invalid_item_id""",
-    Fault.CONFIGURATION: """
+    Severity.CONFIGURATION: """
         unknown_parameter missing_required_parameter invalid_value invalid_type invalid_json
         invalid_event unknown_event integer_below_min_value item_create_duplicate_item_id
         cannot_update_voice deploymentnotfound model_not_found""",
-    Fault.RETRY: """
+    Severity.RETRY: """
         session_expired rate_limit_exceeded server_error internal_error service_unavailable
         session_limit_reached tokens requests rate_limit_error""",
-    Fault.FATAL: """
+    Severity.FATAL: """
         insufficient_quota credit_balance_exhausted billing_hard_limit_reached invalid_api_key
         account_deactivated entra_refused beta_api_shape_disabled
         authentication_error permission_error""",
 }
-_BY_CODE = {code: fault for fault, codes in _CODES.items() for code in codes.split()}
+_BY_CODE = {code: severity for severity, codes in _CODES.items() for code in codes.split()}
 _WORDS = (
-    ("cancellation failed: no active response", Fault.BENIGN),
-    ("conversation already has an active response", Fault.BENIGN),
-    ("error committing input audio buffer: buffer too small", Fault.BENIGN),
-    ("only model output audio messages can be truncated", Fault.BENIGN),
-    ("item with item_id not found", Fault.BENIGN),
-    ("audio content of ", Fault.BENIGN),
-    ("your session hit the maximum duration", Fault.RETRY),
-    ("rate limit reached", Fault.RETRY),
-    ("the server had an error", Fault.RETRY),
-    ("unknown parameter", Fault.CONFIGURATION),
-    ("missing required parameter", Fault.CONFIGURATION),
-    ("incorrect api key", Fault.FATAL),
-    ("you exceeded your current quota", Fault.FATAL),
+    ("cancellation failed: no active response", Severity.BENIGN),
+    ("conversation already has an active response", Severity.BENIGN),
+    ("error committing input audio buffer: buffer too small", Severity.BENIGN),
+    ("only model output audio messages can be truncated", Severity.BENIGN),
+    ("item with item_id not found", Severity.BENIGN),
+    ("audio content of ", Severity.BENIGN),
+    ("your session hit the maximum duration", Severity.RETRY),
+    ("rate limit reached", Severity.RETRY),
+    ("the server had an error", Severity.RETRY),
+    ("unknown parameter", Severity.CONFIGURATION),
+    ("missing required parameter", Severity.CONFIGURATION),
+    ("incorrect api key", Severity.FATAL),
+    ("you exceeded your current quota", Severity.FATAL),
 )
 
 
-def fault_of(error: Mapping[str, Any]) -> Fault:
+def severity_of(error: Mapping[str, Any]) -> Severity:
     """What an error object (``code``, ``type``, ``message``) means; unknown ones may pass."""
     code, kind = (str(error.get(key) or "").lower() for key in ("code", "type"))
     words = str(error.get("message") or "").lower()
-    by_words = next((fault for start, fault in _WORDS if words.startswith(start)), None)
+    by_words = next((severity for start, severity in _WORDS if words.startswith(start)), None)
     # The service gives the same code to a truncation that came too late and to a wrong setting.
-    if by_words is Fault.BENIGN:
+    if by_words is Severity.BENIGN:
         return by_words
     for name in (code, kind):
         if name in _BY_CODE:
             return _BY_CODE[name]
-    return by_words or Fault.RETRY
+    return by_words or Severity.RETRY

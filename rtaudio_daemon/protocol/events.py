@@ -1,0 +1,454 @@
+"""What a service sends, as typed events: only what somebody acts on, and `Unknown` for the rest.
+
+`decode` is total for every JSON object with a ``type``: an event whose fields are missing or of the
+wrong shape still is one. An id that is missing is "", which means *the one under way*; an event
+that makes no sense without a field is `Unknown` when the field is missing. All values are bounded
+(see `bounds`). The dictionary itself, in canonical names and shapes, is `Message.raw`.
+"""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal
+
+from ..realtime import codec
+from ..realtime.shapes import Json, SessionFacts, describe_session
+from ..states import AudioPart
+from .bounds import code_of, error_message_of, id_of, index_of, milliseconds_of, text_of
+from .error_codes import Severity, severity_of
+
+ItemKind = Literal["user", "assistant", "system", "call", "result", "other"]
+
+_OUTPUT_MOST = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An item of the conversation."""
+
+    id: str
+    kind: ItemKind
+    text: str
+    """The words of a message, the arguments of a call, or the output of a result."""
+    spoken: bool
+    """Whether it holds sound of the user."""
+    status: str
+    call_id: str
+    """The call that it is, or that it is the result of; "" for a message."""
+    name: str
+    """The function that a call is for."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCreated:
+    """The service greets."""
+
+    facts: SessionFacts
+
+
+@dataclass(frozen=True, slots=True)
+class SessionUpdated:
+    """The service has taken settings; `settings` are all that hold now, flat."""
+
+    facts: SessionFacts
+    settings: Json
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceErrorReported:
+    """Something went wrong; `event_id` names the message of ours that caused it, "" if none."""
+
+    code: str
+    type: str
+    message: str
+    event_id: str
+    severity: Severity
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """The service hears somebody speak; `item_id` is what their turn will be called."""
+
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStopped:
+    """The service hears nobody speak any more."""
+
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class InputCommitted:
+    """The sound in the service's input buffer became an item, a turn of the user."""
+
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class InputCleared:
+    """The service has emptied its input buffer."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputTimedOut:
+    """Nobody has spoken for long; the service makes an item of the silence and answers it."""
+
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ItemReported:
+    """An item was made, or is complete (`done`); `response_id` is "" if it is of no answer."""
+
+    item: Item
+    response_id: str
+    done: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ItemTruncated:
+    """Of an answer's sound only the first `audio_end_ms` count."""
+
+    item_id: str
+    content_index: int
+    audio_end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ItemDeleted:
+    """An item is no part of the conversation any more."""
+
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class UserTranscript:
+    """What a turn of the user said, complete; `usage` is {} if it cost nothing."""
+
+    item_id: str
+    text: str
+    usage: Json
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseCreated:
+    """The service begins an answer; `conversation_id` is "" for one outside the conversation."""
+
+    response_id: str
+    metadata: Json | None
+    conversation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AudioDelta:
+    """The next piece of an answer's sound: whole samples, in the format of the session."""
+
+    part: AudioPart
+    audio: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AudioDone:
+    """All sound of a part has been sent."""
+
+    part: AudioPart
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """More words of an answer, written or spoken; nobody acts on the words themselves."""
+
+    part: AudioPart
+
+
+@dataclass(frozen=True, slots=True)
+class TextDone:
+    """The words of a part of an answer, written or spoken, complete."""
+
+    part: AudioPart
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallArgumentsDone:
+    """The model has written the arguments of a function call; "" is what it did not repeat."""
+
+    response_id: str
+    item_id: str
+    call_id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseDone:
+    """An answer has ended: `status` is completed (also if not named), cancelled, failed, …
+
+    `reason` says why it did not complete, "" if nothing does; `error` is what made it fail.
+    """
+
+    response_id: str
+    status: str
+    reason: str
+    error: ServiceErrorReported | None
+    output: tuple[Item, ...]
+    usage: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """An event that nobody acts on, or one that lacks what it is about."""
+
+    name: str
+
+
+Event = (
+    SessionCreated
+    | SessionUpdated
+    | ServiceErrorReported
+    | SpeechStarted
+    | SpeechStopped
+    | InputCommitted
+    | InputCleared
+    | InputTimedOut
+    | ItemReported
+    | ItemTruncated
+    | ItemDeleted
+    | UserTranscript
+    | ResponseCreated
+    | AudioDelta
+    | AudioDone
+    | TextDelta
+    | TextDone
+    | CallArgumentsDone
+    | ResponseDone
+    | Unknown
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message of the service: its canonical name, its dictionary, and what it means."""
+
+    name: str
+    raw: Json
+    event: Event
+    malformed: bool = False
+    """Whether it is sound that cannot be decoded: to be counted; its event is `Unknown`."""
+
+
+def decode(text: str | bytes) -> Message:
+    """Decode a message of the service, in either dialect.
+
+    Raises ValueError for what is no message: not JSON, not an object, no ``type``, nested too
+    deeply, or longer than `codec.MAX_MESSAGE_BYTES`.
+    """
+    try:
+        raw = codec.decode(text)
+        name = raw["type"]
+        reader = _READERS.get(name)
+        event = reader(raw) if reader is not None else None
+    except RecursionError as error:
+        raise ValueError("the message is nested too deeply") from error
+    if event is None:
+        return Message(name, raw, Unknown(id_of(name)), malformed=name == _AUDIO_DELTA)
+    return Message(name, raw, event)
+
+
+# ---------------------------------------------------------------------- private
+
+
+def _session_created(raw: Json) -> Event:
+    return SessionCreated(describe_session(_object(raw.get("session"))))
+
+
+def _session_updated(raw: Json) -> Event:
+    session = _object(raw.get("session"))
+    return SessionUpdated(describe_session(session), session)
+
+
+def _error(raw: Json) -> Event:
+    return _error_of(_object(raw.get("error")))
+
+
+def _error_of(error: Json) -> ServiceErrorReported:
+    return ServiceErrorReported(
+        code_of(error.get("code")),
+        code_of(error.get("type")),
+        error_message_of(error.get("message")),
+        id_of(error.get("event_id")),
+        severity_of(error),
+    )
+
+
+def _item_created(raw: Json) -> Event | None:
+    item = raw.get("item")
+    if not isinstance(item, dict):
+        return None
+    return ItemReported(_item(item), id_of(raw.get("response_id")), done=False)
+
+
+def _item_done(raw: Json) -> Event | None:
+    item = raw.get("item")
+    if not isinstance(item, dict):
+        return None
+    return ItemReported(_item(item), id_of(raw.get("response_id")), done=True)
+
+
+def _item_truncated(raw: Json) -> Event | None:
+    end_ms = milliseconds_of(raw.get("audio_end_ms"))
+    if end_ms is None:
+        return None
+    return ItemTruncated(id_of(raw.get("item_id")), index_of(raw.get("content_index")), end_ms)
+
+
+def _user_transcript(raw: Json) -> Event:
+    words, usage = text_of(raw.get("transcript")), _object(raw.get("usage"))
+    return UserTranscript(id_of(raw.get("item_id")), words, usage)
+
+
+def _response_created(raw: Json) -> Event:
+    response = _object(raw.get("response"))
+    metadata = response.get("metadata")
+    return ResponseCreated(
+        _response_id(raw, response),
+        metadata if isinstance(metadata, dict) else None,
+        id_of(response.get("conversation_id")),
+    )
+
+
+def _audio_delta(raw: Json) -> Event | None:
+    delta = raw.get("delta")
+    if not isinstance(delta, str):
+        return None
+    missing = -len(delta) % 4
+    try:
+        audio = binascii.a2b_base64(delta + "=" * missing if missing else delta, strict_mode=True)
+    except ValueError:
+        return None
+    # Half a sample would make noise of all that follows.
+    return AudioDelta(_part(raw), audio[:-1] if len(audio) % 2 else audio)
+
+
+def _text_done(raw: Json) -> Event:
+    return TextDone(_part(raw), text_of(raw.get("text")))
+
+
+def _spoken_text_done(raw: Json) -> Event:
+    return TextDone(_part(raw), text_of(raw.get("transcript")))
+
+
+def _call_arguments_done(raw: Json) -> Event:
+    return CallArgumentsDone(
+        id_of(raw.get("response_id")),
+        id_of(raw.get("item_id")),
+        id_of(raw.get("call_id")),
+        id_of(raw.get("name")),
+        text_of(raw.get("arguments")),
+    )
+
+
+def _response_done(raw: Json) -> Event:
+    response = _object(raw.get("response"))
+    details = _object(response.get("status_details"))
+    error, output = details.get("error"), response.get("output")
+    items = output[:_OUTPUT_MOST] if isinstance(output, list) else ()
+    return ResponseDone(
+        _response_id(raw, response),
+        id_of(response.get("status")) or "completed",
+        code_of(details.get("reason")),
+        _error_of(error) if isinstance(error, dict) else None,
+        tuple(_item(item) for item in items if isinstance(item, dict)),
+        _object(response.get("usage")),
+    )
+
+
+_AUDIO_DELTA = "response.audio.delta"
+_READERS: Mapping[str, Callable[[Json], Event | None]] = MappingProxyType(
+    {
+        "session.created": _session_created,
+        "session.updated": _session_updated,
+        "error": _error,
+        "input_audio_buffer.speech_started": lambda raw: SpeechStarted(id_of(raw.get("item_id"))),
+        "input_audio_buffer.speech_stopped": lambda raw: SpeechStopped(id_of(raw.get("item_id"))),
+        "input_audio_buffer.committed": lambda raw: InputCommitted(id_of(raw.get("item_id"))),
+        "input_audio_buffer.cleared": lambda raw: InputCleared(),
+        "input_audio_buffer.timeout_triggered": lambda raw: InputTimedOut(
+            id_of(raw.get("item_id"))
+        ),
+        "conversation.item.created": _item_created,
+        "conversation.item.done": _item_done,
+        "response.output_item.added": _item_created,
+        "response.output_item.done": _item_done,
+        "conversation.item.truncated": _item_truncated,
+        "conversation.item.deleted": lambda raw: ItemDeleted(id_of(raw.get("item_id"))),
+        "conversation.item.input_audio_transcription.completed": _user_transcript,
+        "response.created": _response_created,
+        _AUDIO_DELTA: _audio_delta,
+        "response.audio.done": lambda raw: AudioDone(_part(raw)),
+        "response.text.delta": lambda raw: TextDelta(_part(raw)),
+        "response.audio_transcript.delta": lambda raw: TextDelta(_part(raw)),
+        "response.text.done": _text_done,
+        "response.audio_transcript.done": _spoken_text_done,
+        "response.function_call_arguments.done": _call_arguments_done,
+        "response.done": _response_done,
+    }
+)
+
+ACTED_ON = frozenset(_READERS)
+"""Canonical names of the events that somebody acts on; all others are `Unknown`."""
+
+
+def _object(value: Any) -> Json:
+    return value if isinstance(value, dict) else {}
+
+
+def _part(raw: Json) -> AudioPart:
+    return AudioPart(
+        id_of(raw.get("response_id")),
+        id_of(raw.get("item_id")),
+        index_of(raw.get("content_index")),
+    )
+
+
+def _response_id(raw: Json, response: Json) -> str:
+    return id_of(response.get("id")) or id_of(raw.get("response_id"))
+
+
+def _item(item: Json) -> Item:
+    kind = _kind(item)
+    content = item.get("content")
+    parts = [part for part in content if isinstance(part, dict)] if type(content) is list else []
+    if kind == "call":
+        text = text_of(item.get("arguments"))
+    elif kind == "result":
+        text = text_of(item.get("output"))
+    else:
+        said = (text_of(part.get("text")) or text_of(part.get("transcript")) for part in parts)
+        text = text_of(" ".join(words for words in said if words))
+    return Item(
+        id_of(item.get("id")),
+        kind,
+        text,
+        any(part.get("type") == "input_audio" for part in parts),
+        id_of(item.get("status")),
+        id_of(item.get("call_id")),
+        id_of(item.get("name")),
+    )
+
+
+def _kind(item: Json) -> ItemKind:
+    kind, role = item.get("type"), item.get("role")
+    if kind == "function_call":
+        return "call"
+    if kind == "function_call_output":
+        return "result"
+    return _ROLES.get(role, "other") if isinstance(role, str) else "other"
+
+
+_ROLES: Mapping[str, ItemKind] = {"user": "user", "assistant": "assistant", "system": "system"}

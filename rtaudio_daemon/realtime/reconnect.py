@@ -1,0 +1,392 @@
+"""A session that is always there, or on its way back.
+
+`ReconnectingSession.run` is a loop over sessions, of one connection each. One that is lost is
+replaced after a pause that grows from failure to failure. One that will expire is renewed before:
+the next is opened beside it, and takes over between two messages in a quiet moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import dataclass
+
+from ..errors import ServiceError
+from ..events import ConnectionChanged, ConnectionState
+from .codec import SessionFacts
+from .need import Recess
+from .options import Counters, may_hurry, pause_after
+from .renewal import SessionRenewer
+from .session import Session, SessionFactory, SessionListener
+
+_LOG = logging.getLogger(__name__)
+
+LIVED_S = 10.0
+"""A session that lasted this long was a good one: the next pause is short again."""
+HURRY_S = 2.0
+"""The longest pause while somebody waits for a session."""
+_REST_LOOK_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How a session was lost."""
+
+    error: ServiceError
+    lasted_s: float = 0.0
+    expired: bool = False
+
+
+class ConnectionRecord:
+    """The state of the connection over all of its sessions. Times are seconds of any one clock."""
+
+    def __init__(self, profile: str) -> None:
+        self.state = ConnectionState.CLOSED
+        self.opened = 0
+        """How many sessions were taken into use since the start."""
+        self.renewals = 0
+        """How many of them took over from one that was still in use."""
+        self._profile = profile
+        self._lost_at: float | None = None
+
+    @property
+    def reconnects(self) -> int:
+        """How many sessions after the first replaced one that was lost."""
+        return max(0, self.opened - 1 - self.renewals)
+
+    def open(self, since: float, now: float, *, renewed: bool) -> float | None:
+        """A session is in use; taking it took from `since` to `now`, or since the last was lost.
+
+        Returns for how long there was none, in seconds; None for the first.
+        """
+        first = self.opened == 0
+        self.opened += 1
+        self.renewals += renewed
+        since = since if self._lost_at is None else self._lost_at
+        self._lost_at = None
+        return None if first else now - since
+
+    def lost(self, now: float) -> None:
+        """The session in use is gone."""
+        self._lost_at = now
+
+    def rested(self) -> None:
+        """No session was wanted: what was lost before leaves no gap."""
+        self._lost_at = None
+
+    def change(
+        self,
+        state: ConnectionState,
+        facts: SessionFacts | None = None,
+        *,
+        reason: str | None = None,
+        retry_in_s: float | None = None,
+        gap_s: float | None = None,
+    ) -> ConnectionChanged:
+        """Note the new state; returns what there is to say about it. `facts`: of the session."""
+        self.state = state
+        return ConnectionChanged(
+            state=state,
+            profile=self._profile,
+            session_id=facts.id if facts else None,
+            expires_at=facts.expires_at if facts else None,
+            reconnects=self.reconnects,
+            reason=reason,
+            retry_in_s=retry_in_s,
+            renewals=self.renewals,
+            gap_ms=None if gap_s is None else round(gap_s * 1000, 3),
+        )
+
+
+class ReconnectingSession:
+    """Holds a session open, one of `sessions` after the other, and reports to `listener`."""
+
+    def __init__(self, sessions: SessionFactory, listener: SessionListener) -> None:
+        self.sessions = sessions
+        self.current: Session | None = None
+        """The session in use."""
+        self._listener = listener
+        self._renewer = SessionRenewer(sessions, listener)
+        self._record = ConnectionRecord(sessions.endpoint.profile.name)
+        self._life: asyncio.Task[None] | None = None
+        self._goodbyes: set[asyncio.Task[None]] = set()
+        self._woken = asyncio.Event()
+
+    @property
+    def listener(self) -> SessionListener:
+        """To whom it reports; another one takes over at once, with the session in use."""
+        return self._listener
+
+    @listener.setter
+    def listener(self, listener: SessionListener) -> None:
+        self._listener = self._renewer.listener = listener
+        if self.current is not None:
+            self.current.adopt(listener)
+
+    @property
+    def state(self) -> ConnectionState:
+        """The state of the connection."""
+        return self._record.state
+
+    @property
+    def running(self) -> bool:
+        """Whether `run` is at work."""
+        return self._life is not None
+
+    @property
+    def asleep(self) -> bool:
+        """Whether there is no session only because nobody needs one."""
+        return self.current is None and self._listener.recess() == Recess()
+
+    @property
+    def counters(self) -> Counters:
+        """What went over the wire so far."""
+        traffic, current = self.sessions.traffic, self.current
+        return Counters(
+            bytes_up=traffic.sent_bytes,
+            frames_up=traffic.sent_frames,
+            dropped=traffic.dropped + (current.dropped if current else 0),
+            malformed=traffic.malformed,
+            unknown=traffic.unknown,
+            reconnects=self._record.reconnects,
+            renewals=self._record.renewals,
+        )
+
+    async def run(self) -> None:
+        """Hold a session open until cancelled, or until `stop`.
+
+        Raises ServiceError when the options say not to connect again.
+        """
+        if self._life is not None:
+            raise RuntimeError("this session is already running")
+        life = asyncio.create_task(self._live(), name="realtime-session")
+        self._life = life
+        try:
+            await asyncio.wait([life])
+        finally:
+            await self._end(life)
+        if not life.cancelled():
+            life.result()
+
+    async def stop(self) -> None:
+        """Close the session; `run` returns."""
+        if self._life is not None:
+            await self._end(self._life)
+
+    def wake(self) -> None:
+        """Somebody waits for a session: ask again whether there should be one, and hurry."""
+        self._woken.set()
+
+    def report(self, reason: str) -> None:
+        """Report a trouble while the session goes on."""
+        self._change(self.state, reason=reason)
+
+    # ---------------------------------------------------------------- the loop
+
+    async def _live(self) -> None:
+        try:
+            await self._reconnect()
+        finally:
+            self._lose("closed by us")
+            if self._goodbyes:
+                await asyncio.wait(self._goodbyes)
+
+    async def _reconnect(self) -> None:
+        pauses, failures, first = self.sessions.pauses(), 0, True
+        options = self.sessions.options
+        while True:
+            if await self._rest() or first:
+                self._change(ConnectionState.CONNECTING)
+                first = False
+            end = await self._open_and_stay()
+            if end is None:
+                continue
+            if end.lasted_s >= LIVED_S:
+                pauses, failures = self.sessions.pauses(), 0
+            failures += 1
+            error = end.error
+            self._listener.attempt_failed(error)
+            if not options.hopeful(error, failures):
+                self._change(ConnectionState.CLOSED, reason=str(error))
+                raise error
+            at_once = end.expired and end.lasted_s >= LIVED_S
+            pause_s = 0.0 if at_once else pause_after(error, pauses)
+            level = logging.WARNING if failures == 1 else logging.DEBUG
+            _LOG.log(level, "%s; connecting again in %.1f s", error, pause_s)
+            self._change(ConnectionState.CONNECTING, reason=str(error), retry_in_s=pause_s)
+            await self._pause(pause_s, hurry=may_hurry(error))
+
+    async def _open_and_stay(self) -> _End | None:
+        """One session and those that renew it; returns how the last was lost, None for a recess."""
+        session = self.sessions.new()
+        session.adopt(self._listener)
+        try:
+            await session.open()
+        except ServiceError as error:
+            return _End(error)
+        self._take(session)
+        self._renewer = SessionRenewer(self.sessions, self._listener)
+        recess = asyncio.create_task(self._until_recess(), name="realtime-recess")
+        try:
+            end = await self._stay(recess)
+        finally:
+            await _cancel(recess)
+        # From here to the report nothing else runs: nobody sees a session that is not there.
+        self._lose("no session is needed" if end is None else str(end.error))
+        return end
+
+    async def _stay(self, recess: asyncio.Task[None]) -> _End | None:
+        """Wait until the session in use is lost with none to replace it, or for `recess` (None)."""
+        while True:
+            session = self.current
+            assert session is not None
+            renewal = asyncio.create_task(self._renew(session), name="realtime-renewal")
+            try:
+                await asyncio.wait(
+                    {session.ended, renewal, recess}, return_when=asyncio.FIRST_COMPLETED
+                )
+                if recess.done():
+                    recess.result()
+                    return None
+                if renewal.done():
+                    renewal.result()
+                    continue
+                session.ended.result()
+                if not self._take_ready():
+                    error = ServiceError(session.ending)
+                    return _End(error, _now() - session.greeted_at, session.expired)
+            finally:
+                await _cancel(renewal)
+
+    async def _renew(self, session: Session) -> None:
+        """Let the next session take over from `session` when that is due."""
+        await self._renewer.until_due(session)
+        self._change(ConnectionState.RENEWING)
+        successor = await self._renewer.successor(session)
+        _LOG.info("renewed the session")
+        self._take(successor)
+
+    def _take_ready(self) -> bool:
+        """Take the next session, if one stands ready, as the one in use has ended."""
+        ready = self._renewer.take_ready()
+        if ready is None:
+            return False
+        if ready.ended.done():
+            self._see_off(ready)
+            return False
+        assert self.current is not None
+        _LOG.info("%s; the next session was ready", self.current.ending)
+        self._take(ready)
+        return True
+
+    def _take(self, session: Session) -> None:
+        """Let `session` be the one in use, at once: no message falls between it and the former."""
+        started, former = _now(), self.current
+        lost = former is not None and former.ended.done()
+        if former is not None:
+            self._see_off(former)
+            self.current = None
+            if lost:
+                self._listener.session_lost(former.ending)
+        elif self._record.opened:
+            _LOG.info("connected to %s again", self.sessions.endpoint.host)
+        self.current = session
+        early = session.adopt(self._listener)
+        session.catch_up(self.sessions.settings)
+        self._listener.session_opened(session, renewed=former is not None and not lost)
+        gap_s = self._record.open(started, _now(), renewed=former is not None)
+        self._change(ConnectionState.OPEN, reason=session.refused, gap_s=gap_s)
+        for message in (*early, session.answer):
+            self._listener.received(message)
+
+    def _see_off(self, session: Session) -> None:
+        session.retire()
+        task = asyncio.create_task(session.close(), name="realtime-goodbye")
+        self._goodbyes.add(task)
+        task.add_done_callback(self._goodbyes.discard)
+
+    def _lose(self, reason: str) -> None:
+        """There is no session any more, neither in use nor ready."""
+        ready, former = self._renewer.take_ready(), self.current
+        if ready is not None:
+            self._see_off(ready)
+        if former is None:
+            return
+        self._see_off(former)
+        self.current = None
+        self._record.lost(_now())
+        self._listener.session_lost(reason)
+
+    # ------------------------------------------------------------ no session now
+
+    async def _pause(self, pause_s: float, *, hurry: bool) -> None:
+        """Wait before the next attempt, but with `hurry` not for long while somebody waits."""
+        if not hurry or pause_s <= HURRY_S:
+            await asyncio.sleep(pause_s)
+            return
+        await asyncio.sleep(HURRY_S)
+        self._woken.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause_s - HURRY_S):
+                await self._woken.wait()
+
+    async def _rest(self) -> bool:
+        """Wait for as long as there should be no session; True if that was any time at all."""
+        reported: Recess | None = None
+        while (recess := self._listener.recess()) is not None:
+            if reported is None or recess.reason != reported.reason:
+                self._change(ConnectionState.CLOSED, reason=recess.reason, retry_in_s=recess.for_s)
+                reported = recess
+            self._record.rested()
+            self._woken.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(recess.for_s):
+                    await self._woken.wait()
+        return reported is not None
+
+    async def _until_recess(self) -> None:
+        while True:
+            await asyncio.sleep(_REST_LOOK_S)
+            session = self.current
+            if self._listener.recess() and self._listener.quiet() and session and not session.busy:
+                return
+
+    # ------------------------------------------------------------------ ending
+
+    async def _end(self, life: asyncio.Task[None]) -> None:
+        """Cancel `life` and see it off, even when we are being cancelled ourselves."""
+        if not life.done():
+            if not life.cancelling():
+                self._lose("closed by us")
+                self._change(ConnectionState.CLOSING)
+                life.cancel()
+            await asyncio.wait([life])
+        if self._life is life:
+            self._life = None
+            self._lose("closed by us")
+            if self.state is not ConnectionState.CLOSED:
+                self._change(ConnectionState.CLOSED, reason="closed by us")
+
+    def _change(
+        self,
+        state: ConnectionState,
+        *,
+        reason: str | None = None,
+        retry_in_s: float | None = None,
+        gap_s: float | None = None,
+    ) -> None:
+        facts = self.current.facts if self.current else None
+        change = self._record.change(
+            state, facts, reason=reason, retry_in_s=retry_in_s, gap_s=gap_s
+        )
+        self._listener.connection_changed(change)
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
