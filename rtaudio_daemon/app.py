@@ -12,12 +12,12 @@ from typing import Any
 
 from . import config
 from .assistant import Assistant
-from .audio.devices import open_microphone, open_speaker
+from .audio.devices import Devices
 from .emitter import Emitter
 from .errors import ConfigError, RTAudioError
 from .events import DeviceChanged, DeviceState, ErrorReported, News
 from .log import log_news
-from .parts import OpenMicrophone, OpenSpeaker, Part, Parts
+from .parts import Part, Parts
 from .realtime.client import AzureRealTimeAudio
 from .realtime.usage import Ledger
 from .realtime.usage_file import UsageFile
@@ -41,14 +41,12 @@ class App:
         settings: config.Config,
         *,
         load: Callable[[], config.Config] | None = None,
-        microphone: OpenMicrophone = open_microphone,
-        speaker: OpenSpeaker = open_speaker,
+        devices: Devices | None = None,
         usage: Path | None = None,
     ) -> None:
         self._settings = settings
         self._load = load
-        self._open_microphone = microphone
-        self._open_speaker = speaker
+        self._devices_here = devices
         self._ledger = Ledger()
         # What the built-in service charges is not money.
         real = settings.realtime.profile != "simulator"
@@ -93,8 +91,7 @@ class App:
                 self._settings,
                 self.news,
                 group,
-                microphone=self._open_microphone,
-                speaker=self._open_speaker,
+                devices=self._devices_here,
                 ledger=self._ledger,
             )
             parts.assistant.on_reload = self.reload

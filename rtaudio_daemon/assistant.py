@@ -20,7 +20,7 @@ from .alertness import Alertness
 from .audio.devices import described, list_devices
 from .audio.echo import Echo
 from .audio.gate import Gate
-from .audio.interface import Microphone, Speaker
+from .audio.interface import Microphone, PlaybackHappening, Speaker
 from .audio.vad import Engine
 from .audio.wake_word import Attention
 from .conversation import Conversation
@@ -125,9 +125,9 @@ class Assistant:
         """What `reload` does; set by whoever knows the configuration."""
 
     def use_speaker(self, speaker: Speaker) -> None:
-        """Play on this loudspeaker; its callbacks are `handle` and `device_changed`."""
+        """Play on this loudspeaker, which was made for this assistant."""
         self._speaker = speaker
-        speaker.tap(self._hearing.gate.played)
+        speaker.tap(self._hearing.gate)
         self._alertness.use("speaker", speaker)
         self._devices.exchanged("speaker")
         self._set_loudness()
@@ -137,7 +137,7 @@ class Assistant:
         self._cues.settings = settings
 
     def use_microphone(self, microphone: Microphone) -> None:
-        """Hear this microphone from the next `run` on; its callback is `device_changed`."""
+        """Hear this microphone, made for this assistant, from the next `run` on."""
         self._alertness.use("microphone", microphone)
         self._devices.exchanged("microphone")
         self._hearing.use_microphone(microphone)
@@ -238,6 +238,10 @@ class Assistant:
         finally:
             self._handling = False
         self._set_alarm()
+
+    def playback_changed(self, change: PlaybackHappening) -> None:
+        """Playing began, ended or was stopped."""
+        self.handle(change)
 
     def device_changed(self, change: DeviceChanged) -> None:
         """A device came or went."""

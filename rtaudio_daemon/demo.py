@@ -11,16 +11,15 @@ import tempfile
 import wave
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
 from . import config
 from .app import App
-from .audio.devices import list_devices, open_microphone
+from .audio.devices import Devices, list_devices
 from .audio.files import WavMicrophone, read_wav
 from .audio.format import BYTES_PER_MS, SAMPLE_RATE
-from .audio.interface import Microphone
+from .audio.interface import DeviceListener, Microphone
 from .events import (
     DeviceChanged,
     ErrorReported,
@@ -82,7 +81,7 @@ class Demo:
                 _write_evening(evening)
             app = App(
                 self._settings(has_speaker="output" in directions),
-                microphone=partial(_recorded_microphone, evening) if recorded else open_microphone,
+                devices=_RecordedDevices(evening) if recorded else None,
             )
             app.news.on("news", self._hear)
             await app.run(stop, on_ready=lambda: self._welcome(app, recorded))
@@ -140,10 +139,15 @@ class Demo:
                 self._tell(f"            something went wrong: {message}")
 
 
-def _recorded_microphone(
-    path: Path, _settings: config.Input, *, on_change: Callable[[DeviceChanged], None]
-) -> Microphone:
-    return WavMicrophone(path, on_change=on_change, repeat=True)
+class _RecordedDevices(Devices):
+    """With a recorded person instead of the microphone."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def open_microphone(self, _settings: config.Input, listener: DeviceListener) -> Microphone:
+        """The recording, again and again."""
+        return WavMicrophone(self._path, listener, repeat=True)
 
 
 def _write_evening(path: Path) -> None:

@@ -13,15 +13,14 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 from . import config
 from .api.server import ApiServer
 from .assistant import Assistant
 from .audio.cancellers import open_echo
-from .audio.devices import open_microphone, open_speaker
+from .audio.devices import Devices
 from .audio.gate import Gate
-from .audio.interface import Microphone, OnChange, OnHappening, Speaker
 from .audio.spotter import open_attention
 from .audio.system_echo import no_canceller
 from .audio.vad_engines import open_engine
@@ -54,28 +53,6 @@ _SLACK_MS = 300
 _PROVE_S = 20.0  # a new service must have a session ready by then
 # What a setting of the session is set to when it is gone from the configuration.
 _UNSET = {"instructions": "", "max_response_output_tokens": "inf"}
-
-
-class OpenMicrophone(Protocol):
-    """How a microphone is made from its settings."""
-
-    def __call__(self, settings: config.Input, *, on_change: OnChange) -> Microphone:
-        """Open it."""
-
-
-class OpenSpeaker(Protocol):
-    """How a loudspeaker is made from its name in the configuration."""
-
-    def __call__(
-        self,
-        device: str,
-        *,
-        on_happening: OnHappening,
-        on_change: OnChange,
-        volume: float,
-        fallback: str,
-    ) -> Speaker:
-        """Open it."""
 
 
 @dataclass
@@ -118,14 +95,12 @@ class Parts:
         news: Emitter,
         group: asyncio.TaskGroup,
         *,
-        microphone: OpenMicrophone = open_microphone,
-        speaker: OpenSpeaker = open_speaker,
+        devices: Devices | None = None,
         ledger: Ledger | None = None,
     ) -> None:
         self._news = news
         self._group = group
-        self._open_microphone = microphone
-        self._open_speaker = speaker
+        self._devices = devices or Devices()
         self._settings = settings
         self._ledger = ledger or Ledger()
         self._lives: dict[str, AsyncExitStack] = {}
@@ -207,22 +182,14 @@ class Parts:
         self.assistant.use_earcons(settings.audio.earcons)
 
     async def _apply_speaker(self, settings: config.Config) -> None:
-        output = settings.audio.output
-        speaker = self._open_speaker(
-            output.device,
-            on_happening=self.assistant.handle,
-            on_change=self.assistant.device_changed,
-            volume=output.volume,
-            fallback=output.fallback,
-        )
+        speaker = self._devices.open_speaker(settings.audio.output, self.assistant)
         await self._between_turns()
         self.assistant.use_speaker(speaker)
         life = await self._take_over("speaker", AsyncExitStack())
         await life.enter_async_context(self._running(speaker.run(), "speaker"))
 
     async def _apply_microphone(self, settings: config.Config) -> None:
-        changed = self.assistant.device_changed
-        microphone = self._open_microphone(settings.audio.input, on_change=changed)
+        microphone = self._devices.open_microphone(settings.audio.input, self.assistant)
         await self._between_turns()
         self.assistant.use_microphone(microphone)
         life = await self._take_over("microphone", AsyncExitStack())

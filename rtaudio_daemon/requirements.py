@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from .audio.devices import open_microphone
+from .audio.files import check_wav
 from .config import Config
 from .errors import ConfigError, DeviceError
 from .packages import how_to_install, installed
@@ -65,11 +65,13 @@ def missing_packages(settings: Config) -> list[str]:
 def unusable_files(settings: Config) -> list[str]:
     """A line with file and line for each file that cannot be used as the settings want."""
     found = []
-    if settings.audio.input.device.startswith("wav:"):
+    microphone = settings.audio.input.device
+    if microphone.startswith("wav:"):
+        path = microphone.removeprefix("wav:")
         try:
-            open_microphone(settings.audio.input, on_change=lambda _change: None)
+            check_wav(Path(path))
         except DeviceError as error:
-            what = f"{error}{_from_where(settings.audio.input.device.removeprefix('wav:'))}"
+            what = f"{error}{_from_where(path)}"
             found.append(settings.problem("audio.input.device", what))
     output = settings.audio.output.device
     if output.startswith("wav:"):

@@ -6,13 +6,14 @@ import asyncio
 
 from rtaudio_daemon.alertness import RELAXED_AFTER_S, Alertness
 from rtaudio_daemon.audio.files import SilentMicrophone, SilentSpeaker
+from tests.audio.device_log import DeviceLog
 
 
 class Ear(SilentMicrophone):
     """A microphone that remembers what it was asked for."""
 
     def __init__(self) -> None:
-        super().__init__(on_change=lambda _: None)
+        super().__init__(DeviceLog())
         self.asked: list[bool] = []
 
     def attend(self, closely: bool) -> None:
@@ -45,7 +46,7 @@ async def test_a_turn_meanwhile_puts_it_off() -> None:
 
 async def test_a_device_that_comes_later_is_told_how_it_stands() -> None:
     ear, alertness = Ear(), Alertness()
-    alertness.use("speaker", SilentSpeaker(on_happening=lambda _: None, on_change=lambda _: None))
+    alertness.use("speaker", SilentSpeaker(DeviceLog()))
     alertness.floor_is_free(True)
     await asyncio.sleep(RELAXED_AFTER_S + 0.1)
     alertness.use("microphone", ear)

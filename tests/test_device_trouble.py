@@ -25,7 +25,6 @@ from rtaudio_daemon.doctor import sound
 from rtaudio_daemon.doctor.calibration import calibrate
 from rtaudio_daemon.doctor.remedies import Reasons
 from rtaudio_daemon.errors import DeviceError
-from rtaudio_daemon.events import DeviceChanged
 from rtaudio_daemon.packages import how_to_install
 from rtaudio_daemon.simulator.reply import Reply, Turn
 from tests.audio.kernel import build
@@ -261,16 +260,10 @@ async def test_a_card_that_another_program_holds_is_told_by_the_audio_process(
             ask.__defaults__ = (Path({str(tmp_path)!r}),)
     """
     pyaudio.write_text(dedent(elsewhere) + dedent(there))
-    changed = asyncio.Event()
     reasons = Reasons()
-
-    def note(change: DeviceChanged) -> None:
-        reasons.note(change)
-        changed.set()
-
-    task = asyncio.create_task(open_microphone(config.Input("pnp"), on_change=note).run())
+    task = asyncio.create_task(open_microphone(config.Input("pnp"), reasons).run())
     async with asyncio.timeout(30):
-        await changed.wait()
+        await reasons.changed.wait()
     task.cancel()
     await asyncio.wait([task])
     assert "card 1 (USB PnP Sound Device) is there, but does not open" in reasons.of("microphone")

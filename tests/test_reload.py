@@ -276,7 +276,7 @@ async def test_another_microphone_while_muted_is_not_called_lost(
 
     async def live(process: SoundProcess) -> None:
         opened.append(process)
-        process._on_ready(StreamFacts("desk", 24_000, 1, 960))
+        process._listener.stream_opened(StreamFacts("desk", 24_000, 1, 960))
         await asyncio.Event().wait()
 
     monkeypatch.setattr(SoundProcess, "_live", live)

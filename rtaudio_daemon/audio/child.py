@@ -7,9 +7,9 @@ import contextlib
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import cast
+from typing import Protocol, cast
 
 from ..errors import DeviceError
 from .child_protocol import Kind, Unpacker, pack
@@ -29,17 +29,24 @@ class MissingDeviceError(DeviceError):
     """This machine has no sound device at all in this direction."""
 
 
+class MessageListener(Protocol):
+    """Takes the messages of an audio process."""
+
+    def message(self, kind: Kind, body: bytes) -> None:
+        """The process sent this message; what is raised here ends the process."""
+
+
 class Child(asyncio.Protocol):
-    """The line to an audio process; `on_message` gets what it says, as it comes.
+    """The line to an audio process; `listener` gets its messages, as they come.
 
     `ended` never has a result. It gets a DeviceError when the process gives up, shows no life for
-    too long, or ends, and whatever `on_message` raises.
+    too long, or ends, and whatever `listener` raises.
     """
 
-    def __init__(self, on_message: Callable[[Kind, bytes], None]) -> None:
+    def __init__(self, listener: MessageListener) -> None:
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.pid = 0
-        self._on_message = on_message
+        self._listener = listener
         self._unpacker = Unpacker()
         self._transport: asyncio.Transport | None = None
         self._patience_s, self._complaint = _OPEN_S, "the device does not open"
@@ -98,7 +105,7 @@ class Child(asyncio.Protocol):
             return
         if kind is Kind.READY or (self._patience_s == _REOPEN_S and kind in _SIGNS_OF_LIFE):
             self._expect_life(_SILENT_S, "the device does not move any sound")
-        self._on_message(kind, body)
+        self._listener.message(kind, body)
 
     def _expect_life(self, within_s: float, complaint: str) -> None:
         self._patience_s, self._complaint = within_s, complaint
@@ -120,12 +127,12 @@ class Child(asyncio.Protocol):
 
 @contextlib.asynccontextmanager
 async def audio_process(
-    role: str, device: str, channel: str, on_message: Callable[[Kind, bytes], None]
+    role: str, device: str, channel: str, listener: MessageListener
 ) -> AsyncIterator[Child]:
     """A process for `role` (input, output or list), which is killed at the end."""
     ours, theirs = socket.socketpair()
     process: asyncio.subprocess.Process | None = None
-    child = Child(on_message)
+    child = Child(listener)
     try:
         with theirs:
             process = await asyncio.create_subprocess_exec(

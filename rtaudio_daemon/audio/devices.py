@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..config import Input
+from ..config import Input, Output
 from .deafness import Deafness
 from .device_names import DeviceInfo
 from .files import SilentMicrophone, SilentSpeaker, WavMicrophone, WavSpeaker
-from .interface import Microphone, OnChange, OnHappening, Speaker
+from .interface import DeviceListener, Microphone, Speaker, SpeakerListener
 from .microphone import PortAudioMicrophone
 from .sound_process import list_devices
 from .speaker import PortAudioSpeaker
 
-__all__ = ["DeviceInfo", "described", "list_devices", "open_microphone", "open_speaker"]
+__all__ = [
+    "DeviceInfo",
+    "Devices",
+    "described",
+    "list_devices",
+    "open_microphone",
+    "open_speaker",
+]
 
 
 def described(info: DeviceInfo) -> dict[str, Any]:
@@ -28,48 +35,48 @@ def described(info: DeviceInfo) -> dict[str, Any]:
     }
 
 
-def open_microphone(settings: Input, *, on_change: OnChange) -> Microphone:
+def open_microphone(settings: Input, listener: DeviceListener) -> Microphone:
     """The microphone that its settings name: default, part of a name, usb:…, wav:PATH or none.
 
     DeviceError if a file cannot be read; a missing sound device is waited for instead.
     """
     device = settings.device
     if device == "none":
-        return SilentMicrophone(on_change=on_change)
+        return SilentMicrophone(listener)
     if device.startswith("wav:"):
-        return WavMicrophone(device.removeprefix("wav:"), on_change=on_change)
+        return WavMicrophone(device.removeprefix("wav:"), listener)
     deafness = Deafness(settings.deaf_after_s, settings.deaf_without_speech_h)
     return PortAudioMicrophone(
         device,
-        on_change=on_change,
+        listener,
         channel=settings.channel,
         fallback=settings.fallback == "default",
         deafness=deafness,
     )
 
 
-def open_speaker(
-    device: str,
-    *,
-    on_happening: OnHappening,
-    on_change: OnChange,
-    volume: float = 1.0,
-    fallback: str = "none",
-) -> Speaker:
-    """The loudspeaker that `device` names: default, part of a name, wav:PATH or none.
+def open_speaker(settings: Output, listener: SpeakerListener) -> Speaker:
+    """The loudspeaker that its settings name: default, part of a name, usb:…, wav:PATH or none.
 
-    DeviceError if a file cannot be written; a missing sound device is waited for instead, with
-    `fallback` default by using the system's default.
+    DeviceError if a file cannot be written; a missing sound device is waited for instead.
     """
+    device, volume = settings.device, settings.volume
     if device == "none":
-        return SilentSpeaker(on_happening=on_happening, on_change=on_change, volume=volume)
+        return SilentSpeaker(listener, volume=volume)
     if device.startswith("wav:"):
-        path = device.removeprefix("wav:")
-        return WavSpeaker(path, on_happening=on_happening, on_change=on_change, volume=volume)
+        return WavSpeaker(device.removeprefix("wav:"), listener, volume=volume)
     return PortAudioSpeaker(
-        device,
-        on_happening=on_happening,
-        on_change=on_change,
-        volume=volume,
-        fallback=fallback == "default",
+        device, listener, volume=volume, fallback=settings.fallback == "default"
     )
+
+
+class Devices:
+    """Opens the devices that settings name; subclasses bring others."""
+
+    def open_microphone(self, settings: Input, listener: DeviceListener) -> Microphone:
+        """See `open_microphone`."""
+        return open_microphone(settings, listener)
+
+    def open_speaker(self, settings: Output, listener: SpeakerListener) -> Speaker:
+        """See `open_speaker`."""
+        return open_speaker(settings, listener)

@@ -26,7 +26,7 @@ from ..events import (
 )
 from .format import BYTES_PER_MS, FRAME_BYTES, FRAME_MS, SAMPLE_RATE, Frame, Resampler
 from .frame_queue import FrameQueue
-from .interface import OnChange, OnHappening, OnPlayed
+from .interface import DeviceListener, PlayedListener, SpeakerListener
 from .playback import Moment, PlaybackQueue
 
 _LOG = logging.getLogger(__name__)
@@ -40,9 +40,9 @@ class SilentMicrophone:
     state = DeviceState.NONE
     reason: str | None = None
 
-    def __init__(self, *, on_change: OnChange, device: str = "none") -> None:
+    def __init__(self, listener: DeviceListener, *, device: str = "none") -> None:
         self.device = device
-        self._on_change = on_change
+        self._listener = listener
         self._frames = FrameQueue()
 
     def pause(self, paused: bool) -> None:
@@ -56,7 +56,7 @@ class SilentMicrophone:
 
     async def run(self) -> None:
         """Wait for ever."""
-        self._on_change(DeviceChanged("microphone", self.state, self.device))
+        self._listener.device_changed(DeviceChanged("microphone", self.state, self.device))
         await asyncio.Event().wait()
 
     def __aiter__(self) -> AsyncIterator[Frame]:
@@ -73,16 +73,15 @@ class WavMicrophone:
 
     reason: str | None = None
 
-    def __init__(self, path: str | Path, *, on_change: OnChange, repeat: bool = False) -> None:
+    def __init__(self, path: str | Path, listener: DeviceListener, *, repeat: bool = False) -> None:
         self._path = Path(path)
         self._repeat = repeat
         self.device = f"wav:{path}"
         self.state = DeviceState.OK
-        self._on_change = on_change
+        self._listener = listener
         self._frames = FrameQueue()
         self._paused = False
-        with _opened(self._path):
-            pass
+        check_wav(self._path)
 
     @property
     def dropped(self) -> int:
@@ -92,7 +91,7 @@ class WavMicrophone:
     async def run(self) -> None:
         """Play the file, then silence, for ever."""
         pcm = await asyncio.to_thread(read_wav, self._path)
-        self._on_change(DeviceChanged("microphone", self.state, self.device))
+        self._listener.device_changed(DeviceChanged("microphone", self.state, self.device))
         position = 0
 
         def tick() -> None:
@@ -131,20 +130,14 @@ class SilentSpeaker:
     reason: str | None = None
 
     def __init__(
-        self,
-        *,
-        on_happening: OnHappening,
-        on_change: OnChange,
-        volume: float = 1.0,
-        device: str = "none",
+        self, listener: SpeakerListener, *, volume: float = 1.0, device: str = "none"
     ) -> None:
         self.device = device
-        self._on_happening = on_happening
-        self._on_change = on_change
+        self._listener = listener
         self._queue: PlaybackQueue[AudioPart] = PlaybackQueue(SAMPLE_RATE)
         self._queue.set_volume(volume)
         self._wanted = asyncio.Event()
-        self._on_played: OnPlayed = lambda _pcm, _skipped: None
+        self._tap: PlayedListener | None = None
 
     @property
     def underruns(self) -> int:
@@ -162,8 +155,12 @@ class SilentSpeaker:
         return self._queue.busy
 
     async def run(self) -> None:
-        """Let time pass for what is played."""
-        self._on_change(DeviceChanged("speaker", self.state, self.device))
+        """Report that it is there, and let time pass for what is played."""
+        self._listener.device_changed(DeviceChanged("speaker", self.state, self.device))
+        await self.pass_time()
+
+    async def pass_time(self) -> None:
+        """Let time pass for what is played, until cancelled."""
         while True:
             await self._wanted.wait()
             self._wanted.clear()
@@ -183,7 +180,9 @@ class SilentSpeaker:
         heard = tuple(
             Heard(part, frames * 1000 // SAMPLE_RATE) for part, frames in self._queue.stop()
         )
-        asyncio.get_running_loop().call_soon(self._on_happening, PlaybackStopped(heard))
+        asyncio.get_running_loop().call_soon(
+            self._listener.playback_changed, PlaybackStopped(heard)
+        )
 
     def set_volume(self, level: float) -> None:
         """Play at `level` (0 to 1)."""
@@ -196,18 +195,18 @@ class SilentSpeaker:
         """Nobody hears it."""
         return 0.0
 
-    def tap(self, on_played: OnPlayed) -> None:
-        """Call `on_played` with what is played."""
-        self._on_played = on_played
+    def tap(self, listener: PlayedListener) -> None:
+        """Hand what is played to `listener`."""
+        self._tap = listener
 
     def _tick(self) -> bytes:
         overlaid = self._queue.overlaid
         pcm = self._queue.read(FRAME_BYTES)
-        if overlaid or self._queue.busy:
-            self._on_played(pcm, 0)
+        if self._tap is not None and (overlaid or self._queue.busy):
+            self._tap.played(pcm, 0)
         for moment in self._queue.moments():
             started = moment is Moment.STARTED
-            self._on_happening(PlaybackStarted() if started else PlaybackFinished())
+            self._listener.playback_changed(PlaybackStarted() if started else PlaybackFinished())
         return pcm
 
 
@@ -219,17 +218,8 @@ class WavSpeaker(SilentSpeaker):
 
     state = DeviceState.OK
 
-    def __init__(
-        self,
-        path: str | Path,
-        *,
-        on_happening: OnHappening,
-        on_change: OnChange,
-        volume: float = 1.0,
-    ) -> None:
-        super().__init__(
-            on_happening=on_happening, on_change=on_change, volume=volume, device=f"wav:{path}"
-        )
+    def __init__(self, path: str | Path, listener: SpeakerListener, *, volume: float = 1.0) -> None:
+        super().__init__(listener, volume=volume, device=f"wav:{path}")
         self._path = Path(path)
         self._unwritten = bytearray()
         self._full = False
@@ -246,7 +236,7 @@ class WavSpeaker(SilentSpeaker):
 
     async def run(self) -> None:
         """Record until cancelled."""
-        self._on_change(DeviceChanged("speaker", self.state, self.device))
+        self._listener.device_changed(DeviceChanged("speaker", self.state, self.device))
         with self._path.open("wb") as file, wave.open(file, "wb") as wav:
             wav.setnchannels(1)
             wav.setsampwidth(2)
@@ -270,6 +260,12 @@ class WavSpeaker(SilentSpeaker):
         if not self._full and wav.tell() * 2 >= _LONGEST_RECORDING_BYTES:
             self._full = True
             _LOG.warning("%s is full; playing goes on without recording", self.device)
+
+
+def check_wav(path: Path) -> None:
+    """Raises DeviceError if `read_wav` could not read this file."""
+    with _opened(path):
+        pass
 
 
 def read_wav(path: Path) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Protocol
 
 from ..events import (
@@ -16,13 +16,31 @@ from ..events import (
 from .format import Frame
 
 PlaybackHappening = PlaybackStarted | PlaybackFinished | PlaybackStopped
-OnChange = Callable[[DeviceChanged], None]
-OnHappening = Callable[[PlaybackHappening], None]
-OnPlayed = Callable[[bytes, int], None]  # pcm; samples of silence left out before it
+
+
+class DeviceListener(Protocol):
+    """Whoever uses a device; called in the event loop."""
+
+    def device_changed(self, change: DeviceChanged) -> None:
+        """The state of the device changed, or there is a new reason for it."""
+
+
+class SpeakerListener(DeviceListener, Protocol):
+    """Whoever uses a loudspeaker; called in the event loop."""
+
+    def playback_changed(self, change: PlaybackHappening) -> None:
+        """Playing began, ended or was stopped."""
+
+
+class PlayedListener(Protocol):
+    """Whoever needs the sound that a loudspeaker plays."""
+
+    def played(self, pcm: bytes, skipped: int) -> None:
+        """`pcm` goes to the device now, after `skipped` samples of silence that are left out."""
 
 
 class Microphone(Protocol):
-    """A source of frames. `on_change` given at construction hears of every change of `state`."""
+    """A source of frames, made for a `DeviceListener` that hears of every change of `state`."""
 
     @property
     def device(self) -> str:
@@ -60,7 +78,7 @@ class Microphone(Protocol):
 
 
 class Speaker(Protocol):
-    """A place to play sound. The two callbacks given at construction run in the event loop.
+    """A place to play sound, made for a `SpeakerListener`.
 
     No method blocks or raises; all may be called before `run()` and while the device is lost.
     """
@@ -118,9 +136,8 @@ class Speaker(Protocol):
         sample is heard; 0 when nobody will hear it.
         """
 
-    def tap(self, on_played: OnPlayed) -> None:
-        """From now on call `on_played` with all sound (pcm) as it goes to the device.
+    def tap(self, listener: PlayedListener) -> None:
+        """From now on hand all sound to `listener` as it goes to the device.
 
-        Silence may be left out; then its length in samples comes with the next sound. It is heard
-        later, by the buffer of the device.
+        It is heard later, by the buffer of the device.
         """

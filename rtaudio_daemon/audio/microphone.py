@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from ..errors import DeviceError
-from ..events import DeviceChanged, DeviceState
-from .child import MissingDeviceError
+from ..events import DeviceState
 from .child_protocol import Kind, StreamFacts, split_part, yes_body
 from .deafness import Deafness
+from .device_report import ReportedDevice
 from .format import FRAME_BYTES, SAMPLE_RATE, Frame, Resampler
 from .frame_queue import FrameQueue
-from .interface import OnChange
+from .interface import DeviceListener
 from .sound_process import SoundProcess
 from .splice import Splice
 
@@ -21,7 +21,7 @@ _LAST_RENEWAL_S = 900.0
 _JUDGED_BYTES = 5 * FRAME_BYTES  # at once, as judging costs more than what is judged
 
 
-class PortAudioMicrophone:
+class PortAudioMicrophone(ReportedDevice):
     """The microphone that `device` names: `default` or (part of) a name.
 
     While it is lost no frames come; it is looked for every few seconds. A machine without any
@@ -33,16 +33,13 @@ class PortAudioMicrophone:
     def __init__(
         self,
         device: str,
+        listener: DeviceListener,
         *,
-        on_change: OnChange,
         channel: str = "left",
         fallback: bool = False,
         deafness: Deafness | None = None,
     ) -> None:
-        self.device = self._wanted = device
-        self.state = DeviceState.LOST
-        self.reason: str | None = None
-        self._on_change = on_change
+        super().__init__("microphone", device, listener)
         self._frames = FrameQueue()
         self._splice = Splice(SAMPLE_RATE)
         self._resampler = Resampler(SAMPLE_RATE, SAMPLE_RATE)
@@ -54,17 +51,7 @@ class PortAudioMicrophone:
         self._renew_at = 0.0
         self._heard_again_at = float("-inf")
         self._renew_after_s = _FIRST_RENEWAL_S
-        self._found = False
-        self._reported = False
-        self.process = SoundProcess(
-            "input",
-            device,
-            fallback=fallback,
-            channel=channel,
-            on_ready=self._ready,
-            on_message=self._message,
-            on_lost=self._lost,
-        )
+        self.process = SoundProcess("input", device, self, channel=channel, fallback=fallback)
 
     @property
     def dropped(self) -> int:
@@ -94,8 +81,10 @@ class PortAudioMicrophone:
         """The frames, for one reader."""
         return self._frames.__aiter__()
 
-    def _ready(self, facts: StreamFacts) -> None:
-        self._found = True
+    # -------------------------------------------------- reports of the process
+
+    def stream_opened(self, facts: StreamFacts) -> None:
+        """There is a new stream."""
         self._splice = Splice(facts.rate)
         self._resampler = Resampler(facts.rate, SAMPLE_RATE)
         self._sound.clear()
@@ -105,15 +94,25 @@ class PortAudioMicrophone:
             self._deafness.start_again()
         elif self.device == facts.device:
             return  # whether it hears now is to be seen
-        self._report(DeviceState.OK, facts.device, self.process.note)
+        self._report_open(facts.device, self.process.note)
 
-    def _message(self, kind: Kind, body: bytes) -> None:
+    def message(self, kind: Kind, body: bytes) -> None:
+        """The process sent sound, or says what became of some."""
         if kind is Kind.SOUND:
             self._hear(self._splice.feed(*split_part(body)))
         elif kind is Kind.SWITCHED:
             self._hear(self._splice.switched(split_part(body)[0]))
         elif kind is Kind.OVERFLOWED:
             self._overflows += 1
+
+    def stream_lost(self, error: DeviceError, is_new: bool) -> None:
+        """The device does not work."""
+        self._report_lost(error, is_new=is_new)
+
+    def stream_moved(self, where: str) -> None:
+        """A microphone may not move: it is opened anew instead."""
+
+    # ------------------------------------------------------------------ frames
 
     def _hear(self, sound: bytes) -> None:
         self._sound += self._resampler.feed(sound)
@@ -137,7 +136,7 @@ class PortAudioMicrophone:
             return
         now = asyncio.get_running_loop().time()
         if not deaf or reason != self.reason:
-            self._report(DeviceState.DEAF, self.device, reason, news=True)
+            self._report(DeviceState.DEAF, self.device, reason, is_new=True)
         if not deaf and now - self._heard_again_at > _LAST_RENEWAL_S:
             self._renew_at, self._renew_after_s = now, _FIRST_RENEWAL_S
         if now < self._renew_at:
@@ -145,18 +144,3 @@ class PortAudioMicrophone:
         self._renew_at = now + self._renew_after_s
         self._renew_after_s = min(self._renew_after_s * 2, _LAST_RENEWAL_S)
         self.process.renew()
-
-    def _lost(self, error: DeviceError, news: bool) -> None:
-        absent = isinstance(error, MissingDeviceError) and self._wanted == "default"
-        state = DeviceState.NONE if absent and not self._found else DeviceState.LOST
-        self._report(state, self.device, str(error), news=news)
-
-    def _report(
-        self, state: DeviceState, device: str, reason: str | None = None, *, news: bool = False
-    ) -> None:
-        self.reason = reason
-        if (state, device) == (self.state, self.device) and self._reported and not news:
-            return
-        self._reported = True
-        self.state, self.device = state, device
-        self._on_change(DeviceChanged("microphone", state, device, reason))

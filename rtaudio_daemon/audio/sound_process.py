@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
+from typing import Protocol
 
 from ..errors import DeviceError
 from .child import Child, MissingDeviceError, audio_process
@@ -25,12 +26,28 @@ _REASONS = 8  # of one loss are told at most, so that none that counts up floods
 _NOUN = {"input": "microphone", "output": "loudspeaker"}
 
 
-class SoundProcess:
-    """Keeps one audio process for `device` alive.
+class WorkerListener(Protocol):
+    """The device for which an audio process works."""
 
-    `on_ready` is told of every new stream, `on_message` of what the process says after that, and
-    `on_lost` of every failed or broken one: why, and whether that is news, as each reason is once
-    until the device works again; `on_moved` of where the sound server has moved it to, if it may.
+    def stream_opened(self, facts: StreamFacts) -> None:
+        """There is a new stream."""
+
+    def message(self, kind: Kind, body: bytes) -> None:
+        """The process sent a message about the stream that is open."""
+
+    def stream_lost(self, error: DeviceError, is_new: bool) -> None:
+        """Opening the stream failed, or it broke.
+
+        `is_new`: the first time that this reason occurs since the device last worked.
+        """
+
+    def stream_moved(self, where: str) -> None:
+        """The sound server moved the stream to the device `where`."""
+
+
+class SoundProcess:
+    """Keeps one audio process for `device` alive, and reports to `listener`.
+
     With `fallback` the default is used while the device is lost, and left again while not `busy`.
     """
 
@@ -38,23 +55,17 @@ class SoundProcess:
         self,
         direction: Direction,
         device: str,
+        listener: WorkerListener,
         *,
         channel: str = "left",
         fallback: bool = False,
-        on_ready: Callable[[StreamFacts], None],
-        on_message: Callable[[Kind, bytes], None],
-        on_lost: Callable[[DeviceError, bool], None],
-        on_moved: Callable[[str], None] = lambda _where: None,
     ) -> None:
         self.pid: int | None = None
         self._direction = direction
         self._substitution = Substitution(device, allowed=fallback)
         self.busy = True
         self._channel = channel
-        self._on_ready = on_ready
-        self._on_message = on_message
-        self._on_lost = on_lost
-        self._on_moved = on_moved
+        self._listener = listener
         self._child: Child | None = None
         self._waiting: list[tuple[Kind, bytes]] | None = []  # until it is known where the stream is
         self._look_first = direction == "input"  # and with a server that has misplaced it once
@@ -71,7 +82,7 @@ class SoundProcess:
         return self._substitution.note
 
     def pause(self, paused: bool) -> None:
-        """End the process and start none, without `on_lost`; or start one again."""
+        """End the process and start none, without `stream_lost`; or start one again."""
         if paused:
             self._wanted.clear()
             self._hang_up()
@@ -79,7 +90,7 @@ class SoundProcess:
             self._wanted.set()
 
     def renew(self) -> None:
-        """End the process and start another, without `on_lost`."""
+        """End the process and start another, without `stream_lost`."""
         self._hang_up()
 
     def _hang_up(self) -> None:
@@ -106,13 +117,13 @@ class SoundProcess:
                 if self._returning:
                     self._returning = False
                     again = DeviceError(f"{self._substitution.wanted!r} is there again")
-                    self._on_lost(again, False)
+                    self._listener.stream_lost(again, False)
                 continue
             failures = 1 if loop.time() - began > _STEADY_S else failures + 1
             news = self._is_news(failure)
             self._log(device, failure, news)
             self._substitution.failed()
-            self._on_lost(failure, news)
+            self._listener.stream_lost(failure, news)
             await asyncio.sleep(retry_after_s(failures))
 
     def send(self, kind: Kind, body: bytes = b"") -> bool:
@@ -126,7 +137,7 @@ class SoundProcess:
         self._opened.clear()
         tasks: list[asyncio.Task[None]] = []
         device = self._substitution.device
-        async with audio_process(self._direction, device, self._channel, self._told) as child:
+        async with audio_process(self._direction, device, self._channel, self) as child:
             self.pid, self._child = child.pid, child
             try:
                 if self._hung_up:
@@ -169,7 +180,7 @@ class SoundProcess:
         """
         await self._opened.wait()
         free = self._direction == "output" and device == "default"
-        watch = StreamWatch(child.pid, self._direction, on_move=self._moved if free else None)
+        watch = StreamWatch(child.pid, self._direction, self if free else None)
         try:
             await watch.check()
             self._begin()
@@ -178,13 +189,15 @@ class SoundProcess:
             self._look_first = True
             child.fail(error)
 
-    def _moved(self, where: str) -> None:
+    def stream_moved(self, where: str) -> None:
+        """The sound server moved the stream to the device `where`."""
         _LOG.info("%s 'default' plays on %s now", _NOUN[self._direction], where)
-        self._on_moved(where)
+        self._listener.stream_moved(where)
 
-    def _told(self, kind: Kind, body: bytes) -> None:
+    def message(self, kind: Kind, body: bytes) -> None:
+        """The process sent this message; it waits until it is known where the stream is."""
         if self._waiting is None:
-            self._on_message(kind, body)
+            self._listener.message(kind, body)
             return
         self._waiting.append((kind, body))
         if kind is Kind.READY:
@@ -199,7 +212,7 @@ class SoundProcess:
             if kind is Kind.READY:
                 self._ready(StreamFacts(**json.loads(body)))
             else:
-                self._on_message(kind, body)
+                self._listener.message(kind, body)
 
     def _ready(self, facts: StreamFacts) -> None:
         again = " again" if self._told_reasons and not self._substitution.active else ""
@@ -215,7 +228,7 @@ class SoundProcess:
         if not self._substitution.active:
             self._told_reasons.clear()
         self._substitution.works()
-        self._on_ready(facts)
+        self._listener.stream_opened(facts)
 
     def _is_news(self, failure: DeviceError) -> bool:
         reason, told = str(failure), self._told_reasons
@@ -246,28 +259,35 @@ async def list_devices(*, on_none: Callable[[str], None] = lambda _why: None) ->
     What a device does not say about its rates within some seconds stays unknown. When there is no
     device at all, `on_none` is told why.
     """
-    loop = asyncio.get_running_loop()
-    found: list[DeviceInfo] = []
-    listed, complete = loop.create_future(), loop.create_future()
-
-    def told(_: Kind, body: bytes) -> None:
-        found[:] = devices_of(body)
-        for future, true in (
-            (listed, True),
-            (complete, all(each.rates is not None for each in found)),
-        ):
-            if true and not future.done():
-                future.set_result(None)
-
-    async with audio_process("list", "default", "left", told) as child:
-        await asyncio.wait([listed, child.ended], return_when=asyncio.FIRST_COMPLETED)
-        if not listed.done():
+    found = _DeviceList()
+    async with audio_process("list", "default", "left", found) as child:
+        await asyncio.wait([found.listed, child.ended], return_when=asyncio.FIRST_COMPLETED)
+        if not found.listed.done():
             try:
                 await child.ended
             except MissingDeviceError as error:
                 on_none(str(error))
                 return []
         await asyncio.wait(
-            [complete, child.ended], timeout=_RATES_S, return_when=asyncio.FIRST_COMPLETED
+            [found.complete, child.ended], timeout=_RATES_S, return_when=asyncio.FIRST_COMPLETED
         )
-        return found
+        return found.devices
+
+
+class _DeviceList:
+    """What the process that lists devices has found so far."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.devices: list[DeviceInfo] = []
+        self.listed: asyncio.Future[None] = loop.create_future()
+        self.complete: asyncio.Future[None] = loop.create_future()
+        """Whether the rates of all devices are known."""
+
+    def message(self, _kind: Kind, body: bytes) -> None:
+        """A newer list came."""
+        self.devices = devices_of(body)
+        rates_known = all(each.rates is not None for each in self.devices)
+        for future, true in ((self.listed, True), (self.complete, rates_known)):
+            if true and not future.done():
+                future.set_result(None)

@@ -16,7 +16,6 @@ from ..events import (
     PlaybackStarted,
     PlaybackStopped,
 )
-from .child import MissingDeviceError
 from .child_protocol import (
     Kind,
     Progress,
@@ -27,9 +26,10 @@ from .child_protocol import (
     volume_body,
     yes_body,
 )
+from .device_report import ReportedDevice
 from .files import SilentSpeaker
 from .format import BYTES_PER_MS, FRAME_MS, SAMPLE_RATE, Resampler
-from .interface import OnChange, OnHappening, OnPlayed
+from .interface import PlayedListener, SpeakerListener
 from .playback import FADE_MS
 from .sound_process import SoundProcess
 
@@ -44,7 +44,7 @@ class _Sent:
     heard_frames: int = 0
 
 
-class PortAudioSpeaker:
+class PortAudioSpeaker(ReportedDevice):
     """The loudspeaker that `device` names: `default` or (part of) a name.
 
     What plays when the device is lost is answered by `PlaybackStopped` with the last position
@@ -56,19 +56,15 @@ class PortAudioSpeaker:
     def __init__(
         self,
         device: str,
+        listener: SpeakerListener,
         *,
-        on_happening: OnHappening,
-        on_change: OnChange,
         volume: float = 1.0,
         fallback: bool = False,
     ) -> None:
-        self.device = self._wanted = device
-        self.state = DeviceState.LOST
-        self.reason: str | None = None
-        self._on_happening = on_happening
-        self._on_change = on_change
+        super().__init__("speaker", device, listener)
+        self._listener = listener
         self._volume = volume
-        self._silent = SilentSpeaker(on_happening=on_happening, on_change=lambda _: None)
+        self._silent = SilentSpeaker(listener)
         self._rate = SAMPLE_RATE
         self._latency_ms = 0.0
         self._overlaid_until = 0.0
@@ -79,21 +75,11 @@ class PortAudioSpeaker:
         self._playing = False
         self._stops: deque[int] = deque()  # the newest part at each stop not yet answered
         self._totals = self._before = (0, 0)  # underruns, dropped ms: in total, earlier processes
-        self._on_played: OnPlayed | None = None
+        self._tap: PlayedListener | None = None
         self._played_at_rate = Resampler(SAMPLE_RATE, SAMPLE_RATE)
         self._played_to: int | None = None  # position in frames
         self._closely = True
-        self._found = False
-        self._reported = False
-        self.process = SoundProcess(
-            "output",
-            device,
-            fallback=fallback,
-            on_ready=self._ready,
-            on_message=self._message,
-            on_lost=self._lost,
-            on_moved=self._moved,
-        )
+        self.process = SoundProcess("output", device, self, fallback=fallback)
 
     @property
     def underruns(self) -> int:
@@ -108,7 +94,7 @@ class PortAudioSpeaker:
     async def run(self) -> None:
         """Keep the device alive until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._silent.run(), name="silent speaker")
+            tasks.create_task(self._silent.pass_time(), name="silent speaker")
             await self.process.run()
 
     def play(self, part: AudioPart, pcm: bytes) -> None:
@@ -170,17 +156,19 @@ class PortAudioSpeaker:
         self._overlaid_until = begins + len(pcm) / BYTES_PER_MS / 1000
         return (self._overlaid_until - now) * 1000 + FRAME_MS + self._latency_ms
 
-    def tap(self, on_played: OnPlayed) -> None:
-        """Call `on_played` with what is played."""
-        self._on_played = on_played
-        self._silent.tap(on_played)
+    def tap(self, listener: PlayedListener) -> None:
+        """Hand what is played to `listener`."""
+        self._tap = listener
+        self._silent.tap(listener)
         self.process.send(Kind.TAP)
 
-    def _ready(self, facts: StreamFacts) -> None:
-        self._found = True
+    # -------------------------------------------------- reports of the process
+
+    def stream_opened(self, facts: StreamFacts) -> None:
+        """There is a new stream."""
         self._played_at_rate = Resampler(facts.rate, SAMPLE_RATE)
         self._played_to = None
-        if self._on_played is not None:
+        if self._tap is not None:
             self.process.send(Kind.TAP)
         self.process.send(Kind.ATTEND, yes_body(self._closely))
         self._rate = facts.rate
@@ -190,20 +178,21 @@ class PortAudioSpeaker:
         if self.state is DeviceState.NONE and self._silent.busy:
             self._silent.stop()
         self.process.send(Kind.VOLUME, volume_body(self._volume))
-        self._report(DeviceState.OK, facts.device, self.process.note)
+        self._report_open(facts.device, self.process.note)
 
-    def _message(self, kind: Kind, body: bytes) -> None:
+    def message(self, kind: Kind, body: bytes) -> None:
+        """The process plays, or says what became of what it played."""
         if kind is Kind.PLAYED:
-            self._tell_played(*split_part(body))
+            self._pass_on(*split_part(body))
         elif kind is Kind.PROGRESS:
             self._take_note(progress_of(body))
         elif kind is Kind.STARTED:
             self._playing = True
-            self._on_happening(PlaybackStarted())
+            self._listener.playback_changed(PlaybackStarted())
         elif kind is Kind.FINISHED:
             self._playing = False
             self._take_note(progress_of(body))
-            self._on_happening(PlaybackFinished())
+            self._listener.playback_changed(PlaybackFinished())
         elif kind is Kind.STOPPED:
             silent_in_ms = FADE_MS + round(self._latency_ms) if self._playing else 0
             self._playing = False
@@ -212,14 +201,42 @@ class PortAudioSpeaker:
             newest = self._stops.popleft()
             cut = [number for number in self._sent if number <= newest]
             heard = [self._heard(self._sent.pop(number)) for number in cut]
-            self._on_happening(PlaybackStopped(tuple(heard), silent_in_ms))
+            self._listener.playback_changed(PlaybackStopped(tuple(heard), silent_in_ms))
 
-    def _tell_played(self, position: int, sound: bytes) -> None:
+    def stream_lost(self, error: DeviceError, is_new: bool) -> None:
+        """The device does not work: what was not played yet is answered."""
+        cut = self._sent
+        answers = []
+        for newest in self._stops:
+            stopped = [cut.pop(number) for number in list(cut) if number <= newest]
+            answers.append(PlaybackStopped(tuple(map(self._heard, stopped))))
+        # What was handed out whole may still have been heard when the device went.
+        if cut or (self._playing and not answers):
+            answers.append(PlaybackStopped(tuple(map(self._heard, cut.values())), lost=str(error)))
+        self._playing = False
+        self._refused.extend(self._open)
+        self._open.clear()
+        self._sent.clear()
+        self._stops.clear()
+        self._report_lost(error, is_new=is_new)
+        for answer in answers:
+            self._answer(answer)
+
+    def stream_moved(self, where: str) -> None:
+        """The default loudspeaker may move; the state stays, the reason says where it plays."""
+        self.reason = f"it plays on {where} now"
+        self._listener.device_changed(
+            DeviceChanged("speaker", self.state, self.device, self.reason)
+        )
+
+    # ---------------------------------------------------------------- playback
+
+    def _pass_on(self, position: int, sound: bytes) -> None:
         skipped = 0 if self._played_to is None else (position - self._played_to) & 0xFFFFFFFF
         self._played_to = (position + len(sound) // 2) & 0xFFFFFFFF
-        if self._on_played is not None:
+        if self._tap is not None:
             pcm = self._played_at_rate.feed(sound)
-            self._on_played(pcm, skipped * SAMPLE_RATE // self._rate)
+            self._tap.played(pcm, skipped * SAMPLE_RATE // self._rate)
 
     def _take_note(self, progress: Progress) -> None:
         positions = dict(progress.heard)
@@ -234,44 +251,10 @@ class PortAudioSpeaker:
     def _heard(self, sent: _Sent) -> Heard:
         return Heard(sent.part, sent.heard_frames * 1000 // self._rate)
 
-    def _lost(self, error: DeviceError, news: bool) -> None:
-        cut = self._sent
-        answers = []
-        for newest in self._stops:
-            stopped = [cut.pop(number) for number in list(cut) if number <= newest]
-            answers.append(PlaybackStopped(tuple(map(self._heard, stopped))))
-        # What was handed out whole may still have been heard when the device went.
-        if cut or (self._playing and not answers):
-            answers.append(PlaybackStopped(tuple(map(self._heard, cut.values())), lost=str(error)))
-        self._playing = False
-        self._refused.extend(self._open)
-        self._open.clear()
-        self._sent.clear()
-        self._stops.clear()
-        absent = isinstance(error, MissingDeviceError) and self._wanted == "default"
-        state = DeviceState.NONE if absent and not self._found else DeviceState.LOST
-        self._report(state, self.device, str(error), news=news)
-        for answer in answers:
-            self._answer(answer)
-
-    def _moved(self, where: str) -> None:
-        self.reason = f"it plays on {where} now"
-        self._on_change(DeviceChanged("speaker", self.state, self.device, self.reason))
-
     def _refuse(self, part: AudioPart) -> None:
         self._refused.append(part)
         why = self.reason or "it is being opened"
         self._answer(PlaybackStopped((Heard(part, 0),), lost=why))
 
     def _answer(self, answer: PlaybackStopped) -> None:
-        asyncio.get_running_loop().call_soon(self._on_happening, answer)
-
-    def _report(
-        self, state: DeviceState, device: str, reason: str | None = None, *, news: bool = False
-    ) -> None:
-        self.reason = reason
-        if (state, device) == (self.state, self.device) and self._reported and not news:
-            return
-        self._reported = True
-        self.state, self.device = state, device
-        self._on_change(DeviceChanged("speaker", state, device, reason))
+        asyncio.get_running_loop().call_soon(self._listener.playback_changed, answer)

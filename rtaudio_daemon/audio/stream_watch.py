@@ -11,8 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from ..errors import DeviceError
 from .device_names import Direction
@@ -26,18 +25,22 @@ _STREAMS = {"input": "source-output", "output": "sink-input"}
 _DEVICES = {"input": "sources", "output": "sinks"}
 
 
-class StreamWatch:
-    """Watches the stream of the audio process `pid`.
+class MoveListener(Protocol):
+    """Lets a stream move, and follows where to."""
 
-    It may move only with `on_move`, which is told where to.
-    """
+    def stream_moved(self, where: str) -> None:
+        """The sound server moved the stream to the device `where`."""
+
+
+class StreamWatch:
+    """Watches the stream of the audio process `pid`; it may move only with a `listener`."""
 
     def __init__(
-        self, pid: int, direction: Direction, *, on_move: Callable[[str], None] | None = None
+        self, pid: int, direction: Direction, listener: MoveListener | None = None
     ) -> None:
         self._pid = pid
         self._direction = direction
-        self._on_move = on_move
+        self._listener = listener
         self._listed = False
         self._where: str | None = None
 
@@ -54,9 +57,9 @@ class StreamWatch:
             if self._direction == "input":
                 await self._refuse_monitor(where)
             before, self._where = self._where or where, where
-            if self._on_move is not None:
+            if self._listener is not None:
                 if where != before:
-                    self._on_move(where)
+                    self._listener.stream_moved(where)
             elif where != before:
                 raise DeviceError(f"the sound server moved it from {before} to {where}")
             elif missed is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from .. import config, config_edit
 from ..audio.calibration import (
@@ -20,7 +21,7 @@ from ..audio.devices import open_microphone, open_speaker
 from ..audio.format import BYTES_PER_MS
 from ..audio.interface import Microphone, Speaker
 from ..errors import ConfigError
-from ..events import AudioPart, DeviceChanged, DeviceState
+from ..events import AudioPart, DeviceState
 from ..packages import installed
 from .finding import Finding, failed, passed, warned
 from .remedies import Reasons, remedy_for
@@ -52,20 +53,9 @@ async def calibrate(path: str, *, write: bool = False) -> list[Finding]:
 
 
 async def _measure(settings: config.Audio) -> Measurement | list[Finding]:
-    changed = asyncio.Event()
     reasons = Reasons()
-
-    def noted(change: DeviceChanged) -> None:
-        reasons.note(change)
-        changed.set()
-
-    microphone = open_microphone(settings.input, on_change=noted)
-    speaker = open_speaker(
-        settings.output.device,
-        on_happening=lambda _happening: None,
-        on_change=noted,
-        volume=settings.output.volume,
-    )
+    microphone = open_microphone(settings.input, reasons)
+    speaker = open_speaker(replace(settings.output, fallback="none"), reasons)
     async with asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(microphone.run(), name="microphone"),
@@ -74,8 +64,8 @@ async def _measure(settings: config.Audio) -> Measurement | list[Finding]:
         try:
             async with asyncio.timeout(_PATIENCE_S):
                 while not speaker.state is microphone.state is DeviceState.OK:
-                    await changed.wait()
-                    changed.clear()
+                    await reasons.changed.wait()
+                    reasons.changed.clear()
                 before_ms, after_ms = listening_ms()
                 before = await _hear(microphone, before_ms)
                 speaker.play(_CHIRP, chirp())

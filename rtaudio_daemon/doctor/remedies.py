@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+
+from ..audio.interface import PlaybackHappening
 from ..events import DeviceChanged
 
 _NAMES = "correct {option}; `daemon.py devices` lists what there is"
@@ -26,15 +29,21 @@ _OTHERWISE = "`daemon.py devices` lists what {option} takes; does another progra
 
 
 class Reasons:
-    """The last reason that was told of each device."""
+    """Listens to devices, and keeps the last reason that each of them gave."""
 
     def __init__(self) -> None:
+        self.changed = asyncio.Event()
+        """Set at every change of a device."""
         self._last: dict[str, str] = {}
 
-    def note(self, change: DeviceChanged) -> None:
+    def device_changed(self, change: DeviceChanged) -> None:
         """A device changed."""
+        self.changed.set()
         if change.reason:
             self._last[change.direction] = change.reason
+
+    def playback_changed(self, change: PlaybackHappening) -> None:
+        """What is played makes no reason."""
 
     def of(self, direction: str) -> str:
         """The last one of the microphone or the speaker; empty if none was told."""

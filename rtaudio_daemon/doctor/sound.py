@@ -7,6 +7,7 @@ import math
 from array import array
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import numpy as np
 
@@ -59,7 +60,7 @@ async def sound(settings: config.Audio, *, tone: bool = False) -> AsyncIterator[
             return
     reasons = Reasons()
     try:
-        microphone = open_microphone(settings.input, on_change=reasons.note)
+        microphone = open_microphone(settings.input, reasons)
     except DeviceError as error:
         yield failed("microphone", str(error), "correct audio.input.device")
         return
@@ -162,12 +163,7 @@ async def _tone(settings: config.Output, microphone: Microphone) -> Finding:
     """Play a tone, and look for it in what the microphone hears."""
     reasons = Reasons()
     try:
-        speaker = open_speaker(
-            settings.device,
-            on_happening=lambda _happening: None,
-            on_change=reasons.note,
-            volume=settings.volume,
-        )
+        speaker = open_speaker(replace(settings, fallback="none"), reasons)
     except DeviceError as error:
         return failed("loudspeaker", str(error), "correct audio.output.device")
     task = asyncio.create_task(speaker.run(), name="speaker")

@@ -16,8 +16,11 @@ from rtaudio_daemon.errors import DeviceError
 class Line:
     def __init__(self) -> None:
         self.said: list[Kind] = []
-        self.child = Child(lambda kind, _: self.said.append(kind))
+        self.child = Child(self)
         self.ours, self.theirs = socket.socketpair()
+
+    def message(self, kind: Kind, body: bytes) -> None:
+        self.said.append(kind)
 
     async def say(self, *kinds: Kind) -> None:
         """The process says this, and it has arrived."""

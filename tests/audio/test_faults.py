@@ -17,9 +17,10 @@ from rtaudio_daemon import config
 from rtaudio_daemon.audio.deafness import Deafness
 from rtaudio_daemon.audio.microphone import PortAudioMicrophone
 from rtaudio_daemon.doctor.calibration import calibrate
-from rtaudio_daemon.events import DeviceChanged, DeviceState
+from rtaudio_daemon.events import DeviceState
 from rtaudio_daemon.simulator.reply import Reply
 from rtaudio_daemon.simulator.server import Simulator
+from tests.audio.device_log import DeviceLog
 from tests.audio.test_sound import kept_alive, listening, pid_of, until
 from tests.house import KEY, House, speech
 from tests.sound_server import SoundServer
@@ -55,10 +56,9 @@ async def test_muting_twice_in_a_hurry_does_no_harm(sound_server: SoundServer) -
 async def test_digital_silence_means_deaf_and_a_sound_means_well_again(
     sound_server: SoundServer, tmp_path: Path
 ) -> None:
-    changes: list[DeviceChanged] = []
-    microphone = PortAudioMicrophone(
-        "default", on_change=changes.append, deafness=Deafness(after_s=1)
-    )
+    log = DeviceLog()
+    changes = log.changes
+    microphone = PortAudioMicrophone("default", log, deafness=Deafness(after_s=1))
     async with kept_alive(microphone.run()):
         await until(lambda: microphone.state is DeviceState.OK)
         first = pid_of(microphone)

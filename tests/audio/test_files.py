@@ -17,7 +17,8 @@ from rtaudio_daemon.audio import files
 from rtaudio_daemon.audio.devices import open_microphone, open_speaker
 from rtaudio_daemon.audio.files import SilentSpeaker, WavMicrophone, WavSpeaker, read_wav
 from rtaudio_daemon.audio.format import FRAME_BYTES
-from rtaudio_daemon.config import Input
+from rtaudio_daemon.audio.interface import PlaybackHappening
+from rtaudio_daemon.config import Input, Output
 from rtaudio_daemon.errors import DeviceError
 from rtaudio_daemon.events import (
     AudioPart,
@@ -28,6 +29,7 @@ from rtaudio_daemon.events import (
     PlaybackStarted,
     PlaybackStopped,
 )
+from tests.audio.device_log import DeviceLog
 
 A = AudioPart("r1", "i1", 0)
 B = AudioPart("r1", "i2", 0)
@@ -65,16 +67,18 @@ class Witness:
         self.seen: list[tuple[int, object]] = []
         self.zero = self.loop.time()
 
-    def __call__(self, happening: object) -> None:
-        if not isinstance(happening, DeviceChanged):
-            self.seen.append((round((self.loop.time() - self.zero) * 1000), happening))
+    def device_changed(self, change: DeviceChanged) -> None:
+        pass
+
+    def playback_changed(self, change: PlaybackHappening) -> None:
+        self.seen.append((round((self.loop.time() - self.zero) * 1000), change))
 
 
 async def test_a_wav_microphone_plays_the_file_once_in_real_time_and_then_silence(
     tmp_path: Path,
 ) -> None:
     sound = sine(50)
-    microphone = WavMicrophone(save(tmp_path / "a.wav", sound), on_change=lambda _: None)
+    microphone = WavMicrophone(save(tmp_path / "a.wav", sound), DeviceLog())
     loop = asyncio.get_running_loop()
     async with running(microphone):
         zero = loop.time()
@@ -89,7 +93,7 @@ async def test_a_wav_microphone_plays_the_file_once_in_real_time_and_then_silenc
 
 
 async def test_frames_nobody_takes_are_dropped_and_counted(tmp_path: Path) -> None:
-    microphone = WavMicrophone(save(tmp_path / "a.wav", b""), on_change=lambda _: None)
+    microphone = WavMicrophone(save(tmp_path / "a.wav", b""), DeviceLog())
     async with running(microphone):
         await asyncio.sleep(2.011)
         assert microphone.dropped == 50
@@ -126,27 +130,27 @@ def test_channels_are_mixed(tmp_path: Path) -> None:
 
 def test_a_file_that_is_missing_or_no_wav_is_a_device_error(tmp_path: Path) -> None:
     with pytest.raises(DeviceError, match="No such file"):
-        open_microphone(Input(f"wav:{tmp_path}/none.wav"), on_change=print)
+        open_microphone(Input(f"wav:{tmp_path}/none.wav"), DeviceLog())
     (tmp_path / "text.wav").write_text("hello")
     with pytest.raises(DeviceError, match="not a WAV file"):
-        open_microphone(Input(f"wav:{tmp_path}/text.wav"), on_change=print)
+        open_microphone(Input(f"wav:{tmp_path}/text.wav"), DeviceLog())
     with pytest.raises(DeviceError, match="cannot record"):
-        open_speaker(f"wav:{tmp_path}/no/a.wav", on_happening=print, on_change=print)
+        open_speaker(Output(f"wav:{tmp_path}/no/a.wav"), DeviceLog())
 
 
 async def test_a_silent_microphone_never_yields(tmp_path: Path) -> None:
-    changes: list[DeviceChanged] = []
-    microphone = open_microphone(Input("none"), on_change=changes.append)
+    log = DeviceLog()
+    microphone = open_microphone(Input("none"), log)
     async with running(microphone):
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(anext(aiter(microphone)), 3600)
-    assert changes == [DeviceChanged("microphone", DeviceState.NONE, "none")]
+    assert log.changes == [DeviceChanged("microphone", DeviceState.NONE, "none")]
 
 
 async def test_a_wav_speaker_records_what_is_played_between_silences(tmp_path: Path) -> None:
     witness = Witness()
     path = tmp_path / "out.wav"
-    speaker = WavSpeaker(path, on_happening=witness, on_change=witness)
+    speaker = WavSpeaker(path, witness)
     sound = sine(90)
     async with running(speaker):
         witness.zero = witness.loop.time()
@@ -166,7 +170,7 @@ async def test_a_wav_speaker_records_what_is_played_between_silences(tmp_path: P
 async def test_stop_says_how_much_was_heard(tmp_path: Path, kind: str) -> None:
     witness = Witness()
     device = "none" if kind == "none" else f"wav:{tmp_path}/out.wav"
-    speaker = open_speaker(device, on_happening=witness, on_change=witness)
+    speaker = open_speaker(Output(device), witness)
     async with running(speaker):
         await asyncio.sleep(0.01)
         speaker.play(A, sine(1000))
@@ -189,7 +193,7 @@ async def test_stop_says_how_much_was_heard(tmp_path: Path, kind: str) -> None:
 
 async def test_a_silent_speaker_takes_as_long_as_the_sound_and_can_play_again() -> None:
     witness = Witness()
-    speaker = SilentSpeaker(on_happening=witness, on_change=witness)
+    speaker = SilentSpeaker(witness)
     async with running(speaker):
         for _ in range(2):
             speaker.play(A, sine(200))
@@ -208,7 +212,7 @@ async def test_a_silent_speaker_takes_as_long_as_the_sound_and_can_play_again() 
 async def test_the_volume_is_heard_in_the_recording(tmp_path: Path) -> None:
     witness = Witness()
     path = tmp_path / "out.wav"
-    speaker = open_speaker(f"wav:{path}", on_happening=witness, on_change=witness, volume=0.5)
+    speaker = open_speaker(Output(f"wav:{path}", volume=0.5), witness)
     sound = sine(100)
     async with running(speaker):
         speaker.play(A, sound)
@@ -223,7 +227,7 @@ async def test_the_volume_is_heard_in_the_recording(tmp_path: Path) -> None:
 async def test_a_speaker_does_not_make_up_for_time_the_machine_slept(tmp_path: Path) -> None:
     witness = Witness()
     path = tmp_path / "out.wav"
-    speaker = WavSpeaker(path, on_happening=witness, on_change=witness)
+    speaker = WavSpeaker(path, witness)
     async with running(speaker):
         await asyncio.sleep(0.1)
         witness.loop.now += 3600  # type: ignore[attr-defined]
@@ -234,7 +238,7 @@ async def test_a_speaker_does_not_make_up_for_time_the_machine_slept(tmp_path: P
 async def test_a_repeating_microphone_hears_the_file_again_and_again(tmp_path: Path) -> None:
     sound = sine(40)
     path = save(tmp_path / "a.wav", sound)
-    microphone = WavMicrophone(path, on_change=lambda _: None, repeat=True)
+    microphone = WavMicrophone(path, DeviceLog(), repeat=True)
     frames = aiter(microphone)
     async with running(microphone):
         heard = b"".join([(await anext(frames)).pcm for _ in range(200)])
@@ -247,7 +251,7 @@ async def test_a_recording_that_is_full_does_not_stop_the_sound(
     monkeypatch.setattr(files, "_LONGEST_RECORDING_BYTES", 3 * 48_000)
     witness = Witness()
     path = tmp_path / "out.wav"
-    speaker = WavSpeaker(path, on_happening=witness, on_change=witness)
+    speaker = WavSpeaker(path, witness)
     async with running(speaker):
         await asyncio.sleep(5)
         speaker.play(A, sine(100))

@@ -10,7 +10,8 @@ from rtaudio_daemon.audio.child_protocol import Kind, StreamFacts, part_body
 from rtaudio_daemon.audio.deafness import UNSPOKEN, Deafness
 from rtaudio_daemon.audio.microphone import PortAudioMicrophone
 from rtaudio_daemon.errors import DeviceError
-from rtaudio_daemon.events import DeviceChanged, DeviceState
+from rtaudio_daemon.events import DeviceState
+from tests.audio.device_log import DeviceLog
 
 SECOND = 24_000
 SILENCE = bytes(2 * SECOND)
@@ -23,21 +24,20 @@ class Told:
     def __init__(
         self, device: str = "default", *, fallback: bool = False, without_speech_h: float = 0.0
     ) -> None:
-        self.changes: list[DeviceChanged] = []
+        log = DeviceLog()
+        self.changes = log.changes
         deafness = Deafness(after_s=4, without_speech_h=without_speech_h)
-        self.microphone = PortAudioMicrophone(
-            device, on_change=self.changes.append, fallback=fallback, deafness=deafness
-        )
+        self.microphone = PortAudioMicrophone(device, log, fallback=fallback, deafness=deafness)
         self.renewals = 0
         self.open()
 
     def open(self) -> None:
-        self.microphone.process._on_ready(StreamFacts("card", 24_000, 1, 960))
+        self.microphone.stream_opened(StreamFacts("card", 24_000, 1, 960))
 
     async def hear(self, pcm: bytes, seconds: int) -> None:
         for _ in range(seconds):
             await asyncio.sleep(1)
-            self.microphone.process._on_message(Kind.SOUND, part_body(0, pcm))
+            self.microphone.message(Kind.SOUND, part_body(0, pcm))
             if self.microphone.process._hung_up:
                 self.microphone.process._hung_up = False
                 self.renewals += 1
@@ -88,7 +88,7 @@ async def test_a_microphone_that_is_deaf_in_another_way_than_before_says_so() ->
 
 async def test_the_newest_reason_of_a_loss_is_known_and_told_when_it_is_news() -> None:
     told = Told()
-    lost = told.microphone.process._on_lost
+    lost = told.microphone.stream_lost
     lost(DeviceError("it does not move any sound"), True)
     lost(DeviceError("there is no such device"), True)
     lost(DeviceError("it does not move any sound"), False)
@@ -106,7 +106,7 @@ async def test_a_substitute_that_was_deaf_is_still_told_to_be_one() -> None:
     told = Told(device="Jabra", fallback=True)
     for _ in range(2):
         told.microphone.process._substitution.failed()
-    told.microphone.process._on_lost(DeviceError("it was unplugged"), True)
+    told.microphone.stream_lost(DeviceError("it was unplugged"), True)
     told.open()
     await told.hear(SILENCE, 5)
     await told.hear(ROOM, 1)
@@ -118,5 +118,5 @@ async def test_a_substitute_that_was_deaf_is_still_told_to_be_one() -> None:
 
 async def test_sound_that_its_process_lost_counts_as_dropped() -> None:
     told = Told()
-    told.microphone.process._on_message(Kind.OVERFLOWED, b"")
+    told.microphone.message(Kind.OVERFLOWED, b"")
     assert told.microphone.dropped == 1

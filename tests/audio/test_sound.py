@@ -30,13 +30,13 @@ from rtaudio_daemon.audio.pump import RATES
 from rtaudio_daemon.audio.speaker import PortAudioSpeaker
 from rtaudio_daemon.events import (
     AudioPart,
-    DeviceChanged,
     DeviceState,
     Heard,
     PlaybackFinished,
     PlaybackStarted,
     PlaybackStopped,
 )
+from tests.audio.device_log import DeviceLog
 from tests.sound_server import SoundServer
 
 pytestmark = pytest.mark.sound
@@ -84,9 +84,7 @@ async def until(condition: Callable[[], bool], patience_s: float = 20.0) -> None
 
 
 @dataclass
-class Witness:
-    happenings: list[object] = field(default_factory=list)
-    changes: list[DeviceChanged] = field(default_factory=list)
+class Witness(DeviceLog):
     heard: bytearray = field(default_factory=bytearray)
     times: list[float] = field(default_factory=list)
 
@@ -110,9 +108,7 @@ class Witness:
 @contextlib.asynccontextmanager
 async def speaking(device: str = "default") -> AsyncIterator[tuple[PortAudioSpeaker, Witness]]:
     witness = Witness()
-    speaker = PortAudioSpeaker(
-        device, on_happening=witness.happenings.append, on_change=witness.changes.append
-    )
+    speaker = PortAudioSpeaker(device, witness)
     async with kept_alive(speaker.run()):
         yield speaker, witness
 
@@ -120,7 +116,7 @@ async def speaking(device: str = "default") -> AsyncIterator[tuple[PortAudioSpea
 @contextlib.asynccontextmanager
 async def listening(device: str = "default") -> AsyncIterator[tuple[PortAudioMicrophone, Witness]]:
     witness = Witness()
-    microphone = PortAudioMicrophone(device, on_change=witness.changes.append)
+    microphone = PortAudioMicrophone(device, witness)
 
     async def take() -> None:
         async for frame in microphone:

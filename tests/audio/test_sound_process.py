@@ -8,6 +8,7 @@ from itertools import count
 
 import pytest
 
+from rtaudio_daemon.audio.child_protocol import Kind, StreamFacts
 from rtaudio_daemon.audio.sound_process import SoundProcess, retry_after_s
 from rtaudio_daemon.errors import DeviceError
 
@@ -22,6 +23,25 @@ def test_a_lost_device_is_looked_for_at_once_then_every_two_seconds_and_at_last_
     assert max(waits) == 4.0, "with a second to open, it is found within five"
 
 
+class Losses:
+    """The device of a process, which remembers whether each loss was news."""
+
+    def __init__(self) -> None:
+        self.news: list[bool] = []
+
+    def stream_opened(self, facts: StreamFacts) -> None:
+        raise AssertionError(facts)
+
+    def message(self, kind: Kind, body: bytes) -> None:
+        raise AssertionError(kind, body)
+
+    def stream_lost(self, error: DeviceError, is_new: bool) -> None:
+        self.news.append(is_new)
+
+    def stream_moved(self, where: str) -> None:
+        raise AssertionError(where)
+
+
 async def test_reasons_that_always_differ_are_not_told_for_ever(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -31,13 +51,8 @@ async def test_reasons_that_always_differ_are_not_told_for_ever(
         raise DeviceError(f"error {next(numbers)}")
 
     monkeypatch.setattr(SoundProcess, "_live", fail)
-    news: list[bool] = []
-    process = SoundProcess(
-        *("input", "desk"),
-        on_ready=lambda _: None,
-        on_message=lambda *_: None,
-        on_lost=lambda _error, is_news: news.append(is_news),
-    )
+    losses = Losses()
+    news, process = losses.news, SoundProcess("input", "desk", losses)
     task = asyncio.create_task(process.run())
     await asyncio.sleep(600)
     task.cancel()

@@ -9,40 +9,40 @@ from rtaudio_daemon.audio.speaker import PortAudioSpeaker
 from rtaudio_daemon.errors import DeviceError
 from rtaudio_daemon.events import (
     AudioPart,
-    DeviceChanged,
     DeviceState,
     Heard,
     PlaybackStarted,
     PlaybackStopped,
 )
+from tests.audio.device_log import DeviceLog
 
 
 async def test_an_answer_that_was_handed_out_whole_is_over_when_the_device_goes() -> None:
-    happenings: list[object] = []
-    speaker = PortAudioSpeaker("default", on_happening=happenings.append, on_change=lambda _: None)
-    process, part = speaker.process, AudioPart("r", "i", 0)
-    process._on_ready(StreamFacts("card", 24_000, 1, 960))
+    log = DeviceLog()
+    happenings, speaker = log.happenings, PortAudioSpeaker("default", log)
+    part = AudioPart("r", "i", 0)
+    speaker.stream_opened(StreamFacts("card", 24_000, 1, 960))
     speaker.play(part, bytes(960))
     speaker.end(part)
-    process._on_message(Kind.STARTED, b"")
-    process._on_message(Kind.PROGRESS, json_body(Progress(last_id=1)))
-    process._on_lost(DeviceError("gone"), True)
+    speaker.message(Kind.STARTED, b"")
+    speaker.message(Kind.PROGRESS, json_body(Progress(last_id=1)))
+    speaker.stream_lost(DeviceError("gone"), True)
     await asyncio.sleep(0)
     assert happenings == [PlaybackStarted(), PlaybackStopped((), lost="gone")]
-    process._on_lost(DeviceError("still gone"), False)
+    speaker.stream_lost(DeviceError("still gone"), False)
     await asyncio.sleep(0)
     assert len(happenings) == 2, "it is told once"
 
 
 async def test_what_is_stopped_and_what_is_lost_just_then_are_told_apart() -> None:
-    happenings: list[object] = []
-    speaker = PortAudioSpeaker("default", on_happening=happenings.append, on_change=lambda _: None)
+    log = DeviceLog()
+    happenings, speaker = log.happenings, PortAudioSpeaker("default", log)
     first, second, third = (AudioPart(name, "i", 0) for name in "abc")
-    speaker.process._on_ready(StreamFacts("card", 24_000, 1, 960))
+    speaker.stream_opened(StreamFacts("card", 24_000, 1, 960))
     speaker.play(first, bytes(960))
     speaker._stops.append(speaker._newest)
     speaker.play(second, bytes(960))
-    speaker.process._on_lost(DeviceError("gone"), True)
+    speaker.stream_lost(DeviceError("gone"), True)
     speaker.play(third, bytes(960))
     await asyncio.sleep(0)
     assert happenings == [
@@ -53,10 +53,10 @@ async def test_what_is_stopped_and_what_is_lost_just_then_are_told_apart() -> No
 
 
 async def test_a_stop_tells_when_the_room_is_silent_if_it_was_not() -> None:
-    happenings: list[object] = []
-    speaker = PortAudioSpeaker("default", on_happening=happenings.append, on_change=lambda _: None)
-    told = speaker.process._on_message
-    speaker.process._on_ready(StreamFacts("card", 24_000, 1, 960))
+    log = DeviceLog()
+    happenings, speaker = log.happenings, PortAudioSpeaker("default", log)
+    told = speaker.message
+    speaker.stream_opened(StreamFacts("card", 24_000, 1, 960))
     for started in (True, False):
         if started:
             told(Kind.STARTED, b"")
@@ -66,9 +66,9 @@ async def test_a_stop_tells_when_the_room_is_silent_if_it_was_not() -> None:
 
 
 async def test_a_loudspeaker_that_is_moved_says_where_to() -> None:
-    changes: list[DeviceChanged] = []
-    speaker = PortAudioSpeaker("default", on_happening=lambda _: None, on_change=changes.append)
-    speaker.process._on_ready(StreamFacts("card", 24_000, 1, 960))
-    speaker.process._on_moved("hdmi")
+    log = DeviceLog()
+    changes, speaker = log.changes, PortAudioSpeaker("default", log)
+    speaker.stream_opened(StreamFacts("card", 24_000, 1, 960))
+    speaker.stream_moved("hdmi")
     assert [change.state for change in changes] == [DeviceState.OK, DeviceState.OK]
     assert speaker.reason == changes[-1].reason == "it plays on hdmi now"

@@ -13,6 +13,7 @@ from rtaudio_daemon.audio.microphone import PortAudioMicrophone
 from rtaudio_daemon.audio.speaker import PortAudioSpeaker
 from rtaudio_daemon.audio.substitution import Substitution
 from rtaudio_daemon.events import DeviceChanged, DeviceState, Heard, PlaybackStopped
+from tests.audio.device_log import DeviceLog
 from tests.audio.test_sound import A, B, Witness, kept_alive, murmur, samples, until
 from tests.sound_server import SoundServer
 
@@ -99,11 +100,9 @@ def remove_sink(server: SoundServer, name: str) -> None:
             server.ask("unload-module", line.split()[0])
 
 
-def standing_in(changes: list[DeviceChanged]) -> PortAudioMicrophone:
+def standing_in(log: DeviceLog) -> PortAudioMicrophone:
     """A microphone for which another one may stand in; the rooms here are silent digitally."""
-    return PortAudioMicrophone(
-        "va_mic", on_change=changes.append, fallback=True, deafness=Deafness(after_s=0)
-    )
+    return PortAudioMicrophone("va_mic", log, fallback=True, deafness=Deafness(after_s=0))
 
 
 def seen(changes: list[DeviceChanged]) -> list[tuple[DeviceState, str]]:
@@ -126,7 +125,7 @@ async def test_the_default_microphone_stands_in_and_is_left_when_the_wanted_one_
     sources: SoundServer,
 ) -> None:
     witness = Witness()
-    microphone = standing_in(witness.changes)
+    microphone = standing_in(witness)
 
     async def take() -> None:
         async for frame in microphone:
@@ -162,8 +161,7 @@ async def test_the_default_microphone_stands_in_and_is_left_when_the_wanted_one_
 async def test_while_somebody_has_the_floor_the_device_is_not_exchanged(
     sources: SoundServer,
 ) -> None:
-    changes: list[DeviceChanged] = []
-    microphone = standing_in(changes)
+    microphone = standing_in(DeviceLog())
     remove_sink(sources, "mic_in")
     async with kept_alive(microphone.run()):
         await until(lambda: microphone.state is DeviceState.OK)
@@ -177,9 +175,9 @@ async def test_while_somebody_has_the_floor_the_device_is_not_exchanged(
 @pytest.mark.sound
 @pytest.mark.slow
 async def test_the_monitor_of_the_loudspeaker_never_stands_in(sound_server: SoundServer) -> None:
-    changes: list[DeviceChanged] = []
-    heard = bytearray()
-    microphone = standing_in(changes)
+    log = DeviceLog()
+    changes, heard = log.changes, bytearray()
+    microphone = standing_in(log)
 
     async def take() -> None:
         async for frame in microphone:
@@ -204,12 +202,7 @@ async def test_the_default_loudspeaker_stands_in_and_is_left_again(
     sources: SoundServer, tmp_path: Path
 ) -> None:
     witness = Witness()
-    speaker = PortAudioSpeaker(
-        "va_speaker",
-        on_happening=witness.happenings.append,
-        on_change=witness.changes.append,
-        fallback=True,
-    )
+    speaker = PortAudioSpeaker("va_speaker", witness, fallback=True)
     sources.ask("set-default-sink", "other_speaker")
     remove_sink(sources, "speaker")  # before it is used: later the server may move what plays
     async with kept_alive(speaker.run()):

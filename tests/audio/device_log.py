@@ -1,0 +1,22 @@
+"""A listener that remembers what a device reported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from rtaudio_daemon.audio.interface import PlaybackHappening
+from rtaudio_daemon.events import DeviceChanged
+
+
+@dataclass
+class DeviceLog:
+    """Fits any microphone or loudspeaker."""
+
+    changes: list[DeviceChanged] = field(default_factory=list)
+    happenings: list[PlaybackHappening] = field(default_factory=list)
+
+    def device_changed(self, change: DeviceChanged) -> None:
+        self.changes.append(change)
+
+    def playback_changed(self, change: PlaybackHappening) -> None:
+        self.happenings.append(change)
