@@ -57,13 +57,9 @@ class ApiServer:
         self._devices_lock = asyncio.Lock()
         self._lock = Lock(settings)
         self._janitor = Janitor()
-        self.events = EventStream(
-            self.snapshot,
-            boot=boot,
-            wall_clock=wall_clock,
-            max_subscribers=settings.max_subscribers,
-        )
-        self.metrics = Metrics(controls.counts, self._counts)
+        self._wall_clock = wall_clock
+        self.events = EventStream(self, boot=boot, max_subscribers=settings.max_subscribers)
+        self.metrics = Metrics(controls, self)
         self.address = ""
 
     def adjust(self, settings: config.Http) -> None:
@@ -92,6 +88,23 @@ class ApiServer:
             **documents.describe_status(self._controls.snapshot()),
             "version": VERSION,
             "uptime_s": round(self._clock() - self._started, 1),
+        }
+
+    def now(self) -> float:
+        """The time of day, in seconds since 1970."""
+        return self._wall_clock()
+
+    def counts(self) -> dict[str, float]:
+        """Counters and gauges, by the names in `metrics.WINDOW_COUNTS`."""
+        usage = self.snapshot()["usage"]
+        return {
+            "cost": usage.get("cost_total", 0),
+            "cost_today": usage.get("cost_today", 0),
+            "subscribers": self.events.subscribers,
+            "subscribers_dropped": self.events.dropped,
+            "requests_refused": self._lock.refused,
+            "connections_closed": self._janitor.closed,
+            "uptime_seconds": self._clock() - self._started,
         }
 
     @asynccontextmanager
@@ -286,18 +299,6 @@ class ApiServer:
             level = self._controls.snapshot()["microphone"]["level_dbfs"]
             self.events.mention("level", {"level_dbfs": level})
             await asyncio.sleep(_LEVEL_EVERY_S)
-
-    def _counts(self) -> dict[str, float]:
-        usage = self.snapshot()["usage"]
-        return {
-            "cost": usage.get("cost_total", 0),
-            "cost_today": usage.get("cost_today", 0),
-            "subscribers": self.events.subscribers,
-            "subscribers_dropped": self.events.dropped,
-            "requests_refused": self._lock.refused,
-            "connections_closed": self._janitor.closed,
-            "uptime_seconds": self._clock() - self._started,
-        }
 
 
 async def _body(request: web.Request, schema: schemas.Schema) -> dict[str, Any]:
