@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 
 from rtaudio_daemon.simulator.faults import Fault
-from rtaudio_daemon.simulator.ladder import Ladder
+from rtaudio_daemon.simulator.ladder import Ladder, Phase
 from rtaudio_daemon.simulator.manner import Manner
 from rtaudio_daemon.simulator.outbox import Outbox
 from rtaudio_daemon.simulator.pacing import Step, spoken, written
@@ -97,9 +97,12 @@ class Answer:
     async def _give(self, reply: Reply) -> None:
         await asyncio.sleep(reply.delay_s)
         self._may_go_on()
+        if reply.preamble:
+            await self._say(Reply(reply.preamble), phase="commentary")
         if reply.text or reply.pcm:
-            await self._say(reply)
+            await self._say(reply, phase="final_answer" if reply.preamble else None)
         for call in reply.calls:
+            await asyncio.sleep(call.delay_s)
             self.ladder.open_call(self._new_id("item"), self._new_id("call"), call.name)
             await self._send(written(call.arguments))
             self.ladder.close_item()
@@ -114,16 +117,16 @@ class Answer:
             answered = await answered
         return Reply(answered) if isinstance(answered, str) else answered
 
-    async def _say(self, reply: Reply) -> None:
+    async def _say(self, reply: Reply, phase: Phase | None) -> None:
         if not self.ladder.speaks:
-            self.ladder.open_message(self._new_id("item"))
+            self.ladder.open_message(self._new_id("item"), phase)
             await self._send(written(reply.text))
         else:
             pcm = reply.pcm
             if pcm is None:
                 heard = self.turn.heard if reply.echoes else b""
                 pcm = await asyncio.to_thread(sound_of, self._manner.voice, reply.text, heard)
-            self.ladder.open_message(self._new_id("item"))
+            self.ladder.open_message(self._new_id("item"), phase)
             await self._send(spoken(reply.text, pcm, self._manner.pacing))
         self.ladder.close_item()
 

@@ -15,6 +15,7 @@ from rtaudio_daemon.simulator.items import BYTES_PER_MS, Item, Items
 from rtaudio_daemon.simulator.usage import text_tokens, usage
 
 Emit = Callable[[dict[str, Any]], None]
+Phase = Literal["commentary", "final_answer"]
 Status = Literal["completed", "cancelled", "incomplete", "failed"]
 
 
@@ -86,14 +87,19 @@ class Ladder:
         """response.created."""
         self._emit({"type": "response.created", "response": dict(self._response)})
 
-    def open_message(self, item_id: str) -> None:
-        """Begin a message of the assistant, spoken or written as the response is."""
-        data = {
+    def open_message(self, item_id: str, phase: Phase | None = None) -> None:
+        """Begin a message of the assistant, spoken or written as the response is.
+
+        `phase` says whether it is a preamble (commentary) or what was asked for (final_answer);
+        services without preambles do not say.
+        """
+        data: dict[str, Any] = {
             "id": item_id,
             "type": "message",
             "status": "in_progress",
             "role": "assistant",
             "content": [],
+            **({} if phase is None else {"phase": phase}),
         }
         rung = self._add(data, "audio" if self.speaks else "text")
         part = {"type": rung.kind, self._words_key(rung): ""}
