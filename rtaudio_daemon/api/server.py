@@ -63,13 +63,9 @@ class ApiServer:
         self._janitor = Janitor()
         self._limit: ConnectionLimit | None = None
         self._listener: asyncio.Server | None = None
-        self.events = EventStream(
-            self.snapshot,
-            boot=boot,
-            wall_clock=wall_clock,
-            max_subscribers=settings.max_subscribers,
-        )
-        self.metrics = Metrics(controls.counts, self._counts)
+        self._wall_clock = wall_clock
+        self.events = EventStream(self, boot=boot, max_subscribers=settings.max_subscribers)
+        self.metrics = Metrics(controls, self)
         self.address = ""
 
     def adjust(self, settings: config.Http) -> None:
@@ -100,6 +96,23 @@ class ApiServer:
             **documents.describe_status(self._controls.snapshot()),
             "version": VERSION,
             "uptime_s": round(self._clock() - self._started, 1),
+        }
+
+    def now(self) -> float:
+        """The time of day, in seconds since 1970."""
+        return self._wall_clock()
+
+    def counts(self) -> dict[str, float]:
+        """Counters and gauges, by the names in `metrics.WINDOW_COUNTS`."""
+        usage = self.snapshot()["usage"]
+        return {
+            "cost": usage.get("cost_total", 0),
+            "cost_today": usage.get("cost_today", 0),
+            "subscribers": self.events.subscribers,
+            "subscribers_dropped": self.events.dropped,
+            "requests_refused": self._lock.refused,
+            "connections_closed": self._janitor.closed + (self._limit.closed if self._limit else 0),
+            "uptime_seconds": self._clock() - self._started,
         }
 
     @asynccontextmanager
@@ -298,18 +311,6 @@ class ApiServer:
             level = self._controls.snapshot()["microphone"]["level_dbfs"]
             self.events.mention("level", {"level_dbfs": level})
             await asyncio.sleep(_LEVEL_EVERY_S)
-
-    def _counts(self) -> dict[str, float]:
-        usage = self.snapshot()["usage"]
-        return {
-            "cost": usage.get("cost_total", 0),
-            "cost_today": usage.get("cost_today", 0),
-            "subscribers": self.events.subscribers,
-            "subscribers_dropped": self.events.dropped,
-            "requests_refused": self._lock.refused,
-            "connections_closed": self._janitor.closed + (self._limit.closed if self._limit else 0),
-            "uptime_seconds": self._clock() - self._started,
-        }
 
 
 async def _body(request: web.Request, schema: schemas.Schema) -> dict[str, Any]:

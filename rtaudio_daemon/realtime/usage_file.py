@@ -40,7 +40,11 @@ class UsageFile:
         self._ledger = ledger
         self._spent = asyncio.Event()
         self._failed = False
-        ledger.on_change = self._spent.set
+        ledger.listener = self
+
+    def ledger_changed(self) -> None:
+        """Something was spent: write it down soon."""
+        self._spent.set()
 
     async def load(self) -> None:
         """Let the ledger go on from where the file says."""

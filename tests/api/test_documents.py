@@ -18,7 +18,7 @@ import yaml
 from rtaudio_daemon.api import documents, openapi, schemas
 from rtaudio_daemon.api.metrics import COUNTS
 from rtaudio_daemon.api.routes import ROUTES
-from rtaudio_daemon.events import News
+from rtaudio_daemon.events import News, UsageReported
 from tests.api.test_window import Window
 
 
@@ -172,3 +172,28 @@ async def test_the_dashboard_and_the_alerts_ask_for_metrics_that_exist() -> None
     assert asked <= known, asked - known
     for rule in yaml.safe_load((root / "alerts.yml").read_text())["groups"][0]["rules"]:
         assert rule["annotations"]["summary"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "reasons"),
+    [
+        ({}, []),
+        ({"microphone": {"state": "lost"}}, ["the microphone is lost"]),
+        ({"microphone": {"state": "none"}}, ["the microphone is none"]),
+        ({"speaker": {"state": "lost"}}, ["the loudspeaker is lost"]),
+        ({"speaker": {"state": "none"}}, []),
+    ],
+)
+def test_whatever_prevents_a_conversation_is_named(
+    changed: dict[str, Any], reasons: list[str]
+) -> None:
+    connection = {"state": "open", "last_error": None, "asleep": False}
+    works = {"connection": connection, "microphone": {"state": "ok"}, "speaker": {"state": "ok"}}
+    assert documents.reasons_not_ready({**works, **changed}) == reasons
+
+
+def test_what_is_no_number_of_tokens_is_not_added_up() -> None:
+    total: dict[str, int] = {}
+    for tokens in (7, True, None, 3):
+        documents.add_usage(total, UsageReported("response", {"input_tokens": tokens}))
+    assert total == {"responses": 4, "input_tokens": 10}
