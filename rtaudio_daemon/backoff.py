@@ -6,9 +6,13 @@ from collections.abc import Callable, Iterator
 
 
 def backoff(
-    first_s: float, longest_s: float, chance: Callable[[], float] | None = None
+    first_s: float,
+    longest_s: float,
+    chance: Callable[[], float] | None = None,
+    *,
+    factor: float = 2.0,
 ) -> Iterator[float]:
-    """Pauses in seconds without end: `first_s`, then twice as long each, up to `longest_s`.
+    """Pauses in seconds without end: `first_s`, then `factor` times as long each, to `longest_s`.
 
     With `chance` (a number from 0 to 1 at each call, as `random.random`) each one is between three
     and five quarters of its size, so that many clients do not come back at the same moment.
@@ -16,4 +20,4 @@ def backoff(
     pause_s = min(first_s, longest_s)
     while True:
         yield pause_s * (0.75 + 0.5 * chance()) if chance is not None else pause_s
-        pause_s = min(pause_s * 2, longest_s)
+        pause_s = min(pause_s * factor, longest_s)

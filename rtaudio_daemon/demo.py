@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import wave
-from collections.abc import Callable
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -58,14 +57,12 @@ class Demo:
         turns: int = 0,
         record: str | None = None,
         scenario: str = "",
-        tell: Callable[[str], None] = _print,
     ) -> None:
         self._port = port
         self._recorded = recorded
         self._turns = turns
         self._record = record
         self._scenario = scenario
-        self._tell = tell
         self._answers = 0
         self._stop = asyncio.Event()
 
@@ -104,39 +101,39 @@ class Demo:
         )
 
     def _welcome(self, app: App, recorded: bool) -> None:
-        self._tell(f"The built-in service is running; the daemon answers at {app.address}")
-        self._tell(
+        _print(f"The built-in service is running; the daemon answers at {app.address}")
+        _print(
             f"Open that address in a browser; or follow it with: curl -N {app.address}/api/events"
         )
         if recorded:
-            self._tell("No microphone is used: a recorded person speaks. Ctrl-C ends it.")
+            _print("No microphone is used: a recorded person speaks. Ctrl-C ends it.")
         else:
-            self._tell("Say something, and hear it said back. Ctrl-C ends it.")
+            _print("Say something, and hear it said back. Ctrl-C ends it.")
 
     def _hear(self, news: News) -> None:
         match news:
             case StatusChanged(status, previous):
-                self._tell(f"[{status:9}] {_WORDS[status]}")
+                _print(f"[{status:9}] {_WORDS[status]}")
                 if previous is ModelStatus.SPEAKING:
                     self._answers += 1
                     if self._turns and self._answers >= self._turns:
                         self._stop.set()
             case Transcript(role="user", text=text):
-                self._tell(f"            the person said: {text}")
+                _print(f"            the person said: {text}")
             case Transcript(role="assistant", text=text):
-                self._tell(f"            the house says: {text}")
+                _print(f"            the house says: {text}")
             case Interruption(audio_end_ms=audio_end_ms, latency_ms=latency_ms):
-                self._tell(
+                _print(
                     f"            interrupted after {audio_end_ms / 1000:.1f} s of the answer; "
                     f"silent {latency_ms} ms later"
                 )
             case UplinkChanged(is_open, sent):
                 state = "opens" if is_open else "closes"
-                self._tell(f"            the microphone's way out {state} ({sent} bytes so far)")
+                _print(f"            the microphone's way out {state} ({sent} bytes so far)")
             case DeviceChanged(direction, state, device, reason):
-                self._tell(f"            {direction}: {device} ({reason or state})")
+                _print(f"            {direction}: {device} ({reason or state})")
             case ErrorReported(message=message):
-                self._tell(f"            something went wrong: {message}")
+                _print(f"            something went wrong: {message}")
 
 
 class _RecordedDevices(Devices):

@@ -6,7 +6,7 @@ Only `check` and the doctor ask; the daemon itself tells when it comes to the pa
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,34 +18,22 @@ from .simulator import scenario
 
 
 class Package(NamedTuple):
-    """`module` is needed when `option` is as `wanted` says."""
+    """`module` is needed when `option` has this `value`."""
 
     option: str
-    wanted: Callable[[Config], bool]
+    value: str
     module: str
+
+    def wanted(self, settings: Config) -> bool:
+        """Whether the settings ask for it."""
+        return bool(attrgetter(self.option)(settings) == self.value)
 
 
 PACKAGES = (
-    Package(
-        "realtime.auth",
-        lambda config: config.realtime.auth == "entra",
-        "azure.identity",
-    ),
-    Package(
-        "audio.gate.engine",
-        lambda config: config.audio.gate.engine == "webrtc",
-        "webrtcvad",
-    ),
-    Package(
-        "audio.listen",
-        lambda config: config.audio.listen == "wake_word",
-        "pymicro_wakeword",
-    ),
-    Package(
-        "audio.echo",
-        lambda config: config.audio.echo == "cancel",
-        "livekit.rtc",
-    ),
+    Package("realtime.auth", "entra", "azure.identity"),
+    Package("audio.gate.engine", "webrtc", "webrtcvad"),
+    Package("audio.listen", "wake_word", "pymicro_wakeword"),
+    Package("audio.echo", "cancel", "livekit.rtc"),
 )
 """Each optional package, and the setting that asks for it."""
 

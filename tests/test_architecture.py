@@ -36,6 +36,7 @@ HALL = {
     "ledger": 1,
     "systemd": 2,
     "log": 2,
+    "log_handlers": 2,
     "push_to_talk": 3,
     "alertness": 3,
     "hearing": 3,

@@ -11,6 +11,7 @@ from rtaudio_daemon.backoff import backoff
 def test_pauses_double_up_to_the_longest() -> None:
     assert list(islice(backoff(1, 5), 5)) == [1, 2, 4, 5, 5]
     assert list(islice(backoff(8, 5), 2)) == [5, 5]
+    assert list(islice(backoff(2, 5, factor=1.5), 4)) == [2, 3, 4.5, 5]
 
 
 def test_pauses_differ_by_chance() -> None:

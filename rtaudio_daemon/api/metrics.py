@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -47,12 +47,17 @@ _SHORT = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5)
 _LAG_EVERY_S = 0.5
 
 
-class Metrics:
-    """Listens to the news and asks for the rest when it is scraped."""
+class Counted(Protocol):
+    """What has counters and gauges."""
 
-    def __init__(
-        self, counts: Callable[[], Mapping[str, float]], window: Callable[[], Mapping[str, float]]
-    ) -> None:
+    def counts(self) -> Mapping[str, float]:
+        """Their values now, by name."""
+
+
+class Metrics:
+    """Listens to the news, and asks the daemon and the HTTP API for the rest when it is scraped."""
+
+    def __init__(self, daemon: Counted, api: Counted) -> None:
         self.registry = CollectorRegistry()
         self._clock = asyncio.get_running_loop().time
         self._renewals = 0
@@ -80,8 +85,8 @@ class Metrics:
             Histogram, "loop_lag_seconds", "how late the event loop comes", buckets=_SHORT
         )
         make(Gauge, "info", "the version", "version").labels(VERSION).set(1)
-        self.registry.register(_Counts(counts, COUNTS))
-        self.registry.register(_Counts(window, WINDOW_COUNTS))
+        self.registry.register(_Counts(daemon, COUNTS))
+        self.registry.register(_Counts(api, WINDOW_COUNTS))
         self._hold(self._status, ModelStatus, ModelStatus.IDLE)
         self._hold(self._connection, ConnectionState, ConnectionState.CLOSED)
 
@@ -148,10 +153,8 @@ WINDOW_COUNTS: Mapping[str, tuple[str, str]] = {
 class _Counts(Collector):
     """Numbers that are asked for when they are needed."""
 
-    def __init__(
-        self, read: Callable[[], Mapping[str, float]], known: Mapping[str, tuple[str, str]]
-    ) -> None:
-        self._read = read
+    def __init__(self, source: Counted, known: Mapping[str, tuple[str, str]]) -> None:
+        self._source = source
         self._known = known
 
     def describe(self) -> Iterator[Metric]:
@@ -159,7 +162,7 @@ class _Counts(Collector):
             yield self._family(name)
 
     def collect(self) -> Iterator[Metric]:
-        for name, value in self._read().items():
+        for name, value in self._source.counts().items():
             family = self._family(name)
             family.add_metric([], value)
             yield family

@@ -13,7 +13,7 @@ import socket
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import HttpVersion11, web
 
@@ -25,7 +25,15 @@ _UNREAD_MAX = 64 * 1024  # bytes a subscriber may leave unread before it is drop
 _ONLY_WHEN_ASKED = frozenset({"level"})  # too frequent for everybody
 _LOG = logging.getLogger(__name__)
 
-Snapshot = Callable[[], dict[str, Any]]
+
+class StatusSource(Protocol):
+    """What the stream reports."""
+
+    def snapshot(self) -> dict[str, Any]:
+        """The whole status."""
+
+    def now(self) -> float:
+        """The time that events carry, in seconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +60,20 @@ class _Subscriber:
 class EventStream:
     """The hub of `/api/events`.
 
-    `snapshot` returns the whole status; `boot` is different at every start of the daemon;
-    `wall_clock` returns seconds since 1970; `ring` events are kept for subscribers that return.
+    `boot` is different at every start of the daemon; `ring` events are kept for subscribers that
+    return.
     """
 
     def __init__(
         self,
-        snapshot: Snapshot,
+        source: StatusSource,
         *,
         boot: str,
-        wall_clock: Callable[[], float],
         ring: int = 256,
         max_subscribers: int = 64,
     ) -> None:
-        self._snapshot = snapshot
+        self._source = source
         self._boot = boot
-        self._wall_clock = wall_clock
         self._ring: deque[_Event] = deque(maxlen=ring)
         self.max_subscribers = max_subscribers
         """How many may listen at once; whoever listens already may stay."""
@@ -174,7 +180,7 @@ class EventStream:
         start = f"retry: {RETRY_MS}\n\n".encode()
         missed = self._since(last)
         if missed is None:
-            data = {**self._snapshot(), **({"gap": True} if last else {})}
+            data = {**self._source.snapshot(), **({"gap": True} if last else {})}
             return start + self._encode(self._sequence, "snapshot", data)
         return start + b"".join(one.text for one in missed if subscriber.wants(one.name))
 
@@ -190,7 +196,7 @@ class EventStream:
         return [event for event in self._ring if event.sequence > last]
 
     def _encode(self, sequence: int | None, name: str, data: dict[str, Any]) -> bytes:
-        body = json.dumps({"time": timestamp(self._wall_clock()), **data}, separators=(",", ":"))
+        body = json.dumps({"time": timestamp(self._source.now()), **data}, separators=(",", ":"))
         number = "" if sequence is None else f"id: {self._boot}-{sequence}\n"
         return f"{number}event: {name}\ndata: {body}\n\n".encode()
 

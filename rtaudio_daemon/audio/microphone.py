@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+from ..backoff import backoff
 from ..errors import DeviceError
 from ..events import DeviceState
 from .child_protocol import Kind, StreamFacts, split_part, yes_body
@@ -50,7 +51,7 @@ class PortAudioMicrophone(ReportedDevice):
         self._deafness = deafness or Deafness()
         self._renew_at = 0.0
         self._heard_again_at = float("-inf")
-        self._renew_after_s = _FIRST_RENEWAL_S
+        self._renewals = backoff(_FIRST_RENEWAL_S, _LAST_RENEWAL_S)
         self.process = SoundProcess("input", device, self, channel=channel, fallback=fallback)
 
     @property
@@ -138,9 +139,8 @@ class PortAudioMicrophone(ReportedDevice):
         if not deaf or found.reason != self.reason:
             self._report(DeviceState.DEAF, self.device, found.reason, found.code, is_new=True)
         if not deaf and now - self._heard_again_at > _LAST_RENEWAL_S:
-            self._renew_at, self._renew_after_s = now, _FIRST_RENEWAL_S
+            self._renew_at, self._renewals = now, backoff(_FIRST_RENEWAL_S, _LAST_RENEWAL_S)
         if now < self._renew_at:
             return  # a microphone that is silent between words recovers by itself
-        self._renew_at = now + self._renew_after_s
-        self._renew_after_s = min(self._renew_after_s * 2, _LAST_RENEWAL_S)
+        self._renew_at = now + next(self._renewals)
         self.process.renew()

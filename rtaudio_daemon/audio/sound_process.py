@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain, islice
 from typing import Protocol
 
+from ..backoff import backoff
 from ..errors import DeviceError
 from ..states import DeviceCode
 from .child import Child, MissingDeviceError, audio_process
@@ -102,7 +104,7 @@ class SoundProcess:
     async def run(self) -> None:
         """Work until cancelled."""
         loop = asyncio.get_running_loop()
-        failures = 0
+        pauses = retries()
         while True:
             await self._wanted.wait()
             self._hung_up = False
@@ -114,19 +116,20 @@ class SoundProcess:
             except (DeviceError, OSError) as error:
                 failure = error if isinstance(error, DeviceError) else DeviceError(str(error))
             if self._hung_up:
-                failures = 0
+                pauses = retries()
                 if self._returning:
                     self._returning = False
                     what = f"{self._substitution.wanted!r} is there again"
                     again = DeviceError(what, code=DeviceCode.RETURNED)
                     self._listener.stream_lost(again, False)
                 continue
-            failures = 1 if loop.time() - began > _STEADY_S else failures + 1
+            if loop.time() - began > _STEADY_S:
+                pauses = retries()
             news = self._is_news(failure)
             self._log(device, failure, news)
             self._substitution.failed()
             self._listener.stream_lost(failure, news)
-            await asyncio.sleep(retry_after_s(failures))
+            await asyncio.sleep(next(pauses))
 
     def send(self, kind: Kind, body: bytes = b"") -> bool:
         """Say something to the process; False if it is not there or does not listen any more."""
@@ -249,10 +252,10 @@ class SoundProcess:
         )
 
 
-def retry_after_s(failures: int) -> float:
-    """How long to wait after so many failures (1 …) in a row until the next try, in seconds."""
-    longest = _USUAL_RETRY_S if failures <= _USUAL_RETRIES else _LAST_RETRY_S
-    return min(longest, _FIRST_RETRY_S * 2.0 ** min(failures - 1, _USUAL_RETRIES))
+def retries() -> Iterator[float]:
+    """How long to wait after each failure in a row until the next try, in seconds, without end."""
+    usual = islice(backoff(_FIRST_RETRY_S, _USUAL_RETRY_S), _USUAL_RETRIES)
+    return chain(usual, backoff(_LAST_RETRY_S, _LAST_RETRY_S))
 
 
 async def list_devices(

@@ -13,6 +13,7 @@ import contextlib
 import shutil
 from typing import Any, Protocol
 
+from ..backoff import backoff
 from ..errors import DeviceError
 from ..states import DeviceCode
 from .device_names import Direction
@@ -74,14 +75,13 @@ class StreamWatch:
         Until the stream is found, and after the server stopped telling, it looks again: after two
         seconds, then less and less often. Returns only where there is no `pactl`.
         """
-        pause_s = _FIRST_PAUSE_S
+        pauses = backoff(_FIRST_PAUSE_S, _LAST_PAUSE_S)
         while shutil.which("pactl") is not None:
             if self._listed:
-                pause_s = _FIRST_PAUSE_S
+                pauses = backoff(_FIRST_PAUSE_S, _LAST_PAUSE_S)
                 with contextlib.suppress(OSError):
                     await self._follow()
-            await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, _LAST_PAUSE_S)
+            await asyncio.sleep(next(pauses))
             await self.check()
 
     async def _follow(self) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from ..backoff import backoff
+
 _PATIENCE = 2  # how often the wanted device must fail; one that just stumbled is used again
 _FIRST_LOOK_S = 5.0
 _LAST_LOOK_S = 30.0
@@ -17,8 +21,9 @@ class Substitution:
         """Whether the default is used, or tried, meanwhile."""
         self._allowed = allowed and wanted != "default"
         self._failures = 0
-        self._look_s = _FIRST_LOOK_S
-        self._last_look_s = _LAST_LOOK_S
+        self._looks: Iterator[float]
+        self._rare_looks: Iterator[float]
+        self._begin()
         self._returning = False
 
     @property
@@ -35,7 +40,7 @@ class Substitution:
         """The device is open."""
         self._failures = 0
         if not self.active:
-            self._look_s, self._last_look_s = _FIRST_LOOK_S, _LAST_LOOK_S
+            self._begin()
             self._returning = False
 
     def failed(self) -> None:
@@ -43,8 +48,8 @@ class Substitution:
         self._failures += 1
         if self._returning:
             self._returning = False
-            self._last_look_s = min(self._last_look_s * 2, _RARE_LOOK_S)
-            self._look_s = self._last_look_s
+            look_s = next(self._rare_looks)
+            self._looks = backoff(look_s, look_s)
         if self.active:
             self.active = False
             self._failures = _PATIENCE - 1  # the wanted one is tried once, then the default again
@@ -57,5 +62,8 @@ class Substitution:
 
     def next_look_s(self) -> float:
         """How many seconds to wait before looking whether it is there; longer each time."""
-        look_s, self._look_s = self._look_s, min(self._look_s * 1.5, self._last_look_s)
-        return look_s
+        return next(self._looks)
+
+    def _begin(self) -> None:
+        self._looks = backoff(_FIRST_LOOK_S, _LAST_LOOK_S, factor=1.5)
+        self._rare_looks = backoff(2 * _LAST_LOOK_S, _RARE_LOOK_S)

@@ -54,6 +54,7 @@ class SessionRenewer:
         self._ready: Session | None = None
         self._spacing = backoff(*_SPACING_S)
         self._soonest_s = 0.0
+        self._seems_short = False
 
     async def until_due(self, current: Session) -> None:
         """Wait for a quiet moment in which `current` is due for renewal, at most until it is late.
@@ -62,6 +63,7 @@ class SessionRenewer:
         """
         lifetime_s = self._sessions.endpoint.profile.lifetime_s
         plan = renewal(current.expires_in_s, lifetime_s, self._soonest_s)
+        self._seems_short = renewal(current.expires_in_s, lifetime_s).due_s < _SPACING_S[1]
         while (left_s := current.greeted_at + plan.due_s - _now()) > 0:
             if self.listener.stale() and self._quiet(current):
                 break
@@ -81,7 +83,7 @@ class SessionRenewer:
             while not ready.ended.done():
                 if self._quiet(current):
                     self._ready = None
-                    self._note_age(_now() - current.greeted_at)
+                    self._space()
                     return ready
                 await asyncio.sleep(_LOOK_S)
             self._ready = None
@@ -108,8 +110,8 @@ class SessionRenewer:
     def _quiet(self, current: Session) -> bool:
         return self.listener.quiet() and not current.busy
 
-    def _note_age(self, age_s: float) -> None:
-        if age_s < _SPACING_S[1]:
+    def _space(self) -> None:
+        if self._seems_short:
             self._soonest_s = next(self._spacing)
         else:
             self._spacing, self._soonest_s = backoff(*_SPACING_S), 0.0

@@ -73,7 +73,10 @@ TURN_DETECTION_DEFAULTS: Mapping[str, Json] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class SessionFacts:
-    """What a ``session`` object says, whatever its dialect. ``expires_at`` is in Unix seconds."""
+    """What a ``session`` object says, whatever its dialect.
+
+    ``expires_at`` is in Unix seconds, and None unless it is plausible.
+    """
 
     id: str | None
     dialect: Dialect
@@ -234,7 +237,7 @@ _TO_INPUT_CONTENT = {"text": "input_text", "audio": "input_audio"}
 _RESPONSE_PLACES = {key: GA_PLACES[key] for key in ("modalities", "voice", "output_audio_format")}
 _COMMITTING = {"input": "input_items", "max_response_output_tokens": "max_output_tokens"}
 _MISSING = object()
-_NEVER = 1e12  # Unix seconds; no date is so late
+_PLAUSIBLE_S = (1_000_000_000, 4_102_444_800)  # Unix seconds: from 2001 to 2100
 
 
 def _text(value: Any) -> str | None:
@@ -242,7 +245,10 @@ def _text(value: Any) -> str | None:
 
 
 def _unix_time(value: Any) -> float | None:
-    return float(value) if type(value) in (int, float) and 0 < value < _NEVER else None
+    """A plausible date in Unix seconds; None for everything else, as milliseconds, NaN or -1."""
+    if type(value) in (int, float) and _PLAUSIBLE_S[0] <= value <= _PLAUSIBLE_S[1]:
+        return float(value)
+    return None
 
 
 def _turn_detection(section: config.TurnDetection) -> Json | None:

@@ -5,9 +5,9 @@ A day is a number that changes at midnight; the caller knows the calendar.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,13 @@ class Tokens:
 _KINDS = tuple(each.name for each in fields(Tokens) if each.name != "transcription_s")
 
 
+class LedgerListener(Protocol):
+    """Whoever keeps what is spent."""
+
+    def ledger_changed(self) -> None:
+        """Something was counted."""
+
+
 class Ledger:
     """Adds up what the service reports. `daily_limit`: money per day, 0 for no limit."""
 
@@ -63,8 +70,8 @@ class Ledger:
         self.responses = 0
         self.total = Tokens()
         self.today = Tokens()
-        self.on_change: Callable[[], None] = lambda: None
-        """Called when something was counted."""
+        self.listener: LedgerListener | None = None
+        """Hears whenever something was counted."""
         self._day: int | None = None
 
     def add_response(self, usage: Mapping[str, Any], day: int) -> Tokens:
@@ -124,7 +131,8 @@ class Ledger:
         self._turn_page(day)
         self.today.add(spent)
         self.total.add(spent)
-        self.on_change()
+        if self.listener is not None:
+            self.listener.ledger_changed()
 
     def _turn_page(self, day: int) -> None:
         if day != self._day:

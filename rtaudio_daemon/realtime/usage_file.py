@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..file_reading import read_bounded
 from .usage import Ledger
 
 USAGE_FILE = "usage.json"
@@ -39,7 +40,11 @@ class UsageFile:
         self._ledger = ledger
         self._spent = asyncio.Event()
         self._failed = False
-        ledger.on_change = self._spent.set
+        ledger.listener = self
+
+    def ledger_changed(self) -> None:
+        """Something was spent: write it down soon."""
+        self._spent.set()
 
     async def load(self) -> None:
         """Let the ledger go on from where the file says."""
@@ -47,7 +52,7 @@ class UsageFile:
             self._ledger.restore(json.loads(await asyncio.to_thread(self._read)))
         except FileNotFoundError:
             return
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             _LOG.warning("what was spent before is not known, %s: %s", self._path, error)
 
     async def run(self) -> None:
@@ -66,8 +71,7 @@ class UsageFile:
         return json.dumps(self._ledger.state(), indent=1) + "\n"
 
     def _read(self) -> str:
-        with self._path.open(encoding="utf-8") as file:
-            return file.read(_MOST_BYTES)
+        return read_bounded(self._path, _MOST_BYTES).decode("utf-8")
 
     def _save(self, words: str) -> None:
         try:

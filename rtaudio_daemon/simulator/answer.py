@@ -6,16 +6,21 @@ import asyncio
 import inspect
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Protocol
 
-from rtaudio_daemon.simulator.faults import Fault
-from rtaudio_daemon.simulator.ladder import Ladder
-from rtaudio_daemon.simulator.manner import Manner
-from rtaudio_daemon.simulator.outbox import Outbox
-from rtaudio_daemon.simulator.pacing import Step, spoken, written
-from rtaudio_daemon.simulator.reply import Reply, Turn, default_reply
-from rtaudio_daemon.simulator.voices import sound_of
+from .faults import Fault, Faults
+from .items import Item, Items, new_id
+from .ladder import Ladder, Phase
+from .manner import Manner
+from .outbox import EventSink, Outbox
+from .pacing import Step, spoken, written
+from .record import Record
+from .reply import Reply, Turn, default_reply
+from .settings import Settings
+from .transcriber import Transcriber
+from .voices import sound_of
 
 _LOG = logging.getLogger(__name__)
 _SERVER_ERROR = "The server had an error while processing your request. Sorry about that!"
@@ -29,30 +34,51 @@ class _FaultError(Exception):
     """A fault ends the answer here."""
 
 
-class Answer:
-    """A response and the task that gives it. `on_end` is called when it is done, however.
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What an answer needs of its session."""
 
-    `words` tells what the turn said, once that is understood; `fault` makes the answer fail.
+    sink: EventSink
+    settings: Settings
+    items: Items
+    record: Record
+    outbox: Outbox
+    transcriber: Transcriber
+    manner: Manner
+    faults: Faults
+    conversation_id: str
+
+
+class AnswerListener(Protocol):
+    """Whoever let an answer be given."""
+
+    def answer_ended(self, answer: Answer) -> None:
+        """Its response.done was sent."""
+
+
+class Answer:
+    """A response and the task that gives it; `listener` hears when it is done, however.
+
+    `spoken` is the item that the turn said, if it was spoken; `fault` makes the answer fail.
     """
 
     def __init__(
         self,
         ladder: Ladder,
         turn: Turn,
-        manner: Manner,
-        outbox: Outbox,
-        new_id: Callable[[str], str],
-        on_end: Callable[[Answer], None],
-        words: Callable[[], Awaitable[str]] | None = None,
+        session: Surroundings,
+        listener: AnswerListener,
+        *,
+        spoken: Item | None = None,
         fault: Fault | None = None,
     ) -> None:
         self.ladder = ladder
         self.turn = turn
-        self._manner = manner
-        self._outbox = outbox
-        self._new_id = new_id
-        self._on_end = on_end
-        self._words = words
+        self._manner = session.manner
+        self._outbox = session.outbox
+        self._transcriber = session.transcriber
+        self._listener = listener
+        self._spoken = spoken
         self._fault = fault
         self._deltas = 0
         self._steps: deque[Step] = deque()
@@ -71,7 +97,7 @@ class Answer:
         if after_all:
             for pcm in late:
                 self.ladder.stray(pcm)
-        self._on_end(self)
+        self._listener.answer_ended(self)
 
     async def abandon(self) -> None:
         """End the task without a word: the connection is gone."""
@@ -92,38 +118,42 @@ class Answer:
             self.ladder.finish("failed", error=words)
         else:
             self.ladder.finish()
-        self._on_end(self)
+        self._listener.answer_ended(self)
 
     async def _give(self, reply: Reply) -> None:
         await asyncio.sleep(reply.delay_s)
         self._may_go_on()
+        if reply.preamble:
+            await self._say(Reply(reply.preamble), phase="commentary")
         if reply.text or reply.pcm:
-            await self._say(reply)
+            await self._say(reply, phase="final_answer" if reply.preamble else None)
         for call in reply.calls:
-            self.ladder.open_call(self._new_id("item"), self._new_id("call"), call.name)
+            await asyncio.sleep(call.delay_s)
+            self.ladder.open_call(new_id("item"), new_id("call"), call.name)
             await self._send(written(call.arguments))
             self.ladder.close_item()
         if self._fault is not None:
             raise _FaultError
 
     async def _reply(self) -> Reply:
-        if self._words is not None:
-            self.turn = replace(self.turn, words=await self._words())
+        if self._spoken is not None:
+            words = await self._transcriber.words(self._spoken)
+            self.turn = replace(self.turn, words=words)
         answered = (self._manner.reply or default_reply)(self.turn)
         if inspect.isawaitable(answered):
             answered = await answered
         return Reply(answered) if isinstance(answered, str) else answered
 
-    async def _say(self, reply: Reply) -> None:
+    async def _say(self, reply: Reply, phase: Phase | None) -> None:
         if not self.ladder.speaks:
-            self.ladder.open_message(self._new_id("item"))
+            self.ladder.open_message(new_id("item"), phase)
             await self._send(written(reply.text))
         else:
             pcm = reply.pcm
             if pcm is None:
                 heard = self.turn.heard if reply.echoes else b""
                 pcm = await asyncio.to_thread(sound_of, self._manner.voice, reply.text, heard)
-            self.ladder.open_message(self._new_id("item"))
+            self.ladder.open_message(new_id("item"), phase)
             await self._send(spoken(reply.text, pcm, self._manner.pacing))
         self.ladder.close_item()
 

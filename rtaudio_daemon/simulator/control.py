@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from aiohttp import web
 
-from rtaudio_daemon.simulator.door import refused
-from rtaudio_daemon.simulator.faults import KINDS, Faults
-from rtaudio_daemon.simulator.refusal import Refusal
+from .door import refused
+from .faults import KINDS, Faults
+from .refusal import Refusal
 
 PATH = "/simulator/fault"
 
 
-class Control:
-    """`fault` carries out what was posted; it raises `Refusal` for what it does not know."""
+class FaultTarget(Protocol):
+    """The service that is to go wrong."""
 
-    def __init__(self, faults: Faults, fault: Callable[[Mapping[str, Any]], None]) -> None:
-        self._faults = faults
-        self._fault = fault
+    @property
+    def faults(self) -> Faults:
+        """What is armed."""
+
+    def arm(self, data: Mapping[str, Any]) -> None:
+        """Arm the fault that `data` describes; raises `Refusal` for one that does not exist."""
+
+
+class Control:
+    """Arms the faults of `target`."""
+
+    def __init__(self, target: FaultTarget) -> None:
+        self._target = target
 
     def add_to(self, app: web.Application) -> None:
         """Add the routes: GET shows, POST arms, DELETE disarms all."""
@@ -33,7 +43,7 @@ class Control:
 
     async def _clear(self, request: web.Request) -> web.Response:
         if (answer := stranger(request)) is None:
-            self._faults.clear()
+            self._target.faults.clear()
             answer = self._armed()
         return answer
 
@@ -47,7 +57,7 @@ class Control:
         if not isinstance(data, dict):
             return refused(400, "BadRequest", "The body is no JSON object.")
         try:
-            self._fault(data)
+            self._target.arm(data)
         except Refusal as refusal:
             return refused(400, refusal.code or "BadRequest", refusal.message)
         return self._armed()
@@ -62,7 +72,7 @@ class Control:
                 "left": each.left,
                 **each.fault.options,
             }
-            for each in self._faults
+            for each in self._target.faults
         ]
         return web.json_response({"armed": armed, "known": sorted(KINDS)})
 

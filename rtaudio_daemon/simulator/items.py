@@ -6,6 +6,7 @@ import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 from rtaudio_daemon.simulator.refusal import Refusal, invalid, missing
 
@@ -21,6 +22,11 @@ _CONTENT_TYPES = {
     "assistant": ("text",),
 }
 _REQUIRED_FIELD = {"input_text": "text", "text": "text", "input_audio": "audio"}
+
+
+def new_id(kind: str) -> str:
+    """A fresh id such as ``item_9f0c…``, at most 32 characters."""
+    return f"{kind}_{uuid4().hex[:20]}"
 
 
 @dataclass(slots=True)

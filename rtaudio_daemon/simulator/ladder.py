@@ -7,14 +7,15 @@ cut off says neither more nor less than its deltas did. Events carry house (prev
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from rtaudio_daemon.simulator.items import BYTES_PER_MS, Item, Items
-from rtaudio_daemon.simulator.usage import text_tokens, usage
+from .items import BYTES_PER_MS, Item, Items
+from .outbox import EventSink
+from .sound_format import Encoder, SoundFormat
+from .usage import text_tokens, usage
 
-Emit = Callable[[dict[str, Any]], None]
+Phase = Literal["commentary", "final_answer"]
 Status = Literal["completed", "cancelled", "incomplete", "failed"]
 
 
@@ -29,29 +30,34 @@ class _Rung:
     sound_bytes: int = 0
 
 
-class Ladder:
-    """One response. `items` is the conversation, or None for a response outside of it."""
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a response is to be.
 
-    def __init__(
-        self,
-        response_id: str,
-        emit: Emit,
-        *,
-        shape: dict[str, Any],
-        items: Items | None,
-        conversation_id: str | None,
-        metadata: dict[str, str] | None,
-        context: list[Item],
-        instructions: str,
-        encode: Callable[[bytes], bytes] | None = None,
-    ) -> None:
+    * `shape`: the fields of the response that the settings and the request decide.
+    * `items`, `conversation_id`: the conversation; None for a response outside of it.
+    * `context`, `instructions`: what the model is given, for its usage.
+    """
+
+    shape: dict[str, Any]
+    items: Items | None = None
+    conversation_id: str | None = None
+    metadata: dict[str, str] | None = None
+    context: tuple[Item, ...] = ()
+    instructions: str = ""
+    sound_format: SoundFormat = "pcm16"
+
+
+class Ladder:
+    """One response, whose events go to `sink`."""
+
+    def __init__(self, response_id: str, sink: EventSink, request: Request) -> None:
         self.id = response_id
         self.output: list[Item] = []
-        self._emit = emit
-        self._items = items
-        self._context = context
-        self._instructions = instructions
-        self._encode = encode
+        self._sink = sink
+        self._items = request.items
+        self._request = request
+        self._encoder = Encoder(request.sound_format)
         self._rung: _Rung | None = None
         self._last: _Rung | None = None
         self._response = {
@@ -60,10 +66,10 @@ class Ladder:
             "status": "in_progress",
             "status_details": None,
             "output": [],
-            "conversation_id": conversation_id,
-            **shape,
+            "conversation_id": request.conversation_id,
+            **request.shape,
             "usage": None,
-            "metadata": metadata,
+            "metadata": request.metadata,
         }
 
     @property
@@ -84,20 +90,25 @@ class Ladder:
 
     def start(self) -> None:
         """response.created."""
-        self._emit({"type": "response.created", "response": dict(self._response)})
+        self._sink.emit({"type": "response.created", "response": dict(self._response)})
 
-    def open_message(self, item_id: str) -> None:
-        """Begin a message of the assistant, spoken or written as the response is."""
-        data = {
+    def open_message(self, item_id: str, phase: Phase | None = None) -> None:
+        """Begin a message of the assistant, spoken or written as the response is.
+
+        `phase` says whether it is a preamble (commentary) or what was asked for (final_answer);
+        services without preambles do not say.
+        """
+        data: dict[str, Any] = {
             "id": item_id,
             "type": "message",
             "status": "in_progress",
             "role": "assistant",
             "content": [],
+            **({} if phase is None else {"phase": phase}),
         }
         rung = self._add(data, "audio" if self.speaks else "text")
         part = {"type": rung.kind, self._words_key(rung): ""}
-        self._emit({"type": "response.content_part.added", **self._at(rung), "part": part})
+        self._sink.emit({"type": "response.content_part.added", **self._at(rung), "part": part})
         rung.item.data = {**data, "content": [dict(part)]}
 
     def open_call(self, item_id: str, call_id: str, name: str) -> None:
@@ -121,7 +132,7 @@ class Ladder:
             "text": "response.text.delta",
             "call": "response.function_call_arguments.delta",
         }
-        self._emit({"type": kinds[rung.kind], **self._at(rung), "delta": delta})
+        self._sink.emit({"type": kinds[rung.kind], **self._at(rung), "delta": delta})
 
     def sound(self, pcm: bytes) -> None:
         """A piece of sound."""
@@ -131,13 +142,13 @@ class Ladder:
         self._emit_sound(rung, pcm)
 
     def stray(self, pcm: bytes) -> None:
-        """A piece of sound that comes after the end: no server should send it, some do."""
-        if self._last is not None and self._last.kind == "audio":
-            self._emit_sound(self._last, pcm)
+        """A piece of sound after the end of what was spoken: no server should send it, some do."""
+        assert self._last is not None, "nothing was spoken"
+        self._emit_sound(self._last, pcm)
 
     def complain(self, error: dict[str, str]) -> None:
         """An ``error`` event about this response, besides what response.done will say."""
-        self._emit({"type": "error", "error": {**error, "param": None, "event_id": None}})
+        self._sink.emit({"type": "error", "error": {**error, "param": None, "event_id": None}})
 
     def close_item(self, status: Literal["completed", "incomplete"] = "completed") -> None:
         """End the open item with exactly what its deltas said."""
@@ -150,14 +161,14 @@ class Ladder:
         rung.item.data["status"] = status
         if self._items is not None:
             before = self._previous(rung.item.id)
-            self._emit(
+            self._sink.emit(
                 {
                     "type": "conversation.item.done",
                     "previous_item_id": before,
                     "item": dict(rung.item.data),
                 }
             )
-        self._emit(
+        self._sink.emit(
             {
                 "type": "response.output_item.done",
                 "response_id": self.id,
@@ -185,15 +196,15 @@ class Ladder:
             status=status,
             status_details=details,
             output=[dict(item.data) for item in self.output],
-            usage=usage(self._instructions, self._context, self.output),
+            usage=usage(self._request.instructions, self._request.context, self.output),
         )
-        self._emit({"type": "response.done", "response": dict(self._response)})
+        self._sink.emit({"type": "response.done", "response": dict(self._response)})
 
     def _add(self, data: dict[str, Any], kind: Literal["audio", "text", "call"]) -> _Rung:
         rung = _Rung(Item(data), len(self.output), kind)
         self._rung = rung
         self.output.append(rung.item)
-        self._emit(
+        self._sink.emit(
             {
                 "type": "response.output_item.added",
                 "response_id": self.id,
@@ -203,7 +214,7 @@ class Ladder:
         )
         if self._items is not None:
             previous = self._items.append(rung.item)
-            self._emit(
+            self._sink.emit(
                 {
                     "type": "conversation.item.created",
                     "previous_item_id": previous,
@@ -214,7 +225,7 @@ class Ladder:
 
     def _close_call(self, rung: _Rung, said: str) -> None:
         rung.item.data = {**rung.item.data, "arguments": said}
-        self._emit(
+        self._sink.emit(
             {
                 "type": "response.function_call_arguments.done",
                 "response_id": self.id,
@@ -231,16 +242,15 @@ class Ladder:
         rung.item.data = {**rung.item.data, "content": [dict(part)]}
         at = self._at(rung)
         if rung.kind == "audio":
-            self._emit({"type": "response.audio.done", **at})
-            self._emit({"type": "response.audio_transcript.done", **at, "transcript": said})
+            self._sink.emit({"type": "response.audio.done", **at})
+            self._sink.emit({"type": "response.audio_transcript.done", **at, "transcript": said})
         else:
-            self._emit({"type": "response.text.done", **at, "text": said})
-        self._emit({"type": "response.content_part.done", **at, "part": part})
+            self._sink.emit({"type": "response.text.done", **at, "text": said})
+        self._sink.emit({"type": "response.content_part.done", **at, "part": part})
 
     def _emit_sound(self, rung: _Rung, pcm: bytes) -> None:
-        sound = self._encode(pcm) if self._encode else pcm
-        delta = base64.b64encode(sound).decode("ascii")
-        self._emit({"type": "response.audio.delta", **self._at(rung), "delta": delta})
+        delta = base64.b64encode(self._encoder.encoded(pcm)).decode("ascii")
+        self._sink.emit({"type": "response.audio.delta", **self._at(rung), "delta": delta})
 
     def _at(self, rung: _Rung) -> dict[str, Any]:
         place = {

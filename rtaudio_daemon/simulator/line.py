@@ -4,35 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import ClientConnectionError, WSCloseCode, WSMessage, WSMsgType, web
 
-from rtaudio_daemon.simulator.faults import LINE, Armed, EventFaults, Fault, Faults
-from rtaudio_daemon.simulator.recording import What
+from .faults import LINE, Armed, EventFaults, Fault, Faults
+from .recording import Track
 
 Json = dict[str, Any]
-Note = Callable[[What, str], None]
-"""Is told every frame (``in`` or ``out`` and its text) and the end (``close`` and its code)."""
+
+
+class Expirable(Protocol):
+    """What a fault can end: the session."""
+
+    def expire(self) -> None:
+        """Send the last event of a session that has lasted long enough."""
 
 
 class Line:
-    """One accepted WebSocket. `expire` is called when a fault wants the session to end."""
+    """One accepted WebSocket, on which `session` is held; `track` records it."""
 
     def __init__(
         self,
         socket: web.WebSocketResponse,
         transport: asyncio.Transport | None,
         faults: Faults,
-        expire: Callable[[], None],
-        note: Note | None = None,
+        session: Expirable,
+        track: Track | None = None,
     ) -> None:
         self._socket = socket
         self._transport = transport
         self._faults = EventFaults(faults)
-        self._expire = expire
-        self._note = note
+        self._session = session
+        self._track = track
         self._flows = asyncio.Event()
         self._flows.set()
         self._delay_s = 0.0
@@ -57,7 +61,7 @@ class Line:
 
     def drop(self) -> None:
         """Cut the connection without a word."""
-        self._hang_up("")
+        self._hang_up(None)
         if self._transport is not None:
             self._transport.abort()
 
@@ -89,34 +93,34 @@ class Line:
             if message.type is WSMsgType.PING:
                 await self._pong(message.data)
             elif message.type is not WSMsgType.PONG:
-                if self._note is not None and message.type is WSMsgType.TEXT:
-                    self._note("in", message.data)
+                if self._track is not None and message.type is WSMsgType.TEXT:
+                    self._track.frame("in", message.data)
                 return message
 
     async def close(self, code: int, reason: str = "") -> None:
         """Say goodbye; nothing is sent after it."""
-        self._hang_up(str(int(code)))
+        self._hang_up(int(code))
         # A reason has room for 123 bytes in a close frame.
         await self._socket.close(code=code, message=reason.encode()[:123])
 
     async def end(self) -> None:
         """The connection is gone: end what still waits."""
         code = self._socket.close_code
-        self._hang_up("" if code in (None, WSCloseCode.ABNORMAL_CLOSURE) else str(code))
+        self._hang_up(None if code == WSCloseCode.ABNORMAL_CLOSURE else code)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _hang_up(self, code: str) -> None:
-        if self._note is not None and not self._over:
-            self._note("close", code)
+    def _hang_up(self, code: int | None) -> None:
+        if self._track is not None and not self._over:
+            self._track.closed(code)
         self._over = True
         self._flows.set()
 
     async def _write(self, frame: Json | str) -> None:
         raw = frame if isinstance(frame, str) else json.dumps(frame, separators=(",", ":"))
-        if self._note is not None:
-            self._note("out", raw)
+        if self._track is not None:
+            self._track.frame("out", raw)
         await self._socket.send_str(raw)
         if isinstance(frame, dict) and frame["type"] == "error":
             error = frame["error"]
@@ -145,7 +149,7 @@ class Line:
         elif fault.kind == "close":
             await self.close(options.get("code", 1011), options.get("reason", ""))
         elif fault.kind == "expire":
-            self._expire()
+            self._session.expire()
 
     async def _later(self, armed: Armed) -> None:
         await asyncio.sleep(armed.fault.at_s or 0.0)

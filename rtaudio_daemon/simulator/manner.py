@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from rtaudio_daemon.simulator.pacing import Pacing
-from rtaudio_daemon.simulator.reply import ReplyFunction, heard_words
-from rtaudio_daemon.simulator.voices import Voice
+from .hearing import Hearing, SileroHearing
+from .pacing import Pacing
+from .reply import ReplyFunction, heard_words
+from .voices import Voice
 
 Transcription = Literal["normal", "early", "late", "failed", "streamed", "never"]
 Quirks = Literal["localai", "huggingface", "huggingface-old", "xai", "sglang"]
@@ -20,10 +21,12 @@ class Manner:
 
     * `think_s` passes between the request and the first rung.
     * `understand` makes words of the user's sound; it is run in a thread unless it is the default.
+    * `hearing` makes what tells speech from noise, for each change of the turn detection.
     * `late_deltas` still follow an interruption.
     * `transcription`: when the words of the user come: after 250 ms (normal), before the answer
       (early), long after it (late), as an error (failed), word by word (streamed), or never.
     * `extras`: the fields that are on the wire of the real service but not in its documentation.
+    * `refused_schemas`: names of functions that are refused when they are offered as tools.
     * `quirks`: imitate a server that is compatible, but not quite.
     """
 
@@ -35,4 +38,6 @@ class Manner:
     transcription: Transcription = "normal"
     extras: bool = False
     quirks: Quirks | None = None
+    refused_schemas: Sequence[str] = ()
     understand: Callable[[bytes], str] = heard_words
+    hearing: Callable[[], Hearing] = SileroHearing

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Protocol
 
 _COMFORTABLE = 64
 _LIMIT = 10_000
@@ -13,12 +12,25 @@ _LIMIT_BYTES = 64 * 1024 * 1024
 _ENVELOPE_BYTES = 500
 
 
+class EventSink(Protocol):
+    """Takes events in house spelling, to be sent to the client."""
+
+    def emit(self, event: dict[str, Any]) -> None:
+        """Send this event, after all before it."""
+
+
+class Sender(Protocol):
+    """The connection to a client."""
+
+    async def send(self, event: dict[str, Any]) -> None:
+        """Send one event in wire spelling."""
+
+
 class Outbox:
     """`put` never waits; answers ask for `room` first, so that only a flood meets the limit."""
 
-    def __init__(self, send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
+    def __init__(self) -> None:
         self.dropped = 0
-        self._send = send
         self._waiting: deque[dict[str, Any]] = deque()
         self._waiting_bytes = 0
         self._filled = asyncio.Event()
@@ -47,8 +59,8 @@ class Outbox:
         """Wait until everything queued was handed to the connection."""
         await self._empty.wait()
 
-    async def run(self) -> None:
-        """Send for ever; raises what the connection raises."""
+    async def run(self, line: Sender) -> None:
+        """Send to `line` for ever; raises what it raises."""
         while True:
             await self._filled.wait()
             self._filled.clear()
@@ -57,7 +69,7 @@ class Outbox:
                 self._waiting_bytes -= _size(event)
                 if len(self._waiting) < _COMFORTABLE:
                     self._room.set()
-                await self._send(event)
+                await line.send(event)
             self._empty.set()
 
 

@@ -7,14 +7,16 @@ close (with ``code``; null when the line broke).
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
-from rtaudio_daemon.errors import ConfigError
+from ..errors import ConfigError
+from ..file_reading import read_bounded
 
+_MOST_BYTES = 1 << 28
 What = Literal["open", "in", "out", "close"]
 
 _SOUND = {
@@ -36,10 +38,10 @@ class Entry:
 
 
 class Recorder:
-    """Writes a recording; `clock` gives seconds. Without `keep_sound`, sound becomes its size."""
+    """Writes a recording, by the clock of the loop. Without `keep_sound`, sound is its size."""
 
-    def __init__(self, path: str | Path, clock: Callable[[], float], *, keep_sound: bool) -> None:
-        self._clock = clock
+    def __init__(self, path: str | Path, *, keep_sound: bool) -> None:
+        self._clock = asyncio.get_running_loop().time
         self._keep_sound = keep_sound
         self._began: float | None = None
         self._connections = 0
@@ -48,23 +50,42 @@ class Recorder:
         except OSError as error:
             raise ConfigError([f"{path}: cannot be written: {error.strerror}"]) from error
 
-    def connection(self, path: str) -> Callable[[What, str], None]:
-        """A new connection to `path`; returns what is to be told about it: what, and its text."""
+    def connection(self, path: str) -> Track:
+        """A new connection to `path`; what happens on it is to be noted in the track."""
         self._connections += 1
-        number = self._connections
-        self._write(number, "open", {"path": path})
-
-        def note(what: What, text: str) -> None:
-            if what == "close":
-                self._write(number, what, {"code": int(text) if text else None})
-            else:
-                self._write(number, what, self._content(text))
-
-        return note
+        self.write(self._connections, "open", {"path": path})
+        return Track(self, self._connections, keep_sound=self._keep_sound)
 
     def close(self) -> None:
         """Nothing more will come."""
         self._file.close()
+
+    def write(self, connection: int, what: What, content: dict[str, Any]) -> None:
+        """Add a line."""
+        now = self._clock()
+        if self._began is None:
+            self._began = now
+        if not self._file.closed:
+            t = round(now - self._began, 3)
+            line = {"t": t, "connection": connection, "what": what, **content}
+            self._file.write(json.dumps(line, separators=(",", ":")) + "\n")
+
+
+class Track:
+    """One connection of a recording."""
+
+    def __init__(self, recorder: Recorder, number: int, *, keep_sound: bool) -> None:
+        self._recorder = recorder
+        self._number = number
+        self._keep_sound = keep_sound
+
+    def frame(self, what: Literal["in", "out"], text: str) -> None:
+        """A frame went by."""
+        self._recorder.write(self._number, what, self._content(text))
+
+    def closed(self, code: int | None) -> None:
+        """The connection ended; None: the line broke."""
+        self._recorder.write(self._number, "close", {"code": code})
 
     def _content(self, text: str) -> dict[str, Any]:
         try:
@@ -80,20 +101,11 @@ class Recorder:
             message = {**message, key: f"<{size} bytes>"}
         return {"message": message}
 
-    def _write(self, connection: int, what: What, content: dict[str, Any]) -> None:
-        now = self._clock()
-        if self._began is None:
-            self._began = now
-        if not self._file.closed:
-            t = round(now - self._began, 3)
-            line = {"t": t, "connection": connection, "what": what, **content}
-            self._file.write(json.dumps(line, separators=(",", ":")) + "\n")
-
 
 def load(path: str | Path) -> list[list[Entry]]:
     """The entries of each connection of a recording; raises ConfigError that names the line."""
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        lines = read_bounded(path, _MOST_BYTES).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
         raise ConfigError([f"{path}: cannot be read: {why}"]) from error
@@ -102,7 +114,7 @@ def load(path: str | Path) -> list[list[Entry]]:
         try:
             data = json.loads(line)
             connections.setdefault(data["connection"], []).append(_entry(data))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             words = f"{path}:{number}: is no line of a recording: {error!r}"
             raise ConfigError([words]) from error
     if not connections:

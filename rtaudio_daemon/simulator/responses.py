@@ -2,55 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
 from itertools import count
 from typing import Any
-from uuid import uuid4
 
-from rtaudio_daemon.simulator.answer import Answer
-from rtaudio_daemon.simulator.faults import Faults
-from rtaudio_daemon.simulator.items import Item, Items, item_from_client
-from rtaudio_daemon.simulator.ladder import Ladder
-from rtaudio_daemon.simulator.manner import Manner
-from rtaudio_daemon.simulator.outbox import Outbox
-from rtaudio_daemon.simulator.record import Record
-from rtaudio_daemon.simulator.refusal import Refusal, invalid
-from rtaudio_daemon.simulator.reply import Turn, turn_from
-from rtaudio_daemon.simulator.settings import Settings
-from rtaudio_daemon.simulator.spelling import house_item
-from rtaudio_daemon.simulator.transcriber import Transcriber
+from .answer import Answer, AnswerListener, Surroundings
+from .items import Item, item_from_client, new_id
+from .ladder import Ladder, Request
+from .refusal import Refusal, invalid
+from .reply import Turn, turn_from
+from .spelling import house_item
 
 Json = dict[str, Any]
 
 _BESIDE = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What an answer needs of its session."""
-
-    emit: Callable[[Json], None]
-    settings: Settings
-    items: Items
-    record: Record
-    outbox: Outbox
-    transcriber: Transcriber
-    manner: Manner
-    faults: Faults
-    conversation_id: str
-    sound_encoder: Callable[[], Callable[[bytes], bytes] | None]
-
-
 class Responses:
-    """`on_end` is called after each response.done, with its answer."""
+    """The answers of a session; `listener` hears of each that is done."""
 
-    def __init__(self, session: Surroundings, on_end: Callable[[Answer], None]) -> None:
+    def __init__(self, session: Surroundings, listener: AnswerListener) -> None:
         self.active: Answer | None = None
         self.spoke = False
         self._session = session
-        self._on_end = on_end
+        self._listener = listener
         self._beside: set[Answer] = set()
         self._queued = False
         self._numbers = count(1)
@@ -112,17 +86,16 @@ class Responses:
             metadata=metadata or {},
             tools=asked.get("tools", session.settings.tools),
         )
-        ladder = Ladder(
-            new_id("resp"),
-            session.emit,
-            shape=session.settings.response(asked),
+        request = Request(
+            session.settings.response(asked),
             items=None if outside else session.items,
             conversation_id=None if outside else session.conversation_id,
             metadata=metadata,
-            context=context,
+            context=tuple(context),
             instructions=instructions,
-            encode=session.sound_encoder(),
+            sound_format=session.settings.sound_format("output"),
         )
+        ladder = Ladder(new_id("resp"), session.sink, request)
         self._give(ladder, turn, context[-1] if turn.heard else None)
 
     def _give(self, ladder: Ladder, turn: Turn, spoken: Item | None) -> None:
@@ -131,11 +104,9 @@ class Responses:
         answer = Answer(
             ladder,
             turn,
-            session.manner,
-            session.outbox,
-            new_id,
-            self._ended,
-            words=partial(session.transcriber.words, spoken) if spoken else None,
+            session,
+            self,
+            spoken=spoken,
             fault=session.faults.take("fail"),
         )
         if ladder.in_conversation:
@@ -150,12 +121,13 @@ class Responses:
         manner = self._session.manner
         return manner.late_deltas or (3 if manner.quirks == "sglang" else 0)
 
-    def _ended(self, answer: Answer) -> None:
+    def answer_ended(self, answer: Answer) -> None:
+        """An answer is done: the turn that waited for it is answered."""
         self._beside.discard(answer)
         self.spoke = self.spoke or any(item.audio_ms for item in answer.ladder.output)
         if answer is self.active:
             self.active = None
-        self._on_end(answer)
+        self._listener.answer_ended(answer)
         if self.active is None and self._queued:
             self._queued = False
             self._begin({})
@@ -174,8 +146,3 @@ class Responses:
             else:
                 raise invalid("response.input", f"no item with id '{data.get('id')}'.")
         return context
-
-
-def new_id(kind: str) -> str:
-    """A fresh id such as ``item_9f0c…``, at most 32 characters."""
-    return f"{kind}_{uuid4().hex[:20]}"

@@ -4,33 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypedDict, Unpack
 
 from aiohttp import ClientConnectionError, WSCloseCode, WSMsgType, web
 
-from rtaudio_daemon.simulator import recording
-from rtaudio_daemon.simulator.certificate import cache_folder, server_context
-from rtaudio_daemon.simulator.control import Control
-from rtaudio_daemon.simulator.door import refused, transcribes, turned_away
-from rtaudio_daemon.simulator.faults import Faults, fault_from
-from rtaudio_daemon.simulator.hearing import Hearing, SileroHearing
-from rtaudio_daemon.simulator.line import Line
-from rtaudio_daemon.simulator.manner import Manner
-from rtaudio_daemon.simulator.pacing import Pacing
-from rtaudio_daemon.simulator.refusal import Refusal
-from rtaudio_daemon.simulator.replay import Replay
-from rtaudio_daemon.simulator.reply import ReplyFunction
-from rtaudio_daemon.simulator.scenario import Scenario, load
-from rtaudio_daemon.simulator.service import OPENAI, SERVICES, Service
-from rtaudio_daemon.simulator.session import Session
-from rtaudio_daemon.simulator.understanding import Understanding, can_understand
-from rtaudio_daemon.simulator.voices import Voice
+from . import recording
+from .certificate import cache_folder, server_context
+from .control import Control
+from .door import refused, transcribes, turned_away
+from .faults import Faults, fault_from
+from .hearing import Hearing
+from .line import Line
+from .manner import Manner, Quirks, Transcription
+from .pacing import Pacing
+from .refusal import Refusal
+from .replay import Replay
+from .reply import ReplyFunction
+from .scenario import Scenario, load
+from .service import OPENAI, SERVICES, Service
+from .session import Session
+from .understanding import Understanding, can_understand
+from .voices import Voice
 
 _LOG = logging.getLogger(__name__)
 
@@ -38,6 +37,45 @@ _MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 _SESSIONS_KEPT = 16
 _CLOSE_TIMEOUT_S = 1.0
 _LIFETIME_S = 3600.0
+
+
+class SimulatorOptions(TypedDict, total=False):
+    """What can be chosen when a `Simulator` is made.
+
+    What is not given, or None, is as the scenario says, or as usual.
+
+    * `api_key`: ask clients for this key (header, query or bearer); None lets everybody in.
+    * `scenario`: a `Scenario`, or the path of one; what is given here besides overrides it.
+    * `lifetime_s`: how long a session may last.
+    * `tls`: True, or the folder for its certificate: ``url`` is ``wss://…``, `certificate` the
+      file that clients have to trust.
+    * `record`: the path of a file for all frames as JSON lines; `keep_sound` keeps sound in it.
+    * `replay`: the path of such a file, to be played instead of being a service.
+    * `voice`: auto (says back what it heard, espeak-ng for text), parrot, espeak, tone, silence.
+    * `reply`: called with each `Turn`, returns (or awaits) a `Reply` or a plain string.
+    * `pacing`: burst (20 times faster than real time, as the service), realtime or slow.
+    * `late_deltas`: how many sound deltas still follow an interruption.
+    * `think_s`: between response.created and the first item.
+    * The rest are settings of `Manner`.
+    """
+
+    api_key: str | None
+    scenario: Scenario | str | Path | None
+    lifetime_s: float | None
+    tls: bool | Path
+    record: str | Path | None
+    keep_sound: bool
+    replay: str | Path | None
+    voice: Voice | None
+    reply: ReplyFunction | None
+    pacing: Pacing | None
+    late_deltas: int | None
+    think_s: float | None
+    transcription: Transcription
+    extras: bool
+    quirks: Quirks | None
+    understand: Callable[[bytes], str]
+    hearing: Callable[[], Hearing]
 
 
 class Simulator:
@@ -48,61 +86,33 @@ class Simulator:
     GA) or ``/voice-live/realtime?api-version=…&model=…``. After `stop` it can be started again, on
     the same port.
 
-    * `api_key`: ask clients for this key (header, query or bearer); None lets everybody in.
-    * `scenario`: a `Scenario`, or the path of one; what is given here besides overrides it.
-    * `voice`: auto (says back what it heard, espeak-ng for text), parrot, espeak, tone, silence.
-    * `reply`: called with each `Turn`, returns (or awaits) a `Reply` or a plain string.
-    * `pacing`: burst (20 times faster than real time, as the service), realtime or slow.
-    * `late_deltas`: how many sound deltas still follow an interruption.
-    * `think_s`: between response.created and the first item. `lifetime_s`: session length.
-    * `tls`: True, or the folder for its certificate: ``url`` is ``wss://…``, `certificate` the
-      file that clients have to trust.
-    * `record`: the path of a file for all frames as JSON lines; `keep_sound` keeps sound in it.
-    * `replay`: the path of such a file, to be played instead of being a service.
-    * `manner`: other settings of `Manner`, by name.
-
     Raises ConfigError for a scenario or a recording that cannot be read.
     """
 
     def __init__(
-        self,
-        host: str = "127.0.0.1",
-        port: int = 0,
-        *,
-        api_key: str | None = None,
-        scenario: Scenario | str | Path | None = None,
-        voice: Voice | None = None,
-        reply: ReplyFunction | None = None,
-        pacing: Pacing | None = None,
-        late_deltas: int | None = None,
-        think_s: float | None = None,
-        lifetime_s: float | None = None,
-        hearing: Callable[[], Hearing] = SileroHearing,
-        tls: bool | Path = False,
-        record: str | Path | None = None,
-        keep_sound: bool = False,
-        replay: str | Path | None = None,
-        **manner: Any,
+        self, host: str = "127.0.0.1", port: int = 0, **options: Unpack[SimulatorOptions]
     ) -> None:
+        scenario = options.pop("scenario", None)
         script = load(scenario) if isinstance(scenario, str | Path) else scenario or Scenario()
-        named = {"voice": voice, "pacing": pacing, "late_deltas": late_deltas, "think_s": think_s}
+        api_key = options.pop("api_key", None)
+        tls = options.pop("tls", False)
+        replay = options.pop("replay", None)
         self.host = host
         self.port = port
         self.sessions: deque[Session] = deque(maxlen=_SESSIONS_KEPT)
-        self.manner = _manner(script, {"reply": reply, **named, **manner})
         self.faults = Faults(script.faults)
         self._api_key = api_key if api_key is not None else script.api_key
-        self._lifetime_s = lifetime_s or script.lifetime_s or _LIFETIME_S
-        self._hearing = hearing
+        self._lifetime_s = options.pop("lifetime_s", None) or script.lifetime_s or _LIFETIME_S
         self.certificate: Path | None = None
         self._tls = cache_folder() if tls is True else tls or None
-        self._record = record
-        self._keep_sound = keep_sound
+        self._record = options.pop("record", None)
+        self._keep_sound = options.pop("keep_sound", False)
         self._recorder: recording.Recorder | None = None
         self._recorded = recording.load(replay) if replay else []
         self._replayed = 0
         self._runner: web.AppRunner | None = None
         self._lines: dict[web.WebSocketResponse, Line] = {}
+        self.manner = _manner(script, options)
 
     @property
     def url(self) -> str:
@@ -132,8 +142,7 @@ class Simulator:
                 server_context, self._tls, self.host
             )
         if self._record is not None:
-            clock = asyncio.get_running_loop().time
-            self._recorder = recording.Recorder(self._record, clock, keep_sound=self._keep_sound)
+            self._recorder = recording.Recorder(self._record, keep_sound=self._keep_sound)
         runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         try:
@@ -148,7 +157,7 @@ class Simulator:
         app = web.Application()
         for service in SERVICES:
             app.router.add_get(service.path, partial(self._enter, service))
-        Control(self.faults, lambda data: self._arm(dict(data))).add_to(app)
+        Control(self).add_to(app)
         app.router.add_route("*", "/{path:.*}", _not_found)
         return app
 
@@ -171,15 +180,16 @@ class Simulator:
         strikes every open connection at once; others wait for theirs. Raises `Refusal` for a
         fault that does not exist.
         """
-        self._arm({"fault": kind, **details})
+        self.arm({"fault": kind, **details})
 
     async def drop_connections(self) -> None:
         """Cut every connection without a word, as a network does that breaks."""
         self.fault("drop")
         await asyncio.sleep(0)
 
-    def _arm(self, data: dict[str, Any]) -> None:
-        fault = fault_from(data)
+    def arm(self, data: Mapping[str, Any]) -> None:
+        """Let the fault that `data` describes strike; see `fault`."""
+        fault = fault_from(dict(data))
         if fault.immediate:
             for line in list(self._lines.values()):
                 line.strike(fault)
@@ -207,20 +217,16 @@ class Simulator:
         if service is OPENAI and "OpenAI-Beta" in request.headers:
             await _beta_is_over(socket)
             return socket
-        note = self._recorder.connection(_harmless(request)) if self._recorder else None
-        line = Line(
-            socket, request.transport, self.faults, lambda: session.expire(self._last_words()), note
-        )
+        track = self._recorder.connection(_harmless(request)) if self._recorder else None
         session = Session(
             service,
             model=request.query.get(service.parameter, ""),
             transcribes=transcribes(request, service),
-            expires_at=int(time.time() + self._lifetime_s),
+            lifetime_s=self._lifetime_s,
             manner=self.manner,
-            hearing=self._hearing,
-            send=line.send,
             faults=self.faults,
         )
+        line = Line(socket, request.transport, self.faults, session, track)
         self._lines[socket] = line
         self.sessions.append(session)
         try:
@@ -264,14 +270,10 @@ class Simulator:
 
     async def _expire(self, session: Session) -> None:
         await asyncio.sleep(self._lifetime_s)
-        session.expire(self._last_words())
-
-    def _last_words(self) -> str:
-        minutes = round(self._lifetime_s / 60)
-        return f"Your session hit the maximum duration of {minutes} minutes."
+        session.expire()
 
 
-def _manner(script: Scenario, given: dict[str, Any]) -> Manner:
+def _manner(script: Scenario, given: Mapping[str, Any]) -> Manner:
     named = {key: value for key, value in given.items() if value is not None}
     defaults: dict[str, Any] = dict(script.manner)
     if script.answers:
@@ -292,7 +294,7 @@ def _harmless(request: web.Request) -> str:
 
 async def _send(session: Session, line: Line) -> None:
     try:
-        await session.run_outbox()
+        await session.run_outbox(line)
     except (ClientConnectionError, ConnectionError):
         return  # The reader sees the end of the connection too, and ends the session.
     except Exception:

@@ -5,30 +5,30 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
-from rtaudio_daemon.simulator.answer import Answer
-from rtaudio_daemon.simulator.extras import with_extras
-from rtaudio_daemon.simulator.faults import Faults
-from rtaudio_daemon.simulator.hearing import Hearing
-from rtaudio_daemon.simulator.input_buffer import InputBuffer, Started
-from rtaudio_daemon.simulator.items import BYTES_PER_MS, Item, Items, item_from_client
-from rtaudio_daemon.simulator.manner import Manner
-from rtaudio_daemon.simulator.outbox import Outbox
-from rtaudio_daemon.simulator.quirks import quirk
-from rtaudio_daemon.simulator.record import Record
-from rtaudio_daemon.simulator.refusal import Refusal
-from rtaudio_daemon.simulator.responses import Responses, Surroundings, new_id
-from rtaudio_daemon.simulator.service import Service
-from rtaudio_daemon.simulator.settings import Settings, TurnDetection
-from rtaudio_daemon.simulator.sound_format import Decoder, decoded, encoder
-from rtaudio_daemon.simulator.spelling import house_item, house_request, spell
-from rtaudio_daemon.simulator.transcriber import Transcriber
-from rtaudio_daemon.simulator.usage import rate_limits
-from rtaudio_daemon.simulator.vocabulary import check_message
+from .answer import Answer, Surroundings
+from .extras import with_extras
+from .faults import Faults
+from .input_buffer import InputBuffer, Started
+from .items import BYTES_PER_MS, Item, Items, item_from_client, new_id
+from .manner import Manner
+from .outbox import Outbox, Sender
+from .quirks import quirk
+from .record import Record
+from .refusal import Refusal
+from .responses import Responses
+from .service import Service
+from .settings import Settings, TurnDetection
+from .sound_format import Decoder, decoded
+from .spelling import house_item, house_request, spell
+from .transcriber import Transcriber
+from .usage import rate_limits
+from .vocabulary import check_message
 
 Json = dict[str, Any]
 
@@ -40,17 +40,18 @@ _DEEPEST = 64
 
 
 class Session:
-    """The service's side of one conversation. `record` tells what was said."""
+    """The service's side of one conversation. `record` tells what was said.
+
+    `lifetime_s`: after so long, from now on, whoever holds it should let it `expire`.
+    """
 
     def __init__(
         self,
         service: Service,
         *,
         model: str,
-        expires_at: int,
+        lifetime_s: float,
         manner: Manner,
-        hearing: Callable[[], Hearing],
-        send: Callable[[Json], Awaitable[None]],
         faults: Faults | None = None,
         transcribes: bool = False,
     ) -> None:
@@ -58,15 +59,16 @@ class Session:
         self.service = service
         self.dialect = service.dialect
         self.model = model
+        self._lifetime_s = lifetime_s
+        expires_at = int(time.time() + lifetime_s)
         self.settings = Settings(service, model=model, session_id=self.id, expires_at=expires_at)
         self.settings.transcribes = transcribes
         self.items = Items()
         self.record = Record()
         self.open = True
         self._manner = manner
-        self._make_hearing = hearing
         self._rewrite = quirk(manner.quirks)
-        self._outbox = Outbox(send)
+        self._outbox = Outbox()
         self._buffer = InputBuffer()
         self._decoder: Decoder | None = None
         self._tuned: TurnDetection | None = None
@@ -75,8 +77,8 @@ class Session:
         self._idle: asyncio.Task[None] | None = None
         self._event_numbers = count(1)
         faults = faults or Faults()
-        self._transcriber = Transcriber(self.emit, manner, faults)
-        self._responses = Responses(self._surroundings(faults), self._answered)
+        self._transcriber = Transcriber(self, manner, faults)
+        self._responses = Responses(self._surroundings(faults), self)
         self._verbs: dict[str, Callable[[Json], None]] = {
             "session.update": self._update,
             "transcription_session.update": self._transcribe,
@@ -91,7 +93,7 @@ class Session:
 
     def _surroundings(self, faults: Faults) -> Surroundings:
         return Surroundings(
-            emit=self.emit,
+            sink=self,
             settings=self.settings,
             items=self.items,
             record=self.record,
@@ -100,7 +102,6 @@ class Session:
             manner=self._manner,
             faults=faults,
             conversation_id=self._conversation_id,
-            sound_encoder=lambda: encoder(self.settings.sound_format("output")),
         )
 
     # What tests look at most, without the detour.
@@ -144,13 +145,15 @@ class Session:
             self.record.send(numbered)
             self._outbox.put(numbered)
 
-    def expire(self, words: str) -> None:
+    def expire(self) -> None:
         """The session has lasted long enough: its last event, after which the line hangs up."""
+        minutes = round(self._lifetime_s / 60)
+        words = f"Your session hit the maximum duration of {minutes} minutes."
         self.emit(Refusal(words, code="session_expired").event())
 
-    async def run_outbox(self) -> None:
-        """Send for ever what `emit` queues."""
-        await self._outbox.run()
+    async def run_outbox(self, line: Sender) -> None:
+        """Send to `line` for ever what `emit` queues."""
+        await self._outbox.run(line)
 
     async def handle(self, raw: str) -> None:
         """Carry out one client message; what cannot be done becomes an ``error`` event."""
@@ -184,8 +187,21 @@ class Session:
     # ------------------------------------------------------------ session
 
     def _update(self, message: Json) -> None:
+        self._judge_tools(message["session"], "session")
         self.settings.update(message["session"], voice_locked=self._responses.spoke)
         self.emit({"type": "session.updated", "session": self.settings.document})
+
+    def _judge_tools(self, asked: Json, path: str) -> None:
+        """Refuse the functions that the scenario wants refused."""
+        tools = asked.get("tools")
+        for index, tool in enumerate(tools if isinstance(tools, list) else ()):
+            if isinstance(tool, dict) and tool.get("name") in self._manner.refused_schemas:
+                raise Refusal(
+                    f"Invalid schema for function '{tool['name']}': it is not valid under any of "
+                    "the given schemas.",
+                    code="invalid_function_parameters",
+                    param=f"{path}.tools[{index}].parameters",
+                )
 
     def _transcribe(self, message: Json) -> None:
         session = {**message["session"], "type": "transcription"}
@@ -196,7 +212,8 @@ class Session:
         if self.settings.transcribes:
             words = "Responses cannot be created in a transcription session."
             raise Refusal(words, code="invalid_event", param="type")
-        asked = message.get("response") or {}
+        asked = _without_nulls(message.get("response") or {})
+        self._judge_tools(asked, "response")
         self._responses.create(house_request(asked) if self.service.rich else asked)
 
     # ---------------------------------------------------------- hearing
@@ -220,7 +237,7 @@ class Session:
         wanted = self.settings.turn_detection
         if wanted == self._tuned:
             return
-        hearing = await asyncio.to_thread(self._make_hearing) if wanted else None
+        hearing = await asyncio.to_thread(self._manner.hearing) if wanted else None
         self._buffer.listen(wanted, hearing)
         self._tuned = wanted
 
@@ -329,12 +346,22 @@ class Session:
         self.items.truncate(**place)
         self.emit({"type": "conversation.item.truncated", **place})
 
-    def _answered(self, answer: Answer) -> None:
+    def answer_ended(self, answer: Answer) -> None:
+        """An answer is done: the limits are reported, and idleness begins."""
         if self.service.reports_limits:
             self.emit({"type": "rate_limits.updated", "rate_limits": rate_limits()})
         if answer.ladder.in_conversation:
             said_ms = sum(item.audio_ms for item in answer.ladder.output)
             self._watch_idleness(said_ms or None)
+
+
+def _without_nulls(asked: Json) -> Json:
+    """What is asked of an answer; null means "as in the session", at any depth."""
+    return {
+        key: _without_nulls(value) if isinstance(value, dict) else value
+        for key, value in asked.items()
+        if value is not None
+    }
 
 
 def _parsed(raw: str) -> Json:

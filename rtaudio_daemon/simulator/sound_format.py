@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import soxr
 
-from rtaudio_daemon.simulator.refusal import Refusal, invalid
+from .refusal import Refusal, invalid
 
 SoundFormat = Literal["pcm16", "g711_ulaw", "g711_alaw"]
 
@@ -55,19 +54,20 @@ class Decoder:
         return resampled
 
 
-def encoder(kind: SoundFormat) -> Callable[[bytes], bytes] | None:
-    """A function for the sound of one answer, or None when it stays as it is."""
-    if kind == "pcm16":
-        return None
-    stream = _stream(_RATE, _TELEPHONE_RATE)
-    codes = _ULAW_CODES if kind == "g711_ulaw" else _ALAW_CODES
+class Encoder:
+    """Makes one format of the pcm of one answer."""
 
-    def encode(pcm: bytes) -> bytes:
-        samples: _Samples = stream.resample_chunk(np.frombuffer(pcm, dtype="<i2"))
+    def __init__(self, kind: SoundFormat) -> None:
+        self._codes = {"g711_ulaw": _ULAW_CODES, "g711_alaw": _ALAW_CODES}.get(kind)
+        self._stream: Any = _stream(_RATE, _TELEPHONE_RATE) if self._codes is not None else None
+
+    def encoded(self, pcm: bytes) -> bytes:
+        """The next piece; of the telephone's formats a little comes with the next call."""
+        if self._codes is None:
+            return pcm
+        samples: _Samples = self._stream.resample_chunk(np.frombuffer(pcm, dtype="<i2"))
         at = samples.astype(np.int32) + 32_768
-        return bytes(codes[at].tobytes())
-
-    return encode
+        return bytes(self._codes[at].tobytes())
 
 
 def _stream(rate_in: int, rate_out: int) -> Any:

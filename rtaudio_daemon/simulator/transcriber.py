@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
-from rtaudio_daemon.simulator.faults import Faults
-from rtaudio_daemon.simulator.items import Item
-from rtaudio_daemon.simulator.manner import Manner
-from rtaudio_daemon.simulator.pacing import pieces
-from rtaudio_daemon.simulator.reply import heard_words
-from rtaudio_daemon.simulator.usage import transcription_usage
+from .faults import Faults
+from .items import Item
+from .manner import Manner
+from .outbox import EventSink
+from .pacing import pieces
+from .reply import heard_words
+from .usage import transcription_usage
 
 _EVENT = "conversation.item.input_audio_transcription"
 _DELAYS_S = {"early": 0.0, "late": 3.0}
@@ -22,10 +22,8 @@ _STREAM_S = 0.05
 class Transcriber:
     """Understands each spoken item once, for the answer and for the transcription."""
 
-    def __init__(
-        self, emit: Callable[[dict[str, Any]], None], manner: Manner, faults: Faults
-    ) -> None:
-        self._emit = emit
+    def __init__(self, sink: EventSink, manner: Manner, faults: Faults) -> None:
+        self._sink = sink
         self._manner = manner
         self._faults = faults
         self._understood: dict[str, asyncio.Task[str]] = {}
@@ -93,12 +91,14 @@ class Transcriber:
                 "code": "DeploymentNotFound",
                 "message": f"Input transcription failed for item '{item.id}'.",
             }
-            self._emit({"type": f"{_EVENT}.failed", **place, "error": error})
+            self._sink.emit({"type": f"{_EVENT}.failed", **place, "error": error})
             return
         if mode == "streamed":
             for piece in pieces(words):
-                self._emit({"type": f"{_EVENT}.delta", **place, "delta": piece})
+                self._sink.emit({"type": f"{_EVENT}.delta", **place, "delta": piece})
                 await asyncio.sleep(_STREAM_S)
         item.data = {**item.data, "content": [{"type": "input_audio", "transcript": words}]}
         usage = transcription_usage(model, item.audio_ms, words)
-        self._emit({"type": f"{_EVENT}.completed", **place, "transcript": words, "usage": usage})
+        self._sink.emit(
+            {"type": f"{_EVENT}.completed", **place, "transcript": words, "usage": usage}
+        )

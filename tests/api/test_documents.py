@@ -19,7 +19,7 @@ import yaml
 from rtaudio_daemon.api import documents, openapi, schemas
 from rtaudio_daemon.api.metrics import COUNTS
 from rtaudio_daemon.api.routes import ROUTES
-from rtaudio_daemon.events import ConnectionState, News
+from rtaudio_daemon.events import ConnectionState, DeviceState, News
 from tests.api.test_window import Window
 
 
@@ -171,3 +171,25 @@ async def test_the_dashboard_and_the_alerts_ask_for_metrics_that_exist() -> None
     assert asked <= known, asked - known
     for rule in yaml.safe_load((root / "alerts.yml").read_text())["groups"][0]["rules"]:
         assert rule["annotations"]["summary"]
+
+
+@pytest.mark.parametrize(
+    ("microphone", "speaker", "reasons"),
+    [
+        ("ok", "ok", []),
+        ("lost", "ok", ["the microphone is lost"]),
+        ("none", "ok", ["the microphone is none"]),
+        ("ok", "lost", ["the loudspeaker is lost"]),
+        ("ok", "none", []),
+    ],
+)
+async def test_whatever_prevents_a_conversation_is_named(
+    microphone: str, speaker: str, reasons: list[str]
+) -> None:
+    snapshot = Window().person.snapshot()
+    snapshot = replace(
+        snapshot,
+        microphone=replace(snapshot.microphone, state=DeviceState(microphone)),
+        speaker=replace(snapshot.speaker, state=DeviceState(speaker)),
+    )
+    assert documents.reasons_not_ready(snapshot) == reasons

@@ -29,7 +29,7 @@ from tests.api.browser import Visit, browsing
 from tests.api.test_window import Window
 from tests.house import House, speech
 
-pytestmark = pytest.mark.real_time
+pytestmark = [pytest.mark.real_time, pytest.mark.alone]
 TOKEN = "sesame-" * 6
 PICTURES = os.environ.get("RTAUDIO_PICTURES")  # a folder for screenshots, to look at
 

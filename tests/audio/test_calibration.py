@@ -51,6 +51,12 @@ def test_a_microphone_that_does_not_hear_the_loudspeaker_is_recognised() -> None
     assert examine(bytes(960), bytes(48 * 2500)).delay_ms is None
 
 
+def test_an_echo_that_nobody_can_hear_is_none() -> None:
+    before, after = room(80, 0.0002, 0)
+    assert any(after), "a digital copy, far below the noise of any room"
+    assert examine(before, after) == Measurement(examine(before, b"").noise_dbfs)
+
+
 def test_the_advice_says_what_no_option_can_do() -> None:
     assert advice(Measurement(-60, 80, -10), can_cancel=False) == []
     assert advice(Measurement(-60, 80, -3), can_cancel=True) == []

@@ -229,3 +229,51 @@ def test_the_canceller_removes_an_echo_and_keeps_a_voice() -> None:
     rest = np.frombuffer(b"".join(left), dtype="<i2")[5 * 24_000 :].astype(np.float64)
     heard = near[5 * 24_000 : 5 * 24_000 + len(rest)].astype(np.float64)
     assert 10 * np.log10(np.mean(heard**2) / np.mean(rest**2)) > 25
+
+
+class Notes:
+    """A canceller that cancels nothing and notes the length (samples) of all that it is given."""
+
+    def __init__(self) -> None:
+        self.given: list[tuple[str, int]] = []
+
+    def played(self, pcm: bytes) -> None:
+        self.given.append(("played", len(pcm) // 2))
+
+    def clean(self, pcm: bytes) -> bytes:
+        self.given.append(("clean", len(pcm) // 2))
+        return pcm
+
+
+@pytest.mark.parametrize(
+    ("rested_ms", "skipped_ms", "made_up"),
+    [
+        (200, 200, []),
+        (200, 300, [("played", 100 * 24)]),
+        (300, 200, [("clean", 240)] * 10),
+        (2000, 200, []),  # one of the two streams is a new one: there is nothing to be aligned
+    ],
+)
+def test_after_a_rest_the_canceller_gets_both_streams_at_the_same_place(
+    rested_ms: int, skipped_ms: int, made_up: list[tuple[str, int]]
+) -> None:
+    canceller = Notes()
+    echo, loud = Echo("cancel", canceller), np.full(FRAME, 8000, dtype="<i2").tobytes()
+    for _ in range(rested_ms // 20):
+        assert echo.clean(bytes(960)) == bytes(960)
+    assert canceller.given == [], "nothing is played, nothing is cancelled"
+    echo.played(loud, skipped_ms * 24)
+    assert echo.clean(loud) == loud
+    assert canceller.given == [*made_up, ("played", FRAME), ("clean", FRAME)]
+
+
+def test_whether_it_is_its_own_voice_is_the_same_when_asked_twice_in_a_frame() -> None:
+    echo, answer = Echo("half_duplex"), recording("weather").astype("<i2")
+    said = []
+    for at in range(0, 3 * 24_000, FRAME):
+        frame = answer[at : at + FRAME].tobytes()
+        echo.played(frame)
+        echo.clean(frame)
+        said.append((echo.recognized(), echo.recognized()))
+    assert (True, True) in said
+    assert {first == second for first, second in said} == {True}

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from itertools import count
+from itertools import count, islice
 
 import pytest
 
 from rtaudio_daemon.audio.child_protocol import Kind, StreamFacts
-from rtaudio_daemon.audio.sound_process import SoundProcess, retry_after_s
+from rtaudio_daemon.audio.sound_process import SoundProcess, retries
 from rtaudio_daemon.errors import DeviceError
 
 
 def test_a_lost_device_is_looked_for_at_once_then_every_two_seconds_and_at_last_every_four() -> (
     None
 ):
-    waits = [retry_after_s(failures) for failures in range(1, 200)]
+    waits = list(islice(retries(), 199))
     assert waits[:6] == [0.2, 0.4, 0.8, 1.6, 2.0, 2.0]
     assert waits == sorted(waits)
     assert 35 < sum(wait for wait in waits if wait < 4) < 60, "the usual faults are over by then"

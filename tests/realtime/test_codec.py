@@ -183,6 +183,35 @@ def test_a_dialect_seen_by_its_sound_alone_survives_decoding() -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "expires_at"),
+    [
+        ("1900000000", 1_900_000_000.0),
+        ("1900000000.5", 1_900_000_000.5),
+        ("1796000000000", None),
+        ("1e18", None),
+        ("900000000000", None),
+        ("NaN", None),
+        ("Infinity", None),
+        ("-Infinity", None),
+        ("-1900000000", None),
+        ("0", None),
+        ("60", None),
+        ("9" * 400, None),
+        ("true", None),
+        ('"1900000000"', None),
+        ("[1900000000]", None),
+        ("null", None),
+    ],
+)
+def test_a_session_expires_at_a_plausible_second_or_it_is_not_known_when(
+    said: str, expires_at: float | None
+) -> None:
+    raw = f'{{"type": "session.created", "session": {{"id": "s", "expires_at": {said}}}}}'
+    facts = codec.describe_session(codec.decode(raw)["session"])
+    assert (facts.id, facts.expires_at) == ("s", expires_at)
+
+
+@pytest.mark.parametrize(
     ("voice", "name"), [({"id": "v"}, "v"), ({"type": "t", "name": "n"}, "n"), (None, None)]
 )
 def test_facts_that_are_missing_or_odd_are_none(voice: Any, name: str | None) -> None:

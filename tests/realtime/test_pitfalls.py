@@ -36,6 +36,7 @@ from rtaudio_daemon.realtime.codec import Json, encode
 from rtaudio_daemon.realtime.notes import Notes
 from rtaudio_daemon.realtime.options import SessionPolicy
 from rtaudio_daemon.realtime.turn_sound import TurnSound
+from rtaudio_daemon.simulator.manner import Quirks
 
 from .person import SETTINGS, sentence, talking
 from .service import Call, Service
@@ -430,7 +431,9 @@ async def test_pitfall_22_sound_is_not_cut_off_by_the_end_of_generation() -> Non
 
 
 @pytest.mark.parametrize("quirks", ["localai", "huggingface", "huggingface-old", "xai", "sglang"])
-async def test_pitfall_23_a_compatible_server_with_its_habits_can_be_talked_to(quirks: str) -> None:
+async def test_pitfall_23_a_compatible_server_with_its_habits_can_be_talked_to(
+    quirks: Quirks,
+) -> None:
     """Missing and repeated events, both spellings, odd orders, details as a string."""
     from rtaudio_daemon import AzureRealTimeAudio
     from rtaudio_daemon.realtime.profiles import endpoint

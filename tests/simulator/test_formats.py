@@ -14,7 +14,7 @@ import pytest
 from rtaudio_daemon.errors import ConfigError
 from rtaudio_daemon.simulator.certificate import server_context
 from rtaudio_daemon.simulator.server import Simulator
-from rtaudio_daemon.simulator.sound_format import Decoder, SoundFormat, encoder
+from rtaudio_daemon.simulator.sound_format import Decoder, Encoder, SoundFormat
 from rtaudio_daemon.simulator.vocabulary import Dialect
 from tests.simulator.caller import PATHS, Caller, call, loud, quiet
 
@@ -73,9 +73,7 @@ def test_the_tables_are_those_of_g711(kind: SoundFormat, codes: bytes, samples: 
 @pytest.mark.parametrize("kind", ["g711_ulaw", "g711_alaw"])
 def test_sound_survives_the_telephone(kind: SoundFormat) -> None:
     wave = (np.sin(2 * np.pi * 440 * np.arange(24_000) / 24_000) * 8000).astype("<i2")
-    encode = encoder(kind)
-    assert encode is not None
-    codes = encode(wave.tobytes())
+    codes = Encoder(kind).encoded(wave.tobytes())
     assert len(codes) == pytest.approx(8000, abs=200)
     back = np.frombuffer(Decoder(kind).pcm(codes), dtype="<i2")[4000:16_000]
     spectrum = np.abs(np.fft.rfft(back * np.hanning(len(back))))

@@ -11,7 +11,7 @@ import pytest
 from rtaudio_daemon.simulator.extras import with_extras
 from rtaudio_daemon.simulator.input_buffer import InputBuffer, Started, Stopped
 from rtaudio_daemon.simulator.items import Item, Items, item_from_client
-from rtaudio_daemon.simulator.ladder import Ladder
+from rtaudio_daemon.simulator.ladder import Ladder, Request
 from rtaudio_daemon.simulator.outbox import Outbox
 from rtaudio_daemon.simulator.pacing import pieces, spoken, written
 from rtaudio_daemon.simulator.record import Record
@@ -175,7 +175,6 @@ def test_a_shape_refuses_what_does_not_fit(value: Any, shape: Shape, code: str) 
         ({"max_output_tokens": 5000}, "response.max_output_tokens"),
         ({"max_output_tokens": 1.5}, "response.max_output_tokens"),
         ({"conversation": "other"}, "response.conversation"),
-        ({"instructions": None}, "response.instructions"),
     ],
 )
 def test_a_response_is_asked_for_within_bounds(response: dict[str, Any], param: str) -> None:
@@ -264,17 +263,14 @@ def test_semantic_turn_detection_waits_by_its_eagerness() -> None:
     assert found["low"] > found["auto"] > found["high"]
 
 
+class Sink:
+    def emit(self, event: dict[str, Any]) -> None:
+        raise AssertionError(event)
+
+
 def test_a_ladder_without_an_open_item_says_nothing() -> None:
-    ladder = Ladder(
-        "r",
-        lambda event: None,
-        shape={"modalities": ["audio"], "max_output_tokens": "inf"},
-        items=None,
-        conversation_id=None,
-        metadata=None,
-        context=[],
-        instructions="",
-    )
+    request = Request({"modalities": ["audio"], "max_output_tokens": "inf"})
+    ladder = Ladder("r", Sink(), request)
     with pytest.raises(RuntimeError, match="no output item is open"):
         ladder.words("a")
 
@@ -329,10 +325,7 @@ def test_an_espeak_that_fails_is_replaced_by_the_chime(
 
 
 async def test_what_nobody_takes_is_dropped_and_counted() -> None:
-    async def send(_event: dict[str, Any]) -> None:
-        raise AssertionError("not started")
-
-    outbox = Outbox(send)
+    outbox = Outbox()
     for _ in range(10_007):
         outbox.put({"type": "x"})
     assert outbox.dropped == 7

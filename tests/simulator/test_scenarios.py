@@ -11,7 +11,8 @@ import aiohttp
 import pytest
 
 from rtaudio_daemon.errors import ConfigError
-from rtaudio_daemon.simulator.reply import Turn
+from rtaudio_daemon.simulator.items import Item
+from rtaudio_daemon.simulator.reply import Turn, turn_from
 from rtaudio_daemon.simulator.scenario import Scenario, load, plain, scenario_from
 from rtaudio_daemon.simulator.server import Simulator
 from rtaudio_daemon.simulator.vocabulary import Dialect
@@ -102,6 +103,22 @@ def test_the_first_answer_that_fits_is_given(turn: Turn, words: str) -> None:
         {"say": "fallback"},
     ]
     assert scenario_from({"answers": answers}).reply(turn).text == words
+
+
+def test_a_result_is_of_the_function_that_was_called() -> None:
+    called = Item(
+        {"type": "function_call", "call_id": "call_1", "name": "weather", "arguments": ""}
+    )
+    result = Item({"type": "function_call_output", "call_id": "call_1", "output": "rain"})
+
+    def function(*context: Item) -> str | None:
+        turn = turn_from(list(context), number=1, instructions="", metadata={}, tools=[])
+        return turn.result_of
+
+    assert function(called, result) == "weather"
+    assert function(result) is None, "its call was deleted"
+    assert function(called) is None
+    assert function() is None
 
 
 def test_words_are_compared_without_their_clothes() -> None:

@@ -72,23 +72,27 @@ def any_message(dice: random.Random, ids: list[str], dialect: Dialect) -> dict[s
     return chosen
 
 
+class Client:
+    """Takes all that it is sent."""
+
+    def __init__(self) -> None:
+        self.received: list[dict[str, Any]] = []
+
+    async def send(self, event: dict[str, Any]) -> None:
+        self.received.append(event)
+
+
 @pytest.mark.parametrize("seed", range(6))
 async def test_a_storm_of_messages_is_weathered(dialect: Dialect, seed: int) -> None:
     dice = random.Random(seed)
-    sent: list[dict[str, Any]] = []
-
-    async def send(event: dict[str, Any]) -> None:
-        sent.append(event)
-
+    client = Client()
     session = Session(
         AZURE if dialect == "ga" else AZURE_PREVIEW,
         model="m",
-        expires_at=1,
-        manner=Manner(voice="tone", late_deltas=1),
-        hearing=EnergyHearing,
-        send=send,
+        lifetime_s=3600,
+        manner=Manner(voice="tone", late_deltas=1, hearing=EnergyHearing),
     )
-    outbox = asyncio.create_task(session.run_outbox())
+    outbox = asyncio.create_task(session.run_outbox(client))
     session.greet()
     for _ in range(300):
         ids = [item.id for item in session.items] or ["nobody"]
@@ -98,6 +102,7 @@ async def test_a_storm_of_messages_is_weathered(dialect: Dialect, seed: int) -> 
     await asyncio.sleep(60)
     await session.close()
     outbox.cancel()
+    sent = client.received
     assert_valid_server_events(dialect, sent)
     created = [event["response"]["id"] for event in sent if event["type"] == "response.created"]
     done = [event["response"]["id"] for event in sent if event["type"] == "response.done"]

@@ -105,3 +105,40 @@ async def test_what_belongs_to_answers_is_refused() -> None:
         session: Any = {"type": "transcription", "instructions": "Be brief."}
         await connection.session.update(session=session)
         assert (await until(connection, "error"))[-1].error.param == "session.instructions"
+
+
+async def test_ga_without_turn_detection_writes_down_what_is_committed() -> None:
+    async with (
+        simulated() as simulator,
+        AsyncOpenAI(api_key=KEY, websocket_base_url=simulator.url + "/openai/v1") as client,
+        client.realtime.connect(extra_query={"intent": "transcription"}) as connection,
+    ):
+        heard: Any = {"transcription": TRANSCRIPTION, "turn_detection": None}
+        await connection.session.update(
+            session={"type": "transcription", "audio": {"input": heard}}
+        )
+        updated = (await until(connection, "session.updated"))[-1].session
+        assert updated.audio.input.turn_detection is None
+        await commit(connection)
+
+
+async def test_preview_without_turn_detection_writes_down_what_is_committed() -> None:
+    async with (
+        simulated() as simulator,
+        preview_client(simulator.url, KEY) as client,
+        client.beta.realtime.connect(model="gpt-4o-transcribe") as connection,
+    ):
+        session: Any = {"input_audio_transcription": TRANSCRIPTION, "turn_detection": None}
+        await connection.transcription_session.update(session=session)
+        updated = (await until(connection, "transcription_session.updated"))[-1].session
+        assert updated.turn_detection is None
+        await commit(connection)
+
+
+async def commit(connection: Any) -> None:
+    """Say something; it is written down when it is committed, not before."""
+    await say(connection)
+    await connection.input_audio_buffer.commit()
+    events = await until(connection, COMPLETED)
+    assert events[-1].transcript.startswith("speech of")
+    assert "input_audio_buffer.speech_started" not in [event.type for event in events]
