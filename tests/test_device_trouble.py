@@ -321,6 +321,7 @@ async def test_a_device_that_hangs_when_asked_does_not_hide_the_others(pyaudio: 
         ("Shelf (hw:2,0)", "input", None),
         ("Shelf (hw:2,0)", "output", None),
     ]
+    assert [each["kind"] for each in found] == ["microphone", "speaker"] * 2
     assert [each["default"] for each in found] == [True, True, False, False]
     assert [each["channels"] for each in found] == [1, 2, 1, 2]
     assert {each["place"] for each in found} == {None}

@@ -60,7 +60,12 @@ DEVICES: Schema = {
     "items": _object(
         {
             "name": _TEXT,
-            "direction": _words("input", "output"),
+            "kind": _words("microphone", "speaker"),
+            "direction": {
+                **_words("input", "output"),
+                "deprecated": True,
+                "description": "input for a microphone, output for a speaker; use kind",
+            },
             "default": _FLAG,
             "place": _or_null("string"),
             "channels": _COUNT,
