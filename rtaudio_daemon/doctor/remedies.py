@@ -48,12 +48,12 @@ class Reasons:
     def of(self, direction: str) -> str:
         """The last one of the microphone or the speaker; empty if none was reported."""
         last = self._last.get(direction)
-        return (last and last.reason) or ""
+        return (last.reason or "") if last else ""
 
     def remedy(self, direction: str, option: str) -> str:
         """What to do about the last one, where `option` of config.yaml names the device."""
         last = self._last.get(direction)
-        return remedy_for(last and last.code, option)
+        return remedy_for(last.code if last else None, option)
 
 
 def remedy_for(code: DeviceCode | None, option: str) -> str:
