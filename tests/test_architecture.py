@@ -27,6 +27,7 @@ HALL = {
     "config_documents": 0,
     "config_edit": 0,
     "yaml_source": 0,
+    "controls": 0,
     "file_reading": 0,
     "emitter": 0,
     "version": 0,
@@ -43,6 +44,7 @@ HALL = {
     "device_states": 3,
     "interpreter": 3,
     "assistant": 3,
+    "daemon_controls": 3,
     "app": 4,
     "parts": 4,
     "reload": 4,
@@ -68,6 +70,7 @@ PURE = {"protocol"}
 THINKERS = {
     "backoff",
     "errors",
+    "controls",
     "events",
     "states",
     "conversation",

@@ -15,19 +15,17 @@ from typing import Any
 from aiohttp import web
 
 from .. import config
+from ..controls import Controls
 from ..errors import ConfigError, NotConnectedError, NotNowError, RTAudioError
-from ..events import News, Transcript, UsageReported
-from ..version import VERSION
+from ..events import News, Transcript
 from . import documents, openapi, page, schemas
 from .binding import complaint
 from .connection_limit import ConnectionLimit
 from .janitor import CONNECTIONS_MAX, Janitor
 from .lock import BODY_MAX, Handler, Lock
 from .metrics import Metrics
-from .routes import ROUTES, Controls
+from .routes import ROUTES
 from .stream import EventStream
-
-__all__ = ["ApiServer", "Controls"]
 
 _LEVEL_EVERY_S = 0.1
 _DEVICES_FRESH_S = 5.0  # asking for devices starts a process: not for every request
@@ -55,8 +53,6 @@ class ApiServer:
         self._settings = settings
         self._controls = controls
         self._clock = asyncio.get_running_loop().time
-        self._started = self._clock()
-        self._usage: dict[str, int] = {"responses": 0}
         self._devices_found: tuple[float, list[Any]] | None = None
         self._devices_lock = asyncio.Lock()
         self._lock = Lock(settings)
@@ -83,20 +79,13 @@ class ApiServer:
     def publish(self, news: News) -> None:
         """Tell the subscribers; what was said stays in the house unless the settings allow it."""
         self.metrics.notice(news)
-        if isinstance(news, UsageReported):
-            documents.add_usage(self._usage, news)
         if isinstance(news, Transcript) and not self._settings.publish_transcripts:
             return
         self.events.publish(*documents.describe(news))
 
     def snapshot(self) -> dict[str, Any]:
         """The whole state, as `/api/status` shows it."""
-        return {
-            "usage": dict(self._usage),
-            **documents.describe_status(self._controls.snapshot()),
-            "version": VERSION,
-            "uptime_s": round(self._clock() - self._started, 1),
-        }
+        return self._controls.snapshot().document()
 
     def now(self) -> float:
         """The time of day, in seconds since 1970."""
@@ -104,15 +93,15 @@ class ApiServer:
 
     def counts(self) -> dict[str, float]:
         """Counters and gauges, by the names in `metrics.WINDOW_COUNTS`."""
-        usage = self.snapshot()["usage"]
+        now = self._controls.snapshot()
         return {
-            "cost": usage.get("cost_total", 0),
-            "cost_today": usage.get("cost_today", 0),
+            "cost": now.usage.cost_total,
+            "cost_today": now.usage.cost_today,
             "subscribers": self.events.subscribers,
             "subscribers_dropped": self.events.dropped,
             "requests_refused": self._lock.refused,
             "connections_closed": self._janitor.closed + (self._limit.closed if self._limit else 0),
-            "uptime_seconds": self._clock() - self._started,
+            "uptime_seconds": now.uptime_s,
         }
 
     @asynccontextmanager
@@ -308,8 +297,7 @@ class ApiServer:
     async def _mention_levels(self) -> None:
         while True:
             await self.events.until_wanted("level")
-            level = self._controls.snapshot()["microphone"]["level_dbfs"]
-            self.events.mention("level", {"level_dbfs": level})
+            self.events.mention("level", {"level_dbfs": self._controls.level_dbfs})
             await asyncio.sleep(_LEVEL_EVERY_S)
 
 
