@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from typing import Any
 
-_GRACE_S = 0.0005  # real time that data inside this machine may need to arrive
+_GRACE_S = 0.00005  # real time that data inside this machine may need to arrive
 
 
 class _JumpingSelector(selectors.DefaultSelector):
@@ -25,7 +26,8 @@ class _JumpingSelector(selectors.DefaultSelector):
             return ready
         if timeout is None or self.loop.busy_threads:
             return super().select(0.05 if self.loop.busy_threads else 5.0)
-        ready = super().select(_GRACE_S)
+        time.sleep(_GRACE_S)  # waiting for the sockets would be rounded up to a millisecond
+        ready = super().select(0)
         if not ready:
             self.loop.now += timeout
         return ready
