@@ -6,7 +6,7 @@ import asyncio
 from typing import Any, Literal
 
 from .audio.deafness import UNSPOKEN
-from .audio.interface import Microphone, Speaker
+from .audio.interface import Device, Speaker
 from .errors import NotNowError
 from .events import DeviceChanged, DeviceState
 
@@ -60,7 +60,7 @@ class DeviceStates:
             )
 
     def document(
-        self, direction: _Direction, device: Microphone | Speaker | None, *, paused: bool = False
+        self, direction: _Direction, device: Device | None, *, paused: bool = False
     ) -> dict[str, Any]:
         """Its state, name and reason, as `/api/status` shows them; `paused`: it is not opened."""
         if device is None:

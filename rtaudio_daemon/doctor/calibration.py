@@ -19,7 +19,7 @@ from ..audio.calibration import (
 from ..audio.deafness import Deafness
 from ..audio.devices import open_microphone, open_speaker
 from ..audio.format import BYTES_PER_MS
-from ..audio.interface import Microphone, Speaker
+from ..audio.interface import Device, Microphone
 from ..errors import ConfigError
 from ..events import AudioPart, DeviceState
 from ..packages import installed
@@ -85,7 +85,7 @@ async def _measure(settings: config.Audio) -> Measurement | list[Finding]:
                 task.cancel()
 
 
-def _missed(noun: str, device: Microphone | Speaker, reason: str, option: str) -> list[Finding]:
+def _missed(noun: str, device: Device, reason: str, option: str) -> list[Finding]:
     """That the device did not come, if it did not."""
     if device.state is DeviceState.OK:
         return []
