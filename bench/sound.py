@@ -179,7 +179,7 @@ async def interrupt(
     spoken = begin + await asyncio.to_thread(first_sample, heard[begin : begin + 2 * RATE], word)
     began, _ = await asyncio.to_thread(find, LONG[: RATE // 2], played)
     length, holes = silenced_after(played[began:])
-    underruns = home.app.assistant.counts()["speaker_underruns"]
+    underruns = home.app.controls.counts()["speaker_underruns"]
     print(f"  {holes / RATE * 1000:.0f} ms of holes, {underruns:.0f} underruns so far", flush=True)
     end = began + length
     silent_at = speaker.begun_at + end / RATE

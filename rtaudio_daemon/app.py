@@ -13,6 +13,7 @@ from typing import Any
 from . import config
 from .assistant import Assistant
 from .audio.devices import Devices
+from .daemon_controls import DaemonControls
 from .emitter import Emitter
 from .errors import ConfigError, RTAudioError
 from .events import DeviceChanged, DeviceState, ErrorReported, News
@@ -70,6 +71,11 @@ class App:
         return self._parts.assistant
 
     @property
+    def controls(self) -> DaemonControls:
+        """What other programs may do with the daemon, and see of it."""
+        return self._parts.controls
+
+    @property
     def client(self) -> AzureRealTimeAudio:
         """The client of the service."""
         return self._parts.client
@@ -94,7 +100,7 @@ class App:
                 devices=self._devices_here,
                 ledger=self._ledger,
             )
-            parts.assistant.on_reload = self.reload
+            parts.controls.reloader = self
             self.news.on("news", log_news)
             self.news.on("news", self._notice)
             self._supervision = Supervision(parts, self.news)
@@ -169,7 +175,7 @@ class App:
         self._settled.clear()
         self._reloaded.set()
         exchanged = _DEVICES.keys() & {each.part for each in found}
-        if self._parts.assistant.snapshot()["muted"]:
+        if self._parts.assistant.hearing.gate.muted:
             exchanged -= {"microphone"}  # it is not tried before it is wanted
         try:
             async with asyncio.timeout(_REPORT_S):

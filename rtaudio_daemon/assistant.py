@@ -11,13 +11,11 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict, replace
-from typing import Any, Literal
+from collections.abc import Callable
+from dataclasses import replace
 
 from . import config
 from .alertness import Alertness
-from .audio.devices import described, list_devices
 from .audio.echo import Echo
 from .audio.gate import Gate
 from .audio.interface import Microphone, PlaybackHappening, Speaker
@@ -27,7 +25,6 @@ from .conversation import Conversation
 from .cues import Cues
 from .device_states import DeviceStates
 from .emitter import Emitter
-from .errors import ConfigError, NotConnectedError, NotNowError
 from .events import (
     CancelResponse,
     ClearAudio,
@@ -43,9 +40,7 @@ from .events import (
     EndPlay,
     ErrorReported,
     Happening,
-    InterruptRequested,
     ModelStatus,
-    MuteChanged,
     News,
     Play,
     PlaybackFinished,
@@ -62,7 +57,6 @@ from .events import (
     StopPlayback,
     TimePassed,
     TruncateItem,
-    VolumeChanged,
     WakeWordHeard,
 )
 from .hearing import Hearing
@@ -70,7 +64,6 @@ from .interpreter import Interpreter
 from .ledger import TurnLedger
 from .push_to_talk import WAKE_S
 from .realtime.client import AzureRealTimeAudio
-from .realtime.effective import speaks
 
 _DUCKED = 0.25  # of the loudness, while it is not certain that somebody speaks over an answer
 _ROOM_MS = 200  # how long the room and the microphone's buffer hold a short sound after its end
@@ -121,8 +114,6 @@ class Assistant:
         self._ducks = self._ducked = False
         self._cues = Cues(config.Earcons(), play=self._cue, speaking=lambda: self._user_speaks)
         self._ledger = TurnLedger()
-        self.on_reload: Callable[[], Awaitable[dict[str, Any]]] | None = None
-        """What `reload` does; set by whoever knows the configuration."""
 
     def use_speaker(self, speaker: Speaker) -> None:
         """Play on this loudspeaker, which was made for this assistant."""
@@ -261,151 +252,83 @@ class Assistant:
             self._sound = change
             self._publish(change)
 
-    # ------------------------------------------------- what the window can do
+    # ------------------------------------------------- what the controls see and do
 
-    def snapshot(self) -> dict[str, Any]:
-        """The whole state, as `/api/status` shows it (without version and uptime)."""
-        connection, hearing = self._connection, self._hearing
-        return {
-            "status": self._status.status,
-            "previous": self._status.previous,
-            "since": self._since,
-            "connection": {
-                "state": connection.state,
-                "profile": connection.profile,
-                "session_id": connection.session_id,
-                "expires_at": connection.expires_at,
-                "reconnects": connection.reconnects,
-                "renewals": connection.renewals,
-                "last_error": self._last_error,
-                "asleep": self._client.asleep,
-            },
-            "microphone": {
-                **self._devices.document(
-                    "microphone", hearing.microphone, paused=hearing.gate.muted
-                ),
-                "level_dbfs": round(hearing.level_dbfs, 1),
-            },
-            "speaker": self._devices.document("speaker", self._speaker),
-            "sound": asdict(self._sound),
-            "muted": hearing.gate.muted,
-            "talking": hearing.button.held,
-            "volume": self._volume,
-            "uplink": {"open": hearing.uplink.open, "bytes": hearing.uplink_bytes},
-            "usage": self._client.usage,
-        }
+    @property
+    def client(self) -> AzureRealTimeAudio:
+        """The client of the service."""
+        return self._client
 
-    def say(
-        self,
-        text: str,
-        mode: Literal["verbatim", "prompt"],
-        *,
-        urgent: bool = False,
-        remember: bool = False,
-    ) -> None:
-        """Let `text` be spoken or answered, after what waits already; `urgent`: at once.
+    @property
+    def connection(self) -> ConnectionChanged:
+        """The connection to the service, as it was reported last."""
+        return self._connection
 
-        `remember`: the model will know that it said a verbatim text. Raises NotConnectedError
-        while nobody could speak, and NotNowError when nobody could hear it or too much is waiting.
-        """
-        if mode == "verbatim" or speaks(self._client.session_config):
-            self._devices.need_loudspeaker(self._speaker)
-        wanted = SayRequested(text, mode, urgent, remember)
-        if self._client.asleep:
-            self._says.append(wanted)
-            self._client.wake()
-            return
-        self._need_connection("nothing was said")
-        if self._conversation.full:
-            raise NotNowError("nothing was said: too much is waiting to be said; try again later")
-        self.handle(wanted)
+    @property
+    def last_error(self) -> str | None:
+        """Why the connection was lost or refused last; None: it never was."""
+        return self._last_error
 
-    def listen(self, on: bool) -> None:
-        """Push to talk begins (whatever is being said is cut off) or ends, and is answered.
+    @property
+    def conversation(self) -> Conversation:
+        """Who has the floor."""
+        return self._conversation
 
-        It may begin while the session is asleep, or is being made for the first time: what is said
-        is kept for it. Raises NotConnectedError or NotNowError when it cannot begin.
-        """
-        if on == self._hearing.button.held:
-            return
-        if not on:
-            self._hearing.release(answer=True)
-            return
-        if not self._session_may_come:
-            self._need_connection("not listening")
-        if self._hearing.gate.muted:
-            raise NotNowError("not listening: the microphone is muted; unmute it first")
-        self._devices.need_microphone()
-        self._hearing.press()
+    @property
+    def devices(self) -> DeviceStates:
+        """The state of the microphone and the loudspeaker."""
+        return self._devices
 
-    def interrupt(self) -> None:
-        """Be silent now."""
-        if not self._hearing.button.held:
-            self._hearing.release(
-                answer=False
-            )  # a turn that waits for a session is not wanted either
-        self._client.drop_answer()
-        self.handle(InterruptRequested())
+    @property
+    def hearing(self) -> Hearing:
+        """The way up, with the gate and the button."""
+        return self._hearing
 
-    def mute(self, muted: bool) -> None:
-        """Close the microphone or open it again; muting forgets what is being said."""
-        if muted != self._hearing.gate.muted:
-            self._hearing.mute(muted)
-            self._tell(MuteChanged(muted))
+    @property
+    def speaker(self) -> Speaker | None:
+        """The loudspeaker, as soon as there is one."""
+        return self._speaker
 
-    async def devices(self) -> list[dict[str, Any]]:
-        """All microphones and loudspeakers, with the names that the configuration takes."""
-        return [described(each) for each in await list_devices()]
+    @property
+    def status(self) -> StatusChanged:
+        """The status, and the one before."""
+        return self._status
 
-    def counts(self) -> dict[str, float]:
-        """Counters since the start and gauges, for whoever draws curves."""
-        wire = self._client.counters
-        hearing, speaker, frame_at = self._hearing, self._speaker, self.last_frame_at
-        microphone = hearing.microphone
-        found: dict[str, float] = {
-            "uplink_bytes": hearing.uplink_bytes,
-            "microphone_frames": hearing.frames,
-            "gate_openings": hearing.openings,
-            "microphone_frames_dropped": microphone.dropped if microphone else 0,
-            "speaker_underruns": speaker.underruns if speaker else 0,
-            "speaker_dropped_seconds": speaker.dropped_ms / 1000 if speaker else 0,
-            "wire_frames_up": wire.frames_up,
-            "wire_frames_dropped": wire.dropped,
-            "wire_malformed": wire.malformed,
-            "wire_unknown": wire.unknown,
-            "reconnects": wire.reconnects,
-            "renewals": wire.renewals,
-            "wire_late": wire.late,
-            "muted": hearing.gate.muted,
-            "volume": self._volume,
-        }
-        if frame_at is not None:
-            age = asyncio.get_running_loop().time() - frame_at
-            found["microphone_frame_age_seconds"] = age
-        return found
+    @property
+    def since(self) -> float:
+        """When the status changed, in seconds since 1970."""
+        return self._since
 
-    def set_volume(self, level: float) -> None:
-        """Play at `level` (0 to 1)."""
-        changed, self._volume = level != self._volume, level
-        self._cues.volume = level
+    @property
+    def sound(self) -> SoundChanged:
+        """How sound is judged, in effect."""
+        return self._sound
+
+    @property
+    def session_may_come(self) -> bool:
+        """Whether nothing speaks against there being a session soon."""
+        change = self._connection
+        connecting = change.state is ConnectionState.CONNECTING and change.reason is None
+        return connecting or self._client.asleep
+
+    @property
+    def volume(self) -> float:
+        """The loudness of everything that is played, from 0 to 1."""
+        return self._volume
+
+    @volume.setter
+    def volume(self, level: float) -> None:
+        self._volume = self._cues.volume = level
         self._set_loudness()
-        if changed:
-            self._publish(VolumeChanged(level))
 
-    async def reload(self) -> dict[str, Any]:
-        """Read the configuration again; returns what changed. Raises ConfigError."""
-        if self.on_reload is None:
-            raise ConfigError(["this daemon was started without a configuration file"])
-        return await self.on_reload()
+    def say_when_awake(self, wanted: SayRequested) -> None:
+        """Wake the session that is asleep, and let this be said as soon as it is open."""
+        self._says.append(wanted)
+        self._client.wake()
 
-    def _need_connection(self, what: str) -> None:
-        if not self._connected:
-            self._client.wake()
-            why = self._connection.reason or self._connection.state
-            raise NotConnectedError(
-                f"{what}: there is no connection to the service ({why}); "
-                "it is tried again by itself"
-            )
+    def publish(self, news: News) -> None:
+        """Publish news, with the short sound that goes with it."""
+        self._tell(news)
 
     def _set_loudness(self) -> None:
         if self._speaker is not None:
@@ -467,13 +390,6 @@ class Assistant:
         if self._hearing.button.waiting and change.reason is not None and self._hopeless(change):
             self._nobody_listens()
         self._hearing.tell_uplink()
-
-    @property
-    def _session_may_come(self) -> bool:
-        """Whether nothing speaks against there being a session soon."""
-        change = self._connection
-        connecting = change.state is ConnectionState.CONNECTING and change.reason is None
-        return connecting or self._client.asleep
 
     @staticmethod
     def _hopeless(change: ConnectionChanged) -> bool:

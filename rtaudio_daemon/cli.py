@@ -28,7 +28,7 @@ from .doctor.finding import Finding
 from .errors import ConfigError, RTAudioError
 from .realtime.usage_file import USAGE_FILE, state_folder
 from .remote import Remote, remote
-from .running import spared, until_stopped
+from .running import fill_standard_streams, spared, until_stopped
 from .simulator.server import Simulator
 from .version import VERSION
 
@@ -38,6 +38,7 @@ _LOG = logging.getLogger(__name__)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
+    fill_standard_streams()
     arguments = _parser().parse_args(_with_default(sys.argv[1:] if argv is None else list(argv)))
     command: Callable[[argparse.Namespace], int] = arguments.command
     try:
@@ -133,7 +134,9 @@ def _add_remote(command: Any) -> Any:
 def _add_simulate(command: Any) -> None:
     command.add_argument("--host", default="127.0.0.1")
     command.add_argument("--port", type=_port, default=8771)
-    command.add_argument("--api-key", metavar="K", help="refuse everybody without this key")
+    command.add_argument(
+        "--api-key", type=_key, metavar="K", help="refuse everybody without this key"
+    )
     command.add_argument("--voice", choices=("auto", "parrot", "espeak", "tone", "silence"))
     command.add_argument("--pacing", choices=("burst", "realtime", "slow"), help="default: burst")
     command.add_argument("--scenario", metavar="FILE", help="what to answer, and what goes wrong")
@@ -327,6 +330,12 @@ def _reload(arguments: argparse.Namespace) -> int:
     if not report["changed"]:
         print("nothing is different")
     return 1 if any(each["state"] == "failed" for each in report["changed"]) else 0
+
+
+def _key(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("this key is empty; leave the option out for none")
+    return text
 
 
 def _port(text: str) -> int:

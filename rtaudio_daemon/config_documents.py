@@ -55,7 +55,8 @@ _GUIDE = """\
 <!-- Made by script/generate from rtaudio_daemon/config_sections.py; change it there. -->
 
 The daemon reads one YAML file, `config.yaml`, once at start and again on reload. Every option has
-a default: an empty file is a fine configuration and talks to the built-in simulator.
+a default: an empty file talks to the built-in simulator, with a warning. Files that it names (a
+scenario, `wav:PATH`) are looked for beside it.
 
 ## From the simulator to Azure
 
@@ -85,7 +86,8 @@ Other profiles need: `azure-preview` the same and a dated `api_version`; `openai
 | write | and the value is |
 | --- | --- |
 | `!secret NAME` | the line `NAME: …` of `secrets.yaml` beside the file, or above an included one |
-| `!env_var NAME [default]` | the environment variable `NAME`, or the default when it is not set |
+| `!env_var NAME [default]` | the environment variable `NAME`, or the default when it is not set; \
+set but empty is a mistake |
 | `!credential NAME` | the systemd credential `NAME`, from `LoadCredential=` in the unit; \
 without systemd the file `NAME` beside `config.yaml` |
 | `!include FILE` | what is in `FILE`: relative, and not outside the folder of `config.yaml` |
@@ -102,9 +104,11 @@ MISTAKES
 ```
 
 The daemon then ends with status 78; on reload it keeps the configuration it has. Given twice is a
-mistake, too. An option or a section with nothing after its colon has its default. Text that YAML
-takes for something else (`no`, `5`) must be quoted. A key that stands in `config.yaml` itself
-works but is warned about, as is a file with secrets that other users can read.
+mistake, too. An option or a section with nothing after its colon has its default, but for keys and
+tokens: only `""` says that there is none, and a value that YAML swallows (`!Abc`, `&Abc`, `#Abc`)
+is a mistake. A reload never takes a token away, as the file may be half written; a restart does.
+Text that YAML takes for something else (`no`, `5`) must be quoted. A key that stands in
+`config.yaml` itself works but is warned about, as is a file with secrets that other users can read.
 
 Editors with the YAML language server complete and check the file with `config.schema.json`; tell
 them about the tags with `"yaml.customTags": ["!secret", "!env_var", "!credential", "!include"]`.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Literal
+from typing import Literal
 
 from .audio.deafness import UNSPOKEN
-from .audio.interface import Device, Speaker
+from .audio.interface import Device, Microphone, Speaker
+from .controls import DeviceStatus, MicrophoneStatus
 from .errors import NotNowError
 from .events import DeviceChanged, DeviceState
 
@@ -59,12 +60,22 @@ class DeviceStates:
                 "plug it in again, or see what `daemon.py doctor` says"
             )
 
-    def document(
-        self, direction: _Direction, device: Device | None, *, paused: bool = False
-    ) -> dict[str, Any]:
-        """Its state, name and reason, as `/api/status` shows them; `paused`: it is not opened."""
+    def microphone(
+        self, device: Microphone | None, *, paused: bool, level_dbfs: float
+    ) -> MicrophoneStatus:
+        """The state of the microphone in use; `paused`: it is not opened."""
+        state, name, reason = self._of("microphone", device, paused=paused)
+        return MicrophoneStatus(state, name, reason, level_dbfs)
+
+    def speaker(self, device: Speaker | None) -> DeviceStatus:
+        """The state of the loudspeaker in use."""
+        return DeviceStatus(*self._of("speaker", device, paused=False))
+
+    def _of(
+        self, direction: _Direction, device: Device | None, *, paused: bool
+    ) -> tuple[DeviceState, str, str | None]:
         if device is None:
-            return {"state": DeviceState.NONE, "device": "none", "reason": None}
+            return DeviceState.NONE, "none", None
         told, state = self._told.get(direction), device.state
         if direction in self._untried:
             if told is not None and paused:
@@ -72,7 +83,7 @@ class DeviceStates:
             reason = None if state is DeviceState.OK else "it was not opened yet"
         else:
             reason = device.reason or (told.reason if told is not None else None)
-        return {"state": state, "device": device.device, "reason": reason}
+        return state, device.device, reason
 
 
 def _hears(microphone: DeviceChanged) -> bool:

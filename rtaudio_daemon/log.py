@@ -9,7 +9,6 @@ import faulthandler
 import logging
 import os
 import re
-import socket
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
@@ -28,8 +27,10 @@ from .events import (
     News,
     StatusChanged,
 )
+from .log_handlers import DatagramHandler, DescriptorHandler
 
 JOURNAL = "/run/systemd/journal/socket"
+_STDERR = 2
 _LOG = logging.getLogger(__name__)
 _PLAIN = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 _LONGEST = 48 * 1024  # of a message; a datagram holds no more than about 200 KiB
@@ -82,28 +83,18 @@ class RedactingFormatter(logging.Formatter):
         return redaction(super().format(record))
 
 
-class JournalHandler(logging.Handler):
+class JournalHandler(DatagramHandler):
     """Sends records to the journal with fields: what is given as `extra` with a name that begins
     with `rtaudio_` becomes a field of its own, as in RTAUDIO_STATUS.
     """
 
     def __init__(self, address: str = JOURNAL) -> None:
-        super().__init__()
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-        self._socket.connect(address)
+        super().__init__(address)
         self.setFormatter(RedactingFormatter("%(message)s"))
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Send it; a journal that is away or busy costs the entry."""
-        try:
-            self._socket.send(_entry(record, self.format(record)))
-        except OSError:
-            self.handleError(record)
-
-    def close(self) -> None:
-        """Let go of the socket."""
-        self._socket.close()
-        super().close()
+    def encode(self, record: logging.LogRecord, message: str) -> bytes:
+        """The record as the journal takes it."""
+        return _entry(record, message)
 
 
 def start(settings: config.Logger, environment: Mapping[str, str] = os.environ) -> None:
@@ -112,7 +103,7 @@ def start(settings: config.Logger, environment: Mapping[str, str] = os.environ) 
     if _is_journal(environment.get("JOURNAL_STREAM", "")):
         handler = JournalHandler()
     else:
-        handler = logging.StreamHandler()
+        handler = DescriptorHandler(_STDERR)
         handler.setFormatter(RedactingFormatter(_PLAIN))
     logging.basicConfig(handlers=[handler], force=True)
     logging.captureWarnings(True)
@@ -120,7 +111,7 @@ def start(settings: config.Logger, environment: Mapping[str, str] = os.environ) 
     set_levels(settings)
     try:
         faulthandler.enable()  # what every thread does, when the watchdog aborts us
-    except (OSError, ValueError):  # stderr is no file
+    except (OSError, ValueError, RuntimeError):  # stderr is no file
         _LOG.debug("no traceback will be written when the daemon is aborted")
 
 

@@ -26,6 +26,7 @@ from .audio.system_echo import no_canceller
 from .audio.vad_engines import open_engine
 from .audio.wake_word import Attention
 from .conversation import Conversation
+from .daemon_controls import DaemonControls
 from .emitter import Emitter
 from .errors import ConfigError, RTAudioError, ServiceError
 from .events import (
@@ -123,6 +124,7 @@ class Parts:
             profile=settings.realtime.profile,
             sound=self.sound,
         )
+        self.controls = DaemonControls(self.assistant)
         self.table = tuple(
             Part(name, apply, settings, settings)
             for name, apply in (
@@ -176,7 +178,7 @@ class Parts:
         return SoundChanged(echo.mode, engine.name, attention.listen, notes)
 
     async def _apply_volume(self, settings: config.Config) -> None:
-        self.assistant.set_volume(settings.audio.output.volume)
+        self.controls.set_volume(settings.audio.output.volume)
 
     async def _apply_earcons(self, settings: config.Config) -> None:
         self.assistant.use_earcons(settings.audio.earcons)
@@ -305,7 +307,7 @@ class Parts:
         self.window.adjust(settings.http)
 
     async def _open_window(self, settings: config.Http) -> None:
-        window = ApiServer(settings, self.assistant, boot=self._boot)
+        window = ApiServer(settings, self.controls, boot=self._boot)
         async with AsyncExitStack() as opening:
             self.address = await opening.enter_async_context(window.listening())
             opening.callback(self._news.on("news", window.publish))

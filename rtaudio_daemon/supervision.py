@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from .emitter import Emitter
-from .events import ConnectionState, DeviceState, News
+from .events import DeviceState, News
 from .parts import Parts
 from .systemd import Systemd
 
@@ -22,7 +22,8 @@ class Supervision:
         self._failure = ""
         self._is_ready = False
         self._quiet_since: float | None = None
-        news.on("news", self._notice)
+        if self._systemd.listens:
+            news.on("news", self._notice)
 
     async def run(self) -> None:
         """Feed the watchdog while all is well, until cancelled."""
@@ -31,7 +32,8 @@ class Supervision:
     def ready(self, failure: str = "") -> None:
         """The daemon can be used, also after a reload; `failure`: what did not work in it."""
         self._is_ready, self._failure = True, failure
-        self._systemd.ready(self.words())
+        if self._systemd.listens:
+            self._systemd.ready(self.words())
 
     def reloading(self) -> None:
         """The configuration is read again; `ready` ends it."""
@@ -44,22 +46,22 @@ class Supervision:
 
     def words(self) -> str:
         """What the daemon is doing, in a line for people."""
-        state = self._parts.assistant.snapshot()
-        connection = state["connection"]
-        said = [str(state["status"])]
-        if ConnectionState(connection["state"]).is_up:
-            said.append(f"session {connection['session_id']}")
+        state = self._parts.controls.snapshot()
+        connection = state.connection
+        said = [str(state.status)]
+        if connection.state.is_up:
+            said.append(f"session {connection.session_id}")
         else:
-            why = connection["last_error"]
-            said.append(f"connection {connection['state']}{f' ({why})' if why else ''}")
-        if state["muted"]:
+            why = connection.last_error
+            said.append(f"connection {connection.state}{f' ({why})' if why else ''}")
+        if state.muted:
             said.append("muted")
         said += [
-            f"{name} {state[name]['state']}"
-            for name in ("microphone", "speaker")
-            if state[name]["state"] != DeviceState.OK
+            f"{name} {device.state}"
+            for name, device in (("microphone", state.microphone), ("speaker", state.speaker))
+            if device.state is not DeviceState.OK
         ]
-        notes = [*state["sound"]["notes"], *filter(None, [self._failure])]
+        notes = [*state.sound.notes, *filter(None, [self._failure])]
         return "; ".join([", ".join(said), *notes])
 
     def ailment(self) -> str | None:
@@ -74,13 +76,12 @@ class Supervision:
 
     def _silence(self) -> str | None:
         """A microphone that is said to work, and gives no frames."""
-        assistant = self._parts.assistant
-        state = assistant.snapshot()
-        now = asyncio.get_running_loop().time()
-        if state["microphone"]["state"] != DeviceState.OK or state["muted"]:
+        hearing = self._parts.assistant.hearing
+        microphone, now = hearing.microphone, asyncio.get_running_loop().time()
+        if microphone is None or microphone.state is not DeviceState.OK or hearing.gate.muted:
             self._quiet_since = None
             return None
-        since = assistant.last_frame_at
+        since = hearing.last_frame_at
         if since is None:
             since = self._quiet_since or now
             self._quiet_since = since

@@ -26,6 +26,11 @@ class Systemd:
         self.watchdog_s = int(usec) / 1e6 if usec.isdigit() and ours and self._address else 0.0
         """How long we may be silent before we are killed; 0: as long as we like."""
 
+    @property
+    def listens(self) -> bool:
+        """Whether there is a manager that wants to know of us."""
+        return bool(self._address)
+
     def ready(self, status: str) -> None:
         """We can be used."""
         self._told = status

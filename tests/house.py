@@ -209,7 +209,7 @@ class House:
 
     def device(self) -> Microphone:
         """The microphone."""
-        microphone = self.app.assistant._hearing.microphone
+        microphone = self.app.assistant.hearing.microphone
         assert microphone is not None
         return microphone
 

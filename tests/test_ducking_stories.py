@@ -35,7 +35,7 @@ async def test_who_is_not_heard_any_more_does_not_leave_the_answers_soft(
     async with House(tmp_path, said, reply=answer, change=ducking) as house:
         await house.until(lambda: house.named("connection"))
         await house.post("/api/say", {"text": "Will it rain?"})
-        await until(lambda: house.app.assistant._hearing.gate.suspicious)
+        await until(lambda: house.app.assistant.hearing.gate.suspicious)
         if silence == "mute":
             await house.post("/api/mute")
         else:

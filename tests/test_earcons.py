@@ -288,7 +288,7 @@ async def test_a_sound_that_is_over_when_the_microphone_opens_costs_no_word(
         if pause == "muted":
             await house.post("/api/mute")
             await asyncio.sleep(3)
-            house.app.assistant.mute(False)
+            house.app.controls.mute(False)
             house.device().pause(True)  # a real one does not open at once
         else:
             house.lose_microphone()
@@ -313,7 +313,7 @@ async def test_nothing_of_a_sound_is_sent_because_a_quiet_house_hears_in_bursts(
         await house.until(lambda: house.named("connection"))
         await house.post("/api/mute")
         await asyncio.sleep(15)
-        house.app.assistant.mute(False)
+        house.app.controls.mute(False)
         began = asyncio.get_running_loop().time()
         microphone = house.device()
         assert isinstance(microphone, WavMicrophone)

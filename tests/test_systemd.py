@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rtaudio_daemon.supervision import Supervision
 from rtaudio_daemon.systemd import Systemd
 from tests.house import House, speech
 
@@ -106,6 +107,32 @@ def test_a_manager_that_is_gone_is_no_reason_to_fail(tmp_path: Path) -> None:
 # --------------------------------------------------------------- what supervision sees
 
 
+async def test_systemd_is_told_of_every_change_where_it_listens(
+    manager: Manager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", manager.environment["NOTIFY_SOCKET"])
+    async with House(tmp_path) as house:
+        await house.until(lambda: house.named("connection"))
+        await house.post("/api/mute")
+        words = house.app._supervision.words()
+        assert words.startswith("idle, session sess_")
+        assert words.endswith(", muted")
+        heard = manager.heard()
+    assert heard[0].startswith("READY=1\nSTATUS=idle, connection ")
+    assert heard[-1] == f"STATUS={words}"
+
+
+async def test_no_words_are_made_where_no_systemd_listens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    monkeypatch.setattr(Supervision, "words", lambda _: pytest.fail("nobody reads them"))
+    async with House(tmp_path) as house:
+        await house.until(lambda: house.named("connection"))
+        await house.post("/api/mute")
+        await house.post("/api/reload")
+
+
 async def test_the_house_is_well_and_says_what_it_does(tmp_path: Path) -> None:
     async with House(tmp_path, [(2000, speech("hello"))]) as house:
         supervision = house.app._supervision
@@ -129,7 +156,7 @@ async def test_a_microphone_that_is_said_to_work_and_gives_no_sound_is_an_ailmen
         await asyncio.sleep(1)
         assert supervision.ailment() is None
         assert assistant.last_frame_at is not None
-        assistant._hearing._hear = lambda frame: None  # type: ignore[method-assign]
+        assistant.hearing._hear = lambda frame: None  # type: ignore[method-assign]
         await asyncio.sleep(9)
         assert supervision.ailment() is None
         await asyncio.sleep(2)

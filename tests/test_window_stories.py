@@ -164,7 +164,7 @@ async def test_a_microphone_that_is_lost_while_the_button_is_held_is_told_and_th
 
 
 def microphone_works(house: House) -> bool:
-    return bool(house.app.assistant.snapshot()["microphone"]["state"] == "ok")
+    return house.app.controls.snapshot().microphone.state is DeviceState.OK
 
 
 @pytest.mark.parametrize("state", [DeviceState.LOST, DeviceState.DEAF])
@@ -302,10 +302,10 @@ async def test_a_muted_microphone_is_closed_and_nothing_leaves(tmp_path: Path) -
     async with House(tmp_path, said, reply=short) as house:
         await house.until(lambda: house.statuses[-1] == "listening")
         _, state = await house.post("/api/mute")
-        frames = house.app.assistant.counts()["microphone_frames"]
+        frames = house.app.controls.counts()["microphone_frames"]
         assert state["uplink"]["open"] is False
         await asyncio.sleep(5)
-        assert house.app.assistant.counts()["microphone_frames"] == frames, "nobody reads it"
+        assert house.app.controls.counts()["microphone_frames"] == frames, "nobody reads it"
         assert (await house.status())["uplink"] == state["uplink"]
         assert house.received("input_audio_buffer.clear")
         metrics = await text_of(house, "/metrics")

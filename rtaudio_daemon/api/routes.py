@@ -5,53 +5,14 @@ The server builds its router from this table, and the OpenAPI document is made o
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Literal
 
 from . import schemas
 from .schemas import Schema
 
 PUBLIC_PATHS = frozenset({"/", "/health"})
 """What answers without a token: the page, which holds nothing, and a sign of life."""
-
-
-class Controls(Protocol):
-    """What the window can do to the daemon, and see of it."""
-
-    def snapshot(self) -> dict[str, Any]:
-        """The whole state; times are seconds since 1970."""
-
-    def say(
-        self,
-        text: str,
-        mode: Literal["verbatim", "prompt"],
-        *,
-        urgent: bool = False,
-        remember: bool = False,
-    ) -> None:
-        """Let `text` be spoken or answered; raises NotConnectedError or NotNowError."""
-
-    def interrupt(self) -> None:
-        """Be silent now."""
-
-    def mute(self, muted: bool) -> None:
-        """Stop or start listening."""
-
-    def listen(self, on: bool) -> None:
-        """Push to talk begins or ends; raises NotConnectedError or NotNowError."""
-
-    def set_volume(self, level: float) -> None:
-        """Play at `level` (0 to 1)."""
-
-    def reload(self) -> Awaitable[dict[str, Any]]:
-        """Read the configuration again; a report of what changed. Raises ConfigError."""
-
-    def devices(self) -> Awaitable[Sequence[Mapping[str, Any]]]:
-        """All microphones and loudspeakers."""
-
-    def counts(self) -> Mapping[str, float]:
-        """Counters since the start and gauges, by the names in `metrics.COUNTS`."""
 
 
 @dataclass(frozen=True, slots=True)

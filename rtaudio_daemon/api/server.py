@@ -15,22 +15,24 @@ from typing import Any
 from aiohttp import web
 
 from .. import config
+from ..controls import Controls
 from ..errors import ConfigError, NotConnectedError, NotNowError, RTAudioError
-from ..events import News, Transcript, UsageReported
-from ..version import VERSION
+from ..events import News, Transcript
 from . import documents, openapi, page, schemas
 from .binding import complaint
-from .janitor import Janitor
+from .connection_limit import ConnectionLimit
+from .janitor import CONNECTIONS_MAX, Janitor
 from .lock import BODY_MAX, Handler, Lock
 from .metrics import Metrics
-from .routes import ROUTES, Controls
+from .routes import ROUTES
 from .stream import EventStream
-
-__all__ = ["ApiServer", "Controls"]
 
 _LEVEL_EVERY_S = 0.1
 _DEVICES_FRESH_S = 5.0  # asking for devices starts a process: not for every request
 _LINGERING_S = 1.0  # the rest of a refused body is read for so long, then it is cut off
+_BACKLOG = 64  # so many are accepted at once, before the limit counts them
+_OTHER_FILES = 64 + _BACKLOG  # what the rest of the daemon has open
+_FEWEST_CONNECTIONS = 16
 _LOG = logging.getLogger(__name__)
 _WIRE_LOG = logging.getLogger(f"{__name__}.wire")
 # aiohttp writes a traceback for every piece of nonsense that anybody sends.
@@ -51,12 +53,12 @@ class ApiServer:
         self._settings = settings
         self._controls = controls
         self._clock = asyncio.get_running_loop().time
-        self._started = self._clock()
-        self._usage: dict[str, int] = {"responses": 0}
         self._devices_found: tuple[float, list[Any]] | None = None
         self._devices_lock = asyncio.Lock()
         self._lock = Lock(settings)
         self._janitor = Janitor()
+        self._limit: ConnectionLimit | None = None
+        self._listener: asyncio.Server | None = None
         self._wall_clock = wall_clock
         self.events = EventStream(self, boot=boot, max_subscribers=settings.max_subscribers)
         self.metrics = Metrics(controls, self)
@@ -69,26 +71,21 @@ class ApiServer:
         self._settings = settings
         self._lock.adjust(settings)
         self.events.max_subscribers = settings.max_subscribers
-        _allow_connections(settings.max_subscribers)
+        most = _allow_connections(settings.max_subscribers)
+        if self._limit is not None:
+            self._limit.most = most
         self.events.dismiss(lambda request: not self._lock.admits(request))
 
     def publish(self, news: News) -> None:
         """Tell the subscribers; what was said stays in the house unless the settings allow it."""
         self.metrics.notice(news)
-        if isinstance(news, UsageReported):
-            documents.add_usage(self._usage, news)
         if isinstance(news, Transcript) and not self._settings.publish_transcripts:
             return
         self.events.publish(*documents.describe(news))
 
     def snapshot(self) -> dict[str, Any]:
         """The whole state, as `/api/status` shows it."""
-        return {
-            "usage": dict(self._usage),
-            **documents.describe_status(self._controls.snapshot()),
-            "version": VERSION,
-            "uptime_s": round(self._clock() - self._started, 1),
-        }
+        return self._controls.snapshot().document()
 
     def now(self) -> float:
         """The time of day, in seconds since 1970."""
@@ -96,21 +93,20 @@ class ApiServer:
 
     def counts(self) -> dict[str, float]:
         """Counters and gauges, by the names in `metrics.WINDOW_COUNTS`."""
-        usage = self.snapshot()["usage"]
+        now = self._controls.snapshot()
         return {
-            "cost": usage.get("cost_total", 0),
-            "cost_today": usage.get("cost_today", 0),
+            "cost": now.usage.cost_total,
+            "cost_today": now.usage.cost_today,
             "subscribers": self.events.subscribers,
             "subscribers_dropped": self.events.dropped,
             "requests_refused": self._lock.refused,
-            "connections_closed": self._janitor.closed,
-            "uptime_seconds": self._clock() - self._started,
+            "connections_closed": self._janitor.closed + (self._limit.closed if self._limit else 0),
+            "uptime_seconds": now.uptime_s,
         }
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[str]:
         """Serve while the context lasts; gives the address. Raises RTAudioError if it cannot."""
-        _allow_connections(self._settings.max_subscribers)
         runner = web.AppRunner(
             self.application(),
             access_log=None,
@@ -121,6 +117,8 @@ class ApiServer:
         )
         await runner.setup()
         assert runner.server is not None
+        most = _allow_connections(self._settings.max_subscribers)
+        self._limit = ConnectionLimit(runner.server, most)
         tasks = [
             asyncio.create_task(coroutine, name=f"api {name}")
             for name, coroutine in (
@@ -131,12 +129,14 @@ class ApiServer:
             )
         ]
         try:
-            await self._bind(runner)
+            await self._bind(self._limit)
             yield self.address
         finally:
             for task in tasks:
                 task.cancel()
             self.events.shut_down()
+            if self._listener is not None:
+                self._listener.close()
             await runner.cleanup()
 
     def application(self) -> web.Application:
@@ -151,13 +151,14 @@ class ApiServer:
                 app.router.add_post(route.path, handler)
         return app
 
-    async def _bind(self, runner: web.AppRunner) -> None:
+    async def _bind(self, limit: ConnectionLimit) -> None:
         host, port = self._settings.host.strip("[]"), self._settings.port
         try:
-            await web.TCPSite(runner, host, port, backlog=1024).start()
+            loop = asyncio.get_running_loop()
+            self._listener = await loop.create_server(limit, host, port, backlog=_BACKLOG)
         except OSError as error:
             raise RTAudioError("; ".join(complaint(host, port, error))) from error
-        bound_host, bound_port = runner.addresses[0][:2]
+        bound_host, bound_port = self._listener.sockets[0].getsockname()[:2]
         named = f"[{bound_host}]" if ":" in bound_host else bound_host
         self.address = f"http://{named}:{bound_port}"
 
@@ -296,8 +297,7 @@ class ApiServer:
     async def _mention_levels(self) -> None:
         while True:
             await self.events.until_wanted("level")
-            level = self._controls.snapshot()["microphone"]["level_dbfs"]
-            self.events.mention("level", {"level_dbfs": level})
+            self.events.mention("level", {"level_dbfs": self._controls.level_dbfs})
             await asyncio.sleep(_LEVEL_EVERY_S)
 
 
@@ -338,10 +338,15 @@ def _error(
     return web.json_response(body, status=status, headers=headers)
 
 
-def _allow_connections(subscribers: int) -> None:
-    """Raise the soft limit of open files as far as the subscribers need and the system allows."""
+def _allow_connections(subscribers: int) -> int:
+    """Raise the soft limit of open files as far as the subscribers need and the system allows.
+
+    Returns how many connections there may be, so that other files can still be opened.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = subscribers + 1024
-    if soft != resource.RLIM_INFINITY and soft < needed:
-        most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    most, needed = subscribers + CONNECTIONS_MAX, subscribers + 1024
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return most
+    files = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    return min(most, max(_FEWEST_CONNECTIONS, files - _OTHER_FILES))

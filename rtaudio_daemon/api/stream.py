@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from aiohttp import HttpVersion11, web
 
-from .documents import timestamp
+from ..controls import timestamp
 
 HEARTBEAT_S = 15.0
 RETRY_MS = 2000

@@ -14,6 +14,7 @@ from typing import Protocol, cast
 from ..errors import DeviceError
 from .child_protocol import Kind, Unpacker, pack
 from .format import FRAME_MS
+from .process_end import kill
 
 _ROOT = str(Path(__file__).resolve().parents[2])
 _OPEN_S = 10.0  # a slow machine needs seconds to load Python and look at all devices
@@ -154,8 +155,7 @@ async def audio_process(
         child.close()
         ours.close()
         if process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
+            kill(process)
             # A process that hangs inside the kernel does not hold up the end of the daemon.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LAST_WORDS_S):

@@ -6,7 +6,11 @@ They keep the pace of real devices with the clock of the event loop.
 from __future__ import annotations
 
 import asyncio
+import errno
+import io
 import logging
+import os
+import stat
 import wave
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -24,12 +28,17 @@ from ..events import (
     PlaybackStarted,
     PlaybackStopped,
 )
+from ..file_reading import read_bounded
 from .format import BYTES_PER_MS, FRAME_BYTES, FRAME_MS, SAMPLE_RATE, Frame, Resampler
 from .frame_queue import FrameQueue
 from .interface import DeviceListener, PlayedListener, SpeakerListener
 from .playback import Moment, PlaybackQueue
 
 _LOG = logging.getLogger(__name__)
+_LARGEST_BYTES = 1 << 28  # of a file that is read: more than an hour, in memory at once
+_MOST_CHANNELS = 32
+_RATES = range(1000, 768_001)
+_WIDTHS = range(1, 5)  # bytes of one sample
 _LONGEST_RECORDING_BYTES = 2**31  # a WAV file cannot hold more than 4 GiB; this is 12 hours
 
 
@@ -224,8 +233,7 @@ class WavSpeaker(SilentSpeaker):
         self._unwritten = bytearray()
         self._full = False
         try:
-            with self._path.open("wb"):
-                pass
+            _prepare_file(self._path)
         except OSError as error:
             raise DeviceError(f"cannot record into {path}: {error.strerror}") from error
 
@@ -262,6 +270,22 @@ class WavSpeaker(SilentSpeaker):
             _LOG.warning("%s is full; playing goes on without recording", self.device)
 
 
+def _prepare_file(path: Path) -> None:
+    """Make `path` an empty file. Raises OSError, also for a pipe: it would wait for a reader."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    except ValueError as error:  # it holds a NUL
+        raise OSError(errno.EINVAL, "no such name") from error
+    try:
+        mode = os.fstat(handle).st_mode
+        if stat.S_ISFIFO(mode):
+            raise OSError(errno.EINVAL, "it is a pipe")
+        if stat.S_ISREG(mode):
+            os.ftruncate(handle, 0)
+    finally:
+        os.close(handle)
+
+
 def check_wav(path: Path) -> None:
     """Raises DeviceError if `read_wav` could not read this file."""
     with _opened(path):
@@ -288,11 +312,22 @@ def read_wav(path: Path) -> bytes:
 
 def _opened(path: Path) -> wave.Wave_read:
     try:
-        return wave.open(str(path), "rb")
+        raw = read_bounded(path, _LARGEST_BYTES)
+        found = wave.Wave_read(io.BytesIO(raw))
     except OSError as error:
         raise DeviceError(f"cannot read {path}: {error.strerror}") from error
-    except (wave.Error, EOFError) as error:
+    except (wave.Error, EOFError, RuntimeError) as error:
         raise DeviceError(f"{path} is not a WAV file with PCM samples: {error}") from error
+    if (
+        found.getframerate() not in _RATES
+        or found.getsampwidth() not in _WIDTHS
+        or found.getnchannels() > _MOST_CHANNELS
+    ):
+        raise DeviceError(
+            f"{path} is a WAV file of {found.getframerate()} Hz, {found.getnchannels()} channels "
+            f"and {8 * found.getsampwidth()} bits, which nothing here can play"
+        )
+    return found
 
 
 async def _pace(tick: Callable[[], object], wanted: Callable[[], bool] = lambda: True) -> None:

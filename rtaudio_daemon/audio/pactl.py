@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 from typing import Any
+
+from .process_end import kill
 
 _PATIENCE_S = 2.0
 
@@ -39,8 +40,7 @@ async def answer(*arguments: str) -> str:
 async def end(process: asyncio.subprocess.Process) -> None:
     """Leave neither the process nor its pipe behind, also when its end is not awaited."""
     if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
+        kill(process)
         await process.communicate()
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from .. import config
 from ..api.binding import complaint
+from ..audio.process_end import kill
 from ..version import VERSION
 from .finding import Finding, failed, passed, warned
 
@@ -248,7 +249,7 @@ async def _output(*command: str) -> str:
         async with asyncio.timeout(_COMMAND_S):
             output, _ = await process.communicate()
     except TimeoutError:
-        process.kill()
+        kill(process)
         await process.wait()
         return ""
     return output.decode("utf-8", "replace")

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..file_reading import read_bounded
 from .usage import Ledger
 
 USAGE_FILE = "usage.json"
@@ -51,7 +52,7 @@ class UsageFile:
             self._ledger.restore(json.loads(await asyncio.to_thread(self._read)))
         except FileNotFoundError:
             return
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             _LOG.warning("what was spent before is not known, %s: %s", self._path, error)
 
     async def run(self) -> None:
@@ -70,8 +71,7 @@ class UsageFile:
         return json.dumps(self._ledger.state(), indent=1) + "\n"
 
     def _read(self) -> str:
-        with self._path.open(encoding="utf-8") as file:
-            return file.read(_MOST_BYTES)
+        return read_bounded(self._path, _MOST_BYTES).decode("utf-8")
 
     def _save(self, words: str) -> None:
         try:

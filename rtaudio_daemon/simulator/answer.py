@@ -12,7 +12,7 @@ from typing import Protocol
 
 from .faults import Fault, Faults
 from .items import Item, Items, new_id
-from .ladder import Ladder
+from .ladder import Ladder, Phase
 from .manner import Manner
 from .outbox import EventSink, Outbox
 from .pacing import Step, spoken, written
@@ -123,9 +123,12 @@ class Answer:
     async def _give(self, reply: Reply) -> None:
         await asyncio.sleep(reply.delay_s)
         self._may_go_on()
+        if reply.preamble:
+            await self._say(Reply(reply.preamble), phase="commentary")
         if reply.text or reply.pcm:
-            await self._say(reply)
+            await self._say(reply, phase="final_answer" if reply.preamble else None)
         for call in reply.calls:
+            await asyncio.sleep(call.delay_s)
             self.ladder.open_call(new_id("item"), new_id("call"), call.name)
             await self._send(written(call.arguments))
             self.ladder.close_item()
@@ -141,16 +144,16 @@ class Answer:
             answered = await answered
         return Reply(answered) if isinstance(answered, str) else answered
 
-    async def _say(self, reply: Reply) -> None:
+    async def _say(self, reply: Reply, phase: Phase | None) -> None:
         if not self.ladder.speaks:
-            self.ladder.open_message(new_id("item"))
+            self.ladder.open_message(new_id("item"), phase)
             await self._send(written(reply.text))
         else:
             pcm = reply.pcm
             if pcm is None:
                 heard = self.turn.heard if reply.echoes else b""
                 pcm = await asyncio.to_thread(sound_of, self._manner.voice, reply.text, heard)
-            self.ladder.open_message(new_id("item"))
+            self.ladder.open_message(new_id("item"), phase)
             await self._send(spoken(reply.text, pcm, self._manner.pacing))
         self.ladder.close_item()
 

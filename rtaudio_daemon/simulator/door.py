@@ -7,8 +7,9 @@ import hmac
 from aiohttp import web
 
 from rtaudio_daemon.simulator.faults import Faults, refusal_of
-from rtaudio_daemon.simulator.service import Service
+from rtaudio_daemon.simulator.service import OPENAI, Service
 
+_KEY_PROTOCOL = "openai-insecure-api-key."
 _ACCESS_DENIED = (
     "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a "
     "valid key for an active subscription and use a correct regional API endpoint for your "
@@ -26,7 +27,7 @@ def turned_away(
         wait_s = fault.options.get("retry_after_s")
         headers = {} if wait_s is None else {"Retry-After": str(wait_s)}
         return refused(status, code, message, headers)
-    if not _has_key(request, api_key):
+    if not _has_key(request, service, api_key):
         return refused(401, "401", _ACCESS_DENIED)
     problem = _problem(request, service)
     if problem is not None:
@@ -58,7 +59,7 @@ def _problem(request: web.Request, service: Service) -> str | None:
     return None
 
 
-def _has_key(request: web.Request, api_key: str | None) -> bool:
+def _has_key(request: web.Request, service: Service, api_key: str | None) -> bool:
     if api_key is None:
         return True
     offered = [request.headers.get("api-key", ""), request.query.get("api-key", "")]
@@ -68,5 +69,14 @@ def _has_key(request: web.Request, api_key: str | None) -> bool:
     ):
         scheme, _, token = authorization.partition(" ")
         offered.append(token if scheme.lower() == "bearer" else "")
+    if service is OPENAI:  # as browsers send it, which cannot set headers
+        protocols = request.headers.get("Sec-WebSocket-Protocol", "").split(",")
+        offered += [
+            each.strip().removeprefix(_KEY_PROTOCOL)
+            for each in protocols
+            if each.strip().startswith(_KEY_PROTOCOL)
+        ]
     key = api_key.encode()
-    return any(hmac.compare_digest(each.encode(errors="replace"), key) for each in offered)
+    return any(
+        each != "" and hmac.compare_digest(each.encode(errors="replace"), key) for each in offered
+    )

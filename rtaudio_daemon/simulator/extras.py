@@ -36,5 +36,5 @@ def _padding(event: Json) -> str:
 def _with_phase(event: Json) -> Json:
     item = event.get("item")
     if isinstance(item, dict) and item.get("role") == "assistant":
-        return {**event, "item": {**item, "phase": "final_answer"}}
+        return {**event, "item": {"phase": "final_answer", **item}}
     return event

@@ -15,6 +15,7 @@ from .outbox import EventSink
 from .sound_format import Encoder, SoundFormat
 from .usage import text_tokens, usage
 
+Phase = Literal["commentary", "final_answer"]
 Status = Literal["completed", "cancelled", "incomplete", "failed"]
 
 
@@ -91,14 +92,19 @@ class Ladder:
         """response.created."""
         self._sink.emit({"type": "response.created", "response": dict(self._response)})
 
-    def open_message(self, item_id: str) -> None:
-        """Begin a message of the assistant, spoken or written as the response is."""
-        data = {
+    def open_message(self, item_id: str, phase: Phase | None = None) -> None:
+        """Begin a message of the assistant, spoken or written as the response is.
+
+        `phase` says whether it is a preamble (commentary) or what was asked for (final_answer);
+        services without preambles do not say.
+        """
+        data: dict[str, Any] = {
             "id": item_id,
             "type": "message",
             "status": "in_progress",
             "role": "assistant",
             "content": [],
+            **({} if phase is None else {"phase": phase}),
         }
         rung = self._add(data, "audio" if self.speaks else "text")
         part = {"type": rung.kind, self._words_key(rung): ""}

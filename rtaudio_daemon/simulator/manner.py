@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,6 +26,7 @@ class Manner:
     * `transcription`: when the words of the user come: after 250 ms (normal), before the answer
       (early), long after it (late), as an error (failed), word by word (streamed), or never.
     * `extras`: the fields that are on the wire of the real service but not in its documentation.
+    * `refused_schemas`: names of functions that are refused when they are offered as tools.
     * `quirks`: imitate a server that is compatible, but not quite.
     """
 
@@ -37,5 +38,6 @@ class Manner:
     transcription: Transcription = "normal"
     extras: bool = False
     quirks: Quirks | None = None
+    refused_schemas: Sequence[str] = ()
     understand: Callable[[bytes], str] = heard_words
     hearing: Callable[[], Hearing] = SileroHearing

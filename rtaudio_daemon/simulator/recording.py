@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any, Literal, TextIO
 
 from ..errors import ConfigError
+from ..file_reading import read_bounded
 
+_MOST_BYTES = 1 << 28
 What = Literal["open", "in", "out", "close"]
 
 _SOUND = {
@@ -103,7 +105,7 @@ class Track:
 def load(path: str | Path) -> list[list[Entry]]:
     """The entries of each connection of a recording; raises ConfigError that names the line."""
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        lines = read_bounded(path, _MOST_BYTES).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
         raise ConfigError([f"{path}: cannot be read: {why}"]) from error
@@ -112,7 +114,7 @@ def load(path: str | Path) -> list[list[Entry]]:
         try:
             data = json.loads(line)
             connections.setdefault(data["connection"], []).append(_entry(data))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             words = f"{path}:{number}: is no line of a recording: {error!r}"
             raise ConfigError([words]) from error
     if not connections:

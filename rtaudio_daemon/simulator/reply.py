@@ -13,18 +13,20 @@ SAY = "say"  # response metadata {"rtaudio": "say"}: speak the words of the inpu
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function call; `arguments` is a JSON string."""
+    """A function call; `arguments` is a JSON string. It begins after `delay_s`."""
 
     name: str
     arguments: str = "{}"
+    delay_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     """An answer: words, their sound (None: the voice makes it), calls of functions.
 
-    Without text and pcm, no message is said, only the calls are made. It begins after `delay_s`
-    more of thinking; with `echoes` a parrot says back what it heard.
+    A `preamble` is said before all else, as a message of its own. Without text and pcm, no other
+    message is said, only the calls are made. It begins after `delay_s` more of thinking; with
+    `echoes` a parrot says back what it heard.
     """
 
     text: str = ""
@@ -32,6 +34,7 @@ class Reply:
     calls: tuple[Call, ...] = ()
     delay_s: float = 0.0
     echoes: bool = False
+    preamble: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,8 @@ class Turn:
 
     `heard` is the sound of the user's turn (empty for text), `words` what was understood of it,
     `text` the last words written, a function's output (of the function `result_of`), or with
-    `say` the words to speak as they stand.
+    `say` the words to speak as they stand. `round` counts how often results of functions came
+    since the user's last words, this time included.
     """
 
     number: int
@@ -50,6 +54,7 @@ class Turn:
     say: bool = False
     function_output: bool = False
     result_of: str | None = None
+    round: int = 0
     instructions: str = ""
     metadata: dict[str, str] = field(default_factory=dict)
     tools: tuple[dict[str, Any], ...] = ()
@@ -76,6 +81,7 @@ def turn_from(
         say=say,
         function_output=last is not None and last.data["type"] == "function_call_output",
         result_of=_function(context, last),
+        round=_rounds(context),
         instructions=instructions,
         metadata=dict(metadata),
         tools=tuple(tools),
@@ -96,6 +102,18 @@ def default_reply(turn: Turn) -> Reply:
 def heard_words(pcm: bytes) -> str:
     """Words for speech that nobody here can understand."""
     return f"speech of {len(pcm) / BYTES_PER_MS / 1000:.1f} s"
+
+
+def _rounds(context: list[Item]) -> int:
+    """How many groups of results `context` ends with, calls and own words between them."""
+    rounds, before = 0, ""
+    for item in reversed(context):
+        kind = str(item.data["type"])
+        if kind == "message" and item.data["role"] != "assistant":
+            break
+        rounds += kind == "function_call_output" != before
+        before = kind
+    return rounds
 
 
 def _function(context: list[Item], last: Item | None) -> str | None:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from .. import yaml_source
+from ..config_options import Secret
 from ..errors import ConfigError
 from .faults import Fault, fault_from
-from .refusal import Refusal, missing
+from .refusal import Refusal, invalid, missing
 from .reply import Call, Reply, Turn, default_reply
 from .shapes import (
     Shape,
@@ -24,11 +25,13 @@ from .shapes import (
     list_of,
     number,
     one_of,
+    some_text,
     text,
 )
 
 _SECONDS = number(0.0, 86_400.0)
-_CALL: Shape = {"name": text, "arguments": anything}
+_WORDS = either(text, list_of(text))
+_CALL: Shape = {"name": text, "arguments": anything, "delay_s": _SECONDS}
 _SCENARIO: dict[str, Shape] = {
     "name": text,
     "description": text,
@@ -40,20 +43,33 @@ _SCENARIO: dict[str, Shape] = {
     "transcription": one_of("normal", "early", "late", "failed", "streamed", "never"),
     "extras": boolean,
     "quirks": one_of("localai", "huggingface", "huggingface-old", "xai", "sglang"),
-    "api_key": text,
+    "api_key": some_text,
     "answers": list_of(
         {
-            "heard": either(text, list_of(text)),
+            "heard": _WORDS,
             "turn": integer(1, 2**31),
             "result_of": text,
+            "result_contains": _WORDS,
+            "round": integer(1, 2**31),
+            "preamble": text,
             "say": text,
             "calls": list_of(_CALL),
             "delay_s": _SECONDS,
         }
     ),
+    "refused_schemas": list_of(text),
     "faults": list_of(anything),
 }
-_MANNER = ("voice", "pacing", "think_s", "late_deltas", "transcription", "extras", "quirks")
+_MANNER = (
+    "voice",
+    "pacing",
+    "think_s",
+    "late_deltas",
+    "transcription",
+    "extras",
+    "quirks",
+    "refused_schemas",
+)
 
 
 class _Loader(yaml_source.Loader):
@@ -77,11 +93,21 @@ class Line:
     heard: tuple[str, ...] = ()
     turn: int | None = None
     result_of: str | None = None
+    result_contains: tuple[str, ...] = ()
+    round: int | None = None
 
     def fits(self, turn: Turn) -> bool:
         """Whether this is the answer to `turn`."""
+        if self.round is not None and self.round != turn.round:
+            return False
+        if self.result_contains and not any(
+            words.casefold() in turn.text.casefold() for words in self.result_contains
+        ):
+            return False
         if self.result_of is not None:
             return turn.result_of == self.result_of
+        if self.result_contains or self.round:
+            return turn.function_output
         if self.turn is not None and self.turn != turn.number:
             return False
         if self.heard:
@@ -121,7 +147,7 @@ def load(path: str | Path) -> Scenario:
     if source.problems:
         raise ConfigError([str(each) for each in source.problems])
     try:
-        return scenario_from(source.value)
+        return scenario_from(_revealed(source.value))
     except Refusal as error:
         raise ConfigError([f"{path}: {error.message}"]) from error
 
@@ -135,12 +161,23 @@ def scenario_from(data: Any) -> Scenario:
                 raise missing(f"answers[{index}].calls[{number_}].name")
     faults = data.get("faults", [])
     return Scenario(
-        answers=tuple(_line(each) for each in data.get("answers", [])),
+        answers=tuple(
+            _line(each, f"answers[{index}]") for index, each in enumerate(data.get("answers", []))
+        ),
         faults=tuple(_fault(each, index) for index, each in enumerate(faults)),
         manner={key: data[key] for key in _MANNER if key in data},
         lifetime_s=data.get("lifetime_s"),
         api_key=data.get("api_key"),
     )
+
+
+def _revealed(value: Any) -> Any:
+    """`value` with what came from !secret and the like as plain text."""
+    if isinstance(value, dict):
+        return {key: _revealed(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_revealed(each) for each in value]
+    return value.reveal() if isinstance(value, Secret) else value
 
 
 def plain(words: str) -> str:
@@ -154,18 +191,32 @@ def _fault(data: Any, index: int) -> Fault:
     return fault_from(data, path)
 
 
-def _line(data: dict[str, Any]) -> Line:
-    heard = data.get("heard", ())
-    calls = tuple(_call(each) for each in data.get("calls", ()))
-    reply = Reply(data.get("say", ""), calls=calls, delay_s=float(data.get("delay_s", 0.0)))
+def _line(data: dict[str, Any], path: str) -> Line:
+    calls = enumerate(data.get("calls", ()))
+    reply = Reply(
+        data.get("say", ""),
+        calls=tuple(_call(each, f"{path}.calls[{index}]") for index, each in calls),
+        delay_s=float(data.get("delay_s", 0.0)),
+        preamble=data.get("preamble", ""),
+    )
     return Line(
         reply,
-        heard=(heard,) if isinstance(heard, str) else tuple(heard),
+        heard=_several(data.get("heard", ())),
         turn=data.get("turn"),
         result_of=data.get("result_of"),
+        result_contains=_several(data.get("result_contains", ())),
+        round=data.get("round"),
     )
 
 
-def _call(data: dict[str, Any]) -> Call:
+def _several(words: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
+    return (words,) if isinstance(words, str) else tuple(words)
+
+
+def _call(data: dict[str, Any], path: str) -> Call:
     arguments = data.get("arguments", {})
-    return Call(data["name"], arguments if isinstance(arguments, str) else json.dumps(arguments))
+    try:
+        words = arguments if isinstance(arguments, str) else json.dumps(arguments, allow_nan=False)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise invalid(f"{path}.arguments", "not anything that JSON can say") from error
+    return Call(data["name"], words, delay_s=float(data.get("delay_s", 0.0)))

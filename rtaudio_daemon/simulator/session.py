@@ -187,8 +187,21 @@ class Session:
     # ------------------------------------------------------------ session
 
     def _update(self, message: Json) -> None:
+        self._judge_tools(message["session"], "session")
         self.settings.update(message["session"], voice_locked=self._responses.spoke)
         self.emit({"type": "session.updated", "session": self.settings.document})
+
+    def _judge_tools(self, asked: Json, path: str) -> None:
+        """Refuse the functions that the scenario wants refused."""
+        tools = asked.get("tools")
+        for index, tool in enumerate(tools if isinstance(tools, list) else ()):
+            if isinstance(tool, dict) and tool.get("name") in self._manner.refused_schemas:
+                raise Refusal(
+                    f"Invalid schema for function '{tool['name']}': it is not valid under any of "
+                    "the given schemas.",
+                    code="invalid_function_parameters",
+                    param=f"{path}.tools[{index}].parameters",
+                )
 
     def _transcribe(self, message: Json) -> None:
         session = {**message["session"], "type": "transcription"}
@@ -199,7 +212,8 @@ class Session:
         if self.settings.transcribes:
             words = "Responses cannot be created in a transcription session."
             raise Refusal(words, code="invalid_event", param="type")
-        asked = message.get("response") or {}
+        asked = _without_nulls(message.get("response") or {})
+        self._judge_tools(asked, "response")
         self._responses.create(house_request(asked) if self.service.rich else asked)
 
     # ---------------------------------------------------------- hearing
@@ -339,6 +353,15 @@ class Session:
         if answer.ladder.in_conversation:
             said_ms = sum(item.audio_ms for item in answer.ladder.output)
             self._watch_idleness(said_ms or None)
+
+
+def _without_nulls(asked: Json) -> Json:
+    """What is asked of an answer; null means "as in the session", at any depth."""
+    return {
+        key: _without_nulls(value) if isinstance(value, dict) else value
+        for key, value in asked.items()
+        if value is not None
+    }
 
 
 def _parsed(raw: str) -> Json:

@@ -48,6 +48,13 @@ def text(value: Any, path: str) -> None:
         raise wrong_type(path, "a string", value)
 
 
+def some_text(value: Any, path: str) -> None:
+    """A string that is not empty."""
+    text(value, path)
+    if not value:
+        raise invalid(path, "''. Expected something, or leave it out.")
+
+
 def boolean(value: Any, path: str) -> None:
     """True or false."""
     if not isinstance(value, bool):

@@ -52,7 +52,7 @@ def _of_voice_live(event: dict[str, Any], service: Service) -> bool:
 def spell_item(item: dict[str, Any], dialect: Dialect) -> dict[str, Any]:
     """An item as the dialect writes it: content types, and `object` in preview only."""
     if dialect == "preview":
-        return {"object": "realtime.item", **item}
+        return {"object": "realtime.item", **_plain(item)}
     return codec.wire_item(item, dialect)
 
 
@@ -79,9 +79,18 @@ def house_request(asked: dict[str, Any]) -> dict[str, Any]:
     return house if house.pop("commit", True) else {**house, "conversation": "none"}
 
 
+def _without_phase(item: dict[str, Any], dialect: Dialect) -> dict[str, Any]:
+    """An item as ``response.done`` lists it: it was never seen to say the phase."""
+    return spell_item(_plain(item), dialect)
+
+
+def _plain(item: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in item.items() if key != "phase"}
+
+
 def _spell_response(response: dict[str, Any], service: Service) -> dict[str, Any]:
     dialect = service.dialect
-    spelled = {**response, "output": [spell_item(item, dialect) for item in response["output"]]}
+    spelled = {**response, "output": [_without_phase(item, dialect) for item in response["output"]]}
     usage = spelled["usage"]
     if dialect == "preview":
         if usage is not None and not service.rich:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rtaudio_daemon.realtime.codec import Dialect
@@ -104,6 +105,7 @@ _PREVIEW_SESSION: dict[str, Shape] = {
     "speed": number(0.25, 1.5),
     "tracing": _TRACING,
     "client_secret": anything,
+    "model": text,
 }
 _PREVIEW_TRANSCRIPTION: Shape = {
     **{
@@ -157,6 +159,7 @@ _ITEM: dict[str, Shape] = {
     "id": text,
     "object": one_of("realtime.item"),
     "type": one_of("message", "function_call", "function_call_output"),
+    "phase": or_null(one_of("commentary", "final_answer")),
     "status": one_of("completed", "incomplete", "in_progress"),
     "role": one_of("user", "assistant", "system"),
     "content": list_of(
@@ -186,7 +189,7 @@ _RESPONSE: dict[str, Shape] = {
     "metadata": or_null(anything),
     "input": list_of(_REFERENCE),
 }
-_GA_RESPONSE: Shape = {
+_GA_RESPONSE: dict[str, Shape] = {
     **_RESPONSE,
     "output_modalities": _GA_MODALITIES,
     "audio": {"output": {"format": _GA_FORMAT, "voice": _GA_VOICE}},
@@ -265,6 +268,14 @@ _RICH_SESSION: Shape = {
 }
 
 
+def _overrides(shape: Mapping[str, Shape]) -> Mapping[str, Shape]:
+    """`shape` with null allowed for everything in it: that means "as in the session"."""
+    return {
+        name: or_null(_overrides(inner) if isinstance(inner, Mapping) else inner)
+        for name, inner in shape.items()
+    }
+
+
 def _ga_session(session: Any, path: str) -> None:
     transcribes = isinstance(session, dict) and session.get("type") == "transcription"
     check(session, _GA_TRANSCRIPTION if transcribes else _GA_SESSION, path)
@@ -275,13 +286,13 @@ _MESSAGES: dict[Dialect, dict[str, dict[str, Shape]]] = {
     "ga": {
         **_COMMON,
         "session.update": {"session": _ga_session},
-        "response.create": {"response": or_null(_GA_RESPONSE)},
+        "response.create": {"response": or_null(_overrides(_GA_RESPONSE))},
     },
     "preview": {
         **_COMMON,
         "session.update": {"session": _PREVIEW_SESSION},
         "transcription_session.update": {"session": _PREVIEW_TRANSCRIPTION},
-        "response.create": {"response": or_null(_PREVIEW_RESPONSE)},
+        "response.create": {"response": or_null(_overrides(_PREVIEW_RESPONSE))},
     },
 }
 
@@ -289,7 +300,7 @@ _MESSAGES: dict[Dialect, dict[str, dict[str, Shape]]] = {
 _RICH_MESSAGES: dict[str, dict[str, Shape]] = {
     **_MESSAGES["preview"],
     "session.update": {"session": _RICH_SESSION},
-    "response.create": {"response": or_null(_RICH_RESPONSE)},
+    "response.create": {"response": or_null(_overrides(_RICH_RESPONSE))},
     "output_audio_buffer.clear": {},
 }
 _TABLES = {

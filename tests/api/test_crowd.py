@@ -52,7 +52,7 @@ async def test_a_thousand_listeners_do_not_disturb_the_sound(tmp_path: Path) -> 
         chatting = asyncio.create_task(chatter())
         await house.turns(1)
         chatting.cancel()
-        counts = house.app.assistant.counts()
+        counts = house.app.controls.counts()
         output, _ = await asyncio.wait_for(crowd.communicate(), 60)
         assert window.events.dropped == 0
     assert json.loads(output)["lost"] == CROWD or json.loads(output)["lost"] == 0

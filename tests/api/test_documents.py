@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import typing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import yaml
 from rtaudio_daemon.api import documents, openapi, schemas
 from rtaudio_daemon.api.metrics import COUNTS
 from rtaudio_daemon.api.routes import ROUTES
-from rtaudio_daemon.events import News, UsageReported
+from rtaudio_daemon.events import ConnectionState, DeviceState, News
 from tests.api.test_window import Window
 
 
@@ -81,14 +82,12 @@ async def test_what_the_window_answers_is_what_the_document_promises() -> None:
         ("connecting", True, False),
     ],
 )
-def test_ready_is_who_can_hold_a_conversation_or_wakes_when_spoken_to(
+async def test_ready_is_who_can_hold_a_conversation_or_wakes_when_spoken_to(
     state: str, asleep: bool, ready: bool
 ) -> None:
-    snapshot = {
-        "connection": {"state": state, "asleep": asleep, "last_error": None},
-        "microphone": {"state": "ok"},
-        "speaker": {"state": "ok"},
-    }
+    snapshot = Window().person.snapshot()
+    connection = replace(snapshot.connection, state=ConnectionState(state), asleep=asleep)
+    snapshot = replace(snapshot, connection=connection)
     assert (documents.reasons_not_ready(snapshot) == []) is ready
 
 
@@ -175,25 +174,22 @@ async def test_the_dashboard_and_the_alerts_ask_for_metrics_that_exist() -> None
 
 
 @pytest.mark.parametrize(
-    ("changed", "reasons"),
+    ("microphone", "speaker", "reasons"),
     [
-        ({}, []),
-        ({"microphone": {"state": "lost"}}, ["the microphone is lost"]),
-        ({"microphone": {"state": "none"}}, ["the microphone is none"]),
-        ({"speaker": {"state": "lost"}}, ["the loudspeaker is lost"]),
-        ({"speaker": {"state": "none"}}, []),
+        ("ok", "ok", []),
+        ("lost", "ok", ["the microphone is lost"]),
+        ("none", "ok", ["the microphone is none"]),
+        ("ok", "lost", ["the loudspeaker is lost"]),
+        ("ok", "none", []),
     ],
 )
-def test_whatever_prevents_a_conversation_is_named(
-    changed: dict[str, Any], reasons: list[str]
+async def test_whatever_prevents_a_conversation_is_named(
+    microphone: str, speaker: str, reasons: list[str]
 ) -> None:
-    connection = {"state": "open", "last_error": None, "asleep": False}
-    works = {"connection": connection, "microphone": {"state": "ok"}, "speaker": {"state": "ok"}}
-    assert documents.reasons_not_ready({**works, **changed}) == reasons
-
-
-def test_what_is_no_number_of_tokens_is_not_added_up() -> None:
-    total: dict[str, int] = {}
-    for tokens in (7, True, None, 3):
-        documents.add_usage(total, UsageReported("response", {"input_tokens": tokens}))
-    assert total == {"responses": 4, "input_tokens": 10}
+    snapshot = Window().person.snapshot()
+    snapshot = replace(
+        snapshot,
+        microphone=replace(snapshot.microphone, state=DeviceState(microphone)),
+        speaker=replace(snapshot.speaker, state=DeviceState(speaker)),
+    )
+    assert documents.reasons_not_ready(snapshot) == reasons

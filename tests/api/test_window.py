@@ -13,11 +13,21 @@ import pytest
 from rtaudio_daemon import config
 from rtaudio_daemon.api.server import ApiServer
 from rtaudio_daemon.api.stream import HEARTBEAT_S
+from rtaudio_daemon.controls import (
+    ConnectionStatus,
+    DeviceStatus,
+    MicrophoneStatus,
+    Snapshot,
+    UplinkStatus,
+    UsageStatus,
+)
 from rtaudio_daemon.errors import ConfigError, NotConnectedError, NotNowError, RTAudioError
 from rtaudio_daemon.events import (
     ConnectionChanged,
     ConnectionState,
+    DeviceState,
     ModelStatus,
+    SoundChanged,
     StatusChanged,
     Transcript,
     TurnFinished,
@@ -32,28 +42,27 @@ class Person:
         self.told: list[Any] = []
         self.connected = True
 
-    def snapshot(self) -> dict[str, Any]:
+    level_dbfs = -40.0
+
+    def snapshot(self) -> Snapshot:
         muted = [told for told in self.told if told in ("mute", "unmute")]
-        return {
-            "status": "idle",
-            "previous": "idle",
-            "since": 1.5,
-            "connection": {
-                "state": "open" if self.connected else "closed",
-                "profile": "azure",
-                "session_id": "sess_1",
-                "expires_at": 60.0,
-                "reconnects": 0,
-                "last_error": None,
-            },
-            "microphone": {"state": "ok", "device": "desk", "level_dbfs": -40.0},
-            "speaker": {"state": "ok", "device": "desk"},
-            "sound": {"echo": "cancel", "engine": "silero", "listen": "open", "notes": []},
-            "muted": muted[-1:] == ["mute"],
-            "talking": False,
-            "volume": 1.0,
-            "uplink": {"open": False, "bytes": 0},
-        }
+        state = ConnectionState.OPEN if self.connected else ConnectionState.CLOSED
+        return Snapshot(
+            usage=UsageStatus(0, 0.0, 0.0, None, {}, {}),
+            status=ModelStatus.IDLE,
+            previous=ModelStatus.IDLE,
+            since=1.5,
+            connection=ConnectionStatus(state, "azure", "sess_1", 60.0, 0, 0, None, False),
+            microphone=MicrophoneStatus(DeviceState.OK, "desk", None, self.level_dbfs),
+            speaker=DeviceStatus(DeviceState.OK, "desk", None),
+            sound=SoundChanged("cancel", "silero", "open"),
+            muted=muted[-1:] == ["mute"],
+            talking=False,
+            volume=1.0,
+            uplink=UplinkStatus(False, 0),
+            version="0.0.0",
+            uptime_s=2.0,
+        )
 
     def say(
         self,
@@ -68,7 +77,7 @@ class Person:
         self.told.append((text, mode, *(["urgent"] * urgent), *(["remember"] * remember)))
 
     def listen(self, on: bool) -> None:
-        if self.snapshot()["muted"]:
+        if self.snapshot().muted:
             raise NotNowError("muted")
         self.told.append("listen" if on else "listened")
 

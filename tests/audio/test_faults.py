@@ -161,8 +161,8 @@ async def test_after_a_fault_the_next_spoken_turn_works(
     async with House(tmp_path, simulator=simulator, change=default_devices) as house:
 
         def fine() -> bool:
-            now = house.app.assistant.snapshot()
-            return {now["microphone"]["state"], now["speaker"]["state"]} == {"ok"}
+            now = house.app.controls.snapshot()
+            return now.microphone.state == now.speaker.state == "ok"
 
         await until(fine)
         await asyncio.to_thread(deed, sound_server)
@@ -195,9 +195,8 @@ async def test_a_sound_server_that_lost_its_canceller_is_told_until_there_is_one
     async with House(tmp_path, change=by_the_server) as house:
 
         def state() -> tuple[set[str], list[str]]:
-            now = house.app.assistant.snapshot()
-            both = {str(now[side]["state"]) for side in ("microphone", "speaker")}
-            return both, list(now["sound"]["notes"])
+            now = house.app.controls.snapshot()
+            return {str(now.microphone.state), str(now.speaker.state)}, list(now.sound.notes)
 
         await until(lambda: state() == ({"ok"}, []))
         assert house.named("sound") == [], "nothing was ever wrong"

@@ -47,6 +47,7 @@ class Call:
 
     def __init__(self, number: int, request: web.Request, socket: web.WebSocketResponse) -> None:
         self.number = number
+        self.session_id = f"sess_{number}"
         self.headers = request.headers
         self.path = request.path_qs
         self.socket = socket

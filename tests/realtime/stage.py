@@ -92,9 +92,11 @@ class Stage:
             self.lines.clear()
 
     async def service_sends(self, name: str, **fields: Any) -> None:
-        """The service sends an event, given by its preview name, in the newest session."""
+        """The service sends an event, given by its preview name, in the session in use."""
         self._step(f"service: {name}{_note(name, fields)}")
-        call = self.service.calls[-1]
+        facts = self.client.session
+        in_use = [call for call in self.service.calls if facts and facts.id == call.session_id]
+        (call,) = in_use or self.service.calls[-1:]
         await call.send({"type": wire_name(name, self.service.dialect), **fields})
         await self._settle()
 

@@ -175,7 +175,6 @@ def test_a_shape_refuses_what_does_not_fit(value: Any, shape: Shape, code: str) 
         ({"max_output_tokens": 5000}, "response.max_output_tokens"),
         ({"max_output_tokens": 1.5}, "response.max_output_tokens"),
         ({"conversation": "other"}, "response.conversation"),
-        ({"instructions": None}, "response.instructions"),
     ],
 )
 def test_a_response_is_asked_for_within_bounds(response: dict[str, Any], param: str) -> None:

@@ -1,0 +1,151 @@
+"""What other programs may do with the daemon and see of it, for the HTTP API and its like."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal, Protocol
+
+from .events import ConnectionState, DeviceState, ModelStatus, SoundChanged
+
+SayMode = Literal["verbatim", "prompt"]
+"""Speak the words as they stand, or let the model answer them."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsageStatus:
+    """Tokens and money since the start; `daily_limit` None: no limit.
+
+    `today` and `total`: tokens by kind, and `transcription_s` in seconds.
+    """
+
+    responses: int
+    cost_today: float
+    cost_total: float
+    daily_limit: float | None
+    today: Mapping[str, float]
+    total: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionStatus:
+    """The connection to the realtime service; `expires_at` in seconds since 1970.
+
+    `asleep`: there is no session because nobody needs one; speech opens it.
+    """
+
+    state: ConnectionState
+    profile: str
+    session_id: str | None
+    expires_at: float | None
+    reconnects: int
+    renewals: int
+    last_error: str | None
+    asleep: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceStatus:
+    """A microphone or loudspeaker; `reason` when it does not work, or is not the wanted one."""
+
+    state: DeviceState
+    device: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MicrophoneStatus(DeviceStatus):
+    """The microphone, and how loud its newest frame is."""
+
+    level_dbfs: float
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkStatus:
+    """Whether sound leaves this machine now; `bytes` that have left it since the start."""
+
+    open: bool
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The whole state at one moment; `since` (of the status) in seconds since 1970.
+
+    `volume` from 0 to 1; `talking`: the button of push to talk is held.
+    """
+
+    usage: UsageStatus
+    status: ModelStatus
+    previous: ModelStatus
+    since: float
+    connection: ConnectionStatus
+    microphone: MicrophoneStatus
+    speaker: DeviceStatus
+    sound: SoundChanged
+    muted: bool
+    talking: bool
+    volume: float
+    uplink: UplinkStatus
+    version: str
+    uptime_s: float
+
+    def document(self) -> dict[str, Any]:
+        """The state as `/api/status` shows it, ready for JSON: times are timestamps."""
+        found = asdict(self)
+        found["since"] = timestamp(self.since)
+        if self.connection.expires_at is not None:
+            found["connection"]["expires_at"] = timestamp(self.connection.expires_at)
+        return found
+
+
+class Controls(Protocol):
+    """What other programs may do with the daemon, and see of it."""
+
+    @property
+    def level_dbfs(self) -> float:
+        """How loud the newest frame of the microphone is."""
+
+    def snapshot(self) -> Snapshot:
+        """The whole state now."""
+
+    def counts(self) -> Mapping[str, float]:
+        """Counters since the start and gauges, by the names in `api.metrics.COUNTS`."""
+
+    def say(
+        self, text: str, mode: SayMode, *, urgent: bool = False, remember: bool = False
+    ) -> None:
+        """Let `text` be spoken or answered, after what waits already; `urgent`: at once.
+
+        `remember`: the model will know that it said a verbatim text. Raises NotConnectedError
+        while nobody could speak, and NotNowError when nobody could hear it or too much is waiting.
+        """
+
+    def interrupt(self) -> None:
+        """Be silent now."""
+
+    def mute(self, muted: bool) -> None:
+        """Close the microphone or open it again; muting forgets what is being said."""
+
+    def listen(self, on: bool) -> None:
+        """Push to talk begins (whatever is being said is cut off) or ends, and is answered.
+
+        It may begin while the session is asleep, or is being made for the first time: what is said
+        is kept for it. Raises NotConnectedError or NotNowError when it cannot begin.
+        """
+
+    def set_volume(self, level: float) -> None:
+        """Play at `level` (0 to 1)."""
+
+    def devices(self) -> Awaitable[Sequence[Mapping[str, Any]]]:
+        """All microphones and loudspeakers, with the names that the configuration takes."""
+
+    def reload(self) -> Awaitable[dict[str, Any]]:
+        """Read the configuration again; returns what changed. Raises ConfigError."""
+
+
+def timestamp(unix_s: float) -> str:
+    """Seconds since 1970 as `2026-11-22T08:00:00.000Z`."""
+    moment = datetime.fromtimestamp(unix_s, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
