@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Literal
 
-from .audio.deafness import UNSPOKEN
 from .audio.interface import Device, Microphone, Speaker
 from .controls import DeviceStatus, MicrophoneStatus
 from .errors import NotNowError
-from .events import DeviceChanged, DeviceState
+from .events import DeviceChanged, DeviceCode, DeviceState
 
 RECOVERY_S = 5.0  # a loudspeaker that went may be back when the answer comes
 
@@ -88,6 +87,4 @@ class DeviceStates:
 
 def _hears(microphone: DeviceChanged) -> bool:
     """Whether sound comes from it, as from one that is deaf only as nobody spoke for hours."""
-    unspoken = microphone.reason is not None and microphone.reason.startswith(UNSPOKEN)
-    deaf = microphone.state is DeviceState.DEAF
-    return microphone.state is DeviceState.OK or (deaf and unspoken)
+    return microphone.state is DeviceState.OK or microphone.code is DeviceCode.NO_SPEECH

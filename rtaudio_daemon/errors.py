@@ -17,6 +17,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .states import DeviceCode
+
 
 class RTAudioError(Exception):
     """Anything this package raises on purpose."""
@@ -34,7 +36,11 @@ class ConfigError(RTAudioError):
 
 
 class DeviceError(RTAudioError):
-    """A microphone or loudspeaker cannot be opened, or broke while in use."""
+    """A microphone or loudspeaker cannot be opened, or broke while in use; ``code`` says why."""
+
+    def __init__(self, message: str, *, code: DeviceCode = DeviceCode.LOST) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class ServiceError(RTAudioError):

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from .states import AudioPart as AudioPart
 from .states import ConnectionState as ConnectionState
+from .states import DeviceCode as DeviceCode
 from .states import DeviceState as DeviceState
 from .states import Heard as Heard
 from .states import ModelStatus as ModelStatus
@@ -327,12 +328,16 @@ class ConnectionChanged:
 
 @dataclass(frozen=True, slots=True)
 class DeviceChanged:
-    """A microphone or loudspeaker came, went, went deaf, or does not work for another reason."""
+    """A microphone or loudspeaker came, went, went deaf, or does not work for another reason.
+
+    `code`: the kind of the `reason`, for programs.
+    """
 
     direction: Literal["microphone", "speaker"]
     state: DeviceState
     device: str
     reason: str | None = None
+    code: DeviceCode | None = None
 
 
 @dataclass(frozen=True, slots=True)

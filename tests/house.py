@@ -26,7 +26,7 @@ from rtaudio_daemon.app import App
 from rtaudio_daemon.audio.files import read_wav
 from rtaudio_daemon.audio.format import BYTES_PER_MS, SAMPLE_RATE
 from rtaudio_daemon.audio.interface import Microphone
-from rtaudio_daemon.events import DeviceChanged, DeviceState
+from rtaudio_daemon.events import DeviceChanged, DeviceCode, DeviceState
 from rtaudio_daemon.simulator.reply import ReplyFunction
 from rtaudio_daemon.simulator.server import Simulator
 from tests.strict import Dialect, assert_valid_client_events, assert_valid_server_events
@@ -185,11 +185,15 @@ class House:
         await self.until(lambda: self._answers() >= count)
 
     def lose_microphone(
-        self, state: DeviceState = DeviceState.LOST, why: str = "it was unplugged"
+        self,
+        state: DeviceState = DeviceState.LOST,
+        why: str = "it was unplugged",
+        code: DeviceCode = DeviceCode.LOST,
     ) -> None:
         """Pull its plug, as far as a file has one; or it delivers nothing any more (`DEAF`)."""
         self.device().pause(True)
-        self.app.assistant.device_changed(DeviceChanged("microphone", state, "microphone", why))
+        change = DeviceChanged("microphone", state, "microphone", why, code)
+        self.app.assistant.device_changed(change)
 
     def find_microphone(self) -> None:
         """Plug it in again: it hears what is said from now on."""

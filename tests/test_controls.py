@@ -20,7 +20,13 @@ from rtaudio_daemon.controls import (
     UsageStatus,
 )
 from rtaudio_daemon.daemon_controls import DaemonControls
-from rtaudio_daemon.events import ConnectionState, DeviceState, ModelStatus, SoundChanged
+from rtaudio_daemon.events import (
+    ConnectionState,
+    DeviceCode,
+    DeviceState,
+    ModelStatus,
+    SoundChanged,
+)
 from tests.house import House
 
 _KINDS = ("text_input", "text_cached", "text_output", "audio_input", "audio_cached")
@@ -126,3 +132,16 @@ async def test_a_daemon_is_up_for_longer_than_its_window(tmp_path: Path) -> None
         )
         await house.app.reload()
         assert house.app.controls.snapshot().uptime_s >= 100
+
+
+async def test_the_event_of_a_device_carries_the_code_of_its_reason(tmp_path: Path) -> None:
+    async with House(tmp_path) as house:
+        await house.until(lambda: house.named("connection"))
+        house.lose_microphone(DeviceState.DEAF, "it delivers digital silence", DeviceCode.SILENT)
+        house.find_microphone()
+        await house.until(lambda: [each["state"] for each in house.named("device")][-1:] == ["ok"])
+        deaf, works = house.named("device")[-2:]
+    for event in (deaf, works):
+        jsonschema.validate(event, schemas.event_schema("device"))
+    assert (deaf["direction"], deaf["state"], deaf["code"]) == ("microphone", "deaf", "silent")
+    assert (works["reason"], works["code"]) == (None, None)

@@ -26,6 +26,7 @@ from rtaudio_daemon.doctor import sound
 from rtaudio_daemon.doctor.calibration import calibrate
 from rtaudio_daemon.doctor.remedies import Reasons
 from rtaudio_daemon.errors import DeviceError
+from rtaudio_daemon.events import DeviceCode
 from rtaudio_daemon.packages import how_to_install
 from rtaudio_daemon.simulator.reply import Reply, Turn
 from tests.audio.kernel import build
@@ -320,6 +321,7 @@ async def test_a_device_that_hangs_when_asked_does_not_hide_the_others(pyaudio: 
         ("Shelf (hw:2,0)", "input", None),
         ("Shelf (hw:2,0)", "output", None),
     ]
+    assert [each["kind"] for each in found] == ["microphone", "speaker"] * 2
     assert [each["default"] for each in found] == [True, True, False, False]
     assert [each["channels"] for each in found] == [1, 2, 1, 2]
     assert {each["place"] for each in found} == {None}
@@ -327,9 +329,10 @@ async def test_a_device_that_hangs_when_asked_does_not_hide_the_others(pyaudio: 
 
 async def test_without_any_device_the_list_is_empty_and_says_why(pyaudio: Path) -> None:
     pyaudio.write_text(dedent(EMPTY))
-    why: list[str] = []
+    why: list[DeviceError] = []
     assert await list_devices(on_none=why.append) == []
-    assert why == ["PortAudio finds no sound device"]
+    assert [str(each) for each in why] == ["PortAudio finds no sound device"]
+    assert [each.code for each in why] == [DeviceCode.NO_DEVICE]
     status, output = await finished("devices")
     assert status == 0
     assert "PortAudio finds no sound device" in output.splitlines()
@@ -346,10 +349,13 @@ def test_devices_that_only_others_may_use_are_told_with_the_remedy() -> None:
         (folder / "pcmC0D0p").touch()
         (folder / "pcmC0D0p").chmod(0o666)
         with without_privileges():
-            assert _no_device(folder) == "PortAudio finds no sound device"
+            assert str(_no_device(folder)) == "PortAudio finds no sound device"
+            assert _no_device(folder).code is DeviceCode.NO_DEVICE
         (folder / "pcmC0D0c").touch(mode=0o000)
         with without_privileges():
-            reason = _no_device(folder)
+            failure = _no_device(folder)
+        assert failure.code is DeviceCode.NO_PERMISSION
+        reason = str(failure)
         assert "usermod -aG audio" in reason
         assert "log in again" in reason
         assert "systemctl restart user@" in reason, "a service keeps the groups that it began with"

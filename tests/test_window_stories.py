@@ -12,9 +12,8 @@ import pytest
 
 from rtaudio_daemon import config
 from rtaudio_daemon.api import schemas
-from rtaudio_daemon.audio.deafness import UNSPOKEN
 from rtaudio_daemon.audio.format import BYTES_PER_MS, SILENCE_DBFS
-from rtaudio_daemon.events import DeviceChanged, DeviceState
+from rtaudio_daemon.events import DeviceChanged, DeviceCode, DeviceState
 from rtaudio_daemon.simulator.reply import Reply, Turn
 from tests.house import House, find, samples, speech
 from tests.strict import Dialect
@@ -187,7 +186,7 @@ async def test_the_button_works_where_a_microphone_is_deaf_only_as_nobody_spoke(
 ) -> None:
     async with House(tmp_path, [(0, speech("hello"))], reply=short, change=deaf_gate) as house:
         await until(lambda: house.named("connection") and microphone_works(house))
-        house.lose_microphone(DeviceState.DEAF, f"{UNSPOKEN} 6 h")
+        house.lose_microphone(DeviceState.DEAF, "nobody was heard for 6 h", DeviceCode.NO_SPEECH)
         house.device().pause(False)
         status, _ = await house.post("/api/listen/start")
         assert status == 200

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..states import DeviceCode
+
 Schema = dict[str, Any]
 TEXT_MAX = 4000  # characters that may be said at once
 
@@ -58,7 +60,12 @@ DEVICES: Schema = {
     "items": _object(
         {
             "name": _TEXT,
-            "direction": _words("input", "output"),
+            "kind": _words("microphone", "speaker"),
+            "direction": {
+                **_words("input", "output"),
+                "deprecated": True,
+                "description": "input for a microphone, output for a speaker; use kind",
+            },
             "default": _FLAG,
             "place": _or_null("string"),
             "channels": _COUNT,
@@ -224,7 +231,9 @@ EVENTS: Mapping[str, tuple[str, Schema]] = {
                 "state": _words("ok", "lost", "deaf", "none"),
                 "device": _TEXT,
                 "reason": _or_null("string"),
+                "code": {"type": ["string", "null"], "enum": [*map(str, DeviceCode), None]},
             },
+            "code",
             more=True,
         ),
     ),

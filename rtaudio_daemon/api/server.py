@@ -30,8 +30,9 @@ from .stream import EventStream
 _LEVEL_EVERY_S = 0.1
 _DEVICES_FRESH_S = 5.0  # asking for devices starts a process: not for every request
 _LINGERING_S = 1.0  # the rest of a refused body is read for so long, then it is cut off
-_BACKLOG = 64  # so many are accepted at once, before the limit counts them
-_OTHER_FILES = 64 + _BACKLOG  # what the rest of the daemon has open
+_AT_ONCE = 16  # connections that asyncio accepts in one go; a few such go before they are counted
+_QUEUED = 1024  # connections that the kernel keeps until they are accepted
+_OTHER_FILES = 64 + 4 * _AT_ONCE  # what else is open: the rest of the daemon, those not yet counted
 _FEWEST_CONNECTIONS = 16
 _LOG = logging.getLogger(__name__)
 _WIRE_LOG = logging.getLogger(f"{__name__}.wire")
@@ -155,7 +156,10 @@ class ApiServer:
         host, port = self._settings.host.strip("[]"), self._settings.port
         try:
             loop = asyncio.get_running_loop()
-            self._listener = await loop.create_server(limit, host, port, backlog=_BACKLOG)
+            self._listener = await loop.create_server(limit, host, port, backlog=_AT_ONCE)
+            for each in self._listener.sockets:
+                with each.dup() as queueing:
+                    queueing.listen(_QUEUED)
         except OSError as error:
             raise RTAudioError("; ".join(complaint(host, port, error))) from error
         bound_host, bound_port = self._listener.sockets[0].getsockname()[:2]

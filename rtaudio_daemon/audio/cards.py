@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import DeviceError
-from .device_names import DeviceInfo, Direction, NoSuchDeviceError, find_device
+from ..states import DeviceCode
+from .device_names import DeviceInfo, Direction, find_device
 from .usb import places
 
 NO_PERMISSION = (
@@ -43,15 +44,17 @@ def find_or_explain(
     """As `find_device`; the DeviceError also tells of a card that fits and does not open now."""
     try:
         return find_device(devices, wanted, direction)
-    except NoSuchDeviceError as error:
-        closed = closed_card(wanted, direction, root)
-        if not closed:
+    except DeviceError as error:
+        if error.code not in (DeviceCode.NOT_FOUND, DeviceCode.NO_DEVICE):
             raise
-        raise DeviceError(f"{error}; {closed}") from error
+        closed = closed_card(wanted, direction, root)
+        if closed is None:
+            raise
+        raise DeviceError(f"{error}; {closed}", code=closed.code) from error
 
 
-def closed_card(wanted: str, direction: Direction, root: Path = _ROOT) -> str:
-    """What to say of a card that `wanted` names, by its name or its place, if there is one.
+def closed_card(wanted: str, direction: Direction, root: Path = _ROOT) -> DeviceError | None:
+    """Why the card that `wanted` names, by its name or its place, does not open; None: no card.
 
     It is asked when PortAudio does not list that card.
     """
@@ -61,9 +64,11 @@ def closed_card(wanted: str, direction: Direction, root: Path = _ROOT) -> str:
             continue
         there = f"card {one.card} ({one.name}) is there, but"
         if denied(root / "dev/snd", f"pcmC{one.card}D*"):
-            return f"{there} there is {NO_PERMISSION}"
-        return f"{there} does not open now: does another program use it? (`fuser -v /dev/snd/*`)"
-    return ""
+            what = f"{there} there is {NO_PERMISSION}"
+            return DeviceError(what, code=DeviceCode.NO_PERMISSION)
+        what = f"{there} does not open now: does another program use it? (`fuser -v /dev/snd/*`)"
+        return DeviceError(what, code=DeviceCode.BUSY)
+    return None
 
 
 def hardware(cards: str, pcm: str) -> Iterator[Hardware]:

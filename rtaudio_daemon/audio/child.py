@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from ..errors import DeviceError
-from .child_protocol import Kind, Unpacker, pack
+from ..states import DeviceCode
+from .child_protocol import Kind, Unpacker, failure_of, pack
 from .format import FRAME_MS
 from .process_end import kill
 
@@ -98,9 +99,10 @@ class Child(asyncio.Protocol):
 
     def _take(self, kind: Kind, body: bytes) -> None:
         if kind is Kind.MISSING:
-            raise MissingDeviceError(body.decode())
+            failure = failure_of(body)
+            raise MissingDeviceError(str(failure), code=failure.code)
         if kind is Kind.FAILED:
-            raise DeviceError(body.decode())
+            raise failure_of(body)
         if kind is Kind.REOPENING:
             self._expect_life(_REOPEN_S, "the device does not open again")
             return
@@ -123,7 +125,7 @@ class Child(asyncio.Protocol):
             # It was us who slept, what was said meanwhile is still to be read.
             self._watch = loop.call_later(self._patience_s, self._look)
         else:
-            self.fail(DeviceError(self._complaint))
+            self.fail(DeviceError(self._complaint, code=DeviceCode.STUCK))
 
 
 @contextlib.asynccontextmanager

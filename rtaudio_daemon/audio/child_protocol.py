@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass
 from enum import IntEnum
 from typing import Any
 
+from ..errors import DeviceError
+from ..states import DeviceCode
 from .device_names import DeviceInfo
 
 _HEAD = struct.Struct("<BI")
@@ -36,8 +38,8 @@ class Kind(IntEnum):
     FINISHED = 20  # json of Progress
     STOPPED = 21  # json of Progress, what was left when the queue was cut off
     DEVICES = 22  # json, a list of DeviceInfo; again whenever more of them is known
-    MISSING = 23  # utf-8: why there is no sound device at all (in this direction)
-    FAILED = 24  # utf-8: why this process gives up
+    MISSING = 23  # json, code and reason: why there is no sound device at all (in this direction)
+    FAILED = 24  # json, code and reason: why this process gives up
     PLAYED = 25  # position in frames (u32, wraps), pcm for the device, but no long silence
     SWITCHED = 26  # number of the stream (u32) that alone goes on; the one before has ended
     REOPENING = 27  # the stream is closed and will be opened again; no sign of life until then
@@ -107,6 +109,17 @@ def json_body(value: Any) -> bytes:
     """The body of a message that carries a dataclass or a list of dataclasses."""
     plain = [asdict(item) for item in value] if isinstance(value, list) else asdict(value)
     return json.dumps(plain).encode()
+
+
+def failure_body(failure: DeviceError) -> bytes:
+    """The body of MISSING or FAILED."""
+    return json.dumps({"code": failure.code, "reason": str(failure)}).encode()
+
+
+def failure_of(body: bytes) -> DeviceError:
+    """The error in MISSING or FAILED."""
+    fields = json.loads(body)
+    return DeviceError(fields["reason"], code=DeviceCode(fields["code"]))
 
 
 def devices_of(body: bytes) -> list[DeviceInfo]:

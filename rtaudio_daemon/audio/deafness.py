@@ -6,13 +6,27 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..states import DeviceCode
 from .format import BYTES_PER_MS
 
-UNSPOKEN = "nobody was heard for"
-"""How the reason begins if the microphone delivers sound, and there was no speech in it."""
 DITHER = 2  # what a resampler makes of digital silence is -1, 0 and 1
 _LOUDEST = 32_700  # a sample beyond this is at the end of what 16 bits hold
 _CLIPPED = 0.5  # the share of such samples that no voice reaches, however near
+
+
+@dataclass(frozen=True, slots=True)
+class Deaf:
+    """Why a microphone is deaf, for programs and in words."""
+
+    code: DeviceCode
+    reason: str
+
+
+SILENT = Deaf(DeviceCode.SILENT, "it delivers digital silence; is it muted, or its source gone?")
+OVERDRIVEN = Deaf(
+    DeviceCode.OVERDRIVEN,
+    "it is stuck at full scale; is it defective, or its gain far too high?",
+)
 
 
 @dataclass(slots=True)
@@ -29,7 +43,7 @@ class Deafness:
     _clipped_ms: float = 0.0
     _speechless_ms: float = 0.0
 
-    def feed(self, pcm: bytes) -> str | None:
+    def feed(self, pcm: bytes) -> Deaf | None:
         """Judge the next piece of sound, of any length."""
         ms = len(pcm) / BYTES_PER_MS
         samples = np.frombuffer(pcm, dtype="<i2")
@@ -51,16 +65,16 @@ class Deafness:
         """The stream is a new one."""
         self._constant_ms = self._clipped_ms = self._speechless_ms = 0.0
 
-    def _impossible(self) -> str | None:
+    def _impossible(self) -> Deaf | None:
         after_ms = self.after_s * 1000
         if after_ms and self._constant_ms >= after_ms:
-            return "it delivers digital silence; is it muted, or its source gone?"
+            return SILENT
         if after_ms and self._clipped_ms >= after_ms:
-            return "it is stuck at full scale; is it defective, or its gain far too high?"
+            return OVERDRIVEN
         return None
 
-    def _speechless(self) -> str | None:
+    def _speechless(self) -> Deaf | None:
         hours = self.without_speech_h
         if hours and self._speechless_ms >= hours * 3_600_000:
-            return f"{UNSPOKEN} {hours:g} h"
+            return Deaf(DeviceCode.NO_SPEECH, f"nobody was heard for {hours:g} h")
         return None

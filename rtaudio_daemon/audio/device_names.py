@@ -11,13 +11,10 @@ from difflib import get_close_matches
 from typing import Literal
 
 from ..errors import DeviceError
+from ..states import DeviceCode
 
 Direction = Literal["input", "output"]
 _NOUN = {"input": "microphone", "output": "loudspeaker"}
-
-
-class NoSuchDeviceError(DeviceError):
-    """Nothing fits the name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +39,12 @@ def find_device(devices: Sequence[DeviceInfo], wanted: str, direction: Direction
     """The device that `wanted` names: `default`, usb:PLACE, a whole name, or a part of just one.
 
     Capitals do not matter. A name never means another device than the one it names. DeviceError
-    says what there is instead: NoSuchDeviceError if nothing fits.
+    says what there is instead: its code is `not_found` or `no_device` if nothing fits.
     """
     there = [device for device in devices if device.direction == direction]
     noun = _NOUN[direction]
     if not there:
-        raise NoSuchDeviceError(f"there is no {noun}")
+        raise DeviceError(f"there is no {noun}", code=DeviceCode.NO_DEVICE)
     if wanted == "default":
         return next((device for device in there if device.default), there[0])
     if wanted.startswith("usb:"):
@@ -58,9 +55,11 @@ def find_device(devices: Sequence[DeviceInfo], wanted: str, direction: Direction
         return some[0]
     if some:
         raise DeviceError(
-            f"{wanted!r} names several {noun}s, write more of one name: {_listed(some)}"
+            f"{wanted!r} names several {noun}s, write more of one name: {_listed(some)}",
+            code=DeviceCode.AMBIGUOUS,
         )
-    raise NoSuchDeviceError(f"no {noun} is called {wanted!r}; {_suggestion(there, wanted)}")
+    what = f"no {noun} is called {wanted!r}; {_suggestion(there, wanted)}"
+    raise DeviceError(what, code=DeviceCode.NOT_FOUND)
 
 
 def _plugged_in_at(place: str, there: Sequence[DeviceInfo], noun: str) -> DeviceInfo:
@@ -69,7 +68,8 @@ def _plugged_in_at(place: str, there: Sequence[DeviceInfo], noun: str) -> Device
             return device
     known = ", ".join(f"usb:{device.place} ({device.name})" for device in there if device.place)
     what = f"there is {known}" if known else f"no {noun} on USB is found"
-    raise NoSuchDeviceError(f"no {noun} is plugged in at usb:{place}; {what}")
+    what = f"no {noun} is plugged in at usb:{place}; {what}"
+    raise DeviceError(what, code=DeviceCode.NOT_FOUND)
 
 
 def _suggestion(there: Sequence[DeviceInfo], wanted: str) -> str:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from ..errors import DeviceError
 from ..events import DeviceChanged, DeviceState
+from ..states import DeviceCode
 from .child import MissingDeviceError
 from .interface import DeviceListener
 
@@ -27,16 +28,23 @@ class ReportedDevice:
     def _report_open(self, device: str, note: str | None) -> None:
         """It works; `note` is what people should know of the device in use."""
         self._found = True
-        self._report(DeviceState.OK, device, note)
+        code = None if note is None else DeviceCode.FALLBACK
+        self._report(DeviceState.OK, device, note, code)
 
     def _report_lost(self, error: DeviceError, *, is_new: bool) -> None:
         """It does not work. A machine that never had any device is not at fault."""
         absent = isinstance(error, MissingDeviceError) and self._wanted == "default"
         state = DeviceState.NONE if absent and not self._found else DeviceState.LOST
-        self._report(state, self.device, str(error), is_new=is_new)
+        self._report(state, self.device, str(error), error.code, is_new=is_new)
 
     def _report(
-        self, state: DeviceState, device: str, reason: str | None = None, *, is_new: bool = False
+        self,
+        state: DeviceState,
+        device: str,
+        reason: str | None,
+        code: DeviceCode | None,
+        *,
+        is_new: bool = False,
     ) -> None:
         """Report a change of state or device, and with `is_new` a reason that is one."""
         self.reason = reason
@@ -44,4 +52,5 @@ class ReportedDevice:
             return
         self._reported = True
         self.state, self.device = state, device
-        self._device_listener.device_changed(DeviceChanged(self._direction, state, device, reason))
+        change = DeviceChanged(self._direction, state, device, reason, code)
+        self._device_listener.device_changed(change)

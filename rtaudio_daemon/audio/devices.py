@@ -27,6 +27,7 @@ def described(info: DeviceInfo) -> dict[str, Any]:
     """What other programs are told of a device, as JSON; `name` and `place` name it in options."""
     return {
         "name": info.name,
+        "kind": "microphone" if info.direction == "input" else "speaker",
         "direction": info.direction,
         "default": info.default,
         "place": f"usb:{info.place}" if info.place else None,

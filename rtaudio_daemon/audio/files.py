@@ -22,6 +22,7 @@ from ..errors import DeviceError
 from ..events import (
     AudioPart,
     DeviceChanged,
+    DeviceCode,
     DeviceState,
     Heard,
     PlaybackFinished,
@@ -235,7 +236,7 @@ class WavSpeaker(SilentSpeaker):
         try:
             _prepare_file(self._path)
         except OSError as error:
-            raise DeviceError(f"cannot record into {path}: {error.strerror}") from error
+            raise _unusable(f"cannot record into {path}: {error.strerror}") from error
 
     def overlay(self, pcm: bytes) -> float:
         """Mix a short sound into the recording."""
@@ -315,19 +316,23 @@ def _opened(path: Path) -> wave.Wave_read:
         raw = read_bounded(path, _LARGEST_BYTES)
         found = wave.Wave_read(io.BytesIO(raw))
     except OSError as error:
-        raise DeviceError(f"cannot read {path}: {error.strerror}") from error
+        raise _unusable(f"cannot read {path}: {error.strerror}") from error
     except (wave.Error, EOFError, RuntimeError) as error:
-        raise DeviceError(f"{path} is not a WAV file with PCM samples: {error}") from error
+        raise _unusable(f"{path} is not a WAV file with PCM samples: {error}") from error
     if (
         found.getframerate() not in _RATES
         or found.getsampwidth() not in _WIDTHS
         or found.getnchannels() > _MOST_CHANNELS
     ):
-        raise DeviceError(
+        raise _unusable(
             f"{path} is a WAV file of {found.getframerate()} Hz, {found.getnchannels()} channels "
             f"and {8 * found.getsampwidth()} bits, which nothing here can play"
         )
     return found
+
+
+def _unusable(what: str) -> DeviceError:
+    return DeviceError(what, code=DeviceCode.FILE)
 
 
 async def _pace(tick: Callable[[], object], wanted: Callable[[], bool] = lambda: True) -> None:

@@ -128,16 +128,16 @@ class PortAudioMicrophone(ReportedDevice):
             self._frames.put(Frame(pcm[start : start + FRAME_BYTES]))
 
     def _watch(self, pcm: bytes) -> None:
-        reason = self._deafness.feed(pcm)
+        found = self._deafness.feed(pcm)
         deaf = self.state is DeviceState.DEAF
-        if reason is None:
+        if found is None:
             if deaf:
                 self._heard_again_at = asyncio.get_running_loop().time()
-                self._report(DeviceState.OK, self.device, self.process.note)
+                self._report_open(self.device, self.process.note)
             return
         now = asyncio.get_running_loop().time()
-        if not deaf or reason != self.reason:
-            self._report(DeviceState.DEAF, self.device, reason, is_new=True)
+        if not deaf or found.reason != self.reason:
+            self._report(DeviceState.DEAF, self.device, found.reason, found.code, is_new=True)
         if not deaf and now - self._heard_again_at > _LAST_RENEWAL_S:
             self._renew_at, self._renewals = now, backoff(_FIRST_RENEWAL_S, _LAST_RENEWAL_S)
         if now < self._renew_at:

@@ -24,9 +24,10 @@ from typing import Any
 
 from ..errors import DeviceError
 from ..packages import how_to_install
+from ..states import DeviceCode
 from .cards import NO_PERMISSION, closed_card, denied, find_or_explain
 from .child_line import ChildLine
-from .child_protocol import Kind, Unpacker, json_body
+from .child_protocol import Kind, Unpacker, failure_body, json_body
 from .device_names import DeviceInfo, Direction
 from .input_pump import InputPump
 from .output_pump import OutputPump
@@ -65,8 +66,8 @@ def _open(line: ChildLine, pump: Pump | None, device: str, frame_ms: int) -> Non
         devices = _devices(audio)
         there = [info for info in devices if pump is None or info.direction == pump.direction]
         if not there:
-            closed = closed_card(device, pump.direction) if pump else ""
-            line.tell(Kind.MISSING, (closed or _no_device()).encode())
+            closed = closed_card(device, pump.direction) if pump else None
+            line.tell(Kind.MISSING, failure_body(closed or _no_device()))
             return
         if pump is None:
             _list(line, audio, devices)
@@ -76,20 +77,20 @@ def _open(line: ChildLine, pump: Pump | None, device: str, frame_ms: int) -> Non
         line.tell_ready(json_body(facts))
         pump.follow(audio, info)
     except ImportError as error:
-        _give_up(
-            line,
+        what = (
             "PyAudio cannot be loaded: `apt-get install libportaudio2`, then "
-            f"`{how_to_install('pyaudio')}` (needs gcc python3-dev portaudio19-dev) ({error})",
+            f"`{how_to_install('pyaudio')}` (needs gcc python3-dev portaudio19-dev) ({error})"
         )
+        _give_up(line, DeviceError(what, code=DeviceCode.NO_LIBRARY))
     except DeviceError as error:
-        _give_up(line, str(error))
+        _give_up(line, error)
     except Exception as error:  # whatever it is: the daemon says it and starts us again
-        _give_up(line, f"{type(error).__name__}: {error}")
+        _give_up(line, DeviceError(f"{type(error).__name__}: {error}"))
 
 
-def _give_up(line: ChildLine, reason: str) -> None:
+def _give_up(line: ChildLine, failure: DeviceError) -> None:
     try:
-        line.tell(Kind.FAILED, reason.encode())
+        line.tell(Kind.FAILED, failure_body(failure))
     except OSError:
         pass
 
@@ -114,11 +115,11 @@ def _serve(daemon: socket.socket, line: ChildLine, pump: Pump | None) -> None:
                     pump.report()
 
 
-def _no_device(folder: Path = _DEVICES) -> str:
+def _no_device(folder: Path = _DEVICES) -> DeviceError:
     """Why PortAudio may see no device at all."""
     if denied(folder, "pcm*"):
-        return NO_PERMISSION
-    return "PortAudio finds no sound device"
+        return DeviceError(NO_PERMISSION, code=DeviceCode.NO_PERMISSION)
+    return DeviceError("PortAudio finds no sound device", code=DeviceCode.NO_DEVICE)
 
 
 def _list(line: ChildLine, audio: Any, devices: list[DeviceInfo]) -> None:

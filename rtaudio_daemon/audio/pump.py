@@ -17,8 +17,9 @@ from itertools import product
 from typing import Any
 
 from ..errors import DeviceError
+from ..states import DeviceCode
 from .child_line import ChildLine
-from .child_protocol import Kind, StreamFacts
+from .child_protocol import Kind, StreamFacts, failure_body
 from .device_names import DeviceInfo, Direction
 
 RATES = (24_000, 48_000, 44_100, 16_000)
@@ -52,13 +53,16 @@ class Pump(ABC):
             except OSError as error:
                 if error.errno in _TRY_ANOTHER:
                     continue
-                raise DeviceError(f"{info.name!r} does not open: {_remedy(error)}") from error
+                what = f"{info.name!r} does not open: {_remedy(error)}"
+                raise DeviceError(what, code=_code(error)) from error
             self._stream.start_stream()
             latency = int(self._latency_s(self._stream) * self._rate)
             return StreamFacts(info.name, self._rate, self._channels, latency)
         raise DeviceError(
             f"{info.name!r} opens neither with one channel nor with two at 24000, 48000, 44100 or "
-            "16000 Hz; use the sound server's default device (PipeWire, PulseAudio), which converts"
+            "16000 Hz; use the sound server's default device (PipeWire, PulseAudio), which "
+            "converts",
+            code=DeviceCode.UNSUPPORTED,
         )
 
     def attend(self, closely: bool) -> None:
@@ -78,7 +82,8 @@ class Pump(ABC):
                     frame_ms = wanted_ms
             except OSError as error:
                 reason = f"{info.name!r} does not open again: {_remedy(error)}"
-                self._line.tell(Kind.FAILED, reason.encode())
+                failure = DeviceError(reason, code=_code(error))
+                self._line.tell(Kind.FAILED, failure_body(failure))
 
     def _opened(self, audio: Any, info: DeviceInfo, frame_ms: int, callback: Any) -> Any:
         stream = audio.open(
@@ -127,6 +132,10 @@ class Pump(ABC):
     @abstractmethod
     def _latency_s(self, stream: Any) -> float:
         """The latency of the open stream, in seconds."""
+
+
+def _code(error: OSError) -> DeviceCode:
+    return DeviceCode.BUSY if error.errno == _BUSY else DeviceCode.LOST
 
 
 def _remedy(error: OSError) -> str:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from ..backoff import backoff
 from ..errors import DeviceError
+from ..states import DeviceCode
 from .child import Child, MissingDeviceError, audio_process
 from .child_protocol import Kind, StreamFacts, devices_of
 from .device_names import DeviceInfo, Direction, find_device
@@ -118,7 +119,8 @@ class SoundProcess:
                 pauses = retries()
                 if self._returning:
                     self._returning = False
-                    again = DeviceError(f"{self._substitution.wanted!r} is there again")
+                    what = f"{self._substitution.wanted!r} is there again"
+                    again = DeviceError(what, code=DeviceCode.RETURNED)
                     self._listener.stream_lost(again, False)
                 continue
             if loop.time() - began > _STEADY_S:
@@ -256,7 +258,9 @@ def retries() -> Iterator[float]:
     return chain(usual, backoff(_LAST_RETRY_S, _LAST_RETRY_S))
 
 
-async def list_devices(*, on_none: Callable[[str], None] = lambda _why: None) -> list[DeviceInfo]:
+async def list_devices(
+    *, on_none: Callable[[DeviceError], None] = lambda _why: None
+) -> list[DeviceInfo]:
     """All devices of this machine, both directions. DeviceError if they cannot be listed.
 
     What a device does not say about its rates within some seconds stays unknown. When there is no
@@ -269,7 +273,7 @@ async def list_devices(*, on_none: Callable[[str], None] = lambda _why: None) ->
             try:
                 await child.ended
             except MissingDeviceError as error:
-                on_none(str(error))
+                on_none(error)
                 return []
         await asyncio.wait(
             [found.complete, child.ended], timeout=_RATES_S, return_when=asyncio.FIRST_COMPLETED

@@ -10,6 +10,7 @@ from ..errors import DeviceError
 from ..events import (
     AudioPart,
     DeviceChanged,
+    DeviceCode,
     DeviceState,
     Heard,
     PlaybackFinished,
@@ -226,7 +227,7 @@ class PortAudioSpeaker(ReportedDevice):
         """The default loudspeaker may move; the state stays, the reason says where it plays."""
         self.reason = f"it plays on {where} now"
         self._listener.device_changed(
-            DeviceChanged("speaker", self.state, self.device, self.reason)
+            DeviceChanged("speaker", self.state, self.device, self.reason, DeviceCode.MOVED)
         )
 
     # ---------------------------------------------------------------- playback

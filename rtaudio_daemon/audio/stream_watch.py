@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from ..backoff import backoff
 from ..errors import DeviceError
+from ..states import DeviceCode
 from .device_names import Direction
 from .pactl import answer, end, listed, properties, start
 
@@ -62,9 +63,11 @@ class StreamWatch:
                 if where != before:
                     self._listener.stream_moved(where)
             elif where != before:
-                raise DeviceError(f"the sound server moved it from {before} to {where}")
+                what = f"the sound server moved it from {before} to {where}"
+                raise DeviceError(what, code=DeviceCode.MOVED)
             elif missed is not None:
-                raise DeviceError(f"the sound server gave it {where} instead of {missed}")
+                what = f"the sound server gave it {where} instead of {missed}"
+                raise DeviceError(what, code=DeviceCode.MOVED)
 
     async def run(self) -> None:
         """After a first `check`: look whenever something changes. Raises as `check` does.
@@ -98,7 +101,8 @@ class StreamWatch:
     async def _refuse_monitor(self, where: str) -> None:
         if where == f"{await answer('get-default-sink')}.monitor":
             raise DeviceError(
-                f"it would be {where}, which hears the loudspeaker itself; there is no microphone"
+                f"it would be {where}, which hears the loudspeaker itself; there is no microphone",
+                code=DeviceCode.MONITOR,
             )
 
     async def _find(self) -> list[tuple[str, str | None]]:

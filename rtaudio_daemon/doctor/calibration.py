@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Literal
 
 from .. import config, config_edit
 from ..audio.calibration import (
@@ -24,7 +25,7 @@ from ..errors import ConfigError
 from ..events import AudioPart, DeviceState
 from ..packages import installed
 from .finding import Finding, failed, passed, warned
-from .remedies import Reasons, remedy_for
+from .remedies import Reasons
 
 _PATIENCE_S = 15.0
 _CHIRP = AudioPart("doctor", "chirp", 0)
@@ -72,25 +73,32 @@ async def _measure(settings: config.Audio) -> Measurement | list[Finding]:
                 speaker.end(_CHIRP)
                 after = await _hear(microphone, after_ms)
                 if deaf := Deafness(after_s=1).feed(before + after):
-                    what = f"microphone {microphone.device!r}: {deaf}"
+                    what = f"microphone {microphone.device!r}: {deaf.reason}"
                     return [failed("calibration", what, _DEAF)]
                 return examine(before, after)
         except TimeoutError:
             return [
-                *_missed("microphone", microphone, reasons.of("microphone"), "audio.input.device"),
-                *_missed("loudspeaker", speaker, reasons.of("speaker"), "audio.output.device"),
+                *_missed("microphone", microphone, reasons, "audio.input.device"),
+                *_missed("speaker", speaker, reasons, "audio.output.device"),
             ] or [failed("calibration", "the microphone gives no sound", "try again")]
         finally:
             for task in tasks:
                 task.cancel()
 
 
-def _missed(noun: str, device: Device, reason: str, option: str) -> list[Finding]:
+def _missed(
+    direction: Literal["microphone", "speaker"],
+    device: Device,
+    reasons: Reasons,
+    option: str,
+) -> list[Finding]:
     """That the device did not come, if it did not."""
     if device.state is DeviceState.OK:
         return []
+    noun = "microphone" if direction == "microphone" else "loudspeaker"
+    reason = reasons.of(direction)
     what = f"{noun} {device.device!r} is {device.state}{': ' if reason else ''}{reason}"
-    return [failed("calibration", what, remedy_for(reason, option))]
+    return [failed("calibration", what, reasons.remedy(direction, option))]
 
 
 async def _hear(microphone: Microphone, ms: int) -> bytes:

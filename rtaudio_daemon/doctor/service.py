@@ -21,6 +21,8 @@ from .finding import Finding, failed, passed, warned
 _REACH_S = 5.0
 _SESSION_S = 30.0
 _ANSWER_S = 20.0
+_NOT_NOW = (9, 10)  # OpenSSL's codes: not yet valid, expired
+_ANOTHERS = (62, 63, 64)  # another host name, another e-mail address, another IP address
 _REMEDIES = {
     400: "check realtime.api_version and realtime.deployment",
     401: "check realtime.api_key: copy the key of this very resource again, and its host_name",
@@ -118,9 +120,9 @@ async def _tls(host: str, port: int) -> Finding:
         await _shut(writer)
     except ssl.SSLCertVerificationError as error:
         why = error.verify_message
-        if "not yet valid" in why or "expired" in why:
+        if error.verify_code in _NOT_NOW:
             remedy = "check this machine's clock: timedatectl"
-        elif "mismatch" in why.lower():
+        elif error.verify_code in _ANOTHERS:
             remedy = "the host presents another's certificate: check realtime.host_name"
         else:
             remedy = "does a proxy or virus scanner look into the traffic? Its authority must be "

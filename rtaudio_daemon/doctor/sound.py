@@ -19,7 +19,7 @@ from ..audio.devices import list_devices, open_microphone, open_speaker
 from ..audio.format import BYTES_PER_MS, SAMPLE_RATE, dbfs
 from ..audio.interface import Microphone
 from ..errors import DeviceError
-from ..events import AudioPart, DeviceState
+from ..events import AudioPart, DeviceCode, DeviceState
 from .finding import Finding, failed, passed, warned
 from .remedies import Reasons, remedy_for
 
@@ -30,11 +30,12 @@ _TONE_MS = 600
 _QUIET_DBFS = -75.0
 _CLIPPED = 32_000
 _PART = AudioPart("doctor", "tone", 0)
+_NOTHING = DeviceError("PortAudio finds no sound device to listen to", code=DeviceCode.NO_DEVICE)
 
 
 async def sound(settings: config.Audio, *, tone: bool = False) -> AsyncIterator[Finding]:
     """Devices, microphone, loudspeaker, and with `tone` both together."""
-    why_none: list[str] = []
+    why_none: list[DeviceError] = []
     try:
         devices = await list_devices(on_none=why_none.append)
     except DeviceError as error:
@@ -45,8 +46,8 @@ async def sound(settings: config.Audio, *, tone: bool = False) -> AsyncIterator[
     what = f"{len(inputs)} microphones, {len(outputs)} loudspeakers"
     real = not settings.input.device.startswith(("wav:", "none"))
     if not inputs and real:
-        why = why_none[0] if why_none else "PortAudio finds no sound device to listen to"
-        yield warned("devices", f"{what}: {why}", remedy_for(why, "audio.input.device"))
+        why = why_none[0] if why_none else _NOTHING
+        yield warned("devices", f"{what}: {why}", remedy_for(why.code, "audio.input.device"))
     else:
         yield passed("devices", what)
     loudspeaker = _named(devices, "output", settings.output) or _there(devices, settings.output)
@@ -66,7 +67,7 @@ async def sound(settings: config.Audio, *, tone: bool = False) -> AsyncIterator[
         return
     async with _running(microphone):
         heard = await _listen(microphone, _LISTEN_MS)
-        yield _judged(microphone, heard, reasons.of("microphone"))
+        yield _judged(microphone, heard, reasons)
         if tone and heard and loudspeaker.verdict != "fail":
             yield await _tone(settings.output, microphone)
 
@@ -82,7 +83,7 @@ def _named(
         find_or_explain(devices, device, direction)
     except DeviceError as error:
         noun = "microphone" if direction == "input" else "loudspeaker"
-        remedy = remedy_for(str(error), f"audio.{direction}.device")
+        remedy = remedy_for(error.code, f"audio.{direction}.device")
         if settings.fallback == "default":
             return warned(noun, f"{error}; the default is used meanwhile", remedy)
         return failed(noun, str(error), remedy)
@@ -96,7 +97,7 @@ def _there(devices: list[DeviceInfo], settings: config.Output) -> Finding:
     if settings.device.startswith("wav:"):
         return passed("loudspeaker", settings.device)
     if not any(each.direction == "output" for each in devices):
-        remedy = remedy_for("no sound device", "audio.output.device")
+        remedy = remedy_for(DeviceCode.NO_DEVICE, "audio.output.device")
         return warned("loudspeaker", "there is none", remedy)
     found = find_device(devices, settings.device, "output")
     if found.rates == ():
@@ -136,11 +137,12 @@ async def _listen(microphone: Microphone, ms: int) -> bytes:
     return bytes(heard)
 
 
-def _judged(microphone: Microphone, heard: bytes, reason: str) -> Finding:
+def _judged(microphone: Microphone, heard: bytes, reasons: Reasons) -> Finding:
     name = f"{microphone.device}"
     if not heard:
+        reason = reasons.of("microphone")
         why = f": {reason}" if reason else ""
-        remedy = remedy_for(reason, "audio.input.device")
+        remedy = reasons.remedy("microphone", "audio.input.device")
         if microphone.state is DeviceState.NONE:
             return warned("microphone", f"there is none{why}", remedy)
         return failed("microphone", f"{name} gives no sound{why}", remedy)
@@ -174,7 +176,7 @@ async def _tone(settings: config.Output, microphone: Microphone) -> Finding:
             if asyncio.get_running_loop().time() > deadline:
                 reason = reasons.of("speaker")
                 what = f"{speaker.device} cannot be opened{': ' if reason else ''}{reason}"
-                return failed("loudspeaker", what, remedy_for(reason, "audio.output.device"))
+                return failed("loudspeaker", what, reasons.remedy("speaker", "audio.output.device"))
             await asyncio.sleep(0.05)
         speaker.play(_PART, _pcm())
         speaker.end(_PART)

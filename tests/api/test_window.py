@@ -91,7 +91,7 @@ class Person:
 
     async def devices(self) -> list[dict[str, Any]]:
         self.told.append("devices")
-        return [{"name": "desk", "direction": "input", "default": True}]
+        return [{"name": "desk", "kind": "microphone", "direction": "input", "default": True}]
 
     def counts(self) -> dict[str, float]:
         return {"uplink_bytes": 7}

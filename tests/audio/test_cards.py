@@ -11,6 +11,7 @@ import pytest
 from rtaudio_daemon.audio.cards import closed_card, find_or_explain
 from rtaudio_daemon.audio.device_names import DeviceInfo, Direction
 from rtaudio_daemon.errors import DeviceError
+from rtaudio_daemon.events import DeviceCode
 from tests.audio.kernel import build
 from tests.audio.test_usb import plug_in
 from tests.test_device_trouble import without_privileges
@@ -63,7 +64,7 @@ def test_what_the_kernel_does_not_know_either_is_just_missing(
     with pytest.raises(DeviceError) as told:
         find_or_explain(PULSE, wanted, direction, root)
     assert "card" not in str(told.value)
-    assert closed_card("pnp", "input", root / "a machine without sound") == ""
+    assert closed_card("pnp", "input", root / "a machine without sound") is None
 
 
 def test_a_device_that_is_listed_is_found_and_no_card_is_asked_for(root: Path) -> None:
@@ -79,5 +80,9 @@ def test_a_card_that_only_others_may_use_is_told_with_the_remedy() -> None:
         with without_privileges():
             assert os.getuid() != 0
             told = closed_card("pnp", "input", root)
-    assert told.startswith("card 1 (USB PnP Sound Device) is there, but there is no permission")
-    assert "another program" not in told
+    assert told is not None
+    assert str(told).startswith(
+        "card 1 (USB PnP Sound Device) is there, but there is no permission"
+    )
+    assert told.code is DeviceCode.NO_PERMISSION
+    assert "another program" not in str(told)

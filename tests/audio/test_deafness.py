@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rtaudio_daemon.audio.deafness import Deafness
+from rtaudio_daemon.audio.deafness import OVERDRIVEN, SILENT, Deaf, Deafness
 from rtaudio_daemon.audio.format import FRAME_BYTES, Resampler
+from rtaudio_daemon.events import DeviceCode
 
 SILENCE = bytes(960)
 STUCK = np.full(480, 1234, dtype="<i2").tobytes()
@@ -16,12 +17,12 @@ SHOUT = np.clip(np.random.default_rng(1).normal(0, 16_000, 480), -32768, 32767)
 
 
 @pytest.mark.parametrize(
-    ("frame", "why"), [(SILENCE, "silence"), (STUCK, "silence"), (CLIPPED, "full scale")]
+    ("frame", "deaf"), [(SILENCE, SILENT), (STUCK, SILENT), (CLIPPED, OVERDRIVEN)]
 )
-def test_impossible_sound_that_lasts_means_deaf(frame: bytes, why: str) -> None:
+def test_impossible_sound_that_lasts_means_deaf(frame: bytes, deaf: Deaf) -> None:
     deafness = Deafness(after_s=4)
     assert [deafness.feed(frame) for _ in range(199)] == [None] * 199
-    assert why in str(deafness.feed(frame))
+    assert deafness.feed(frame) == deaf
     assert deafness.feed(ROOM) is None
 
 
@@ -30,7 +31,7 @@ def test_digital_silence_is_known_after_a_resampler_made_noise_of_it(rate: int) 
     pcm = Resampler(rate, 24_000).feed(bytes(rate * 2 * 5))
     frames = [pcm[at : at + FRAME_BYTES] for at in range(0, len(pcm) - FRAME_BYTES, FRAME_BYTES)]
     deafness = Deafness(after_s=4)
-    assert "silence" in str([deafness.feed(frame) for frame in frames][-1])
+    assert [deafness.feed(frame) for frame in frames][-1] == SILENT
 
 
 def test_a_quiet_room_and_a_loud_one_are_possible() -> None:
@@ -55,10 +56,10 @@ def test_hours_without_a_voice_are_suspicious_when_so_configured() -> None:
     assert not any(deafness.feed(ROOM) for _ in range(1799))
     deafness.speech_noticed()
     assert not any(deafness.feed(ROOM) for _ in range(1799))
-    assert "nobody was heard for 0.01 h" in str(deafness.feed(ROOM))
+    assert deafness.feed(ROOM) == Deaf(DeviceCode.NO_SPEECH, "nobody was heard for 0.01 h")
 
 
 def test_a_microphone_that_was_switched_off_for_hours_is_well_with_its_first_sound() -> None:
     deafness = Deafness(after_s=4, without_speech_h=0.01)
-    assert "silence" in str([deafness.feed(SILENCE) for _ in range(3600)][-1])
+    assert [deafness.feed(SILENCE) for _ in range(3600)][-1] == SILENT
     assert deafness.feed(ROOM) is None

@@ -7,10 +7,10 @@ import asyncio
 import numpy as np
 
 from rtaudio_daemon.audio.child_protocol import Kind, StreamFacts, part_body
-from rtaudio_daemon.audio.deafness import UNSPOKEN, Deafness
+from rtaudio_daemon.audio.deafness import Deafness
 from rtaudio_daemon.audio.microphone import PortAudioMicrophone
 from rtaudio_daemon.errors import DeviceError
-from rtaudio_daemon.events import DeviceState
+from rtaudio_daemon.events import DeviceCode, DeviceState
 from tests.audio.device_log import DeviceLog
 
 SECOND = 24_000
@@ -82,21 +82,27 @@ async def test_a_microphone_that_is_deaf_in_another_way_than_before_says_so() ->
         DeviceState.DEAF,
         DeviceState.OK,
     ]
-    assert reasons[1].startswith(UNSPOKEN)
+    assert reasons[1] == "nobody was heard for 0.01 h"
     assert "digital silence" in reasons[2]
+    assert [change.code for change in told.changes] == [
+        None,
+        DeviceCode.NO_SPEECH,
+        DeviceCode.SILENT,
+        None,
+    ]
 
 
 async def test_the_newest_reason_of_a_loss_is_known_and_told_when_it_is_news() -> None:
     told = Told()
     lost = told.microphone.stream_lost
     lost(DeviceError("it does not move any sound"), True)
-    lost(DeviceError("there is no such device"), True)
+    lost(DeviceError("there is no such device", code=DeviceCode.NOT_FOUND), True)
     lost(DeviceError("it does not move any sound"), False)
     assert told.microphone.reason == "it does not move any sound"
-    assert [(change.state, change.reason) for change in told.changes] == [
-        (DeviceState.OK, None),
-        (DeviceState.LOST, "it does not move any sound"),
-        (DeviceState.LOST, "there is no such device"),
+    assert [(change.state, change.reason, change.code) for change in told.changes] == [
+        (DeviceState.OK, None, None),
+        (DeviceState.LOST, "it does not move any sound", DeviceCode.LOST),
+        (DeviceState.LOST, "there is no such device", DeviceCode.NOT_FOUND),
     ]
     told.open()
     assert told.microphone.reason is None
