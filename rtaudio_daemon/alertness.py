@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
-from .audio.interface import Microphone, Speaker
+from .audio.interface import Device
 
 RELAXED_AFTER_S = 10.0
 _CHANGED_AFTER_S = 1.0  # how long the devices need to become quick
@@ -18,12 +18,12 @@ class Alertness:
     """Tells the microphone and the loudspeaker what they are needed for."""
 
     def __init__(self) -> None:
-        self._devices: dict[str, Microphone | Speaker] = {}
+        self._devices: dict[str, Device] = {}
         self._alert = True
         self._quick_at = 0.0
         self._relaxing: asyncio.TimerHandle | None = None
 
-    def use(self, direction: str, device: Microphone | Speaker) -> None:
+    def use(self, direction: str, device: Device) -> None:
         """From now on this is the `microphone` or the `speaker`."""
         self._devices[direction] = device
         device.attend(self._alert)

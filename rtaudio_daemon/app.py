@@ -13,6 +13,7 @@ from typing import Any
 from . import config
 from .assistant import Assistant
 from .audio.devices import Devices
+from .config_profiles import PROFILES
 from .daemon_controls import DaemonControls
 from .emitter import Emitter
 from .errors import ConfigError, RTAudioError
@@ -50,7 +51,7 @@ class App:
         self._devices_here = devices
         self._ledger = Ledger()
         # What the built-in service charges is not money.
-        real = settings.realtime.profile != "simulator"
+        real = not PROFILES[settings.realtime.profile].built_in
         self._usage = UsageFile(usage, self._ledger) if usage is not None and real else None
         self._reloaded = asyncio.Event()
         self._settled = asyncio.Event()

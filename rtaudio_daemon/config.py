@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from . import config_schema, yaml_source
 from .config_options import Secret
+from .config_profiles import PROFILES, Profile
 from .config_sections import (
     HINTS,
     Audio,
@@ -144,15 +145,36 @@ _PROFILE = ("realtime.profile",)
 _KEYED = (*_PROFILE, "realtime.auth")
 
 
-def _of(*profiles: str) -> Callable[[Config], bool]:
-    return lambda config: config.realtime.profile in profiles
+def _profile(config: Config) -> Profile:
+    return PROFILES[config.realtime.profile]
 
 
-def _needs(name: str, what: str, *profiles: str) -> _Rule:
+def _needs(profile: Profile, name: str, what: str) -> _Rule:
+    """`profile` needs the option `name` of the section realtime."""
+
     def broken(config: Config) -> bool:
-        return _of(*profiles)(config) and not getattr(config.realtime, name)
+        return _profile(config) is profile and not getattr(config.realtime, name)
 
     return _Rule(f"realtime.{name}", _PROFILE, broken, what)
+
+
+def _versions(profile: Profile, dated: Profile) -> tuple[_Rule, _Rule]:
+    """`profile` takes only v1 as api_version, and `dated` takes over where it is a date."""
+    return (
+        _Rule(
+            "realtime.api_version",
+            _PROFILE,
+            lambda config: _profile(config) is profile and config.realtime.api_version != "v1",
+            f"{profile.name} speaks v1; a dated version needs profile {dated.name}",
+        ),
+        _Rule(
+            "realtime.api_version",
+            _PROFILE,
+            lambda config: _profile(config) is dated and config.realtime.api_version == "v1",
+            f"{dated.name} needs a dated version, as in 2025-04-01-preview; v1 is profile "
+            f"{profile.name}",
+        ),
+    )
 
 
 def _beyond_loopback(host: str) -> bool:
@@ -163,24 +185,12 @@ def _beyond_loopback(host: str) -> bool:
 
 
 _RULES = (
-    _needs(
-        "host_name",
-        "azure needs the resource's host, as in RESOURCE.openai.azure.com",
-        "azure",
-        "azure-preview",
-        "azure-voice-live",
-    ),
-    _needs("deployment", "azure needs the name of a deployment", "azure", "azure-preview"),
-    _needs("deployment", "needs a model here, as in gpt-realtime", "azure-voice-live"),
-    _needs("deployment", "openai needs a model here, as in gpt-realtime", "openai"),
-    _needs(
-        "url", "compatible needs an address, as in ws://127.0.0.1:8000/v1/realtime", "compatible"
-    ),
+    *(_needs(each, name, what) for each in PROFILES.values() for name, what in each.needs),
     _Rule(
         "realtime.api_key",
         _KEYED,
         lambda config: (
-            _of("azure", "azure-preview", "azure-voice-live", "openai")(config)
+            _profile(config).key_needed
             and config.realtime.auth not in ("none", "entra")
             and not config.realtime.api_key
         ),
@@ -204,22 +214,16 @@ _RULES = (
         lambda config: config.http.token.reveal() == _EXAMPLE_KEY,
         "this is the key of an example; write your own",
     ),
-    _Rule(
-        "realtime.api_version",
-        _PROFILE,
-        lambda config: _of("azure-preview")(config) and config.realtime.api_version == "v1",
-        "azure-preview needs a dated version, as in 2025-04-01-preview; v1 is profile azure",
-    ),
-    _Rule(
-        "realtime.api_version",
-        _PROFILE,
-        lambda config: _of("azure")(config) and config.realtime.api_version != "v1",
-        "azure speaks v1; a dated version needs profile azure-preview",
+    *(
+        rule
+        for each in PROFILES.values()
+        if each.dated
+        for rule in _versions(each, PROFILES[each.dated])
     ),
     _Rule(
         "realtime.auth",
         _PROFILE,
-        lambda config: config.realtime.auth == "entra" and _of("openai", "simulator")(config),
+        lambda config: config.realtime.auth == "entra" and not _profile(config).takes_entra,
         "entra is Azure's: this profile takes no such tokens",
     ),
     _Rule(
@@ -227,7 +231,7 @@ _RULES = (
         _PROFILE,
         lambda config: (
             config.realtime.session.turn_detection.type.startswith("azure_")
-            and not _of("azure-voice-live", "compatible")(config)
+            and not _profile(config).processes_sound
         ),
         "only azure-voice-live has this one; use server_vad or semantic_vad",
     ),
@@ -236,7 +240,7 @@ _RULES = (
         _PROFILE,
         lambda config: (
             config.realtime.session.noise_reduction.startswith("azure_")
-            and not _of("azure-voice-live", "compatible")(config)
+            and not _profile(config).processes_sound
         ),
         "only azure-voice-live has this one; use near_field or far_field",
     ),
@@ -245,7 +249,7 @@ _RULES = (
         _PROFILE,
         lambda config: (
             config.realtime.session.echo_cancellation != "none"
-            and not _of("azure-voice-live", "compatible")(config)
+            and not _profile(config).processes_sound
         ),
         "only azure-voice-live cancels echo; audio.echo does it here",
     ),
@@ -319,14 +323,14 @@ _CAUTIONS = (
     _Rule(
         "realtime.url",
         _PROFILE,
-        lambda config: bool(config.realtime.url) and not _of("compatible")(config),
+        lambda config: bool(config.realtime.url) and not _profile(config).url_is_used,
         "is not used: only profile compatible has a url",
     ),
     _Rule(
         "realtime.url",
         _PROFILE,
         lambda config: (
-            _of("compatible")(config)
+            _profile(config).url_is_used
             and bool(config.realtime.api_key)
             and config.realtime.url.startswith("ws://")
             and _beyond_loopback(urlsplit(config.realtime.url).hostname or "")

@@ -28,6 +28,7 @@ from .config_options import (
     several,
     text,
 )
+from .config_profiles import PROFILES
 from .yaml_source import Problem, Source, Steps
 
 _HOST = r"(wss?://)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
@@ -179,7 +180,7 @@ class Realtime:
     profile: str = option(
         "simulator",
         "the kind of service; simulator is built in and needs nothing below",
-        choice("simulator", "azure", "azure-preview", "azure-voice-live", "openai", "compatible"),
+        choice(*PROFILES),
     )
     host_name: str = option(
         "",

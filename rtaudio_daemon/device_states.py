@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Literal
 
-from .audio.interface import Microphone, Speaker
+from .audio.interface import Device, Microphone, Speaker
 from .controls import DeviceStatus, MicrophoneStatus
 from .errors import NotNowError
 from .events import DeviceChanged, DeviceCode, DeviceState
@@ -71,7 +71,7 @@ class DeviceStates:
         return DeviceStatus(*self._of("speaker", device, paused=False))
 
     def _of(
-        self, direction: _Direction, device: Microphone | Speaker | None, *, paused: bool
+        self, direction: _Direction, device: Device | None, *, paused: bool
     ) -> tuple[DeviceState, str, str | None]:
         if device is None:
             return DeviceState.NONE, "none", None

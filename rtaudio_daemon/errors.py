@@ -19,6 +19,9 @@ from collections.abc import Sequence
 
 from .states import DeviceCode
 
+NO_ANSWER = "no_answer"
+"""The code of a `ServiceError` when the service takes the connection and says nothing."""
+
 
 class RTAudioError(Exception):
     """Anything this package raises on purpose."""
@@ -44,7 +47,10 @@ class DeviceError(RTAudioError):
 
 
 class ServiceError(RTAudioError):
-    """The realtime service refused something. ``code`` and ``type`` are the service's own words."""
+    """The realtime service refused something, or did not answer in time.
+
+    ``code`` and ``type`` are the service's own words; ``code`` is `NO_ANSWER` when it said nothing.
+    """
 
     def __init__(self, message: str, *, code: str | None = None, type: str | None = None) -> None:
         super().__init__(message)

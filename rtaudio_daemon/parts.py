@@ -25,6 +25,7 @@ from .audio.spotter import open_attention
 from .audio.system_echo import no_canceller
 from .audio.vad_engines import open_engine
 from .audio.wake_word import Attention
+from .config_profiles import PROFILES
 from .conversation import Conversation
 from .daemon_controls import DaemonControls
 from .emitter import Emitter
@@ -387,7 +388,7 @@ async def service_at(
 ) -> tuple[Endpoint, Simulator | None]:
     """Where the service is; the built-in one is started. Raises ConfigError."""
     simulator, host_name = None, settings.host_name
-    if settings.profile == "simulator" and not host_name:
+    if PROFILES[settings.profile].built_in and not host_name:
         voice: Any = settings.simulator.voice
         scenario = settings.simulator.scenario or None
         built_in = Simulator(voice=None if voice == "auto" else voice, scenario=scenario)

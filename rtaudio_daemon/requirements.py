@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from .audio.files import check_wav
 from .config import Config
+from .config_profiles import PROFILES
 from .errors import ConfigError, DeviceError
 from .packages import how_to_install, installed
 from .simulator import scenario
@@ -68,7 +69,7 @@ def unusable_files(settings: Config) -> list[str]:
             what = f"there is no folder {folder} that can be written to"
             found.append(settings.problem("audio.output.device", what))
     service = settings.realtime
-    if service.profile == "simulator" and service.simulator.scenario and not service.host_name:
+    if PROFILES[service.profile].built_in and service.simulator.scenario and not service.host_name:
         try:
             scenario.load(service.simulator.scenario)
         except ConfigError as error:

@@ -23,6 +23,7 @@ HALL = {
     "config": 0,
     "config_options": 0,
     "config_sections": 0,
+    "config_profiles": 0,
     "config_schema": 0,
     "config_documents": 0,
     "config_edit": 0,
@@ -70,6 +71,7 @@ PURE = {"protocol"}
 THINKERS = {
     "backoff",
     "errors",
+    "config_profiles",
     "controls",
     "events",
     "states",

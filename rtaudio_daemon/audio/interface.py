@@ -39,8 +39,8 @@ class PlayedListener(Protocol):
         """`pcm` goes to the device now, after `skipped` samples of silence that are left out."""
 
 
-class Microphone(Protocol):
-    """A source of frames, made for a `DeviceListener` that hears of every change of `state`."""
+class Device(Protocol):
+    """What a microphone and a loudspeaker have in common."""
 
     @property
     def device(self) -> str:
@@ -54,21 +54,25 @@ class Microphone(Protocol):
     def reason(self) -> str | None:
         """Why it does not work, by the newest try, or what else people should know of it."""
 
+    async def run(self) -> None:
+        """Keep the device alive; returns only by cancellation. A lost device is not an error."""
+
+    def attend(self, closely: bool) -> None:
+        """Somebody has the floor: be quick, and let every frame come at once; or be cheap."""
+
+
+class Microphone(Device, Protocol):
+    """A source of frames, made for a `DeviceListener` that hears of every change of `state`."""
+
     @property
     def dropped(self) -> int:
         """Frames lost because nobody took them in time."""
-
-    async def run(self) -> None:
-        """Keep the device alive; returns only by cancellation. A lost device is not an error."""
 
     def pause(self, paused: bool) -> None:
         """Close the device and forget what was not taken yet, or open it again.
 
         While it is closed no frame comes and nothing listens; `state` stays as it was.
         """
-
-    def attend(self, closely: bool) -> None:
-        """Somebody has the floor: let every frame come at once. Or nobody has: be cheap."""
 
     def speech_noticed(self) -> None:
         """Somebody speaks: this microphone is certainly not deaf."""
@@ -77,23 +81,11 @@ class Microphone(Protocol):
         """The frames as they come, for one reader; never ends."""
 
 
-class Speaker(Protocol):
+class Speaker(Device, Protocol):
     """A place to play sound, made for a `SpeakerListener`.
 
     No method blocks or raises; all may be called before `run()` and while the device is lost.
     """
-
-    @property
-    def device(self) -> str:
-        """The device in use; while there is none, the configured name."""
-
-    @property
-    def state(self) -> DeviceState:
-        """How it stands with the device."""
-
-    @property
-    def reason(self) -> str | None:
-        """Why it does not work, by the newest try, or what else people should know of it."""
 
     @property
     def underruns(self) -> int:
@@ -102,9 +94,6 @@ class Speaker(Protocol):
     @property
     def dropped_ms(self) -> int:
         """Sound dropped because more than ten minutes waited to be played."""
-
-    async def run(self) -> None:
-        """Keep the device alive; returns only by cancellation. A lost device is not an error."""
 
     def play(self, part: AudioPart, pcm: bytes) -> None:
         """Append `pcm` to what is played.

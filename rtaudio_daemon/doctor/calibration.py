@@ -20,7 +20,7 @@ from ..audio.calibration import (
 from ..audio.deafness import Deafness
 from ..audio.devices import open_microphone, open_speaker
 from ..audio.format import BYTES_PER_MS
-from ..audio.interface import Microphone, Speaker
+from ..audio.interface import Device, Microphone
 from ..errors import ConfigError
 from ..events import AudioPart, DeviceState
 from ..packages import installed
@@ -88,7 +88,7 @@ async def _measure(settings: config.Audio) -> Measurement | list[Finding]:
 
 def _missed(
     direction: Literal["microphone", "speaker"],
-    device: Microphone | Speaker,
+    device: Device,
     reasons: Reasons,
     option: str,
 ) -> list[Finding]:

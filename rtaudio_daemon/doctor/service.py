@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .. import config
-from ..errors import ConfigError, HandshakeError, RTAudioError, ServiceError
+from ..errors import NO_ANSWER, ConfigError, HandshakeError, RTAudioError, ServiceError
 from ..events import ConnectionChanged
 from ..parts import new_client, service_at
 from ..realtime.client import AzureRealTimeAudio
@@ -145,7 +145,7 @@ def _refused(where: Endpoint, error: ServiceError) -> Finding:
         refused = error.status in (401, 403)
         return failed("handshake", str(error), remedy, key_at_fault=refused)
     words = str(error)
-    if "session.created" in words or "no session within" in words:
+    if error.code == NO_ANSWER:
         remedy = "it takes the connection and says nothing: try again later, or check the address"
         return failed("handshake", words, remedy)
     return failed("handshake", words, "check realtime.profile and the address")

@@ -25,7 +25,7 @@ from typing import Any, Self
 import aiohttp
 
 from ..emitter import Emitter, Listener
-from ..errors import NotConnectedError, ServiceError
+from ..errors import NO_ANSWER, NotConnectedError, ServiceError
 from ..events import ConnectionChanged, ConnectionState, ModelStatus
 from .codec import Json, SessionFacts, flat_session, house_name
 from .need import Need, Recess
@@ -178,7 +178,8 @@ class AzureRealTimeAudio(Requests):
                     done.result()
             if not ready.done():
                 reason = str(self._failure or "no answer")
-                raise ServiceError(f"no session within {timeout_s:.0f} s: {reason}")
+                words = f"no session within {timeout_s:.0f} s: {reason}"
+                raise ServiceError(words, code=NO_ANSWER)
         except BaseException:
             await self.close()
             raise

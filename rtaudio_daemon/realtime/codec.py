@@ -17,11 +17,11 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from rtaudio_daemon.realtime.shapes import (
+from ..config_profiles import Dialect
+from .shapes import (
     GA_PLACES,
     HOUSE_TO_GA_FORMATS,
     TURN_DETECTION_DEFAULTS,
-    Dialect,
     Json,
     SessionFacts,
     committing,

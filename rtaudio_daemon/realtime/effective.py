@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rtaudio_daemon.realtime.shapes import Dialect, explicit_turn_detection, flat_session
+from ..config_profiles import Dialect
+from .shapes import explicit_turn_detection, flat_session
 
 _WORDS: Mapping[Dialect, str] = {"ga": "GA", "preview": "preview"}
 _REMEDY: Mapping[Dialect, str] = {

@@ -1,128 +1,22 @@
-"""The services we can talk to. All differences between them are data in one table.
+"""From options to one service: an :class:`Endpoint` has its address, dialect and credentials.
 
-A :class:`Profile` says what is true of a kind of service, an :class:`Endpoint` is one service to
-connect to: its address, its dialect and how we show who we are.
+What is true of a kind of service is data in `config_profiles`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Literal
 from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit
 
-from rtaudio_daemon.config import Secret
-from rtaudio_daemon.realtime.codec import Dialect
+from ..config import Secret
+from ..config_profiles import PROFILES, Dialect, KeyStyle, Profile
 
-KeyStyle = Literal["api_key", "bearer", "entra", "none"]
 AUTH_STYLES = ("api_key", "bearer", "entra", "none")
 """What the option ``auth`` may say. ``api_key``: the key, in the way the profile wants it."""
 TokenSource = Callable[[], Awaitable[str]]
 """Fetches a token that is valid now."""
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """What is true of a kind of service."""
-
-    name: str
-    dialect: Dialect
-    """The spelling it expects from us."""
-    path: str = ""
-    """Where on its host the API lives; empty: the whole address comes from the option ``url``."""
-    query: tuple[tuple[str, str], ...] = ()
-    """The query of the address; ``{deployment}`` and ``{api_version}`` are filled in."""
-    scheme: str = "wss"
-    """How a host without a scheme is reached."""
-    host_name: str = ""
-    """The host, when the option ``host_name`` is empty."""
-    deployment: str = ""
-    """The deployment, when the option ``deployment`` is empty."""
-    key_style: KeyStyle = "api_key"
-    """How it wants the key: in an ``api-key`` header, as a bearer token, or not at all."""
-    key_needed: bool = True
-    """Whether it refuses everybody without a key."""
-    dated: str = ""
-    """The profile that takes over when ``api_version`` is a date."""
-    needs_date: bool = False
-    """Whether ``api_version`` must be a date."""
-    version: str = ""
-    """The ``api_version`` that is meant by v1, where the service only knows dates."""
-    token_scope: str = ""
-    """What an Entra ID token must be good for; empty: it takes none."""
-    detects_dialect: bool = False
-    """Whether the dialect is read off the service's greeting, as we cannot know it before."""
-    service_interrupts: bool = True
-    """Whether it stops its answer by itself when it hears somebody speak."""
-    service_truncates: bool = False
-    """Whether it also forgets by itself what was not heard of an answer."""
-    commits_answers: bool = False
-    """Whether an answer outside the conversation is, in its words, one that is not committed."""
-    transcription_is_deployment: bool = False
-    """Whether the transcription model must be a deployment of ours."""
-    lifetime_s: float = 28 * 60
-    """How long a session may last when its greeting does not tell."""
-
-
-AZURE_SCOPE = "https://cognitiveservices.azure.com/.default"
-
-PROFILES: Mapping[str, Profile] = MappingProxyType(
-    {
-        profile.name: profile
-        for profile in (
-            Profile(
-                "azure",
-                "ga",
-                path="/openai/v1/realtime",
-                query=(("model", "{deployment}"),),
-                dated="azure-preview",
-                token_scope=AZURE_SCOPE,
-                transcription_is_deployment=True,
-            ),
-            Profile(
-                "azure-preview",
-                "preview",
-                path="/openai/realtime",
-                query=(("api-version", "{api_version}"), ("deployment", "{deployment}")),
-                needs_date=True,
-                token_scope=AZURE_SCOPE,
-                transcription_is_deployment=True,
-            ),
-            Profile(
-                "azure-voice-live",
-                "preview",
-                path="/voice-live/realtime",
-                query=(("api-version", "{api_version}"), ("model", "{deployment}")),
-                version="2026-07-15",
-                commits_answers=True,
-                token_scope="https://ai.azure.com/.default",
-            ),
-            Profile(
-                "openai",
-                "ga",
-                path="/v1/realtime",
-                query=(("model", "{deployment}"),),
-                host_name="api.openai.com",
-                key_style="bearer",
-            ),
-            Profile("compatible", "ga", key_needed=False, detects_dialect=True),
-            Profile(
-                "simulator",
-                "ga",
-                path="/openai/v1/realtime",
-                query=(("model", "{deployment}"),),
-                scheme="ws",
-                host_name="127.0.0.1:8771",
-                deployment="simulator",
-                key_style="none",
-                key_needed=False,
-            ),
-        )
-    }
-)
-"""Every profile by its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,19 +164,14 @@ def _url_problems(url: str) -> list[tuple[str, str]]:
 def _place_problems(
     kind: Profile, host_name: str, deployment: str, api_version: str
 ) -> list[tuple[str, str]]:
-    if not kind.path:
-        return [
-            ("url", f"missing; profile {kind.name} needs the whole address, as in ws://HOST/v1")
-        ]
-    found = []
-    if not (host_name or kind.host_name):
-        found.append(("host_name", "missing; write the host, as in RESOURCE.openai.azure.com"))
-    else:
-        parts = _split(host_name or kind.host_name, kind.scheme)
+    given = {"host_name": host_name, "deployment": deployment}
+    found = [(option, what) for option, what in kind.needs if not given.get(option)]
+    if kind.url_is_used:
+        return found
+    if host_name:
+        parts = _split(host_name, kind.scheme)
         if parts is None or parts.path.strip("/") or parts.query:
             found.append(("host_name", "write the host only, as in RESOURCE.openai.azure.com"))
-    if not (deployment or kind.deployment):
-        found.append(("deployment", "missing; write the name of the deployment (or model)"))
     if kind.needs_date and not _DATE.fullmatch(api_version):
         found.append(("api_version", "must be a date here, as in 2025-04-01-preview"))
     elif kind.dated and api_version != "v1":
@@ -293,8 +182,9 @@ def _place_problems(
 def _key_problems(kind: Profile, auth: str, key: str, address: str) -> list[tuple[str, str]]:
     shown = key.reveal() if isinstance(key, Secret) else key
     if auth == "entra":
-        takes = kind.token_scope or not kind.path
-        return [] if takes else [("auth", f"profile {kind.name} takes no Entra ID tokens")]
+        return (
+            [] if kind.takes_entra else [("auth", f"profile {kind.name} takes no Entra ID tokens")]
+        )
     if _key_style(kind, auth) == "none":
         return []
     # Without TLS it is a test service near by, which may do without a key.

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import aiohttp
 
 from ..backoff import backoff
-from ..errors import NotConnectedError, ServiceError
+from ..errors import NO_ANSWER, NotConnectedError, ServiceError
 from ..events import ConnectionChanged
 from .codec import (
     SERVER_EVENTS,
@@ -323,7 +323,7 @@ class Session:
         except TimeoutError as error:
             awaited = "session.updated" if self.facts else "session.created"
             words = f"the service sent no {awaited} within {GREETING_S:.0f} s"
-            raise ServiceError(words) from error
+            raise ServiceError(words, code=None if self.facts else NO_ANSWER) from error
         if answer["type"] == "error":
             self._note_refusal(answer["error"])
         else:

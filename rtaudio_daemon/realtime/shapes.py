@@ -10,12 +10,12 @@ import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
-from rtaudio_daemon import config
+from .. import config
+from ..config_profiles import Dialect
 
 Json = dict[str, Any]
-Dialect = Literal["ga", "preview"]
 
 HOUSE_TO_GA_FORMATS: Mapping[str, Json] = MappingProxyType(
     {

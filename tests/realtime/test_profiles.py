@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
+from rtaudio_daemon import config
 from rtaudio_daemon.config import Secret
-from rtaudio_daemon.realtime.profiles import PROFILES, Endpoint, endpoint, problems
+from rtaudio_daemon.config_profiles import PROFILES, Profile
+from rtaudio_daemon.errors import ConfigError
+from rtaudio_daemon.realtime.profiles import Endpoint, endpoint, problems
 
 KEY = "sk-very-secret"
 AZURE: dict[str, Any] = {
@@ -161,3 +165,28 @@ def test_profiles_know_what_differs() -> None:
     assert not PROFILES["openai"].transcription_is_deployment
     assert PROFILES["compatible"].detects_dialect
     assert all(profile.service_interrupts for profile in PROFILES.values())
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=list(PROFILES))
+def test_what_a_profile_needs_is_said_alike_by_the_configuration_and_the_library(
+    profile: Profile,
+) -> None:
+    needed = [("host_name", "host"), ("deployment", "model"), ("url", "ws://host/v1")]
+    assert [name for name, _ in profile.needs] == [
+        name
+        for name, _ in needed
+        if (name == "url") == profile.url_is_used and not getattr(profile, name, "")
+    ], "whatever it has no value of its own for"
+    key = {"api_key": KEY} if profile.key_needed else {}
+    date = {"api_version": "2025-04-01-preview"} if profile.needs_date else {}
+    assert problems(profile.name, **key, **date) == list(profile.needs)
+    settings = {"profile": profile.name, **key, **date}
+    if profile.needs:
+        with pytest.raises(ConfigError) as told:
+            config.parse(json.dumps({"realtime": settings}))
+        assert [each.split(": ", 2)[1:] for each in told.value.problems] == [
+            [f"realtime.{name}", what] for name, what in profile.needs
+        ]
+    given = {name: value for name, value in needed if name in dict(profile.needs)}
+    assert config.parse(json.dumps({"realtime": {**settings, **given}})).realtime.profile
+    assert problems(profile.name, **key, **date, **given) == []

@@ -1,0 +1,153 @@
+"""The kinds of services: their differences, and what each needs, are data in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+Dialect = Literal["ga", "preview"]
+"""The spelling of the Realtime API: the one of today, or the one of the preview."""
+KeyStyle = Literal["api_key", "bearer", "entra", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What is true of a kind of service."""
+
+    name: str
+    dialect: Dialect
+    """The spelling it expects from us."""
+    path: str = ""
+    """Where on its host the API lives; empty: the whole address comes from the option ``url``."""
+    query: tuple[tuple[str, str], ...] = ()
+    """The query of the address; ``{deployment}`` and ``{api_version}`` are filled in."""
+    scheme: str = "wss"
+    """How a host without a scheme is reached."""
+    host_name: str = ""
+    """The host, when the option ``host_name`` is empty."""
+    deployment: str = ""
+    """The deployment, when the option ``deployment`` is empty."""
+    key_style: KeyStyle = "api_key"
+    """How it wants the key: in an ``api-key`` header, as a bearer token, or not at all."""
+    key_needed: bool = True
+    """Whether it refuses everybody without a key."""
+    dated: str = ""
+    """The profile that takes over when ``api_version`` is a date."""
+    needs_date: bool = False
+    """Whether ``api_version`` must be a date."""
+    version: str = ""
+    """The ``api_version`` that is meant by v1, where the service only knows dates."""
+    token_scope: str = ""
+    """What an Entra ID token must be good for; empty: it takes none."""
+    needs: tuple[tuple[str, str], ...] = ()
+    """The options that must be set, each with what to say where one is not."""
+    built_in: bool = False
+    """Whether the daemon brings the service along, unless ``host_name`` is set."""
+    processes_sound: bool = False
+    """Whether it takes Azure's own turn detection, noise suppression and echo cancellation."""
+    detects_dialect: bool = False
+    """Whether the dialect is read off the service's greeting, as we cannot know it before."""
+    service_interrupts: bool = True
+    """Whether it stops its answer by itself when it hears somebody speak."""
+    service_truncates: bool = False
+    """Whether it also forgets by itself what was not heard of an answer."""
+    commits_answers: bool = False
+    """Whether an answer outside the conversation is, in its words, one that is not committed."""
+    transcription_is_deployment: bool = False
+    """Whether the transcription model must be a deployment of ours."""
+    lifetime_s: float = 28 * 60
+    """How long a session may last when its greeting does not tell."""
+
+    @property
+    def takes_entra(self) -> bool:
+        """Whether Entra ID tokens may be good for it."""
+        return bool(self.token_scope) or not self.path
+
+    @property
+    def url_is_used(self) -> bool:
+        """Whether the option ``url`` is its whole address."""
+        return not self.path
+
+
+AZURE_SCOPE = "https://cognitiveservices.azure.com/.default"
+
+_AZURE_HOST = (
+    "host_name",
+    "azure needs the resource's host, as in RESOURCE.openai.azure.com",
+)
+_AZURE_DEPLOYMENT = ("deployment", "azure needs the name of a deployment")
+_WHOLE_ADDRESS = (
+    "url",
+    "compatible needs an address, as in ws://127.0.0.1:8000/v1/realtime",
+)
+
+PROFILES: Mapping[str, Profile] = MappingProxyType(
+    {
+        profile.name: profile
+        for profile in (
+            Profile(
+                "simulator",
+                "ga",
+                path="/openai/v1/realtime",
+                query=(("model", "{deployment}"),),
+                scheme="ws",
+                host_name="127.0.0.1:8771",
+                deployment="simulator",
+                key_style="none",
+                key_needed=False,
+                built_in=True,
+            ),
+            Profile(
+                "azure",
+                "ga",
+                path="/openai/v1/realtime",
+                query=(("model", "{deployment}"),),
+                needs=(_AZURE_HOST, _AZURE_DEPLOYMENT),
+                dated="azure-preview",
+                token_scope=AZURE_SCOPE,
+                transcription_is_deployment=True,
+            ),
+            Profile(
+                "azure-preview",
+                "preview",
+                path="/openai/realtime",
+                query=(("api-version", "{api_version}"), ("deployment", "{deployment}")),
+                needs=(_AZURE_HOST, _AZURE_DEPLOYMENT),
+                needs_date=True,
+                token_scope=AZURE_SCOPE,
+                transcription_is_deployment=True,
+            ),
+            Profile(
+                "azure-voice-live",
+                "preview",
+                path="/voice-live/realtime",
+                query=(("api-version", "{api_version}"), ("model", "{deployment}")),
+                needs=(_AZURE_HOST, ("deployment", "needs a model here, as in gpt-realtime")),
+                version="2026-07-15",
+                processes_sound=True,
+                commits_answers=True,
+                token_scope="https://ai.azure.com/.default",
+            ),
+            Profile(
+                "openai",
+                "ga",
+                path="/v1/realtime",
+                query=(("model", "{deployment}"),),
+                needs=(("deployment", "openai needs a model here, as in gpt-realtime"),),
+                host_name="api.openai.com",
+                key_style="bearer",
+            ),
+            Profile(
+                "compatible",
+                "ga",
+                needs=(_WHOLE_ADDRESS,),
+                key_needed=False,
+                processes_sound=True,
+                detects_dialect=True,
+            ),
+        )
+    }
+)
+"""Every profile by its name."""
