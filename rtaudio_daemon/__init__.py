@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .version import VERSION
 
 if TYPE_CHECKING:
+    from .dialogue.function_calls import FunctionCall
     from .errors import (
         ConfigError,
         DeviceError,
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     )
     from .events import ConnectionChanged
     from .realtime.client import DEFAULT_SESSION_CONFIG, AzureRealTimeAudio
-    from .realtime.function_calls import FunctionCall
     from .realtime.options import Counters, Policy, SessionPolicy, WebsocketOptions
     from .realtime.profiles import Endpoint, endpoint
     from .realtime.shapes import SessionFacts
@@ -66,7 +66,7 @@ _MODULES = {
     "Counters": "realtime.options",
     "DEFAULT_SESSION_CONFIG": "realtime.client",
     "Endpoint": "realtime.profiles",
-    "FunctionCall": "realtime.function_calls",
+    "FunctionCall": "dialogue.function_calls",
     "ModelStatus": "states",
     "ModelStatusEnum": "states",
     "Policy": "realtime.options",

@@ -20,7 +20,6 @@ from .errors import ConfigError, RTAudioError
 from .events import DeviceChanged, DeviceState, ErrorReported, News
 from .log import log_news
 from .parts import Part, Parts
-from .realtime.client import AzureRealTimeAudio
 from .realtime.usage import Ledger
 from .realtime.usage_file import UsageFile
 from .reload import RESTART, Change, differences
@@ -33,7 +32,7 @@ _DEVICES = {"microphone": "audio.input.device", "speaker": "audio.output.device"
 
 
 class App:
-    """The daemon. After `on_ready` was called, `address`, `assistant` and `client` can be used.
+    """The daemon. After `on_ready` was called, `address`, and `assistant` can be used.
 
     `load` reads the configuration again, for `reload`. What is spent is kept in the file `usage`.
     """
@@ -75,11 +74,6 @@ class App:
     def controls(self) -> DaemonControls:
         """What other programs may do with the daemon, and see of it."""
         return self._parts.controls
-
-    @property
-    def client(self) -> AzureRealTimeAudio:
-        """The client of the service."""
-        return self._parts.client
 
     @property
     def simulator(self) -> Simulator | None:

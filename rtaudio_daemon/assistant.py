@@ -1,16 +1,13 @@
-"""The assistant introduces the rooms to each other.
+"""Joins the conversation to the microphone and the loudspeaker.
 
-Sound takes the short way: microphone → gate → client, client → speaker. What happens on the way is
-told to the conversation, and what the conversation answers is carried out here. News goes to the
-emitter, as the event `news`, for whoever listens.
+Sound takes the short way: microphone → gate → session, session → loudspeaker. What happens is
+given to the conversation, and what it decides is carried out here. Notifications go to the emitter,
+as the event `news`, for whoever listens.
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -21,165 +18,137 @@ from .audio.gate import Gate
 from .audio.interface import Microphone, PlaybackHappening, Speaker
 from .audio.vad import Engine
 from .audio.wake_word import Attention
-from .conversation import Conversation
 from .cues import Cues
 from .device_states import DeviceStates
+from .dialogue.conversation import Conversation
+from .dialogue.inputs import Input, SettingsChanged
+from .dialogue.outputs import (
+    AnswerGivenUp,
+    CallsRequested,
+    EndPlay,
+    Notification,
+    Play,
+    SpeakerCommand,
+    StopPlayback,
+)
+from .dialogue.settings import DialogueSettings
 from .emitter import Emitter
+from .errors import ServiceError
 from .events import (
-    CancelResponse,
-    ClearAudio,
-    Command,
-    CommitAudio,
     ConnectionChanged,
     ConnectionState,
-    CreateMessage,
-    CreateResponse,
-    DeleteItem,
     DeviceChanged,
     DeviceState,
-    EndPlay,
     ErrorReported,
-    Happening,
     ModelStatus,
     News,
-    Play,
-    PlaybackFinished,
     PlaybackStarted,
-    PlaybackStopped,
-    SayRequested,
-    SessionLost,
-    SessionOpened,
-    SessionRenewed,
     SoundChanged,
-    SpeechStarted,
-    SpeechStopped,
+    SpeechNoticed,
     StatusChanged,
-    StopPlayback,
-    TimePassed,
-    TruncateItem,
     WakeWordHeard,
 )
 from .hearing import Hearing
-from .interpreter import Interpreter
-from .ledger import TurnLedger
-from .push_to_talk import WAKE_S
-from .realtime.client import AzureRealTimeAudio
+from .protocol.events import Message
+from .realtime.driver import ConversationDriver
+from .realtime.options import SessionPolicy
+from .realtime.reconnect import ReconnectingSession
+from .realtime.usage import Ledger
 
 _DUCKED = 0.25  # of the loudness, while it is not certain that somebody speaks over an answer
 _ROOM_MS = 200  # how long the room and the microphone's buffer hold a short sound after its end
 _WAKING_MS = 130  # how much later that is while the devices are not quick yet
-_SAYS_MOST = 4  # what may wait for a session that is asleep
-_LOG = logging.getLogger(__name__)
 
 
 class Assistant:
-    """Joins one client, one gate and one pair of devices; the `use_…` methods exchange them."""
+    """Joins one session, one gate and one pair of devices; the `use_…` methods exchange them."""
 
     def __init__(
         self,
         *,
-        conversation: Conversation,
         gate: Gate,
         news: Emitter,
         profile: str,
         sound: SoundChanged,
+        usage: Ledger | None = None,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        self._conversation = conversation
-        self._client: AzureRealTimeAudio
-        self._interpreter: Interpreter
+        self.conversation = Conversation()
+        """Who has the floor."""
+        self.driver = ConversationDriver(
+            self.conversation, self, usage=usage, wall_clock=wall_clock
+        )
+        """Takes in what happens, and has the session."""
+        self.hearing = Hearing(gate, self.driver, self)
+        """The way up, with the gate."""
+        self.devices = DeviceStates()
+        """The state of the microphone and the loudspeaker."""
+        self.speaker: Speaker | None = None
+        """The loudspeaker, as soon as there is one."""
+        self.connection = ConnectionChanged(ConnectionState.CLOSED, profile)
+        """The connection to the service, as it was reported last."""
+        self.last_error: str | None = None
+        """Why the connection was lost or refused last; None: it never was."""
+        self.status = StatusChanged(ModelStatus.IDLE, ModelStatus.IDLE)
+        """The status, and the one before."""
+        self.since = wall_clock()
+        """When the status changed, in seconds since 1970."""
+        self.sound = sound
+        """How sound is judged, in effect."""
         self._news = news
         self._wall_clock = wall_clock
-        self._hearing = Hearing(
-            gate,
-            handle=self.handle,
-            publish=self._tell,
-            on_voice=lambda at: self._ledger.voice(at),
-            on_suspicion=self._duck,
-            on_nobody=self._nobody_listens,
-        )
-        self._speaker: Speaker | None = None
-        self._inbox: deque[Happening] = deque()
-        self._handling = False
-        self._deadline: asyncio.TimerHandle | None = None
         self._alertness = Alertness()
-        self._connection = ConnectionChanged(ConnectionState.CLOSED, profile)
-        self._last_error: str | None = None
-        self._status = StatusChanged(ModelStatus.IDLE, ModelStatus.IDLE)
-        self._since = wall_clock()
-        self._says: deque[SayRequested] = deque(maxlen=_SAYS_MOST)
-        self._devices = DeviceStates()
-        self._sound = sound
         self._volume = 1.0
         self._ducks = self._ducked = False
-        self._cues = Cues(config.Earcons(), play=self._cue, speaking=lambda: self._user_speaks)
-        self._ledger = TurnLedger()
+        self._cues = Cues(config.Earcons(), self)
+
+    # ------------------------------------------------------------ what it is made of
 
     def use_speaker(self, speaker: Speaker) -> None:
         """Play on this loudspeaker, which was made for this assistant."""
-        self._speaker = speaker
-        speaker.tap(self._hearing.gate)
+        self.speaker = speaker
+        speaker.tap(self.hearing.gate)
         self._alertness.use("speaker", speaker)
-        self._devices.exchanged("speaker")
+        self.devices.exchanged("speaker")
         self._set_loudness()
 
     def use_earcons(self, settings: config.Earcons) -> None:
-        """Tell how it stands with these sounds from now on."""
+        """Play these short sounds from now on."""
         self._cues.settings = settings
 
     def use_microphone(self, microphone: Microphone) -> None:
         """Hear this microphone, made for this assistant, from the next `run` on."""
         self._alertness.use("microphone", microphone)
-        self._devices.exchanged("microphone")
-        self._hearing.use_microphone(microphone)
+        self.devices.exchanged("microphone")
+        self.hearing.use_microphone(microphone)
 
-    def use_client(
-        self, client: AzureRealTimeAudio, connection: ConnectionChanged | None = None
+    def use_session(
+        self,
+        session: ReconnectingSession,
+        policy: SessionPolicy,
+        connection: ConnectionChanged | None = None,
     ) -> None:
-        """Talk to this service; `connection` is how it stands with it, if it is running already.
-
-        What a former service knows of the conversation is lost, as after a lost connection.
-        """
-        if self._connected:
-            self.handle(SessionLost("another service was chosen"))
-        if hasattr(self, "_client"):
-            self._client.off_all()
-        self._client = client
-        self._hearing.use_client(client)
-        client.is_quiet = lambda: self.quiet
-        client.on("connection", self._on_connection)
-        self._interpreter = Interpreter(client, handle=self.handle, publish=self._publish)
+        """Talk to this service; `connection` is its state, if it is running already."""
+        self.driver.use_session(session, policy)
         if connection is not None:
-            self._connection = replace(connection, state=ConnectionState.CLOSED)
-            self._on_connection(connection)
+            self.connection = replace(connection, state=ConnectionState.CLOSED)
+            self.connection_changed(connection)
 
     async def run(self) -> None:
         """Pass the microphone's sound on until cancelled."""
         self._alertness.floor_is_free(self.idle)
-        await self._hearing.run()
+        await self.hearing.run()
 
     def close(self) -> None:
-        """Forget the deadlines that are being waited for."""
+        """Forget the deadlines that are waited for."""
         self._alertness.close()
         self._cues.close()
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+        self.driver.close()
 
     @property
     def idle(self) -> bool:
         """Whether nobody has the floor: the moment to change things."""
-        return self._status.status is ModelStatus.IDLE
-
-    @property
-    def last_frame_at(self) -> float | None:
-        """When the newest frame of the microphone was taken, by the clock of the loop."""
-        return self._hearing.last_frame_at
-
-    @property
-    def quiet(self) -> bool:
-        """Whether nobody has the floor, or is about to have it: a session may be exchanged."""
-        return self.idle and not self._hearing.button.busy and self._conversation.deadline is None
+        return self.status.status is ModelStatus.IDLE
 
     def adjust(
         self,
@@ -187,129 +156,27 @@ class Assistant:
         engine: Engine,
         echo: Echo,
         attention: Attention,
+        dialogue: DialogueSettings,
         *,
         trailing_ms: int,
-        service_interrupts: bool,
-        service_truncates: bool,
-        service_replies: bool,
-        local_turns: bool,
-        outage_s: float,
     ) -> None:
         """Go on with these settings. Between turns only (`idle`).
 
         `trailing_ms`: the silence that the service needs to hear to end a turn.
-        `outage_s`: how long what is said is kept for a session to come.
         """
-        self._hearing.trailing_ms, self._ducks = trailing_ms, gate.duck
-        self._hearing.gate.adjust(gate, engine, echo, attention, local_turns=local_turns)
-        self._conversation.adjust(
-            service_interrupts=service_interrupts,
-            service_truncates=service_truncates,
-            service_replies=service_replies,
-            local_turns=local_turns,
-            barge_in=gate.barge_in,
-            outage_s=outage_s,
-        )
+        self.hearing.trailing_ms, self._ducks = trailing_ms, gate.duck
+        local_turns = dialogue.local_turns
+        self.hearing.gate.adjust(gate, engine, echo, attention, local_turns=local_turns)
+        self.driver.handle(SettingsChanged(dialogue))
 
-    def handle(self, happening: Happening) -> None:
-        """Tell the conversation, and carry out what it answers, in order."""
-        self._inbox.append(happening)
-        if self._handling:
-            return  # the call that is under way goes on with it
-        self._handling = True
-        try:
-            now = asyncio.get_running_loop().time()
-            while self._inbox:
-                current = self._inbox.popleft()
-                self._note(current)
-                for step in self._conversation.handle(current, now):
-                    self._carry_out(step)
-                for turn in self._ledger.note(current, now):
-                    self._publish(turn)
-        finally:
-            self._handling = False
-        self._set_alarm()
-
-    def playback_changed(self, change: PlaybackHappening) -> None:
-        """Playing began, ended or was stopped."""
-        self.handle(change)
-
-    def device_changed(self, change: DeviceChanged) -> None:
-        """A device came or went."""
-        goes_on = self._devices.changed(change)
-        microphone = change.direction == "microphone"
-        given_up = microphone and self._hearing.microphone_changed(change.state, goes_on=goes_on)
-        if change.state is DeviceState.OK and not goes_on:
-            self._hearing.gate.forget_echo()
-        self._publish(change)
-        if given_up:
-            words = f"not heard: the microphone is {change.state} ({change.reason})"
-            self._tell(ErrorReported("conversation", "not_heard", words))
-
-    def sound_changed(self, change: SoundChanged) -> None:
-        """Sound may be judged otherwise from now on."""
-        if change != self._sound:
-            self._sound = change
-            self._publish(change)
-
-    # ------------------------------------------------- what the controls see and do
-
-    @property
-    def client(self) -> AzureRealTimeAudio:
-        """The client of the service."""
-        return self._client
-
-    @property
-    def connection(self) -> ConnectionChanged:
-        """The connection to the service, as it was reported last."""
-        return self._connection
-
-    @property
-    def last_error(self) -> str | None:
-        """Why the connection was lost or refused last; None: it never was."""
-        return self._last_error
-
-    @property
-    def conversation(self) -> Conversation:
-        """Who has the floor."""
-        return self._conversation
-
-    @property
-    def devices(self) -> DeviceStates:
-        """The state of the microphone and the loudspeaker."""
-        return self._devices
-
-    @property
-    def hearing(self) -> Hearing:
-        """The way up, with the gate and the button."""
-        return self._hearing
-
-    @property
-    def speaker(self) -> Speaker | None:
-        """The loudspeaker, as soon as there is one."""
-        return self._speaker
-
-    @property
-    def status(self) -> StatusChanged:
-        """The status, and the one before."""
-        return self._status
-
-    @property
-    def since(self) -> float:
-        """When the status changed, in seconds since 1970."""
-        return self._since
-
-    @property
-    def sound(self) -> SoundChanged:
-        """How sound is judged, in effect."""
-        return self._sound
+    # --------------------------------------------------- what the controls see and do
 
     @property
     def session_may_come(self) -> bool:
         """Whether nothing speaks against there being a session soon."""
-        change = self._connection
+        change = self.connection
         connecting = change.state is ConnectionState.CONNECTING and change.reason is None
-        return connecting or self._client.asleep
+        return connecting or self.driver.session.asleep
 
     @property
     def volume(self) -> float:
@@ -321,143 +188,130 @@ class Assistant:
         self._volume = self._cues.volume = level
         self._set_loudness()
 
-    def say_when_awake(self, wanted: SayRequested) -> None:
-        """Wake the session that is asleep, and let this be said as soon as it is open."""
-        self._says.append(wanted)
-        self._client.wake()
+    def handle(self, event: Input) -> None:
+        """Let the conversation take this in."""
+        self.driver.handle(event)
 
     def publish(self, news: News) -> None:
-        """Publish news, with the short sound that goes with it."""
-        self._tell(news)
+        """Publish a notification, with the short sound that goes with it."""
+        if isinstance(news, StatusChanged):
+            self.status, self.since = news, self._wall_clock()
+            self._alertness.floor_is_free(self.idle)
+            self.hearing.gate.floor_taken = not self.idle
+        elif isinstance(news, WakeWordHeard):
+            self._alertness.stir()
+        self._news.emit("news", news)
+        self._cues.note(news)
 
-    def _set_loudness(self) -> None:
-        if self._speaker is not None:
-            ducked = self._ducks and self._ducked
-            self._speaker.set_volume(self._volume * (_DUCKED if ducked else 1.0))
+    # ------------------------------------------------------ what the devices report
 
-    def _duck(self, ducked: bool) -> None:
-        self._ducked = ducked
+    def playback_changed(self, change: PlaybackHappening) -> None:
+        """Playing began, ended or was stopped."""
+        self.hearing.gate.playing = isinstance(change, PlaybackStarted)
+        self.driver.handle(change)
+
+    def device_changed(self, change: DeviceChanged) -> None:
+        """A device came or went."""
+        goes_on = self.devices.changed(change)
+        microphone = change.direction == "microphone"
+        given_up = microphone and self.hearing.microphone_changed(change.state, goes_on=goes_on)
+        if change.state is DeviceState.OK and not goes_on:
+            self.hearing.gate.forget_echo()
+        self.publish(change)
+        if given_up:
+            words = f"not heard: the microphone is {change.state} ({change.reason})"
+            self.publish(ErrorReported("conversation", "not_heard", words))
+
+    def sound_changed(self, change: SoundChanged) -> None:
+        """Sound may be judged otherwise from now on."""
+        if change != self.sound:
+            self.sound = change
+            self.publish(change)
+
+    # ------------------------------------------------------- what the gate reports
+
+    def button_pressed(self) -> None:
+        """Somebody holds a button to talk."""
+        self._cues.button_pressed()
+
+    def speech_started(self) -> None:
+        """Our own gate hears somebody."""
+        self._cues.speech_started()
+
+    def speech_stopped(self) -> None:
+        """Our own gate hears nobody any more."""
+        self._cues.speech_stopped()
+
+    def speech_suspected(self, suspected: bool) -> None:
+        """Somebody may be speaking over an answer, or is not after all."""
+        self._ducked = suspected
         self._set_loudness()
 
+    # ---------------------------------------------------- what the short sounds need
+
     @property
-    def _user_speaks(self) -> bool:
+    def user_speaks(self) -> bool:
         """Whether somebody does, as far as anybody here or at the service knows."""
-        listening = self._status.status is ModelStatus.LISTENING
-        return listening or self._hearing.button.held or self._hearing.gate.hears
+        listening = self.status.status is ModelStatus.LISTENING
+        return listening or self.conversation.held or self.hearing.gate.hears
 
-    def _cue(self, pcm: bytes) -> None:
+    def play_earcon(self, pcm: bytes) -> None:
         """Play a short sound that nobody else, the gate included, takes notice of."""
-        if self._speaker is not None:
+        if self.speaker is not None:
             after_ms = _ROOM_MS if self._alertness.stir() else _ROOM_MS + _WAKING_MS
-            heard_after_ms = self._speaker.overlay(pcm)
+            heard_after_ms = self.speaker.overlay(pcm)
             if heard_after_ms:
-                self._hearing.ignore(heard_after_ms + after_ms)
+                self.hearing.ignore(heard_after_ms + after_ms)
 
-    def _nobody_listens(self) -> None:
-        """The button was pressed, and the session that it waits for does not come."""
-        self._hearing.release(answer=False)
-        why = self._connection.reason or "it took too long"
-        words = f"not listening: there is no connection to the service ({why})"
-        self._publish(ErrorReported("conversation", "not_connected", words))
+    # ----------------------------------------------------- what the driver reports
 
-    # ------------------------------------------------------- the way down
-
-    def _on_connection(self, change: ConnectionChanged) -> None:
-        was_connected, renewals = self._connected, self._connection.renewals
-        self._connection = change
-        self._hearing.connected = self._connected
-        if was_connected and not self._connected:
-            self._hearing.release(answer=False)
-        if change.reason is not None:
-            self._last_error = change.reason
-        self._tell(change)
-        if self._connected and not was_connected:
-            button = self._hearing.button
-            button.begin()
-            self.handle(SessionOpened(heard=self._client.holds_turn))
-            if not button.held:
-                button.restore()
-            while self._says:
-                self.handle(self._says.popleft())
-        elif was_connected and not self._connected:
-            self.handle(SessionLost(change.reason or "the connection was closed"))
-        elif self._connected and change.renewals != renewals:
-            self.handle(SessionRenewed())
-        elif self._says and change.reason is not None and not self._connected:
-            self._says.clear()
-            words = f"not said: {change.reason}"
-            self._publish(ErrorReported("conversation", "not_said", words))
-        if self._hearing.button.waiting and change.reason is not None and self._hopeless(change):
-            self._nobody_listens()
-        self._hearing.tell_uplink()
-
-    @staticmethod
-    def _hopeless(change: ConnectionChanged) -> bool:
-        """Whether nobody who waits now will see the next attempt."""
-        return change.state is ConnectionState.CLOSED or (change.retry_in_s or 0.0) > WAKE_S
-
-    @property
-    def _connected(self) -> bool:
-        return self._connection.state.is_up
-
-    # -------------------------------------------------------- carrying out
-
-    def _note(self, happening: Happening) -> None:
-        self._cues.note(happening)
-        if isinstance(happening, PlaybackStarted):
-            self._hearing.gate.playing = True
-        elif isinstance(happening, PlaybackFinished | PlaybackStopped):
-            self._hearing.gate.playing = False
-        elif isinstance(happening, SpeechStarted) and happening.source == "service":
-            self._hearing.speech_noticed()
-        elif isinstance(happening, SpeechStopped) and happening.source == "service":
-            self._hearing.turn_ended()
-
-    def _carry_out(self, step: Command | News) -> None:
-        speaker = self._speaker
+    def command_speaker(self, command: SpeakerCommand) -> None:
+        """Do this with the loudspeaker."""
+        speaker = self.speaker
         assert speaker is not None
-        match step:
+        match command:
             case Play(part, pcm):
                 speaker.play(part, pcm)
             case EndPlay(part):
                 speaker.end(part)
             case StopPlayback():
                 speaker.stop()
-            case (
-                CancelResponse()
-                | TruncateItem()
-                | DeleteItem()
-                | CreateMessage()
-                | CommitAudio()
-                | ClearAudio()
-                | CreateResponse()
-            ):
-                self._interpreter.tell(step)
+
+    def notify(self, notification: Notification) -> None:
+        """Something happened that people or programs may want to know."""
+        match notification:
+            case AnswerGivenUp(code, reason):
+                self.publish(ErrorReported("conversation", code, reason))
+            case SpeechNoticed("started", "service"):
+                self.hearing.speech_noticed()
+                self.publish(notification)
+            case SpeechNoticed("stopped", "service"):
+                self.hearing.turn_ended()
+                self.publish(notification)
+            case CallsRequested():
+                pass  # there are no tools yet: the conversation gives the calls up by itself
             case _:
-                self._tell(step)
+                self.publish(notification)
 
-    def _tell(self, news: News) -> None:
-        """Publish what short sounds tell of too."""
-        if isinstance(news, WakeWordHeard):
-            self._alertness.stir()
-        self._publish(news)
-        self._cues.note(news)
+    def received(self, message: Message) -> None:
+        """The conversation has taken in what the service sent."""
 
-    def _publish(self, news: News) -> None:
-        if isinstance(news, StatusChanged):
-            self._status, self._since = news, self._wall_clock()
-            self._alertness.floor_is_free(self.idle)
-            self._hearing.gate.floor_taken = not self.idle
-        self._news.emit("news", news)
+    def connection_changed(self, change: ConnectionChanged) -> None:
+        """The state of the connection is another, or there is something to say about it."""
+        self.connection = change
+        if change.reason is not None:
+            self.last_error = change.reason
+        self.publish(change)
+        self.hearing.report_uplink()
 
-    def _set_alarm(self) -> None:
-        deadline = self._conversation.deadline
-        if deadline is None or (self._deadline and self._deadline.when() <= deadline):
-            return  # an alarm that comes too early does no harm, and sets the next one
-        if self._deadline is not None:
-            self._deadline.cancel()
-        self._deadline = asyncio.get_running_loop().call_at(deadline, self._alarm)
+    def attempt_failed(self, error: ServiceError) -> None:
+        """No session could be opened; the change of the connection says so."""
 
-    def _alarm(self) -> None:
-        self._deadline = None
-        self.handle(TimePassed())
+    def quiet(self) -> bool:
+        """Whether nobody has the floor, nor holds a button: a session may be exchanged."""
+        return self.idle and not (self.conversation.held or self.conversation.button_waits)
+
+    def _set_loudness(self) -> None:
+        if self.speaker is not None:
+            ducked = self._ducks and self._ducked
+            self.speaker.set_volume(self._volume * (_DUCKED if ducked else 1.0))

@@ -14,22 +14,18 @@ to meanwhile.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from typing import Protocol
 
 from . import config
 from .audio.earcons import earcon
 from .events import (
-    ButtonPressed,
     ConnectionChanged,
     ConnectionState,
     ErrorReported,
-    Happening,
     ModelStatus,
     MuteChanged,
     News,
-    SessionLost,
-    SpeechStarted,
-    SpeechStopped,
+    SpeechNoticed,
     StatusChanged,
     WakeWordHeard,
 )
@@ -38,61 +34,64 @@ _BREATH_S = 0.4  # who goes on speaking after a wake word does so within this ti
 _SAME_S = 1.0  # one trouble may be told in several ways
 
 
+class EarconHost(Protocol):
+    """Where the short sounds are heard."""
+
+    @property
+    def user_speaks(self) -> bool:
+        """Whether somebody speaks now."""
+
+    def play_earcon(self, pcm: bytes) -> None:
+        """Play a short sound."""
+
+
 class Cues:
-    """Tell it what happens (`note`); it calls `play` with pcm.
+    """Plays the sounds that go with what `note` is given, on `host`."""
 
-    `speaking` says whether somebody speaks now.
-    """
-
-    def __init__(
-        self,
-        settings: config.Earcons,
-        *,
-        play: Callable[[bytes], None],
-        speaking: Callable[[], bool],
-    ) -> None:
+    def __init__(self, settings: config.Earcons, host: EarconHost) -> None:
         self.settings = settings
         self.volume = 1.0
         """That of the answers."""
-        self._play = play
-        self._speaking = speaking
-        self._status = ModelStatus.IDLE
+        self._host = host
         self._away = False  # no session, and not because none is wanted
         self._new = True  # the next session is the first, or the first after it was away
         self._called = False  # by a wake word, and what was said after it is not over
         self._pending: asyncio.TimerHandle | None = None
         self._last: tuple[str, float] = ("", 0.0)
 
-    def note(self, event: Happening | News) -> None:
+    def button_pressed(self) -> None:
+        """Somebody holds a button to talk."""
+        if self.settings.listening == "always":
+            self._sound("listening", anyway=True)
+
+    def speech_started(self) -> None:
+        """Our own gate hears somebody."""
+        self.close()
+
+    def speech_stopped(self) -> None:
+        """Our own gate hears nobody any more."""
+        if self._called and self._away:
+            self._sound("error")
+        self._called = False
+
+    def note(self, news: News) -> None:
         """This happens now."""
-        match event:
+        match news:
             case WakeWordHeard():
                 self._called = True
                 self.close()
                 self._pending = asyncio.get_running_loop().call_later(_BREATH_S, self._invite)
-            case SpeechStarted():
+            case SpeechNoticed("started"):
                 self.close()
-            case SpeechStopped(source="local"):
-                if self._called and self._away:
-                    self._sound("error")
-                self._called = False
-            case ButtonPressed():
-                if self.settings.listening == "always":
-                    self._sound("listening", anyway=True)
-            case StatusChanged(status, previous):
-                self._status = status
-                if (previous, status) == (ModelStatus.LISTENING, ModelStatus.THINKING):
-                    self._sound("done")
+            case StatusChanged(ModelStatus.THINKING, ModelStatus.LISTENING):
+                self._sound("done")
             case MuteChanged(muted):
                 self.close()
                 self._sound("muted" if muted else "unmuted")
             case ErrorReported():
                 self._sound("error")
-            case SessionLost():
-                if self._status is ModelStatus.THINKING:
-                    self._sound("error")
             case ConnectionChanged():
-                self._note_connection(event)
+                self._note_connection(news)
             case _:
                 pass
 
@@ -131,9 +130,9 @@ class Cues:
         }
         now = asyncio.get_running_loop().time()
         again = name == self._last[0] and now - self._last[1] < _SAME_S
-        if again or not wanted.get(name, True) or (self._speaking() and not anyway):
+        if again or not wanted.get(name, True) or (self._host.user_speaks and not anyway):
             return
         loudness = settings.volume * self.volume
         if loudness > 0:
             self._last = (name, now)
-            self._play(earcon(name, loudness))
+            self._host.play_earcon(earcon(name, loudness))

@@ -14,8 +14,9 @@ from .controls import (
     UplinkStatus,
     UsageStatus,
 )
+from .dialogue.inputs import InterruptRequested, SayRequested
 from .errors import ConfigError, NotConnectedError, NotNowError
-from .events import InterruptRequested, MuteChanged, SayRequested, VolumeChanged
+from .events import MuteChanged, VolumeChanged
 from .realtime.effective import speaks
 from .version import VERSION
 
@@ -47,10 +48,10 @@ class DaemonControls:
     def snapshot(self) -> Snapshot:
         """The whole state now."""
         assistant = self._assistant
-        client, connection, hearing = assistant.client, assistant.connection, assistant.hearing
+        driver, connection, hearing = assistant.driver, assistant.connection, assistant.hearing
         status, muted = assistant.status, hearing.gate.muted
         return Snapshot(
-            usage=UsageStatus(**client.usage),
+            usage=UsageStatus(**driver.usage.summary(driver.day)),
             status=status.status,
             previous=status.previous,
             since=assistant.since,
@@ -62,7 +63,7 @@ class DaemonControls:
                 reconnects=connection.reconnects,
                 renewals=connection.renewals,
                 last_error=assistant.last_error,
-                asleep=client.asleep,
+                asleep=driver.session.asleep,
             ),
             microphone=assistant.devices.microphone(
                 hearing.microphone, paused=muted, level_dbfs=self.level_dbfs
@@ -70,9 +71,9 @@ class DaemonControls:
             speaker=assistant.devices.speaker(assistant.speaker),
             sound=assistant.sound,
             muted=muted,
-            talking=hearing.button.held,
+            talking=hearing.held,
             volume=assistant.volume,
-            uplink=UplinkStatus(hearing.uplink.open, hearing.uplink_bytes),
+            uplink=UplinkStatus(hearing.uplink.open, driver.uplink_bytes),
             version=VERSION,
             uptime_s=round(self._clock() - self._started, 1),
         )
@@ -80,10 +81,10 @@ class DaemonControls:
     def counts(self) -> dict[str, float]:
         """Counters since the start and gauges, by the names in `api.metrics.COUNTS`."""
         assistant = self._assistant
-        hearing, speaker, wire = assistant.hearing, assistant.speaker, assistant.client.counters
+        hearing, speaker, wire = assistant.hearing, assistant.speaker, assistant.driver.counters
         microphone = hearing.microphone
         found: dict[str, float] = {
-            "uplink_bytes": hearing.uplink_bytes,
+            "uplink_bytes": assistant.driver.uplink_bytes,
             "microphone_frames": hearing.frames,
             "gate_openings": hearing.openings,
             "microphone_frames_dropped": microphone.dropped if microphone else 0,
@@ -114,22 +115,20 @@ class DaemonControls:
     ) -> None:
         """Let `text` be spoken or answered; see `Controls.say`."""
         assistant = self._assistant
-        client = assistant.client
-        if mode == "verbatim" or speaks(client.session_config):
+        if mode == "verbatim" or speaks(assistant.driver.settings):
             assistant.devices.need_loudspeaker(assistant.speaker)
-        wanted = SayRequested(text, mode, urgent, remember)
-        if client.asleep:
-            assistant.say_when_awake(wanted)
-            return
-        self._need_connection("nothing was said")
+        if assistant.driver.session.asleep:
+            assistant.driver.wake()
+        else:
+            self._need_connection("nothing was said")
         if assistant.conversation.full:
             raise NotNowError("nothing was said: too much is waiting to be said; try again later")
-        assistant.handle(wanted)
+        assistant.handle(SayRequested(text, mode, urgent, remember))
 
     def listen(self, on: bool) -> None:
         """Push to talk begins or ends; see `Controls.listen`."""
         hearing = self._assistant.hearing
-        if on == hearing.button.held:
+        if on == hearing.held:
             return
         if not on:
             hearing.release(answer=True)
@@ -144,10 +143,9 @@ class DaemonControls:
     def interrupt(self) -> None:
         """Be silent now."""
         hearing = self._assistant.hearing
-        if not hearing.button.held:
+        if not hearing.held:
             # A turn that waits for a session is not wanted either.
             hearing.release(answer=False)
-        self._assistant.client.drop_answer()
         self._assistant.handle(InterruptRequested())
 
     def mute(self, muted: bool) -> None:
@@ -173,7 +171,7 @@ class DaemonControls:
     def _need_connection(self, what: str) -> None:
         connection = self._assistant.connection
         if not connection.state.is_up:
-            self._assistant.client.wake()
+            self._assistant.driver.wake()
             why = connection.reason or connection.state
             raise NotConnectedError(
                 f"{what}: there is no connection to the service ({why}); "

@@ -1,57 +1,55 @@
 """The way up: from the microphone through the gate, or past it while a button is held.
 
-What leaves the house is decided here, and told.
+What is sent to the service is decided here, and reported.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
+from typing import Protocol
 
 from .audio.format import BYTES_PER_MS, SILENCE_DBFS, Frame, dbfs
 from .audio.gate import Gate, GateResult
 from .audio.interface import Microphone
-from .errors import NotConnectedError
-from .events import (
+from .dialogue.conversation import LEAST_TURN_S
+from .dialogue.inputs import (
     ButtonPressed,
     ButtonReleased,
-    DeviceState,
-    Happening,
-    News,
+    LocalSpeechStarted,
+    LocalSpeechStopped,
     SpeechAborted,
-    SpeechStarted,
-    SpeechStopped,
-    UplinkChanged,
-    WakeWordHeard,
 )
-from .push_to_talk import PushToTalk
-from .realtime.client import AzureRealTimeAudio
+from .events import DeviceState, News, UplinkChanged, WakeWordHeard
+from .realtime.driver import ConversationDriver
 
 _SPEECH = 0.5  # the certainty from which a frame counts as the user's voice, for latencies
+_LEAST_BYTES = int(LEAST_TURN_S * 1000) * BYTES_PER_MS
+
+
+class HearingListener(Protocol):
+    """Who hears of what the microphone hears."""
+
+    def publish(self, news: News) -> None:
+        """Report this to everybody."""
+
+    def button_pressed(self) -> None:
+        """Somebody holds a button to talk."""
+
+    def speech_started(self) -> None:
+        """The gate hears somebody, whether there is a session or not."""
+
+    def speech_stopped(self) -> None:
+        """The gate hears nobody any more."""
+
+    def speech_suspected(self, suspected: bool) -> None:
+        """Somebody may be speaking over an answer, or is not after all."""
 
 
 class Hearing:
-    """Hears one microphone and gives what may leave the house to one client.
+    """Hears one microphone, and gives to `driver` what the service may hear."""
 
-    `handle` is told what happens and `publish` what is news; `on_voice` when the user's voice was
-    heard; `on_suspicion` when somebody may be speaking over an answer, or is not after all;
-    `on_nobody` when a button was pressed and the session that it waits for does not come.
-    """
-
-    def __init__(
-        self,
-        gate: Gate,
-        *,
-        handle: Callable[[Happening], None],
-        publish: Callable[[News], None],
-        on_voice: Callable[[float], None],
-        on_suspicion: Callable[[bool], None],
-        on_nobody: Callable[[], None],
-    ) -> None:
+    def __init__(self, gate: Gate, driver: ConversationDriver, listener: HearingListener) -> None:
         self.gate = gate
-        self.connected = False
-        """Whether there is a session."""
         self.trailing_ms = 0
         """The silence that the service needs to hear to end a turn."""
         self.frames = self.openings = 0
@@ -59,19 +57,16 @@ class Hearing:
         self.last_frame_at: float | None = None
         """When the newest frame of the microphone was taken, by the clock of the loop."""
         self.uplink = UplinkChanged(False, 0)
-        """What was told last of sound that leaves the house."""
+        """What was reported last of sound that is sent."""
         self.microphone: Microphone | None = None
-        self.button = PushToTalk(on_timeout=lambda: self.release(answer=True), on_nobody=on_nobody)
-        self._client: AzureRealTimeAudio
-        self._former_bytes = 0
-        self._handle = handle
-        self._publish = publish
-        self._on_voice = on_voice
-        self._on_suspicion = on_suspicion
+        self._driver = driver
+        self._conversation = driver.conversation
+        self._listener = listener
         self._suspicious = False
         self._paused = True  # no frame came since the microphone was opened
         self._ours_until = 0.0  # a short sound of our own is heard
         self._last_frame = Frame(b"")
+        self._said = 0  # bytes, since the button was pressed
 
     @property
     def level_dbfs(self) -> float:
@@ -79,9 +74,9 @@ class Hearing:
         return dbfs(self._last_frame.pcm) if self._last_frame.pcm else SILENCE_DBFS
 
     @property
-    def uplink_bytes(self) -> int:
-        """How much sound has left the house since the start."""
-        return self._former_bytes + self._client.uplink_bytes
+    def held(self) -> bool:
+        """Whether a button is held."""
+        return self._conversation.held
 
     def use_microphone(self, microphone: Microphone) -> None:
         """Hear this one from the next `run` on."""
@@ -89,12 +84,6 @@ class Hearing:
         self._pause()
         if self.gate.muted:
             microphone.pause(True)
-
-    def use_client(self, client: AzureRealTimeAudio) -> None:
-        """Give the sound to this one."""
-        if hasattr(self, "_client"):
-            self._former_bytes += self._client.uplink_bytes
-        self._client = client
 
     async def run(self) -> None:
         """Pass the microphone's sound on until cancelled."""
@@ -112,7 +101,7 @@ class Hearing:
         self._pause()
         if self.microphone is not None:
             self.microphone.pause(muted)
-        self.tell_uplink()
+        self.report_uplink()
 
     def microphone_changed(self, state: DeviceState, *, goes_on: bool = False) -> bool:
         """Another stream of sound begins, or there is none; what was being said is forgotten then.
@@ -124,10 +113,10 @@ class Hearing:
             self._pause()
         if state is DeviceState.OK:
             return False
-        if self.button.held:
+        if self.held:
             self.release(answer=False)
             return True
-        if self.button.waiting:
+        if self._conversation.button_waits:
             self._reset_gate()  # a turn that was said to its end goes on waiting for its session
         else:
             self.abort()
@@ -143,49 +132,47 @@ class Hearing:
         """The button is held: everything is sent, until `release`."""
         self._reset_gate()
         self.speech_noticed()
-        self.button.press(self._client, connected=self.connected)
-        self._handle(ButtonPressed())
-        self.tell_uplink()
+        if not self._conversation.button_waits:
+            self._said = 0
+        self._driver.handle(ButtonPressed())
+        self._listener.button_pressed()
+        self.report_uplink()
 
     def release(self, *, answer: bool) -> None:
         """The button is let go, by whoever it may be; the turn is answered or forgotten."""
-        if self.button.busy:
-            if self.button.release() and answer:
-                self._handle(ButtonReleased())
+        if self.held or self._conversation.button_waits:
+            answer = answer and self._said >= _LEAST_BYTES
+            if not answer:
+                self._reset_gate()
+            self._driver.handle(ButtonReleased(answer))
+            if answer:
                 self.gate.attend()
-            else:
-                self.abort()
-                answer = False
-            if not (answer and self.button.waiting):
-                self.button.restore()
-        self.tell_uplink()
+        self.report_uplink()
 
     def abort(self) -> None:
         """Forget the turn that is being spoken, here and in the service's buffer."""
         self._reset_gate()
-        self.tell_uplink()
-        with suppress(NotConnectedError):
-            self._client.clear_audio_buffer()
-        self._handle(SpeechAborted())
+        self.report_uplink()
+        self._driver.handle(SpeechAborted())
 
     def turn_ended(self) -> None:
         """The service says that the turn is over."""
         if self.gate.unproven:
             self.abort()
         self.gate.end_turn()
-        self.tell_uplink()
+        self.report_uplink()
 
     def speech_noticed(self) -> None:
         """Somebody speaks, as far as anybody knows: the microphone is not deaf."""
         if self.microphone is not None:
             self.microphone.speech_noticed()
 
-    def tell_uplink(self) -> None:
-        """Say whether sound is leaving the house, if that has changed."""
-        is_open = self.connected and (self.gate.open or self.button.held)
+    def report_uplink(self) -> None:
+        """Report whether sound is sent, if that has changed."""
+        is_open = self._driver.connected and (self.gate.open or self.held)
         if is_open != self.uplink.open:
-            self.uplink = UplinkChanged(is_open, self.uplink_bytes)
-            self._publish(self.uplink)
+            self.uplink = UplinkChanged(is_open, self._driver.uplink_bytes)
+            self._listener.publish(self.uplink)
 
     def _hear(self, frame: Frame) -> None:
         self._last_frame = frame
@@ -196,40 +183,42 @@ class Hearing:
             # they come in bursts.
             self._paused = False
             self.gate.ignore((self._ours_until - now) * 1000)
-        if self.button.held:
-            self.button.send(self.gate.bypass(frame.pcm))
+        if self.held:
+            pcm = self.gate.bypass(frame.pcm)
+            self._said += len(pcm)
+            self._driver.append_audio(pcm)
             return
         result = self.gate.feed(frame.pcm)
-        self._tell_suspicion()
+        self._report_suspicion()
         if result.woken:
-            self._publish(WakeWordHeard(result.woken))
+            self._listener.publish(WakeWordHeard(result.woken))
         if result.started or result.overheard or result.woken or not self.gate.listens:
             self.speech_noticed()  # where nobody is listened to, nobody is missed
         if result.started:
             self.openings += 1
-            self._handle(SpeechStarted("local"))
+            self._listener.speech_started()
+            self._driver.handle(LocalSpeechStarted())
         if self.gate.open and result.probability >= _SPEECH:
-            self._on_voice(now)
-        self.tell_uplink()
+            self._conversation.latency.voice(now)
+        self.report_uplink()
         self._send(result)
         if result.stopped:
-            self._handle(SpeechStopped("local"))
+            self._driver.handle(LocalSpeechStopped())
+            self._listener.speech_stopped()
         if result.aborted:
             self.abort()
 
-    def _tell_suspicion(self) -> None:
+    def _report_suspicion(self) -> None:
         if self.gate.suspicious != self._suspicious:
             self._suspicious = self.gate.suspicious
-            self._on_suspicion(self._suspicious)
+            self._listener.speech_suspected(self._suspicious)
 
     def _send(self, result: GateResult) -> None:
-        if result.pcm_to_send and self.button.waiting:
-            self.button.send(result.pcm_to_send)  # so that it comes after what was said with it
-        elif result.pcm_to_send:
-            self._client.append_audio(result.pcm_to_send)
-        if result.cut and self.trailing_ms and self.connected:
+        if result.pcm_to_send:
+            self._driver.append_audio(result.pcm_to_send)
+        if result.cut and self.trailing_ms and self._driver.connected:
             # The service waits for silence that the gate will not let through any more.
-            self._client.append_audio(bytes(self.trailing_ms * BYTES_PER_MS))
+            self._driver.append_audio(bytes(self.trailing_ms * BYTES_PER_MS))
 
     def _pause(self) -> None:
         self._paused = True
@@ -240,4 +229,4 @@ class Hearing:
         muted = self.gate.muted
         self.gate.mute(True)
         self.gate.mute(muted)
-        self._tell_suspicion()  # no frame may come that would do so
+        self._report_suspicion()  # no frame may come that would do so

@@ -13,7 +13,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from . import config
 from .api.server import ApiServer
@@ -25,9 +25,9 @@ from .audio.spotter import open_attention
 from .audio.system_echo import no_canceller
 from .audio.vad_engines import open_engine
 from .audio.wake_word import Attention
-from .config_profiles import PROFILES
-from .conversation import Conversation
+from .config_profiles import PROFILES, Profile
 from .daemon_controls import DaemonControls
+from .dialogue.settings import DialogueSettings
 from .emitter import Emitter
 from .errors import ConfigError, RTAudioError, ServiceError
 from .events import (
@@ -41,8 +41,10 @@ from .events import (
 )
 from .log import set_levels
 from .realtime.client import AzureRealTimeAudio
-from .realtime.options import SessionPolicy
+from .realtime.options import SessionPolicy, WebsocketOptions
 from .realtime.profiles import Endpoint, endpoint
+from .realtime.reconnect import ReconnectingSession
+from .realtime.session import IdleListener, SessionFactory
 from .realtime.shapes import session_settings
 from .realtime.usage import Ledger
 from .reload import Change, differences
@@ -115,15 +117,14 @@ class Parts:
         self._attention = _attention(settings.audio)
         self._where: Endpoint
         self.window: ApiServer
-        self.client: AzureRealTimeAudio
         self.simulator: Simulator | None = None
         self.address = ""
         self.assistant = Assistant(
-            conversation=Conversation(),
             gate=Gate(settings.audio.gate, self._engine.engine, self._echo, self._attention),
             news=news,
             profile=settings.realtime.profile,
             sound=self.sound,
+            usage=self._ledger,
         )
         self.controls = DaemonControls(self.assistant)
         self.table = tuple(
@@ -155,7 +156,7 @@ class Parts:
         )
         # Only now there is somebody to hear and to play what the service says.
         await self._lives["service"].enter_async_context(
-            self._running(self.client.run(), "session")
+            self._running(self.assistant.driver.session.run(), "session")
         )
 
     async def close(self) -> None:
@@ -241,47 +242,45 @@ class Parts:
             self._engine.engine,
             self._echo,
             self._attention,
+            _dialogue(settings, profile),
             trailing_ms=trailing_ms,
-            service_interrupts=profile.service_interrupts and detection.interrupt_response,
-            service_truncates=profile.service_truncates,
-            service_replies=detection.type != "none",
-            local_turns=detection.type == "none",
-            outage_s=settings.realtime.outage_buffer_s,
         )
         self.assistant.sound_changed(self.sound)
 
     # ---------------------------------------------------------------- service
 
     async def _apply_service(self, settings: config.Config) -> None:
-        """A new client beside the one in use, which goes on until the new one has a session."""
+        """A new session beside the one in use, which goes on until the new one is ready."""
+        driver, policy = self.assistant.driver, SessionPolicy.of(settings.realtime)
         async with AsyncExitStack() as opening:
             where, simulator = await service_at(settings.realtime, opening)
-            client = new_client(where, settings.realtime, ledger=self._ledger)
+            sessions = new_sessions(where, settings.realtime)
             if "service" in self._lives:
-                trial = _Trial(client, give_up=self.client.is_initialized)
-                await opening.enter_async_context(self._running(client.run(), "session"))
+                trial = _Trial(give_up=driver.connected)
+                session = ReconnectingSession(sessions, trial)
+                await opening.enter_async_context(self._running(session.run(), "session"))
                 await trial.passed()
                 await self._between_turns()
-                self.assistant.use_client(client, trial.newest)
-            else:
-                self.assistant.use_client(client)  # `open` runs it
-            self.client, self.simulator, self._where = client, simulator, where
+                self.assistant.use_session(session, policy, trial.newest)
+            else:  # `open` runs it
+                self.assistant.use_session(ReconnectingSession(sessions, driver), policy)
+            self.simulator, self._where = simulator, where
             self._adjust(settings)
-            self._part("session").runs_with(settings)
+            self._part("session").applied = settings
             life = opening.pop_all()
         await self._take_over("service", life)
 
     async def _apply_budget(self, settings: config.Config) -> None:
         policy = SessionPolicy.of(settings.realtime)
-        self.client.adjust_budget(policy.prices, policy.daily_limit)
+        self.assistant.driver.adjust_budget(policy.prices, policy.daily_limit)
 
     async def _apply_session(self, settings: config.Config) -> None:
-        wanted, now = session_settings(settings.realtime.session), self.client.session_config
+        wanted, now = session_settings(settings.realtime.session), self.assistant.driver.settings
         changed = {key: value for key, value in wanted.items() if now.get(key) != value}
         changed |= {key: _UNSET[key] for key in _UNSET if key in now and key not in wanted}
         await self._between_turns()
         if changed:
-            self.client.update_session(changed)
+            self.assistant.driver.update_session(changed)
         self._adjust(settings)
 
     # ----------------------------------------------------------------- others
@@ -363,24 +362,43 @@ def _trailing_ms(detection: config.TurnDetection) -> int:
     return 0 if detection.type == "none" else detection.silence_duration_ms + _SLACK_MS
 
 
-def new_client(
-    where: Endpoint,
-    settings: config.Realtime,
-    *,
-    attempts: int | None = None,
-    ledger: Ledger | None = None,
-) -> AzureRealTimeAudio:
-    """A client that does as the settings say; it tries again so many times, or for ever."""
+def _dialogue(settings: config.Config, profile: Profile) -> DialogueSettings:
+    """How to talk with a service of this profile."""
+    realtime, gate = settings.realtime, settings.audio.gate
+    detection = realtime.session.turn_detection
+    local_turns = detection.type == "none"
+    if detection.interrupt_response and not local_turns:
+        interruption: Literal["service", "us", "nobody"] = "service"
+    else:
+        interruption = "us" if gate.barge_in else "nobody"
+    return DialogueSettings(
+        replies=not local_turns,
+        interruption=interruption,
+        service_cancels=profile.service_interrupts,
+        truncation="service" if profile.service_truncates else "us",
+        local_turns=local_turns,
+        barge_in=gate.barge_in,
+        outage_s=realtime.outage_buffer_s,
+    )
+
+
+def new_client(where: Endpoint, settings: config.Realtime) -> AzureRealTimeAudio:
+    """A client that does as the settings say, and tries once."""
     return AzureRealTimeAudio.for_endpoint(
         where,
         session_config=session_settings(settings.session),
         policy=SessionPolicy.of(settings),
-        ledger=ledger,
-        websocket_options={
-            "outage_buffer": settings.outage_buffer_s,
-            "max_reconnect_attempts": attempts,
-        },
+        websocket_options=_options(settings, attempts=0),
     )
+
+
+def new_sessions(where: Endpoint, settings: config.Realtime) -> SessionFactory:
+    """Sessions that are as the settings say, one after the other for ever."""
+    return SessionFactory(where, session_settings(settings.session), _options(settings))
+
+
+def _options(settings: config.Realtime, attempts: int | None = None) -> WebsocketOptions:
+    return WebsocketOptions(outage_buffer=settings.outage_buffer_s, max_reconnect_attempts=attempts)
 
 
 async def service_at(
@@ -409,15 +427,13 @@ async def service_at(
     return where, simulator
 
 
-class _Trial:
-    """Whether a new client gets a session; `give_up` when its first attempt fails."""
+class _Trial(IdleListener):
+    """Whether a service gives us a session; `give_up` when the first attempt fails."""
 
-    def __init__(self, client: AzureRealTimeAudio, *, give_up: bool) -> None:
+    def __init__(self, *, give_up: bool) -> None:
         self.newest: ConnectionChanged | None = None
         self._give_up = give_up
         self._over = asyncio.Event()
-        client.on("connection", self._changed)
-        client.wake()  # one that is held on speech proves itself too
 
     async def passed(self) -> None:
         """Wait for the session. Raises ServiceError when there is none and another to go on with.
@@ -434,7 +450,8 @@ class _Trial:
             why = change.reason if change and change.reason else "no session in time"
             raise ServiceError(why)
 
-    def _changed(self, change: ConnectionChanged) -> None:
+    def connection_changed(self, change: ConnectionChanged) -> None:
+        """The state of the connection is another."""
         self.newest = change
         if change.state is ConnectionState.OPEN or change.reason:
             self._over.set()

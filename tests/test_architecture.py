@@ -33,17 +33,13 @@ HALL = {
     "emitter": 0,
     "version": 0,
     "packages": 0,
-    "conversation": 1,
-    "ledger": 1,
     "systemd": 2,
     "log": 2,
     "log_handlers": 2,
-    "push_to_talk": 3,
     "alertness": 3,
     "hearing": 3,
     "cues": 3,
     "device_states": 3,
-    "interpreter": 3,
     "assistant": 3,
     "daemon_controls": 3,
     "app": 4,
@@ -61,13 +57,15 @@ HALL = {
 ROOM_FLOOR = 2
 ROOMS = dict.fromkeys(("realtime", "audio", "tools", "api", "simulator"), ROOM_FLOOR)
 ROOMS["doctor"] = 4  # it tries out everything else
-ROOMS["protocol"] = 1
+ROOMS["protocol"] = 0
+ROOMS["dialogue"] = 1
 DOORS = {
     ("simulator", "realtime.codec"),
+    ("dialogue", "realtime.shapes"),
     ("protocol", "realtime.codec"),
     ("protocol", "realtime.shapes"),
 }
-PURE = {"protocol"}
+PURE = {"dialogue", "protocol"}
 THINKERS = {
     "backoff",
     "errors",
@@ -75,18 +73,11 @@ THINKERS = {
     "controls",
     "events",
     "states",
-    "conversation",
     "realtime.profiles",
     "realtime.codec",
     "realtime.shapes",
     "realtime.effective",
-    "realtime.floor",
-    "realtime.function_calls",
-    "realtime.history",
     "realtime.need",
-    "realtime.owed",
-    "realtime.response_queue",
-    "realtime.turn_sound",
     "realtime.usage",
     "audio.format",
     "audio.vad",
@@ -103,7 +94,6 @@ THINKERS = {
     "api.openapi",
     "api.routes",
     "api.schemas",
-    "ledger",
     "simulator.extras",
     "simulator.faults",
     "simulator.input_buffer",
@@ -242,20 +232,17 @@ def test_the_house_is_in_order() -> None:
 
 def test_every_module_that_only_thinks_is_really_there_or_not_built_yet() -> None:
     known = modules(PACKAGE)
-    assert {"errors", "events", "conversation", "realtime.codec", "audio.gate"} <= set(known)
+    some = {"errors", "events", "dialogue.conversation", "realtime.codec", "audio.gate"}
+    assert some <= set(known)
 
 
 @pytest.mark.parametrize(
     ("file", "line", "breach"),
     [
         ("utils.py", "", "utils has no place in the house"),
-        ("events.py", "from .conversation import Conversation", "events may not know conversation"),
+        ("events.py", "from .dialogue.turns import Turns", "events may not know dialogue.turns"),
         ("events.py", "import asyncio", "events only thinks, but imports asyncio"),
-        (
-            "conversation.py",
-            "from .realtime import codec",
-            "conversation may not know realtime.codec",
-        ),
+        ("dialogue/turns.py", "from ..realtime import codec", "dialogue.turns may not know"),
         ("audio/gate.py", "from ..realtime.codec import decode", "audio.gate may not know"),
         ("audio/gate.py", "import time", "audio.gate only thinks, but imports time"),
         ("audio/gate.py", "from ..app import run", "audio.gate may not know app"),

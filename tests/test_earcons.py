@@ -293,7 +293,7 @@ async def test_a_sound_that_is_over_when_the_microphone_opens_costs_no_word(
         else:
             house.lose_microphone()
             await asyncio.sleep(3)
-            house.app.assistant._cue(earcon("unmuted", VOLUME))
+            house.app.assistant.play_earcon(earcon("unmuted", VOLUME))
         before = len(house.simulator.sessions[-1].heard)
         await asyncio.sleep(away_s)
         house.find_microphone()
@@ -344,7 +344,7 @@ async def test_nothing_of_a_sound_is_sent_because_a_busy_machine_hands_it_over_l
         microphone.pause(True)
         await asyncio.sleep(0.1)
         before = len(house.simulator.sessions[-1].heard)
-        house.app.assistant._cue(earcon("error", VOLUME))
+        house.app.assistant.play_earcon(earcon("error", VOLUME))
         await asyncio.sleep(0.8)
         for _ in range(40):
             microphone._frames.put(Frame(HUM))
@@ -519,12 +519,12 @@ async def test_with_every_sound_on_and_the_microphone_next_to_the_loudspeaker_no
                 await house.post(path)
                 await asyncio.sleep(1.2)
         for name in NAMES:
-            house.app.assistant._cue(earcon(name, 1.0))
+            house.app.assistant.play_earcon(earcon(name, 1.0))
             await asyncio.sleep(1.2)
         for _ in range(3):
             house.app.assistant._alertness._turn(False)  # as in a quiet house
             await asyncio.sleep(1.5)
-            house.app.assistant._cue(earcon("error", 1.0))
+            house.app.assistant.play_earcon(earcon("error", 1.0))
             await asyncio.sleep(2)
         state = await house.status()
         assert (state["uplink"]["bytes"], house.statuses) == (0, ["idle"])

@@ -42,7 +42,6 @@ def whole(house: House) -> bool:
     return find(samples(ANSWER), house.heard())[1] > 0.999
 
 
-@pytest.mark.xfail(strict=True, reason="what the service reports interrupts all the same")
 @both_dialects
 @pytest.mark.parametrize("barge_in", [True, False])
 async def test_what_only_the_service_takes_for_speech_interrupts_nothing(
@@ -75,7 +74,6 @@ async def test_speech_that_the_gate_has_confirmed_interrupts(
     assert whole(house), "the next answer is"
 
 
-@pytest.mark.xfail(strict=True, reason="speech before the answer cancels it all the same")
 @both_dialects
 @pytest.mark.parametrize("echo", ["off", "cancel"])
 async def test_without_barge_in_an_answer_is_heard_to_its_end_whoever_spoke_before_it(

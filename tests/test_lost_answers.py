@@ -174,6 +174,6 @@ async def test_functions_that_are_being_called_are_not_called_twice(tmp_path: Pa
         await house.until(lambda: house.named("error"))
         (error,) = house.named("error")
         assert error["code"] == "not_answered"
-        assert "functions were being called" in error["message"]
+        assert "no result of set_light came" in error["message"]
         await asyncio.sleep(10)
         assert len(model.asked) == 1

@@ -32,7 +32,6 @@ def with_one_id(event: Json, response_id: str) -> list[Json]:
     return [event]
 
 
-@pytest.mark.xfail(strict=True, reason="an answer with a known id is taken for a straggler")
 @both_dialects
 @pytest.mark.parametrize("response_id", ["resp_always_the_same", ""])
 async def test_a_service_with_one_id_or_none_for_all_answers_is_heard_each_time(
@@ -51,7 +50,6 @@ async def test_a_service_with_one_id_or_none_for_all_answers_is_heard_each_time(
         heard[at : at + len(ANSWER) // 2] = 0
 
 
-@pytest.mark.xfail(strict=True, reason="listening does not end with the turn's item")
 @both_dialects
 async def test_a_turn_whose_end_is_not_told_ends_with_its_item(
     tmp_path: Path, dialect: Dialect
@@ -71,7 +69,6 @@ async def report_speech_without_end(house: House) -> None:
     await house.until(lambda: house.statuses[-1] == "listening")
 
 
-@pytest.mark.xfail(strict=True, reason="listening for ever: nothing is said, no session closed")
 async def test_speech_whose_end_is_never_told_stands_in_the_way_of_nothing_for_ever(
     tmp_path: Path,
 ) -> None:
@@ -90,7 +87,6 @@ async def test_speech_whose_end_is_never_told_stands_in_the_way_of_nothing_for_e
         await house.turns(2)
 
 
-@pytest.mark.xfail(strict=True, reason="an answer without sound is counted into the next turn")
 @both_dialects
 async def test_an_answer_without_sound_does_not_shift_the_latencies_of_the_next(
     tmp_path: Path, dialect: Dialect

@@ -11,10 +11,12 @@ import pytest
 
 from rtaudio_daemon import config
 from rtaudio_daemon.audio.format import BYTES_PER_MS
-from rtaudio_daemon.push_to_talk import WAKE_S
+from rtaudio_daemon.dialogue.settings import DialogueSettings
 from rtaudio_daemon.simulator.reply import Reply, Turn
 from tests.house import House, by_the_gate, find, samples, speech
 from tests.strict import Dialect
+
+WAKE_S = DialogueSettings().button_patience_s
 
 both_dialects = pytest.mark.parametrize("dialect", ["ga", "preview"])
 ANSWER = speech("stop")

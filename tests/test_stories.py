@@ -221,8 +221,8 @@ async def test_what_cannot_be_understood_is_skipped_and_the_talk_goes_on(
         ):
             simulator.fault("unknown_event", event=event, on="input_audio_buffer.committed")
         await house.turns(1)
-        counters = house.app.client.counters
-    assert counters.malformed == 2
+        counters = house.app.assistant.driver.counters
+    assert counters.malformed == 3, "two messages, and sound that is none"
     assert counters.unknown == 1
     told = [one for one in caplog.records if "malformed message" in one.getMessage()]
     assert [one.levelname for one in told][:1] == ["WARNING"], "the first is told"

@@ -155,7 +155,7 @@ async def test_a_microphone_that_is_said_to_work_and_gives_no_sound_is_an_ailmen
         supervision, assistant = house.app._supervision, house.app.assistant
         await asyncio.sleep(1)
         assert supervision.ailment() is None
-        assert assistant.last_frame_at is not None
+        assert assistant.hearing.last_frame_at is not None
         assistant.hearing._hear = lambda frame: None  # type: ignore[method-assign]
         await asyncio.sleep(9)
         assert supervision.ailment() is None
@@ -166,6 +166,6 @@ async def test_a_microphone_that_is_said_to_work_and_gives_no_sound_is_an_ailmen
 async def test_an_ended_session_task_is_an_ailment(tmp_path: Path) -> None:
     async with House(tmp_path) as house:
         await house.until(lambda: house.named("connection"))
-        await house.app.client.close()
+        await house.app.assistant.driver.session.stop()
         await asyncio.sleep(0.1)
         assert house.app._supervision.ailment() == "the task session has ended"

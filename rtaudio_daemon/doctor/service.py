@@ -44,7 +44,7 @@ async def service(settings: config.Realtime) -> AsyncIterator[Finding]:
             yield finding
             if finding.verdict == "fail":
                 return
-        client = new_client(where, settings, attempts=0)
+        client = new_client(where, settings)
         refusals: list[str] = []
 
         def noted(change: ConnectionChanged) -> None:

@@ -161,9 +161,13 @@ class AudioDone:
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
-    """More words of an answer, written or spoken; nobody acts on the words themselves."""
+    """More words of an answer; nobody acts on the words themselves.
+
+    `spoken`: they go with sound, which may still be to come.
+    """
 
     part: AudioPart
+    spoken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,7 +396,7 @@ _READERS: Mapping[str, Callable[[Json], Event | None]] = MappingProxyType(
         _AUDIO_DELTA: _audio_delta,
         "response.audio.done": lambda raw: AudioDone(_part(raw)),
         "response.text.delta": lambda raw: TextDelta(_part(raw)),
-        "response.audio_transcript.delta": lambda raw: TextDelta(_part(raw)),
+        "response.audio_transcript.delta": lambda raw: TextDelta(_part(raw), spoken=True),
         "response.text.done": _text_done,
         "response.audio_transcript.done": _spoken_text_done,
         "response.function_call_arguments.done": _call_arguments_done,

@@ -1,50 +1,51 @@
 """AzureRealTimeAudio: a conversation with a realtime service, as events and methods.
 
-The class keeps the vocabulary of its TypeScript forerunner in snake_case. Events have their house
-(preview) names in every dialect; ``on("response.audio.delta", …)`` works with every service, and
-the GA names are accepted as aliases.
+The class keeps the vocabulary of its TypeScript forerunner in snake_case. Events have their
+canonical (preview) names in every dialect; ``on("response.audio.delta", …)`` works with every
+service, and the GA names are accepted as aliases.
 
 What is different from the forerunner, and why: the key travels in a header, never in the address,
-as addresses end up in logs. *Speaking* begins with the first sound, not with ``response.done``,
-which says only that generation ended. Speech while *speaking* interrupts too. The event that makes
-a session ready is emitted as ``init`` and under its own name. After a reconnection the settings are
-sent again, and what was said so far. A second answer is asked for when the first one is done.
+because addresses end up in logs. *Speaking* begins with the first sound, not with
+``response.done``, which says only that generation ended. Speech while *speaking* interrupts too.
+The event that makes a session ready is emitted as ``init`` and under its own name. After a
+reconnection the settings are sent again, and what was said so far. A second answer is asked for
+when the first one is done.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
+import base64
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Self
 
 import aiohttp
 
+from ..dialogue.conversation import Conversation
+from ..dialogue.inputs import AnswerDropped, CallAnswered, SettingsChanged
+from ..dialogue.outputs import AnswerGivenUp, CallsRequested, Notification, SpeakerCommand
+from ..dialogue.settings import DialogueSettings
 from ..emitter import Emitter, Listener
-from ..errors import NO_ANSWER, NotConnectedError, ServiceError
-from ..events import ConnectionChanged, ConnectionState, ModelStatus
+from ..errors import NO_ANSWER, ServiceError
+from ..events import (
+    ConnectionChanged,
+    ConnectionState,
+    ModelStatus,
+    PlaybackFinished,
+    StatusChanged,
+)
+from ..protocol.events import Message
 from .codec import Json, SessionFacts, flat_session, house_name
-from .need import Need, Recess
-from .notes import Notes
+from .driver import ConversationDriver, DriverListener
 from .options import Counters, SessionPolicy, WebsocketOptions, is_final
 from .profiles import Endpoint, endpoint
-from .question import Question
 from .reconnect import ReconnectingSession
-from .requests import Requests
-from .sender import Sender
-from .session import Session, SessionFactory, SessionListener
-from .turn_sound import TurnSound
+from .session import SessionFactory
 from .usage import Ledger, Prices
 
-_LOG = logging.getLogger(__name__)
-PATIENCE_S = 15.0
-"""How long *thinking* may last without a sign of an answer."""
-LEAST_TURN_S = 0.1
-"""The service takes no shorter turn."""
+_SILENCE_S = 60.0  # an answer under way that is silent for so long is given up
 
 DEFAULT_SESSION_CONFIG: Mapping[str, Any] = MappingProxyType(
     {
@@ -62,21 +63,23 @@ DEFAULT_SESSION_CONFIG: Mapping[str, Any] = MappingProxyType(
 """The session settings that hold where the caller says nothing."""
 
 
-class AzureRealTimeAudio(Requests):
+class AzureRealTimeAudio:
     """A client of one realtime service. Use it from one event loop.
 
-    Every server event is emitted under its house name with one dict. Besides: ``init`` (event)
+    Every server event is emitted under its canonical name with one dict. Besides: ``init`` (event)
     when a session is ready, ``status_changed`` (status, previous) right before the event that
     causes it, ``function_calls`` (a list of `FunctionCall`) after the ``response.done`` of an
     answer that calls functions, ``connection`` (a `ConnectionChanged`), ``error`` (event), and
-    ``unanswered`` (why, in words) when the session went with an answer that had not begun, and no
-    other session will give it.
+    ``unanswered`` (why, in words) when a question will not be answered.
+
+    What is sent raises NotConnectedError when no session is ready.
     """
 
     _status: ModelStatus
-    _state: ConnectionState
-    _emitter: Emitter
+    _half: bytes
     _background: asyncio.Task[None] | None
+    _driver: ConversationDriver
+    _session: ReconnectingSession
 
     def __init__(
         self,
@@ -155,7 +158,8 @@ class AzureRealTimeAudio(Requests):
         try:
             await self._session.run()
         finally:
-            self._unsent.forget()
+            self._driver.close()
+            self._conversation.unsent.forget()
 
     async def connect(self, timeout_s: float = 30.0) -> None:
         """Hold a session open in the background; returns when the first one is ready.
@@ -165,7 +169,7 @@ class AzureRealTimeAudio(Requests):
         """
         if self.is_initialized:
             return
-        self._wake()
+        self._driver.wake()
         if not self._session.running and (self._background is None or self._background.done()):
             self._background = asyncio.create_task(self.run(), name="realtime-client")
         ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -212,13 +216,13 @@ class AzureRealTimeAudio(Requests):
 
     @property
     def state(self) -> ConnectionState:
-        """How it stands with the connection."""
+        """The state of the connection."""
         return self._state
 
     @property
     def is_initialized(self) -> bool:
         """Whether a configured session is open."""
-        return self._session.current is not None
+        return self._driver.connected
 
     @property
     def session(self) -> SessionFacts | None:
@@ -228,44 +232,43 @@ class AzureRealTimeAudio(Requests):
     @property
     def session_config(self) -> Json:
         """The flat session settings that the next connection will get (a copy)."""
-        return dict(self._sessions.settings)
+        return dict(self._driver.settings)
 
     @property
     def counters(self) -> Counters:
         """What went over the wire so far."""
-        counters = self._session.counters
-        dropped = counters.dropped + self._sender.dropped
-        return replace(counters, dropped=dropped, late=self._notes.late)
+        return self._driver.counters
 
     @property
     def uplink_bytes(self) -> int:
         """How much sound was given to the service since the start, in bytes."""
-        return self._sessions.traffic.given_bytes
+        return self._driver.uplink_bytes
 
     @property
     def holds_turn(self) -> bool:
         """Whether the session was given enough sound for a turn, and none was made of it yet."""
-        return self._unsent.seconds >= LEAST_TURN_S
+        return self._conversation.holds_turn
 
     @property
     def usage(self) -> Json:
         """Tokens and money, today and since the start."""
-        return self._notes.ledger.summary(self._day())
+        return self._driver.usage.summary(self._driver.day)
 
     def adjust_budget(self, prices: Prices, daily_limit: float) -> None:
         """Reckon with these prices and this limit from now on, in the session that is open."""
-        ledger = self._notes.ledger
-        ledger.prices, ledger.daily_limit = prices, daily_limit
-        self._session.wake()
+        self._driver.adjust_budget(prices, daily_limit)
 
     @property
     def asleep(self) -> bool:
-        """Whether there is no session as nobody needs one (see `SessionPolicy.hold`)."""
+        """Whether there is no session because nobody needs one (see `SessionPolicy.hold`)."""
         return self._session.asleep
 
     @property
     def status(self) -> ModelStatus:
-        """Who has the floor. Setting it emits ``status_changed`` if it is another."""
+        """Who has the floor. Setting it emits ``status_changed`` if it is another.
+
+        What was set holds until the next change that the conversation itself makes.
+        """
         return self._status
 
     @status.setter
@@ -277,7 +280,114 @@ class AzureRealTimeAudio(Requests):
 
     def set_model_speak_done(self) -> None:
         """Say that playback of the answer is over; only the caller can know."""
-        self.status = self._notes.floor.played(self._status)
+        self._driver.handle(PlaybackFinished())
+        self.status = self._conversation.status
+
+    # ------------------------------------------------------------ sending
+
+    def append_audio(self, audio: bytes | bytearray | memoryview | str) -> None:
+        """Send sound in the session's input format: bytes, or base64 of them.
+
+        Half a sample at the end waits for the next call. While the connection is lost the sound is
+        kept for a while, and sent later or dropped and counted (see `WebsocketOptions`). Raises
+        ValueError when a string is not base64.
+        """
+        pcm = base64.b64decode(audio, validate=True) if isinstance(audio, str) else bytes(audio)
+        if self._half:
+            pcm, self._half = self._half + pcm, b""
+        if len(pcm) % 2 and not self._bytewise:
+            pcm, self._half = pcm[:-1], pcm[-1:]
+        if pcm:
+            self._driver.append_audio(pcm)
+
+    def commit_audio(self) -> None:
+        """Make a user item of the sound sent so far (at least 100 ms of it)."""
+        self.send({"type": "input_audio_buffer.commit"})
+
+    def clear_audio_buffer(self) -> None:
+        """Forget the sound sent so far."""
+        self._half = b""
+        self._conversation.unsent.forget()
+        self.send({"type": "input_audio_buffer.clear"})
+
+    def create_conversation_item(
+        self, item: Mapping[str, Any], previous_item_id: str | None = None
+    ) -> None:
+        """Put an item at the end of the conversation, at its "root", or after another item."""
+        event: Json = {"type": "conversation.item.create", "item": dict(item)}
+        if previous_item_id is not None:
+            event["previous_item_id"] = previous_item_id
+        self.send(event)
+
+    def delete_item(self, item_id: str) -> None:
+        """Remove an item from the conversation."""
+        self.send({"type": "conversation.item.delete", "item_id": item_id})
+
+    def truncate_item(self, item_id: str, content_index: int, audio_end_ms: int) -> None:
+        """Tell how much of an answer was heard; the service forgets the rest."""
+        self.send(
+            {
+                "type": "conversation.item.truncate",
+                "item_id": item_id,
+                "content_index": content_index,
+                "audio_end_ms": audio_end_ms,
+            }
+        )
+
+    def create_response(self, config: Mapping[str, Any] | None = None) -> None:
+        """Ask for an answer, with settings of its own if any, as soon as none is under way.
+
+        An answer outside the conversation (``conversation: none``) does not wait. Raises
+        NotConnectedError also when too many are waiting already.
+        """
+        event: Json = {"type": "response.create"}
+        if config is not None:
+            event["response"] = dict(config)
+        self.send(event)
+
+    def cancel_response(self, response_id: str | None = None) -> None:
+        """Stop an answer that is being generated: this one, or the one under way."""
+        event: Json = {"type": "response.cancel"}
+        if response_id is not None:
+            event["response_id"] = response_id
+        self.send(event)
+
+    def answer_function_call(self, call_id: str, output: str) -> None:
+        """Give the result of a function call.
+
+        When it was the last one missing of its answer, all results are sent in the order of the
+        calls, and the next answer is asked for (unless somebody has begun to speak since, and gets
+        an answer anyway). A result is kept for the next session while there is none. A call that
+        nobody waits for any more is ignored.
+        """
+        self._driver.request(CallAnswered(call_id, output))
+
+    def update_session(self, config: Mapping[str, Any]) -> None:
+        """Change settings of the session, now and for every later connection.
+
+        Turn detection may be given in part. Without a session the change waits for the next one, as
+        does a voice once the session has spoken: it would refuse the whole update.
+        """
+        self._driver.update_session(config)
+        outage_s = self._conversation.settings.outage_s
+        settings = _dialogue_settings(self._driver.settings, outage_s)
+        self._driver.handle(SettingsChanged(settings))
+
+    def send(self, event: Mapping[str, Any]) -> None:
+        """Send any client event, in preview or GA spelling."""
+        self._driver.send(dict(event))
+
+    def drop_answer(self) -> None:
+        """The answer that is awaited is not wanted any more: no other session is asked for it."""
+        self._driver.handle(AnswerDropped())
+
+    def wake(self) -> None:
+        """A session will be needed soon (see `SessionPolicy.hold`)."""
+        self._driver.wake()
+
+    def forget(self) -> None:
+        """Forget what was said so far: the next session begins anew."""
+        self._conversation.history.forget()
 
     # ------------------------------------------------------------ private
 
@@ -292,113 +402,57 @@ class AzureRealTimeAudio(Requests):
         ledger: Ledger | None = None,
     ) -> None:
         options = WebsocketOptions.of(options)
-        self._wall_clock = wall_clock
+        policy = policy or SessionPolicy()
         self._emitter = Emitter()
         self._status = ModelStatus.IDLE
-        policy = policy or SessionPolicy()
-        self._notes = Notes(policy, ledger)
-        self._need = Need(policy, self._notes.ledger)
         self._state = ConnectionState.CLOSED
         self._renewals = 0
         self._half = b""
-        self._patience: asyncio.TimerHandle | None = None
         self._failure: ServiceError | None = None
         self._background = None
         self._waiters: set[asyncio.Future[None]] = set()
         self.is_quiet: Callable[[], bool] = lambda: self._status is ModelStatus.IDLE
         """Whether nobody speaks and nothing is played, for renewing the session unnoticed."""
-        self._question = Question(
-            self._notes,
-            options.outage_buffer,
-            ask=self.create_response,
-            tell=lambda why: self._emitter.emit("unanswered", why),
+        self._conversation = Conversation(_dialogue_settings(settings, options.outage_buffer))
+        self._driver = ConversationDriver(
+            self._conversation,
+            _Listener(self),
+            policy=policy,
+            usage=ledger,
+            wall_clock=wall_clock,
         )
-        self._sessions = SessionFactory(
+        sessions = SessionFactory(
             place, settings, options, http_session=http_session, wall_clock=wall_clock
         )
-        self._session = ReconnectingSession(self._sessions, _Listener(self))
-        self._unsent = TurnSound(options.outage_buffer)
-        self._sender = Sender(self._session, self._unsent, options)
-        self._greeting: Json = {}
-        self._adjust(settings)
+        self._session = ReconnectingSession(sessions, self._driver)
+        self._driver.use_session(self._session)
 
-    # ------------------------------------------------------------ what the session reports
+    def _received(self, message: Message) -> None:
+        current = self._session.current
+        if current is not None and message is current.answer:
+            self._failure = None
+            for waiter in self._waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
+            self._emitter.emit("init", message.raw)
+        self._emitter.emit(message.name, message.raw)
 
-    def _opened(self, session: Session, *, renewed: bool) -> None:
-        self._greeting = session.answer
-        try:
-            for item in self._notes.history.items(_now()):
-                session.send({"type": "conversation.item.create", "item": item})
-        except NotConnectedError as error:
-            _LOG.warning("the history is too long for a session: %s", error)
-        self._sender.session_opened(session, renewed=renewed)
-
-    def _lost(self) -> None:
-        self._sender.session_lost()
-
-    def _received(self, event: Json) -> None:
-        self._unsent.heard(event["type"])
-        if event is self._greeting:
-            self._ready(event)
-        self._heard(event)
-
-    def _heard(self, event: Json) -> None:
-        name = event["type"]
-        self._note_turn()
-        try:
-            heard = self._notes.hear(event, self._status, _now(), self._day())
-        except Exception:  # one odd message must not cost the session
-            _LOG.exception("cannot make sense of %r", name)
-            return
-        self._send_all(heard.send)
-        if heard.late:
-            return
-        if heard.status is not self._status:
-            self.status = heard.status
-            self._be_patient()
-        self._emitter.emit(name, event)
-        if heard.calls:
-            self._emitter.emit("function_calls", heard.calls)
-        if heard.trouble is not None:
-            self._session.report(heard.trouble)
-
-    def _be_patient(self) -> None:
-        """Do not think for ever about a turn that the service does not answer."""
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
-        if self._status is ModelStatus.THINKING:
-            loop = asyncio.get_running_loop()
-            self._patience = loop.call_later(PATIENCE_S, self._give_up)
-
-    def _give_up(self) -> None:
-        self._patience = None
-        self._question.drop()
-        self.status = self._notes.floor.gave_up(self._status)
-
-    def _ready(self, event: Json) -> None:
-        self._failure = None
-        for waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_result(None)
-        self._emitter.emit("init", event)
+    def _notify(self, notification: Notification) -> None:
+        match notification:
+            case StatusChanged(status):
+                self.status = status
+            case CallsRequested(calls):
+                self._emitter.emit("function_calls", list(calls))
+            case AnswerGivenUp("not_answered", reason):
+                self._emitter.emit("unanswered", reason)
 
     def _changed(self, change: ConnectionChanged) -> None:
-        was_up, renewed = self._state.is_up, change.renewals != self._renewals
         self._state = change.state
-        if renewed or not change.state.is_up:
+        if not change.state.is_up or change.renewals != self._renewals:
             self._renewals = change.renewals
             self._half = b""
-            self._notes.begin(self._sessions.settings)
-            self.status = ModelStatus.IDLE
-            self._be_patient()
-            if change.state is ConnectionState.CLOSING:
-                self._question.drop()
-            self._question.lost()
+            self.status = self._conversation.status
         self._emitter.emit("connection", change)
-        if change.state is ConnectionState.OPEN and (renewed or not was_up):
-            self._question.stands()
-            self._sender.send_kept()
 
     def _failed(self, error: ServiceError) -> None:
         self._failure = error
@@ -406,31 +460,25 @@ class AzureRealTimeAudio(Requests):
             if is_final(error) and not waiter.done():
                 waiter.set_exception(error)
 
-    # ------------------------------------------------------------ whether to be connected
-
-    def _day(self) -> int:
-        return datetime.fromtimestamp(self._wall_clock()).toordinal()
-
-    def _recess(self) -> Recess | None:
-        busy = not self._notes.quiet or not self.is_quiet()
-        if busy and self.is_initialized:
-            self._need.arise(_now())
-        return self._need.recess(_now(), self._wall_clock())
+    @property
+    def _bytewise(self) -> bool:
+        """Whether a sample is one byte (telephone formats)."""
+        return str(self._driver.settings.get("input_audio_format", "pcm16")).startswith("g711")
 
 
-class _Listener(SessionListener):
-    """What the session reports to a client, whose own methods are its users'."""
+class _Listener(DriverListener):
+    """What the driver reports to a client, whose own methods are its users'."""
 
     def __init__(self, client: AzureRealTimeAudio) -> None:
         self._client = client
 
-    def session_opened(self, session: Session, *, renewed: bool) -> None:
-        self._client._opened(session, renewed=renewed)
+    def command_speaker(self, command: SpeakerCommand) -> None:
+        raise AssertionError(f"{command}: playback is the business of the client's user")
 
-    def session_lost(self, reason: str) -> None:
-        self._client._lost()
+    def notify(self, notification: Notification) -> None:
+        self._client._notify(notification)
 
-    def received(self, message: Json) -> None:
+    def received(self, message: Message) -> None:
         self._client._received(message)
 
     def connection_changed(self, change: ConnectionChanged) -> None:
@@ -439,15 +487,19 @@ class _Listener(SessionListener):
     def attempt_failed(self, error: ServiceError) -> None:
         self._client._failed(error)
 
-    def recess(self) -> Recess | None:
-        return self._client._recess()
-
     def quiet(self) -> bool:
-        return self._client._notes.quiet and self._client.is_quiet()
-
-    def stale(self) -> bool:
-        return self._client._notes.history.stale(_now())
+        return self._client.is_quiet()
 
 
-def _now() -> float:
-    return asyncio.get_running_loop().time()
+def _dialogue_settings(settings: Json, outage_s: float) -> DialogueSettings:
+    """How a session with these flat settings is talked with."""
+    detection = settings.get("turn_detection", {})
+    detection = detection if isinstance(detection, Mapping) else {"create_response": False}
+    return DialogueSettings(
+        replies=bool(detection.get("create_response", True)),
+        interruption="service" if detection.get("interrupt_response", True) else "nobody",
+        truncation="nobody",
+        playback="assumed",
+        outage_s=outage_s,
+        silence_patience_s=_SILENCE_S,
+    )

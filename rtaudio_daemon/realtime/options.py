@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Self
 
 from .. import config
+from ..dialogue.unsent_audio import OUTAGE_S
 from ..errors import HandshakeError, ServiceError
 from ..protocol.error_codes import Severity, severity_of
 from .connection import HEARTBEAT_S
-from .turn_sound import OUTAGE_S
 from .usage import Prices
 
 FIRST_PAUSE_S = 0.5

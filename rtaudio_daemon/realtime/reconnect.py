@@ -106,6 +106,8 @@ class ReconnectingSession:
         self.sessions = sessions
         self.current: Session | None = None
         """The session in use."""
+        self.closing = False
+        """Whether it ends on purpose, and none follows."""
         self._listener = listener
         self._renewer = SessionRenewer(sessions, listener)
         self._record = ConnectionRecord(sessions.endpoint.profile.name)
@@ -147,7 +149,7 @@ class ReconnectingSession:
             bytes_up=traffic.sent_bytes,
             frames_up=traffic.sent_frames,
             dropped=traffic.dropped + (current.dropped if current else 0),
-            malformed=traffic.malformed,
+            malformed=traffic.malformed + traffic.undecodable,
             unknown=traffic.unknown,
             reconnects=self._record.reconnects,
             renewals=self._record.renewals,
@@ -161,7 +163,7 @@ class ReconnectingSession:
         if self._life is not None:
             raise RuntimeError("this session is already running")
         life = asyncio.create_task(self._live(), name="realtime-session")
-        self._life = life
+        self._life, self.closing = life, False
         try:
             await asyncio.wait([life])
         finally:
@@ -358,6 +360,7 @@ class ReconnectingSession:
         """Cancel `life` and see it off, even when we are being cancelled ourselves."""
         if not life.done():
             if not life.cancelling():
+                self.closing = True
                 self._lose("closed by us")
                 self._change(ConnectionState.CLOSING)
                 life.cancel()

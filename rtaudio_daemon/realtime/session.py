@@ -12,20 +12,27 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import aiohttp
 
 from ..backoff import backoff
 from ..errors import NO_ANSWER, NotConnectedError, ServiceError
 from ..events import ConnectionChanged
+from ..protocol.events import (
+    AudioDelta,
+    Event,
+    Message,
+    ServiceErrorReported,
+    SessionCreated,
+    SessionUpdated,
+    decode,
+)
 from .codec import (
     SERVER_EVENTS,
     Dialect,
     Json,
     SessionFacts,
-    decode,
-    describe_session,
     encode,
     encode_append,
 )
@@ -58,7 +65,7 @@ class SessionListener(Protocol):
     def session_lost(self, reason: str) -> None:
         """The session in use has ended; what it was not done with is gone."""
 
-    def received(self, message: Json) -> None:
+    def received(self, message: Message) -> None:
         """The service sent a message on the session in use, or on the first while it opens."""
 
     def connection_changed(self, change: ConnectionChanged) -> None:
@@ -77,6 +84,37 @@ class SessionListener(Protocol):
         """Whether the session in use knows what should be forgotten."""
 
 
+class IdleListener(SessionListener):
+    """Wants a session and nothing of it."""
+
+    def session_opened(self, session: Session, *, renewed: bool) -> None:
+        """The connection says so, too."""
+
+    def session_lost(self, reason: str) -> None:
+        """The connection says so, too."""
+
+    def received(self, message: Message) -> None:
+        """Nobody talks on it yet, or any more."""
+
+    def connection_changed(self, change: ConnectionChanged) -> None:
+        """Nobody asks."""
+
+    def attempt_failed(self, error: ServiceError) -> None:
+        """The connection says so, too."""
+
+    def recess(self) -> Recess | None:
+        """A session is wanted, also where it is held on speech only."""
+        return None
+
+    def quiet(self) -> bool:
+        """Nobody talks."""
+        return True
+
+    def stale(self) -> bool:
+        """Nothing was said."""
+        return False
+
+
 @dataclass(slots=True)
 class Traffic:
     """What went over the wire on all sessions of one client, since the start."""
@@ -90,6 +128,8 @@ class Traffic:
     """Pieces of sound that gave way to others, on sessions that are gone."""
     malformed: int = 0
     """Messages of the service that could not be read, and were skipped."""
+    undecodable: int = 0
+    """Pieces of sound of the service that could not be decoded, and were skipped."""
     unknown: int = 0
     """Messages of the service whose name is unknown here."""
 
@@ -116,7 +156,7 @@ class Session:
         """What the session said about itself."""
         self.refused: str | None = None
         """What the service did not take of our settings, in words."""
-        self.answer: Json = {}
+        self.answer: Message
         """The message that answered our settings."""
         self.has_spoken = False
         """Whether it has spoken, which locks its voice."""
@@ -133,7 +173,7 @@ class Session:
         self._wall_clock = wall_clock
         self._outbox = Outbox()
         self._listener: SessionListener | None = None
-        self._early: list[Json] = []
+        self._early: list[Message] = []
         self._reader: asyncio.Task[None] | None = None
         self._writers: list[asyncio.Task[None]] = []
 
@@ -180,7 +220,7 @@ class Session:
         if self._options.heartbeat_message and self._options.heartbeat_interval:
             self._writers.append(asyncio.create_task(self._beat(), name="realtime-heartbeat"))
 
-    def adopt(self, listener: SessionListener) -> list[Json]:
+    def adopt(self, listener: SessionListener) -> list[Message]:
         """Report to `listener` from now on; returns what came before, while it was greeted."""
         self._listener = listener
         early, self._early = self._early, []
@@ -277,26 +317,30 @@ class Session:
             if message is not None:
                 self._report(message)
 
-    def _read(self, raw: str) -> Json | None:
+    def _read(self, text: str) -> Message | None:
         """What a message says; None for a malformed one, which is skipped and counted."""
         try:
-            message = decode(raw)
+            message = decode(text)
         except ValueError as error:
             level = logging.DEBUG if self._traffic.malformed else logging.WARNING
             self._traffic.malformed += 1
             _LOG.log(level, "skipped a malformed message of the service: %s", error)
             return None
-        if message["type"] not in SERVER_EVENTS:
+        if message.malformed:
+            level = logging.DEBUG if self._traffic.undecodable else logging.WARNING
+            self._traffic.undecodable += 1
+            _LOG.log(level, "skipped sound of the service that is not base64")
+        if message.name not in SERVER_EVENTS:
             self._traffic.unknown += 1
-            _LOG.debug("the service sent an event unknown to us: %s", message["type"])
+            _LOG.debug("the service sent an event unknown to us: %s", message.event)
         return message
 
-    def _report(self, message: Json) -> None:
-        name = message["type"]
-        if name == "response.audio.delta":
-            self.has_spoken = True
-        elif name == "error" and message["error"].get("code") == "session_expired":
-            self._expired = True
+    def _report(self, message: Message) -> None:
+        match message.event:
+            case AudioDelta():
+                self.has_spoken = True
+            case ServiceErrorReported(code="session_expired"):
+                self._expired = True
         if self._listener is not None:
             self._listener.received(message)
         elif self._reader is None and len(self._early) < _EARLY_MOST:
@@ -304,7 +348,7 @@ class Session:
 
     # --------------------------------------------------------------- greeting
 
-    async def _greet(self) -> Json:
+    async def _greet(self) -> Message:
         """Wait for session.created and send our settings.
 
         Returns the answer to them: session.updated, or an error (the session goes on with the
@@ -312,50 +356,51 @@ class Session:
         """
         try:
             async with asyncio.timeout(GREETING_S):
-                created = await self._wait_for("session.created")
-            self._look_at(created)
+                created = await self._wait_for(SessionCreated)
+            self._look_at(created.event)
             session = self._requested
             update = {"type": "session.update", "event_id": _UPDATE_ID, "session": session}
             await self._connection.send(self._encode(update))
             self._report(created)
             async with asyncio.timeout(GREETING_S):
-                answer = await self._wait_for("session.updated")
+                answer = await self._wait_for(SessionUpdated)
         except TimeoutError as error:
             awaited = "session.updated" if self.facts else "session.created"
             words = f"the service sent no {awaited} within {GREETING_S:.0f} s"
             raise ServiceError(words, code=None if self.facts else NO_ANSWER) from error
-        if answer["type"] == "error":
-            self._note_refusal(answer["error"])
-        else:
-            self._note_settings(answer)
+        match answer.event:
+            case ServiceErrorReported():
+                self._note_refusal(answer.raw["error"])
+            case SessionUpdated(facts, settings):
+                self._note_settings(facts, settings)
         return answer
 
-    async def _wait_for(self, name: str) -> Json:
-        """The event `name`, or the error that answers our settings."""
-        async for raw in self._connection:
-            event = self._read(raw)
-            if event is None:
+    async def _wait_for(self, kind: type[SessionCreated | SessionUpdated]) -> Message:
+        """The event of this kind, or the error that answers our settings."""
+        async for text in self._connection:
+            message = self._read(text)
+            if message is None:
                 continue
-            if event["type"] == name:
-                return event
-            if event["type"] == "error" and event["error"].get("event_id") in (None, _UPDATE_ID):
+            event = message.event
+            if isinstance(event, kind):
+                return message
+            if isinstance(event, ServiceErrorReported) and event.event_id in ("", _UPDATE_ID):
                 if self.facts is not None:
-                    return event
-                self._report(event)
-                raise _refusal(event["error"])
-            self._report(event)
+                    return message
+                self._report(message)
+                raise _refusal(event)
+            self._report(message)
         raise ServiceError(self.ending)
 
-    def _look_at(self, created: Json) -> None:
-        self.facts = describe_session(_object(created.get("session")))
+    def _look_at(self, created: Event) -> None:
+        assert isinstance(created, SessionCreated)
+        self.facts = created.facts
         if self._endpoint.profile.detects_dialect:
             self.dialect = self.facts.dialect
         elif self.facts.dialect != self.dialect:
             _LOG.warning("%s", advice(self.facts.dialect, self._endpoint.profile.name))
 
-    def _note_settings(self, updated: Json) -> None:
-        session = _object(updated.get("session"))
-        facts = describe_session(session)
+    def _note_settings(self, facts: SessionFacts, session: Json) -> None:
         if facts.id is not None and facts.expires_at is not None:
             self.facts = facts
         if found := unlike(self._requested, session):
@@ -420,13 +465,6 @@ class SessionFactory:
         return backoff(self.options.reconnect_interval, LONGEST_PAUSE_S, self._chance)
 
 
-def _refusal(error: Json) -> ServiceError:
-    return ServiceError(
-        f"the service refused the session: {error.get('message')}",
-        code=error.get("code"),
-        type=error.get("type"),
-    )
-
-
-def _object(value: Any) -> Json:
-    return value if isinstance(value, dict) else {}
+def _refusal(error: ServiceErrorReported) -> ServiceError:
+    words = f"the service refused the session: {error.message}"
+    return ServiceError(words, code=error.code or None, type=error.type or None)

@@ -91,7 +91,7 @@ def sound(pcm: bytes) -> str:
         ("response.audio.delta", {**IDS, "delta": sound(b"abcd")}, AudioDelta(PART, b"abcd")),
         ("response.audio.done", IDS, AudioDone(PART)),
         ("response.text.delta", {**IDS, "delta": "he"}, TextDelta(PART)),
-        ("response.audio_transcript.delta", {**IDS, "delta": "he"}, TextDelta(PART)),
+        ("response.audio_transcript.delta", {**IDS, "delta": "he"}, TextDelta(PART, spoken=True)),
         ("response.text.done", {**IDS, "text": "hello"}, TextDone(PART, "hello")),
         ("response.audio_transcript.done", {**IDS, "transcript": "hi"}, TextDone(PART, "hi")),
         (

@@ -395,7 +395,7 @@ async def test_an_answer_outside_the_conversation_passes_and_leaves_no_trace(kin
         await talk.until(lambda: len(talk.named("response.done")) == 2)
         assert talk.statuses == before
         assert talk.named("error") == []
-        words = str(talk.client._notes.history.items(now()))
+        words = str(talk.client._conversation.history.retell(now()))
         assert "aside" not in words
 
 

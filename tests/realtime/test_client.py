@@ -280,7 +280,7 @@ async def test_the_status_changes_before_the_event_that_changes_it(
         {"type": "input_audio_buffer.speech_started"},
         {"type": "response.created", "response": {"id": "r"}},
         {"type": "input_audio_buffer.speech_stopped"},
-        {"type": "response.audio.delta", "response_id": "r"},
+        {"type": "response.audio.delta", "response_id": "r", "delta": "AAAA"},
         {"type": "response.done", "response": {"id": "r"}},
     )
     assert heard.names() == [

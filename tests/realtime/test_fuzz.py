@@ -5,18 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rtaudio_daemon.events import ModelStatus
+from rtaudio_daemon.dialogue.conversation import Conversation
+from rtaudio_daemon.dialogue.history import History
+from rtaudio_daemon.dialogue.inputs import SessionLost, SessionOpened, TimePassed
+from rtaudio_daemon.dialogue.settings import DialogueSettings
+from rtaudio_daemon.dialogue.unsent_audio import UnsentAudio
+from rtaudio_daemon.events import ModelStatus, PlaybackFinished
 from rtaudio_daemon.protocol.error_codes import Severity, severity_of
-from rtaudio_daemon.realtime.codec import HOUSE_TO_GA, SERVER_EVENTS, Json, decode
+from rtaudio_daemon.protocol.events import ResponseDone, UserTranscript, decode
+from rtaudio_daemon.realtime.codec import HOUSE_TO_GA, SERVER_EVENTS, Json
 from rtaudio_daemon.realtime.effective import advice, unlike
-from rtaudio_daemon.realtime.notes import Notes
-from rtaudio_daemon.realtime.options import SessionPolicy
+from rtaudio_daemon.realtime.usage import Ledger, Prices
 from tests.virtual_time import VirtualTimeLoop
 
 from .service import Call, Service
@@ -89,17 +94,35 @@ raw = (
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(events, max_size=15))
-def test_notes_take_in_anything_and_stay_small(stream: list[Json]) -> None:
-    notes = Notes(SessionPolicy(history_turns=3, history_characters=200))
-    status = ModelStatus.IDLE
-    for number, event in enumerate([*stream, *stream]):
-        status = notes.hear(decode(json.dumps(event)), status, float(number), 1).status
-    assert sum(len(str(item)) for item in notes.history.items(60.0)) < 40_000
-    json.dumps(notes.ledger.summary(1), allow_nan=False)
-    notes.begin({})
-    assert notes.quiet
-    assert notes.floor.heard("response.done", {"response": {}}, ModelStatus.THINKING) == "idle"
+@given(st.lists(events, max_size=15), st.sampled_from(["reported", "assumed"]))
+def test_a_conversation_takes_in_anything_and_stays_small(
+    stream: list[Json], playback: Literal["reported", "assumed"]
+) -> None:
+    mind = Conversation(
+        DialogueSettings(playback=playback), History(turns=3, characters=200), UnsentAudio()
+    )
+    ledger = Ledger(Prices())
+    mind.handle(SessionOpened(), 0.0)
+    now = 0.0
+    for event in [*stream, *stream]:
+        now += 1.0
+        said = decode(json.dumps(event)).event
+        mind.handle(said, now)
+        if isinstance(said, ResponseDone):
+            ledger.add_response(said.usage, 1)
+        if isinstance(said, UserTranscript):
+            ledger.add_transcription(said.usage, 1)
+    assert sum(len(str(item)) for item in mind.history.retell(now)) < 40_000
+    json.dumps(ledger.summary(1), allow_nan=False)
+    mind.handle(PlaybackFinished(), now)
+    mind.handle(SessionLost("the end", closing=True), now)
+    mind.handle(PlaybackFinished(), now)
+    while mind.deadline is not None:
+        assert mind.deadline > now, "a deadline lies ahead"
+        now = mind.deadline
+        mind.handle(TimePassed(), now)
+    assert mind.status is ModelStatus.IDLE
+    assert mind.quiet
 
 
 @settings(max_examples=100, deadline=None)

@@ -14,28 +14,34 @@ from pathlib import Path
 
 import pytest
 
-from rtaudio_daemon.conversation import Conversation
-from rtaudio_daemon.events import (
-    AudioEnded,
-    AudioPart,
-    AudioReceived,
-    CancelResponse,
-    DeleteItem,
-    Heard,
-    PlaybackStarted,
-    PlaybackStopped,
-    ResponseFinished,
-    ResponseStarted,
+from rtaudio_daemon.dialogue.conversation import Conversation
+from rtaudio_daemon.dialogue.inputs import (
+    AnswerRequested,
+    Input,
+    LocalSpeechStarted,
     SessionOpened,
-    SpeechStarted,
+    TimePassed,
+)
+from rtaudio_daemon.dialogue.outputs import (
+    CancelResponse,
+    CreateResponse,
+    DeleteItem,
+    Output,
     StopPlayback,
     TruncateItem,
 )
+from rtaudio_daemon.events import AudioPart, Heard, PlaybackStarted, PlaybackStopped
 from rtaudio_daemon.protocol.error_codes import Severity, severity_of
+from rtaudio_daemon.protocol.events import (
+    AudioDelta,
+    AudioDone,
+    Event,
+    ResponseCreated,
+    ResponseDone,
+    ServiceErrorReported,
+    SpeechStarted,
+)
 from rtaudio_daemon.realtime.codec import Json, encode
-from rtaudio_daemon.realtime.notes import Notes
-from rtaudio_daemon.realtime.options import SessionPolicy
-from rtaudio_daemon.realtime.turn_sound import TurnSound
 from rtaudio_daemon.simulator.manner import Quirks
 
 from .person import SETTINGS, sentence, talking
@@ -51,40 +57,39 @@ WEATHER: Json = {
 }
 
 
-def answered(heard_ms: int, received_ms: int, *, ended: bool = True) -> list[object]:
-    """What the daemon tells the service of an answer that was interrupted."""
+def created(response_id: str) -> Event:
+    return ResponseCreated(response_id, None, "conv_1")
+
+
+def done(response_id: str) -> Event:
+    return ResponseDone(response_id, "completed", "", None, (), {})
+
+
+def conversation() -> Conversation:
+    """One whose session is open."""
     mind = Conversation()
     mind.handle(SessionOpened(), 0)
-    mind.handle(ResponseStarted("resp_1"), 0)
-    mind.handle(AudioReceived(PART, bytes(48 * received_ms)), 0)
+    return mind
+
+
+def answered(heard_ms: int, received_ms: int, *, ended: bool = True) -> list[Output]:
+    """What the daemon sends about an answer that was interrupted."""
+    mind = conversation()
+    mind.handle(created("resp_1"), 0)
+    mind.handle(AudioDelta(PART, bytes(48 * received_ms)), 0)
     if ended:
-        mind.handle(AudioEnded(PART), 0)
-        mind.handle(ResponseFinished("resp_1", "completed"), 0)
+        mind.handle(AudioDone(PART), 0)
+        mind.handle(done("resp_1"), 0)
     mind.handle(PlaybackStarted(), 0)
-    mind.handle(SpeechStarted("service"), 1)
+    mind.handle(SpeechStarted("item_2"), 1)
     steps = mind.handle(PlaybackStopped((Heard(PART, heard_ms),)), 1)
     return [step for step in steps if isinstance(step, TruncateItem | DeleteItem | CancelResponse)]
 
 
-def hear(notes: Notes, *events: Json, now: float = 0.0) -> list[Json]:
-    """What the client sends after these events."""
-    status = notes.floor
-    sent: list[Json] = []
-    for event in events:
-        from rtaudio_daemon.events import ModelStatus
-
-        sent += notes.hear(event, ModelStatus.IDLE, now, 1).send
-    assert status is notes.floor
-    return sent
-
-
-def created(response_id: str, **fields: object) -> Json:
-    response = {"id": response_id, "conversation_id": "conv_1", **fields}
-    return {"type": "response.created", "response": response}
-
-
-def done(response_id: str, **fields: object) -> Json:
-    return {"type": "response.done", "response": {"id": response_id, **fields}}
+def asked(mind: Conversation, event: Input, now: float = 0.0) -> list[str]:
+    """The answers that are asked for after this, by the ids of the requests."""
+    steps = mind.handle(event, now)
+    return [step.event_id for step in steps if isinstance(step, CreateResponse)]
 
 
 # ------------------------------------------------------------- truncation (1-3)
@@ -121,12 +126,11 @@ async def test_pitfall_4_cancelling_when_nothing_is_active_is_harmless(kind: str
 
 
 def test_pitfall_5_a_service_that_interrupts_by_itself_is_not_told_to_cancel_as_well() -> None:
-    mind = Conversation(service_interrupts=True)
-    mind.handle(SessionOpened(), 0)
-    mind.handle(ResponseStarted("resp_1"), 0)
-    mind.handle(AudioReceived(PART, bytes(4800)), 0)
+    mind = conversation()
+    mind.handle(created("resp_1"), 0)
+    mind.handle(AudioDelta(PART, bytes(4800)), 0)
     mind.handle(PlaybackStarted(), 0)
-    steps = mind.handle(SpeechStarted("service"), 1)
+    steps = mind.handle(SpeechStarted("item_2"), 1)
     assert any(isinstance(step, StopPlayback) for step in steps)
     assert not any(isinstance(step, CancelResponse) for step in steps)
 
@@ -142,31 +146,29 @@ async def test_pitfall_5_a_cancellation_names_the_answer_it_means() -> None:
 
 
 def test_pitfall_6_a_second_answer_is_asked_for_when_the_first_is_done() -> None:
-    notes = Notes(SessionPolicy())
-    (first,) = notes.queue.ask({"type": "response.create"}, 0)
-    assert notes.queue.ask({"type": "response.create"}, 0) == []
-    assert hear(notes, created("resp_1")) == []
-    (second,) = hear(notes, done("resp_1"))
-    assert first["event_id"] != second["event_id"]
+    mind = conversation()
+    (first,) = asked(mind, AnswerRequested())
+    assert asked(mind, AnswerRequested()) == []
+    assert asked(mind, created("resp_1")) == []
+    (second,) = asked(mind, done("resp_1"))
+    assert first != second
 
 
 def test_pitfall_6_a_refused_request_is_repeated_after_the_answer_that_stood_in_its_way() -> None:
-    notes = Notes(SessionPolicy())
-    (first,) = notes.queue.ask({"type": "response.create"}, 0)
-    refusal = {
-        "code": "conversation_already_has_active_response",
-        "message": "Conversation already has an active response in progress: resp_9.",
-        "event_id": first["event_id"],
-    }
-    assert hear(notes, {"type": "error", "error": refusal}) == []
-    assert hear(notes, done("resp_9")) == [first]
+    mind = conversation()
+    (first,) = asked(mind, AnswerRequested())
+    code = "conversation_already_has_active_response"
+    words = "Conversation already has an active response in progress: resp_9."
+    refusal = ServiceErrorReported(code, "", words, first, Severity.BENIGN)
+    assert asked(mind, refusal) == []
+    assert asked(mind, done("resp_9")) == [first]
 
 
 def test_pitfall_6_a_request_that_nothing_comes_of_does_not_block_the_next_one_for_ever() -> None:
-    notes = Notes(SessionPolicy())
-    notes.queue.ask({"type": "response.create"}, 0)
-    assert notes.queue.ask({"type": "response.create"}, 10) == []
-    assert len(notes.queue.ask({"type": "response.create"}, 16)) == 1
+    mind = conversation()
+    asked(mind, AnswerRequested())
+    assert asked(mind, AnswerRequested(), 10) == []
+    assert len(asked(mind, TimePassed(), 16)) == 1
 
 
 @in_every_dialect
@@ -372,7 +374,7 @@ async def test_pitfall_20_no_answer_waits_for_the_words_of_the_user(mode: str) -
         await talk.turn(sentence(800))
         await asyncio.sleep(10)
         assert talk.named("response.done")[0]["response"]["status"] == "completed"
-        items = talk.client._notes.history.items(asyncio.get_running_loop().time())
+        items = talk.client._conversation.history.retell(asyncio.get_running_loop().time())
         roles = [item["role"] for item in items]
         assert roles == (["user", "assistant"] if mode in ("early", "late") else ["assistant"])
 
@@ -419,13 +421,12 @@ async def test_pitfall_21_a_tool_of_a_turn_that_was_interrupted_asks_for_no_answ
 
 
 async def test_pitfall_22_sound_is_not_cut_off_by_the_end_of_generation() -> None:
-    mind = Conversation()
-    mind.handle(SessionOpened(), 0)
-    mind.handle(ResponseStarted("resp_1"), 0)
-    mind.handle(AudioReceived(PART, bytes(48_000)), 0)
+    mind = conversation()
+    mind.handle(created("resp_1"), 0)
+    mind.handle(AudioDelta(PART, bytes(48_000)), 0)
     mind.handle(PlaybackStarted(), 0)
-    mind.handle(AudioEnded(PART), 0)
-    steps = mind.handle(ResponseFinished("resp_1", "completed"), 0)
+    mind.handle(AudioDone(PART), 0)
+    steps = mind.handle(done("resp_1"), 0)
     assert not any(isinstance(step, StopPlayback) for step in steps)
     assert mind.status == "speaking"
 
@@ -488,10 +489,9 @@ async def test_pitfall_25_a_slow_listener_is_told_in_tasks_and_blocks_nobody() -
 
 
 def test_pitfall_26_a_cough_that_the_service_does_not_hear_ends_no_answer() -> None:
-    mind = Conversation()
-    mind.handle(SessionOpened(), 0)
-    mind.handle(ResponseStarted("resp_1"), 0)
-    steps = mind.handle(SpeechStarted("local"), 0)
+    mind = conversation()
+    mind.handle(created("resp_1"), 0)
+    steps = mind.handle(LocalSpeechStarted(), 0)
     assert not any(isinstance(step, StopPlayback | CancelResponse) for step in steps)
 
 
@@ -590,14 +590,6 @@ def test_speech_to_text_sessions_get_no_settings_of_answers() -> None:
     detection = wire["audio"]["input"]["turn_detection"]
     assert wire["type"] == "transcription"
     assert set(detection) == {"type", "threshold", "prefix_padding_ms", "silence_duration_ms"}
-
-
-def test_sound_that_is_kept_is_bounded() -> None:
-    turn = TurnSound(outage_s=10, turn_s=30)
-    for _ in range(100_000):
-        turn.kept(bytes(960), 0.0)
-    assert turn.seconds <= 40
-    assert turn.dropped > 0
 
 
 @pytest.mark.parametrize(

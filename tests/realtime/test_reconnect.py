@@ -10,7 +10,7 @@ from datetime import datetime
 
 from rtaudio_daemon.errors import ServiceError
 from rtaudio_daemon.events import ConnectionChanged
-from rtaudio_daemon.realtime.codec import Json
+from rtaudio_daemon.protocol.events import Message
 from rtaudio_daemon.realtime.need import Recess
 from rtaudio_daemon.realtime.options import SessionPolicy, WebsocketOptions
 from rtaudio_daemon.realtime.reconnect import ReconnectingSession
@@ -37,8 +37,8 @@ class Notebook(SessionListener):
     def session_lost(self, reason: str) -> None:
         self.lines.append(f"lost: {reason}")
 
-    def received(self, message: Json) -> None:
-        self.lines.append(message["type"])
+    def received(self, message: Message) -> None:
+        self.lines.append(message.name)
 
     def connection_changed(self, change: ConnectionChanged) -> None:
         self.lines.append(f"-> {change.state.value}")

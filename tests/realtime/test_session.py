@@ -7,21 +7,23 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from rtaudio_daemon.dialogue.conversation import Conversation
+from rtaudio_daemon.dialogue.outputs import Notification, SpeakerCommand
+from rtaudio_daemon.dialogue.settings import DialogueSettings
 from rtaudio_daemon.errors import HandshakeError, NotConnectedError, ServiceError
 from rtaudio_daemon.events import ConnectionChanged, ConnectionState
+from rtaudio_daemon.protocol.events import Message
 from rtaudio_daemon.realtime.codec import Json
+from rtaudio_daemon.realtime.driver import ConversationDriver, DriverListener
 from rtaudio_daemon.realtime.options import Counters, WebsocketOptions
 from rtaudio_daemon.realtime.outbox import MOST_MESSAGES
 from rtaudio_daemon.realtime.profiles import endpoint
 from rtaudio_daemon.realtime.reconnect import ReconnectingSession
-from rtaudio_daemon.realtime.sender import Sender
-from rtaudio_daemon.realtime.session import Session, SessionFactory, SessionListener
-from rtaudio_daemon.realtime.turn_sound import TurnSound
+from rtaudio_daemon.realtime.session import SessionFactory
 from tests.strict import assert_valid_client_events
 
 from .service import EXPIRES_AT, Call, Service
@@ -29,8 +31,8 @@ from .service import EXPIRES_AT, Call, Service
 OPEN, CONNECTING = ConnectionState.OPEN, ConnectionState.CONNECTING
 
 
-class Client(SessionListener):
-    """The least that a client is: a session, a sender, and notes of all that was reported."""
+class Client(DriverListener):
+    """The least that a client is: a session, its driver, and notes of all that was reported."""
 
     def __init__(self, sessions: SessionFactory) -> None:
         self.events: list[Json] = []
@@ -38,52 +40,40 @@ class Client(SessionListener):
         self.changes: list[ConnectionChanged] = []
         self.failures: list[ServiceError] = []
         self.changed = asyncio.Condition()
-        self._session = ReconnectingSession(sessions, self)
-        options = sessions.options
-        self._unsent = TurnSound(options.outage_buffer)
-        self._sender = Sender(self._session, self._unsent, options)
-        self._greeting: Json | None = None
+        settings = DialogueSettings(playback="assumed", outage_s=sessions.options.outage_buffer)
+        self._driver = ConversationDriver(Conversation(settings), self)
+        self._session = ReconnectingSession(sessions, self._driver)
+        self._driver.use_session(self._session)
         self.run, self.stop = self._session.run, self._session.stop
-        self.send, self.send_audio = self._sender.send, self._sender.send_audio
+        self.send, self.send_audio = self._driver.send, self._driver.append_audio
 
     @property
     def ready(self) -> bool:
-        return self._session.current is not None
+        return self._driver.connected
 
     @property
     def counters(self) -> Counters:
-        counters = self._session.counters
-        return replace(counters, dropped=counters.dropped + self._sender.dropped)
+        return self._driver.counters
 
-    def session_opened(self, session: Session, *, renewed: bool) -> None:
-        self._greeting = session.answer
-        self._sender.session_opened(session, renewed=renewed)
+    def command_speaker(self, command: SpeakerCommand) -> None:
+        raise AssertionError(command)
 
-    def session_lost(self, reason: str) -> None:
-        self._sender.session_lost()
+    def notify(self, notification: Notification) -> None:
+        pass
 
-    def received(self, message: Json) -> None:
-        self._unsent.heard(message["type"])
-        if message is self._greeting:
-            self._note(self.readied, message)
-        self._note(self.events, message)
+    def received(self, message: Message) -> None:
+        if self._session.current is not None and message is self._session.current.answer:
+            self._note(self.readied, message.raw)
+        self._note(self.events, message.raw)
 
     def connection_changed(self, change: ConnectionChanged) -> None:
         self._note(self.changes, change)
-        if change.state.is_up:
-            self._sender.send_kept()
 
     def attempt_failed(self, error: ServiceError) -> None:
         self._note(self.failures, error)
 
-    def recess(self) -> None:
-        return None
-
     def quiet(self) -> bool:
         return True
-
-    def stale(self) -> bool:
-        return False
 
     def _note(self, notes: list[Any], what: Any) -> None:
         notes.append(what)

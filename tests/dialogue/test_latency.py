@@ -2,64 +2,86 @@
 
 from __future__ import annotations
 
-from rtaudio_daemon.events import (
-    AudioEnded,
-    AudioPart,
-    AudioReceived,
+from typing import Any
+
+from rtaudio_daemon.dialogue.conversation import Conversation
+from rtaudio_daemon.dialogue.inputs import (
     ButtonPressed,
     ButtonReleased,
-    Happening,
-    Heard,
+    CallAnswered,
+    Input,
     InterruptRequested,
+    LocalSpeechStarted,
+    LocalSpeechStopped,
+    SayRequested,
+    SessionLost,
+    SessionOpened,
+    SpeechAborted,
+)
+from rtaudio_daemon.events import (
+    Heard,
     PlaybackFinished,
     PlaybackStarted,
     PlaybackStopped,
-    ResponseFinished,
-    ResponseStarted,
-    SayRequested,
-    SessionLost,
-    SpeechAborted,
-    SpeechStarted,
-    SpeechStopped,
     TurnFinished,
 )
-from rtaudio_daemon.ledger import TurnLedger
+from rtaudio_daemon.protocol import events as wire
+from rtaudio_daemon.states import AudioPart
 
 PART = AudioPart("resp_1", "item_1", 0)
 SECOND = AudioPart("resp_2", "item_2", 0)
 
 
+STARTED, STOPPED = wire.SpeechStarted("item_0"), wire.SpeechStopped("item_0")
+CALL = wire.Item("item_c", "call", "{}", False, "completed", "call_1", "weather")
+GATE_OPENED, GATE_CLOSED = LocalSpeechStarted(), LocalSpeechStopped()
+
+
+def created(response_id: str) -> wire.Event:
+    return wire.ResponseCreated(response_id, None, "conv_1")
+
+
+def done(response_id: str, status: str) -> wire.Event:
+    return wire.ResponseDone(response_id, status, "", None, (), {})
+
+
 def told(
-    *story: tuple[float, Happening | None], ledger: TurnLedger | None = None
+    *story: tuple[float, Input | None], ledger: Conversation | None = None
 ) -> list[TurnFinished]:
-    """What the ledger says to a story of (seconds, what happened); None is a voice."""
-    ledger = ledger or TurnLedger()
-    turns = []
+    """The turns that end in a story of (seconds, what happened); None is a voice."""
+    ledger = ledger or opened()
+    turns: list[Any] = []
     for now, happening in story:
         if happening is None:
-            ledger.voice(now)
+            ledger.latency.voice(now)
         else:
-            turns += ledger.note(happening, now)
-    return turns
+            turns += ledger.handle(happening, now)
+    return [turn for turn in turns if isinstance(turn, TurnFinished)]
 
 
-ANSWER: tuple[tuple[float, Happening], ...] = (
-    (3.2, ResponseStarted("resp_1")),
-    (3.3, AudioReceived(PART, b"")),
+def opened() -> Conversation:
+    conversation = Conversation()
+    conversation.handle(SessionOpened(), 0.0)
+    return conversation
+
+
+ANSWER: tuple[tuple[float, Input], ...] = (
+    (3.2, created("resp_1")),
+    (3.3, wire.AudioDelta(PART, b"")),
     (3.4, PlaybackStarted()),
-    (3.5, AudioReceived(PART, b"")),
-    (3.6, AudioEnded(PART)),
-    (3.7, ResponseFinished("resp_1", "completed")),
+    (3.5, wire.AudioDelta(PART, b"")),
+    (3.6, wire.AudioDone(PART)),
+    (3.7, done("resp_1", "completed")),
     (5.0, PlaybackFinished()),
 )
 
 
 def test_a_spoken_turn_is_counted_from_the_last_moment_that_sounded_like_speech() -> None:
     turns = told(
-        (1.0, SpeechStarted("local")),
-        (1.2, SpeechStarted("service")),
+        (1.0, GATE_OPENED),
+        (1.2, STARTED),
         (2.4, None),
-        (3.0, SpeechStopped("service")),
+        (3.0, STOPPED),
         *ANSWER,
     )
     assert turns == [
@@ -80,8 +102,8 @@ def test_a_spoken_turn_is_counted_from_the_last_moment_that_sounded_like_speech(
 
 
 def test_where_only_the_service_listens_its_word_counts() -> None:
-    (turn,) = told((1.0, None), (1.2, SpeechStarted("service")), (2.0, None),
-                   (3.0, SpeechStopped("service")), *ANSWER)  # fmt: skip
+    (turn,) = told((1.0, None), (1.2, STARTED), (2.0, None),
+                   (3.0, STOPPED), *ANSWER)  # fmt: skip
     assert turn.latencies["speech_ms"] == 1800
     assert turn.latencies["endpoint_ms"] == 0
     assert turn.latencies["first_sound_ms"] == 400
@@ -89,12 +111,12 @@ def test_where_only_the_service_listens_its_word_counts() -> None:
 
 def test_noise_that_only_the_gate_took_for_speech_is_not_part_of_the_next_turn() -> None:
     (turn,) = told(
-        (0.1, SpeechStarted("local")),
+        (0.1, GATE_OPENED),
         (0.2, None),
-        (0.9, SpeechStopped("local")),
-        (2.0, SpeechStarted("local")),
+        (0.9, GATE_CLOSED),
+        (2.0, GATE_OPENED),
         (2.5, None),
-        (3.0, SpeechStopped("service")),
+        (3.0, STOPPED),
         *ANSWER,
     )
     assert turn.latencies["speech_ms"] == 500
@@ -102,10 +124,10 @@ def test_noise_that_only_the_gate_took_for_speech_is_not_part_of_the_next_turn()
 
 def test_what_was_aborted_is_forgotten() -> None:
     (turn,) = told(
-        (0.1, SpeechStarted("local")),
+        (0.1, GATE_OPENED),
         (0.2, None),
         (0.5, SpeechAborted()),
-        (2.9, SpeechStopped("service")),
+        (2.9, STOPPED),
         *ANSWER,
     )
     assert turn.latencies["speech_ms"] == 0
@@ -125,10 +147,10 @@ def test_a_request_is_counted_from_itself_also_when_it_waited() -> None:
 
 
 def test_what_was_interrupted_says_so() -> None:
-    story = [(3.0, SpeechStopped("service")), *ANSWER[:5], (3.65, PlaybackStopped())]
+    story = [(3.0, STOPPED), *ANSWER[:5], (3.65, PlaybackStopped())]
     assert told(*story) == [], "its generation is not over"
-    late: list[tuple[float, Happening | None]]
-    late = [(3.68, AudioReceived(PART, b"")), (3.7, ResponseFinished("resp_1", "cancelled"))]
+    late: list[tuple[float, Input | None]]
+    late = [(3.68, wire.AudioDelta(PART, b"")), (3.7, done("resp_1", "cancelled"))]
     (turn,) = told(*story, *late)
     assert turn.status == "interrupted"
     assert turn.latencies["last_sound_ms"] == 650
@@ -136,23 +158,26 @@ def test_what_was_interrupted_says_so() -> None:
 
 def test_a_pause_in_the_sound_is_not_its_end() -> None:
     (turn,) = told(
-        (3.0, SpeechStopped("service")),
+        (3.0, STOPPED),
         *ANSWER[:5],
         (3.61, PlaybackFinished()),
-        (3.65, AudioReceived(PART, b"")),
+        (3.65, wire.AudioDelta(PART, b"")),
         (3.7, PlaybackStarted()),
-        (4.0, ResponseFinished("resp_1", "completed")),
+        (4.0, done("resp_1", "completed")),
         (5.0, PlaybackFinished()),
     )
     assert turn.latencies["first_sound_ms"] == 400
     assert turn.latencies["last_sound_ms"] == 2000
 
 
-def test_an_answer_without_sound_is_over_when_it_was_generated_and_the_wait_goes_on() -> None:
+def test_an_answer_that_calls_a_function_is_over_when_it_was_generated_and_the_wait_goes_on() -> (
+    None
+):
     first, second = told(
-        (3.0, SpeechStopped("service")),
-        (3.1, ResponseStarted("resp_2")),
-        (3.15, ResponseFinished("resp_2", "completed")),
+        (3.0, STOPPED),
+        (3.1, created("resp_2")),
+        (3.15, wire.ResponseDone("resp_2", "completed", "", None, (CALL,), {})),
+        (3.17, CallAnswered("call_1", "sunny")),
         *ANSWER,
     )
     assert (first.response_id, first.latencies["generated_ms"]) == ("resp_2", 150)
@@ -160,17 +185,30 @@ def test_an_answer_without_sound_is_over_when_it_was_generated_and_the_wait_goes
     assert (second.response_id, second.latencies["first_audio_ms"]) == ("resp_1", 300)
 
 
+def test_an_answer_without_sound_takes_nothing_from_the_next_request() -> None:
+    """As after a cough that the model has nothing to say to."""
+    _cough, first = told(
+        (3.0, STOPPED),
+        (3.1, created("resp_2")),
+        (3.15, done("resp_2", "completed")),
+        (60.0, SayRequested("one")),
+        (60.01, created("resp_3")),
+        (60.02, done("resp_3", "completed")),
+    )
+    assert first.latencies["response_ms"] == 10
+
+
 SOUND = bytes(48 * 1000)  # a second
-IN_ONE_GO: tuple[tuple[float, Happening], ...] = (
+IN_ONE_GO: tuple[tuple[float, Input], ...] = (
     (1.0, SayRequested("one")),
     (1.1, SayRequested("two")),
-    (3.2, ResponseStarted("resp_1")),
-    (3.3, AudioReceived(PART, SOUND)),
+    (3.2, created("resp_1")),
+    (3.3, wire.AudioDelta(PART, SOUND)),
     (3.4, PlaybackStarted()),
-    (3.5, AudioReceived(PART, SOUND)),
-    (3.7, ResponseFinished("resp_1", "completed")),
-    (4.0, AudioReceived(SECOND, SOUND)),
-    (4.1, ResponseFinished("resp_2", "completed")),
+    (3.5, wire.AudioDelta(PART, SOUND)),
+    (3.7, done("resp_1", "completed")),
+    (4.0, wire.AudioDelta(SECOND, SOUND)),
+    (4.1, done("resp_2", "completed")),
 )
 
 
@@ -202,11 +240,11 @@ def test_an_answer_that_was_cut_off_before_it_was_heard_has_no_sound() -> None:
 
 def test_an_answer_that_found_no_loudspeaker_has_no_sound() -> None:
     (turn,) = told(
-        (3.0, SpeechStopped("service")),
-        (3.2, ResponseStarted("resp_1")),
-        (3.3, AudioReceived(PART, SOUND)),
+        (3.0, STOPPED),
+        (3.2, created("resp_1")),
+        (3.3, wire.AudioDelta(PART, SOUND)),
         (3.31, PlaybackStopped((Heard(PART, 0),), lost="gone")),
-        (3.4, ResponseFinished("resp_1", "cancelled")),
+        (3.4, done("resp_1", "cancelled")),
     )
     assert turn.latencies["first_audio_ms"] == 300
     assert "first_sound_ms" not in turn.latencies
@@ -221,23 +259,28 @@ def test_a_lost_connection_ends_what_was_under_way() -> None:
 
 
 def test_requests_that_were_called_off_are_not_counted_from() -> None:
-    (turn,) = told((1.0, SayRequested("x")), (2.0, InterruptRequested()), *ANSWER)
+    called_off: list[tuple[float, Input | None]] = [
+        (1.0, SayRequested("x")),
+        (2.0, InterruptRequested()),
+        (2.1, created("resp_2")),
+    ]
+    (turn,) = told(*called_off, (2.2, done("resp_2", "cancelled")), *ANSWER)
     assert turn.latencies["response_ms"] == 0
 
 
 def test_strange_stories_are_survived() -> None:
-    assert told((1.0, PlaybackStarted()), (2.0, ResponseFinished("resp_9", "completed"))) == []
-    ledger = TurnLedger()
+    assert told((1.0, PlaybackStarted()), (2.0, done("resp_9", "completed"))) == []
+    ledger = opened()
     for number in range(100):
-        told((float(number), ResponseStarted(f"resp_{number}")), ledger=ledger)
-    assert len(ledger._answers) == 16
+        told((float(number), created(f"resp_{number}")), ledger=ledger)
+    assert len(ledger.latency._answers) == 16
 
 
 def test_a_turn_by_button_lasts_as_long_as_it_is_held_whatever_was_said_before() -> None:
     (turn,) = told(
-        (0.2, SpeechStarted("service")),
+        (0.2, STARTED),
         (1.0, ButtonPressed()),
-        (1.2, SpeechStopped("service")),
+        (1.2, STOPPED),
         (3.0, ButtonReleased()),
         *ANSWER,
     )

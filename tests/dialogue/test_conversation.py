@@ -1,80 +1,141 @@
-"""The mind, told what happens, asked what to do."""
+"""The conversation, given what happens, asked what to do."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtaudio_daemon.conversation import BYTES_PER_MS, Conversation
-from rtaudio_daemon.events import (
-    AudioEnded,
-    AudioPart,
-    AudioReceived,
+from rtaudio_daemon.dialogue.conversation import SAY_METADATA, Conversation
+from rtaudio_daemon.dialogue.inputs import (
+    AnswerDropped,
+    AnswerRequested,
+    AudioCleared,
+    AudioCommitted,
     ButtonPressed,
     ButtonReleased,
-    CancelResponse,
-    ClearAudio,
-    Command,
-    CommitAudio,
-    CreateMessage,
-    CreateResponse,
-    DeleteItem,
-    EndPlay,
-    ErrorReported,
-    Happening,
-    Heard,
-    Interruption,
+    CallAnswered,
+    CancelRequested,
+    Input,
     InterruptRequested,
-    ModelStatus,
-    News,
-    Play,
-    PlaybackFinished,
-    PlaybackStarted,
-    PlaybackStopped,
-    ResponseFinished,
-    ResponseStarted,
+    LocalSpeechStarted,
+    LocalSpeechStopped,
     SayRequested,
+    SessionAwaited,
     SessionLost,
     SessionOpened,
     SessionRenewed,
+    SettingsChanged,
     SpeechAborted,
-    SpeechNoticed,
-    SpeechStarted,
-    SpeechStopped,
-    StatusChanged,
-    StopPlayback,
     TimePassed,
-    TruncateItem,
-    TurnCommitted,
 )
+from rtaudio_daemon.dialogue.outputs import (
+    AnswerGivenUp,
+    CancelResponse,
+    ClearAudio,
+    CommitAudio,
+    CreateItem,
+    CreateResponse,
+    DeleteItem,
+    EndPlay,
+    Output,
+    PauseTurnDetection,
+    Play,
+    ResumeTurnDetection,
+    SendKeptAudio,
+    ServiceCommand,
+    SpeakerCommand,
+    StopPlayback,
+    TruncateItem,
+)
+from rtaudio_daemon.dialogue.playing import BYTES_PER_MS
+from rtaudio_daemon.dialogue.settings import DialogueSettings
+from rtaudio_daemon.events import (
+    ErrorReported,
+    Heard,
+    Interruption,
+    ModelStatus,
+    PlaybackFinished,
+    PlaybackStarted,
+    PlaybackStopped,
+    SpeechNoticed,
+    StatusChanged,
+    TurnFinished,
+)
+from rtaudio_daemon.protocol import events as wire
+from rtaudio_daemon.protocol.error_codes import Severity
+from rtaudio_daemon.states import AudioPart
 
 IDLE, LISTENING = ModelStatus.IDLE, ModelStatus.LISTENING
 THINKING, SPEAKING = ModelStatus.THINKING, ModelStatus.SPEAKING
 PART = AudioPart("resp_1", "item_1", 0)
 SECOND = b"\0" * 1000 * BYTES_PER_MS
 
+STARTED, STOPPED = wire.SpeechStarted("item_0"), wire.SpeechStopped("item_0")
+GATE_OPENED, GATE_CLOSED = LocalSpeechStarted(), LocalSpeechStopped()
+
+
+def created(response_id: str, metadata: dict[str, Any] | None = None) -> wire.Event:
+    return wire.ResponseCreated(response_id, metadata, "" if metadata else "conv_1")
+
+
+def done(response_id: str, status: str, reason: str = "", message: str = "") -> wire.Event:
+    error = None
+    if message:
+        error = wire.ServiceErrorReported(reason, "", message, "", Severity.RETRY)
+    return wire.ResponseDone(response_id, status, reason, error, (), {})
+
+
+def message(text: str, role: str = "user") -> CreateItem:
+    kind = "input_text" if role == "user" else "text"
+    content = [{"type": kind, "text": text}]
+    return CreateItem({"type": "message", "role": role, "content": content})
+
+
+def say(text: str) -> CreateResponse:
+    """An answer outside the conversation that speaks `text`."""
+    settings = {
+        "conversation": "none",
+        "metadata": SAY_METADATA,
+        "modalities": ["audio", "text"],
+        "instructions": "Speak the user's words exactly as they stand, and add nothing.",
+        "input": [message(text).item],
+    }
+    return CreateResponse(settings)
+
+
+_ASIDE = (SendKeptAudio, PauseTurnDetection, ResumeTurnDetection, TurnFinished)
+
 
 class Talk:
-    """A conversation with a clock that ticks 0.1 s before everything that happens."""
+    """A conversation with a clock that ticks 0.1 s before everything that happens.
 
-    def __init__(self, **options: bool | float) -> None:
-        self.mind = Conversation(**options)  # type: ignore[arg-type]
+    Changes of status, latencies and what only a session needs have tests of their own. Before a
+    session opens a second of sound is kept for it, unless `heard` is False.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self.mind = Conversation(DialogueSettings(**options))
         self.now = 0.0
         self.statuses: list[ModelStatus] = []
 
-    def tell(self, *happenings: Happening) -> list[Command | News]:
-        """Tell all of it; returns everything but the changes of status."""
-        done: list[Command | News] = []
+    def tell(self, *happenings: Input, heard: bool = True) -> list[Output]:
+        """Let all of it happen; returns what is done."""
+        done: list[Output] = []
         for happening in happenings:
             self.now += 0.1
+            if isinstance(happening, SessionOpened) and heard:
+                self.mind.unsent.kept(SECOND, self.now)
             for step in self.mind.handle(happening, self.now):
                 if isinstance(step, StatusChanged):
                     assert step.previous != step.status
                     self.statuses.append(step.status)
-                else:
+                elif isinstance(step, ClearAudio):
+                    done += [] if isinstance(happening, ButtonPressed | SpeechAborted) else [step]
+                elif not isinstance(step, _ASIDE):
                     done.append(step)
         return done
 
@@ -82,8 +143,12 @@ class Talk:
     def status(self) -> ModelStatus:
         return self.mind.status
 
+    @property
+    def deadline(self) -> float | None:
+        return self.mind.deadline
 
-def opened(**options: bool | float) -> Talk:
+
+def opened(**options: Any) -> Talk:
     talk = Talk(**options)
     talk.tell(SessionOpened())
     return talk
@@ -91,26 +156,26 @@ def opened(**options: bool | float) -> Talk:
 
 def answer_heard(talk: Talk, *, generated: bool = True) -> Talk:
     """An answer of one second is being heard."""
-    talk.tell(ResponseStarted("resp_1"), AudioReceived(PART, SECOND))
+    talk.tell(created("resp_1"), wire.AudioDelta(PART, SECOND))
     if generated:
-        talk.tell(AudioEnded(PART), ResponseFinished("resp_1", "completed"))
+        talk.tell(wire.AudioDone(PART), done("resp_1", "completed"))
     talk.tell(PlaybackStarted())
     return talk
 
 
-def commands(steps: Iterable[Command | News]) -> list[Command | News]:
-    return [step for step in steps if isinstance(step, Command)]
+def commands(steps: Iterable[Output]) -> list[Output]:
+    return [step for step in steps if isinstance(step, ServiceCommand | SpeakerCommand)]
 
 
 def test_a_voice_turn_goes_from_idle_over_listening_thinking_and_speaking_back_to_idle() -> None:
     talk = opened()
-    assert talk.tell(SpeechStarted("local")) == [SpeechNoticed("started", "local")]
-    assert talk.tell(SpeechStarted("service")) == [SpeechNoticed("started", "service")]
-    assert talk.tell(SpeechStopped("service")) == [SpeechNoticed("stopped", "service")]
-    assert talk.tell(TurnCommitted("item_0"), ResponseStarted("resp_1")) == []
-    assert talk.tell(AudioReceived(PART, SECOND)) == [Play(PART, SECOND)]
-    assert talk.tell(AudioEnded(PART)) == [EndPlay(PART)]
-    assert talk.tell(ResponseFinished("resp_1", "completed")) == []
+    assert talk.tell(GATE_OPENED) == [SpeechNoticed("started", "local")]
+    assert talk.tell(STARTED) == [SpeechNoticed("started", "service")]
+    assert talk.tell(STOPPED) == [SpeechNoticed("stopped", "service")]
+    assert talk.tell(wire.InputCommitted("item_0"), created("resp_1")) == []
+    assert talk.tell(wire.AudioDelta(PART, SECOND)) == [Play(PART, SECOND)]
+    assert talk.tell(wire.AudioDone(PART)) == [EndPlay(PART)]
+    assert talk.tell(done("resp_1", "completed")) == []
     assert talk.status is THINKING, "generated, but nothing is heard yet"
     talk.tell(PlaybackStarted())
     talk.tell(PlaybackFinished())
@@ -132,114 +197,113 @@ def test_a_starved_queue_is_not_the_end_of_the_answer() -> None:
 
 def test_the_same_start_of_speech_twice_is_told_once() -> None:
     talk = opened()
-    talk.tell(SpeechStarted("service"))
-    assert talk.tell(SpeechStarted("service")) == []
+    talk.tell(STARTED)
+    assert talk.tell(STARTED) == []
 
 
 def test_a_noise_that_only_the_gate_took_for_speech_ends_in_idle() -> None:
     talk = opened()
-    talk.tell(SpeechStarted("local"))
-    assert talk.tell(SpeechStopped("local")) == [SpeechNoticed("stopped", "local")]
-    assert talk.tell(SpeechStopped("local")) == []
+    talk.tell(GATE_OPENED)
+    assert talk.tell(GATE_CLOSED) == [SpeechNoticed("stopped", "local")]
+    assert talk.tell(GATE_CLOSED) == []
     assert talk.statuses == [LISTENING, IDLE]
 
 
 def test_a_second_end_of_speech_from_the_service_does_not_start_thinking_again() -> None:
     talk = opened()
-    talk.tell(SpeechStarted("service"), SpeechStopped("service"), ResponseStarted("resp_1"))
-    talk.tell(ResponseFinished("resp_1", "completed"), SpeechStopped("service"))
+    talk.tell(STARTED, STOPPED, created("resp_1"))
+    talk.tell(done("resp_1", "completed"), STOPPED)
     assert talk.status is IDLE
 
 
 def test_a_commit_without_speech_events_is_enough_to_think() -> None:
     talk = opened()
-    talk.tell(TurnCommitted("item_0"))
+    talk.tell(wire.InputCommitted("item_0"))
     assert talk.status is THINKING
-    silent = opened(service_replies=False)
-    silent.tell(TurnCommitted("item_0"))
+    silent = opened(replies=False)
+    silent.tell(wire.InputCommitted("item_0"))
     assert silent.status is IDLE
 
 
 def test_what_was_aborted_and_is_committed_all_the_same_is_deleted_and_not_answered() -> None:
     talk = opened()
-    talk.tell(SpeechStarted("local"), SpeechStarted("service"), SpeechStopped("service"))
+    talk.tell(GATE_OPENED, STARTED, STOPPED)
     talk.tell(SpeechAborted())
-    assert talk.tell(TurnCommitted("item_0")) == [DeleteItem("item_0")]
+    assert talk.tell(wire.InputCommitted("item_0")) == [DeleteItem("item_0")]
     assert talk.status is IDLE
-    assert talk.tell(ResponseStarted("resp_1")) == [CancelResponse("resp_1")]
-    talk.tell(ResponseFinished("resp_1", "cancelled"))
-    assert talk.tell(TurnCommitted("item_1")) == []
+    assert talk.tell(created("resp_1")) == [CancelResponse("resp_1")]
+    talk.tell(done("resp_1", "cancelled"))
+    assert talk.tell(wire.InputCommitted("item_1")) == []
     assert talk.status is THINKING, "the next turn is answered"
 
 
 def test_what_was_aborted_is_forgotten_when_the_service_hears_another_turn() -> None:
     talk = opened()
-    talk.tell(SpeechStarted("service"), SpeechAborted(), SpeechStarted("service"))
-    assert commands(talk.tell(SpeechStopped("service"), TurnCommitted("item_1"))) == []
+    talk.tell(STARTED, SpeechAborted(), STARTED)
+    assert commands(talk.tell(STOPPED, wire.InputCommitted("item_1"))) == []
     assert talk.status is THINKING
 
 
 def test_a_service_that_does_not_answer_by_itself_is_only_told_to_delete() -> None:
-    talk = opened(service_replies=False)
-    talk.tell(SpeechStarted("service"), SpeechAborted())
-    assert talk.tell(TurnCommitted("item_0")) == [DeleteItem("item_0")]
-    assert talk.mind.deadline is None
+    talk = opened(replies=False)
+    talk.tell(STARTED, SpeechAborted())
+    assert talk.tell(wire.InputCommitted("item_0")) == [DeleteItem("item_0")]
+    assert talk.deadline is None
 
 
 def test_muting_in_mid_speech_expects_no_answer() -> None:
     talk = opened()
-    talk.tell(SpeechStarted("local"), SpeechStarted("service"), SpeechAborted())
+    talk.tell(GATE_OPENED, STARTED, SpeechAborted())
     assert talk.status is IDLE
 
 
 @pytest.mark.parametrize("status", ["failed", "incomplete"])
 def test_a_failed_answer_ends_thinking_and_is_told(status: str) -> None:
     talk = opened()
-    talk.tell(TurnCommitted("item_0"), ResponseStarted("resp_1"))
-    told = talk.tell(ResponseFinished("resp_1", status, "content_filter", "No."))
+    talk.tell(wire.InputCommitted("item_0"), created("resp_1"))
+    told = talk.tell(done("resp_1", status, "content_filter", "No."))
     assert told == [ErrorReported("service", "content_filter", "No.")]
     assert talk.status is IDLE
-    talk.tell(ResponseStarted("resp_2"))
-    told = talk.tell(ResponseFinished("resp_2", status))
+    talk.tell(created("resp_2"))
+    told = talk.tell(done("resp_2", status))
     assert told == [ErrorReported("service", status, f"the answer ended {status}")]
 
 
 def test_an_empty_answer_ends_thinking_silently() -> None:
     talk = opened()
-    talk.tell(TurnCommitted("item_0"), ResponseStarted("resp_1"))
-    assert talk.tell(ResponseFinished("resp_1", "completed")) == []
+    talk.tell(wire.InputCommitted("item_0"), created("resp_1"))
+    assert talk.tell(done("resp_1", "completed")) == []
     assert talk.status is IDLE
 
 
 def test_an_answer_that_ends_without_ever_having_begun_ends_thinking() -> None:
     talk = opened()
-    talk.tell(TurnCommitted("item_0"), ResponseFinished("resp_1", "completed"))
+    talk.tell(wire.InputCommitted("item_0"), done("resp_1", "completed"))
     assert talk.status is IDLE
 
 
 def test_a_second_turn_that_is_expected_survives_the_end_of_the_first_answer() -> None:
     talk = answer_heard(opened(), generated=False)
-    talk.tell(SpeechStarted("service"), PlaybackStopped((Heard(PART, 500),)))
-    talk.tell(SpeechStopped("service"))
-    talk.tell(ResponseFinished("resp_1", "cancelled", "turn_detected"))
+    talk.tell(STARTED, PlaybackStopped((Heard(PART, 500),)))
+    talk.tell(STOPPED)
+    talk.tell(done("resp_1", "cancelled", "turn_detected"))
     assert talk.status is THINKING
 
 
 def test_an_answer_may_begin_with_its_first_sound() -> None:
     talk = opened()
-    assert talk.tell(AudioReceived(PART, SECOND)) == [Play(PART, SECOND)]
+    assert talk.tell(wire.AudioDelta(PART, SECOND)) == [Play(PART, SECOND)]
     assert talk.status is THINKING
-    assert talk.tell(ResponseFinished("resp_1", "completed")) == [EndPlay(PART)]
+    assert talk.tell(done("resp_1", "completed")) == [EndPlay(PART)]
 
 
 def test_stragglers_of_an_ended_answer_are_ignored() -> None:
     talk = opened()
-    talk.tell(ResponseStarted("resp_1"), ResponseFinished("resp_1", "completed"))
+    talk.tell(created("resp_1"), done("resp_1", "completed"))
     told = talk.tell(
-        ResponseStarted("resp_1"),
-        AudioReceived(PART, SECOND),
-        AudioEnded(PART),
-        ResponseFinished("resp_1", "failed"),
+        wire.AudioDelta(PART, SECOND),
+        wire.AudioDone(PART),
+        done("resp_1", "failed"),
     )
     assert told == []
     assert talk.status is IDLE
@@ -250,7 +314,7 @@ def test_stragglers_of_an_ended_answer_are_ignored() -> None:
 
 def test_speech_over_an_answer_stops_it_and_tells_the_service_how_much_was_heard() -> None:
     talk = answer_heard(opened())
-    assert commands(talk.tell(SpeechStarted("local"))) == [StopPlayback()]
+    assert commands(talk.tell(GATE_OPENED)) == [StopPlayback()]
     told = talk.tell(PlaybackStopped((Heard(PART, 400),)))
     assert told == [TruncateItem("item_1", 0, 400), Interruption("item_1", 400, 100)]
     assert talk.status is LISTENING
@@ -260,80 +324,80 @@ def test_speech_over_an_answer_stops_it_and_tells_the_service_how_much_was_heard
 def test_who_is_not_done_when_an_answer_begins_interrupts_it_where_speech_may(
     barge_in: bool,
 ) -> None:
-    talk = opened(local_turns=True, service_replies=False, barge_in=barge_in)
-    talk.tell(ResponseStarted("resp_1"), AudioReceived(PART, SECOND), SpeechStarted("local"))
-    told = talk.tell(PlaybackStarted(), SpeechStopped("local"))
+    talk = opened(local_turns=True, replies=False, barge_in=barge_in)
+    talk.tell(created("resp_1"), wire.AudioDelta(PART, SECOND), GATE_OPENED)
+    told = talk.tell(PlaybackStarted(), GATE_CLOSED)
     assert (StopPlayback() in told) is barge_in
     assert CommitAudio() in told
     assert CreateResponse() not in told, "one at a time"
-    assert CreateResponse() in talk.tell(ResponseFinished("resp_1", "completed"))
+    assert CreateResponse() in talk.tell(done("resp_1", "completed"))
 
 
 def test_an_interruption_takes_until_the_room_is_silent() -> None:
     talk = answer_heard(opened())
-    talk.tell(SpeechStarted("local"))
+    talk.tell(GATE_OPENED)
     told = talk.tell(PlaybackStopped((Heard(PART, 400),), silent_in_ms=50))
     assert told[-1] == Interruption("item_1", 400, 150)
 
 
 def test_speech_over_a_growing_answer_does_not_cancel_where_the_service_does_it_itself() -> None:
     talk = answer_heard(opened(), generated=False)
-    assert commands(talk.tell(SpeechStarted("service"))) == [StopPlayback()]
-    assert talk.tell(AudioReceived(PART, SECOND)) == [], "late sound is dropped"
-    told = talk.tell(ResponseFinished("resp_1", "cancelled", "turn_detected"))
+    assert commands(talk.tell(STARTED)) == [StopPlayback()]
+    assert talk.tell(wire.AudioDelta(PART, SECOND)) == [], "late sound is dropped"
+    told = talk.tell(done("resp_1", "cancelled", "turn_detected"))
     assert told == [EndPlay(PART)]
 
 
 def test_speech_over_a_growing_answer_cancels_it_where_the_service_does_not() -> None:
-    talk = answer_heard(opened(service_interrupts=False), generated=False)
-    told = commands(talk.tell(SpeechStarted("local"), SpeechStarted("service")))
+    talk = answer_heard(opened(service_cancels=False), generated=False)
+    told = commands(talk.tell(GATE_OPENED, STARTED))
     assert told == [CancelResponse("resp_1"), StopPlayback()]
 
 
 def test_a_service_that_truncates_by_itself_is_not_told() -> None:
-    talk = answer_heard(opened(service_truncates=True))
-    talk.tell(SpeechStarted("service"))
+    talk = answer_heard(opened(truncation="service"))
+    talk.tell(STARTED)
     assert commands(talk.tell(PlaybackStopped((Heard(PART, 400),)))) == []
 
 
 def test_a_cough_while_thinking_does_not_kill_the_answer_but_real_speech_does() -> None:
     talk = opened()
-    talk.tell(TurnCommitted("item_0"), ResponseStarted("resp_1"), SpeechStarted("local"))
-    assert talk.tell(AudioReceived(PART, SECOND)) == [Play(PART, SECOND)]
-    assert commands(talk.tell(SpeechStarted("service"))) == [StopPlayback()]
+    talk.tell(wire.InputCommitted("item_0"), created("resp_1"), GATE_OPENED)
+    assert talk.tell(wire.AudioDelta(PART, SECOND)) == [Play(PART, SECOND)]
+    assert commands(talk.tell(STARTED)) == [StopPlayback()]
 
 
 def test_an_answer_of_which_nothing_was_heard_is_deleted() -> None:
     talk = answer_heard(opened())
-    talk.tell(SpeechStarted("service"))
+    talk.tell(STARTED)
     told = talk.tell(PlaybackStopped((Heard(PART, 0),)))
     assert commands(told) == [DeleteItem("item_1")]
 
 
 def test_truncation_never_exceeds_what_was_received() -> None:
     talk = answer_heard(opened(), generated=False)
-    talk.tell(SpeechStarted("service"))
+    talk.tell(STARTED)
     told = talk.tell(PlaybackStopped((Heard(PART, 5000),)))
     assert commands(told) == [TruncateItem("item_1", 0, 1000)]
 
 
 def test_an_answer_heard_whole_is_not_truncated() -> None:
     talk = answer_heard(opened())
-    talk.tell(SpeechStarted("service"))
+    talk.tell(STARTED)
     assert commands(talk.tell(PlaybackStopped((Heard(PART, 1000),)))) == []
 
 
 def test_an_answer_that_ended_just_before_it_was_stopped_is_no_interruption() -> None:
     talk = answer_heard(opened())
-    talk.tell(SpeechStarted("service"), PlaybackFinished())
+    talk.tell(STARTED, PlaybackFinished())
     assert talk.tell(PlaybackStopped()) == []
 
 
 def test_parts_of_several_answers_are_each_told_where_they_stopped() -> None:
     talk = answer_heard(opened())
     other = AudioPart("resp_2", "item_2", 0)
-    talk.tell(ResponseStarted("resp_2"), AudioReceived(other, SECOND), AudioEnded(other))
-    talk.tell(ResponseFinished("resp_2", "completed"), SpeechStarted("service"))
+    talk.tell(created("resp_2"), wire.AudioDelta(other, SECOND), wire.AudioDone(other))
+    talk.tell(done("resp_2", "completed"), STARTED)
     told = talk.tell(PlaybackStopped((Heard(PART, 900), Heard(other, 0))))
     assert told == [
         TruncateItem("item_1", 0, 900),
@@ -344,9 +408,9 @@ def test_parts_of_several_answers_are_each_told_where_they_stopped() -> None:
 
 def test_the_next_answer_is_not_touched_by_the_stop_of_the_last() -> None:
     talk = answer_heard(opened())
-    talk.tell(SpeechStarted("service"), SpeechStopped("service"), ResponseStarted("resp_2"))
+    talk.tell(STARTED, STOPPED, created("resp_2"))
     later = AudioPart("resp_2", "item_2", 0)
-    assert talk.tell(AudioReceived(later, SECOND)) == [Play(later, SECOND)]
+    assert talk.tell(wire.AudioDelta(later, SECOND)) == [Play(later, SECOND)]
     told = talk.tell(PlaybackStopped((Heard(PART, 300),)))
     assert commands(told) == [TruncateItem("item_1", 0, 300)]
     talk.tell(PlaybackStarted())
@@ -355,8 +419,8 @@ def test_the_next_answer_is_not_touched_by_the_stop_of_the_last() -> None:
 
 def test_a_stop_is_asked_for_only_once() -> None:
     talk = answer_heard(opened())
-    talk.tell(SpeechStarted("local"))
-    assert commands(talk.tell(SpeechStarted("service"), InterruptRequested())) == []
+    talk.tell(GATE_OPENED)
+    assert commands(talk.tell(STARTED, InterruptRequested())) == []
 
 
 def test_a_late_start_of_playback_after_the_stop_changes_nothing() -> None:
@@ -383,12 +447,12 @@ def test_a_loudspeaker_that_went_away_ends_the_answer_where_it_was_and_that_is_t
 def test_an_answer_that_found_no_loudspeaker_is_told_once() -> None:
     talk = opened()
     other = AudioPart("resp_1", "item_2", 0)
-    talk.tell(ResponseStarted("resp_1"), AudioReceived(PART, SECOND), AudioReceived(other, SECOND))
+    talk.tell(created("resp_1"), wire.AudioDelta(PART, SECOND), wire.AudioDelta(other, SECOND))
     told = talk.tell(
         PlaybackStopped((Heard(PART, 0),), lost=LOST),
-        AudioReceived(other, SECOND),
+        wire.AudioDelta(other, SECOND),
         PlaybackStopped((Heard(other, 0),), lost=LOST),
-        ResponseFinished("resp_1", "cancelled"),
+        done("resp_1", "cancelled"),
     )
     assert told == [DeleteItem("item_1"), CancelResponse("resp_1"), not_played("not played")]
     assert talk.status is IDLE
@@ -405,7 +469,7 @@ def test_each_answer_that_the_loudspeaker_took_along_is_told_but_none_that_was_i
 ):
     talk = answer_heard(opened())
     other = AudioPart("resp_2", "item_2", 0)
-    talk.tell(ResponseStarted("resp_2"), AudioReceived(other, SECOND))
+    talk.tell(created("resp_2"), wire.AudioDelta(other, SECOND))
     told = talk.tell(PlaybackStopped((Heard(PART, 900), Heard(other, 0)), lost=LOST))
     assert [step for step in told if isinstance(step, ErrorReported)] == [
         not_played(),
@@ -421,11 +485,11 @@ def test_an_answer_that_still_grows_when_the_loudspeaker_goes_away_is_given_up()
     talk = answer_heard(opened(), generated=False)
     told = talk.tell(PlaybackStopped((Heard(PART, 250),), lost=LOST))
     assert told == [TruncateItem("item_1", 0, 250), CancelResponse("resp_1"), not_played()]
-    assert talk.tell(AudioReceived(PART, SECOND), AudioEnded(PART)) == []
+    assert talk.tell(wire.AudioDelta(PART, SECOND), wire.AudioDone(PART)) == []
     assert talk.status is IDLE
-    talk.tell(ResponseFinished("resp_1", "cancelled"))
+    talk.tell(done("resp_1", "cancelled"))
     assert talk.status is IDLE
-    assert talk.mind.deadline is None
+    assert talk.deadline is None
 
 
 # -------------------------------------------------------------- requests
@@ -440,50 +504,50 @@ def test_an_interrupt_from_outside_cancels_and_silences_everything() -> None:
 
 def test_an_interrupt_before_the_answer_begins_cancels_it_when_it_does() -> None:
     talk = opened()
-    talk.tell(TurnCommitted("item_0"), InterruptRequested())
+    talk.tell(wire.InputCommitted("item_0"), InterruptRequested())
     assert talk.status is IDLE
-    assert talk.tell(ResponseStarted("resp_1")) == [CancelResponse("resp_1")]
-    assert talk.tell(AudioReceived(PART, SECOND)) == []
+    assert talk.tell(created("resp_1")) == [CancelResponse("resp_1")]
+    assert talk.tell(wire.AudioDelta(PART, SECOND)) == []
     assert talk.status is IDLE
 
 
 def test_an_answer_that_was_unwanted_and_never_came_does_not_block_the_next_request() -> None:
-    talk = opened(patience_s=5.0)
-    talk.tell(TurnCommitted("item_0"), InterruptRequested(), SayRequested("hello"))
+    talk = opened(reply_patience_s=5.0, silence_patience_s=5.0)
+    talk.tell(wire.InputCommitted("item_0"), InterruptRequested(), SayRequested("hello"))
     talk.now += 5
-    assert talk.tell(TimePassed()) == [CreateMessage("hello"), CreateResponse()]
+    assert talk.tell(TimePassed()) == [message("hello"), CreateResponse()]
 
 
 def test_a_prompt_is_put_into_the_conversation_and_answered() -> None:
     talk = opened()
-    assert talk.tell(SayRequested("hello")) == [CreateMessage("hello"), CreateResponse()]
+    assert talk.tell(SayRequested("hello")) == [message("hello"), CreateResponse()]
     assert talk.status is THINKING
 
 
 def test_an_announcement_is_spoken_as_it_stands_and_never_truncated() -> None:
     talk = opened()
-    assert talk.tell(SayRequested("dinner", "verbatim")) == [CreateResponse(say="dinner")]
-    talk.tell(ResponseStarted("resp_1", in_conversation=False), AudioReceived(PART, SECOND))
-    talk.tell(PlaybackStarted(), SpeechStarted("service"))
+    assert talk.tell(SayRequested("dinner", "verbatim")) == [say("dinner")]
+    talk.tell(created("resp_1", SAY_METADATA), wire.AudioDelta(PART, SECOND))
+    talk.tell(PlaybackStarted(), STARTED)
     assert commands(talk.tell(PlaybackStopped((Heard(PART, 10),)))) == []
 
 
 def test_a_request_waits_for_the_answer_and_for_the_speech_before_it() -> None:
     talk = opened()
-    talk.tell(ResponseStarted("resp_1"))
+    talk.tell(created("resp_1"))
     assert talk.tell(SayRequested("hello")) == []
-    assert talk.tell(SpeechStarted("service")) == [SpeechNoticed("started", "service")]
-    assert commands(talk.tell(ResponseFinished("resp_1", "cancelled"))) == []
-    talk.tell(SpeechStopped("service"), ResponseStarted("resp_2"))
-    told = commands(talk.tell(ResponseFinished("resp_2", "completed")))
-    assert told == [CreateMessage("hello"), CreateResponse()]
+    assert talk.tell(STARTED) == [SpeechNoticed("started", "service")]
+    assert commands(talk.tell(done("resp_1", "cancelled"))) == []
+    talk.tell(STOPPED, created("resp_2"))
+    told = commands(talk.tell(done("resp_2", "completed")))
+    assert told == [message("hello"), CreateResponse()]
 
 
 def test_what_cannot_be_said_is_told() -> None:
     closed = Talk().tell(SayRequested("hello"))
     assert closed == [ErrorReported("conversation", "not_said", "not said: there is no connection")]
     talk = opened()
-    talk.tell(ResponseStarted("resp_1"))
+    talk.tell(created("resp_1"))
     told = talk.tell(*[SayRequested(str(number)) for number in range(17)])
     assert told == [
         ErrorReported("conversation", "not_said", "not said: too much is waiting to be said")
@@ -494,21 +558,19 @@ def test_what_cannot_be_said_is_told() -> None:
 
 
 def test_an_answer_that_never_comes_is_given_up() -> None:
-    talk = opened(patience_s=5.0)
-    assert talk.mind.deadline is None
-    talk.tell(TurnCommitted("item_0"))
-    assert talk.mind.deadline == pytest.approx(talk.now + 5)
+    talk = opened(reply_patience_s=5.0, silence_patience_s=5.0)
+    assert talk.deadline is None
+    talk.tell(wire.InputCommitted("item_0"))
+    assert talk.deadline == pytest.approx(talk.now + 5)
     assert talk.tell(TimePassed()) == [], "too early"
     talk.now += 5
-    assert talk.tell(TimePassed()) == [
-        ErrorReported("conversation", "no_reply", "no answer came in 5 s")
-    ]
+    assert talk.tell(TimePassed()) == [AnswerGivenUp("no_reply", "no answer came in 5 s")]
     assert talk.status is IDLE
     assert talk.tell(TimePassed()) == []
 
 
 def test_an_answer_that_stops_growing_is_given_up_and_what_came_of_it_is_played() -> None:
-    talk = answer_heard(opened(patience_s=5.0), generated=False)
+    talk = answer_heard(opened(reply_patience_s=5.0, silence_patience_s=5.0), generated=False)
     talk.now += 5
     assert EndPlay(PART) in talk.tell(TimePassed())
     talk.tell(PlaybackFinished())
@@ -521,19 +583,41 @@ def test_an_answer_that_stops_growing_is_given_up_and_what_came_of_it_is_played(
 def test_nothing_is_heard_while_there_is_no_connection() -> None:
     talk = Talk()
     talk.tell(
-        SpeechStarted("local"),
-        TurnCommitted("item_0"),
-        ResponseStarted("resp_1"),
-        AudioReceived(PART, SECOND),
-        ResponseFinished("resp_1", "failed"),
+        GATE_OPENED,
+        wire.InputCommitted("item_0"),
+        created("resp_1"),
+        wire.AudioDelta(PART, SECOND),
+        done("resp_1", "failed"),
     )
     assert talk.statuses == []
 
 
-def test_a_lost_connection_forgets_the_turn() -> None:
+def test_a_question_is_owed_its_answer_over_a_lost_connection() -> None:
+    talk = opened(outage_s=5.0)
+    talk.tell(STARTED, STOPPED, created("resp_1"), SessionLost("gone"))
+    assert talk.status is THINKING
+    talk.now += 5
+    why = "not answered: the connection was lost for too long"
+    assert talk.tell(TimePassed()) == [AnswerGivenUp("not_answered", why)]
+    assert talk.status is IDLE
+
+
+def test_a_question_is_put_to_the_next_session_once() -> None:
     talk = opened()
-    talk.tell(SpeechStarted("service"), SpeechStopped("service"), ResponseStarted("resp_1"))
-    talk.tell(SessionLost("gone"))
+    talk.tell(STARTED, STOPPED, created("resp_1"), SessionLost("gone"))
+    (history, asked) = talk.tell(SessionOpened(), heard=False)
+    assert isinstance(history, CreateItem)
+    assert history.item["content"][0]["type"] == "input_audio"
+    assert asked == CreateResponse()
+    talk.tell(created("resp_2"), wire.AudioDelta(AudioPart("resp_2", "item_2", 0), SECOND))
+    assert talk.tell(SessionLost("gone")) == [EndPlay(AudioPart("resp_2", "item_2", 0))]
+
+
+def test_a_question_that_nobody_knows_is_given_up_when_its_connection_goes() -> None:
+    talk = opened()
+    talk.tell(created("resp_1"))
+    (given_up,) = talk.tell(SessionLost("gone"))
+    assert isinstance(given_up, AnswerGivenUp)
     assert talk.status is IDLE
 
 
@@ -541,61 +625,99 @@ def test_what_had_arrived_is_played_to_its_end_but_its_item_is_not_truncated() -
     talk = answer_heard(opened(), generated=False)
     assert talk.tell(SessionLost("gone")) == [EndPlay(PART)]
     assert talk.status is SPEAKING
-    talk.tell(SessionOpened(), SpeechStarted("service"))
+    talk.tell(SessionOpened(), STARTED)
     assert commands(talk.tell(PlaybackStopped((Heard(PART, 400),)))) == []
 
 
 def test_requests_that_waited_are_reported_when_the_connection_goes() -> None:
     talk = opened()
-    talk.tell(ResponseStarted("resp_1"), SayRequested("hello"))
+    talk.tell(created("resp_1"), wire.AudioDelta(PART, SECOND), SayRequested("hello"))
     assert talk.tell(SessionLost("gone")) == [
-        ErrorReported("conversation", "not_said", "not said: gone")
+        EndPlay(PART),
+        ErrorReported("conversation", "not_said", "not said: gone"),
     ]
 
 
 def test_a_renewed_session_hears_the_turn_again_and_knows_no_item_of_the_old_one() -> None:
     talk = answer_heard(opened(), generated=False)
-    talk.tell(SpeechStarted("service"))
+    talk.tell(STARTED)
     told = talk.tell(SessionRenewed())
     assert told == [EndPlay(PART)]
     assert commands(talk.tell(PlaybackStopped((Heard(PART, 400),)))) == []
-    assert talk.tell(SpeechStarted("service")) == [SpeechNoticed("started", "service")]
+    assert talk.tell(STARTED) == [SpeechNoticed("started", "service")]
 
 
 def test_another_service_may_work_otherwise() -> None:
     talk = opened()
-    talk.mind.adjust(service_interrupts=False, service_truncates=True, service_replies=False)
-    talk.tell(TurnCommitted("item_0"))
+    other = DialogueSettings(service_cancels=False, truncation="service", replies=False)
+    talk.tell(SettingsChanged(other))
+    talk.tell(wire.InputCommitted("item_0"))
     assert talk.status is IDLE, "it does not answer unasked"
     answer_heard(talk, generated=False)
-    told = commands(talk.tell(SpeechStarted("service")))
+    told = commands(talk.tell(STARTED))
     assert told == [CancelResponse("resp_1"), StopPlayback()]
     assert commands(talk.tell(PlaybackStopped((Heard(PART, 400),)))) == []
 
 
 # ---------------------------------------------------------------- anything
 
-_IDS = st.sampled_from(["resp_1", "resp_2", "resp_3"])
+_IDS = st.sampled_from(["resp_1", "resp_2", "resp_3", ""])
 _PARTS = st.builds(AudioPart, _IDS, st.sampled_from(["item_1", "item_2"]), st.integers(0, 1))
-_SOURCES = st.sampled_from(["local", "service"])
 _HEARD = st.lists(st.builds(Heard, _PARTS, st.integers(-5, 2000)), max_size=3).map(tuple)
-_HAPPENINGS: st.SearchStrategy[Happening] = st.one_of(
-    st.builds(SpeechStarted, _SOURCES),
-    st.builds(SpeechStopped, _SOURCES),
-    st.builds(SpeechAborted),
-    st.builds(TurnCommitted, st.just("item_0")),
-    st.builds(ResponseStarted, _IDS, st.booleans()),
-    st.builds(AudioReceived, _PARTS, st.binary(max_size=200)),
-    st.builds(AudioEnded, _PARTS),
-    st.builds(
-        ResponseFinished, _IDS, st.sampled_from(["completed", "cancelled", "failed", "incomplete"])
+_STATUSES = st.sampled_from(["completed", "cancelled", "failed", "incomplete"])
+_CALL = wire.Item("item_c", "call", "{}", False, "completed", "call_1", "weather")
+_HAPPENINGS: st.SearchStrategy[Input] = st.one_of(
+    st.sampled_from(
+        [
+            STARTED,
+            STOPPED,
+            GATE_OPENED,
+            GATE_CLOSED,
+            SpeechAborted(),
+            ButtonPressed(),
+            ButtonReleased(),
+            ButtonReleased(answer=False),
+            InterruptRequested(),
+            TimePassed(),
+            SessionOpened(),
+            SessionRenewed(),
+            SessionLost("gone"),
+            SessionLost("closed", closing=True),
+            SessionAwaited(False, "refused"),
+            PlaybackStarted(),
+            PlaybackFinished(),
+            wire.InputCleared(),
+            wire.InputTimedOut("item_0"),
+            CallAnswered("call_1", "sunny"),
+            CallAnswered("call_1", "sunny", sent=True),
+            AnswerRequested(),
+            AnswerRequested(outside=True),
+            CancelRequested(),
+            CancelRequested("resp_2"),
+            AudioCommitted(),
+            AudioCleared(),
+            AnswerDropped(),
+        ]
     ),
-    st.builds(PlaybackStarted),
-    st.builds(PlaybackFinished),
+    st.builds(wire.InputCommitted, st.sampled_from(["item_0", ""])),
+    st.builds(created, _IDS, st.sampled_from([None, SAY_METADATA])),
+    st.builds(wire.AudioDelta, _PARTS, st.binary(max_size=200)),
+    st.builds(wire.AudioDone, _PARTS),
+    st.builds(wire.TextDelta, _PARTS),
+    st.builds(wire.TextDone, _PARTS, st.just("words")),
+    st.builds(done, _IDS, _STATUSES),
+    st.builds(
+        wire.ResponseDone, _IDS, _STATUSES, st.just(""), st.none(), st.just((_CALL,)), st.just({})
+    ),
     st.builds(PlaybackStopped, _HEARD, lost=st.sampled_from([None, "gone"])),
-    st.builds(SessionOpened, st.booleans()),
-    st.builds(SessionLost, st.just("gone")),
-    st.builds(InterruptRequested),
+    st.builds(
+        wire.ServiceErrorReported,
+        st.sampled_from(["conversation_already_has_active_response", "invalid_value"]),
+        st.just(""),
+        st.just("No."),
+        st.sampled_from(["", "rtaudio_response_1", "rtaudio_commit_1", "rtaudio_response_2"]),
+        st.sampled_from(Severity),
+    ),
     st.builds(
         SayRequested,
         st.just("hello"),
@@ -603,108 +725,118 @@ _HAPPENINGS: st.SearchStrategy[Happening] = st.one_of(
         st.booleans(),
         st.booleans(),
     ),
-    st.builds(ButtonPressed),
-    st.builds(ButtonReleased),
-    st.builds(TimePassed),
+)
+_SETTINGS = st.builds(
+    DialogueSettings,
+    replies=st.booleans(),
+    interruption=st.sampled_from(["service", "us", "nobody"]),
+    service_cancels=st.booleans(),
+    truncation=st.sampled_from(["service", "us", "nobody"]),
+    local_turns=st.booleans(),
+    barge_in=st.booleans(),
+    playback=st.sampled_from(["reported", "assumed"]),
+    outage_s=st.sampled_from([0.0, 5.0]),
+)
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.lists(_HAPPENINGS, max_size=60), _SETTINGS)
+def test_whatever_happens_nothing_raises_and_patience_ends_in_idle(
+    happenings: list[Input], options: DialogueSettings
+) -> None:
+    mind, now = Conversation(options), 0.0
+    for happening in happenings:
+        before = mind.status
+        steps = mind.handle(happening, now)
+        changes = [step for step in steps if isinstance(step, StatusChanged)]
+        assert len(changes) <= 1
+        assert mind.status == (changes[0].status if changes else before)
+        for step in steps:
+            if isinstance(step, TruncateItem):
+                assert step.audio_end_ms >= 0
+        if mind.status is THINKING and not mind.sounds:
+            assert mind.deadline is not None, "nobody thinks for ever"
+        if isinstance(happening, TimePassed):
+            assert mind.deadline is None or mind.deadline > now
+        now += 0.5
+    # Whoever speaks falls silent, the loudspeaker plays what it has, and nothing else comes.
+    for last in (GATE_CLOSED, ButtonReleased(), PlaybackStopped(), SessionAwaited(False, "gone")):
+        mind.handle(last, now)
+    for _ in range(40):
+        if mind.deadline is not None:
+            now = max(now, mind.deadline)
+            mind.handle(TimePassed(), now)
+        mind.handle(PlaybackFinished(), now)
+    assert mind.status is IDLE
+    assert mind.deadline is None
+
+
+_ENDS_ASKING = (
+    wire.ResponseCreated,
+    wire.ResponseDone,
+    wire.AudioDelta,
+    wire.TextDelta,
+    wire.ServiceErrorReported,
+    SessionLost,
+    SessionRenewed,
+    TimePassed,
 )
 
 
 @settings(max_examples=400, deadline=None)
-@given(
-    st.lists(_HAPPENINGS, max_size=60), st.booleans(), st.booleans(), st.booleans(), st.booleans()
-)
-def test_whatever_happens_nothing_raises_and_a_lost_connection_ends_in_idle(
-    happenings: list[Happening], interrupts: bool, truncates: bool, replies: bool, by_gate: bool
+@given(st.lists(_HAPPENINGS, max_size=60), _SETTINGS)
+def test_one_answer_inside_the_conversation_is_asked_for_at_a_time(
+    happenings: list[Input], options: DialogueSettings
 ) -> None:
-    talk = Talk(
-        service_interrupts=interrupts,
-        service_truncates=truncates,
-        service_replies=replies,
-        local_turns=by_gate,
-        outage_s=5.0,
-    )
-    for happening in happenings:
-        before = talk.status
-        steps = talk.mind.handle(happening, talk.now)
-        talk.now += 0.5
-        changes = [step for step in steps if isinstance(step, StatusChanged)]
-        assert len(changes) <= 1
-        assert talk.status == (changes[0].status if changes else before)
-        for step in steps:
-            if isinstance(step, TruncateItem):
-                assert step.audio_end_ms >= 0
-    talk.tell(SessionLost("gone"))
-    # Whoever is speaking goes on where the gate ends the turns, but no session comes.
-    talk.tell(SpeechStopped("local"))
-    talk.now += 5
-    talk.tell(TimePassed())
-    # Whatever the speaker still held has been ended, so it finishes by itself.
-    talk.tell(PlaybackFinished())
-    assert talk.status is IDLE
-    assert talk.mind.deadline is None
-
-
-_ENDS_ASKING = (
-    ResponseStarted,
-    ResponseFinished,
-    AudioReceived,
-    SpeechStarted,
-    SessionLost,
-    TimePassed,
-    InterruptRequested,
-)
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.lists(_HAPPENINGS, max_size=60), st.booleans())
-def test_one_response_is_asked_for_at_a_time(happenings: list[Happening], by_gate: bool) -> None:
-    mind = Conversation(local_turns=by_gate)
-    asked_unanswered = False
+    mind = Conversation(options)
+    unanswered = False
     for now, happening in enumerate([SessionOpened(), *happenings]):
         if isinstance(happening, _ENDS_ASKING):
-            asked_unanswered = False
+            unanswered = False
         for step in mind.handle(happening, float(now)):
             if isinstance(step, CreateResponse):
-                assert not asked_unanswered
-                asked_unanswered = True
+                outside = (step.settings or {}).get("conversation") == "none"
+                alone = isinstance(happening, AnswerRequested) and happening.outside
+                assert alone or not unanswered
+                unanswered = unanswered or not (outside and alone)
 
 
 def test_where_we_end_the_turns_silence_hands_the_turn_over_and_asks_for_an_answer() -> None:
-    talk = opened(local_turns=True, service_replies=False, service_interrupts=False)
-    talk.tell(SpeechStarted("local"))
-    assert talk.tell(SpeechStopped("local")) == [
+    talk = opened(local_turns=True, replies=False, service_cancels=False)
+    talk.tell(GATE_OPENED)
+    assert talk.tell(GATE_CLOSED) == [
         SpeechNoticed("stopped", "local"),
         CommitAudio(),
         CreateResponse(),
     ]
-    talk.tell(TurnCommitted("item_0"))
+    talk.tell(wire.InputCommitted("item_0"))
     answer_heard(talk)
     talk.tell(PlaybackFinished())
     assert talk.statuses == [LISTENING, THINKING, SPEAKING, IDLE]
 
 
 def test_where_we_end_the_turns_speech_over_an_answer_interrupts_it() -> None:
-    talk = opened(local_turns=True, service_replies=False, service_interrupts=False)
+    talk = opened(local_turns=True, replies=False, service_cancels=False)
     answer_heard(talk, generated=False)
-    assert commands(talk.tell(SpeechStarted("local"))) == [CancelResponse("resp_1"), StopPlayback()]
+    assert commands(talk.tell(GATE_OPENED)) == [CancelResponse("resp_1"), StopPlayback()]
 
 
 def test_where_we_end_the_turns_an_answer_to_half_of_what_is_said_is_stopped_at_once() -> None:
-    talk = opened(local_turns=True, service_replies=False, service_interrupts=False)
-    talk.tell(ResponseStarted("resp_1"), SpeechStarted("local"), AudioReceived(PART, SECOND))
+    talk = opened(local_turns=True, replies=False, service_cancels=False)
+    talk.tell(created("resp_1"), GATE_OPENED, wire.AudioDelta(PART, SECOND))
     assert talk.tell(PlaybackStarted()) == [CancelResponse("resp_1"), StopPlayback()]
     talk.tell(PlaybackStopped((Heard(PART, 20),)))
-    assert commands(talk.tell(SpeechStopped("local"))) == [CommitAudio()]
-    assert talk.tell(ResponseFinished("resp_1", "cancelled")) == [CreateResponse()]
+    assert commands(talk.tell(GATE_CLOSED)) == [CommitAudio()]
+    assert talk.tell(done("resp_1", "cancelled")) == [CreateResponse()]
 
 
 def test_where_we_end_the_turns_what_is_said_while_thinking_is_answered_once_and_together() -> None:
-    talk = opened(local_turns=True, service_replies=False, service_interrupts=False)
+    talk = opened(local_turns=True, replies=False, service_cancels=False)
     for _ in range(3):
-        talk.tell(SpeechStarted("local"), SpeechStopped("local"))
-    assert commands(talk.tell(ResponseStarted("resp_1"))) == [CancelResponse("resp_1")]
-    assert talk.tell(ResponseFinished("resp_1", "cancelled")) == [CreateResponse()]
-    assert talk.tell(ResponseStarted("resp_2"), ResponseFinished("resp_2", "completed")) == []
+        talk.tell(GATE_OPENED, GATE_CLOSED)
+    assert commands(talk.tell(created("resp_1"))) == [CancelResponse("resp_1")]
+    assert talk.tell(done("resp_1", "cancelled")) == [CreateResponse()]
+    assert talk.tell(created("resp_2"), done("resp_2", "completed")) == []
     assert talk.status is IDLE
 
 
@@ -712,64 +844,64 @@ def test_where_we_end_the_turns_what_is_said_while_thinking_is_answered_once_and
 
 
 def by_the_gate() -> Talk:
-    return Talk(local_turns=True, service_replies=False, service_interrupts=False, outage_s=5.0)
+    return Talk(local_turns=True, replies=False, service_cancels=False, outage_s=5.0)
 
 
 def test_where_we_end_the_turns_what_is_said_before_there_is_a_session_waits_for_it() -> None:
     talk = by_the_gate()
-    assert talk.tell(SpeechStarted("local")) == [SpeechNoticed("started", "local")]
+    assert talk.tell(GATE_OPENED) == [SpeechNoticed("started", "local")]
     assert talk.status is LISTENING
-    assert talk.tell(SpeechStopped("local")) == [SpeechNoticed("stopped", "local")]
+    assert talk.tell(GATE_CLOSED) == [SpeechNoticed("stopped", "local")]
     assert talk.status is THINKING
     assert talk.tell(SessionOpened()) == [CommitAudio(), CreateResponse()]
-    assert talk.tell(TurnCommitted("item_0"), ResponseStarted("resp_1")) == []
+    assert talk.tell(wire.InputCommitted("item_0"), created("resp_1")) == []
 
 
 def test_where_we_end_the_turns_what_is_being_said_when_the_session_comes_goes_on() -> None:
     talk = by_the_gate()
-    talk.tell(SpeechStarted("local"), SpeechStopped("local"), SpeechStarted("local"))
+    talk.tell(GATE_OPENED, GATE_CLOSED, GATE_OPENED)
     assert talk.tell(SessionOpened()) == []
     assert talk.status is LISTENING
-    assert commands(talk.tell(SpeechStopped("local"))) == [CommitAudio(), CreateResponse()]
+    assert commands(talk.tell(GATE_CLOSED)) == [CommitAudio(), CreateResponse()]
 
 
 def test_where_we_end_the_turns_one_whose_session_goes_is_handed_to_the_next() -> None:
     talk = by_the_gate()
-    talk.tell(SessionOpened(), SpeechStarted("local"), SessionLost("gone"))
+    talk.tell(SessionOpened(), GATE_OPENED, SessionLost("gone"))
     assert talk.status is LISTENING
-    assert commands(talk.tell(SpeechStopped("local"))) == []
+    assert commands(talk.tell(GATE_CLOSED)) == []
     assert talk.tell(SessionOpened()) == [CommitAudio(), CreateResponse()]
     assert talk.statuses == [LISTENING, THINKING]
 
 
 def test_a_turn_whose_session_goes_waits_from_then_on_and_not_for_ever() -> None:
     talk = by_the_gate()
-    talk.tell(SessionOpened(), SpeechStarted("local"))
+    talk.tell(SessionOpened(), GATE_OPENED)
     talk.now += 20
     talk.tell(SessionLost("gone"))
     lost_at = talk.now
-    assert talk.mind.deadline is None
-    talk.tell(SpeechStopped("local"))
-    assert talk.mind.deadline == pytest.approx(lost_at + 5)
+    assert talk.deadline is None
+    talk.tell(GATE_CLOSED)
+    assert talk.deadline == pytest.approx(lost_at + 5)
     assert talk.tell(TimePassed()) == [], "too early"
     talk.now += 5
     why = "not answered: there was no connection for too long"
     assert talk.tell(TimePassed()) == [
         ClearAudio(),
-        ErrorReported("conversation", "not_answered", why),
+        AnswerGivenUp("not_answered", why),
     ]
     assert talk.statuses == [LISTENING, THINKING, IDLE]
-    assert talk.mind.deadline is None
+    assert talk.deadline is None
     assert talk.tell(SessionOpened()) == []
 
 
 def test_a_turn_of_which_the_session_has_heard_nothing_is_told_and_not_handed_over() -> None:
     talk = by_the_gate()
-    talk.tell(SpeechStarted("local"), SpeechStopped("local"))
+    talk.tell(GATE_OPENED, GATE_CLOSED)
     why = "not answered: the connection came too late for what was said"
-    assert talk.tell(SessionOpened(heard=False)) == [
+    assert talk.tell(SessionOpened(), heard=False) == [
         ClearAudio(),
-        ErrorReported("conversation", "not_answered", why),
+        AnswerGivenUp("not_answered", why),
     ]
     assert talk.statuses == [LISTENING, THINKING, IDLE]
 
@@ -778,10 +910,10 @@ def test_a_turn_of_which_the_session_has_heard_nothing_is_told_and_not_handed_ov
     ("end", "told"), [(SpeechAborted(), []), (InterruptRequested(), [ClearAudio()])]
 )
 def test_a_turn_by_the_gate_that_is_taken_back_is_not_handed_over(
-    end: Happening, told: list[Command | News]
+    end: Input, told: list[Output]
 ) -> None:
     talk = by_the_gate()
-    talk.tell(SpeechStarted("local"), SpeechStopped("local"))
+    talk.tell(GATE_OPENED, GATE_CLOSED)
     assert talk.tell(end) == told
     assert talk.status is IDLE
     assert talk.tell(SessionOpened()) == []
@@ -789,29 +921,24 @@ def test_a_turn_by_the_gate_that_is_taken_back_is_not_handed_over(
 
 def test_a_button_that_is_pressed_while_a_turn_by_the_gate_waits_has_its_own_patience() -> None:
     talk = by_the_gate()
-    talk.tell(SpeechStarted("local"), SpeechStopped("local"), ButtonPressed(), ButtonReleased())
-    assert talk.mind.deadline is None
+    talk.tell(GATE_OPENED, GATE_CLOSED, ButtonPressed(), ButtonReleased())
+    assert talk.deadline == pytest.approx(0.3 + 10)
     assert talk.tell(SessionOpened()) == [CommitAudio(), CreateResponse()]
 
 
 def test_where_the_service_ends_the_turns_one_that_it_has_not_told_of_is_not_kept() -> None:
     talk = opened()
-    talk.tell(SpeechStarted("local"), SessionLost("gone"))
+    talk.tell(GATE_OPENED, SessionLost("gone"))
     assert talk.status is IDLE
-    assert talk.tell(SpeechStopped("local"), SessionOpened()) == []
+    assert talk.tell(GATE_CLOSED, SessionOpened()) == []
 
 
 def test_another_service_may_leave_the_end_of_the_turns_to_us_and_keep_nothing() -> None:
     talk = Talk()
-    talk.mind.adjust(
-        service_interrupts=False,
-        service_truncates=False,
-        service_replies=False,
-        local_turns=True,
-        outage_s=0.0,
-    )
-    talk.tell(SpeechStarted("local"), SpeechStopped("local"))
-    assert [type(step) for step in talk.tell(TimePassed())] == [ClearAudio, ErrorReported]
+    by_us = DialogueSettings(service_cancels=False, replies=False, local_turns=True, outage_s=0.0)
+    talk.tell(SettingsChanged(by_us))
+    talk.tell(GATE_OPENED, GATE_CLOSED)
+    assert [type(step) for step in talk.tell(TimePassed())] == [ClearAudio, AnswerGivenUp]
 
 
 # ------------------------------------------------------------------ push to talk, urgency
@@ -827,8 +954,8 @@ def test_the_button_makes_a_turn_and_asks_for_its_answer_once() -> None:
         CreateResponse(),
     ]
     assert talk.status is THINKING
-    assert talk.tell(TurnCommitted("item_0"), ResponseStarted("resp_1")) == []
-    assert talk.tell(ResponseFinished("resp_1", "completed")) == []
+    assert talk.tell(wire.InputCommitted("item_0"), created("resp_1")) == []
+    assert talk.tell(done("resp_1", "completed")) == []
     assert talk.status is IDLE
 
 
@@ -841,19 +968,19 @@ def test_the_button_silences_everything_and_its_answer_waits_for_the_service() -
     ]
     talk.tell(PlaybackStopped((Heard(PART, 200),)))
     assert commands(talk.tell(ButtonReleased())) == [CommitAudio()]
-    assert talk.tell(TurnCommitted("item_0")) == []
-    assert talk.tell(ResponseFinished("resp_1", "cancelled")) == [CreateResponse()]
+    assert talk.tell(wire.InputCommitted("item_0")) == []
+    assert talk.tell(done("resp_1", "cancelled")) == [CreateResponse()]
 
 
 def test_what_was_said_before_the_button_was_pressed_is_no_turn_and_ends_none() -> None:
     talk = opened()
-    talk.tell(SpeechStarted("service"), ButtonPressed())
-    assert talk.tell(SpeechStopped("service")) == []
+    talk.tell(STARTED, ButtonPressed())
+    assert talk.tell(STOPPED) == []
     assert talk.status is LISTENING
-    assert talk.tell(TurnCommitted("item_0")) == [DeleteItem("item_0")]
-    assert commands(talk.tell(ResponseStarted("resp_1"))) == [CancelResponse("resp_1")]
+    assert talk.tell(wire.InputCommitted("item_0")) == [DeleteItem("item_0")]
+    assert commands(talk.tell(created("resp_1"))) == [CancelResponse("resp_1")]
     assert commands(talk.tell(ButtonReleased())) == [CommitAudio()]
-    assert talk.tell(ResponseFinished("resp_1", "cancelled")) == [CreateResponse()]
+    assert talk.tell(done("resp_1", "cancelled")) == [CreateResponse()]
 
 
 def test_a_button_that_was_not_pressed_does_nothing() -> None:
@@ -869,7 +996,7 @@ def test_a_turn_by_button_waits_for_its_session() -> None:
     ]
     assert talk.status is THINKING
     assert talk.tell(SessionOpened()) == [CommitAudio(), CreateResponse()]
-    assert talk.tell(TurnCommitted("item_0"), ResponseStarted("resp_1")) == []
+    assert talk.tell(wire.InputCommitted("item_0"), created("resp_1")) == []
 
 
 def test_a_turn_by_button_goes_on_when_it_is_pressed_again_or_its_session_comes() -> None:
@@ -881,8 +1008,10 @@ def test_a_turn_by_button_goes_on_when_it_is_pressed_again_or_its_session_comes(
     assert commands(talk.tell(ButtonReleased())) == [CommitAudio(), CreateResponse()]
 
 
-@pytest.mark.parametrize("end", [SpeechAborted(), InterruptRequested(), SessionLost("gone")])
-def test_a_turn_by_button_that_is_taken_back_is_not_handed_over(end: Happening) -> None:
+@pytest.mark.parametrize(
+    "end", [SpeechAborted(), InterruptRequested(), SessionAwaited(False, "gone")]
+)
+def test_a_turn_by_button_that_is_taken_back_is_not_handed_over(end: Input) -> None:
     talk = Talk()
     talk.tell(ButtonPressed(), ButtonReleased(), end)
     assert talk.status is IDLE
@@ -893,17 +1022,17 @@ def test_what_is_urgent_interrupts_and_goes_first() -> None:
     talk = opened()
     talk.tell(SayRequested("one"), SayRequested("two"))
     assert talk.tell(SayRequested("fire", "verbatim", urgent=True)) == []
-    assert talk.tell(ResponseStarted("resp_1")) == [CancelResponse("resp_1")]
-    assert talk.tell(ResponseFinished("resp_1", "cancelled")) == [CreateResponse(say="fire")]
-    talk.tell(ResponseStarted("resp_2"))
-    last = talk.tell(ResponseFinished("resp_2", "completed"))
-    assert last == [CreateMessage("two"), CreateResponse()]
+    assert talk.tell(created("resp_1")) == [CancelResponse("resp_1")]
+    assert talk.tell(done("resp_1", "cancelled")) == [say("fire")]
+    talk.tell(created("resp_2"))
+    last = talk.tell(done("resp_2", "completed"))
+    assert last == [message("two"), CreateResponse()]
 
 
 def test_an_announcement_to_be_remembered_becomes_words_of_the_assistant() -> None:
     assert opened().tell(SayRequested("dinner", "verbatim", remember=True)) == [
-        CreateResponse(say="dinner"),
-        CreateMessage("dinner", "assistant"),
+        say("dinner"),
+        message("dinner", "assistant"),
     ]
 
 

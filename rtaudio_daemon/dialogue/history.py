@@ -9,15 +9,44 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+import re
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
+from unicodedata import category
 
-from rtaudio_daemon.realtime.shapes import Json
+from ..protocol.events import (
+    AudioDelta,
+    CallArgumentsDone,
+    Event,
+    InputCommitted,
+    Item,
+    ItemDeleted,
+    ItemReported,
+    ItemTruncated,
+    ResponseDone,
+    TextDone,
+    UserTranscript,
+)
+from ..realtime.shapes import Json
 
 _ITEMS_MOST = 400  # more than any limit of turns can mean; what is older is forgotten
+# Thai, Lao, Burmese, Khmer, Chinese, Japanese: scripts that put no spaces between words.
+_UNSPACED = re.compile(
+    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3400-\u9fff\uff00-\uff9f]"
+)
 _PENDING = ("in_progress", "incomplete")
+_BYTES_PER_MS = 48
+_LESSONS = (
+    AudioDelta,
+    CallArgumentsDone,
+    InputCommitted,
+    ItemDeleted,
+    ItemReported,
+    ItemTruncated,
+    ResponseDone,
+    TextDone,
+    UserTranscript,
+)
 _UNNAMED = "turn"  # the question, until the service says which item it is
 
 
@@ -38,12 +67,22 @@ class _Entry:
         if self.heard_ms is None or self.heard_ms >= self.received_ms:
             return self.words
         share = self.heard_ms / self.received_ms if self.received_ms else 0.0
-        cut = self.words[: round(len(self.words) * share)].rpartition(" ")[0].rstrip()
+        cut = _cut(self.words, int(len(self.words) * share))
         return f"{cut} …" if cut else ""
 
 
+def _cut(words: str, length: int) -> str:
+    """The first words, of so many characters at most; whole words where there are spaces."""
+    while 0 < length < len(words) and category(words[length]) == "Mn":
+        length -= 1  # a sign that belongs to the letter before it
+    cut = words[:length]
+    if cut and not _UNSPACED.match(cut[-1]):
+        cut = cut.rpartition(" ")[0]
+    return cut.rstrip()
+
+
 class History:
-    """Feed it every event of the service (in house spelling) with the time in seconds.
+    """Feed it every event of the service with the time in seconds.
 
     `turns`: how many turns of the user are kept; `characters`: of all words together;
     `forget_after_s`: without a word for so long, everything is forgotten (0: never).
@@ -52,28 +91,43 @@ class History:
     def __init__(
         self, *, turns: int = 20, characters: int = 8000, forget_after_s: float = 600.0
     ) -> None:
-        self._turns = turns
-        self._characters = characters
-        self._forget_after_s = forget_after_s
+        self.limit(turns=turns, characters=characters, forget_after_s=forget_after_s)
         self._entries: dict[str, _Entry] = {}
         self._last_word_at = 0.0
         self._numbers = count(1)
         self._question: _Entry | None = None
+        self._renamed: dict[str, str] = {}  # ids of the session before → ids in this one
+
+    def limit(self, *, turns: int, characters: int, forget_after_s: float) -> None:
+        """Keep to these limits from now on."""
+        self._turns = turns
+        self._characters = characters
+        self._forget_after_s = forget_after_s
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def hear(self, event: Mapping[str, Any], now: float, *, outside: bool = False) -> None:
+    def hear(self, event: Event, now: float, *, outside: bool = False) -> None:
         """Take note of an event; `outside`: of an answer that is no part of the conversation."""
-        learn = _LESSONS.get(str(event.get("type")))
-        if learn is None or outside:
+        if outside or type(event) not in _LESSONS:
             return
         if self.stale(now):
             self._forget_past()
         self._last_word_at = now
-        learn(self, event)
+        self._learn(event)
         while len(self._entries) > _ITEMS_MOST:
             del self._entries[next(iter(self._entries))]
+
+    def heard(self, item_id: str, heard_ms: float) -> None:
+        """An answer of a former session was heard so far only."""
+        entry = self._entries.get(self._renamed.get(item_id, item_id))
+        if entry is not None:
+            entry.heard_ms = float(heard_ms)
+
+    def result(self, call_id: str, output: str) -> None:
+        """A function call has this result; the session may learn it later, or never."""
+        item_id = f"result_{next(self._numbers)}"
+        self._entries[item_id] = _Entry("result", words=output, call_id=call_id)
 
     def ask(self, pcm: bytes) -> None:
         """The turn that becomes an item now, in the input format, waits for its answer."""
@@ -105,23 +159,51 @@ class History:
         over = now - self._last_word_at > self._forget_after_s > 0
         return over and bool(self._entries)
 
-    def items(self, now: float) -> list[Json]:
-        """The items (house spelling) that tell a new session what was said, oldest first.
+    def retell(self, now: float) -> list[Json]:
+        """The items (canonical spelling) that tell a new session what was said, oldest first.
 
-        From here on the items are known by the ids given here.
+        From here on the items are known by the ids given here; `heard` knows the former ones too.
         """
         if self.stale(now):
             self._forget_past()
+        former = {id(entry): item_id for item_id, entry in self._entries.items()}
         told = self._bounded(self._tellable())
-        self._entries = {}
+        self._entries, self._renamed = {}, {}
         items = []
         for entry in told:
             item_id = f"past_{next(self._numbers)}"
             self._entries[item_id] = entry
+            self._renamed[former[id(entry)]] = item_id
             items.append({"id": item_id, **_item(entry)})
         return items
 
     # ------------------------------------------------------------------ private
+
+    def _learn(self, event: Event) -> None:
+        match event:
+            case AudioDelta(part, audio):
+                self._learn_sound(part.item_id, audio)
+            case InputCommitted(item_id):
+                self._name_question(item_id)
+            case ItemReported(item):
+                if item.spoken:
+                    self._name_question(item.id)
+                self._learn_item(item)
+            case ResponseDone(output=output):
+                for item in output:
+                    self._learn_item(item)
+            case UserTranscript(item_id, text):
+                self._learn_user_words(item_id, text)
+            case TextDone(part, text):
+                self._learn_assistant_words(part.item_id, text)
+            case CallArgumentsDone():
+                self._learn_arguments(event)
+            case ItemTruncated(item_id, _, audio_end_ms):
+                entry = self._entries.get(item_id)
+                if entry is not None:
+                    entry.heard_ms = float(audio_end_ms)
+            case ItemDeleted(item_id):
+                self._entries.pop(item_id, None)
 
     def _forget_past(self) -> None:
         entries = self._entries.items()
@@ -158,122 +240,63 @@ class History:
         called = {entry.call_id for entry in kept if entry.kind == "call"}
         return [entry for entry in kept if entry.kind != "result" or entry.call_id in called]
 
-    def _entry(self, item_id: Any, kind: str) -> _Entry | None:
-        if not isinstance(item_id, str) or not item_id:
-            return None
-        return self._entries.setdefault(item_id, _Entry(kind))
-
-    def _learn_turn(self, event: Mapping[str, Any]) -> None:
-        item_id = event.get("item_id")
-        if isinstance(item_id, str) and item_id:
-            self._name_question(item_id)
+    def _entry(self, item_id: str, kind: str) -> _Entry | None:
+        return self._entries.setdefault(item_id, _Entry(kind)) if item_id else None
 
     def _name_question(self, item_id: str) -> None:
-        if _UNNAMED in self._entries and item_id not in self._entries:
-            entries = self._entries.items()
-            self._entries = {item_id if k == _UNNAMED else k: entry for k, entry in entries}
+        if item_id and _UNNAMED in self._entries and item_id not in self._entries:
+            self._rename(_UNNAMED, item_id)
 
-    def _learn_item(self, event: Mapping[str, Any]) -> None:
-        item = event.get("item")
-        if isinstance(item, dict):
-            if _spoken(item):
-                self._name_question(str(item.get("id")))
-            self._learn(item)
-
-    def _learn_output(self, event: Mapping[str, Any]) -> None:
-        response = event.get("response")
-        output = response.get("output") if isinstance(response, dict) else None
-        for item in output if isinstance(output, list) else ():
-            if isinstance(item, dict):
-                self._learn(item)
-
-    def _learn(self, item: Mapping[str, Any]) -> None:
-        kind = _kind(item)
-        entry = self._entry(item.get("id"), kind) if kind else None
+    def _learn_item(self, item: Item) -> None:
+        if item.kind == "other":
+            return
+        if item.kind in ("call", "result"):
+            self._name_call(item)
+        entry = self._entry(item.id, item.kind)
         if entry is None:
             return
-        if kind == "call":
-            entry.name = str(item.get("name") or entry.name)
-            entry.call_id = str(item.get("call_id") or entry.call_id)
-            entry.words = str(item.get("arguments") or entry.words)
-        elif kind == "result":
-            entry.call_id = str(item.get("call_id") or entry.call_id)
-            entry.words = str(item.get("output") or entry.words)
-        elif (words := _words(item)) and not entry.final:
-            entry.words = words
-            entry.final = item.get("status") not in _PENDING
+        if item.kind in ("call", "result"):
+            entry.name = item.name or entry.name
+            entry.call_id = item.call_id or entry.call_id
+            entry.words = item.text or entry.words
+        elif item.text and not entry.final:
+            entry.words = item.text
+            entry.final = item.status not in _PENDING
 
-    def _learn_user_words(self, event: Mapping[str, Any]) -> None:
-        entry = self._entry(event.get("item_id"), "user")
-        if entry is not None and isinstance(event.get("transcript"), str):
-            entry.words = event["transcript"].strip()
+    def _name_call(self, item: Item) -> None:
+        """A call or a result that we made ourselves may get its id from the service."""
+        if not item.id or not item.call_id or item.id in self._entries:
+            return
+        for key, entry in self._entries.items():
+            if entry.kind == item.kind and entry.call_id == item.call_id:
+                self._rename(key, item.id)
+                return
 
-    def _learn_assistant_words(self, event: Mapping[str, Any]) -> None:
-        entry = self._entry(event.get("item_id"), "assistant")
-        words = event.get("transcript", event.get("text"))
-        if entry is not None and isinstance(words, str) and words:
-            entry.words = words
+    def _rename(self, former: str, item_id: str) -> None:
+        entries = self._entries.items()
+        self._entries = {item_id if key == former else key: entry for key, entry in entries}
 
-    def _learn_arguments(self, event: Mapping[str, Any]) -> None:
-        entry = self._entry(event.get("item_id"), "call")
+    def _learn_user_words(self, item_id: str, text: str) -> None:
+        entry = self._entry(item_id, "user")
         if entry is not None:
-            entry.name = str(event.get("name") or entry.name)
-            entry.call_id = str(event.get("call_id") or entry.call_id)
-            entry.words = str(event.get("arguments") or entry.words)
+            entry.words = text.strip()
 
-    def _learn_sound(self, event: Mapping[str, Any]) -> None:
-        entry = self._entry(event.get("item_id"), "assistant")
-        if entry is not None and isinstance(event.get("delta"), str):
-            entry.received_ms += len(event["delta"]) * 3 / 4 / 48
+    def _learn_assistant_words(self, item_id: str, text: str) -> None:
+        entry = self._entry(item_id, "assistant") if text else None
+        if entry is not None:
+            entry.words = text
 
-    def _learn_truncation(self, event: Mapping[str, Any]) -> None:
-        entry = self._entries.get(str(event.get("item_id")))
-        if entry is not None and isinstance(event.get("audio_end_ms"), int | float):
-            entry.heard_ms = float(event["audio_end_ms"])
+    def _learn_arguments(self, event: CallArgumentsDone) -> None:
+        entry = self._entry(event.item_id, "call")
+        if entry is not None:
+            entry.name = event.name or entry.name
+            entry.call_id = event.call_id or entry.call_id
+            entry.words = event.arguments or entry.words
 
-    def _learn_deletion(self, event: Mapping[str, Any]) -> None:
-        self._entries.pop(str(event.get("item_id")), None)
-
-
-_LESSONS = {
-    "input_audio_buffer.committed": History._learn_turn,
-    "conversation.item.created": History._learn_item,
-    "conversation.item.done": History._learn_item,
-    "response.output_item.added": History._learn_item,
-    "response.output_item.done": History._learn_item,
-    "response.done": History._learn_output,
-    "conversation.item.input_audio_transcription.completed": History._learn_user_words,
-    "response.audio_transcript.done": History._learn_assistant_words,
-    "response.text.done": History._learn_assistant_words,
-    "response.function_call_arguments.done": History._learn_arguments,
-    "response.audio.delta": History._learn_sound,
-    "conversation.item.truncated": History._learn_truncation,
-    "conversation.item.deleted": History._learn_deletion,
-}
-
-
-def _kind(item: Mapping[str, Any]) -> str:
-    kind = item.get("type")
-    if kind == "function_call":
-        return "call"
-    if kind == "function_call_output":
-        return "result"
-    role = item.get("role")
-    return str(role) if role in ("user", "assistant", "system") else ""
-
-
-def _parts(item: Mapping[str, Any]) -> list[Json]:
-    content = item.get("content")
-    return [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
-
-
-def _spoken(item: Mapping[str, Any]) -> bool:
-    return any(part.get("type") == "input_audio" for part in _parts(item))
-
-
-def _words(item: Mapping[str, Any]) -> str:
-    said = (part.get("text") or part.get("transcript") for part in _parts(item))
-    return " ".join(words for words in said if isinstance(words, str) and words)
+    def _learn_sound(self, item_id: str, audio: bytes) -> None:
+        entry = self._entry(item_id, "assistant")
+        if entry is not None:
+            entry.received_ms += len(audio) / _BYTES_PER_MS
 
 
 def _item(entry: _Entry) -> Json:

@@ -1,0 +1,392 @@
+"""Every answer, from the wish for it to its last word.
+
+One answer inside the conversation is asked for at a time; what else is wished for waits. The
+service may also answer by itself. An answer is *owed* from the moment a question is put until its
+first sound or word comes: what is owed outlives its session.
+
+An id that is used again begins a new life, and "" names the answer under way.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from itertools import count
+
+from ..protocol.events import ResponseCreated, ResponseDone, ServiceErrorReported
+from ..realtime.shapes import Json
+from .latency import Origin
+from .outputs import CreateItem, CreateResponse, ServiceCommand
+
+WAITING_MOST = 16
+"""Requests that may wait for their turn."""
+_ATTEMPTS_MOST = 5  # of one request that is refused because another answer is under way
+_ASKED_MOST = 3  # sessions that one question is put to
+_REMEMBERED = 32  # ids of answers that ended or were cancelled
+_ACTIVE = "conversation_already_has_active_response"
+
+
+@dataclass(slots=True)
+class Request:
+    """An answer that we ask for, once nothing stands in its way."""
+
+    settings: Json | None = None
+    before: tuple[Json, ...] = ()
+    """Items that are created first."""
+    after: tuple[Json, ...] = ()
+    """Items that are created after it was asked for."""
+    outside: bool = False
+    """Whether the answer is no part of the conversation."""
+    aloud: bool = True
+    """Whether it is played, so that it counts for the status and no other goes beside it."""
+    after_speech: bool = True
+    """Whether it waits until nobody speaks and the service owes no answer of its own."""
+    say: bool = False
+    """Whether a program wanted it, which is told when nothing comes of it."""
+    question: bool = False
+    """Whether it answers what the user said: one such request is enough."""
+    origin: Origin | None = None
+    """Since when somebody waits for it; None: since the end of the user's turn."""
+    event_id: str = ""
+    attempts: int = 1
+
+
+@dataclass(slots=True)
+class Answer:
+    """An answer that the service generates."""
+
+    response_id: str
+    request: Request | None = None
+    """What it answers, if we asked for it."""
+    interrupted: bool = False
+    earlier: bool = False
+    """Whether a newer question has been put since, about which it says nothing."""
+    sounded: bool = False
+
+    @property
+    def outside(self) -> bool:
+        """Whether it is no part of the conversation."""
+        return self.request is not None and self.request.outside
+
+    @property
+    def aloud(self) -> bool:
+        """Whether it is played, and counts for the status."""
+        return not self.outside or (self.request is not None and self.request.aloud)
+
+
+class Answers:
+    """Times are seconds of any one clock."""
+
+    def __init__(self) -> None:
+        self.owed = False
+        """Whether a question was put whose answer has not begun."""
+        self.expected = False
+        """Whether the service will answer a turn by itself, and has not begun to."""
+        self.unwanted = False
+        """Whether the answer that was asked for, or is expected, is to be cancelled."""
+        self.heard_at = 0.0
+        """When the service gave the last sign of an answer, or was asked for one."""
+        self._waiting: deque[Request] = deque()
+        self._asked: Request | None = None
+        self._asked_outside: dict[str, Request] = {}
+        self._under_way: dict[str, Answer] = {}
+        self._finished: deque[str] = deque(maxlen=_REMEMBERED)
+        self._cancelled: deque[str] = deque(maxlen=_REMEMBERED)
+        self._sessions_asked = 0
+        self._numbers = count(1)
+
+    # ----------------------------------------------------------------- facts
+
+    @property
+    def full(self) -> bool:
+        """Whether no further request can wait."""
+        return len(self._waiting) >= WAITING_MOST
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a request waits."""
+        return bool(self._waiting)
+
+    @property
+    def to_come(self) -> bool:
+        """Whether an answer that somebody wants has not begun: it will know what is sent now."""
+        return bool((self._asked or self.expected) and not self.unwanted) or self.question_waits
+
+    @property
+    def question_waits(self) -> bool:
+        """Whether an answer to what the user said is about to be asked for."""
+        return any(request.question for request in self._waiting)
+
+    @property
+    def coming(self) -> bool:
+        """Whether an answer that somebody wants to hear is expected or under way."""
+        if (self._asked or self.expected) and not self.unwanted:
+            return True
+        return any(each.aloud and not each.interrupted for each in self._under_way.values())
+
+    @property
+    def generating(self) -> bool:
+        """Whether an answer that counts is under way."""
+        return any(each.aloud for each in self._under_way.values())
+
+    @property
+    def busy(self) -> bool:
+        """Whether the service generates an answer, or will."""
+        return bool(
+            self._asked
+            or self.expected
+            or self.unwanted
+            or self._under_way
+            or self._asked_outside
+            or self._waiting
+        )
+
+    @property
+    def awaited(self) -> bool:
+        """Whether the service should give a sign of an answer."""
+        return bool(self._asked or self.expected or self.unwanted or self._under_way or self.owed)
+
+    @property
+    def current_id(self) -> str | None:
+        """The id of the newest answer inside the conversation that is under way."""
+        inside = [each.response_id for each in self._under_way.values() if not each.outside]
+        return inside[-1] if inside else None
+
+    def named(self, response_id: str) -> str:
+        """The id that is meant: "" names the answer under way."""
+        if response_id or "" in self._under_way:
+            return response_id
+        return self.current_id or next(iter(self._under_way), "")
+
+    def get(self, response_id: str) -> Answer | None:
+        """The answer under way with this id."""
+        return self._under_way.get(response_id)
+
+    def is_late(self, response_id: str) -> bool:
+        """Whether this answer was interrupted or cancelled, so that nobody wants to hear it."""
+        answer = self._under_way.get(response_id)
+        return answer.interrupted if answer else response_id in self._cancelled
+
+    # ----------------------------------------------------------- what we wish
+
+    def wish(self, request: Request, *, first: bool = False) -> None:
+        """Let a request wait; `full` was asked before."""
+        if request.question and self.question_waits:
+            return
+        if first:
+            self._waiting.appendleft(request)
+        else:
+            self._waiting.append(request)
+
+    def ask_outside(self, request: Request, now: float) -> list[ServiceCommand]:
+        """Ask for an answer that nothing waits for and that waits for nothing."""
+        if len(self._asked_outside) >= WAITING_MOST:
+            del self._asked_outside[next(iter(self._asked_outside))]
+        self.heard_at = now
+        return self._commands(request)
+
+    def next(self, now: float, *, silence: bool) -> list[ServiceCommand]:
+        """What to send now; `silence`: nobody speaks."""
+        if not self._waiting or self._asked or self.unwanted or self.generating:
+            return []
+        if self._waiting[0].after_speech and (self.expected or not silence):
+            return []
+        request = self._asked = self._waiting.popleft()
+        self.heard_at = now
+        if not request.outside:
+            self.put_question()
+        return self._commands(request)
+
+    def _commands(self, request: Request) -> list[ServiceCommand]:
+        request.event_id = request.event_id or f"rtaudio_response_{next(self._numbers)}"
+        if request.outside:
+            self._asked_outside[request.event_id] = request
+        before, request.before = request.before, ()
+        after, request.after = request.after, ()
+        asked = CreateResponse(request.settings, request.event_id)
+        return [*map(CreateItem, before), asked, *map(CreateItem, after)]
+
+    def expect(self, now: float) -> None:
+        """The service will answer a turn by itself."""
+        if not self.coming:
+            self.expected = True
+            self.heard_at = now
+
+    def put_question(self) -> None:
+        """Somebody waits for an answer from now on; those under way are not meant."""
+        self.owed = True
+        for answer in self._under_way.values():
+            answer.earlier = True
+
+    def expect_none(self) -> None:
+        """What is being said now gets the answer, not what was said before."""
+        self.expected = False
+        self.unwanted = self.unwanted and self._asked is not None
+
+    def drop_owed(self) -> bool:
+        """Nobody waits for the answer any more; whether somebody did."""
+        was_owed, self.owed, self._sessions_asked = self.owed, False, 0
+        return was_owed
+
+    def drop_waiting(self) -> list[Request]:
+        """What waits is not wanted any more; returns it."""
+        dropped = list(self._waiting)
+        self._waiting.clear()
+        return dropped
+
+    def refuse_to_come(self) -> None:
+        """The answer that is to come is not wanted: it is cancelled when it begins."""
+        if self._asked or self.expected:
+            self.expected, self.unwanted = False, True
+
+    def refuse_unasked(self, now: float) -> None:
+        """The service will answer what nobody said: that answer is cancelled when it begins."""
+        self.expected, self.unwanted = False, True
+        self.heard_at = now
+
+    def take_back_question(self) -> None:
+        """There was nothing to answer: what was asked for is not wanted."""
+        self._waiting = deque(each for each in self._waiting if not each.question)
+        self.unwanted = self.unwanted or (self._asked is not None and self._asked.question)
+
+    def interrupt(self) -> list[str]:
+        """Nobody wants to hear the answers under way any more; returns their ids."""
+        ids = []
+        for answer in self._under_way.values():
+            if answer.aloud and not answer.interrupted:
+                answer.interrupted = True
+                ids.append(answer.response_id)
+        return ids
+
+    def cancel(self, response_id: str | None) -> None:
+        """This answer is not wanted."""
+        answer = self._under_way.get(response_id or "")
+        if answer is not None:
+            answer.interrupted = True
+        elif response_id:
+            self._cancelled.append(response_id)
+
+    # ------------------------------------------------- what the service says
+
+    def created(self, event: ResponseCreated, now: float) -> Answer:
+        """The service begins an answer."""
+        known = self._under_way.get(event.response_id)
+        if known is not None and not known.interrupted and event.response_id:
+            return known
+        return self._begin(event.response_id, self._request_of(event), now)
+
+    def heard(self, response_id: str, now: float) -> Answer | None:
+        """A sign of an answer, which may begin it. None: it is over."""
+        answer = self._under_way.get(response_id)
+        if answer is None:
+            over = response_id in self._finished or response_id in self._cancelled
+            if over and not (self._asked or self.expected):
+                return None
+            answer = self._begin(response_id, self._request_of(None), now)
+        self.heard_at = now
+        return answer
+
+    def begun(self, answer: Answer) -> bool:
+        """The first sound or word of an answer; whether it settles what is owed."""
+        return not answer.outside and not answer.earlier and self.drop_owed()
+
+    def done(self, event: ResponseDone, now: float) -> Answer | None:
+        """An answer has ended; None if it had ended before. It settles nothing by itself."""
+        response_id = event.response_id
+        answer = self._under_way.pop(response_id, None)
+        if answer is None:
+            if response_id in self._finished:
+                return None
+            self._under_way.pop("", None)  # the unknown one that stood in our way
+            # An answer that ends without ever having begun is the one that we waited for.
+            answer = Answer(response_id, self._request_of(None), interrupted=self.unwanted)
+            self.unwanted = False
+        if response_id:
+            self._finished.append(response_id)
+        self.heard_at = now
+        return answer
+
+    def refused(self, event: ServiceErrorReported, now: float) -> Request | None:
+        """The service refused a request of ours; returns one that is given up by that."""
+        request = self._asked_outside.pop(event.event_id, None)
+        if self._asked is None or event.event_id != self._asked.event_id:
+            return request
+        request, self._asked = self._asked, None
+        unwanted, self.unwanted = self.unwanted, False
+        if event.code != _ACTIVE or unwanted or request.attempts >= _ATTEMPTS_MOST:
+            return request
+        request.attempts += 1
+        self._waiting.appendleft(request)
+        self.heard_at = now
+        if not self.generating:  # its id may be in the words only; its end says when to try again
+            self._under_way[""] = Answer("", earlier=True)
+        return None
+
+    # -------------------------------------------------------------- sessions
+
+    def session_gone(self) -> list[Request]:
+        """What lived in the session is gone; returns what was asked for and never sounded."""
+        silent = [
+            each.request
+            for each in self._under_way.values()
+            if each.request is not None and not (each.interrupted or each.sounded)
+        ]
+        asked = [self._asked] if self._asked is not None and not self.unwanted else []
+        self._asked = None
+        self.expected = self.unwanted = False
+        self._asked_outside.clear()
+        self._under_way.clear()
+        self._finished.clear()
+        self._cancelled.clear()
+        return [*silent, *asked]
+
+    def ask_again(self) -> bool:
+        """Another session is there: whether to put the question to it. Not for ever: the
+        question may be why sessions end."""
+        self._sessions_asked += 1
+        return self._sessions_asked < _ASKED_MOST
+
+    def give_up(self) -> list[str]:
+        """Wait for nothing any more; returns the ids of the answers that were under way."""
+        ids = list(self._under_way)
+        self._asked = None
+        self.expected = self.unwanted = False
+        self._under_way.clear()
+        self._finished.extend(each for each in ids if each)
+        return ids
+
+    # --------------------------------------------------------------- private
+
+    def _begin(self, response_id: str, request: Request | None, now: float) -> Answer:
+        for forgotten in (self._finished, self._cancelled):
+            while response_id in forgotten:
+                forgotten.remove(response_id)
+        answer = Answer(response_id, request, interrupted=self.unwanted)
+        if not (answer.outside and not answer.aloud):
+            self.unwanted = False
+        else:
+            answer.interrupted = False
+        if not answer.outside and not answer.interrupted:
+            self.owed = True
+        self._under_way[response_id] = answer
+        self.heard_at = now
+        return answer
+
+    def _request_of(self, event: ResponseCreated | None) -> Request | None:
+        """The request that an answer belongs to, which is not asked for any more."""
+        for event_id, request in self._asked_outside.items() if event is not None else ():
+            assert event is not None
+            metadata = (request.settings or {}).get("metadata")
+            if event.metadata == metadata if metadata else not event.conversation_id:
+                del self._asked_outside[event_id]
+                if self._asked is request:
+                    self._asked = None
+                return request
+        if self._asked is not None and self._asked.outside and self.expected:
+            self.expected = False  # the service answers a turn before our request
+            return None
+        asked, self._asked = self._asked, None
+        self.expected = False
+        if asked is not None:
+            self._asked_outside.pop(asked.event_id, None)
+        return asked

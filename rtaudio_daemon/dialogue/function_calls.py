@@ -1,0 +1,188 @@
+"""The function calls of answers: collected until an answer is done, then given their results.
+
+A call outlives its session: its function runs once, and its result goes to the session that is
+there when the last result of its answer has come.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from ..protocol.events import CallArgumentsDone, Event, Item, ItemReported, ResponseDone
+from ..realtime.shapes import Json
+from .latency import Origin
+
+_MOST = 64
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionCall:
+    """One call of a function. `arguments` is JSON as the model wrote it, which may be faulty."""
+
+    call_id: str
+    name: str
+    arguments: str
+    item_id: str = ""
+    response_id: str = ""
+
+
+@dataclass(slots=True)
+class CallBatch:
+    """The calls of one answer. `origin`: when the user waits since; `expires_at`: see `expired`."""
+
+    calls: tuple[FunctionCall, ...]
+    origin: Origin | None
+    expires_at: float
+    in_session: bool = True
+    """Whether the session in use knows the calls."""
+    superseded: bool = False
+    """Whether somebody has begun to speak since."""
+    silenced: bool = False
+    """Whether somebody has asked for silence since: the results get no answer."""
+    expired: bool = False
+    """Whether the results are not waited for any more; they are accepted all the same."""
+    outputs: dict[str, str] = field(default_factory=dict)
+    sent: set[str] = field(default_factory=set)
+    """Calls whose results the session has already."""
+
+    @property
+    def awaited(self) -> bool:
+        """Whether the user waits for the results, and has said nothing since."""
+        return not (self.expired or self.superseded or self.silenced)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every call has its result."""
+        return len(self.outputs) == len(self.calls)
+
+    def items(self) -> list[Json]:
+        """The items that the session in use lacks, in the order of the calls."""
+        items: list[Json] = []
+        for call in self.calls:
+            if not self.in_session:
+                items.append(
+                    {
+                        "type": "function_call",
+                        "call_id": call.call_id,
+                        "name": call.name,
+                        "arguments": call.arguments or "{}",
+                    }
+                )
+            if call.call_id not in self.sent:
+                output = self.outputs[call.call_id]
+                items.append(
+                    {"type": "function_call_output", "call_id": call.call_id, "output": output}
+                )
+        return items
+
+
+class FunctionCalls:
+    """The calls that are being written, and those that wait for their results.
+
+    Bounded: of more than 64 answers with calls the oldest are forgotten.
+    """
+
+    def __init__(self) -> None:
+        self._written: dict[str, dict[str, FunctionCall]] = {}
+        self._batches: list[CallBatch] = []
+
+    @property
+    def open(self) -> bool:
+        """Whether a result is still waited for."""
+        return any(not batch.expired for batch in self._batches)
+
+    @property
+    def calling(self) -> bool:
+        """Whether the user waits for a result and has said nothing since."""
+        return any(
+            not (batch.expired or batch.superseded or batch.silenced) for batch in self._batches
+        )
+
+    @property
+    def deadline(self) -> float | None:
+        """When `expire` has something to do."""
+        times = [batch.expires_at for batch in self._batches if not batch.expired]
+        return min(times, default=None)
+
+    def hear(self, event: Event) -> None:
+        """Note the calls that an event reports."""
+        match event:
+            case ItemReported(Item(kind="call") as item, response_id) if response_id:
+                self._note(response_id, item)  # without one it is a call of the past, repeated
+            case CallArgumentsDone(response_id, item_id, call_id, name, arguments):
+                self._put(FunctionCall(call_id, name, arguments, item_id, response_id))
+
+    def done(
+        self, event: ResponseDone, now: float, *, patience_s: float, origin: Origin | None
+    ) -> CallBatch | None:
+        """The calls of an answer that is completed, if any; `origin`: since when a user waits."""
+        for item in event.output:
+            if item.kind == "call":
+                self._note(event.response_id, item)
+        for call in self._written.pop("", {}).values():
+            self._put(replace(call, response_id=event.response_id))
+        calls = self._written.pop(event.response_id, {})
+        if not calls or event.status != "completed":
+            return None  # the model may not have finished writing them
+        batch = CallBatch(tuple(calls.values()), origin, now + patience_s)
+        self._batches = [*self._batches[1 - _MOST :], batch]
+        return batch
+
+    def speech_started(self) -> None:
+        """Somebody speaks: what was asked before is not what they wait for now."""
+        for batch in self._batches:
+            batch.superseded = True
+
+    def silence(self) -> None:
+        """Nobody wants to hear an answer any more."""
+        for batch in self._batches:
+            batch.silenced = True
+
+    def session_gone(self) -> None:
+        """The session that knows the calls is gone; calls that were being written are gone too."""
+        self._written.clear()
+        for batch in self._batches:
+            batch.in_session = False
+            batch.sent.clear()
+
+    def answer(self, call_id: str, output: str, *, sent: bool = False) -> CallBatch | None:
+        """Note a result (`sent`: the session has it); returns its batch if that is complete now.
+
+        A result that nobody waits for is ignored.
+        """
+        for batch in self._batches:
+            if any(call.call_id == call_id for call in batch.calls):
+                batch.outputs[call_id] = output
+                if sent:
+                    batch.sent.add(call_id)
+                if not batch.complete:
+                    return None
+                self._batches.remove(batch)
+                return batch
+        return None
+
+    def expire(self, now: float) -> list[CallBatch]:
+        """Give up waiting for what is overdue; returns the batches a user still waits for."""
+        overdue = [b for b in self._batches if not b.expired and b.expires_at <= now]
+        awaited = [batch for batch in overdue if batch.awaited]
+        for batch in overdue:
+            batch.expired = True
+        return awaited
+
+    def _note(self, response_id: str, item: Item) -> None:
+        self._put(FunctionCall(item.call_id, item.name, item.text, item.id, response_id))
+
+    def _put(self, call: FunctionCall) -> None:
+        if not call.call_id:
+            return
+        calls = self._written.setdefault(call.response_id, {})
+        old = calls.get(call.call_id, call)
+        calls[call.call_id] = FunctionCall(
+            call.call_id,
+            call.name or old.name,
+            call.arguments or old.arguments,
+            call.item_id or old.item_id,
+            call.response_id,
+        )
+        while len(self._written) > _MOST:
+            del self._written[next(iter(self._written))]

@@ -1,0 +1,176 @@
+"""What happens on our side: speech in our own gate, buttons, requests, sessions that come and go.
+
+What the service says (`protocol.events`) and what the loudspeaker reports (`PlaybackStarted`,
+`PlaybackFinished`, `PlaybackStopped`) are inputs of the conversation too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ..events import PlaybackFinished, PlaybackStarted, PlaybackStopped
+from ..protocol.events import Event
+from ..realtime.shapes import Json
+from .settings import DialogueSettings
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOpened:
+    """A session is in use: the first, or one after a loss."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRenewed:
+    """Another session has taken over; items and answers of the former one are gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLost:
+    """The session is gone. `closing`: on purpose, so that no other is waited for."""
+
+    reason: str
+    closing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SessionAwaited:
+    """There is no session; `hopeful`: one may come soon, so that waiting makes sense."""
+
+    hopeful: bool
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsChanged:
+    """The conversation goes on with other settings."""
+
+    settings: DialogueSettings
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSpeechStarted:
+    """Our own gate hears somebody speak."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSpeechStopped:
+    """Our own gate hears nobody speak any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechAborted:
+    """What is being said does not count: muted, no wake word, or the microphone went away."""
+
+
+@dataclass(frozen=True, slots=True)
+class ButtonPressed:
+    """Push to talk begins: from now on somebody speaks, whatever any detector thinks."""
+
+
+@dataclass(frozen=True, slots=True)
+class ButtonReleased:
+    """Push to talk ends; `answer`: the turn is answered, else it is forgotten."""
+
+    answer: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class InterruptRequested:
+    """A person or a program asks for silence."""
+
+
+@dataclass(frozen=True, slots=True)
+class SayRequested:
+    """Speak `text` as it stands (verbatim), or let the model answer it (prompt).
+
+    `urgent`: before everything that waits, and what is being said is interrupted. `remember`: a
+    verbatim text becomes a message of the assistant.
+    """
+
+    text: str
+    mode: Literal["verbatim", "prompt"] = "prompt"
+    urgent: bool = False
+    remember: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRequested:
+    """Ask for an answer, with settings of its own if any.
+
+    `outside`: it is no part of the conversation. `after_speech`: wait until nobody speaks and no
+    answer is expected. `event_id` names the request in errors of the service.
+    """
+
+    settings: Json | None = None
+    outside: bool = False
+    after_speech: bool = False
+    event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequested:
+    """Stop generating an answer: this one, or the one under way."""
+
+    response_id: str | None = None
+    event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallAnswered:
+    """The result of a function call. `sent`: the session has it already."""
+
+    call_id: str
+    output: str
+    sent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerDropped:
+    """Nobody waits for the answer any more: no other session is asked for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioCommitted:
+    """The user of the library makes an item of the sound sent so far."""
+
+    event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AudioCleared:
+    """The user of the library empties the input buffer."""
+
+    event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    """The deadline that the conversation named has come."""
+
+
+Playback = PlaybackStarted | PlaybackFinished | PlaybackStopped
+
+LocalInput = (
+    SessionOpened
+    | SessionRenewed
+    | SessionLost
+    | SessionAwaited
+    | SettingsChanged
+    | LocalSpeechStarted
+    | LocalSpeechStopped
+    | SpeechAborted
+    | ButtonPressed
+    | ButtonReleased
+    | InterruptRequested
+    | SayRequested
+    | AnswerRequested
+    | CancelRequested
+    | CallAnswered
+    | AnswerDropped
+    | AudioCommitted
+    | AudioCleared
+    | TimePassed
+)
+
+Input = Event | Playback | LocalInput

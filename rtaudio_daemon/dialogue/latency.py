@@ -1,0 +1,183 @@
+"""How long people wait: the latencies of every turn, counted from the end of their speech.
+
+A turn begins with the end of speech (the last moment that sounded like speech to our own gate, or,
+where only the service listens, its word for it) or with a request; it is over when the answer was
+generated and the loudspeaker is done with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..events import PlaybackFinished, PlaybackStarted, PlaybackStopped, TurnFinished
+from ..states import AudioPart
+
+_BYTES_PER_MS = 48  # 24 kHz, mono, 16 bit
+_RESPONSES_MAX = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What an answer is counted from, in seconds, and what is known of it in ms."""
+
+    at: float
+    latencies: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Answer:
+    origin: Origin
+    latencies: dict[str, int] = field(default_factory=dict)
+    status: str = ""
+    generated: bool = False
+    audible: bool = False
+    played: bool = False
+    sound_ms: dict[AudioPart, float] = field(default_factory=dict)  # since playing last ended
+
+    def receive(self, part: AudioPart, pcm: bytes) -> None:
+        self.audible, self.played = True, self.status == "interrupted"
+        self.sound_ms[part] = self.sound_ms.get(part, 0.0) + len(pcm) / _BYTES_PER_MS
+
+    def mark(self, name: str, now: float) -> None:
+        self.latencies.setdefault(name, max(0, round((now - self.origin.at) * 1000)))
+
+
+class LatencyTracker:
+    """Times are seconds of any one clock. `over` returns the turns that have ended since."""
+
+    def __init__(self) -> None:
+        self._speech_began: float | None = None
+        self._voice: float | None = None
+        self._local = False  # our own gate hears this speech
+        self._held = False  # somebody talks by button
+        self._gate_closed = False
+        self._turn: Origin | None = None
+        self._answers: dict[str, _Answer] = {}
+
+    def voice(self, now: float) -> None:
+        """This very moment sounds like speech (called by the gate, frame by frame)."""
+        if self._local:
+            self._voice = now
+
+    # ---------------------------------------------------------------- speech
+
+    def speech_started(self, now: float, *, local: bool) -> None:
+        """Our own gate or the service hears somebody."""
+        if self._held:
+            return  # that was before the button was pressed
+        if self._gate_closed:
+            self.speech_aborted()  # what the gate took for speech, the service did not
+        if self._speech_began is None:
+            self._speech_began = now
+        self._local = self._local or local
+
+    def gate_closed(self) -> None:
+        """Our own gate hears nobody any more."""
+        self._gate_closed = True
+
+    def speech_stopped(self, now: float) -> None:
+        """The service says that the turn is over."""
+        if not self._held:
+            self._end_speech(now, by_hand=False)
+
+    def speech_aborted(self) -> None:
+        """What was said does not count."""
+        self._speech_began = self._voice = None
+        self._local = self._gate_closed = self._held = False
+
+    def button_pressed(self, now: float) -> None:
+        """Somebody talks by button."""
+        self.speech_aborted()
+        self._held = True
+        self._speech_began = now
+
+    def button_released(self, now: float) -> None:
+        """The turn by button is over."""
+        self._end_speech(now, by_hand=True)
+
+    # --------------------------------------------------------------- answers
+
+    def begun(self, response_id: str, now: float, origin: Origin | None = None) -> None:
+        """An answer begins; `origin`: what it is counted from, if not the turn before it."""
+        if origin is None:
+            origin, self._turn = self._turn or Origin(now), None
+        while len(self._answers) >= _RESPONSES_MAX:
+            del self._answers[next(iter(self._answers))]
+        answer = self._answers[response_id] = _Answer(origin, dict(origin.latencies))
+        answer.mark("response_ms", now)
+
+    def received(self, part: AudioPart, audio: bytes, now: float) -> None:
+        """A piece of the sound of an answer."""
+        answer = self._answers.get(part.response_id)
+        if answer is not None:
+            answer.receive(part, audio)
+            answer.mark("first_audio_ms", now)
+
+    def finished(self, response_id: str, status: str, now: float) -> Origin | None:
+        """An answer was generated; returns what it is counted from."""
+        answer = self._answers.get(response_id)
+        if answer is None:
+            return None
+        answer.generated, answer.status = True, answer.status or status
+        answer.mark("generated_ms", now)
+        return answer.origin
+
+    def session_lost(self) -> None:
+        """Nothing more comes of the answers under way."""
+        self.speech_aborted()
+        self._turn = None
+        for answer in self._answers.values():
+            answer.generated, answer.status = True, answer.status or "lost"
+
+    def played(
+        self, event: PlaybackStarted | PlaybackFinished | PlaybackStopped, now: float
+    ) -> None:
+        """The loudspeaker began, ended or stopped."""
+        sounding = [each for each in self._answers.values() if each.audible and not each.played]
+        if not sounding:
+            return
+        if isinstance(event, PlaybackStarted):
+            sounding[0].mark("first_sound_ms", now)
+            return
+        cut = event.heard if isinstance(event, PlaybackStopped) else ()
+        heard_ms = {each.part: each.heard_ms for each in cut}
+        ended = now
+        # Nothing reports when one answer gave way to the next: that follows from their lengths.
+        for answer in reversed(sounding):
+            length_ms = sum(min(ms, heard_ms.get(part, ms)) for part, ms in answer.sound_ms.items())
+            if isinstance(event, PlaybackStopped) and (
+                not cut or not heard_ms.keys().isdisjoint(answer.sound_ms)
+            ):
+                answer.status = "interrupted"
+            if length_ms or not cut or "first_sound_ms" in answer.latencies:
+                answer.latencies.pop("last_sound_ms", None)  # there was a pause in it
+                answer.mark("last_sound_ms", ended)
+                ended -= length_ms / 1000
+                answer.mark("first_sound_ms", ended)
+            answer.played = True
+            answer.sound_ms.clear()
+
+    def over(self) -> list[TurnFinished]:
+        """The turns that have ended since this was asked last."""
+        done = [
+            (response_id, answer)
+            for response_id, answer in self._answers.items()
+            if answer.generated and (answer.played or not answer.audible)
+        ]
+        for response_id, _ in done:
+            del self._answers[response_id]
+        return [
+            TurnFinished(response_id, answer.status, answer.latencies)
+            for response_id, answer in done
+        ]
+
+    # --------------------------------------------------------------- private
+
+    def _end_speech(self, now: float, *, by_hand: bool) -> None:
+        ended = now if by_hand or self._voice is None else self._voice
+        began = self._speech_began if self._speech_began is not None else ended
+        latencies = {"speech_ms": max(0, round((ended - began) * 1000))}
+        if not by_hand:
+            latencies["endpoint_ms"] = max(0, round((now - ended) * 1000))
+        self._turn = Origin(ended, latencies)
+        self.speech_aborted()

@@ -1,0 +1,161 @@
+"""What the conversation decides: what to send, what to play, and what to report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..events import (
+    ErrorReported,
+    Interruption,
+    SpeechNoticed,
+    StatusChanged,
+    Transcript,
+    TurnFinished,
+    UsageReported,
+)
+from ..realtime.shapes import Json
+from ..states import AudioPart
+from .function_calls import FunctionCall
+
+# -------------------------------------------------------------- for the service
+
+
+@dataclass(frozen=True, slots=True)
+class CreateItem:
+    """Put an item at the end of the conversation."""
+
+    item: Json
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteItem:
+    """Remove an item that nobody heard, or nobody said."""
+
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TruncateItem:
+    """Shorten an answer to what was heard of it."""
+
+    item_id: str
+    content_index: int
+    audio_end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CreateResponse:
+    """Ask for an answer, with settings of its own if any."""
+
+    settings: Json | None = None
+    event_id: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CancelResponse:
+    """Stop generating this answer; None: the one under way, whatever its id."""
+
+    response_id: str | None
+    event_id: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CommitAudio:
+    """Make an item of the sound that the service holds."""
+
+    event_id: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ClearAudio:
+    """Forget the sound that the service holds."""
+
+    event_id: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SendKeptAudio:
+    """Send the sound that was kept for this session."""
+
+    pieces: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PauseTurnDetection:
+    """Let the service detect no turns until `ResumeTurnDetection`, in later sessions too."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeTurnDetection:
+    """Let the service detect turns again as it did before."""
+
+
+ServiceCommand = (
+    CreateItem
+    | DeleteItem
+    | TruncateItem
+    | CreateResponse
+    | CancelResponse
+    | CommitAudio
+    | ClearAudio
+    | SendKeptAudio
+    | PauseTurnDetection
+    | ResumeTurnDetection
+)
+
+# ------------------------------------------------------------ for the loudspeaker
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """Append `pcm` to what the loudspeaker plays."""
+
+    part: AudioPart
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EndPlay:
+    """No more sound will come for this part."""
+
+    part: AudioPart
+
+
+@dataclass(frozen=True, slots=True)
+class StopPlayback:
+    """Be silent now and report how far playing came (answered by `PlaybackStopped`)."""
+
+
+SpeakerCommand = Play | EndPlay | StopPlayback
+
+# ------------------------------------------------------------------- to report
+
+
+@dataclass(frozen=True, slots=True)
+class CallsRequested:
+    """The function calls of an answer that is complete, in its order."""
+
+    calls: tuple[FunctionCall, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerGivenUp:
+    """A question will not be answered: a code, and why in words."""
+
+    code: str
+    reason: str
+
+
+Notification = (
+    StatusChanged
+    | SpeechNoticed
+    | Transcript
+    | Interruption
+    | TurnFinished
+    | UsageReported
+    | ErrorReported
+    | CallsRequested
+    | AnswerGivenUp
+)
+
+Output = ServiceCommand | SpeakerCommand | Notification

@@ -1,0 +1,223 @@
+"""The sound that no turn was made of yet, for the case that its session goes.
+
+Until the service has made an item of a turn its sound is kept here, together with what is said
+while there is no session, so that the next one can hear it whole. What has become too old for that
+is dropped: a question is not answered a minute late, and never by half. The sound of a turn that
+became an item can be taken, once: its answer is still to come.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import NamedTuple
+
+from ..protocol.events import (
+    Event,
+    InputCleared,
+    InputCommitted,
+    ResponseCreated,
+    ServiceErrorReported,
+    SpeechStarted,
+    SpeechStopped,
+)
+
+OUTAGE_S = 10.0
+"""How old sound may be when it is sent after all."""
+TURN_S = 30.0
+"""How much of a turn is kept when its session goes in the middle of it."""
+TAIL_S = 1.0
+"""What a session that takes over is given of the last moment: somebody may just have begun."""
+_PAUSE_S = 0.5  # a longer gap between two pieces separates two utterances
+_PIECE_BYTES = 48_000  # sound that is sent again travels in pieces of a second
+_BYTES_PER_S = 48_000
+_REMEMBERED = 64  # commits and clears that the service has not confirmed
+
+
+class _Piece(NamedTuple):
+    time: float
+    pcm: bytes
+
+
+class UnsentAudio:
+    """Times are seconds of any one clock. `dropped` counts pieces that nobody will hear."""
+
+    def __init__(self, outage_s: float = OUTAGE_S, turn_s: float = TURN_S) -> None:
+        self.dropped = 0
+        self.outage_s = outage_s
+        self.by_hand = False
+        """Whether we end the turns, and not the service."""
+        self.sent_at = float("-inf")
+        """When sound was sent last."""
+        self._turn_s = turn_s
+        self._patience_s = 0.0
+        self._pieces: deque[_Piece] = deque()
+        self._bytes = 0
+        self._noticed = False
+        self._stopped = False
+        self._cut_at: float | None = None
+        self._whole = True
+        self._taken: bytes | None = None
+        self._commits: deque[str] = deque(maxlen=_REMEMBERED)
+        self._clears: deque[str] = deque(maxlen=_REMEMBERED)
+
+    @property
+    def seconds(self) -> float:
+        """How much is kept."""
+        return self._bytes / _BYTES_PER_S
+
+    @property
+    def keeps(self) -> bool:
+        """Whether anything is kept while there is no session."""
+        return self._age_most_s > 0
+
+    # ------------------------------------------------------------- what we do
+
+    def sent(self, pcm: bytes, now: float) -> None:
+        """`pcm` goes out on a session."""
+        pieces, in_turn = self._pieces, self.by_hand or self._noticed
+        pieces.append(_Piece(now, pcm))
+        self._bytes += len(pcm)
+        self.sent_at = now
+        oldest = now - (self._turn_s if in_turn else self.outage_s)
+        while pieces and (pieces[0].time < oldest or self._bytes > self._most_bytes):
+            self._pop()
+            self._whole = self._whole and not in_turn
+
+    def kept(self, pcm: bytes, now: float) -> None:
+        """There is no session that `pcm` could go out on."""
+        self._pieces.append(_Piece(now, pcm))
+        self._bytes += len(pcm)
+        self._age(now)
+
+    def keep_for(self, seconds: float) -> None:
+        """What is said from now on is kept for so long, until a session comes or `forget`."""
+        self._patience_s = seconds
+
+    def commit(self, event_id: str) -> None:
+        """We end the turn: what is sent from now on is part of the next one."""
+        self._take()
+        self._commits.append(event_id)
+
+    def clear(self, event_id: str, *, in_session: bool) -> None:
+        """What was said does not count, here nor (in a session) in the service's buffer."""
+        self.forget()
+        if in_session:
+            self._clears.append(event_id)
+
+    def take_turn(self) -> bytes | None:
+        """The sound of a turn that became an item, once; empty if it was not kept whole."""
+        taken, self._taken = self._taken, None
+        return taken
+
+    def forget(self) -> None:
+        """What was said is safe, or does not count."""
+        self._pieces.clear()
+        self._bytes = 0
+        self._noticed = self._stopped = False
+        self._cut_at = None
+        self._whole = True
+        self._patience_s = 0.0
+
+    # ------------------------------------------------- what the service says
+
+    def hear(self, event: Event) -> None:
+        """Note what the service says about the sound it holds."""
+        match event:
+            case SpeechStarted():
+                self._noticed, self._stopped = True, False
+            case SpeechStopped():
+                self._stopped = True
+            case InputCommitted() if self._commits:
+                self._commits.popleft()
+            case InputCommitted():
+                self._take()
+            case InputCleared() if self._clears:
+                self._clears.popleft()  # ours: what has been said since is not meant
+            case InputCleared():
+                self.forget()
+            case ResponseCreated() if self._stopped:
+                self._take()  # not every service reports that it made an item
+            case ServiceErrorReported(event_id=event_id):
+                self._refused(event_id)
+
+    def _refused(self, event_id: str) -> None:
+        for ours in (self._commits, self._clears):
+            if event_id in ours:
+                ours.remove(event_id)
+
+    # ---------------------------------------------------------------- sessions
+
+    def lost(self, now: float) -> None:
+        """The session is gone; what it had not made a turn of begins to age now."""
+        oldest, in_turn = now - self.outage_s, self.by_hand or self._noticed
+        while self._pieces and not in_turn and self._pieces[0].time < oldest:
+            self._pop()
+        if self._pieces and self._pieces[-1].time < oldest:
+            self.forget()
+        self._pieces = deque(_Piece(now, piece.pcm) for piece in self._pieces)
+        self._noticed = self._stopped = False
+        self._commits.clear()
+        self._clears.clear()
+
+    def renew(self, now: float) -> list[bytes]:
+        """What a session that takes over in a quiet moment should hear."""
+        self._commits.clear()
+        self._clears.clear()
+        while self._pieces and self._pieces[0].time < now - TAIL_S:
+            self._pop()
+        return self._joined()
+
+    def resume(self, now: float) -> list[bytes]:
+        """What the next session should hear first, in large pieces; it counts as sent."""
+        self._age(now)
+        self._drop_half_an_utterance(now)
+        self._cut_at = None
+        self._patience_s = 0.0
+        return self._joined()
+
+    # ----------------------------------------------------------------- private
+
+    @property
+    def _age_most_s(self) -> float:
+        return max(self.outage_s, self._patience_s)
+
+    @property
+    def _most_bytes(self) -> int:
+        return int((self._turn_s + self._age_most_s) * _BYTES_PER_S)
+
+    def _take(self) -> None:
+        self._taken = b"".join(piece.pcm for piece in self._pieces) if self._whole else b""
+        self.forget()
+
+    def _pop(self) -> _Piece:
+        piece = self._pieces.popleft()
+        self._bytes -= len(piece.pcm)
+        return piece
+
+    def _age(self, now: float) -> None:
+        while self._pieces and (
+            self._pieces[0].time < now - self._age_most_s or self._bytes > self._most_bytes
+        ):
+            self._cut_at = self._pop().time
+            self.dropped += 1
+
+    def _drop_half_an_utterance(self, now: float) -> None:
+        """An utterance whose beginning was dropped goes whole, unless it still goes on."""
+        last = self._cut_at
+        if last is None:
+            return
+        rest = 0
+        for piece in self._pieces:
+            if piece.time - last >= _PAUSE_S:
+                break
+            last, rest = piece.time, rest + 1
+        else:
+            if now - last < _PAUSE_S:
+                return
+        for _ in range(rest):
+            self._pop()
+        self.dropped += rest
+
+    def _joined(self) -> list[bytes]:
+        pcm = b"".join(piece.pcm for piece in self._pieces)
+        return [pcm[at : at + _PIECE_BYTES] for at in range(0, len(pcm), _PIECE_BYTES)]

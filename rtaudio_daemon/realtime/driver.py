@@ -1,0 +1,465 @@
+"""Between the conversation and the world: one inbox, one timer, and a session to send on.
+
+Nothing else calls `Conversation.handle`. The session may be exchanged for another one, of another
+service even; the conversation goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Protocol
+
+from ..dialogue.conversation import Conversation
+from ..dialogue.inputs import (
+    AnswerRequested,
+    CallAnswered,
+    Input,
+    SessionAwaited,
+    SessionLost,
+    SessionOpened,
+    SessionRenewed,
+    TimePassed,
+)
+from ..dialogue.outputs import (
+    AnswerGivenUp,
+    CallsRequested,
+    CancelResponse,
+    ClearAudio,
+    CommitAudio,
+    CreateItem,
+    CreateResponse,
+    DeleteItem,
+    EndPlay,
+    Notification,
+    Output,
+    PauseTurnDetection,
+    Play,
+    ResumeTurnDetection,
+    SendKeptAudio,
+    ServiceCommand,
+    SpeakerCommand,
+    StopPlayback,
+    TruncateItem,
+)
+from ..dialogue.requests import input_of
+from ..errors import NotConnectedError, ServiceError
+from ..events import ConnectionChanged, ConnectionState
+from ..protocol.error_codes import Severity
+from ..protocol.events import (
+    Event,
+    Message,
+    ResponseDone,
+    ServiceErrorReported,
+    UserTranscript,
+)
+from .codec import Json, flat_session, merged
+from .need import Need, Recess
+from .options import Counters, SessionPolicy, may_hurry
+from .reconnect import ReconnectingSession
+from .session import IdleListener, Session
+from .usage import Ledger, Prices
+
+_LOG = logging.getLogger(__name__)
+_KEPT_MOST = 64
+
+
+class DriverListener(Protocol):
+    """Whose conversation it is. Nothing here may raise."""
+
+    def command_speaker(self, command: SpeakerCommand) -> None:
+        """Do this with the loudspeaker."""
+
+    def notify(self, notification: Notification) -> None:
+        """Something happened that people or programs may want to know."""
+
+    def received(self, message: Message) -> None:
+        """The service sent this, and the status follows from it already."""
+
+    def connection_changed(self, change: ConnectionChanged) -> None:
+        """The state of the connection is another, or there is something to say about it."""
+
+    def attempt_failed(self, error: ServiceError) -> None:
+        """No session could be opened, or the one in use ended by itself."""
+
+    def quiet(self) -> bool:
+        """Whether nothing outside the conversation speaks against exchanging the session."""
+
+
+class ConversationDriver:
+    """Holds `conversation`, whatever session it is in. Use it from one event loop.
+
+    It is the listener of the session given to `use_session`, and counts in `usage` what the
+    service reports.
+    """
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        listener: DriverListener,
+        *,
+        policy: SessionPolicy | None = None,
+        usage: Ledger | None = None,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        policy = policy or SessionPolicy()
+        self.conversation = conversation
+        self._limit_history(policy)
+        self.usage = usage or Ledger(policy.prices, daily_limit=policy.daily_limit)
+        self._listener = listener
+        self._need = Need(policy, self.usage)
+        self._wall_clock = wall_clock
+        self._session: ReconnectingSession
+        self._inbox: deque[tuple[Input, Message | None]] = deque()
+        self._handling = False
+        self._alarm: asyncio.TimerHandle | None = None
+        self._failure: NotConnectedError | None = None
+        self._paused_detection: Json | None = None
+        self._kept: list[Json] = []
+        self._can_hurry = True  # the next attempt may come sooner for somebody who waits
+        self._dropped = 0
+        self._former_bytes = 0
+
+    # --------------------------------------------------------------- session
+
+    @property
+    def session(self) -> ReconnectingSession:
+        """The session in use."""
+        return self._session
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a session that is ready."""
+        return self._session.current is not None
+
+    @property
+    def settings(self) -> Json:
+        """The flat settings of this session and of those to come."""
+        return self._session.sessions.settings
+
+    @property
+    def counters(self) -> Counters:
+        """What went over the wire so far."""
+        counters, conversation = self._session.counters, self.conversation
+        dropped = counters.dropped + self._dropped + conversation.unsent.dropped
+        return replace(counters, dropped=dropped, late=conversation.late)
+
+    @property
+    def uplink_bytes(self) -> int:
+        """How much sound was given to a service since the start, in bytes."""
+        return self._former_bytes + self._session.sessions.traffic.given_bytes
+
+    @property
+    def day(self) -> int:
+        """Today, as a number that changes at local midnight."""
+        return datetime.fromtimestamp(self._wall_clock()).toordinal()
+
+    def use_session(
+        self, session: ReconnectingSession, policy: SessionPolicy | None = None
+    ) -> None:
+        """Talk to this service from now on. What was said so far is repeated to it.
+
+        `policy`: another one than before. Whoever ran the former session ends it.
+        """
+        if policy is not None:
+            self._need = Need(policy, self.usage)
+            self._limit_history(policy)
+        if hasattr(self, "_session"):
+            self._former_bytes += self._session.sessions.traffic.given_bytes
+            if self.connected:
+                self.handle(SessionLost("another service was chosen"))
+            self._session.listener = IdleListener()
+        self._session = session
+        session.listener = self
+        self.adjust_settings(session.sessions.settings)
+        if session.current is not None:
+            self.session_opened(session.current, renewed=False)
+
+    def adjust_settings(self, settings: Json) -> None:
+        """These flat settings hold from now on, for this session and those to come."""
+        self._session.sessions.settings = settings
+        self.conversation.unsent.by_hand = settings.get("turn_detection", {}) is None
+
+    def update_session(self, config: Mapping[str, Any]) -> None:
+        """Change settings of the session, now and for every later one.
+
+        Turn detection may be given in part. Without a session the change waits for the next one, as
+        does a voice once the session has spoken: it would refuse the whole update.
+        """
+        changed, settings = flat_session(config), self.settings
+        old, new = settings.get("turn_detection"), changed.get("turn_detection")
+        if old and new and new.get("type", old.get("type")) == old.get("type"):
+            changed["turn_detection"] = {**old, **new}
+        extra = merged(settings.get("extra") or {}, changed.get("extra") or {})
+        self.adjust_settings({**settings, **changed, **({"extra": extra} if extra else {})})
+        if self._session.current is not None:
+            self.wake()
+            self._session.current.update(changed)
+
+    def adjust_budget(self, prices: Prices, daily_limit: float) -> None:
+        """Reckon with these prices and this limit from now on."""
+        self.usage.prices, self.usage.daily_limit = prices, daily_limit
+        self._session.wake()
+
+    def wake(self) -> None:
+        """A session is needed, or will be soon (see `SessionPolicy.hold`)."""
+        if self._need.on_speech:
+            self._need.arise(_now())
+            self._session.wake()
+
+    def close(self) -> None:
+        """Forget the deadlines that are waited for."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+
+    # ---------------------------------------------------------------- inputs
+
+    def handle(self, event: Input) -> None:
+        """Take this in after what is being handled; messages to a session that goes are lost."""
+        self._put(event, None)
+
+    def request(self, event: Input) -> None:
+        """Take this in for somebody. Raises NotConnectedError if the network is stuck."""
+        self.wake()
+        self._failure = None
+        self._put(event, None)
+        if self._failure is not None:
+            raise self._failure
+
+    def append_audio(self, pcm: bytes) -> None:
+        """Send sound (24 kHz, mono, 16 bit, or the session's own format; whole samples).
+
+        While there is no session it is kept for a while, or dropped and counted when nobody even
+        tries to connect.
+        """
+        self.wake()
+        current, unsent = self._session.current, self.conversation.unsent
+        if current is not None:
+            unsent.sent(pcm, _now())
+            current.send_audio(pcm)
+        elif unsent.keeps and self._session.running:
+            unsent.kept(pcm, _now())
+            self._session.wake()
+        else:
+            self._dropped += 1
+
+    def send(self, message: Json) -> None:
+        """Send a message of the library's user; the conversation learns what it means.
+
+        Raises NotConnectedError when there is no session, unless messages are kept for the next
+        one (`WebsocketOptions.connect_resend`), and when too many answers are waiting already.
+        """
+        self.wake()
+        current, keeps = self._session.current, self._session.sessions.options.connect_resend
+        if current is not None:
+            meaning = input_of(message)
+            if isinstance(meaning, AnswerRequested) and self.conversation.full:
+                raise NotConnectedError("not sent: too many answers are waiting already")
+            if meaning is None or isinstance(meaning, CallAnswered):
+                current.send(message)
+            if meaning is not None:
+                self.request(meaning)
+        elif keeps and len(self._kept) < _KEPT_MOST:
+            self._kept.append(message)
+        else:
+            raise NotConnectedError(f"not connected: {message.get('type')} was not sent")
+
+    # ------------------------------------------------- what the session reports
+
+    def session_opened(self, session: Session, *, renewed: bool) -> None:
+        """A session is in use: the conversation is repeated to it."""
+        assert not self._handling, "a session is taken over between two inputs"
+        self.handle(SessionRenewed() if renewed else SessionOpened())
+
+    def session_lost(self, reason: str) -> None:
+        """The session in use has ended."""
+        self.handle(SessionLost(reason, closing=self._session.closing))
+
+    def received(self, message: Message) -> None:
+        """The service sent a message on the session in use, or while it opens."""
+        self._put(message.event, message)
+
+    def connection_changed(self, change: ConnectionChanged) -> None:
+        """The state of the connection is another, or there is something to say about it."""
+        self._listener.connection_changed(change)
+        if change.state is ConnectionState.OPEN:
+            kept, self._kept = self._kept, []
+            for message in kept:
+                self.send(message)
+        elif not change.state.is_up:
+            self.handle(SessionAwaited(self._hopeful(change), change.reason))
+
+    def attempt_failed(self, error: ServiceError) -> None:
+        """No session could be opened, or the one in use ended by itself."""
+        self._can_hurry = may_hurry(error)
+        self._listener.attempt_failed(error)
+
+    def recess(self) -> Recess | None:
+        """Why there should be no session now."""
+        if self.connected and not self.quiet():
+            self._need.arise(_now())
+        return self._need.recess(_now(), self._wall_clock())
+
+    def quiet(self) -> bool:
+        """Whether the session may be exchanged, and nobody notices."""
+        return self.conversation.quiet and self._listener.quiet()
+
+    def stale(self) -> bool:
+        """Whether the session in use knows what should be forgotten."""
+        return self.conversation.history.stale(_now())
+
+    # --------------------------------------------------------------- private
+
+    def _limit_history(self, policy: SessionPolicy) -> None:
+        self.conversation.history.limit(
+            turns=policy.history_turns,
+            characters=policy.history_characters,
+            forget_after_s=policy.forget_after_s,
+        )
+
+    def _hopeful(self, change: ConnectionChanged) -> bool:
+        """Whether somebody who waits now will see the next attempt."""
+        if change.reason is None:
+            return True
+        soon = (change.retry_in_s or 0.0) <= self.conversation.settings.button_patience_s
+        return change.state is not ConnectionState.CLOSED and (soon or self._can_hurry)
+
+    def _put(self, event: Input, message: Message | None) -> None:
+        self._inbox.append((event, message))
+        if self._handling:
+            return  # the call that is under way goes on with it
+        self._handling = True
+        try:
+            while self._inbox:
+                self._take_in(*self._inbox.popleft())
+        finally:
+            self._handling = False
+        self._set_alarm()
+
+    def _take_in(self, event: Input, message: Message | None) -> None:
+        late = message is not None and self.conversation.is_late(message.event)
+        after: list[Notification] = []
+        for step in self.conversation.handle(event, _now()):
+            if message is not None and isinstance(step, CallsRequested | AnswerGivenUp):
+                after.append(step)
+            else:
+                self._carry_out(step)
+        if message is not None:
+            self._count(message.event)
+            if not late:
+                self._listener.received(message)
+        for notification in after:
+            self._listener.notify(notification)
+        if message is not None and (trouble := _trouble(message.event)):
+            self._session.report(trouble)
+
+    def _carry_out(self, step: Output) -> None:
+        match step:
+            case Play() | EndPlay() | StopPlayback():
+                self._listener.command_speaker(step)
+            case (
+                CreateItem()
+                | DeleteItem()
+                | TruncateItem()
+                | CreateResponse()
+                | CancelResponse()
+                | CommitAudio()
+                | ClearAudio()
+                | SendKeptAudio()
+                | PauseTurnDetection()
+                | ResumeTurnDetection()
+            ):
+                try:
+                    self._command(step)
+                except NotConnectedError as error:
+                    self._failure = error
+                    _LOG.debug("%s", error)
+            case _:
+                self._listener.notify(step)
+
+    def _command(self, command: ServiceCommand) -> None:
+        match command:
+            case PauseTurnDetection():
+                self._paused_detection = self.settings.get("turn_detection")
+                if self._paused_detection is not None:
+                    self.update_session({"turn_detection": None})
+                self.wake()
+            case ResumeTurnDetection():
+                detection, self._paused_detection = self._paused_detection, None
+                if detection is not None:
+                    self.update_session({"turn_detection": detection})
+            case _ if self._session.current is None:
+                _LOG.debug("not sent, the connection is going: %s", type(command).__name__)
+            case SendKeptAudio(pieces):
+                for pcm in pieces:
+                    self._session.current.send_audio(pcm)
+            case _:
+                self._session.current.send(_message(command))
+
+    def _count(self, event: Event) -> None:
+        match event:
+            case ResponseDone(usage=usage) if usage:
+                self.usage.add_response(usage, self.day)
+            case UserTranscript(usage=usage) if usage:
+                self.usage.add_transcription(usage, self.day)
+
+    def _set_alarm(self) -> None:
+        deadline = self.conversation.deadline
+        if deadline is None or (self._alarm and self._alarm.when() <= deadline):
+            return  # an alarm that comes too early does no harm, and sets the next one
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = asyncio.get_running_loop().call_at(deadline, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        self.handle(TimePassed())
+
+
+def _message(command: ServiceCommand) -> Json:
+    match command:
+        case CreateItem(item):
+            return {"type": "conversation.item.create", "item": item}
+        case DeleteItem(item_id):
+            return {"type": "conversation.item.delete", "item_id": item_id}
+        case TruncateItem(item_id, content_index, audio_end_ms):
+            return {
+                "type": "conversation.item.truncate",
+                "item_id": item_id,
+                "content_index": content_index,
+                "audio_end_ms": audio_end_ms,
+            }
+        case CreateResponse(settings, event_id):
+            response = {} if settings is None else {"response": settings}
+            return {**_event_id(event_id), "type": "response.create", **response}
+        case CancelResponse(response_id, event_id):
+            named = {"response_id": response_id} if response_id else {}
+            return {**_event_id(event_id), "type": "response.cancel", **named}
+        case CommitAudio(event_id):
+            return {**_event_id(event_id), "type": "input_audio_buffer.commit"}
+        case ClearAudio(event_id):
+            return {**_event_id(event_id), "type": "input_audio_buffer.clear"}
+    raise AssertionError(f"{command} is no message")
+
+
+def _event_id(event_id: str) -> Json:
+    return {"event_id": event_id} if event_id else {}
+
+
+def _trouble(event: Event) -> str | None:
+    """What only a person can mend, in words."""
+    error = event.error if isinstance(event, ResponseDone) else event
+    if not isinstance(error, ServiceErrorReported) or error.severity is not Severity.FATAL:
+        return None
+    words = error.message or error.code or error.type
+    return f"the service will not answer with this configuration: {words}"
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
