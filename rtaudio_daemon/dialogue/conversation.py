@@ -104,6 +104,14 @@ LEAST_TURN_S = 0.1
 """The service takes no shorter turn."""
 _SAY_INSTRUCTIONS = "Speak the user's words exactly as they stand, and add nothing."
 _DEAD_LINE_S = 60.0  # a line that gives no sign for so long was found dead by its pings
+_ENDING = (
+    wire.ResponseDone,
+    PlaybackFinished,
+    PlaybackStopped,
+    SessionLost,
+    SessionRenewed,
+    TimePassed,
+)
 _EXPIRED = "session_expired"  # another session takes over
 
 
@@ -151,7 +159,6 @@ class Conversation:
             wire.ItemReported: self._on_item,
             wire.UserTranscript: self._on_user_transcript,
             wire.ResponseCreated: self._on_response_created,
-            wire.AudioDelta: self._on_audio_delta,
             wire.AudioDone: self._on_audio_done,
             wire.TextDelta: self._on_text_delta,
             wire.TextDone: self._on_text_done,
@@ -265,7 +272,8 @@ class Conversation:
         if self._in_session:
             self._do(*self._answers.next(now, silence=not self._turns.speaking))
         self._deduce_status()
-        self._do(*self.latency.over())
+        if isinstance(event, _ENDING):
+            self._do(*self.latency.over())
         return self._out
 
     def is_late(self, event: wire.Event) -> bool:
@@ -280,6 +288,10 @@ class Conversation:
     def _hear(self, event: wire.Event) -> None:
         """What the service says."""
         event = self._named(event)
+        if isinstance(event, wire.AudioDelta):  # by far the most frequent
+            self._on_audio_delta(event)
+            self.history.hear(event, self._now, outside=self._is_outside(event))
+            return
         self.unsent.hear(event)
         self._note_turn()
         outside = self._is_outside(event)

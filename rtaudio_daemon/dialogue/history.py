@@ -181,8 +181,8 @@ class History:
 
     def _learn(self, event: Event) -> None:
         match event:
-            case AudioDelta(part, audio):
-                self._learn_sound(part.item_id, audio)
+            case AudioDelta(part, _, size):
+                self._learn_sound(part.item_id, size)
             case InputCommitted(item_id):
                 self._name_question(item_id)
             case ItemReported(item):
@@ -293,10 +293,10 @@ class History:
             entry.call_id = event.call_id or entry.call_id
             entry.words = event.arguments or entry.words
 
-    def _learn_sound(self, item_id: str, audio: bytes) -> None:
+    def _learn_sound(self, item_id: str, size: int) -> None:
         entry = self._entry(item_id, "assistant")
         if entry is not None:
-            entry.received_ms += len(audio) / _BYTES_PER_MS
+            entry.received_ms += size / _BYTES_PER_MS
 
 
 def _item(entry: _Entry) -> Json:

@@ -43,13 +43,14 @@ class UnsentAudio:
 
     def __init__(self, outage_s: float = OUTAGE_S, turn_s: float = TURN_S) -> None:
         self.dropped = 0
-        self.outage_s = outage_s
         self.by_hand = False
         """Whether we end the turns, and not the service."""
         self.sent_at = float("-inf")
         """When sound was sent last."""
         self._turn_s = turn_s
+        self._outage_s = outage_s
         self._patience_s = 0.0
+        self._limit()
         self._pieces: deque[_Piece] = deque()
         self._bytes = 0
         self._noticed = False
@@ -70,6 +71,16 @@ class UnsentAudio:
         """Whether anything is kept while there is no session."""
         return self._age_most_s > 0
 
+    @property
+    def outage_s(self) -> float:
+        """How old sound may be when it is sent after all, in seconds."""
+        return self._outage_s
+
+    @outage_s.setter
+    def outage_s(self, seconds: float) -> None:
+        self._outage_s = seconds
+        self._limit()
+
     # ------------------------------------------------------------- what we do
 
     def sent(self, pcm: bytes, now: float) -> None:
@@ -78,7 +89,7 @@ class UnsentAudio:
         pieces.append(_Piece(now, pcm))
         self._bytes += len(pcm)
         self.sent_at = now
-        oldest = now - (self._turn_s if in_turn else self.outage_s)
+        oldest = now - (self._turn_s if in_turn else self._outage_s)
         while pieces and (pieces[0].time < oldest or self._bytes > self._most_bytes):
             self._pop()
             self._whole = self._whole and not in_turn
@@ -92,6 +103,7 @@ class UnsentAudio:
     def keep_for(self, seconds: float) -> None:
         """What is said from now on is kept for so long, until a session comes or `forget`."""
         self._patience_s = seconds
+        self._limit()
 
     def commit(self, event_id: str) -> None:
         """We end the turn: what is sent from now on is part of the next one."""
@@ -116,7 +128,7 @@ class UnsentAudio:
         self._noticed = self._stopped = False
         self._cut_at = None
         self._whole = True
-        self._patience_s = 0.0
+        self.keep_for(0.0)
 
     # ------------------------------------------------- what the service says
 
@@ -149,7 +161,7 @@ class UnsentAudio:
 
     def lost(self, now: float) -> None:
         """The session is gone; what it had not made a turn of begins to age now."""
-        oldest, in_turn = now - self.outage_s, self.by_hand or self._noticed
+        oldest, in_turn = now - self._outage_s, self.by_hand or self._noticed
         while self._pieces and not in_turn and self._pieces[0].time < oldest:
             self._pop()
         if self._pieces and self._pieces[-1].time < oldest:
@@ -172,18 +184,15 @@ class UnsentAudio:
         self._age(now)
         self._drop_half_an_utterance(now)
         self._cut_at = None
-        self._patience_s = 0.0
+        self.keep_for(0.0)
         return self._joined()
 
     # ----------------------------------------------------------------- private
 
-    @property
-    def _age_most_s(self) -> float:
-        return max(self.outage_s, self._patience_s)
-
-    @property
-    def _most_bytes(self) -> int:
-        return int((self._turn_s + self._age_most_s) * _BYTES_PER_S)
+    def _limit(self) -> None:
+        """What is kept at most; asked for too often to be computed each time."""
+        self._age_most_s = max(self._outage_s, self._patience_s)
+        self._most_bytes = int((self._turn_s + self._age_most_s) * _BYTES_PER_S)
 
     def _take(self) -> None:
         self._taken = b"".join(piece.pcm for piece in self._pieces) if self._whole else b""

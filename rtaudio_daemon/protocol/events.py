@@ -146,10 +146,18 @@ class ResponseCreated:
 
 @dataclass(frozen=True, slots=True)
 class AudioDelta:
-    """The next piece of an answer's sound: whole samples, in the format of the session."""
+    """The next piece of an answer's sound: whole samples, in the format of the session.
+
+    `size`: how many bytes it has, also where nobody wants the bytes themselves.
+    """
 
     part: AudioPart
     audio: bytes
+    size: int = -1
+
+    def __post_init__(self) -> None:
+        if self.size < 0:
+            object.__setattr__(self, "size", len(self.audio))
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,8 +254,10 @@ class Message:
     """Whether it is sound that cannot be decoded: to be counted; its event is `Unknown`."""
 
 
-def decode(text: str | bytes) -> Message:
+def decode(text: str | bytes, *, audio: bool = True) -> Message:
     """Decode a message of the service, in either dialect.
+
+    `audio`: whether the sound is wanted; else only its size is looked at.
 
     Raises ValueError for what is no message: not JSON, not an object, no ``type``, nested too
     deeply, or longer than `codec.MAX_MESSAGE_BYTES`.
@@ -255,7 +265,7 @@ def decode(text: str | bytes) -> Message:
     try:
         raw = codec.decode(text)
         name = raw["type"]
-        reader = _READERS.get(name)
+        reader = _READERS.get(name) if audio or name != _AUDIO_DELTA else _audio_size
         event = reader(raw) if reader is not None else None
     except RecursionError as error:
         raise ValueError("the message is nested too deeply") from error
@@ -337,6 +347,13 @@ def _audio_delta(raw: Json) -> Event | None:
         return None
     # Half a sample would make noise of all that follows.
     return AudioDelta(_part(raw), audio[:-1] if len(audio) % 2 else audio)
+
+
+def _audio_size(raw: Json) -> Event | None:
+    delta = raw.get("delta")
+    if not isinstance(delta, str):
+        return None
+    return AudioDelta(_part(raw), b"", len(delta.rstrip("=")) * 3 // 4 & ~1)
 
 
 def _text_done(raw: Json) -> Event:

@@ -424,6 +424,7 @@ class AzureRealTimeAudio:
         sessions = SessionFactory(
             place, settings, options, http_session=http_session, wall_clock=wall_clock
         )
+        sessions.wants_audio = False  # users decode what they get themselves
         self._session = ReconnectingSession(sessions, self._driver)
         self._driver.use_session(self._session)
 

@@ -52,6 +52,7 @@ from ..errors import NotConnectedError, ServiceError
 from ..events import ConnectionChanged, ConnectionState
 from ..protocol.error_codes import Severity
 from ..protocol.events import (
+    AudioDelta,
     Event,
     Message,
     ResponseDone,
@@ -113,6 +114,7 @@ class ConversationDriver:
         self.usage = usage or Ledger(policy.prices, daily_limit=policy.daily_limit)
         self._listener = listener
         self._need = Need(policy, self.usage)
+        self._on_speech = self._need.on_speech
         self._wall_clock = wall_clock
         self._session: ReconnectingSession
         self._inbox: deque[tuple[Input, Message | None]] = deque()
@@ -168,6 +170,7 @@ class ConversationDriver:
         """
         if policy is not None:
             self._need = Need(policy, self.usage)
+            self._on_speech = self._need.on_speech
             self._limit_history(policy)
         if hasattr(self, "_session"):
             self._former_bytes += self._session.sessions.traffic.given_bytes
@@ -208,7 +211,7 @@ class ConversationDriver:
 
     def wake(self) -> None:
         """A session is needed, or will be soon (see `SessionPolicy.hold`)."""
-        if self._need.on_speech:
+        if self._on_speech:
             self._need.arise(_now())
             self._session.wake()
 
@@ -340,7 +343,8 @@ class ConversationDriver:
                 self._take_in(*self._inbox.popleft())
         finally:
             self._handling = False
-        self._set_alarm()
+        if self._alarm is None or not isinstance(event, AudioDelta):
+            self._set_alarm()  # sound only puts off what is awaited
 
     def _take_in(self, event: Input, message: Message | None) -> None:
         late = message is not None and self.conversation.is_late(message.event)
@@ -350,14 +354,16 @@ class ConversationDriver:
                 after.append(step)
             else:
                 self._carry_out(step)
-        if message is not None:
-            self._count(message.event)
-            if not late:
-                self._listener.received(message)
+        if message is None:
+            return
+        if not late:
+            self._listener.received(message)
         for notification in after:
             self._listener.notify(notification)
-        if message is not None and (trouble := _trouble(message.event)):
-            self._session.report(trouble)
+        if not isinstance(event, AudioDelta):
+            self._count(message.event)
+            if trouble := _trouble(message.event):
+                self._session.report(trouble)
 
     def _carry_out(self, step: Output) -> None:
         match step:

@@ -149,6 +149,7 @@ class Session:
         *,
         options: WebsocketOptions,
         traffic: Traffic,
+        wants_audio: bool = True,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.dialect: Dialect = endpoint.dialect
@@ -170,6 +171,7 @@ class Session:
         self._requested = settings
         self._options = options
         self._traffic = traffic
+        self._wants_audio = wants_audio
         self._wall_clock = wall_clock
         self._outbox = Outbox()
         self._listener: SessionListener | None = None
@@ -320,7 +322,7 @@ class Session:
     def _read(self, text: str) -> Message | None:
         """What a message says; None for a malformed one, which is skipped and counted."""
         try:
-            message = decode(text)
+            message = decode(text, audio=self._wants_audio)
         except ValueError as error:
             level = logging.DEBUG if self._traffic.malformed else logging.WARNING
             self._traffic.malformed += 1
@@ -437,6 +439,8 @@ class SessionFactory:
         self.settings = settings
         self.options = options or WebsocketOptions()
         self.traffic = Traffic()
+        self.wants_audio = True
+        """Whether the listener plays; else the sound is not decoded."""
         self._http_session = http_session
         self._chance = chance
         self._wall_clock = wall_clock
@@ -457,6 +461,7 @@ class SessionFactory:
             self.settings,
             options=self.options,
             traffic=self.traffic,
+            wants_audio=self.wants_audio,
             wall_clock=self._wall_clock,
         )
 

@@ -691,7 +691,7 @@ _HAPPENINGS: st.SearchStrategy[Input] = st.one_of(
             CallAnswered("call_1", "sunny"),
             CallAnswered("call_1", "sunny", sent=True),
             AnswerRequested(),
-            AnswerRequested(outside=True),
+            AnswerRequested({"conversation": "none"}, outside=True),
             CancelRequested(),
             CancelRequested("resp_2"),
             AudioCommitted(),
