@@ -23,8 +23,8 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from rtaudio_daemon.simulator.server import Simulator
-from rtaudio_daemon.simulator.voices import espeak
+from rtaudio_daemon.simulator.model.voices import espeak
+from rtaudio_daemon.simulator.server.simulator import Simulator
 
 MS = 48
 FRAME_MS = 20

@@ -39,10 +39,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from rtaudio_daemon import config  # noqa: E402
-from rtaudio_daemon.audio.files import read_wav  # noqa: E402
-from rtaudio_daemon.simulator.reply import Reply, Turn  # noqa: E402
-from rtaudio_daemon.simulator.server import Simulator  # noqa: E402
-from tests.house import KEY, House, Samples, find, samples, speech  # noqa: E402
+from rtaudio_daemon.audio.devices.wav_devices import read_wav  # noqa: E402
+from rtaudio_daemon.simulator.model.reply import Reply, Turn  # noqa: E402
+from rtaudio_daemon.simulator.server.simulator import Simulator  # noqa: E402
+from tests.harness import KEY, House, Samples, find, samples, speech  # noqa: E402
 from tests.sound_server import Recording, SoundServer, running_sound_server  # noqa: E402
 from tests.waiting import until  # noqa: E402
 

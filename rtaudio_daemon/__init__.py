@@ -21,14 +21,13 @@ if TYPE_CHECKING:
         RTAudioError,
         ServiceError,
     )
-    from .events import ConnectionChanged
+    from .notifications import ConnectionChanged, ConnectionState, ModelStatus, ModelStatusEnum
+    from .protocol.endpoint import Endpoint, endpoint
+    from .protocol.session_format import SessionFacts
     from .realtime.client import DEFAULT_SESSION_CONFIG, AzureRealTimeAudio
     from .realtime.options import Counters, Policy, SessionPolicy, WebsocketOptions
-    from .realtime.profiles import Endpoint, endpoint
-    from .realtime.shapes import SessionFacts
     from .realtime.usage import Prices, UsageMeter
     from .realtime.usage_file import UsageFile
-    from .states import ConnectionState, ModelStatus, ModelStatusEnum
 
 __version__ = VERSION
 
@@ -61,22 +60,22 @@ __all__ = [
 
 _MODULES = {
     "AzureRealTimeAudio": "realtime.client",
-    "ConnectionChanged": "events",
-    "ConnectionState": "states",
+    "ConnectionChanged": "notifications",
+    "ConnectionState": "notifications",
     "Counters": "realtime.options",
     "DEFAULT_SESSION_CONFIG": "realtime.client",
-    "Endpoint": "realtime.profiles",
+    "Endpoint": "protocol.endpoint",
     "FunctionCall": "dialogue.function_calls",
-    "ModelStatus": "states",
-    "ModelStatusEnum": "states",
+    "ModelStatus": "notifications",
+    "ModelStatusEnum": "notifications",
     "Policy": "realtime.options",
     "Prices": "realtime.usage",
-    "SessionFacts": "realtime.shapes",
+    "SessionFacts": "protocol.session_format",
     "SessionPolicy": "realtime.options",
     "UsageFile": "realtime.usage_file",
     "UsageMeter": "realtime.usage",
     "WebsocketOptions": "realtime.options",
-    "endpoint": "realtime.profiles",
+    "endpoint": "protocol.endpoint",
 }
 """Where each name lives; what is not named here is an error and lives in `errors`."""
 

@@ -16,7 +16,7 @@ def main() -> int:
     they are stopped set a better rule for themselves.
     """
     signal.signal(signal.SIGINT, _leave)
-    from .cli import main as command_line  # slow, and a Ctrl-C may come meanwhile
+    from .cli.main import main as command_line  # slow, and a Ctrl-C may come meanwhile
 
     return command_line()
 

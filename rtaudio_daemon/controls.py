@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
-from .events import ConnectionState, DeviceState, ModelStatus, SoundChanged
+from .notifications import ConnectionState, DeviceState, ModelStatus, SoundChanged
 
 SayMode = Literal["verbatim", "prompt"]
 """Speak the words as they stand, or let the model answer them."""

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .states import DeviceCode
+from .notifications import DeviceCode
 
 NO_ANSWER = "no_answer"
 """The code of a `ServiceError` when the service takes the connection and says nothing."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from rtaudio_daemon.simulator.record import Record
+from rtaudio_daemon.simulator.model.session_record import Record
 
 Json = dict[str, Any]
 _PROPERTY = "answers"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rtaudio_daemon.simulator.server import Simulator
+from rtaudio_daemon.simulator.server.simulator import Simulator
 
 pytestmark = pytest.mark.real_time
 ROOT = Path(__file__).parent.parent

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..states import DeviceCode
+from ..notifications import DeviceCode
 
 Schema = dict[str, Any]
 TEXT_MAX = 4000  # characters that may be said at once

@@ -17,15 +17,15 @@ from aiohttp import web
 from .. import config
 from ..controls import Controls
 from ..errors import ConfigError, NotConnectedError, NotNowError, RTAudioError
-from ..events import News, Transcript
-from . import documents, openapi, page, schemas
+from ..notifications import News, Transcript
+from . import openapi, page, payloads, schemas
 from .binding import complaint
 from .connection_limit import ConnectionLimit
-from .janitor import CONNECTIONS_MAX, Janitor
-from .lock import BODY_MAX, Handler, Lock
+from .event_stream import EventStream
+from .guard import BODY_MAX, Handler, Lock
+from .idle_connections import CONNECTIONS_MAX, Janitor
 from .metrics import Metrics
 from .routes import ROUTES
-from .stream import EventStream
 
 _LEVEL_EVERY_S = 0.1
 _DEVICES_FRESH_S = 5.0  # asking for devices starts a process: not for every request
@@ -82,7 +82,7 @@ class ApiServer:
         self.metrics.notice(news)
         if isinstance(news, Transcript) and not self._settings.publish_transcripts:
             return
-        self.events.publish(*documents.describe(news))
+        self.events.publish(*payloads.describe(news))
 
     def snapshot(self) -> dict[str, Any]:
         """The whole state, as `/api/status` shows it."""
@@ -219,7 +219,7 @@ class ApiServer:
         return web.json_response({"ok": True})
 
     async def _ready(self, _request: web.Request) -> web.Response:
-        reasons = documents.reasons_not_ready(self._controls.snapshot())
+        reasons = payloads.reasons_not_ready(self._controls.snapshot())
         status, headers = (503, {"Retry-After": "5"}) if reasons else (200, {})
         body = {"ready": not reasons, "reasons": reasons}
         return web.json_response(body, status=status, headers=headers)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from ..protocol.events import ResponseCreated, ResponseDone, ServiceErrorReported
-from ..realtime.shapes import Json
+from ..protocol.session_format import Json
 from .latency import Origin
 from .outputs import CreateItem, CreateResponse, ServiceCommand
 

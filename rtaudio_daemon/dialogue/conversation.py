@@ -39,8 +39,10 @@ from dataclasses import replace
 from itertools import count
 from typing import Any
 
-from ..events import (
+from ..notifications import (
+    AudioPart,
     ErrorReported,
+    Heard,
     ModelStatus,
     PlaybackFinished,
     PlaybackStarted,
@@ -52,7 +54,6 @@ from ..events import (
 )
 from ..protocol import events as wire
 from ..protocol.error_codes import Severity
-from ..states import AudioPart, Heard
 from .answers import Answer, Answers, Request
 from .function_calls import CallBatch, FunctionCalls
 from .history import History

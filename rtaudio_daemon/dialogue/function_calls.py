@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from ..protocol.events import CallArgumentsDone, Event, Item, ItemReported, ResponseDone
-from ..realtime.shapes import Json
+from ..protocol.session_format import Json
 from .latency import Origin
 
 _MOST = 64

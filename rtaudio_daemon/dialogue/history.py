@@ -27,7 +27,7 @@ from ..protocol.events import (
     TextDone,
     UserTranscript,
 )
-from ..realtime.shapes import Json
+from ..protocol.session_format import Json
 
 _ITEMS_MOST = 400  # more than any limit of turns can mean; what is older is forgotten
 # Thai, Lao, Burmese, Khmer, Chinese, Japanese: scripts that put no spaces between words.

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ..events import PlaybackFinished, PlaybackStarted, PlaybackStopped
+from ..notifications import PlaybackFinished, PlaybackStarted, PlaybackStopped
 from ..protocol.events import Event
-from ..realtime.shapes import Json
+from ..protocol.session_format import Json
 from .settings import DialogueSettings
 
 

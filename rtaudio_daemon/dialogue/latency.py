@@ -9,8 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..events import PlaybackFinished, PlaybackStarted, PlaybackStopped, TurnFinished
-from ..states import AudioPart
+from ..notifications import (
+    AudioPart,
+    PlaybackFinished,
+    PlaybackStarted,
+    PlaybackStopped,
+    TurnFinished,
+)
 
 _BYTES_PER_MS = 48  # 24 kHz, mono, 16 bit
 _RESPONSES_MAX = 16

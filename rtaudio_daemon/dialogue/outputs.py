@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..events import (
+from ..notifications import (
+    AudioPart,
     ErrorReported,
     Interruption,
     SpeechNoticed,
@@ -13,8 +14,7 @@ from ..events import (
     TurnFinished,
     UsageReported,
 )
-from ..realtime.shapes import Json
-from ..states import AudioPart
+from ..protocol.session_format import Json
 from .function_calls import FunctionCall
 
 # -------------------------------------------------------------- for the service

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..events import Heard, Interruption, PlaybackStopped
-from ..states import AudioPart
+from ..notifications import AudioPart, Heard, Interruption, PlaybackStopped
 from .outputs import EndPlay, Play, SpeakerCommand, StopPlayback
 
 BYTES_PER_MS = 48

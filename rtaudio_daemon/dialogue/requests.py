@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..realtime.shapes import Json
+from ..protocol.session_format import Json
 from .inputs import (
     AnswerRequested,
     AudioCleared,

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
-from ..realtime import codec
-from ..realtime.shapes import Json, SessionFacts, describe_session
-from ..states import AudioPart
+from ..notifications import AudioPart
+from . import codec
 from .bounds import code_of, error_message_of, id_of, index_of, milliseconds_of, text_of
 from .error_codes import Severity, severity_of
+from .session_format import Json, SessionFacts, describe_session
 
 ItemKind = Literal["user", "assistant", "system", "call", "result", "other"]
 

@@ -29,18 +29,18 @@ from ..dialogue.outputs import AnswerGivenUp, CallsRequested, Notification, Spea
 from ..dialogue.settings import DialogueSettings
 from ..emitter import Emitter, Listener
 from ..errors import NO_ANSWER, ServiceError
-from ..events import (
+from ..notifications import (
     ConnectionChanged,
     ConnectionState,
     ModelStatus,
     PlaybackFinished,
     StatusChanged,
 )
+from ..protocol.codec import Json, SessionFacts, flat_session, house_name
+from ..protocol.endpoint import Endpoint, endpoint
 from ..protocol.events import Message
-from .codec import Json, SessionFacts, flat_session, house_name
 from .driver import ConversationDriver, DriverListener
 from .options import Counters, SessionPolicy, WebsocketOptions, is_final
-from .profiles import Endpoint, endpoint
 from .reconnect import ReconnectingSession
 from .session import SessionFactory
 from .usage import Ledger, Prices

@@ -16,11 +16,11 @@ from typing import Any, Self
 
 import aiohttp
 
-from rtaudio_daemon.config_profiles import AZURE_SCOPE
-from rtaudio_daemon.errors import HandshakeError, ServiceError
-from rtaudio_daemon.realtime.codec import MAX_MESSAGE_BYTES
-from rtaudio_daemon.realtime.entra import fetch_token
-from rtaudio_daemon.realtime.profiles import Endpoint
+from ..config.profiles import AZURE_SCOPE
+from ..errors import HandshakeError, ServiceError
+from ..protocol.codec import MAX_MESSAGE_BYTES
+from ..protocol.endpoint import Endpoint
+from .entra import fetch_token
 
 HEARTBEAT_S = 18.0
 """A quiet connection is forgotten by routers and proxies. A dead one is noticed by its ping, whose

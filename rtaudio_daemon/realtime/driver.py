@@ -49,7 +49,8 @@ from ..dialogue.outputs import (
 )
 from ..dialogue.requests import input_of
 from ..errors import NotConnectedError, ServiceError
-from ..events import ConnectionChanged, ConnectionState
+from ..notifications import ConnectionChanged, ConnectionState
+from ..protocol.codec import Json, flat_session, merged
 from ..protocol.error_codes import Severity
 from ..protocol.events import (
     AudioDelta,
@@ -59,11 +60,10 @@ from ..protocol.events import (
     ServiceErrorReported,
     UserTranscript,
 )
-from .codec import Json, flat_session, merged
-from .need import Need, Recess
 from .options import Counters, SessionPolicy, may_hurry
 from .reconnect import ReconnectingSession
 from .session import IdleListener, Session
+from .session_need import Need, Recess
 from .usage import Ledger, Prices
 
 _LOG = logging.getLogger(__name__)

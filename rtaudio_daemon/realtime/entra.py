@@ -9,8 +9,8 @@ import asyncio
 from functools import cache
 from typing import Any
 
-from rtaudio_daemon.errors import ServiceError
-from rtaudio_daemon.packages import how_to_install
+from ..errors import ServiceError
+from ..optional_packages import how_to_install
 
 _TIMEOUT_S = 30.0
 REFUSED = "entra_refused"

@@ -13,12 +13,12 @@ import logging
 from dataclasses import dataclass
 
 from ..errors import ServiceError
-from ..events import ConnectionChanged, ConnectionState
-from .codec import SessionFacts
-from .need import Recess
+from ..notifications import ConnectionChanged, ConnectionState
+from ..protocol.codec import SessionFacts
 from .options import Counters, may_hurry, pause_after
 from .renewal import SessionRenewer
 from .session import Session, SessionFactory, SessionListener
+from .session_need import Recess
 
 _LOG = logging.getLogger(__name__)
 

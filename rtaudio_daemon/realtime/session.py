@@ -18,7 +18,9 @@ import aiohttp
 
 from ..backoff import backoff
 from ..errors import NO_ANSWER, NotConnectedError, ServiceError
-from ..events import ConnectionChanged
+from ..notifications import ConnectionChanged
+from ..protocol.codec import SERVER_EVENTS, Dialect, Json, SessionFacts, encode, encode_append
+from ..protocol.endpoint import Endpoint
 from ..protocol.events import (
     AudioDelta,
     Event,
@@ -28,20 +30,11 @@ from ..protocol.events import (
     SessionUpdated,
     decode,
 )
-from .codec import (
-    SERVER_EVENTS,
-    Dialect,
-    Json,
-    SessionFacts,
-    encode,
-    encode_append,
-)
+from ..protocol.settings_check import advice, unlike
 from .connection import Connection
-from .effective import advice, unlike
-from .need import Recess
 from .options import LONGEST_PAUSE_S, WebsocketOptions
 from .outbox import Outbox
-from .profiles import Endpoint
+from .session_need import Recess
 
 _LOG = logging.getLogger(__name__)
 

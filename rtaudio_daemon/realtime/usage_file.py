@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..file_reading import read_bounded
+from ..config.file_reading import read_bounded
 from .usage import Ledger
 
 USAGE_FILE = "usage.json"

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .. import yaml_source
-from ..config_options import Secret
+from ..config import yaml_loader
+from ..config.checks import Secret
 from ..errors import ConfigError
-from .faults import Fault, fault_from
-from .refusal import Refusal, invalid, missing
-from .reply import Call, Reply, Turn, default_reply
-from .shapes import (
+from .fault_injection import Fault, fault_from
+from .model.reply import Call, Reply, Turn, default_reply
+from .protocol.rejection import Refusal, invalid, missing
+from .protocol.validation import (
     Shape,
     anything,
     boolean,
@@ -72,13 +72,13 @@ _MANNER = (
 )
 
 
-class _Loader(yaml_source.Loader):
+class _Loader(yaml_loader.Loader):
     """YAML in which ``on`` is a word: it is the key that says when a fault strikes."""
 
 
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":bool")]
-    for first, resolvers in yaml_source.Loader.yaml_implicit_resolvers.items()
+    for first, resolvers in yaml_loader.Loader.yaml_implicit_resolvers.items()
 }
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
@@ -143,7 +143,7 @@ class Scenario:
 
 def load(path: str | Path) -> Scenario:
     """Read a scenario; raises ConfigError that names the file and the mistake."""
-    source = yaml_source.read(path, _Loader)
+    source = yaml_loader.read(path, _Loader)
     if source.problems:
         raise ConfigError([str(each) for each in source.problems])
     try:

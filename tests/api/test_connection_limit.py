@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rtaudio_daemon.api.connection_limit import ConnectionLimit
-from tests.test_cli import CONFIG, ROOT, line_with
+from tests.cli.test_main import CONFIG, ROOT, line_with
 
 
 class Transport(asyncio.Transport):

@@ -14,8 +14,8 @@ import pytest
 
 from rtaudio_daemon import config
 from rtaudio_daemon.api import page
-from rtaudio_daemon.audio.format import BYTES_PER_MS
-from rtaudio_daemon.events import (
+from rtaudio_daemon.audio.processing.format import BYTES_PER_MS
+from rtaudio_daemon.notifications import (
     DeviceChanged,
     DeviceState,
     ErrorReported,
@@ -24,10 +24,10 @@ from rtaudio_daemon.events import (
     Transcript,
     TurnFinished,
 )
-from rtaudio_daemon.simulator.reply import Reply
+from rtaudio_daemon.simulator.model.reply import Reply
 from tests.api.browser import Visit, browsing
-from tests.api.test_window import Window
-from tests.house import House, speech
+from tests.api.test_server import Window
+from tests.harness import House, speech
 
 pytestmark = [pytest.mark.real_time, pytest.mark.alone]
 TOKEN = "sesame-" * 6

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from rtaudio_daemon.audio.interface import PlaybackHappening
-from rtaudio_daemon.events import DeviceChanged
+from rtaudio_daemon.audio.devices.protocols import PlaybackHappening
+from rtaudio_daemon.notifications import DeviceChanged
 
 
 @dataclass

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 
-from rtaudio_daemon.audio.process_end import kill
+from rtaudio_daemon.audio.devices.process_end import kill
 
 
 def test_the_status_of_a_process_that_has_just_ended_stays_for_the_one_who_waits() -> None:

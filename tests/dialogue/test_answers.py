@@ -9,8 +9,7 @@ import pytest
 from rtaudio_daemon.dialogue.answers import WAITING_MOST, Answers, Request
 from rtaudio_daemon.dialogue.outputs import CreateItem, CreateResponse, ServiceCommand
 from rtaudio_daemon.protocol.events import ResponseCreated, ResponseDone, ServiceErrorReported
-
-from . import events
+from tests.dialogue import events
 
 ACTIVE = "conversation_already_has_active_response"
 ASIDE = {"conversation": "none"}

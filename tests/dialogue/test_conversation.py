@@ -53,7 +53,8 @@ from rtaudio_daemon.dialogue.outputs import (
 )
 from rtaudio_daemon.dialogue.playing import BYTES_PER_MS
 from rtaudio_daemon.dialogue.settings import DialogueSettings
-from rtaudio_daemon.events import (
+from rtaudio_daemon.notifications import (
+    AudioPart,
     ErrorReported,
     Heard,
     Interruption,
@@ -67,7 +68,6 @@ from rtaudio_daemon.events import (
 )
 from rtaudio_daemon.protocol import events as wire
 from rtaudio_daemon.protocol.error_codes import Severity
-from rtaudio_daemon.states import AudioPart
 
 IDLE, LISTENING = ModelStatus.IDLE, ModelStatus.LISTENING
 THINKING, SPEAKING = ModelStatus.THINKING, ModelStatus.SPEAKING

@@ -8,8 +8,7 @@ import pytest
 
 from rtaudio_daemon.dialogue.function_calls import CallBatch, FunctionCalls
 from rtaudio_daemon.protocol.events import Event, ResponseDone
-
-from .events import call, event
+from tests.dialogue.events import call, event
 
 PATIENCE_S = 15.0
 

@@ -10,9 +10,8 @@ import pytest
 
 from rtaudio_daemon.dialogue.history import History
 from rtaudio_daemon.protocol.events import Event, decode
-from rtaudio_daemon.realtime.shapes import Json
-
-from .events import assistant, call, committed, event, user
+from rtaudio_daemon.protocol.session_format import Json
+from tests.dialogue.events import assistant, call, committed, event, user
 
 PCM = b"\x01\x02" * 100
 

@@ -18,7 +18,8 @@ from rtaudio_daemon.dialogue.inputs import (
     SessionOpened,
     SpeechAborted,
 )
-from rtaudio_daemon.events import (
+from rtaudio_daemon.notifications import (
+    AudioPart,
     Heard,
     PlaybackFinished,
     PlaybackStarted,
@@ -26,7 +27,6 @@ from rtaudio_daemon.events import (
     TurnFinished,
 )
 from rtaudio_daemon.protocol import events as wire
-from rtaudio_daemon.states import AudioPart
 
 PART = AudioPart("resp_1", "item_1", 0)
 SECOND = AudioPart("resp_2", "item_2", 0)

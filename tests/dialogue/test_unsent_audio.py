@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from rtaudio_daemon.dialogue.unsent_audio import UnsentAudio
-
-from .events import committed, event, refusal
+from tests.dialogue.events import committed, event, refusal
 
 SECOND = bytes(48_000)
 PCM = b"\x01\x02" * 100

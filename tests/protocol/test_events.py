@@ -12,6 +12,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from rtaudio_daemon.notifications import AudioPart
+from rtaudio_daemon.protocol.codec import HOUSE_TO_GA, SERVER_EVENTS
 from rtaudio_daemon.protocol.error_codes import Severity
 from rtaudio_daemon.protocol.events import (
     AudioDelta,
@@ -38,8 +40,6 @@ from rtaudio_daemon.protocol.events import (
     UserTranscript,
     decode,
 )
-from rtaudio_daemon.realtime.codec import HOUSE_TO_GA, SERVER_EVENTS
-from rtaudio_daemon.states import AudioPart
 
 PART = AudioPart("resp_1", "item_1", 2)
 IDS = {"response_id": "resp_1", "item_id": "item_1", "content_index": 2}

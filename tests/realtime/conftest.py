@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from rtaudio_daemon.realtime.codec import Dialect
+from rtaudio_daemon.protocol.codec import Dialect
 from tests.realtime.service import Service
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from rtaudio_daemon import SessionPolicy
-
-from .library_stories import story
-from .stage import DETECTION, Stage, sound
+from tests.realtime.library_stories import story
+from tests.realtime.stage import DETECTION, Stage, sound
 
 # ------------------------------------------------------- sessions come and go
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from .stage import Stage, sound
+from tests.realtime.stage import Stage, sound
 
 Story = Callable[[Stage], Awaitable[None]]
 STORIES: dict[str, Story] = {}

@@ -10,8 +10,8 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from rtaudio_daemon.realtime.codec import Dialect, Json, merged
-from rtaudio_daemon.realtime.profiles import Endpoint, endpoint
+from rtaudio_daemon.protocol.codec import Dialect, Json, merged
+from rtaudio_daemon.protocol.endpoint import Endpoint, endpoint
 
 EXPIRES_AT = 1_900_000_000
 

@@ -17,9 +17,8 @@ from itertools import groupby
 from typing import Any
 
 from rtaudio_daemon import AzureRealTimeAudio, ConnectionChanged, Endpoint, FunctionCall, endpoint
-from rtaudio_daemon.realtime.codec import SERVER_EVENTS, Json, wire_name
-
-from .service import Call, Service
+from rtaudio_daemon.protocol.codec import SERVER_EVENTS, Json, wire_name
+from tests.realtime.service import Call, Service
 
 DIALECTS = ("ga", "preview", "voice-live")
 _OWN_EVENTS = ("init", "status_changed", "function_calls", "connection", "unanswered")

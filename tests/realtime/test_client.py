@@ -18,11 +18,10 @@ from rtaudio_daemon import (
     NotConnectedError,
     ServiceError,
 )
-from rtaudio_daemon.events import ConnectionState
-from rtaudio_daemon.realtime.codec import Json, flat_session
+from rtaudio_daemon.notifications import ConnectionState
+from rtaudio_daemon.protocol.codec import Json, flat_session
+from tests.realtime.service import Call, Service
 from tests.strict import assert_valid_client_events
-
-from .service import Call, Service
 
 PCM = bytes(range(240)) * 4
 

@@ -11,8 +11,7 @@ import pytest
 
 from rtaudio_daemon.errors import HandshakeError, ServiceError
 from rtaudio_daemon.realtime.connection import Connection
-
-from .service import Service
+from tests.realtime.service import Service
 
 KEY = "sk-very-secret"
 

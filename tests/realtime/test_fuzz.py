@@ -16,15 +16,14 @@ from rtaudio_daemon.dialogue.history import History
 from rtaudio_daemon.dialogue.inputs import SessionLost, SessionOpened, TimePassed
 from rtaudio_daemon.dialogue.settings import DialogueSettings
 from rtaudio_daemon.dialogue.unsent_audio import UnsentAudio
-from rtaudio_daemon.events import ModelStatus, PlaybackFinished
+from rtaudio_daemon.notifications import ModelStatus, PlaybackFinished
+from rtaudio_daemon.protocol.codec import HOUSE_TO_GA, SERVER_EVENTS, Json
 from rtaudio_daemon.protocol.error_codes import Severity, severity_of
 from rtaudio_daemon.protocol.events import ResponseDone, UserTranscript, decode
-from rtaudio_daemon.realtime.codec import HOUSE_TO_GA, SERVER_EVENTS, Json
-from rtaudio_daemon.realtime.effective import advice, unlike
+from rtaudio_daemon.protocol.settings_check import advice, unlike
 from rtaudio_daemon.realtime.usage import Ledger, Prices
+from tests.realtime.service import Call, Service
 from tests.virtual_time import VirtualTimeLoop
-
-from .service import Call, Service
 
 NAMES = sorted(SERVER_EVENTS | set(HOUSE_TO_GA.values()))
 ids = st.sampled_from(["resp_1", "resp_2", "item_1", "item_2", "call_1", "", "x" * 64])

@@ -15,13 +15,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.realtime import library_sessions as library_sessions
+from tests.realtime.library_stories import STORIES
+from tests.realtime.service import Service
+from tests.realtime.stage import DIALECTS, Stage
 from tests.strict import assert_valid_client_events
 from tests.voice_live import assert_valid_voice_live_messages
-
-from . import library_sessions as library_sessions
-from .library_stories import STORIES
-from .service import Service
-from .stage import DIALECTS, Stage
 
 TRACES = Path(__file__).with_name("library_contract.txt")
 _HEAD = re.compile(r"^== (.+) \((.+)\)$", re.M)

@@ -9,10 +9,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from rtaudio_daemon import SessionPolicy
-from rtaudio_daemon.realtime.codec import Json
-
-from .service import Service
-from .stage import DIALECTS, Stage, sound
+from rtaudio_daemon.protocol.codec import Json
+from tests.realtime.service import Service
+from tests.realtime.stage import DIALECTS, Stage, sound
 
 
 @pytest.fixture(params=DIALECTS)

@@ -30,7 +30,8 @@ from rtaudio_daemon.dialogue.outputs import (
     StopPlayback,
     TruncateItem,
 )
-from rtaudio_daemon.events import AudioPart, Heard, PlaybackStarted, PlaybackStopped
+from rtaudio_daemon.notifications import AudioPart, Heard, PlaybackStarted, PlaybackStopped
+from rtaudio_daemon.protocol.codec import Json, encode
 from rtaudio_daemon.protocol.error_codes import Severity, severity_of
 from rtaudio_daemon.protocol.events import (
     AudioDelta,
@@ -41,11 +42,9 @@ from rtaudio_daemon.protocol.events import (
     ServiceErrorReported,
     SpeechStarted,
 )
-from rtaudio_daemon.realtime.codec import Json, encode
-from rtaudio_daemon.simulator.manner import Quirks
-
-from .person import SETTINGS, sentence, talking
-from .service import Call, Service
+from rtaudio_daemon.simulator.model.behaviour import Quirks
+from tests.realtime.service import Call, Service
+from tests.realtime.user import SETTINGS, sentence, talking
 
 in_every_dialect = pytest.mark.parametrize("kind", ["ga", "preview", "voice-live"])
 PART = AudioPart("resp_1", "item_1", 0)
@@ -308,7 +307,7 @@ def test_pitfall_15_the_microphone_is_deaf_to_the_answer_in_half_duplex() -> Non
     import numpy as np
 
     from rtaudio_daemon import config
-    from rtaudio_daemon.audio.gate import Gate
+    from rtaudio_daemon.audio.processing.gate import Gate
 
     class Sure:
         def probability(self, _pcm: bytes) -> float:
@@ -384,8 +383,8 @@ async def test_pitfall_20_no_answer_waits_for_the_words_of_the_user(mode: str) -
 async def test_pitfall_21_a_tool_of_a_turn_that_was_interrupted_asks_for_no_answer(
     kind: str, interrupted: bool
 ) -> None:
-    from rtaudio_daemon.simulator.reply import Call as ToolCall
-    from rtaudio_daemon.simulator.reply import Reply, Turn
+    from rtaudio_daemon.simulator.model.reply import Call as ToolCall
+    from rtaudio_daemon.simulator.model.reply import Reply, Turn
 
     def reply(turn: Turn) -> Reply:
         if turn.number > 1:
@@ -437,11 +436,10 @@ async def test_pitfall_23_a_compatible_server_with_its_habits_can_be_talked_to(
 ) -> None:
     """Missing and repeated events, both spellings, odd orders, details as a string."""
     from rtaudio_daemon import AzureRealTimeAudio
-    from rtaudio_daemon.realtime.profiles import endpoint
-    from rtaudio_daemon.simulator.server import Simulator
+    from rtaudio_daemon.protocol.endpoint import endpoint
+    from rtaudio_daemon.simulator.server.simulator import Simulator
+    from tests.realtime.user import Talk
     from tests.simulator.caller import EnergyHearing
-
-    from .person import Talk
 
     async with Simulator(hearing=EnergyHearing, voice="tone", quirks=quirks) as service:
         place = endpoint("compatible", url=f"{service.url}/v1/realtime?model=m")
@@ -618,7 +616,7 @@ def test_an_error_is_judged_by_code_then_type_then_words(error: Json, fault: Sev
 
 def test_nothing_secret_is_in_the_log(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
     caplog.set_level(logging.DEBUG)
-    from rtaudio_daemon.realtime.profiles import endpoint
+    from rtaudio_daemon.protocol.endpoint import endpoint
 
     place = endpoint("openai", deployment="m", api_key="sk-secret")
     assert "sk-secret" not in repr(place)

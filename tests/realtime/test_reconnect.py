@@ -9,16 +9,15 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 
 from rtaudio_daemon.errors import ServiceError
-from rtaudio_daemon.events import ConnectionChanged
+from rtaudio_daemon.notifications import ConnectionChanged
 from rtaudio_daemon.protocol.events import Message
-from rtaudio_daemon.realtime.need import Recess
 from rtaudio_daemon.realtime.options import SessionPolicy, WebsocketOptions
 from rtaudio_daemon.realtime.reconnect import ReconnectingSession
 from rtaudio_daemon.realtime.session import Session, SessionFactory, SessionListener
+from rtaudio_daemon.realtime.session_need import Recess
 from rtaudio_daemon.realtime.usage import Prices
-
-from .person import sentence, talking
-from .service import Call, Service
+from tests.realtime.service import Call, Service
+from tests.realtime.user import sentence, talking
 
 
 class Notebook(SessionListener):

@@ -15,17 +15,16 @@ import pytest
 import rtaudio_daemon
 from rtaudio_daemon import AzureRealTimeAudio, ServiceError
 from rtaudio_daemon.config import parse
-from rtaudio_daemon.config_profiles import AZURE_SCOPE
+from rtaudio_daemon.config.profiles import AZURE_SCOPE
 from rtaudio_daemon.errors import ConfigError
-from rtaudio_daemon.packages import how_to_install
+from rtaudio_daemon.optional_packages import how_to_install
+from rtaudio_daemon.protocol.endpoint import endpoint, problems
+from rtaudio_daemon.protocol.session_format import session_settings
 from rtaudio_daemon.realtime import entra
 from rtaudio_daemon.realtime.options import SessionPolicy, WebsocketOptions
-from rtaudio_daemon.realtime.profiles import endpoint, problems
-from rtaudio_daemon.realtime.shapes import session_settings
-from rtaudio_daemon.simulator.server import Simulator
-
-from .person import sentence, talking
-from .service import Service
+from rtaudio_daemon.simulator.server.simulator import Simulator
+from tests.realtime.service import Service
+from tests.realtime.user import sentence, talking
 
 ROOT = Path(__file__).parent.parent.parent
 

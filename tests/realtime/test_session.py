@@ -15,18 +15,17 @@ from rtaudio_daemon.dialogue.conversation import Conversation
 from rtaudio_daemon.dialogue.outputs import Notification, SpeakerCommand
 from rtaudio_daemon.dialogue.settings import DialogueSettings
 from rtaudio_daemon.errors import HandshakeError, NotConnectedError, ServiceError
-from rtaudio_daemon.events import ConnectionChanged, ConnectionState
+from rtaudio_daemon.notifications import ConnectionChanged, ConnectionState
+from rtaudio_daemon.protocol.codec import Json
+from rtaudio_daemon.protocol.endpoint import endpoint
 from rtaudio_daemon.protocol.events import Message
-from rtaudio_daemon.realtime.codec import Json
 from rtaudio_daemon.realtime.driver import ConversationDriver, DriverListener
 from rtaudio_daemon.realtime.options import Counters, WebsocketOptions
 from rtaudio_daemon.realtime.outbox import MOST_MESSAGES
-from rtaudio_daemon.realtime.profiles import endpoint
 from rtaudio_daemon.realtime.reconnect import ReconnectingSession
 from rtaudio_daemon.realtime.session import SessionFactory
+from tests.realtime.service import EXPIRES_AT, Call, Service
 from tests.strict import assert_valid_client_events
-
-from .service import EXPIRES_AT, Call, Service
 
 OPEN, CONNECTING = ConnectionState.OPEN, ConnectionState.CONNECTING
 

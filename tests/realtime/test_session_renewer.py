@@ -12,11 +12,10 @@ from typing import Any
 import pytest
 
 from rtaudio_daemon import AzureRealTimeAudio
-from rtaudio_daemon.events import ConnectionChanged
-from rtaudio_daemon.realtime.codec import Json
+from rtaudio_daemon.notifications import ConnectionChanged
+from rtaudio_daemon.protocol.codec import Json
 from rtaudio_daemon.realtime.renewal import Renewal, renewal
-
-from .service import Call, Service
+from tests.realtime.service import Call, Service
 
 HOUR = 3600.0
 

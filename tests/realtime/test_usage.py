@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rtaudio_daemon.realtime.codec import Json
+from rtaudio_daemon.protocol.codec import Json
 from rtaudio_daemon.realtime.usage import Ledger, Prices
 
 USAGE: Json = {

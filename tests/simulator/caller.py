@@ -13,9 +13,9 @@ import aiohttp
 from openai import AsyncAzureOpenAI
 
 from rtaudio_daemon.protocol.events import ACTED_ON, Unknown, decode
-from rtaudio_daemon.simulator.server import Simulator
-from rtaudio_daemon.simulator.session import Session
-from rtaudio_daemon.simulator.vocabulary import Dialect
+from rtaudio_daemon.simulator.model.simulated_session import Session
+from rtaudio_daemon.simulator.protocol.client_messages import Dialect
+from rtaudio_daemon.simulator.server.simulator import Simulator
 from tests.strict import assert_valid_client_events, assert_valid_server_events
 
 PATHS: dict[Dialect, str] = {

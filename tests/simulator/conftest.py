@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from rtaudio_daemon.simulator.server import Simulator
-from rtaudio_daemon.simulator.vocabulary import Dialect
+from rtaudio_daemon.simulator.protocol.client_messages import Dialect
+from rtaudio_daemon.simulator.server.simulator import Simulator
 from tests.simulator.caller import Caller, EnergyHearing, call
 from tests.virtual_time import VirtualTimeLoop
 

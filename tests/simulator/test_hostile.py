@@ -10,9 +10,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from rtaudio_daemon.simulator.server import Simulator
-from rtaudio_daemon.simulator.session import Session
-from rtaudio_daemon.simulator.vocabulary import Dialect
+from rtaudio_daemon.simulator.model.simulated_session import Session
+from rtaudio_daemon.simulator.protocol.client_messages import Dialect
+from rtaudio_daemon.simulator.server.simulator import Simulator
 from tests.simulator.caller import PATHS, Caller, call
 
 

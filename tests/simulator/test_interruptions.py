@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from rtaudio_daemon.simulator.server import Simulator
-from rtaudio_daemon.simulator.vocabulary import Dialect
+from rtaudio_daemon.simulator.protocol.client_messages import Dialect
+from rtaudio_daemon.simulator.server.simulator import Simulator
 from tests.simulator.caller import Caller, EnergyHearing, call, loud, quiet
 
 LONG = "word " * 200

@@ -8,27 +8,35 @@ from typing import Any
 
 import pytest
 
-from rtaudio_daemon.simulator.extras import with_extras
-from rtaudio_daemon.simulator.input_buffer import InputBuffer, Started, Stopped
-from rtaudio_daemon.simulator.items import Item, Items, item_from_client
-from rtaudio_daemon.simulator.ladder import Ladder, Request
-from rtaudio_daemon.simulator.outbox import Outbox
-from rtaudio_daemon.simulator.pacing import pieces, spoken, written
-from rtaudio_daemon.simulator.record import Record
-from rtaudio_daemon.simulator.refusal import Refusal
-from rtaudio_daemon.simulator.reply import Turn, default_reply
-from rtaudio_daemon.simulator.service import AZURE, AZURE_PREVIEW, OPENAI, Service
-from rtaudio_daemon.simulator.settings import Settings, TurnDetection
-from rtaudio_daemon.simulator.shapes import Shape, boolean, check, either, list_of, number, one_of
-from rtaudio_daemon.simulator.turn_detector import FRAME_MS, Edge, TurnDetector
-from rtaudio_daemon.simulator.usage import transcription_usage, usage
-from rtaudio_daemon.simulator.vocabulary import check_message
-from rtaudio_daemon.simulator.voices import (
+from rtaudio_daemon.simulator.model.input_buffer import InputBuffer, Started, Stopped
+from rtaudio_daemon.simulator.model.items import Item, Items, item_from_client
+from rtaudio_daemon.simulator.model.pacing import pieces, spoken, written
+from rtaudio_daemon.simulator.model.reply import Turn, default_reply
+from rtaudio_daemon.simulator.model.response_events import Ladder, Request
+from rtaudio_daemon.simulator.model.send_queue import Outbox
+from rtaudio_daemon.simulator.model.session_record import Record
+from rtaudio_daemon.simulator.model.token_usage import transcription_usage, usage
+from rtaudio_daemon.simulator.model.turn_detector import FRAME_MS, Edge, TurnDetector
+from rtaudio_daemon.simulator.model.voices import (
     chime,
     espeak,
     parrot,
     sound_of,
     tell_that_there_is_no_voice,
+)
+from rtaudio_daemon.simulator.protocol.client_messages import check_message
+from rtaudio_daemon.simulator.protocol.rejection import Refusal
+from rtaudio_daemon.simulator.protocol.services import AZURE, AZURE_PREVIEW, OPENAI, Service
+from rtaudio_daemon.simulator.protocol.session_config import Settings, TurnDetection
+from rtaudio_daemon.simulator.protocol.undocumented import with_extras
+from rtaudio_daemon.simulator.protocol.validation import (
+    Shape,
+    boolean,
+    check,
+    either,
+    list_of,
+    number,
+    one_of,
 )
 from tests.simulator.caller import EnergyHearing, loud, quiet
 

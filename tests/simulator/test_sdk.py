@@ -12,8 +12,8 @@ import pytest
 import soxr
 from openai import AsyncOpenAI
 
-from rtaudio_daemon.simulator.server import Simulator
-from rtaudio_daemon.simulator.voices import espeak
+from rtaudio_daemon.simulator.model.voices import espeak
+from rtaudio_daemon.simulator.server.simulator import Simulator
 from tests import strict, voice_live
 from tests.simulator.caller import preview_client
 

@@ -19,9 +19,9 @@ from azure.ai.voicelive.models import (
 from azure.core.credentials import AzureKeyCredential
 from openai import AsyncOpenAI
 
-from rtaudio_daemon.realtime.codec import house_name
-from rtaudio_daemon.simulator.reply import Call, Reply, Turn
-from rtaudio_daemon.simulator.server import Simulator
+from rtaudio_daemon.protocol.codec import house_name
+from rtaudio_daemon.simulator.model.reply import Call, Reply, Turn
+from rtaudio_daemon.simulator.server.simulator import Simulator
 from tests.simulator.caller import EnergyHearing, loud, preview_client, quiet
 from tests.strict import assert_valid_client_events, assert_valid_server_events
 from tests.voice_live import assert_valid_voice_live_events

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from rtaudio_daemon.simulator.manner import Manner
-from rtaudio_daemon.simulator.service import AZURE, AZURE_PREVIEW
-from rtaudio_daemon.simulator.session import Session
-from rtaudio_daemon.simulator.vocabulary import Dialect
+from rtaudio_daemon.simulator.model.behaviour import Manner
+from rtaudio_daemon.simulator.model.simulated_session import Session
+from rtaudio_daemon.simulator.protocol.client_messages import Dialect
+from rtaudio_daemon.simulator.protocol.services import AZURE, AZURE_PREVIEW
 from tests.simulator.caller import EnergyHearing, loud, quiet
 from tests.strict import assert_valid_server_events
 

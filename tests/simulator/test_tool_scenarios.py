@@ -9,9 +9,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from rtaudio_daemon.simulator.server import Simulator
+from rtaudio_daemon.simulator.server.simulator import Simulator
 from tests.simulator.caller import Caller, call
-from tests.simulator.test_scenarios import example
+from tests.simulator.test_scenario import example
 
 KEY = "ek_68af296e8e408191a1120a"
 

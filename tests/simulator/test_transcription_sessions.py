@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from openai import AsyncOpenAI
 
-from rtaudio_daemon.simulator.server import Simulator
+from rtaudio_daemon.simulator.server.simulator import Simulator
 from tests.simulator.caller import EnergyHearing, loud, preview_client, quiet
 from tests.strict import assert_valid_client_events, assert_valid_server_events
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from rtaudio_daemon.simulator.reply import Call, Reply, Turn
-from rtaudio_daemon.simulator.server import Simulator
-from rtaudio_daemon.simulator.vocabulary import Dialect
+from rtaudio_daemon.simulator.model.reply import Call, Reply, Turn
+from rtaudio_daemon.simulator.protocol.client_messages import Dialect
+from rtaudio_daemon.simulator.server.simulator import Simulator
 from tests.simulator.caller import Caller, EnergyHearing, call, loud, quiet
 
 SPOKEN = [

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from rtaudio_daemon.audio.files import read_wav
-from tests.house import find, samples, speech
+from rtaudio_daemon.audio.devices.wav_devices import read_wav
+from tests.harness import find, samples, speech
 from tests.systemd.machine import Machine
 
 pytestmark = [pytest.mark.systemd, pytest.mark.real_time, pytest.mark.timeout(600)]

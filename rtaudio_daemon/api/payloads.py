@@ -1,0 +1,76 @@
+"""The state and the news as other programs see them, ready for JSON.
+
+The names and fields are the contract of the window; see docs/http-api.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from ..controls import Snapshot, timestamp
+from ..notifications import (
+    ConnectionChanged,
+    ConnectionState,
+    DeviceChanged,
+    DeviceState,
+    ErrorReported,
+    Interruption,
+    MuteChanged,
+    News,
+    SoundChanged,
+    SpeechNoticed,
+    StatusChanged,
+    Transcript,
+    TurnFinished,
+    UplinkChanged,
+    UsageReported,
+    VolumeChanged,
+    WakeWordHeard,
+)
+
+EVENT_NAMES: Mapping[type[Any], str] = {
+    StatusChanged: "status",
+    SpeechNoticed: "speech",
+    Transcript: "transcript",
+    Interruption: "interruption",
+    TurnFinished: "turn",
+    ConnectionChanged: "connection",
+    DeviceChanged: "device",
+    SoundChanged: "sound",
+    MuteChanged: "mute",
+    VolumeChanged: "volume",
+    UplinkChanged: "uplink",
+    WakeWordHeard: "wake",
+    UsageReported: "usage",
+    ErrorReported: "error",
+}
+
+
+def describe(news: News) -> tuple[str, dict[str, Any]]:
+    """The event's name and its data, ready for JSON (without `time`)."""
+    data = asdict(news)
+    if isinstance(news, ConnectionChanged) and news.expires_at is not None:
+        data["expires_at"] = timestamp(news.expires_at)
+    if isinstance(news, TurnFinished):
+        data.update(data.pop("latencies"))
+    return EVENT_NAMES[type(news)], data
+
+
+def reasons_not_ready(state: Snapshot) -> list[str]:
+    """Why no conversation can be held now; empty when one can.
+
+    A session that is asleep until somebody speaks is no reason.
+    """
+    reasons = []
+    connection = state.connection
+    asleep = connection.state is ConnectionState.CLOSED and connection.asleep
+    if not connection.state.is_up and not asleep:
+        why = f": {connection.last_error}" if connection.last_error else ""
+        reasons.append(f"the connection to the service is {connection.state}{why}")
+    if state.microphone.state is not DeviceState.OK:
+        reasons.append(f"the microphone is {state.microphone.state}")
+    if state.speaker.state is DeviceState.LOST:
+        reasons.append("the loudspeaker is lost")
+    return reasons

@@ -1,0 +1,1 @@
+"""Microphones and speakers, and the processes that hold them."""

@@ -1,0 +1,39 @@
+"""The short way from a microphone to its one reader."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+
+from ..processing.format import Frame
+
+
+class FrameQueue:
+    """A bounded queue of frames: when it is full the oldest frame goes, and is counted."""
+
+    def __init__(self, limit: int = 50) -> None:
+        self.dropped = 0
+        self._limit = limit
+        self._frames: deque[Frame] = deque()
+        self._filled = asyncio.Event()
+
+    def put(self, frame: Frame) -> None:
+        """Append a frame; never blocks."""
+        if len(self._frames) == self._limit:
+            self._frames.popleft()
+            self.dropped += 1
+        self._frames.append(frame)
+        self._filled.set()
+
+    def clear(self) -> None:
+        """Forget what nobody has taken yet; it does not count as dropped."""
+        self._frames.clear()
+
+    async def __aiter__(self) -> AsyncIterator[Frame]:
+        """The frames in order, for one reader; never ends."""
+        while True:
+            while not self._frames:
+                self._filled.clear()
+                await self._filled.wait()
+            yield self._frames.popleft()

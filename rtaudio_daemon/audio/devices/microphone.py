@@ -1,0 +1,146 @@
+"""A real microphone, by way of an audio process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from ...backoff import backoff
+from ...errors import DeviceError
+from ...notifications import DeviceState
+from ..processing.format import FRAME_BYTES, SAMPLE_RATE, Frame, Resampler
+from ..worker.messages import Kind, StreamFacts, split_part, yes_body
+from .device_report import ReportedDevice
+from .frame_queue import FrameQueue
+from .protocols import DeviceListener
+from .signal_check import Deafness
+from .stream_join import Splice
+from .worker_supervisor import SoundProcess
+
+_FIRST_RENEWAL_S = 60.0  # opening a deaf stream anew costs some words, should it hear again
+_LAST_RENEWAL_S = 900.0
+_JUDGED_BYTES = 5 * FRAME_BYTES  # at once, as judging costs more than what is judged
+
+
+class PortAudioMicrophone(ReportedDevice):
+    """The microphone that `device` names: `default` or (part of) a name.
+
+    While it is lost no frames come; it is looked for every few seconds. A machine without any
+    microphone is not at fault: then the state of `default` is `none`. While it is deaf (it delivers
+    what no room sounds like) its frames still come, and the stream is opened anew now and then.
+    With `fallback` the system's default is used while the device is lost.
+    """
+
+    def __init__(
+        self,
+        device: str,
+        listener: DeviceListener,
+        *,
+        channel: str = "left",
+        fallback: bool = False,
+        deafness: Deafness | None = None,
+    ) -> None:
+        super().__init__("microphone", device, listener)
+        self._frames = FrameQueue()
+        self._splice = Splice(SAMPLE_RATE)
+        self._resampler = Resampler(SAMPLE_RATE, SAMPLE_RATE)
+        self._sound = bytearray()
+        self._overflows = 0
+        self._unjudged = bytearray()  # whether it is deaf
+        self._closely = True
+        self._deafness = deafness or Deafness()
+        self._renew_at = 0.0
+        self._heard_again_at = float("-inf")
+        self._renewals = backoff(_FIRST_RENEWAL_S, _LAST_RENEWAL_S)
+        self.process = SoundProcess("input", device, self, channel=channel, fallback=fallback)
+
+    @property
+    def dropped(self) -> int:
+        """How often sound was lost because nobody took it in time, here or in its process."""
+        return self._frames.dropped + self._overflows
+
+    async def run(self) -> None:
+        """Keep the device alive until cancelled."""
+        await self.process.run()
+
+    def pause(self, paused: bool) -> None:
+        """Close the device, so that nothing listens, or open it again."""
+        self.process.pause(paused)
+        self._frames.clear()
+        self._deafness.start_again()
+
+    def attend(self, closely: bool) -> None:
+        """Be quick (short frames), or be cheap."""
+        self._closely = self.process.busy = closely
+        self.process.send(Kind.ATTEND, yes_body(closely))
+
+    def speech_noticed(self) -> None:
+        """Somebody speaks: this microphone is certainly not deaf."""
+        self._deafness.speech_noticed()
+
+    def __aiter__(self) -> AsyncIterator[Frame]:
+        """The frames, for one reader."""
+        return self._frames.__aiter__()
+
+    # -------------------------------------------------- reports of the process
+
+    def stream_opened(self, facts: StreamFacts) -> None:
+        """There is a new stream."""
+        self._splice = Splice(facts.rate)
+        self._resampler = Resampler(facts.rate, SAMPLE_RATE)
+        self._sound.clear()
+        self._unjudged.clear()
+        self.process.send(Kind.ATTEND, yes_body(self._closely))
+        if self.state is not DeviceState.DEAF:
+            self._deafness.start_again()
+        elif self.device == facts.device:
+            return  # whether it hears now is to be seen
+        self._report_open(facts.device, self.process.note)
+
+    def message(self, kind: Kind, body: bytes) -> None:
+        """The process sent sound, or says what became of some."""
+        if kind is Kind.SOUND:
+            self._hear(self._splice.feed(*split_part(body)))
+        elif kind is Kind.SWITCHED:
+            self._hear(self._splice.switched(split_part(body)[0]))
+        elif kind is Kind.OVERFLOWED:
+            self._overflows += 1
+
+    def stream_lost(self, error: DeviceError, is_new: bool) -> None:
+        """The device does not work."""
+        self._report_lost(error, is_new=is_new)
+
+    def stream_moved(self, where: str) -> None:
+        """A microphone may not move: it is opened anew instead."""
+
+    # ------------------------------------------------------------------ frames
+
+    def _hear(self, sound: bytes) -> None:
+        self._sound += self._resampler.feed(sound)
+        whole = len(self._sound) // FRAME_BYTES * FRAME_BYTES
+        pcm = bytes(self._sound[:whole])
+        del self._sound[:whole]
+        self._unjudged += pcm
+        if len(self._unjudged) >= _JUDGED_BYTES:
+            self._watch(bytes(self._unjudged))
+            self._unjudged.clear()
+        for start in range(0, whole, FRAME_BYTES):
+            self._frames.put(Frame(pcm[start : start + FRAME_BYTES]))
+
+    def _watch(self, pcm: bytes) -> None:
+        found = self._deafness.feed(pcm)
+        deaf = self.state is DeviceState.DEAF
+        if found is None:
+            if deaf:
+                self._heard_again_at = asyncio.get_running_loop().time()
+                self._report_open(self.device, self.process.note)
+            return
+        now = asyncio.get_running_loop().time()
+        if not deaf or found.reason != self.reason:
+            self._report(DeviceState.DEAF, self.device, found.reason, found.code, is_new=True)
+        if not deaf and now - self._heard_again_at > _LAST_RENEWAL_S:
+            self._renew_at, self._renewals = now, backoff(_FIRST_RENEWAL_S, _LAST_RENEWAL_S)
+        if now < self._renew_at:
+            return  # a microphone that is silent between words recovers by itself
+        self._renew_at = now + next(self._renewals)
+        self.process.renew()

@@ -1,0 +1,347 @@
+"""WAV files, and nothing at all, as microphone and loudspeaker.
+
+They keep the pace of real devices with the clock of the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import io
+import logging
+import os
+import stat
+import wave
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from ...config.file_reading import read_bounded
+from ...errors import DeviceError
+from ...notifications import (
+    AudioPart,
+    DeviceChanged,
+    DeviceCode,
+    DeviceState,
+    Heard,
+    PlaybackFinished,
+    PlaybackStarted,
+    PlaybackStopped,
+)
+from ..processing.format import BYTES_PER_MS, FRAME_BYTES, FRAME_MS, SAMPLE_RATE, Frame, Resampler
+from ..worker.playback_queue import Moment, PlaybackQueue
+from .frame_queue import FrameQueue
+from .protocols import DeviceListener, PlayedListener, SpeakerListener
+
+_LOG = logging.getLogger(__name__)
+_LARGEST_BYTES = 1 << 28  # of a file that is read: more than an hour, in memory at once
+_MOST_CHANNELS = 32
+_RATES = range(1000, 768_001)
+_WIDTHS = range(1, 5)  # bytes of one sample
+_LONGEST_RECORDING_BYTES = 2**31  # a WAV file cannot hold more than 4 GiB; this is 12 hours
+
+
+class SilentMicrophone:
+    """A microphone for `none`: it yields nothing."""
+
+    dropped = 0
+    state = DeviceState.NONE
+    reason: str | None = None
+
+    def __init__(self, listener: DeviceListener, *, device: str = "none") -> None:
+        self.device = device
+        self._listener = listener
+        self._frames = FrameQueue()
+
+    def pause(self, paused: bool) -> None:
+        """There is nothing to close."""
+
+    def attend(self, closely: bool) -> None:
+        """Its frames always come at once."""
+
+    def speech_noticed(self) -> None:
+        """Nobody speaks here."""
+
+    async def run(self) -> None:
+        """Wait for ever."""
+        self._listener.device_changed(DeviceChanged("microphone", self.state, self.device))
+        await asyncio.Event().wait()
+
+    def __aiter__(self) -> AsyncIterator[Frame]:
+        """Frames, of which there are none."""
+        return self._frames.__aiter__()
+
+
+class WavMicrophone:
+    """A microphone that hears a WAV file once, at real-time pace, and then digital silence.
+
+    With `repeat` it hears the file again and again. Any sample rate, any number of channels, and
+    8, 16, 24 or 32 bits. DeviceError if the file is nothing of the kind.
+    """
+
+    reason: str | None = None
+
+    def __init__(self, path: str | Path, listener: DeviceListener, *, repeat: bool = False) -> None:
+        self._path = Path(path)
+        self._repeat = repeat
+        self.device = f"wav:{path}"
+        self.state = DeviceState.OK
+        self._listener = listener
+        self._frames = FrameQueue()
+        self._paused = False
+        check_wav(self._path)
+
+    @property
+    def dropped(self) -> int:
+        """Frames lost because nobody took them in time."""
+        return self._frames.dropped
+
+    async def run(self) -> None:
+        """Play the file, then silence, for ever."""
+        pcm = await asyncio.to_thread(read_wav, self._path)
+        self._listener.device_changed(DeviceChanged("microphone", self.state, self.device))
+        position = 0
+
+        def tick() -> None:
+            nonlocal position
+            piece = pcm[position : position + FRAME_BYTES]
+            position += len(piece)
+            if self._repeat and position >= len(pcm):
+                position = 0
+            if not self._paused:
+                self._frames.put(Frame(piece.ljust(FRAME_BYTES, b"\0")))
+
+        # A microphone delivers a frame when its last sample has been heard.
+        await asyncio.sleep(FRAME_MS / 1000)
+        await _pace(tick)
+
+    def pause(self, paused: bool) -> None:
+        """Hear nothing of what goes on being said, or listen again."""
+        self._paused = paused
+        self._frames.clear()
+
+    def attend(self, closely: bool) -> None:
+        """Its frames always come at once."""
+
+    def speech_noticed(self) -> None:
+        """A file cannot be deaf."""
+
+    def __aiter__(self) -> AsyncIterator[Frame]:
+        """The frames, for one reader."""
+        return self._frames.__aiter__()
+
+
+class SilentSpeaker:
+    """A loudspeaker for `none`: nobody hears it, but sound takes its time."""
+
+    state = DeviceState.NONE
+    reason: str | None = None
+
+    def __init__(
+        self, listener: SpeakerListener, *, volume: float = 1.0, device: str = "none"
+    ) -> None:
+        self.device = device
+        self._listener = listener
+        self._queue: PlaybackQueue[AudioPart] = PlaybackQueue(SAMPLE_RATE)
+        self._queue.set_volume(volume)
+        self._wanted = asyncio.Event()
+        self._tap: PlayedListener | None = None
+
+    @property
+    def underruns(self) -> int:
+        """How often sound came too late."""
+        return self._queue.underruns
+
+    @property
+    def dropped_ms(self) -> int:
+        """Sound dropped because too much waited."""
+        return self._queue.dropped_frames * 1000 // SAMPLE_RATE
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything waits, is being played, or is still expected."""
+        return self._queue.busy
+
+    async def run(self) -> None:
+        """Report that it is there, and let time pass for what is played."""
+        self._listener.device_changed(DeviceChanged("speaker", self.state, self.device))
+        await self.pass_time()
+
+    async def pass_time(self) -> None:
+        """Let time pass for what is played, until cancelled."""
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            await _pace(self._tick, lambda: self._queue.busy)
+
+    def play(self, part: AudioPart, pcm: bytes) -> None:
+        """Append `pcm` to what is played."""
+        self._queue.push(part, pcm)
+        self._wanted.set()
+
+    def end(self, part: AudioPart) -> None:
+        """No more sound will come for `part`."""
+        self._queue.end(part)
+
+    def stop(self) -> None:
+        """Be silent now; answered by `PlaybackStopped`."""
+        heard = tuple(
+            Heard(part, frames * 1000 // SAMPLE_RATE) for part, frames in self._queue.stop()
+        )
+        asyncio.get_running_loop().call_soon(
+            self._listener.playback_changed, PlaybackStopped(heard)
+        )
+
+    def set_volume(self, level: float) -> None:
+        """Play at `level` (0 to 1)."""
+        self._queue.set_volume(level)
+
+    def attend(self, closely: bool) -> None:
+        """It is always ready."""
+
+    def overlay(self, pcm: bytes) -> float:
+        """Nobody hears it."""
+        return 0.0
+
+    def tap(self, listener: PlayedListener) -> None:
+        """Hand what is played to `listener`."""
+        self._tap = listener
+
+    def _tick(self) -> bytes:
+        overlaid = self._queue.overlaid
+        pcm = self._queue.read(FRAME_BYTES)
+        if self._tap is not None and (overlaid or self._queue.busy):
+            self._tap.played(pcm, 0)
+        for moment in self._queue.moments():
+            started = moment is Moment.STARTED
+            self._listener.playback_changed(PlaybackStarted() if started else PlaybackFinished())
+        return pcm
+
+
+class WavSpeaker(SilentSpeaker):
+    """A loudspeaker that records into a WAV file what would be heard, silences included.
+
+    The file is complete up to a second ago at any time. DeviceError if it cannot be written.
+    """
+
+    state = DeviceState.OK
+
+    def __init__(self, path: str | Path, listener: SpeakerListener, *, volume: float = 1.0) -> None:
+        super().__init__(listener, volume=volume, device=f"wav:{path}")
+        self._path = Path(path)
+        self._unwritten = bytearray()
+        self._full = False
+        try:
+            _prepare_file(self._path)
+        except OSError as error:
+            raise _unusable(f"cannot record into {path}: {error.strerror}") from error
+
+    def overlay(self, pcm: bytes) -> float:
+        """Mix a short sound into the recording."""
+        self._queue.overlay(pcm)
+        return FRAME_MS + len(pcm) / BYTES_PER_MS
+
+    async def run(self) -> None:
+        """Record until cancelled."""
+        self._listener.device_changed(DeviceChanged("speaker", self.state, self.device))
+        with self._path.open("wb") as file, wave.open(file, "wb") as wav:
+            wav.setnchannels(1)
+            wav.setsampwidth(2)
+            wav.setframerate(SAMPLE_RATE)
+            try:
+                await _pace(lambda: self._record(wav, file))
+            finally:
+                self._write(wav, file)
+
+    def _record(self, wav: wave.Wave_write, file: IO[bytes]) -> None:
+        self._unwritten += self._tick()
+        if len(self._unwritten) >= 1000 * BYTES_PER_MS:
+            self._write(wav, file)
+
+    def _write(self, wav: wave.Wave_write, file: IO[bytes]) -> None:
+        # A second of sound is 48 kB into the page cache: less work than asking a thread to do it.
+        if not self._full:
+            wav.writeframes(self._unwritten)
+            file.flush()
+        self._unwritten.clear()
+        if not self._full and wav.tell() * 2 >= _LONGEST_RECORDING_BYTES:
+            self._full = True
+            _LOG.warning("%s is full; playing goes on without recording", self.device)
+
+
+def _prepare_file(path: Path) -> None:
+    """Make `path` an empty file. Raises OSError, also for a pipe: it would wait for a reader."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    except ValueError as error:  # it holds a NUL
+        raise OSError(errno.EINVAL, "no such name") from error
+    try:
+        mode = os.fstat(handle).st_mode
+        if stat.S_ISFIFO(mode):
+            raise OSError(errno.EINVAL, "it is a pipe")
+        if stat.S_ISREG(mode):
+            os.ftruncate(handle, 0)
+    finally:
+        os.close(handle)
+
+
+def check_wav(path: Path) -> None:
+    """Raises DeviceError if `read_wav` could not read this file."""
+    with _opened(path):
+        pass
+
+
+def read_wav(path: Path) -> bytes:
+    """The sound of a WAV file as pcm, its channels mixed. DeviceError if it cannot be read."""
+    with _opened(path) as wav:
+        rate, channels, width = wav.getframerate(), wav.getnchannels(), wav.getsampwidth()
+        raw = wav.readframes(wav.getnframes())
+    raw = raw[: len(raw) // (width * channels) * width * channels]
+    if width == 1:
+        samples = (np.frombuffer(raw, dtype=np.uint8).astype(np.int32) - 128) << 8
+    elif width == 3:
+        low, high = np.frombuffer(raw, dtype=np.uint8).reshape(-1, 3)[:, 1:].T
+        samples = low.astype(np.int32) | (high.astype(np.int8).astype(np.int32) << 8)
+    else:
+        samples = np.frombuffer(raw, dtype=f"<i{width}").astype(np.int64) >> (8 * width - 16)
+    mixed = samples.reshape(-1, channels).mean(axis=1).astype("<i2").tobytes()
+    resampler = Resampler(rate, SAMPLE_RATE)
+    return resampler.feed(mixed) + resampler.flush()
+
+
+def _opened(path: Path) -> wave.Wave_read:
+    try:
+        raw = read_bounded(path, _LARGEST_BYTES)
+        found = wave.Wave_read(io.BytesIO(raw))
+    except OSError as error:
+        raise _unusable(f"cannot read {path}: {error.strerror}") from error
+    except (wave.Error, EOFError, RuntimeError) as error:
+        raise _unusable(f"{path} is not a WAV file with PCM samples: {error}") from error
+    if (
+        found.getframerate() not in _RATES
+        or found.getsampwidth() not in _WIDTHS
+        or found.getnchannels() > _MOST_CHANNELS
+    ):
+        raise _unusable(
+            f"{path} is a WAV file of {found.getframerate()} Hz, {found.getnchannels()} channels "
+            f"and {8 * found.getsampwidth()} bits, which nothing here can play"
+        )
+    return found
+
+
+def _unusable(what: str) -> DeviceError:
+    return DeviceError(what, code=DeviceCode.FILE)
+
+
+async def _pace(tick: Callable[[], object], wanted: Callable[[], bool] = lambda: True) -> None:
+    loop = asyncio.get_running_loop()
+    due = loop.time()
+    while wanted():
+        tick()
+        due += FRAME_MS / 1000
+        behind = loop.time() - due
+        if behind > 1:
+            due += behind  # the machine slept: nothing is made up for
+        await asyncio.sleep(max(0.0, due - loop.time()))

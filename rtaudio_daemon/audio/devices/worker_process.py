@@ -1,0 +1,169 @@
+"""One audio process and the line to it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Protocol, cast
+
+from ...errors import DeviceError
+from ...notifications import DeviceCode
+from ..processing.format import FRAME_MS
+from ..worker.messages import Kind, Unpacker, failure_of, pack
+from .process_end import kill
+
+_ROOT = str(Path(__file__).resolve().parents[3])
+_OPEN_S = 10.0  # a slow machine needs seconds to load Python and look at all devices
+_SIGNS_OF_LIFE = (Kind.SOUND, Kind.PLAYED, Kind.PROGRESS)
+_LATE_S = 0.2
+_SILENT_S = 1.0  # a working device shows life several times a second
+_REOPEN_S = 5.0
+_LAST_WORDS_S = 1.0
+_UNSENT_BYTES = 64 << 20  # ten minutes of sound at 48 kHz; more than the process itself would keep
+
+
+class MissingDeviceError(DeviceError):
+    """This machine has no sound device at all in this direction."""
+
+
+class MessageListener(Protocol):
+    """Takes the messages of an audio process."""
+
+    def message(self, kind: Kind, body: bytes) -> None:
+        """The process sent this message; what is raised here ends the process."""
+
+
+class Child(asyncio.Protocol):
+    """The line to an audio process; `listener` gets its messages, as they come.
+
+    `ended` never has a result. It gets a DeviceError when the process gives up, shows no life for
+    too long, or ends, and whatever `listener` raises.
+    """
+
+    def __init__(self, listener: MessageListener) -> None:
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.pid = 0
+        self._listener = listener
+        self._unpacker = Unpacker()
+        self._transport: asyncio.Transport | None = None
+        self._patience_s, self._complaint = _OPEN_S, "the device does not open"
+        self._alive_at = self.ended.get_loop().time()
+        self._watch = self.ended.get_loop().call_at(self._alive_at + _OPEN_S, self._look)
+
+    def send(self, kind: Kind, body: bytes = b"") -> bool:
+        """Say something to the process; False if it does not listen any more."""
+        transport = self._transport
+        if transport is None or transport.get_write_buffer_size() > _UNSENT_BYTES:
+            return False
+        transport.write(pack(kind, body))
+        return True
+
+    def close(self) -> None:
+        """Hang up; the process ends by that."""
+        self.fail(DeviceError("the audio process ended"))
+
+    def fail(self, error: Exception) -> None:
+        """Hang up for this reason."""
+        self._watch.cancel()
+        if self._transport is not None:
+            self._transport.abort()
+            self._transport = None
+        if not self.ended.done():
+            self.ended.set_exception(error)
+            self.ended.exception()  # it is no mistake if nobody asks
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """There is a process."""
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        """It said something."""
+        loop = self.ended.get_loop()
+        try:
+            for kind, body in self._unpacker.feed(data):
+                if self.ended.done():
+                    return
+                self._alive_at = loop.time()
+                self._take(kind, body)
+        except Exception as error:
+            self.fail(error)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It has ended."""
+        self.close()
+
+    def _take(self, kind: Kind, body: bytes) -> None:
+        if kind is Kind.MISSING:
+            failure = failure_of(body)
+            raise MissingDeviceError(str(failure), code=failure.code)
+        if kind is Kind.FAILED:
+            raise failure_of(body)
+        if kind is Kind.REOPENING:
+            self._expect_life(_REOPEN_S, "the device does not open again")
+            return
+        if kind is Kind.READY or (self._patience_s == _REOPEN_S and kind in _SIGNS_OF_LIFE):
+            self._expect_life(_SILENT_S, "the device does not move any sound")
+        self._listener.message(kind, body)
+
+    def _expect_life(self, within_s: float, complaint: str) -> None:
+        self._patience_s, self._complaint = within_s, complaint
+        self._watch.cancel()
+        self._look()
+
+    def _look(self) -> None:
+        """See whether the process showed life in time, and when to look again."""
+        loop = self.ended.get_loop()
+        now, due = loop.time(), self._alive_at + self._patience_s
+        if now < due:
+            self._watch = loop.call_at(due, self._look)
+        elif now > self._watch.when() + _LATE_S:
+            # It was us who slept, what was said meanwhile is still to be read.
+            self._watch = loop.call_later(self._patience_s, self._look)
+        else:
+            self.fail(DeviceError(self._complaint, code=DeviceCode.STUCK))
+
+
+@contextlib.asynccontextmanager
+async def audio_process(
+    role: str, device: str, channel: str, listener: MessageListener
+) -> AsyncIterator[Child]:
+    """A process for `role` (input, output or list), which is killed at the end."""
+    ours, theirs = socket.socketpair()
+    process: asyncio.subprocess.Process | None = None
+    child = Child(listener)
+    try:
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *("-P", "-m", "rtaudio_daemon.audio.worker"),
+                *(role, str(theirs.fileno()), device, str(FRAME_MS), channel),
+                pass_fds=(theirs.fileno(),),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,  # ALSA can write thousands of lines a second
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(_import_path())},
+                start_new_session=True,  # a Ctrl-C in the terminal is for the daemon alone
+            )
+        child.pid = process.pid
+        loop = asyncio.get_running_loop()
+        await loop.connect_accepted_socket(lambda: child, ours)
+        yield child
+    finally:
+        child.close()
+        ours.close()
+        if process is not None:
+            kill(process)
+            # A process that hangs inside the kernel does not hold up the end of the daemon.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_WORDS_S):
+                    await process.wait()
+
+
+def _import_path() -> list[str]:
+    before = os.environ.get("PYTHONPATH")
+    return [_ROOT, before] if before else [_ROOT]

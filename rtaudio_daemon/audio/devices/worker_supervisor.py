@@ -1,0 +1,300 @@
+"""The daemon's side of an audio process: start, talk, watch, kill, start again, for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Iterator
+from itertools import chain, islice
+from typing import Protocol
+
+from ...backoff import backoff
+from ...errors import DeviceError
+from ...notifications import DeviceCode
+from ..worker.device_lookup import DeviceInfo, Direction, find_device
+from ..worker.messages import Kind, StreamFacts, devices_of
+from .fallback import Substitution
+from .routing_watch import StreamWatch
+from .worker_process import Child, MissingDeviceError, audio_process
+
+_LOG = logging.getLogger(__name__)
+_RATES_S = 3.0
+_FIRST_RETRY_S = 0.2
+_USUAL_RETRY_S = 2.0  # a sound server that starts again, a plug that is put in again
+_LAST_RETRY_S = 4.0  # each costs a third of a second of CPU, and this may last for weeks
+_USUAL_RETRIES = 25
+_STEADY_S = 20.0  # after this long, with opening, the next fault is the first one again
+_REASONS = 8  # of one loss are told at most, so that none that counts up floods the log
+_NOUN = {"input": "microphone", "output": "loudspeaker"}
+
+
+class WorkerListener(Protocol):
+    """The device for which an audio process works."""
+
+    def stream_opened(self, facts: StreamFacts) -> None:
+        """There is a new stream."""
+
+    def message(self, kind: Kind, body: bytes) -> None:
+        """The process sent a message about the stream that is open."""
+
+    def stream_lost(self, error: DeviceError, is_new: bool) -> None:
+        """Opening the stream failed, or it broke.
+
+        `is_new`: the first time that this reason occurs since the device last worked.
+        """
+
+    def stream_moved(self, where: str) -> None:
+        """The sound server moved the stream to the device `where`."""
+
+
+class SoundProcess:
+    """Keeps one audio process for `device` alive, and reports to `listener`.
+
+    With `fallback` the default is used while the device is lost, and left again while not `busy`.
+    """
+
+    def __init__(
+        self,
+        direction: Direction,
+        device: str,
+        listener: WorkerListener,
+        *,
+        channel: str = "left",
+        fallback: bool = False,
+    ) -> None:
+        self.pid: int | None = None
+        self._direction = direction
+        self._substitution = Substitution(device, allowed=fallback)
+        self.busy = True
+        self._channel = channel
+        self._listener = listener
+        self._child: Child | None = None
+        self._waiting: list[tuple[Kind, bytes]] | None = []  # until it is known where the stream is
+        self._look_first = direction == "input"  # and with a server that has misplaced it once
+        self._opened = asyncio.Event()
+        self._wanted = asyncio.Event()
+        self._wanted.set()
+        self._told_reasons: set[str] = set()  # why it does not work, since it worked last
+        self._hung_up = False
+        self._returning = False  # from the substitute; what comes meanwhile must be refused
+
+    @property
+    def note(self) -> str | None:
+        """What people should know of the device in use, if it is not the one they wanted."""
+        return self._substitution.note
+
+    def pause(self, paused: bool) -> None:
+        """End the process and start none, without `stream_lost`; or start one again."""
+        if paused:
+            self._wanted.clear()
+            self._hang_up()
+        else:
+            self._wanted.set()
+
+    def renew(self) -> None:
+        """End the process and start another, without `stream_lost`."""
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        self._hung_up = True
+        if self._child is not None:
+            self._child.close()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        loop = asyncio.get_running_loop()
+        pauses = retries()
+        while True:
+            await self._wanted.wait()
+            self._hung_up = False
+            began = loop.time()
+            failure = DeviceError("the audio process ended")
+            device = self._substitution.device
+            try:
+                await self._live()
+            except (DeviceError, OSError) as error:
+                failure = error if isinstance(error, DeviceError) else DeviceError(str(error))
+            if self._hung_up:
+                pauses = retries()
+                if self._returning:
+                    self._returning = False
+                    what = f"{self._substitution.wanted!r} is there again"
+                    again = DeviceError(what, code=DeviceCode.RETURNED)
+                    self._listener.stream_lost(again, False)
+                continue
+            if loop.time() - began > _STEADY_S:
+                pauses = retries()
+            news = self._is_news(failure)
+            self._log(device, failure, news)
+            self._substitution.failed()
+            self._listener.stream_lost(failure, news)
+            await asyncio.sleep(next(pauses))
+
+    def send(self, kind: Kind, body: bytes = b"") -> bool:
+        """Say something to the process; False if it is not there or does not listen any more."""
+        if self._child is None or self._waiting is not None:
+            return False
+        return self._child.send(kind, body)
+
+    async def _live(self) -> None:
+        self._waiting = []
+        self._opened.clear()
+        tasks: list[asyncio.Task[None]] = []
+        device = self._substitution.device
+        async with audio_process(self._direction, device, self._channel, self) as child:
+            self.pid, self._child = child.pid, child
+            try:
+                if self._hung_up:
+                    return
+                tasks.append(asyncio.create_task(self._watch(child, device), name="stream watch"))
+                if self._substitution.active:
+                    tasks.append(asyncio.create_task(self._look(), name="device lookout"))
+                await child.ended
+            finally:
+                self.pid = self._child = None
+                for task in tasks:
+                    task.cancel()
+                if tasks:
+                    await asyncio.wait(tasks)
+
+    async def _look(self) -> None:
+        """Return to the wanted device as soon as it can be used and nobody has the floor."""
+        while True:
+            await asyncio.sleep(self._substitution.next_look_s())
+            if not self.busy and await self._is_there() and not self.busy:
+                self._substitution.go_back()
+                self._returning = True
+                self.renew()
+                return
+
+    async def _is_there(self) -> bool:
+        """Whether the wanted device can be used; asked elsewhere, as this process sees no news."""
+        try:
+            devices = await list_devices()
+            found = find_device(devices, self._substitution.wanted, self._direction)
+        except (DeviceError, OSError):
+            return False
+        return found.rates != ()
+
+    async def _watch(self, child: Child, device: str) -> None:
+        """See where the stream is, and that it stays there.
+
+        The default loudspeaker may move: whoever changes the default wants that. The default
+        microphone may not, as nobody would know what is heard: it is opened anew.
+        """
+        await self._opened.wait()
+        free = self._direction == "output" and device == "default"
+        watch = StreamWatch(child.pid, self._direction, self if free else None)
+        try:
+            await watch.check()
+            self._begin()
+            await watch.run()
+        except Exception as error:
+            self._look_first = True
+            child.fail(error)
+
+    def stream_moved(self, where: str) -> None:
+        """The sound server moved the stream to the device `where`."""
+        _LOG.info("%s 'default' plays on %s now", _NOUN[self._direction], where)
+        self._listener.stream_moved(where)
+
+    def message(self, kind: Kind, body: bytes) -> None:
+        """The process sent this message; it waits until it is known where the stream is."""
+        if self._waiting is None:
+            self._listener.message(kind, body)
+            return
+        self._waiting.append((kind, body))
+        if kind is Kind.READY:
+            self._opened.set()
+            if not self._look_first:
+                self._begin()
+
+    def _begin(self) -> None:
+        """Pass on what has been waiting, if anything, and from now on everything at once."""
+        waiting, self._waiting = self._waiting or [], None
+        for kind, body in waiting:
+            if kind is Kind.READY:
+                self._ready(StreamFacts(**json.loads(body)))
+            else:
+                self._listener.message(kind, body)
+
+    def _ready(self, facts: StreamFacts) -> None:
+        again = " again" if self._told_reasons and not self._substitution.active else ""
+        _LOG.info(
+            "%s %r works%s: %d Hz, %d channel(s), %d ms of buffer",
+            _NOUN[self._direction],
+            facts.device,
+            again,
+            facts.rate,
+            facts.channels,
+            facts.latency_frames * 1000 // facts.rate,
+        )
+        if not self._substitution.active:
+            self._told_reasons.clear()
+        self._substitution.works()
+        self._listener.stream_opened(facts)
+
+    def _is_news(self, failure: DeviceError) -> bool:
+        reason, told = str(failure), self._told_reasons
+        if reason in told or len(told) == _REASONS:
+            return False
+        told.add(reason)
+        return True
+
+    def _log(self, device: str, failure: DeviceError, news: bool) -> None:
+        _LOG.log(
+            logging.WARNING if news else logging.DEBUG,
+            "%s %r: %s; trying again every few seconds",
+            _NOUN[self._direction],
+            device,
+            failure,
+        )
+
+
+def retries() -> Iterator[float]:
+    """How long to wait after each failure in a row until the next try, in seconds, without end."""
+    usual = islice(backoff(_FIRST_RETRY_S, _USUAL_RETRY_S), _USUAL_RETRIES)
+    return chain(usual, backoff(_LAST_RETRY_S, _LAST_RETRY_S))
+
+
+async def list_devices(
+    *, on_none: Callable[[DeviceError], None] = lambda _why: None
+) -> list[DeviceInfo]:
+    """All devices of this machine, both directions. DeviceError if they cannot be listed.
+
+    What a device does not say about its rates within some seconds stays unknown. When there is no
+    device at all, `on_none` is told why.
+    """
+    found = _DeviceList()
+    async with audio_process("list", "default", "left", found) as child:
+        await asyncio.wait([found.listed, child.ended], return_when=asyncio.FIRST_COMPLETED)
+        if not found.listed.done():
+            try:
+                await child.ended
+            except MissingDeviceError as error:
+                on_none(error)
+                return []
+        await asyncio.wait(
+            [found.complete, child.ended], timeout=_RATES_S, return_when=asyncio.FIRST_COMPLETED
+        )
+        return found.devices
+
+
+class _DeviceList:
+    """What the process that lists devices has found so far."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.devices: list[DeviceInfo] = []
+        self.listed: asyncio.Future[None] = loop.create_future()
+        self.complete: asyncio.Future[None] = loop.create_future()
+        """Whether the rates of all devices are known."""
+
+    def message(self, _kind: Kind, body: bytes) -> None:
+        """A newer list came."""
+        self.devices = devices_of(body)
+        rates_known = all(each.rates is not None for each in self.devices)
+        for future, true in ((self.listed, True), (self.complete, rates_known)):
+            if true and not future.done():
+                future.set_result(None)

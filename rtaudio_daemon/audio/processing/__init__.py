@@ -1,0 +1,1 @@
+"""What is computed on samples: gate, speech, echo, wake words, earcons. Pure."""

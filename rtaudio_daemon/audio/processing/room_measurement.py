@@ -1,0 +1,119 @@
+"""What a chirp tells of a room: how late and how loud the loudspeaker is in the microphone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...config import Audio
+from .format import BYTES_PER_MS, SAMPLE_RATE, dbfs
+
+_CHIRP_S = 1.0
+_FROM_HZ, _TO_HZ = 300.0, 4_000.0  # what small loudspeakers play and voices are made of
+_LOUDNESS = 0.25
+_SURE = 8.0  # how much the peak must stand out of everything else
+_INAUDIBLE_DB = -70.0
+_LOUD_ECHO_DB = -6.0
+_LATE_MS = 400.0
+_LOUD_ROOM_DBFS = -40.0
+QUIET_ROOM_DBFS = -50.0  # or else an echo may be there and not be found
+LEAD_MS = 1_000  # listened to before the chirp, for the noise of the room
+TAIL_MS = 1_500
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """`delay_ms` from the speaker's queue to the frame of the microphone; None: it hears nothing.
+
+    `echo_db`: the microphone against what is played; `noise_dbfs`: the room when it is quiet.
+    """
+
+    noise_dbfs: float
+    delay_ms: float | None = None
+    echo_db: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """An option of config.yaml (`steps`), what it is and what it should be, and why."""
+
+    steps: tuple[str, ...]
+    now: str | float
+    value: str | float
+    why: str
+
+
+def chirp() -> bytes:
+    """A second of rising tone, as pcm."""
+    time = np.arange(int(SAMPLE_RATE * _CHIRP_S)) / SAMPLE_RATE
+    phase = 2 * np.pi * (_FROM_HZ * time + (_TO_HZ - _FROM_HZ) / (2 * _CHIRP_S) * time**2)
+    edge = np.minimum(1, np.minimum(time, time[::-1]) / 0.02)
+    return bytes((np.sin(phase) * edge * _LOUDNESS * 32767).astype("<i2").tobytes())
+
+
+def examine(before: bytes, heard: bytes) -> Measurement:
+    """What was heard before the chirp and, from the moment it was given to the speaker, after."""
+    noise = dbfs(before)
+    played = np.frombuffer(chirp(), dtype="<i2").astype(np.float64)
+    samples = np.frombuffer(heard, dtype="<i2").astype(np.float64)
+    if len(samples) <= len(played):
+        return Measurement(noise)
+    size = len(samples) + len(played)
+    spectrum = np.fft.rfft(samples, size) * np.conj(np.fft.rfft(played, size))
+    likeness = np.abs(np.fft.irfft(spectrum, size)[: len(samples) - len(played)])
+    at = int(np.argmax(likeness))
+    if not likeness[at] or likeness[at] < _SURE * float(np.median(likeness)):
+        return Measurement(noise)
+    gain = likeness[at] / float(np.dot(played, played))
+    there = heard[2 * at : 2 * at + len(played) * 2]
+    # Reverberation comes on top of the direct way; noise does not count.
+    power = max(10 ** (dbfs(there) / 10) - 10 ** (noise / 10), 1e-12)
+    echo_db = 10 * np.log10(power) - dbfs(chirp())
+    echo_db = float(max(echo_db, 20 * np.log10(gain)))
+    if echo_db < _INAUDIBLE_DB:
+        return Measurement(noise)
+    return Measurement(noise, at / (SAMPLE_RATE / 1000), echo_db)
+
+
+def proposals(measured: Measurement, now: Audio, *, can_cancel: bool) -> list[Proposal]:
+    """What the measurement speaks for, where it differs from the settings as they are now.
+
+    That nothing came back speaks for nothing: the loudspeaker may be silent.
+    """
+    found = []
+    loud = measured.noise_dbfs > _LOUD_ROOM_DBFS
+    heard = measured.echo_db is not None
+    if heard and now.echo == "off":
+        why = "the microphone hears the loudspeaker"
+        found.append(Proposal(("audio", "echo"), now.echo, "auto", why))
+    for name, enough, wanted in (
+        ("threshold", 0.6, loud),
+        ("barge_in_threshold", 0.8, loud and heard and not can_cancel),
+    ):
+        value = getattr(now.gate, name)
+        if wanted and value < enough:
+            why = "the room is loud, and less of it should pass for speech"
+            found.append(Proposal(("audio", "gate", name), value, enough, why))
+    return found
+
+
+def advice(measured: Measurement, *, can_cancel: bool) -> list[str]:
+    """What else to do about it, as sentences."""
+    if measured.delay_ms is None or measured.echo_db is None:
+        return []
+    found = []
+    if not can_cancel and measured.echo_db > _LOUD_ECHO_DB:
+        found.append(
+            "the loudspeaker is almost as loud in the microphone as a voice: move them apart, turn "
+            "it down (audio.output.volume), or set audio.echo: cancel (`daemon.py check` says what "
+            "that needs)"
+        )
+    if measured.delay_ms > _LATE_MS:
+        found.append("the delay is long (Bluetooth?): interruptions will be noticed late")
+    return found
+
+
+def listening_ms() -> tuple[int, int]:
+    """How long to listen before the chirp, and from its beginning, in ms."""
+    return LEAD_MS, len(chirp()) // BYTES_PER_MS + TAIL_MS

@@ -1,0 +1,170 @@
+"""An audio process: PortAudio and nothing else, so that its faults cannot reach the daemon.
+
+``python -m rtaudio_daemon.audio.worker input|output|list FD DEVICE FRAME_MS CHANNEL``
+
+One process serves one direction. It speaks `child_protocol` over the socket with the number FD
+and ends when that socket closes. It is expected to be killed at any time. Known faults of
+PortAudio 19.6 that shape this file:
+
+* An exception in a callback surfaces in the main thread at a random place: callbacks catch all.
+* `stop_stream()` hangs on a stalled device, and an unknown input index is a segmentation fault.
+* Opening can hang for ever: it happens in a thread, while the main thread watches the socket.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import socket
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ...errors import DeviceError
+from ...notifications import DeviceCode
+from ...optional_packages import how_to_install
+from .alsa_cards import NO_PERMISSION, closed_card, denied, find_or_explain
+from .device_lookup import DeviceInfo, Direction
+from .input_stream import InputPump
+from .link import ChildLine
+from .messages import Kind, Unpacker, failure_body, json_body
+from .output_stream import OutputPump
+from .stream import INT16, RATES, Pump
+from .usb_paths import place_of, places
+
+_DEVICES = Path("/dev/snd")
+
+
+def main(arguments: list[str]) -> None:
+    """Serve until the socket closes or something fails; never returns."""
+    role, fd, device, frame_ms, channel = arguments
+    sys.setswitchinterval(0.001)
+    os.environ["JACK_NO_START_SERVER"] = "1"
+    daemon = socket.socket(fileno=int(fd))
+    line = ChildLine(daemon)
+    pump: Pump | None = None
+    if role != "list":
+        pump = OutputPump(line) if role == "output" else InputPump(line, channel)
+    worker = threading.Thread(
+        target=_open, args=(line, pump, device, int(frame_ms)), name="portaudio", daemon=True
+    )
+    worker.start()
+    try:
+        _serve(daemon, line, pump)
+    except (OSError, ValueError):
+        pass
+    os._exit(0)  # PortAudio may hang in any orderly end
+
+
+def _open(line: ChildLine, pump: Pump | None, device: str, frame_ms: int) -> None:
+    try:
+        import pyaudio
+
+        audio = pyaudio.PyAudio()
+        devices = _devices(audio)
+        there = [info for info in devices if pump is None or info.direction == pump.direction]
+        if not there:
+            closed = closed_card(device, pump.direction) if pump else None
+            line.tell(Kind.MISSING, failure_body(closed or _no_device()))
+            return
+        if pump is None:
+            _list(line, audio, devices)
+            return
+        info = find_or_explain(devices, device, pump.direction)
+        facts = pump.open(audio, info, frame_ms)
+        line.tell_ready(json_body(facts))
+        pump.follow(audio, info)
+    except ImportError as error:
+        what = (
+            "PyAudio cannot be loaded: `apt-get install libportaudio2`, then "
+            f"`{how_to_install('pyaudio')}` (needs gcc python3-dev portaudio19-dev) ({error})"
+        )
+        _give_up(line, DeviceError(what, code=DeviceCode.NO_LIBRARY))
+    except DeviceError as error:
+        _give_up(line, error)
+    except Exception as error:  # whatever it is: the daemon says it and starts us again
+        _give_up(line, DeviceError(f"{type(error).__name__}: {error}"))
+
+
+def _give_up(line: ChildLine, failure: DeviceError) -> None:
+    try:
+        line.tell(Kind.FAILED, failure_body(failure))
+    except OSError:
+        pass
+
+
+def _serve(daemon: socket.socket, line: ChildLine, pump: Pump | None) -> None:
+    unpacker = Unpacker()
+    with selectors.DefaultSelector() as selector:
+        selector.register(daemon, selectors.EVENT_READ)
+        selector.register(line, selectors.EVENT_READ)
+        while True:
+            ready = {key.fileobj for key, _ in selector.select()}
+            if daemon in ready:
+                data = daemon.recv(1 << 18)
+                if not data:
+                    return
+                for kind, body in unpacker.feed(data):
+                    if pump is not None:
+                        pump.told(kind, body)
+            if line in ready:
+                line.serve()
+                if pump is not None and line.ready:
+                    pump.report()
+
+
+def _no_device(folder: Path = _DEVICES) -> DeviceError:
+    """Why PortAudio may see no device at all."""
+    if denied(folder, "pcm*"):
+        return DeviceError(NO_PERMISSION, code=DeviceCode.NO_PERMISSION)
+    return DeviceError("PortAudio finds no sound device", code=DeviceCode.NO_DEVICE)
+
+
+def _list(line: ChildLine, audio: Any, devices: list[DeviceInfo]) -> None:
+    """Tell of all devices, and again with the rates of each: asking one of them may hang."""
+    line.tell(Kind.DEVICES, json_body(devices))
+    for at, info in enumerate(devices):
+        rates = tuple(rate for rate in RATES if _takes(audio, info, rate))
+        devices[at] = replace(info, rates=rates)
+        line.tell(Kind.DEVICES, json_body(devices))
+
+
+def _takes(audio: Any, info: DeviceInfo, rate: int) -> bool:
+    for channels in (1, 2):
+        shape = {"device": info.index, "channels": channels, "format": INT16}
+        try:
+            audio.is_format_supported(
+                rate, **{f"{info.direction}_{name}": value for name, value in shape.items()}
+            )
+        except ValueError:
+            continue
+        return True
+    return False
+
+
+def _devices(audio: Any) -> list[DeviceInfo]:
+    sides: tuple[Direction, Direction] = ("input", "output")
+    defaults: dict[Direction, int] = {}
+    for side in sides:
+        try:
+            default = getattr(audio, f"get_default_{side}_device_info")()
+            defaults[side] = int(default["index"])
+        except OSError:
+            pass
+    found, by_card = [], places()
+    for index in range(audio.get_device_count()):
+        info = audio.get_device_info_by_index(index)
+        for side in sides:
+            channels = int(info["maxInputChannels" if side == "input" else "maxOutputChannels"])
+            if channels > 0:
+                name, rate = str(info["name"]), int(info["defaultSampleRate"])
+                default = defaults.get(side) == index
+                place = place_of(name, by_card)
+                found.append(DeviceInfo(name, side, default, channels, rate, index, place))
+    return found
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,159 @@
+"""What the daemon and its audio processes say to each other over a socket pair.
+
+A message is one byte for its kind, four bytes for the length of its body, and the body. Sound
+travels at the rate of the device. Standard library only: the audio process loads nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import asdict, dataclass
+from enum import IntEnum
+from typing import Any
+
+from ...errors import DeviceError
+from ...notifications import DeviceCode
+from .device_lookup import DeviceInfo
+
+_HEAD = struct.Struct("<BI")
+_PART = struct.Struct("<I")
+_VOLUME = struct.Struct("<d")
+
+
+class Kind(IntEnum):
+    """To the output process: PUSH to ATTEND. To both: ATTEND. From any: READY to the end."""
+
+    PUSH = 1  # part id (u32), pcm
+    END = 2  # part id (u32)
+    STOP = 3
+    VOLUME = 4  # double, 0 to 1
+    TAP = 5  # send PLAYED from now on
+    OVERLAY = 6  # pcm to mix into whatever is played
+    ATTEND = 7  # one byte: 1 for short frames, 0 for long ones
+    READY = 16  # json of StreamFacts
+    SOUND = 17  # number of the stream (u32), some of its pcm, mono
+    PROGRESS = 18  # json of Progress, several times a second while the device asks for sound
+    STARTED = 19
+    FINISHED = 20  # json of Progress
+    STOPPED = 21  # json of Progress, what was left when the queue was cut off
+    DEVICES = 22  # json, a list of DeviceInfo; again whenever more of them is known
+    MISSING = 23  # json, code and reason: why there is no sound device at all (in this direction)
+    FAILED = 24  # json, code and reason: why this process gives up
+    PLAYED = 25  # position in frames (u32, wraps), pcm for the device, but no long silence
+    SWITCHED = 26  # number of the stream (u32) that alone goes on; the one before has ended
+    REOPENING = 27  # the stream is closed and will be opened again; no sign of life until then
+    OVERFLOWED = 28  # the microphone's sound was not taken in time, and some of it is lost
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFacts:
+    """The open stream: device by name, sample rate, channels, the device's buffer in frames."""
+
+    device: str
+    rate: int
+    channels: int
+    latency_frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far playing came.
+
+    `last_id`: the newest part that arrived. `heard`: part id and frames handed to the device, for
+    each part that is not whole; all others up to `last_id` were played whole.
+    """
+
+    last_id: int
+    heard: tuple[tuple[int, int], ...] = ()
+    underruns: int = 0
+    dropped_frames: int = 0
+
+
+def pack(kind: Kind, body: bytes = b"") -> bytes:
+    """One message."""
+    return _HEAD.pack(kind, len(body)) + body
+
+
+def part_body(part_id: int, pcm: bytes = b"") -> bytes:
+    """The body of PUSH, END, SOUND, SWITCHED or PLAYED."""
+    return _PART.pack(part_id) + pcm
+
+
+def split_part(body: bytes) -> tuple[int, bytes]:
+    """The part id (stream, position) and the pcm of PUSH, END, SOUND, SWITCHED or PLAYED."""
+    return _PART.unpack_from(body)[0], body[_PART.size :]
+
+
+def volume_body(level: float) -> bytes:
+    """The body of VOLUME."""
+    return _VOLUME.pack(level)
+
+
+def volume_of(body: bytes) -> float:
+    """The level in VOLUME."""
+    return float(_VOLUME.unpack(body)[0])
+
+
+def yes_body(yes: bool) -> bytes:
+    """The body of ATTEND."""
+    return bytes([yes])
+
+
+def yes(body: bytes) -> bool:
+    """What ATTEND says."""
+    return body != b"\0"
+
+
+def json_body(value: Any) -> bytes:
+    """The body of a message that carries a dataclass or a list of dataclasses."""
+    plain = [asdict(item) for item in value] if isinstance(value, list) else asdict(value)
+    return json.dumps(plain).encode()
+
+
+def failure_body(failure: DeviceError) -> bytes:
+    """The body of MISSING or FAILED."""
+    return json.dumps({"code": failure.code, "reason": str(failure)}).encode()
+
+
+def failure_of(body: bytes) -> DeviceError:
+    """The error in MISSING or FAILED."""
+    fields = json.loads(body)
+    return DeviceError(fields["reason"], code=DeviceCode(fields["code"]))
+
+
+def devices_of(body: bytes) -> list[DeviceInfo]:
+    """The body of DEVICES."""
+    rows = json.loads(body)
+    for row in rows:
+        row["rates"] = None if row["rates"] is None else tuple(row["rates"])
+    return [DeviceInfo(**row) for row in rows]
+
+
+def progress_of(body: bytes) -> Progress:
+    """The body of PROGRESS, FINISHED or STOPPED."""
+    fields = json.loads(body)
+    fields["heard"] = tuple((part_id, frames) for part_id, frames in fields["heard"])
+    return Progress(**fields)
+
+
+class Unpacker:
+    """Cuts a stream of bytes into messages."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[tuple[Kind, bytes]]:
+        """The messages that are complete now. ValueError for a kind that does not exist."""
+        data = self._rest + data
+        messages = []
+        at = 0
+        while len(data) - at >= _HEAD.size:
+            kind, length = _HEAD.unpack_from(data, at)
+            end = at + _HEAD.size + length
+            if len(data) < end:
+                break
+            messages.append((Kind(kind), data[at + _HEAD.size : end]))
+            at = end
+        self._rest = data[at:]
+        return messages

@@ -1,0 +1,186 @@
+"""A loudspeaker in its process: it plays what the daemon sends, and says how far that came.
+
+Standard library only: the audio process loads nothing else.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from array import array
+from collections import deque
+from typing import Any
+
+from .device_lookup import DeviceInfo, Direction
+from .link import ChildLine
+from .messages import Kind, Progress, json_body, part_body, split_part, volume_of, yes
+from .playback_queue import Moment, PlaybackQueue
+from .stream import LONG_MS, RATES, Pump
+
+_PROGRESS_S, _PROGRESS_AT_REST_S = 0.1, 0.39
+_UNDERFLOW = 4  # paOutputUnderflow
+_SILENT_BLOCKS = 4  # of a new stream: until its buffer is full, a late block is lost
+_STUTTERS, _STUTTERS_S = 3, 60.0  # so many late blocks in so long: the buffer becomes longer
+_LONGER_MS = 40
+
+
+class OutputPump(Pump):
+    """A loudspeaker: it plays what the daemon sends, and says how far that came."""
+
+    direction: Direction = "output"
+
+    def __init__(self, line: ChildLine) -> None:
+        super().__init__(line)
+        self._lock = threading.Lock()
+        self._queue: PlaybackQueue[int] = PlaybackQueue(RATES[0])
+        self._last_id = 0
+        self._resting = False  # what is pushed waits until the frames are short again
+        self._silent_blocks = 0  # to come before the queue is read
+        self._late_blocks = 0
+        self._late_at: deque[float] = deque(maxlen=_STUTTERS)
+        self._told_at = 0.0
+        self._tapped = False
+        self._silent_frames = RATES[0]
+        self._position: int | None = None
+
+    def told(self, kind: Kind, body: bytes) -> None:
+        """Carry out what the daemon says."""
+        if kind is Kind.STOP:
+            self._report_moments()
+            with self._lock:
+                heard = self._queue.stop()
+                progress = self._progress(heard)
+            self._line.tell(Kind.STOPPED, json_body(progress))
+            return
+        with self._lock:
+            if kind is Kind.PUSH:
+                part_id, pcm = split_part(body)
+                self._last_id = max(part_id, self._last_id)
+                self._queue.push(part_id, pcm)
+                self._wake_up()
+            elif kind is Kind.END:
+                self._queue.end(split_part(body)[0])
+            elif kind is Kind.VOLUME:
+                self._queue.set_volume(volume_of(body))
+            elif kind is Kind.OVERLAY:
+                self._queue.overlay(body)
+                self._wake_up()
+            elif kind is Kind.TAP:
+                self._tapped = True
+            elif kind is Kind.ATTEND:
+                self.attend(yes(body) or self._busy)
+
+    def report(self) -> None:
+        """Tell the daemon what is new, after the line was woken (in the main thread)."""
+        self._report_moments()
+        if not self._progress_due:
+            return
+        self._told_at = time.monotonic()
+        with self._lock:
+            progress = self._progress(self._queue.positions())
+        self._line.tell(Kind.PROGRESS, json_body(progress))
+
+    @property
+    def _progress_due(self) -> bool:
+        pause = _PROGRESS_AT_REST_S if self._resting else _PROGRESS_S
+        return time.monotonic() - self._told_at >= pause
+
+    @property
+    def _busy(self) -> bool:
+        return self._queue.busy or self._queue.overlaid
+
+    def _wake_up(self) -> None:
+        """Something is to be played, whatever the daemon said of quiet."""
+        if not self._closely:
+            self.attend(True)
+
+    def _report_moments(self) -> None:
+        with self._lock:
+            moments = self._queue.moments()
+            progress = self._progress(self._queue.positions())
+        for moment in moments:
+            if moment is Moment.STARTED:
+                self._line.tell(Kind.STARTED)
+            else:
+                self._line.tell(Kind.FINISHED, json_body(progress))
+
+    def _progress(self, heard: list[tuple[int, int]]) -> Progress:
+        queue = self._queue
+        underruns = queue.underruns + self._late_blocks
+        return Progress(self._last_id, tuple(heard), underruns, queue.dropped_frames)
+
+    def _begin(self, frame_ms: int) -> Any:
+        return self._callback
+
+    def _begun(self, stream: Any) -> None:
+        delay = int(self._latency_s(stream) * self._rate)
+        self._position = None
+        self._silent_blocks = _SILENT_BLOCKS
+        with self._lock:
+            if self._queue.rate == self._rate:
+                self._queue.delay_frames = delay
+            else:
+                self._queue = PlaybackQueue(self._rate, delay)
+
+    def _reopen(self, audio: Any, info: DeviceInfo, frame_ms: int) -> bool:
+        with self._lock:
+            resting = frame_ms == LONG_MS
+            if self._busy and not self._resting:
+                return False
+            self._resting = True
+        self._stream.close()
+        self._line.tell(Kind.REOPENING)
+        self._stream = self._opened(audio, info, frame_ms, self._begin(frame_ms))
+        self._resting = resting
+        self._stream.start_stream()
+        return True
+
+    def _latency_s(self, stream: Any) -> float:
+        return float(stream.get_output_latency())
+
+    def _callback(
+        self, data: bytes | None, frames: int, _times: Any, flags: int
+    ) -> tuple[bytes, int]:
+        try:
+            if self._position is None:
+                # The machine's clock, as nobody counts how long there was no stream.
+                self._position = int(time.monotonic() * self._rate)
+            with self._lock:
+                if flags & _UNDERFLOW and self._queue.busy and not self._withholding:
+                    self._note_late_block()
+                sound = self._next_block(frames * 2)
+                news = self._queue.eventful
+            self._silent_frames = 0 if sound.strip(b"\0") else self._silent_frames + frames
+            if self._tapped and self._silent_frames < self._rate:
+                self._line.mention(Kind.PLAYED, part_body(self._position & 0xFFFFFFFF, sound))
+            self._position += frames
+            if news or self._progress_due:
+                self._line.wake()
+            return (_both(sound) if self._channels == 2 else sound), 0  # paContinue
+        except Exception:
+            return bytes(frames * 2 * self._channels), 0
+
+    def _next_block(self, n_bytes: int) -> bytes:
+        if self._withholding:
+            self._silent_blocks = max(0, self._silent_blocks - 1)
+            return bytes(n_bytes)
+        return self._queue.read(n_bytes)
+
+    @property
+    def _withholding(self) -> bool:
+        """Whether what waits is not played yet, as the stream is long, or new."""
+        return self._resting or self._silent_blocks > 0
+
+    def _note_late_block(self) -> None:
+        self._late_blocks += 1
+        now = time.monotonic()
+        self._late_at.append(now)
+        if len(self._late_at) == _STUTTERS and now - self._late_at[0] < _STUTTERS_S:
+            self._short_ms = max(self._short_ms, _LONGER_MS)  # from the next short frames on
+
+
+def _both(sound: bytes) -> bytes:
+    mono = array("h", sound)
+    stereo = array("h", bytes(2 * len(sound)))
+    stereo[::2] = stereo[1::2] = mono
+    return stereo.tobytes()

@@ -1,0 +1,145 @@
+"""One direction of an audio process: a stream of PortAudio, and what is said about it.
+
+A pump opens its stream anew when another length of frames is wanted: short while somebody speaks
+or is answered, long (`LONG_MS`) while the house is quiet, as every frame wakes two threads here and
+one in the sound server. A loudspeaker's stream is closed for that, which nobody hears, as it plays
+nothing; a microphone's next stream is opened beside the one there is, and both are told of for a
+while, so that the daemon can join them without losing a sample.
+
+Standard library only: the audio process loads nothing else.
+"""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from itertools import product
+from typing import Any
+
+from ...errors import DeviceError
+from ...notifications import DeviceCode
+from .device_lookup import DeviceInfo, Direction
+from .link import ChildLine
+from .messages import Kind, StreamFacts, failure_body
+
+RATES = (24_000, 48_000, 44_100, 16_000)
+LONG_MS = 200
+INT16 = 8  # paInt16
+_BUSY = -9985  # paDeviceUnavailable
+_TRY_ANOTHER = (-9997, -9998)  # paInvalidSampleRate, paInvalidChannelCount
+
+
+class Pump(ABC):
+    """One direction. The callback runs in PortAudio's thread: it copies bytes and counts."""
+
+    direction: Direction
+
+    def __init__(self, line: ChildLine) -> None:
+        self._line = line
+        self._stream: Any = None
+        self._rate, self._channels = RATES[0], 1
+        self._short_ms = 0
+        self._closely = True
+        self._pace_changed = threading.Event()
+
+    def open(self, audio: Any, info: DeviceInfo, frame_ms: int) -> StreamFacts:
+        """Open the stream at the first rate and channel count the device takes."""
+        audio.get_device_info_by_index(info.index)
+        self._short_ms = frame_ms
+        for channels, rate in product(self._channel_counts, RATES):
+            self._channels, self._rate = channels, rate
+            try:
+                self._stream = self._opened(audio, info, frame_ms, self._begin(frame_ms))
+            except OSError as error:
+                if error.errno in _TRY_ANOTHER:
+                    continue
+                what = f"{info.name!r} does not open: {_remedy(error)}"
+                raise DeviceError(what, code=_code(error)) from error
+            self._stream.start_stream()
+            latency = int(self._latency_s(self._stream) * self._rate)
+            return StreamFacts(info.name, self._rate, self._channels, latency)
+        raise DeviceError(
+            f"{info.name!r} opens neither with one channel nor with two at 24000, 48000, 44100 or "
+            "16000 Hz; use the sound server's default device (PipeWire, PulseAudio), which "
+            "converts",
+            code=DeviceCode.UNSUPPORTED,
+        )
+
+    def attend(self, closely: bool) -> None:
+        """Short frames from soon on, or long ones."""
+        self._closely = closely
+        self._pace_changed.set()
+
+    def follow(self, audio: Any, info: DeviceInfo) -> None:
+        """Open the stream anew whenever `attend` asks for it (in PortAudio's thread, for ever)."""
+        frame_ms = self._short_ms
+        while True:
+            self._pace_changed.wait()
+            self._pace_changed.clear()
+            wanted_ms = self._short_ms if self._closely else LONG_MS
+            try:
+                if wanted_ms != frame_ms and self._reopen(audio, info, wanted_ms):
+                    frame_ms = wanted_ms
+            except OSError as error:
+                reason = f"{info.name!r} does not open again: {_remedy(error)}"
+                failure = DeviceError(reason, code=_code(error))
+                self._line.tell(Kind.FAILED, failure_body(failure))
+
+    def _opened(self, audio: Any, info: DeviceInfo, frame_ms: int, callback: Any) -> Any:
+        stream = audio.open(
+            rate=self._rate,
+            channels=self._channels,
+            format=INT16,
+            frames_per_buffer=self._rate * frame_ms // 1000,
+            stream_callback=callback,
+            start=False,
+            **{self.direction: True, f"{self.direction}_device_index": info.index},
+        )
+        self._begun(stream)
+        return stream
+
+    @abstractmethod
+    def told(self, kind: Kind, body: bytes) -> None:
+        """Carry out what the daemon says."""
+
+    @abstractmethod
+    def report(self) -> None:
+        """Tell the daemon what is new that the callback has not told (in the main thread)."""
+
+    @property
+    def _channel_counts(self) -> tuple[int, ...]:
+        """How many channels to ask for, in this order."""
+        return 1, 2
+
+    @abstractmethod
+    def _begin(self, frame_ms: int) -> Any:
+        """Make ready for a stream with frames of this length; its callback.
+
+        PortAudio calls it for every block: it copies and counts, and never raises.
+        """
+
+    @abstractmethod
+    def _begun(self, stream: Any) -> None:
+        """This stream is open and will be started."""
+
+    @abstractmethod
+    def _reopen(self, audio: Any, info: DeviceInfo, frame_ms: int) -> bool:
+        """Go on with frames of this length; False if that is not possible now.
+
+        Raises OSError when no stream is open any more.
+        """
+
+    @abstractmethod
+    def _latency_s(self, stream: Any) -> float:
+        """The latency of the open stream, in seconds."""
+
+
+def _code(error: OSError) -> DeviceCode:
+    return DeviceCode.BUSY if error.errno == _BUSY else DeviceCode.LOST
+
+
+def _remedy(error: OSError) -> str:
+    """PortAudio's error with what can be done about it."""
+    if error.errno == _BUSY:
+        return f"{error}; another program uses it (`fuser -v /dev/snd/*` tells which)"
+    return str(error)

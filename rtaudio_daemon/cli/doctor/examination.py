@@ -1,0 +1,74 @@
+"""The examination: `examine` yields one finding after the other, from the configuration over the
+machine and its sound to the service and its exact answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from contextlib import aclosing
+
+from ... import config
+from ...daemon import log
+from ...errors import ConfigError
+from .. import preflight
+from . import echo_check, machine, service, sound_devices
+from .finding import Finding, Verdict, failed, passed, warned
+
+EXIT_REFUSED = 77
+EXIT_CONFIG = 78
+_MARKS: dict[Verdict, str] = {"pass": "ok  ", "warn": "WARN", "fail": "FAIL"}
+
+
+async def examine(path: str, *, tone: bool = False) -> AsyncGenerator[Finding, None]:
+    """Every finding about the configuration at `path`; with `tone`, the loudspeaker is heard."""
+    async for finding in machine.python():
+        yield finding
+    try:
+        settings = config.load(path)
+    except ConfigError as error:
+        for problem in error.problems:
+            yield failed("configuration", problem, "correct this line", config_at_fault=True)
+        return
+    log.redaction.add(settings)
+    yield passed("configuration", f"{path} is fine")
+    for warning in (*settings.warnings, *preflight.missing_packages(settings)):
+        yield warned("configuration", warning, "see docs/configuration.md")
+    rooms: tuple[Callable[[], AsyncIterator[Finding]], ...] = (
+        lambda: machine.machine(settings, path),
+        lambda: sound_devices.sound(settings.audio, tone=tone),
+        lambda: echo_check.echo(settings.audio),
+        lambda: service.service(settings.realtime),
+    )
+    for room in rooms:
+        async for finding in room():
+            yield finding
+
+
+async def run(
+    path: str, *, tone: bool = False, tell: Callable[[Finding], None] = lambda _finding: None
+) -> tuple[list[Finding], int]:
+    """All findings, each told as it is made, and the exit status they lead to."""
+    findings = []
+    async with aclosing(examine(path, tone=tone)) as found:
+        async for finding in found:
+            findings.append(finding)
+            tell(finding)
+    return findings, exit_status(findings)
+
+
+def exit_status(findings: Iterable[Finding]) -> int:
+    """78 for the configuration, 77 for refused credentials, 1 for other faults, 0 for none."""
+    faults = [each for each in findings if each.verdict == "fail"]
+    if any(each.config_at_fault for each in faults):
+        return EXIT_CONFIG
+    if any(each.key_at_fault for each in faults):
+        return EXIT_REFUSED
+    return 1 if faults else 0
+
+
+def line(finding: Finding) -> str:
+    """A finding for people."""
+    text = f"{_MARKS[finding.verdict]}  {finding.name}: {finding.what}"
+    if finding.remedy:
+        text += f"\n      -> {finding.remedy}"
+    return log.redaction(text)

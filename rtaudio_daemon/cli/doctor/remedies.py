@@ -1,0 +1,61 @@
+"""Why a device cannot be had, as its audio process told, and what to do about it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from ...audio.devices.protocols import PlaybackHappening
+from ...notifications import DeviceChanged, DeviceCode
+
+_NAMES = "correct {option}; `daemon.py devices` lists what there is"
+_PLUG_IN = (
+    "plug one in (arecord -l and aplay -l list them), or set {option}; "
+    "a daemon as a service needs the right unit"
+)
+_REMEDIES: Mapping[DeviceCode, str] = {
+    DeviceCode.BUSY: "end that program (is it the daemon itself?), or set {option}: default",
+    DeviceCode.UNSUPPORTED: "set {option}: default",
+    DeviceCode.NOT_FOUND: _NAMES,
+    DeviceCode.AMBIGUOUS: _NAMES,
+    DeviceCode.NO_PERMISSION: "do that, then run the doctor again",
+    DeviceCode.NO_LIBRARY: "sudo apt install libportaudio2 portaudio19-dev, then script/setup",
+    DeviceCode.MONITOR: (
+        "plug in a microphone; `pactl set-default-source NAME` makes it the default"
+    ),
+    DeviceCode.NO_DEVICE: _PLUG_IN,
+}
+_OTHERWISE = "`daemon.py devices` lists what {option} takes; does another program hold it?"
+
+
+class Reasons:
+    """Listens to devices, and keeps the last reason that each of them gave."""
+
+    def __init__(self) -> None:
+        self.changed = asyncio.Event()
+        """Set at every change of a device."""
+        self._last: dict[str, DeviceChanged] = {}
+
+    def device_changed(self, change: DeviceChanged) -> None:
+        """A device changed."""
+        self.changed.set()
+        if change.reason:
+            self._last[change.direction] = change
+
+    def playback_changed(self, change: PlaybackHappening) -> None:
+        """What is played makes no reason."""
+
+    def of(self, direction: str) -> str:
+        """The last one of the microphone or the speaker; empty if none was reported."""
+        last = self._last.get(direction)
+        return (last.reason or "") if last else ""
+
+    def remedy(self, direction: str, option: str) -> str:
+        """What to do about the last one, where `option` of config.yaml names the device."""
+        last = self._last.get(direction)
+        return remedy_for(last.code if last else None, option)
+
+
+def remedy_for(code: DeviceCode | None, option: str) -> str:
+    """What to do about a device that `option` of config.yaml names, lost for this reason."""
+    return _REMEDIES.get(code or DeviceCode.LOST, _OTHERWISE).format(option=option)

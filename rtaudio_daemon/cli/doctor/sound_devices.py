@@ -1,0 +1,217 @@
+"""The doctor listens and speaks: devices, what the microphone delivers, a tone on request."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from array import array
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import numpy as np
+
+from ... import config
+from ...audio.devices.open import list_devices, open_microphone, open_speaker
+from ...audio.devices.protocols import Microphone
+from ...audio.devices.signal_check import DITHER
+from ...audio.processing.format import BYTES_PER_MS, SAMPLE_RATE, dbfs
+from ...audio.worker.alsa_cards import find_or_explain
+from ...audio.worker.device_lookup import DeviceInfo, Direction, find_device
+from ...errors import DeviceError
+from ...notifications import AudioPart, DeviceCode, DeviceState
+from .finding import Finding, failed, passed, warned
+from .remedies import Reasons, remedy_for
+
+_OPEN_S = 5.0
+_LISTEN_MS = 2000
+_TONE_HZ = 1000
+_TONE_MS = 600
+_QUIET_DBFS = -75.0
+_CLIPPED = 32_000
+_PART = AudioPart("doctor", "tone", 0)
+_NOTHING = DeviceError("PortAudio finds no sound device to listen to", code=DeviceCode.NO_DEVICE)
+
+
+async def sound(settings: config.Audio, *, tone: bool = False) -> AsyncIterator[Finding]:
+    """Devices, microphone, loudspeaker, and with `tone` both together."""
+    why_none: list[DeviceError] = []
+    try:
+        devices = await list_devices(on_none=why_none.append)
+    except DeviceError as error:
+        yield failed("devices", str(error), "sudo apt install libportaudio2 libasound2-plugins")
+        return
+    inputs = [each.name for each in devices if each.direction == "input"]
+    outputs = [each.name for each in devices if each.direction == "output"]
+    what = f"{len(inputs)} microphones, {len(outputs)} loudspeakers"
+    real = not settings.input.device.startswith(("wav:", "none"))
+    if not inputs and real:
+        why = why_none[0] if why_none else _NOTHING
+        yield warned("devices", f"{what}: {why}", remedy_for(why.code, "audio.input.device"))
+    else:
+        yield passed("devices", what)
+    loudspeaker = _named(devices, "output", settings.output) or _there(devices, settings.output)
+    yield loudspeaker
+    if settings.input.device == "none":
+        yield passed("microphone", "none, as configured")
+        return
+    if unknown := _named(devices, "input", settings.input):
+        yield unknown
+        if unknown.verdict == "fail":
+            return
+    reasons = Reasons()
+    try:
+        microphone = open_microphone(settings.input, reasons)
+    except DeviceError as error:
+        yield failed("microphone", str(error), "correct audio.input.device")
+        return
+    async with _running(microphone):
+        heard = await _listen(microphone, _LISTEN_MS)
+        yield _judged(microphone, heard, reasons)
+        if tone and heard and loudspeaker.verdict != "fail":
+            yield await _tone(settings.output, microphone)
+
+
+def _named(
+    devices: list[DeviceInfo], direction: Direction, settings: config.Input | config.Output
+) -> Finding | None:
+    """What is wrong with the name of a device, if anything; none is opened for that."""
+    device = settings.device
+    if device in ("default", "none") or device.startswith("wav:"):
+        return None
+    try:
+        find_or_explain(devices, device, direction)
+    except DeviceError as error:
+        noun = "microphone" if direction == "input" else "loudspeaker"
+        remedy = remedy_for(error.code, f"audio.{direction}.device")
+        if settings.fallback == "default":
+            return warned(noun, f"{error}; the default is used meanwhile", remedy)
+        return failed(noun, str(error), remedy)
+    return None
+
+
+def _there(devices: list[DeviceInfo], settings: config.Output) -> Finding:
+    """The loudspeaker, as far as that is known without opening it."""
+    if settings.device == "none":
+        return passed("loudspeaker", "none, as configured")
+    if settings.device.startswith("wav:"):
+        return passed("loudspeaker", settings.device)
+    if not any(each.direction == "output" for each in devices):
+        remedy = remedy_for(DeviceCode.NO_DEVICE, "audio.output.device")
+        return warned("loudspeaker", "there is none", remedy)
+    found = find_device(devices, settings.device, "output")
+    if found.rates == ():
+        what = f"{found.name} does not open now: another program may use it"
+        return warned("loudspeaker", what, "`fuser -v /dev/snd/*` tells which; is it the daemon?")
+    return passed("loudspeaker", f"{found.name} is there; with --tone it is heard")
+
+
+@asynccontextmanager
+async def _running(microphone: Microphone) -> AsyncIterator[None]:
+    task = asyncio.create_task(microphone.run(), name="microphone")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def _listen(microphone: Microphone, ms: int) -> bytes:
+    """So much sound, or what came in time."""
+    heard = bytearray()
+
+    async def listen() -> None:
+        async for frame in microphone:
+            heard.extend(frame.pcm)
+            if len(heard) >= ms * BYTES_PER_MS:
+                return
+
+    task = asyncio.create_task(listen(), name="listen")
+    deadline = asyncio.get_running_loop().time() + _OPEN_S + ms / 1000
+    while not task.done() and asyncio.get_running_loop().time() < deadline:
+        await asyncio.wait([task], timeout=1.0)
+        if microphone.state is DeviceState.NONE:
+            break
+    task.cancel()
+    await asyncio.wait([task])
+    return bytes(heard)
+
+
+def _judged(microphone: Microphone, heard: bytes, reasons: Reasons) -> Finding:
+    name = f"{microphone.device}"
+    if not heard:
+        reason = reasons.of("microphone")
+        why = f": {reason}" if reason else ""
+        remedy = reasons.remedy("microphone", "audio.input.device")
+        if microphone.state is DeviceState.NONE:
+            return warned("microphone", f"there is none{why}", remedy)
+        return failed("microphone", f"{name} gives no sound{why}", remedy)
+    samples = np.frombuffer(heard, dtype="<i2")
+    level = dbfs(heard)
+    if int(samples.max()) - int(samples.min()) <= DITHER:
+        remedy = "it is muted (alsamixer, pavucontrol), or a switch on it is off"
+        return failed("microphone", f"{name} delivers digital silence", remedy)
+    clipped = int((np.abs(samples.astype(np.int32)) >= _CLIPPED).sum())
+    if clipped > len(samples) / 1000:
+        what = f"{name} is overdriven: {clipped} of {len(samples)} samples at full scale"
+        return warned("microphone", what, "lower the capture level: alsamixer -V capture")
+    if level < _QUIET_DBFS:
+        what = f"{name} is very quiet: {level:.0f} dBFS"
+        return warned("microphone", what, "raise the capture level: alsamixer -V capture")
+    return passed("microphone", f"{name} hears the room at {level:.0f} dBFS")
+
+
+async def _tone(settings: config.Output, microphone: Microphone) -> Finding:
+    """Play a tone, and look for it in what the microphone hears."""
+    reasons = Reasons()
+    try:
+        speaker = open_speaker(replace(settings, fallback="none"), reasons)
+    except DeviceError as error:
+        return failed("loudspeaker", str(error), "correct audio.output.device")
+    task = asyncio.create_task(speaker.run(), name="speaker")
+    try:
+        before = _strength(await _listen(microphone, 500))
+        deadline = asyncio.get_running_loop().time() + _OPEN_S
+        while speaker.state is not DeviceState.OK:
+            if asyncio.get_running_loop().time() > deadline:
+                reason = reasons.of("speaker")
+                what = f"{speaker.device} cannot be opened{': ' if reason else ''}{reason}"
+                return failed("loudspeaker", what, reasons.remedy("speaker", "audio.output.device"))
+            await asyncio.sleep(0.05)
+        speaker.play(_PART, _pcm())
+        speaker.end(_PART)
+        heard = await _listen(microphone, _TONE_MS + 900)
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+    return _heard_tone(speaker.device, before, heard)
+
+
+def _heard_tone(device: str, before: float, heard: bytes) -> Finding:
+    step = 20 * BYTES_PER_MS
+    strengths = [_strength(heard[at : at + step]) for at in range(0, len(heard) - step + 1, step)]
+    loudest = max(strengths, default=0.0)
+    if loudest < 3 * before + 5:
+        what = f"the microphone does not hear the tone that {device} plays"
+        return warned(
+            "loudspeaker", what, "was it heard in the room? If not: volume, mute, cables; else fine"
+        )
+    delay_ms = 20 * next(i for i, each in enumerate(strengths) if each > loudest / 2)
+    level = 20 * math.log10(loudest / 32768)
+    what = f"{device} is heard by the microphone about {delay_ms} ms later, at {level:.0f} dBFS"
+    return passed("loudspeaker", what)
+
+
+def _pcm() -> bytes:
+    count = SAMPLE_RATE * _TONE_MS // 1000
+    wave = [int(8000 * math.sin(2 * math.pi * _TONE_HZ * n / SAMPLE_RATE)) for n in range(count)]
+    return array("h", wave).tobytes()
+
+
+def _strength(pcm: bytes) -> float:
+    """The amplitude of the tone in `pcm`."""
+    samples = np.frombuffer(pcm, dtype="<i2").astype(np.float64)
+    if not len(samples):
+        return 0.0
+    turns = np.exp(-2j * np.pi * _TONE_HZ * np.arange(len(samples)) / SAMPLE_RATE)
+    return float(2 * abs(np.dot(samples, turns)) / len(samples))

@@ -1,0 +1,85 @@
+"""What the settings require of this machine: optional packages, and files that are really there.
+
+Only `check` and the doctor ask; the daemon itself tells when it comes to the part that needs it.
+"""
+
+from __future__ import annotations
+
+import os
+from operator import attrgetter
+from pathlib import Path
+from typing import NamedTuple
+
+from ..audio.devices.wav_devices import check_wav
+from ..config import Config
+from ..config.profiles import PROFILES
+from ..errors import ConfigError, DeviceError
+from ..optional_packages import how_to_install, installed
+from ..simulator import scenario
+
+
+class Package(NamedTuple):
+    """`module` is needed when `option` has this `value`."""
+
+    option: str
+    value: str
+    module: str
+
+    def wanted(self, settings: Config) -> bool:
+        """Whether the settings ask for it."""
+        return bool(attrgetter(self.option)(settings) == self.value)
+
+
+PACKAGES = (
+    Package("realtime.auth", "entra", "azure.identity"),
+    Package("audio.gate.engine", "webrtc", "webrtcvad"),
+    Package("audio.listen", "wake_word", "pymicro_wakeword"),
+    Package("audio.echo", "cancel", "livekit.rtc"),
+)
+"""Each optional package, and the setting that asks for it."""
+
+
+def missing_packages(settings: Config) -> list[str]:
+    """A line with file and line for each package that is asked for and not installed."""
+    return [
+        settings.problem(
+            each.option,
+            f"needs a package that is not installed; run: {how_to_install(each.module)}",
+        )
+        for each in PACKAGES
+        if each.wanted(settings) and not installed(each.module)
+    ]
+
+
+def unusable_files(settings: Config) -> list[str]:
+    """A line with file and line for each file that cannot be used as the settings want."""
+    found = []
+    microphone = settings.audio.input.device
+    if microphone.startswith("wav:"):
+        path = microphone.removeprefix("wav:")
+        try:
+            check_wav(Path(path))
+        except DeviceError as error:
+            what = f"{error}{_from_where(path)}"
+            found.append(settings.problem("audio.input.device", what))
+    output = settings.audio.output.device
+    if output.startswith("wav:"):
+        folder = Path(output.removeprefix("wav:")).absolute().parent
+        if not os.access(folder, os.W_OK | os.X_OK):
+            what = f"there is no folder {folder} that can be written to"
+            found.append(settings.problem("audio.output.device", what))
+    service = settings.realtime
+    if PROFILES[service.profile].built_in and service.simulator.scenario and not service.host_name:
+        try:
+            scenario.load(service.simulator.scenario)
+        except ConfigError as error:
+            where = _from_where(service.simulator.scenario)
+            found += [
+                settings.problem("realtime.simulator.scenario", f"{each}{where}")
+                for each in error.problems
+            ]
+    return found
+
+
+def _from_where(path: str) -> str:
+    return "" if Path(path).is_absolute() else f" (looked for in {Path.cwd()})"

@@ -1,0 +1,50 @@
+"""The options of the daemon: how they are declared, read, checked, documented and edited."""
+
+from .checks import Secret
+from .loader import TOKEN_MIN, describe, load, load_again, parse, redacted
+from .sections import (
+    Audio,
+    Budget,
+    Config,
+    Earcons,
+    Gate,
+    History,
+    Http,
+    Input,
+    Logger,
+    Output,
+    Prices,
+    Realtime,
+    Session,
+    Simulator,
+    Transcription,
+    TurnDetection,
+    Wake,
+)
+
+__all__ = [
+    "TOKEN_MIN",
+    "Audio",
+    "Budget",
+    "Config",
+    "Earcons",
+    "Gate",
+    "History",
+    "Http",
+    "Input",
+    "Logger",
+    "Output",
+    "Prices",
+    "Realtime",
+    "Secret",
+    "Session",
+    "Simulator",
+    "Transcription",
+    "TurnDetection",
+    "Wake",
+    "describe",
+    "load",
+    "load_again",
+    "parse",
+    "redacted",
+]

@@ -1,0 +1,218 @@
+"""Changes options in a configuration file and leaves everything else of it as it stands.
+
+The text is cut at the places that the YAML parser names, so comments, order, quotes and line ends
+stay. What comes from a tag (!include, !secret, !env_var, !credential) or an alias is not touched.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .. import config
+from ..errors import ConfigError
+from .yaml_loader import Place, Problem, Steps
+
+_BOM = "\ufeff"
+_TAG = "tag:yaml.org,2002:"
+_INDENT = 2
+_TAKEN_FOR_OTHERS = ("on", "off", "yes", "no", "true", "false", "null", "y", "n")
+
+Value = str | int | float | bool
+
+
+def write(path: str, values: Mapping[tuple[str, ...], Value]) -> Path:
+    """Set the options in the file at `path`; returns the copy of what it was before.
+
+    The new file is read as the daemon would before it takes the place of the old one, with its
+    owner and mode, in one step. Raises ConfigError where that is impossible or would change
+    anything else; then nothing has changed.
+    """
+    file = Path(path).resolve()
+    wanted = config.load(path)
+    for steps, value in values.items():
+        wanted = _with(wanted, steps, value)
+    try:
+        before = file.read_bytes()
+        text = edited(before.decode(), path, values)
+        if config.parse(text.removeprefix(_BOM), path) != wanted:
+            raise ConfigError([f"{path}: it is written in a way that cannot be edited safely"])
+        new = _written_beside(file, text)
+        try:
+            if file.read_bytes() != before:
+                raise ConfigError([f"{path}: somebody else has changed it meanwhile"])
+            backup = _copied(file)
+            os.replace(new, file)
+        finally:
+            new.unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be written: {error.strerror}"]) from error
+    return backup
+
+
+def edited(text: str, file: str, values: Mapping[tuple[str, ...], Value]) -> str:
+    """`text` with these options; `file` names it in a ConfigError."""
+    mark = _BOM if text.startswith(_BOM) else ""
+    text = text.removeprefix(_BOM)
+    for steps, value in values.items():
+        text = _Edit(text, file, steps).to(value)
+    return mark + text
+
+
+class _Edit:
+    """One option in one text."""
+
+    def __init__(self, text: str, file: str, steps: Steps) -> None:
+        self._text = text
+        self._file = file
+        self._steps = steps
+        self._newline = "\r\n" if "\r\n" in text else "\n"
+
+    def to(self, value: Value) -> str:
+        """The text in which the option has this value."""
+        root = yaml.SafeLoader(self._text).get_single_node()
+        if root is None or root.tag == _TAG + "null":
+            gap = "" if self._text.endswith("\n") or not self._text else self._newline
+            return self._text + gap + self._block(self._steps, value, 0) + self._newline
+        node = root
+        for depth, step in enumerate(self._steps):
+            if not isinstance(node, yaml.MappingNode):
+                raise self._refusal(node, "expected a group of options here")
+            pair = self._pair(node, step)
+            if pair is None:
+                return self._added(node, self._steps[depth:], value)
+            key, child = pair
+            if child.tag == _TAG + "null":
+                return self._filled(node, key, child, self._steps[depth + 1 :], value)
+            node = child
+        if not isinstance(node, yaml.ScalarNode):
+            raise self._refusal(node, "expected a single value here")
+        return self._spliced(node.start_mark.index, node.end_mark.index, _scalar(value))
+
+    def _pair(self, node: yaml.MappingNode, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
+        """The key and value of a step in a group; None where it is not given."""
+        for key, value in node.value:
+            if key.value != step:
+                continue
+            if value.tag.startswith("!"):
+                raise self._refusal(value, f"it comes from {value.tag}; change it there")
+            if value.start_mark.index < key.start_mark.index:
+                raise self._refusal(key, "it comes from an alias; change it there")
+            return key, value
+        return None
+
+    def _added(self, group: yaml.MappingNode, steps: Steps, value: Value) -> str:
+        """A further entry at the end of a group."""
+        if group.flow_style:
+            comma = ", " if group.value else ""
+            at = group.start_mark.index + 1
+            return self._spliced(at, at, _flow(steps, value) + comma)
+        column = group.start_mark.column
+        at = self._end_of_line(_end(group))
+        return self._spliced(at, at, self._newline + self._block(steps, value, column))
+
+    def _filled(
+        self, group: yaml.MappingNode, key: yaml.Node, empty: yaml.Node, steps: Steps, value: Value
+    ) -> str:
+        """A value, or a group, for a name with nothing (or null) after its colon."""
+        start, end = empty.start_mark.index, empty.end_mark.index
+        if not steps or group.flow_style:
+            new = _flow_or_scalar(steps, value)
+            return self._spliced(start, end, new if start != end else f" {new}")
+        rest = self._spliced(start, end, "")
+        at = self._end_of_line(key.end_mark.index, rest)
+        block = self._block(steps, value, key.start_mark.column + _INDENT)
+        return rest[:at] + self._newline + block + rest[at:]
+
+    def _block(self, steps: Steps, value: Value, column: int) -> str:
+        lines = [f"{' ' * (column + _INDENT * depth)}{step}:" for depth, step in enumerate(steps)]
+        return self._newline.join(lines) + f" {_scalar(value)}"
+
+    def _spliced(self, start: int, end: int, new: str) -> str:
+        return self._text[:start] + new + self._text[end:]
+
+    def _end_of_line(self, at: int, text: str | None = None) -> int:
+        text = self._text if text is None else text
+        newline = text.find("\n", at)
+        end = len(text) if newline < 0 else newline
+        return end - 1 if text[:end].endswith("\r") else end
+
+    def _refusal(self, node: yaml.Node, what: str) -> ConfigError:
+        place = Place(self._file, node.start_mark.line + 1)
+        return ConfigError([str(Problem(place, self._steps, what))])
+
+
+def _end(node: yaml.Node) -> int:
+    """The index after the last character of a group's last entry."""
+    if (
+        node.value
+        and isinstance(node, yaml.MappingNode | yaml.SequenceNode)
+        and not node.flow_style
+    ):
+        last = node.value[-1]
+        key, value = last if isinstance(last, tuple) else (last, last)
+        return max(int(key.end_mark.index), _end(value))
+    if isinstance(node, yaml.ScalarNode) and node.style in ("|", ">"):
+        return int(node.end_mark.index) - 1
+    return int(node.end_mark.index)
+
+
+def _scalar(value: Value) -> str:
+    """As every YAML parser reads it alike: a word that needs no quotes, or a JSON scalar."""
+    bare = isinstance(value, str) and value.isalpha() and value not in _TAKEN_FOR_OTHERS
+    return str(value) if bare else json.dumps(value)
+
+
+def _flow(steps: Steps, value: Value) -> str:
+    return f"{steps[0]}: {_flow_or_scalar(steps[1:], value)}"
+
+
+def _flow_or_scalar(steps: Steps, value: Value) -> str:
+    return "{" + _flow(steps, value) + "}" if steps else _scalar(value)
+
+
+def _with(section: Any, steps: tuple[str, ...], value: Value) -> Any:
+    if not steps:
+        return value
+    return replace(section, **{steps[0]: _with(getattr(section, steps[0]), steps[1:], value)})
+
+
+def _written_beside(file: Path, text: str) -> Path:
+    """A file in the same folder with the owner and mode of `file`."""
+    number, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    with open(number, "wb") as stream:
+        try:
+            was = file.stat()
+            os.fchmod(number, was.st_mode & 0o7777)
+            mine = os.fstat(number)
+            if (mine.st_uid, mine.st_gid) != (was.st_uid, was.st_gid):
+                os.fchown(number, was.st_uid, was.st_gid)
+            stream.write(text.encode())
+            stream.flush()
+            os.fsync(number)
+        except BaseException:
+            Path(name).unlink()
+            raise
+    return Path(name)
+
+
+def _copied(file: Path) -> Path:
+    """A copy beside the file, under a name that is free, with its owner and mode."""
+    for number in count(1):
+        backup = file.with_name(f"{file.name}.bak{number if number > 1 else ''}")
+        if backup.exists():
+            continue
+        shutil.copy2(file, backup)
+        was = file.stat()
+        os.chown(backup, was.st_uid, was.st_gid)
+        return backup
+    raise AssertionError

@@ -1,0 +1,427 @@
+"""The settings as the rest of the house knows them: the sections, and `load`, which reads them.
+
+Everything that is wrong with a file comes at once, in one `ConfigError`: what a single option may
+be is said where the option is (`config_sections`), what must hold between options is said here.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from ..errors import ConfigError
+from . import schema, yaml_loader
+from .checks import Secret
+from .profiles import PROFILES, Profile
+from .sections import (
+    HINTS,
+    Audio,
+    Budget,
+    Config,
+    Earcons,
+    Gate,
+    History,
+    Http,
+    Input,
+    Logger,
+    Output,
+    Prices,
+    Realtime,
+    Session,
+    Simulator,
+    Transcription,
+    TurnDetection,
+    Wake,
+)
+from .yaml_loader import Place, Problem, Source, Steps
+
+__all__ = [
+    "Audio",
+    "Budget",
+    "Config",
+    "Earcons",
+    "Gate",
+    "History",
+    "Http",
+    "Input",
+    "Logger",
+    "Output",
+    "Prices",
+    "Realtime",
+    "Secret",
+    "Session",
+    "Simulator",
+    "Transcription",
+    "TurnDetection",
+    "Wake",
+    "describe",
+    "load",
+    "load_again",
+    "parse",
+    "redacted",
+]
+
+
+def load(path: str | os.PathLike[str]) -> Config:
+    """Read the configuration file at `path`. Raises ConfigError with everything that is wrong."""
+    return _checked(yaml_loader.read(path))
+
+
+def load_again(path: str | os.PathLike[str], before: Config | None = None) -> Config:
+    """Like `load`, for a reload: somebody may be writing the file at this very moment.
+
+    Waits until nothing was written for half a second, three seconds at most. Raises ConfigError
+    also when the file is empty, and when a token of `before` is gone: a reload never opens the
+    HTTP API to those who were kept out.
+    """
+    deadline = time.monotonic() + _WRITING_ENDS_S
+    source = yaml_loader.read(path)
+    while (age := time.time() - source.changed_at) < _QUIET_S and time.monotonic() < deadline:
+        time.sleep(min(_QUIET_S, max(0.02, _QUIET_S - age)))
+        source = yaml_loader.read(path)
+    if source.value is None and not source.problems:
+        raise ConfigError([f"{source.file}:1: {_NOTHING}; nothing is changed by that"])
+    found = _checked(source)
+    gone = [
+        found.problem(
+            f"http.{name}",
+            "is gone; a reload takes no token away, as the file may be half written: write it "
+            "again, or restart the daemon",
+        )
+        for name in ("token", "read_token")
+        if before is not None
+        and getattr(before.http, name)
+        and not getattr(found.http, name)
+        and (name == "token" or not found.http.token)
+    ]
+    if gone:
+        raise ConfigError(gone)
+    return found
+
+
+def parse(text: str, file: str = "config.yaml") -> Config:
+    """Like `load`, for a text at hand; `file` names it in messages and places secrets.yaml."""
+    return _checked(yaml_loader.read_text(text, file))
+
+
+def describe() -> Iterator[schema.Option]:
+    """Every section and option, in the order of config.yaml."""
+    return schema.options(Config)
+
+
+def redacted(config: Config) -> dict[str, Any]:
+    """All settings as JSON-able values; secrets, and what may hold one, show as `**`."""
+    names = [each.path for each in describe() if len(each.steps) == 1]
+    found = {name: _redacted(getattr(config, name)) for name in names}
+    url = urlsplit(config.realtime.url)
+    if url.query or "@" in url.netloc:
+        host = url.netloc.rpartition("@")[2]
+        found["realtime"]["url"] = url._replace(netloc=host, query="**").geturl()
+    return found
+
+
+class _Rule(NamedTuple):
+    """What must hold between options: `at` is at fault when `broken` says so."""
+
+    at: str
+    concerns: tuple[str, ...]
+    broken: Callable[[Config], bool]
+    what: str
+
+
+_NOTHING = "the file holds no settings"
+_QUIET_S = 0.5
+_WRITING_ENDS_S = 3.0
+TOKEN_MIN = 32
+"""Characters a token needs where others in the network can try."""
+_EXAMPLE_KEY = "0123456789abcdef"
+_PROFILE = ("realtime.profile",)
+_KEYED = (*_PROFILE, "realtime.auth")
+
+
+def _profile(config: Config) -> Profile:
+    return PROFILES[config.realtime.profile]
+
+
+def _needs(profile: Profile, name: str, what: str) -> _Rule:
+    """`profile` needs the option `name` of the section realtime."""
+
+    def broken(config: Config) -> bool:
+        return _profile(config) is profile and not getattr(config.realtime, name)
+
+    return _Rule(f"realtime.{name}", _PROFILE, broken, what)
+
+
+def _versions(profile: Profile, dated: Profile) -> tuple[_Rule, _Rule]:
+    """`profile` takes only v1 as api_version, and `dated` takes over where it is a date."""
+    return (
+        _Rule(
+            "realtime.api_version",
+            _PROFILE,
+            lambda config: _profile(config) is profile and config.realtime.api_version != "v1",
+            f"{profile.name} speaks v1; a dated version needs profile {dated.name}",
+        ),
+        _Rule(
+            "realtime.api_version",
+            _PROFILE,
+            lambda config: _profile(config) is dated and config.realtime.api_version == "v1",
+            f"{dated.name} needs a dated version, as in 2025-04-01-preview; v1 is profile "
+            f"{profile.name}",
+        ),
+    )
+
+
+def _beyond_loopback(host: str) -> bool:
+    try:
+        return not ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host != "localhost"
+
+
+_RULES = (
+    *(_needs(each, name, what) for each in PROFILES.values() for name, what in each.needs),
+    _Rule(
+        "realtime.api_key",
+        _KEYED,
+        lambda config: (
+            _profile(config).key_needed
+            and config.realtime.auth not in ("none", "entra")
+            and not config.realtime.api_key
+        ),
+        "this profile needs a key: write !secret api_key here, and the key into secrets.yaml",
+    ),
+    _Rule(
+        "realtime.host_name",
+        (),
+        lambda config: "RESOURCE" in config.realtime.host_name,
+        "this is the example's host; write the name of your own resource instead of RESOURCE",
+    ),
+    _Rule(
+        "realtime.api_key",
+        (),
+        lambda config: config.realtime.api_key.reveal() == _EXAMPLE_KEY,
+        "this is the example's key; write your own",
+    ),
+    _Rule(
+        "http.token",
+        (),
+        lambda config: config.http.token.reveal() == _EXAMPLE_KEY,
+        "this is the key of an example; write your own",
+    ),
+    *(
+        rule
+        for each in PROFILES.values()
+        if each.dated
+        for rule in _versions(each, PROFILES[each.dated])
+    ),
+    _Rule(
+        "realtime.auth",
+        _PROFILE,
+        lambda config: config.realtime.auth == "entra" and not _profile(config).takes_entra,
+        "entra is Azure's: this profile takes no such tokens",
+    ),
+    _Rule(
+        "realtime.session.turn_detection.type",
+        _PROFILE,
+        lambda config: (
+            config.realtime.session.turn_detection.type.startswith("azure_")
+            and not _profile(config).processes_sound
+        ),
+        "only azure-voice-live has this one; use server_vad or semantic_vad",
+    ),
+    _Rule(
+        "realtime.session.noise_reduction",
+        _PROFILE,
+        lambda config: (
+            config.realtime.session.noise_reduction.startswith("azure_")
+            and not _profile(config).processes_sound
+        ),
+        "only azure-voice-live has this one; use near_field or far_field",
+    ),
+    _Rule(
+        "realtime.session.echo_cancellation",
+        _PROFILE,
+        lambda config: (
+            config.realtime.session.echo_cancellation != "none"
+            and not _profile(config).processes_sound
+        ),
+        "only azure-voice-live cancels echo; audio.echo does it here",
+    ),
+    _Rule(
+        "realtime.budget.daily_limit",
+        ("realtime.budget.prices",),
+        lambda config: (
+            config.realtime.budget.daily_limit > 0
+            and not any(vars(config.realtime.budget.prices).values())
+        ),
+        "needs realtime.budget.prices: without prices nothing costs anything",
+    ),
+    _Rule(
+        "audio.gate.start_ms",
+        ("audio.gate.start_window_ms",),
+        lambda config: config.audio.gate.start_ms > config.audio.gate.start_window_ms,
+        "must not be longer than start_window_ms, or the gate would never open",
+    ),
+    _Rule(
+        "audio.gate.engine",
+        ("audio.listen", "realtime.session.turn_detection.type"),
+        lambda config: (
+            config.audio.gate.engine == "always"
+            and config.audio.listen == "open"
+            and config.realtime.session.turn_detection.type == "none"
+        ),
+        "always notices no end of a turn, and turn_detection none leaves that to the gate; use "
+        "silero",
+    ),
+    _Rule(
+        "audio.gate.engine",
+        ("audio.listen",),
+        lambda config: (
+            config.audio.gate.engine in ("always", "never") and config.audio.listen == "wake_word"
+        ),
+        "after a wake word speech must be told from silence: use silero, webrtc or level",
+    ),
+    _Rule(
+        "http.token",
+        ("http.host",),
+        lambda config: _beyond_loopback(config.http.host) and len(config.http.token) < TOKEN_MIN,
+        f"others can reach this address (http.host): that needs a token of {TOKEN_MIN} characters "
+        "or more; `openssl rand -hex 32` makes one",
+    ),
+    _Rule(
+        "http.read_token",
+        ("http.token",),
+        lambda config: bool(config.http.read_token) and not config.http.token,
+        "without http.token everybody may steer; set that one too",
+    ),
+    _Rule(
+        "http.read_token",
+        ("http.token", "http.host"),
+        lambda config: (
+            _beyond_loopback(config.http.host) and 0 < len(config.http.read_token) < TOKEN_MIN
+        ),
+        f"others can reach this address (http.host): use {TOKEN_MIN} characters or more",
+    ),
+    _Rule(
+        "http.read_token",
+        ("http.token",),
+        lambda config: (
+            bool(config.http.token)
+            and config.http.read_token.reveal() == config.http.token.reveal()
+        ),
+        "must differ from http.token, or it could steer",
+    ),
+)
+
+_CAUTIONS = (
+    _Rule(
+        "realtime.url",
+        _PROFILE,
+        lambda config: bool(config.realtime.url) and not _profile(config).url_is_used,
+        "is not used: only profile compatible has a url",
+    ),
+    _Rule(
+        "realtime.url",
+        _PROFILE,
+        lambda config: (
+            _profile(config).url_is_used
+            and bool(config.realtime.api_key)
+            and config.realtime.url.startswith("ws://")
+            and _beyond_loopback(urlsplit(config.realtime.url).hostname or "")
+        ),
+        "ws:// sends the key where others in the network can read it; use wss://",
+    ),
+)
+
+
+def _checked(source: Source) -> Config:
+    config = _beside(schema.validate(Config, source, HINTS), source.file)
+    source.problems += _apply(_RULES, config, source)
+    if source.problems:
+        ordered = sorted(source.problems, key=lambda each: _order(each.place, source.file))
+        raise ConfigError(list(dict.fromkeys(str(each) for each in ordered)))
+    cautions = [str(each) for each in _apply(_CAUTIONS, config, source)]
+    empty = [] if source.value else [f"{source.file}:1: {_NOTHING}, so everything has its default"]
+    warnings = (*empty, *cautions, *_exposures(source))
+    # Only the places stay: the values hold what is secret, and nobody needs them any more.
+    return replace(config, warnings=warnings, source=Source(source.file, places=source.places))
+
+
+def _beside(config: Config, file: str) -> Config:
+    """`config` with the files that it names looked for beside `file`, not where one stands."""
+    folder = os.path.dirname(file)
+    scenario = config.realtime.simulator.scenario
+    simulator = replace(
+        config.realtime.simulator, scenario=os.path.join(folder, scenario) if scenario else ""
+    )
+
+    def device(name: str) -> str:
+        path = name.removeprefix("wav:")
+        return name if path == name else f"wav:{os.path.join(folder, path)}"
+
+    heard, played = config.audio.input, config.audio.output
+    audio = replace(
+        config.audio,
+        input=replace(heard, device=device(heard.device)),
+        output=replace(played, device=device(played.device)),
+    )
+    return replace(config, realtime=replace(config.realtime, simulator=simulator), audio=audio)
+
+
+def _apply(rules: tuple[_Rule, ...], config: Config, source: Source) -> list[Problem]:
+    """What the rules find, leaving out those that rest on an option which is wrong already."""
+    found = []
+    for rule in rules:
+        involved: list[Steps] = [tuple(path.split(".")) for path in (rule.at, *rule.concerns)]
+        if any(steps[:n] in source.failed for steps in involved for n in range(len(steps) + 1)):
+            continue
+        if rule.broken(config):
+            given = next((steps for steps in involved if steps in source.places), involved[0])
+            found.append(Problem(source.place(given), involved[0], rule.what))
+    return found
+
+
+def _exposures(source: Source) -> list[str]:
+    """Secrets that stand in the configuration itself, and files with secrets that others read."""
+    found, files = [], set(source.secret_files)
+    for each in describe():
+        value = source.value
+        for step in each.steps:
+            value = value.get(step) if isinstance(value, Mapping) else None
+        if isinstance(each.default, Secret) and value and not isinstance(value, Secret):
+            place = source.place(each.steps)
+            files.add(place.file)
+            what = "the key itself stands here; put it into secrets.yaml and write !secret "
+            what += each.steps[-1]
+            found.append(str(Problem(place, each.steps, what)))
+    for file in sorted(files):
+        if yaml_loader.readable_by_others(file):
+            what = f"holds a secret that other users can read; run: chmod 600 {file}"
+            found.append(str(Problem(Place(file, 1), (), what)))
+    return found
+
+
+def _order(place: Place, main: str) -> tuple[bool, str, int]:
+    return (place.file != main, place.file, place.line)
+
+
+def _redacted(value: Any, name: str = "") -> Any:
+    if isinstance(value, Secret) or (
+        value
+        and re.search(r"key|token|secret|passw|authori", name, re.I)
+        and isinstance(value, str)
+    ):
+        return str(Secret(value))
+    if is_dataclass(value) and not isinstance(value, type):
+        return {each.name: _redacted(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: _redacted(each, str(key)) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_redacted(each, name) for each in value]
+    return value

@@ -1,0 +1,140 @@
+"""From dataclasses to a voluptuous schema and back: sections in, a checked section out.
+
+Only what voluptuous and its successor Probatio share is used: Schema, Optional, Invalid and
+MultipleInvalid. The words for people are our own, so they do not depend on either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, Field, dataclass, fields
+from typing import Any, TypeVar
+
+import voluptuous as vol
+
+from .checks import Check, Secret, did_you_mean, shown
+from .yaml_loader import Problem, Source, Steps
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option or section as the documents show it. `check` is None for a section."""
+
+    steps: tuple[str, ...]
+    meaning: str
+    default: Any
+    check: Check | None
+    unit: str
+
+    @property
+    def path(self) -> str:
+        """The dotted path, as in ``audio.gate.threshold``."""
+        return ".".join(self.steps)
+
+
+def options(kind: type[Any], steps: tuple[str, ...] = ()) -> Iterator[Option]:
+    """Every section and option of `kind`, each section before what it holds."""
+    for each in _settings(kind):
+        here = (*steps, each.name)
+        meaning, unit = each.metadata["meaning"], each.metadata.get("unit", "")
+        group = each.metadata.get("section")
+        default = None if each.default is MISSING else each.default
+        yield Option(here, meaning, default, each.metadata.get("check"), unit)
+        if group is not None:
+            yield from options(group, here)
+
+
+def schema(kind: type[T]) -> vol.Schema:
+    """The voluptuous schema of a section: takes plain values, gives back a `kind`."""
+    return vol.Schema(_validator(kind))
+
+
+def validate(kind: type[T], source: Source, hints: Mapping[str, str]) -> T:
+    """`source` as a `kind`; what is wrong is added to its problems and left at its default.
+
+    `hints`: what to say of options that there are not, by the last word of their path.
+    """
+    value = source.value
+    checked = schema(kind)
+    while True:
+        try:
+            found: T = checked(value)
+            return found
+        except vol.MultipleInvalid as errors:
+            for error in errors.errors:
+                steps = tuple(str(s) if not isinstance(s, int) else s for s in error.path)
+                what = _unknown(kind, steps, hints) or str(error.error_message)
+                source.problems.append(Problem(source.place(steps), steps, what))
+                source.failed.add(steps)
+                value = _without(value, steps)
+
+
+def _settings(kind: type[Any]) -> list[Field[Any]]:
+    return [each for each in fields(kind) if "meaning" in each.metadata]
+
+
+def _validator(kind: type[Any]) -> Callable[[Any], Any]:
+    checks = {
+        vol.Optional(each.name): (
+            _validator(each.metadata["section"])
+            if "section" in each.metadata
+            else each.metadata["check"]
+        )
+        for each in _settings(kind)
+    }
+    group = vol.Schema(checks)
+    # A secret that is not there after all is no secret that is not wanted.
+    may_be_empty = {each.name for each in _settings(kind) if not isinstance(each.default, Secret)}
+
+    def convert(value: Any) -> Any:
+        if value is None:
+            return kind()
+        if not isinstance(value, Mapping):
+            names = ", ".join(each.name for each in _settings(kind))
+            got = shown(value)
+            raise vol.Invalid(
+                f"expected a group of options below it ({names}){f', got {got}' if got else ''}"
+            )
+        # An option with nothing after its colon has its default, like an empty section.
+        return kind(
+            **group(
+                {
+                    name: each
+                    for name, each in value.items()
+                    if each is not None or name not in may_be_empty
+                }
+            )
+        )
+
+    return convert
+
+
+def _unknown(kind: type[Any], steps: Steps, hints: Mapping[str, str]) -> str:
+    """What to say when `steps` names no option; empty when it does."""
+    for depth, step in enumerate(steps):
+        names = {each.name: each for each in _settings(kind)}
+        if step not in names:
+            hint = did_you_mean(step, names) or f"; known here are {', '.join(names)}"
+            if step in hints:
+                hint = f"; {hints[str(step)]}"
+            elif str(step).isdigit():
+                hint = "; a decimal takes a point, as in 0.5"
+            return f"there is no such option{hint}"
+        if "section" not in names[str(step)].metadata:
+            return ""
+        kind = names[str(step)].metadata["section"]
+        if depth == len(steps) - 1:
+            return ""
+    return ""
+
+
+def _without(value: Any, steps: Steps) -> Any:
+    """A copy of `value` in which `steps` (or what stands in its way) is left out."""
+    if not steps or not isinstance(value, Mapping):
+        return None
+    rest = {name: each for name, each in value.items() if name != steps[0]}
+    if len(steps) > 1 and isinstance(value.get(steps[0]), Mapping):
+        rest[steps[0]] = _without(value[steps[0]], steps[1:])
+    return rest

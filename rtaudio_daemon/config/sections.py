@@ -1,0 +1,423 @@
+"""The settings: every option once, with its type, range, default and meaning on one line.
+
+The sections are frozen dataclasses; each part of the program receives its own section and never
+the whole. The schema, `config.yaml`, the documentation and the JSON Schema follow from the fields
+below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from .checks import (
+    Secret,
+    address,
+    boolean,
+    choice,
+    device,
+    free_mapping,
+    integer,
+    names_to,
+    number,
+    option,
+    secret,
+    section,
+    several,
+    text,
+)
+from .profiles import PROFILES
+from .yaml_loader import Problem, Source, Steps
+
+_HOST = r"(wss?://)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
+_NAME = r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?"
+_ORIGIN = r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
+_LEVEL = choice("debug", "info", "warning", "error", "critical")
+_EXTRA = "what only the service knows goes below realtime.session.extra"
+
+HINTS: Mapping[str, str] = MappingProxyType(
+    {
+        "temperature": f"{_EXTRA}; the models of azure and openai take no temperature any more",
+        "speed": _EXTRA,
+        "tools": _EXTRA,
+        "tool_choice": _EXTRA,
+        "modalities": _EXTRA,
+        "output_modalities": _EXTRA,
+        "endpoint": "the host goes into realtime.host_name",
+        "model": "the model, or the deployment's name, goes into realtime.deployment",
+        "key": "the key goes into realtime.api_key",
+    }
+)
+"""What to say of options that there are not, but that people look for: by their last word."""
+
+
+@dataclass(frozen=True)
+class TurnDetection:
+    """How the service decides that a turn is over."""
+
+    type: str = option(
+        "server_vad",
+        "by silence (server_vad), by sense (semantic_vad), or not by the service (none)",
+        choice(
+            "server_vad",
+            "semantic_vad",
+            "azure_semantic_vad",
+            "azure_semantic_vad_multilingual",
+            "none",
+        ),
+    )
+    threshold: float = option(
+        0.5, "server_vad: how sure the service must be that it hears speech", number(0, 1)
+    )
+    prefix_padding_ms: int = option(
+        300, "server_vad: sound kept from before the speech", integer(0, 10_000), "ms"
+    )
+    silence_duration_ms: int = option(
+        600, "server_vad: silence that ends a turn", integer(0, 10_000), "ms"
+    )
+    eagerness: str = option(
+        "auto", "semantic_vad: how soon it answers", choice("low", "medium", "high", "auto")
+    )
+    interrupt_response: bool = option(
+        True,
+        "the service stops its answer when somebody speaks; audio.gate.barge_in does so too",
+        boolean(),
+    )
+
+
+@dataclass(frozen=True)
+class Transcription:
+    """Whether the service also writes down what it heard."""
+
+    model: str = option("", "transcription model (on Azure: a deployment); empty = off", text())
+    language: str = option("", "language, as in en or de; empty = found out by itself", text())
+
+
+@dataclass(frozen=True)
+class Session:
+    """What the model is told at the beginning, in one spelling for every profile."""
+
+    voice: str = option("alloy", "the voice", text())
+    instructions: str = option("", "who the assistant is and how it should talk", text())
+    turn_detection: TurnDetection = section(TurnDetection, "when a turn is over")
+    transcription: Transcription = section(Transcription, "writing down what was heard")
+    noise_reduction: str = option(
+        "none",
+        "what the service filters out; azure_deep_noise_suppression: azure-voice-live only",
+        choice("none", "near_field", "far_field", "azure_deep_noise_suppression"),
+    )
+    echo_cancellation: str = option(
+        "none", "server: azure-voice-live removes its own voice", choice("none", "server")
+    )
+    max_output_tokens: int | None = option(
+        None,
+        "longest answer in tokens; empty = no limit",
+        integer(1, 4096, endless="leave it empty for no limit"),
+    )
+    extra: dict[str, Any] | None = option(
+        None, "merged last into the session, as it stands", free_mapping()
+    )
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """The built-in service, used by `profile: simulator`."""
+
+    voice: str = option(
+        "auto", "how it speaks; auto = espeak where installed", choice("auto", "espeak", "parrot")
+    )
+    scenario: str = option(
+        "", "file that says what it answers, and what goes wrong; empty = says all back", text()
+    )
+
+
+@dataclass(frozen=True)
+class History:
+    """What a new session is told of what was said before (after a renewal or an outage)."""
+
+    turns: int = option(20, "how many turns; 0 = nothing", integer(0, 200))
+    characters: int = option(8000, "how much of their words", integer(0, 100_000), "characters")
+    forget_after_s: int = option(
+        600,
+        "silence after which all is forgotten, as old words cost money; 0 = never",
+        integer(0, 86_400),
+        "s",
+    )
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What the service charges: money per million tokens, in any one currency."""
+
+    text_input: float = option(0.0, "text it reads", number(0, 10_000))
+    text_cached: float = option(0.0, "text it reads again", number(0, 10_000))
+    text_output: float = option(0.0, "text it writes", number(0, 10_000))
+    audio_input: float = option(0.0, "sound it hears", number(0, 10_000))
+    audio_cached: float = option(0.0, "sound it hears again", number(0, 10_000))
+    audio_output: float = option(0.0, "sound it makes", number(0, 10_000))
+    image_input: float = option(0.0, "images it sees", number(0, 10_000))
+    transcription_minute: float = option(0.0, "a minute of transcription", number(0, 1_000))
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What the service may cost."""
+
+    daily_limit: float = option(
+        0.0,
+        "money per day, then there is no session until midnight; 0 = no limit",
+        number(0, 100_000),
+    )
+    prices: Prices = section(Prices, "what the service charges")
+
+
+@dataclass(frozen=True)
+class Realtime:
+    """The service that listens and answers."""
+
+    profile: str = option(
+        "simulator",
+        "the kind of service; simulator is built in and needs nothing below",
+        choice(*PROFILES),
+    )
+    host_name: str = option(
+        "",
+        "azure: the resource's host",
+        text(_HOST, "a host, as in RESOURCE.openai.azure.com (no https://, no path)"),
+    )
+    deployment: str = option("", "azure: the deployment's name; openai: the model", text())
+    api_version: str = option(
+        "v1",
+        "azure: v1; azure-preview: a date, as in 2025-04-01-preview; azure-voice-live: v1 = newest",
+        text(r"v1|\d{4}-\d{2}-\d{2}(-preview)?", "v1 or a date, as in 2025-04-01-preview"),
+    )
+    api_key: Secret = option(Secret(""), "the key; not here, but in secrets.yaml", secret())
+    url: str = option(
+        "",
+        "compatible: the whole address, used as it stands",
+        text(r"wss?://[^\s/]+\S*", "an address that begins with ws:// or wss://"),
+    )
+    auth: str = option(
+        "api_key",
+        "how the key is sent; entra = no key, but Azure's tokens (needs azure-identity)",
+        choice("api_key", "bearer", "entra", "none"),
+    )
+    hold: str = option(
+        "always",
+        "when there is a session; on_speech = only when it is needed, for services that bill time",
+        choice("always", "on_speech"),
+    )
+    hold_idle_s: int = option(
+        60, "on_speech: silence after which the session is closed", integer(5, 86_400), "s"
+    )
+    outage_buffer_s: int = option(
+        10, "how old sound may get in an outage and still be sent", integer(0, 60), "s"
+    )
+    session: Session = section(Session, "what the model is told at the beginning")
+    history: History = section(History, "what a new session is told of what was said before")
+    budget: Budget = section(Budget, "what the service may cost")
+    simulator: Simulator = section(Simulator, "the built-in service")
+
+
+@dataclass(frozen=True)
+class Input:
+    """The microphone."""
+
+    device: str = option("default", "which one; `daemon.py devices` lists them", device())
+    fallback: str = option(
+        "none",
+        "what to use while the device is lost: nothing, or the system's default",
+        choice("none", "default"),
+    )
+    channel: str = option(
+        "left",
+        "what to hear of a microphone with two channels",
+        choice("left", "right", "mix"),
+    )
+    deaf_after_s: int = option(
+        4, "digital silence or full scale for so long means it is deaf; 0 = never", integer(0, 3600)
+    )
+    deaf_without_speech_h: int = option(
+        0,
+        "nobody heard for so many hours means it is deaf (who says no wake word counts too; not "
+        "where only the button is listened to); 0 = never",
+        integer(0, 1000),
+    )
+
+
+@dataclass(frozen=True)
+class Output:
+    """The loudspeaker."""
+
+    device: str = option("default", "which one; `daemon.py devices` lists them", device())
+    fallback: str = option(
+        "none",
+        "what to use while the device is lost: nothing, or the system's default",
+        choice("none", "default"),
+    )
+    volume: float = option(1.0, "loudness", number(0, 1))
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Which sound may leave the house: only speech, with a little before and after it."""
+
+    engine: str = option(
+        "silero",
+        "what tells speech from noise: a small model (silero), simple statistics (webrtc, an "
+        "optional package), loudness (level), nothing (always); never = sound leaves only while "
+        "the button of push to talk is held",
+        choice("silero", "webrtc", "level", "always", "never"),
+    )
+    threshold: float = option(0.5, "how sure it must be that it hears speech", number(0, 1))
+    start_ms: int = option(
+        64, "speech needed within start_window_ms to open the gate", integer(0, 5_000), "ms"
+    )
+    start_window_ms: int = option(
+        130, "the stretch in which start_ms is looked for", integer(0, 10_000), "ms"
+    )
+    pre_roll_ms: int = option(
+        320, "sound sent from before the gate opened", integer(0, 5_000), "ms"
+    )
+    hangover_ms: int = option(
+        1200,
+        "silence after which the gate closes by itself; never sooner than the service can end the "
+        "turn (silence_duration_ms + 300, longer by sense); with turn_detection none turn_end_ms "
+        "counts instead",
+        integer(0, 30_000),
+        "ms",
+    )
+    turn_end_ms: int = option(
+        600, "turn_detection none: silence that ends a turn", integer(100, 10_000), "ms"
+    )
+    max_turn_s: int = option(120, "longest turn; then the gate closes", integer(5, 3_600), "s")
+    barge_in: bool = option(True, "speech interrupts an answer", boolean())
+    barge_in_threshold: float = option(
+        0.7,
+        "like threshold, while an answer is heard: in half duplex; with cancel for what is heard "
+        "before the echo is taken out",
+        number(0, 1),
+    )
+    barge_in_ms: int = option(80, "speech needed to interrupt an answer", integer(0, 5_000), "ms")
+    duck: bool = option(
+        False, "play an answer softly while it is not certain that it is spoken over", boolean()
+    )
+
+
+@dataclass(frozen=True)
+class Wake:
+    """With `listen: wake_word`: which word, and for how long it lasts."""
+
+    word: str = option(
+        "okay_nabu",
+        "the word; any is one of the four",
+        choice("okay_nabu", "hey_jarvis", "alexa", "hey_mycroft", "any"),
+    )
+    follow_up_s: int = option(
+        8,
+        "after the word, and after each answer to you (by the button too, but not after an "
+        "announcement), speech needs no word for so long",
+        integer(1, 600),
+    )
+
+
+@dataclass(frozen=True)
+class Earcons:
+    """Short sounds that tell how it stands. While one is heard nobody is listened to."""
+
+    listening: str = option(
+        "wake_word",
+        "it listens: to who said the wake word and paused; always = when the button is pressed too "
+        "(then speak after the sound)",
+        choice("wake_word", "always", "never"),
+    )
+    done: bool = option(False, "your turn is over, an answer is on its way", boolean())
+    muted: bool = option(True, "the microphone was muted, or is on again", boolean())
+    error: bool = option(
+        True, "an answer failed, or the service is away while somebody waits", boolean()
+    )
+    connected: bool = option(False, "the service is there, or is there again", boolean())
+    volume: float = option(0.4, "loudness, beside that of the answers", number(0, 1))
+
+
+@dataclass(frozen=True)
+class Audio:
+    """Microphone, loudspeaker and the gate between the house and the service."""
+
+    input: Input = section(Input, "the microphone")
+    output: Output = section(Output, "the loudspeaker")
+    gate: Gate = section(Gate, "which sound may leave the house")
+    listen: str = option(
+        "open",
+        "to whom: to everybody (open), after a wake word (an optional package), or only while the "
+        "button of push to talk is held",
+        choice("open", "wake_word", "push_to_talk"),
+    )
+    wake: Wake = section(Wake, "with listen: wake_word")
+    earcons: Earcons = section(Earcons, "short sounds that tell how it stands")
+    echo: str = option(
+        "auto",
+        "how the loudspeaker is kept out of the microphone; auto = cancel where livekit is "
+        "installed, else half_duplex; system = a device that cancels echo; off = headphones",
+        choice("auto", "system", "cancel", "half_duplex", "off"),
+    )
+
+
+@dataclass(frozen=True)
+class Http:
+    """The local window for other tools."""
+
+    host: str = option(
+        "127.0.0.1",
+        "address to listen on; any but this machine's own needs a token",
+        address(),
+    )
+    port: int = option(8770, "port to listen on; 0 = any free one", integer(0, 65_535))
+    token: Secret = option(
+        Secret(""), "who shows it may see and steer everything; empty = everybody here", secret()
+    )
+    read_token: Secret = option(
+        Secret(""), "who shows it may see everything and steer nothing", secret()
+    )
+    allowed_hosts: tuple[str, ...] = option(
+        (), "further names by which this machine may be called", several(text(_NAME, "a host name"))
+    )
+    allowed_origins: tuple[str, ...] = option(
+        (),
+        "web pages of others that may use the window or show the page in a frame",
+        several(text(_ORIGIN, "an origin, as in http://homeassistant.local:8123")),
+    )
+    max_subscribers: int = option(64, "how many may follow the events at once", integer(1, 10_000))
+    publish_transcripts: bool = option(False, "put what was said into the events", boolean())
+
+
+@dataclass(frozen=True)
+class Logger:
+    """What is written to the log."""
+
+    default: str = option("info", "how much", _LEVEL)
+    logs: dict[str, str] | None = option(
+        None, "levels by module, as in rtaudio_daemon.audio: debug", names_to(_LEVEL)
+    )
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything in config.yaml, and what `load` noticed on the way.
+
+    ``warnings``: one line each, like problems, for what works but should not stay so.
+    """
+
+    realtime: Realtime = section(Realtime, "the service that listens and answers")
+    audio: Audio = section(Audio, "sound in and out")
+    http: Http = section(Http, "the local window for other tools")
+    logger: Logger = section(Logger, "the log")
+    warnings: tuple[str, ...] = field(default=(), compare=False)
+    source: Source | None = field(default=None, compare=False, repr=False)
+
+    def problem(self, path: str, what: str) -> str:
+        """A line for a `ConfigError` about the option at `path`, with file and line."""
+        steps: Steps = tuple(path.split("."))
+        return str(Problem((self.source or Source("config.yaml")).place(steps), steps, what))

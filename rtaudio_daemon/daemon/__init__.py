@@ -1,0 +1,1 @@
+"""The daemon: joins microphone, speaker, session, HTTP API and systemd."""

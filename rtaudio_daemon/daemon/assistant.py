@@ -1,0 +1,317 @@
+"""Joins the conversation to the microphone and the loudspeaker.
+
+Sound takes the short way: microphone → gate → session, session → loudspeaker. What happens is
+given to the conversation, and what it decides is carried out here. Notifications go to the emitter,
+as the event `news`, for whoever listens.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from .. import config
+from ..audio.devices.protocols import Microphone, PlaybackHappening, Speaker
+from ..audio.processing.echo import Echo
+from ..audio.processing.gate import Gate
+from ..audio.processing.vad import Engine
+from ..audio.processing.wake_word import Attention
+from ..dialogue.conversation import Conversation
+from ..dialogue.inputs import Input, SettingsChanged
+from ..dialogue.outputs import (
+    AnswerGivenUp,
+    CallsRequested,
+    EndPlay,
+    Notification,
+    Play,
+    SpeakerCommand,
+    StopPlayback,
+)
+from ..dialogue.settings import DialogueSettings
+from ..emitter import Emitter
+from ..errors import ServiceError
+from ..notifications import (
+    ConnectionChanged,
+    ConnectionState,
+    DeviceChanged,
+    DeviceState,
+    ErrorReported,
+    ModelStatus,
+    News,
+    PlaybackStarted,
+    SoundChanged,
+    SpeechNoticed,
+    StatusChanged,
+    WakeWordHeard,
+)
+from ..protocol.events import Message
+from ..realtime.driver import ConversationDriver
+from ..realtime.options import SessionPolicy
+from ..realtime.reconnect import ReconnectingSession
+from ..realtime.usage import Ledger
+from .device_tracker import DeviceStates
+from .earcon_player import Cues
+from .microphone_input import Hearing
+from .power_saving import Alertness
+
+_DUCKED = 0.25  # of the loudness, while it is not certain that somebody speaks over an answer
+_ROOM_MS = 200  # how long the room and the microphone's buffer hold a short sound after its end
+_WAKING_MS = 130  # how much later that is while the devices are not quick yet
+
+
+class Assistant:
+    """Joins one session, one gate and one pair of devices; the `use_…` methods exchange them."""
+
+    def __init__(
+        self,
+        *,
+        gate: Gate,
+        news: Emitter,
+        profile: str,
+        sound: SoundChanged,
+        usage: Ledger | None = None,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.conversation = Conversation()
+        """Who has the floor."""
+        self.driver = ConversationDriver(
+            self.conversation, self, usage=usage, wall_clock=wall_clock
+        )
+        """Takes in what happens, and has the session."""
+        self.hearing = Hearing(gate, self.driver, self)
+        """The way up, with the gate."""
+        self.devices = DeviceStates()
+        """The state of the microphone and the loudspeaker."""
+        self.speaker: Speaker | None = None
+        """The loudspeaker, as soon as there is one."""
+        self.connection = ConnectionChanged(ConnectionState.CLOSED, profile)
+        """The connection to the service, as it was reported last."""
+        self.last_error: str | None = None
+        """Why the connection was lost or refused last; None: it never was."""
+        self.status = StatusChanged(ModelStatus.IDLE, ModelStatus.IDLE)
+        """The status, and the one before."""
+        self.since = wall_clock()
+        """When the status changed, in seconds since 1970."""
+        self.sound = sound
+        """How sound is judged, in effect."""
+        self._news = news
+        self._wall_clock = wall_clock
+        self._alertness = Alertness()
+        self._volume = 1.0
+        self._ducks = self._ducked = False
+        self._cues = Cues(config.Earcons(), self)
+
+    # ------------------------------------------------------------ what it is made of
+
+    def use_speaker(self, speaker: Speaker) -> None:
+        """Play on this loudspeaker, which was made for this assistant."""
+        self.speaker = speaker
+        speaker.tap(self.hearing.gate)
+        self._alertness.use("speaker", speaker)
+        self.devices.exchanged("speaker")
+        self._set_loudness()
+
+    def use_earcons(self, settings: config.Earcons) -> None:
+        """Play these short sounds from now on."""
+        self._cues.settings = settings
+
+    def use_microphone(self, microphone: Microphone) -> None:
+        """Hear this microphone, made for this assistant, from the next `run` on."""
+        self._alertness.use("microphone", microphone)
+        self.devices.exchanged("microphone")
+        self.hearing.use_microphone(microphone)
+
+    def use_session(
+        self,
+        session: ReconnectingSession,
+        policy: SessionPolicy,
+        connection: ConnectionChanged | None = None,
+    ) -> None:
+        """Talk to this service; `connection` is its state, if it is running already."""
+        self.driver.use_session(session, policy)
+        if connection is not None:
+            self.connection = replace(connection, state=ConnectionState.CLOSED)
+            self.connection_changed(connection)
+
+    async def run(self) -> None:
+        """Pass the microphone's sound on until cancelled."""
+        self._alertness.floor_is_free(self.idle)
+        await self.hearing.run()
+
+    def close(self) -> None:
+        """Forget the deadlines that are waited for."""
+        self._alertness.close()
+        self._cues.close()
+        self.driver.close()
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody has the floor: the moment to change things."""
+        return self.status.status is ModelStatus.IDLE
+
+    def adjust(
+        self,
+        gate: config.Gate,
+        engine: Engine,
+        echo: Echo,
+        attention: Attention,
+        dialogue: DialogueSettings,
+        *,
+        trailing_ms: int,
+    ) -> None:
+        """Go on with these settings. Between turns only (`idle`).
+
+        `trailing_ms`: the silence that the service needs to hear to end a turn.
+        """
+        self.hearing.trailing_ms, self._ducks = trailing_ms, gate.duck
+        local_turns = dialogue.local_turns
+        self.hearing.gate.adjust(gate, engine, echo, attention, local_turns=local_turns)
+        self.driver.handle(SettingsChanged(dialogue))
+
+    # --------------------------------------------------- what the controls see and do
+
+    @property
+    def session_may_come(self) -> bool:
+        """Whether nothing speaks against there being a session soon."""
+        change = self.connection
+        connecting = change.state is ConnectionState.CONNECTING and change.reason is None
+        return connecting or self.driver.session.asleep
+
+    @property
+    def volume(self) -> float:
+        """The loudness of everything that is played, from 0 to 1."""
+        return self._volume
+
+    @volume.setter
+    def volume(self, level: float) -> None:
+        self._volume = self._cues.volume = level
+        self._set_loudness()
+
+    def handle(self, event: Input) -> None:
+        """Let the conversation take this in."""
+        self.driver.handle(event)
+
+    def publish(self, news: News) -> None:
+        """Publish a notification, with the short sound that goes with it."""
+        if isinstance(news, StatusChanged):
+            self.status, self.since = news, self._wall_clock()
+            self._alertness.floor_is_free(self.idle)
+            self.hearing.gate.floor_taken = not self.idle
+        elif isinstance(news, WakeWordHeard):
+            self._alertness.stir()
+        self._news.emit("notification", news)
+        self._cues.note(news)
+
+    # ------------------------------------------------------ what the devices report
+
+    def playback_changed(self, change: PlaybackHappening) -> None:
+        """Playing began, ended or was stopped."""
+        self.hearing.gate.playing = isinstance(change, PlaybackStarted)
+        self.driver.handle(change)
+
+    def device_changed(self, change: DeviceChanged) -> None:
+        """A device came or went."""
+        goes_on = self.devices.changed(change)
+        microphone = change.direction == "microphone"
+        given_up = microphone and self.hearing.microphone_changed(change.state, goes_on=goes_on)
+        if change.state is DeviceState.OK and not goes_on:
+            self.hearing.gate.forget_echo()
+        self.publish(change)
+        if given_up:
+            words = f"not heard: the microphone is {change.state} ({change.reason})"
+            self.publish(ErrorReported("conversation", "not_heard", words))
+
+    def sound_changed(self, change: SoundChanged) -> None:
+        """Sound may be judged otherwise from now on."""
+        if change != self.sound:
+            self.sound = change
+            self.publish(change)
+
+    # ------------------------------------------------------- what the gate reports
+
+    def button_pressed(self) -> None:
+        """Somebody holds a button to talk."""
+        self._cues.button_pressed()
+
+    def speech_started(self) -> None:
+        """Our own gate hears somebody."""
+        self._cues.speech_started()
+
+    def speech_stopped(self) -> None:
+        """Our own gate hears nobody any more."""
+        self._cues.speech_stopped()
+
+    def speech_suspected(self, suspected: bool) -> None:
+        """Somebody may be speaking over an answer, or is not after all."""
+        self._ducked = suspected
+        self._set_loudness()
+
+    # ---------------------------------------------------- what the short sounds need
+
+    @property
+    def user_speaks(self) -> bool:
+        """Whether somebody does, as far as anybody here or at the service knows."""
+        listening = self.status.status is ModelStatus.LISTENING
+        return listening or self.conversation.held or self.hearing.gate.hears
+
+    def play_earcon(self, pcm: bytes) -> None:
+        """Play a short sound that nobody else, the gate included, takes notice of."""
+        if self.speaker is not None:
+            after_ms = _ROOM_MS if self._alertness.stir() else _ROOM_MS + _WAKING_MS
+            heard_after_ms = self.speaker.overlay(pcm)
+            if heard_after_ms:
+                self.hearing.ignore(heard_after_ms + after_ms)
+
+    # ----------------------------------------------------- what the driver reports
+
+    def command_speaker(self, command: SpeakerCommand) -> None:
+        """Do this with the loudspeaker."""
+        speaker = self.speaker
+        assert speaker is not None
+        match command:
+            case Play(part, pcm):
+                speaker.play(part, pcm)
+            case EndPlay(part):
+                speaker.end(part)
+            case StopPlayback():
+                speaker.stop()
+
+    def notify(self, notification: Notification) -> None:
+        """Something happened that people or programs may want to know."""
+        match notification:
+            case AnswerGivenUp(code, reason):
+                self.publish(ErrorReported("conversation", code, reason))
+            case SpeechNoticed("started", "service"):
+                self.hearing.speech_noticed()
+                self.publish(notification)
+            case SpeechNoticed("stopped", "service"):
+                self.hearing.turn_ended()
+                self.publish(notification)
+            case CallsRequested():
+                pass  # there are no tools yet: the conversation gives the calls up by itself
+            case _:
+                self.publish(notification)
+
+    def received(self, message: Message) -> None:
+        """The conversation has taken in what the service sent."""
+
+    def connection_changed(self, change: ConnectionChanged) -> None:
+        """The state of the connection is another, or there is something to say about it."""
+        self.connection = change
+        if change.reason is not None:
+            self.last_error = change.reason
+        self.publish(change)
+        self.hearing.report_uplink()
+
+    def attempt_failed(self, error: ServiceError) -> None:
+        """No session could be opened; the change of the connection says so."""
+
+    def quiet(self) -> bool:
+        """Whether nobody has the floor, nor holds a button: a session may be exchanged."""
+        return self.idle and not (self.conversation.held or self.conversation.button_waits)
+
+    def _set_loudness(self) -> None:
+        if self.speaker is not None:
+            ducked = self._ducks and self._ducked
+            self.speaker.set_volume(self._volume * (_DUCKED if ducked else 1.0))

@@ -1,0 +1,457 @@
+"""The parts of the daemon as an ordered table: built at the start, exchanged at a reload.
+
+A part brings itself into accord with the settings it is given, at a reload between turns. A
+service in use goes on until the new one has a session; a device is exchanged at once, and looked
+for where it is missing, as its plug may come later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from .. import config
+from ..api.server import ApiServer
+from ..audio.devices.open import Devices
+from ..audio.devices.system_aec import no_canceller
+from ..audio.engines.cancellers import open_echo
+from ..audio.engines.vad_engines import open_engine
+from ..audio.engines.wake_word_engines import open_attention
+from ..audio.processing.gate import Gate
+from ..audio.processing.wake_word import Attention
+from ..config.profiles import PROFILES, Profile
+from ..dialogue.settings import DialogueSettings
+from ..emitter import Emitter
+from ..errors import ConfigError, RTAudioError, ServiceError
+from ..notifications import (
+    ConnectionChanged,
+    ConnectionState,
+    DeviceChanged,
+    DeviceState,
+    News,
+    SoundChanged,
+    StatusChanged,
+)
+from ..protocol.endpoint import Endpoint, endpoint
+from ..protocol.session_format import session_settings
+from ..realtime.client import AzureRealTimeAudio
+from ..realtime.options import SessionPolicy, WebsocketOptions
+from ..realtime.reconnect import ReconnectingSession
+from ..realtime.session import IdleListener, SessionFactory
+from ..realtime.usage import Ledger
+from ..simulator.server.simulator import Simulator
+from .assistant import Assistant
+from .controls import DaemonControls
+from .log import set_levels
+from .reload import Change, differences
+
+_LOG = logging.getLogger(__name__)
+# semantic_vad waits so long at most, by eagerness, for somebody to go on.
+_SENSE_MS = {"low": 8_500, "medium": 4_500, "high": 2_500, "auto": 4_500}
+_SLACK_MS = 300
+_PROVE_S = 20.0  # a new service must have a session ready by then
+# What a setting of the session is set to when it is gone from the configuration.
+_UNSET = {"instructions": "", "max_response_output_tokens": "inf"}
+
+
+@dataclass
+class Part:
+    """`apply` brings the part into accord with settings; `applied` are those it runs with."""
+
+    name: str
+    apply: Callable[[config.Config], Awaitable[None]]
+    applied: config.Config
+    wanted: config.Config
+    """The newest settings."""
+    pending: tuple[Change, ...] = ()
+    """What of this part is not as in `wanted`."""
+    failure: str = ""
+    """Why the newest settings could not be applied."""
+
+    def want(self, settings: config.Config, pending: Sequence[Change]) -> None:
+        """These are the newest settings; `pending` is what differs in them from `applied`."""
+        self.wanted, self.pending = settings, tuple(pending)
+
+    def runs_with(self, settings: config.Config) -> None:
+        """The part has these settings now, which may not be the newest any more."""
+        self.applied, self.failure = settings, ""
+        if settings is self.wanted:
+            self.pending = ()
+        else:
+            self.pending = tuple(differences({self.name: settings}, self.wanted))
+
+
+class Parts:
+    """All parts, built by `open` and taken down in reverse order by `close`.
+
+    Their tasks live in `group`: one that breaks ends the daemon. What cannot be built raises
+    RTAudioError.
+    """
+
+    def __init__(
+        self,
+        settings: config.Config,
+        news: Emitter,
+        group: asyncio.TaskGroup,
+        *,
+        devices: Devices | None = None,
+        ledger: Ledger | None = None,
+    ) -> None:
+        self._news = news
+        self._group = group
+        self._devices = devices or Devices()
+        self._settings = settings
+        self._ledger = ledger or Ledger()
+        self._lives: dict[str, AsyncExitStack] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._status = asyncio.Event()
+        self._opened = asyncio.Event()  # a device, which may be another than before
+        self._boot = secrets.token_hex(4)
+        self._engine = open_engine(settings.audio.gate.engine)
+        self._echo = open_echo(settings.audio.echo, settings.audio.gate.engine)
+        self._attention = _attention(settings.audio)
+        self._where: Endpoint
+        self.window: ApiServer
+        self.simulator: Simulator | None = None
+        self.address = ""
+        self.assistant = Assistant(
+            gate=Gate(settings.audio.gate, self._engine.engine, self._echo, self._attention),
+            news=news,
+            profile=settings.realtime.profile,
+            sound=self.sound,
+            usage=self._ledger,
+        )
+        self.controls = DaemonControls(self.assistant)
+        self.table = tuple(
+            Part(name, apply, settings, settings)
+            for name, apply in (
+                ("log", self._apply_log),
+                ("service", self._apply_service),
+                ("budget", self._apply_budget),
+                ("speaker", self._apply_speaker),
+                ("volume", self._apply_volume),
+                ("earcons", self._apply_earcons),
+                ("window", self._apply_window),
+                ("access", self._apply_access),
+                ("session", self._apply_session),
+                ("gate", self._apply_gate),
+                # Last, so that there is somebody to tell what it hears, or that it is gone.
+                ("microphone", self._apply_microphone),
+            )
+        )
+
+    async def open(self) -> None:
+        """Build everything."""
+        self._news.on("notification", self._notice)
+        for part in self.table:
+            await part.apply(self._settings)
+        self._lives["gate"] = AsyncExitStack()
+        await self._lives["gate"].enter_async_context(
+            self._running(self._watch_canceller(), "canceller watch")
+        )
+        # Only now there is somebody to hear and to play what the service says.
+        await self._lives["service"].enter_async_context(
+            self._running(self.assistant.driver.session.run(), "session")
+        )
+
+    async def close(self) -> None:
+        """Take everything down."""
+        for part in reversed(self.table):
+            if life := self._lives.pop(part.name, None):
+                await life.aclose()
+        self.assistant.close()
+
+    def ended(self) -> list[str]:
+        """The tasks that should live and do not."""
+        return [task.get_name() for task in self._tasks if task.done()]
+
+    # ------------------------------------------------------------------ sound
+
+    @property
+    def sound(self) -> SoundChanged:
+        """How sound is judged, in effect."""
+        engine, echo, attention = self._engine, self._echo, self._attention
+        notes = tuple(note for note in (engine.note, echo.note, attention.note) if note)
+        return SoundChanged(echo.mode, engine.name, attention.listen, notes)
+
+    async def _apply_volume(self, settings: config.Config) -> None:
+        self.controls.set_volume(settings.audio.output.volume)
+
+    async def _apply_earcons(self, settings: config.Config) -> None:
+        self.assistant.use_earcons(settings.audio.earcons)
+
+    async def _apply_speaker(self, settings: config.Config) -> None:
+        speaker = self._devices.open_speaker(settings.audio.output, self.assistant)
+        await self._between_turns()
+        self.assistant.use_speaker(speaker)
+        life = await self._take_over("speaker", AsyncExitStack())
+        await life.enter_async_context(self._running(speaker.run(), "speaker"))
+
+    async def _apply_microphone(self, settings: config.Config) -> None:
+        microphone = self._devices.open_microphone(settings.audio.input, self.assistant)
+        await self._between_turns()
+        self.assistant.use_microphone(microphone)
+        life = await self._take_over("microphone", AsyncExitStack())
+        await life.enter_async_context(self._running(microphone.run(), "microphone"))
+        await life.enter_async_context(self._running(self.assistant.run(), "assistant"))
+
+    async def _apply_gate(self, settings: config.Config) -> None:
+        applied = self._part("gate").applied.audio
+        engine, echo, attention = self._engine, self._echo, self._attention
+        another_engine = settings.audio.gate.engine != applied.gate.engine
+        if another_engine:
+            engine = open_engine(settings.audio.gate.engine)
+        if another_engine or settings.audio.echo != applied.echo:
+            echo = open_echo(settings.audio.echo, settings.audio.gate.engine)
+        if (settings.audio.listen, settings.audio.wake) != (applied.listen, applied.wake):
+            attention = _attention(settings.audio)
+        await self._between_turns()
+        self._engine, self._echo, self._attention = engine, echo, attention
+        self._adjust(settings)
+        await self.look_for_canceller()
+
+    async def _watch_canceller(self) -> None:
+        """A sound server that was started again may have lost its canceller."""
+        while True:
+            await self._opened.wait()
+            self._opened.clear()
+            await self.look_for_canceller()
+
+    async def look_for_canceller(self) -> None:
+        """Note whether the devices in use cancel echo, where that is taken for granted."""
+        echo = self._echo
+        if echo.mode == "system":
+            microphone, speaker = self._part("microphone").applied, self._part("speaker").applied
+            note = await no_canceller(microphone.audio.input.device, speaker.audio.output.device)
+            if note is not None and note != echo.note:
+                _LOG.warning("%s", note)
+            echo.note = note
+            self.assistant.sound_changed(self.sound)
+
+    def _adjust(self, settings: config.Config) -> None:
+        profile, detection = self._where.profile, settings.realtime.session.turn_detection
+        trailing_ms = _trailing_ms(detection)
+        gate = settings.audio.gate
+        self.assistant.adjust(
+            replace(gate, hangover_ms=max(gate.hangover_ms, trailing_ms)),
+            self._engine.engine,
+            self._echo,
+            self._attention,
+            _dialogue(settings, profile),
+            trailing_ms=trailing_ms,
+        )
+        self.assistant.sound_changed(self.sound)
+
+    # ---------------------------------------------------------------- service
+
+    async def _apply_service(self, settings: config.Config) -> None:
+        """A new session beside the one in use, which goes on until the new one is ready."""
+        driver, policy = self.assistant.driver, SessionPolicy.of(settings.realtime)
+        async with AsyncExitStack() as opening:
+            where, simulator = await service_at(settings.realtime, opening)
+            sessions = new_sessions(where, settings.realtime)
+            if "service" in self._lives:
+                trial = _Trial(give_up=driver.connected)
+                session = ReconnectingSession(sessions, trial)
+                await opening.enter_async_context(self._running(session.run(), "session"))
+                await trial.passed()
+                await self._between_turns()
+                self.assistant.use_session(session, policy, trial.newest)
+            else:  # `open` runs it
+                self.assistant.use_session(ReconnectingSession(sessions, driver), policy)
+            self.simulator, self._where = simulator, where
+            self._adjust(settings)
+            self._part("session").applied = settings
+            life = opening.pop_all()
+        await self._take_over("service", life)
+
+    async def _apply_budget(self, settings: config.Config) -> None:
+        policy = SessionPolicy.of(settings.realtime)
+        self.assistant.driver.adjust_budget(policy.prices, policy.daily_limit)
+
+    async def _apply_session(self, settings: config.Config) -> None:
+        wanted, now = session_settings(settings.realtime.session), self.assistant.driver.settings
+        changed = {key: value for key, value in wanted.items() if now.get(key) != value}
+        changed |= {key: _UNSET[key] for key in _UNSET if key in now and key not in wanted}
+        await self._between_turns()
+        if changed:
+            self.assistant.driver.update_session(changed)
+        self._adjust(settings)
+
+    # ----------------------------------------------------------------- others
+
+    async def _apply_log(self, settings: config.Config) -> None:
+        set_levels(settings.logger)
+
+    async def _apply_window(self, settings: config.Config) -> None:
+        if "window" not in self._lives:
+            await self._open_window(settings.http)
+            return
+        # The port may be the one that is wanted again, so the old window closes first.
+        await self._between_turns()
+        self.window.events.shut_down()
+        await self._lives.pop("window").aclose()
+        try:
+            await self._open_window(settings.http)
+        except RTAudioError:
+            former = self._part("window").applied.http
+            await self._open_window(replace(settings.http, host=former.host, port=former.port))
+            raise
+
+    async def _apply_access(self, settings: config.Config) -> None:
+        self.window.adjust(settings.http)
+
+    async def _open_window(self, settings: config.Http) -> None:
+        window = ApiServer(settings, self.controls, boot=self._boot)
+        async with AsyncExitStack() as opening:
+            self.address = await opening.enter_async_context(window.listening())
+            opening.callback(self._news.on("notification", window.publish))
+            self.window, self._lives["window"] = window, opening.pop_all()
+        _LOG.info("listening at %s", self.address)
+
+    # ---------------------------------------------------------------- handing over
+
+    def _part(self, name: str) -> Part:
+        return next(part for part in self.table if part.name == name)
+
+    def _notice(self, news: News) -> None:
+        if isinstance(news, StatusChanged):
+            self._status.set()
+        elif isinstance(news, DeviceChanged) and news.state is DeviceState.OK:
+            self._opened.set()
+
+    async def _between_turns(self) -> None:
+        """Wait until nobody has the floor; what follows without an await is between turns."""
+        while not self.assistant.idle:
+            self._status.clear()
+            await self._status.wait()
+
+    async def _take_over(self, name: str, life: AsyncExitStack) -> AsyncExitStack:
+        """`life` is what part `name` lives on from now on; the former one ends."""
+        former, self._lives[name] = self._lives.get(name), life
+        if former is not None:
+            await former.aclose()
+        return life
+
+    @asynccontextmanager
+    async def _running(self, work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[None]:
+        """A task that lives as long as the context; if it breaks, the daemon ends."""
+        task = self._group.create_task(work, name=name)
+        self._tasks.add(task)
+        try:
+            yield
+        finally:
+            self._tasks.discard(task)
+            task.cancel()
+            await asyncio.wait([task])
+
+
+def _attention(audio: config.Audio) -> Attention:
+    return open_attention(audio.listen, audio.wake.word, audio.wake.follow_up_s)
+
+
+def _trailing_ms(detection: config.TurnDetection) -> int:
+    """How much silence the service needs to hear at most until it ends a turn."""
+    if detection.type == "semantic_vad":
+        return _SENSE_MS.get(detection.eagerness, _SENSE_MS["auto"])
+    return 0 if detection.type == "none" else detection.silence_duration_ms + _SLACK_MS
+
+
+def _dialogue(settings: config.Config, profile: Profile) -> DialogueSettings:
+    """How to talk with a service of this profile."""
+    realtime, gate = settings.realtime, settings.audio.gate
+    detection = realtime.session.turn_detection
+    local_turns = detection.type == "none"
+    if detection.interrupt_response and not local_turns:
+        interruption: Literal["service", "us", "nobody"] = "service"
+    else:
+        interruption = "us" if gate.barge_in else "nobody"
+    return DialogueSettings(
+        replies=not local_turns,
+        interruption=interruption,
+        service_cancels=profile.service_interrupts,
+        truncation="service" if profile.service_truncates else "us",
+        local_turns=local_turns,
+        barge_in=gate.barge_in,
+        outage_s=realtime.outage_buffer_s,
+    )
+
+
+def new_client(where: Endpoint, settings: config.Realtime) -> AzureRealTimeAudio:
+    """A client that does as the settings say, and tries once."""
+    return AzureRealTimeAudio.for_endpoint(
+        where,
+        session_config=session_settings(settings.session),
+        policy=SessionPolicy.of(settings),
+        websocket_options=_options(settings, attempts=0),
+    )
+
+
+def new_sessions(where: Endpoint, settings: config.Realtime) -> SessionFactory:
+    """Sessions that are as the settings say, one after the other for ever."""
+    return SessionFactory(where, session_settings(settings.session), _options(settings))
+
+
+def _options(settings: config.Realtime, attempts: int | None = None) -> WebsocketOptions:
+    return WebsocketOptions(outage_buffer=settings.outage_buffer_s, max_reconnect_attempts=attempts)
+
+
+async def service_at(
+    settings: config.Realtime, life: AsyncExitStack
+) -> tuple[Endpoint, Simulator | None]:
+    """Where the service is; the built-in one is started. Raises ConfigError."""
+    simulator, host_name = None, settings.host_name
+    if PROFILES[settings.profile].built_in and not host_name:
+        voice: Any = settings.simulator.voice
+        scenario = settings.simulator.scenario or None
+        built_in = Simulator(voice=None if voice == "auto" else voice, scenario=scenario)
+        simulator = await life.enter_async_context(built_in)
+        host_name = simulator.url
+    try:
+        where = endpoint(
+            settings.profile,
+            host_name=host_name,
+            deployment=settings.deployment,
+            api_version=settings.api_version,
+            url=settings.url,
+            api_key=settings.api_key,
+            auth=settings.auth,
+        )
+    except ValueError as error:
+        raise ConfigError([f"realtime: {error}"]) from error
+    return where, simulator
+
+
+class _Trial(IdleListener):
+    """Whether a service gives us a session; `give_up` when the first attempt fails."""
+
+    def __init__(self, *, give_up: bool) -> None:
+        self.newest: ConnectionChanged | None = None
+        self._give_up = give_up
+        self._over = asyncio.Event()
+
+    async def passed(self) -> None:
+        """Wait for the session. Raises ServiceError when there is none and another to go on with.
+
+        Without another one nothing is lost by taking the new one as it is.
+        """
+        try:
+            async with asyncio.timeout(_PROVE_S):
+                await self._over.wait()
+        except TimeoutError:
+            pass
+        change = self.newest
+        if self._give_up and (change is None or change.state is not ConnectionState.OPEN):
+            why = change.reason if change and change.reason else "no session in time"
+            raise ServiceError(why)
+
+    def connection_changed(self, change: ConnectionChanged) -> None:
+        """The state of the connection is another."""
+        self.newest = change
+        if change.state is ConnectionState.OPEN or change.reason:
+            self._over.set()

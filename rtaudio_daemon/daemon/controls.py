@@ -1,0 +1,173 @@
+"""Carries out what other programs ask of the daemon, and takes its snapshot."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Protocol
+
+from ..audio.devices.open import described, list_devices
+from ..controls import ConnectionStatus, SayMode, Snapshot, UplinkStatus, UsageStatus
+from ..dialogue.inputs import InterruptRequested, SayRequested
+from ..errors import ConfigError, NotConnectedError, NotNowError
+from ..notifications import MuteChanged, VolumeChanged
+from ..protocol.settings_check import speaks
+from ..version import VERSION
+from .assistant import Assistant
+
+
+class Reloader(Protocol):
+    """Who knows where the configuration is."""
+
+    async def reload(self) -> dict[str, Any]:
+        """Read the configuration again; returns what changed. Raises ConfigError."""
+
+
+class DaemonControls:
+    """The `Controls` of a daemon whose conversation `assistant` runs."""
+
+    def __init__(self, assistant: Assistant) -> None:
+        self._assistant = assistant
+        self._clock = asyncio.get_running_loop().time
+        self._started = self._clock()
+        self.reloader: Reloader | None = None
+        """Who reloads the configuration, if there is one."""
+
+    # ------------------------------------------------------------- what can be seen
+
+    @property
+    def level_dbfs(self) -> float:
+        """How loud the newest frame of the microphone is."""
+        return round(self._assistant.hearing.level_dbfs, 1)
+
+    def snapshot(self) -> Snapshot:
+        """The whole state now."""
+        assistant = self._assistant
+        driver, connection, hearing = assistant.driver, assistant.connection, assistant.hearing
+        status, muted = assistant.status, hearing.gate.muted
+        return Snapshot(
+            usage=UsageStatus(**driver.usage.summary(driver.day)),
+            status=status.status,
+            previous=status.previous,
+            since=assistant.since,
+            connection=ConnectionStatus(
+                state=connection.state,
+                profile=connection.profile,
+                session_id=connection.session_id,
+                expires_at=connection.expires_at,
+                reconnects=connection.reconnects,
+                renewals=connection.renewals,
+                last_error=assistant.last_error,
+                asleep=driver.session.asleep,
+            ),
+            microphone=assistant.devices.microphone(
+                hearing.microphone, paused=muted, level_dbfs=self.level_dbfs
+            ),
+            speaker=assistant.devices.speaker(assistant.speaker),
+            sound=assistant.sound,
+            muted=muted,
+            talking=hearing.held,
+            volume=assistant.volume,
+            uplink=UplinkStatus(hearing.uplink.open, driver.uplink_bytes),
+            version=VERSION,
+            uptime_s=round(self._clock() - self._started, 1),
+        )
+
+    def counts(self) -> dict[str, float]:
+        """Counters since the start and gauges, by the names in `api.metrics.COUNTS`."""
+        assistant = self._assistant
+        hearing, speaker, wire = assistant.hearing, assistant.speaker, assistant.driver.counters
+        microphone = hearing.microphone
+        found: dict[str, float] = {
+            "uplink_bytes": assistant.driver.uplink_bytes,
+            "microphone_frames": hearing.frames,
+            "gate_openings": hearing.openings,
+            "microphone_frames_dropped": microphone.dropped if microphone else 0,
+            "speaker_underruns": speaker.underruns if speaker else 0,
+            "speaker_dropped_seconds": speaker.dropped_ms / 1000 if speaker else 0,
+            "wire_frames_up": wire.frames_up,
+            "wire_frames_dropped": wire.dropped,
+            "wire_malformed": wire.malformed,
+            "wire_unknown": wire.unknown,
+            "reconnects": wire.reconnects,
+            "renewals": wire.renewals,
+            "wire_late": wire.late,
+            "muted": hearing.gate.muted,
+            "volume": assistant.volume,
+        }
+        if hearing.last_frame_at is not None:
+            found["microphone_frame_age_seconds"] = self._clock() - hearing.last_frame_at
+        return found
+
+    async def devices(self) -> list[dict[str, Any]]:
+        """All microphones and loudspeakers, with the names that the configuration takes."""
+        return [described(each) for each in await list_devices()]
+
+    # ------------------------------------------------------------- what can be done
+
+    def say(
+        self, text: str, mode: SayMode, *, urgent: bool = False, remember: bool = False
+    ) -> None:
+        """Let `text` be spoken or answered; see `Controls.say`."""
+        assistant = self._assistant
+        if mode == "verbatim" or speaks(assistant.driver.settings):
+            assistant.devices.need_loudspeaker(assistant.speaker)
+        if assistant.driver.session.asleep:
+            assistant.driver.wake()
+        else:
+            self._need_connection("nothing was said")
+        if assistant.conversation.full:
+            raise NotNowError("nothing was said: too much is waiting to be said; try again later")
+        assistant.handle(SayRequested(text, mode, urgent, remember))
+
+    def listen(self, on: bool) -> None:
+        """Push to talk begins or ends; see `Controls.listen`."""
+        hearing = self._assistant.hearing
+        if on == hearing.held:
+            return
+        if not on:
+            hearing.release(answer=True)
+            return
+        if not self._assistant.session_may_come:
+            self._need_connection("not listening")
+        if hearing.gate.muted:
+            raise NotNowError("not listening: the microphone is muted; unmute it first")
+        self._assistant.devices.need_microphone()
+        hearing.press()
+
+    def interrupt(self) -> None:
+        """Be silent now."""
+        hearing = self._assistant.hearing
+        if not hearing.held:
+            # A turn that waits for a session is not wanted either.
+            hearing.release(answer=False)
+        self._assistant.handle(InterruptRequested())
+
+    def mute(self, muted: bool) -> None:
+        """Close the microphone or open it again; muting forgets what is being said."""
+        hearing = self._assistant.hearing
+        if muted != hearing.gate.muted:
+            hearing.mute(muted)
+            self._assistant.publish(MuteChanged(muted))
+
+    def set_volume(self, level: float) -> None:
+        """Play at `level` (0 to 1)."""
+        changed = level != self._assistant.volume
+        self._assistant.volume = level
+        if changed:
+            self._assistant.publish(VolumeChanged(level))
+
+    async def reload(self) -> dict[str, Any]:
+        """Read the configuration again; returns what changed. Raises ConfigError."""
+        if self.reloader is None:
+            raise ConfigError(["this daemon was started without a configuration file"])
+        return await self.reloader.reload()
+
+    def _need_connection(self, what: str) -> None:
+        connection = self._assistant.connection
+        if not connection.state.is_up:
+            self._assistant.driver.wake()
+            why = connection.reason or connection.state
+            raise NotConnectedError(
+                f"{what}: there is no connection to the service ({why}); "
+                "it is tried again by itself"
+            )

@@ -1,0 +1,90 @@
+"""What the microphone and the loudspeaker tell of themselves, and what can be asked of them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Literal
+
+from ..audio.devices.protocols import Device, Microphone, Speaker
+from ..controls import DeviceStatus, MicrophoneStatus
+from ..errors import NotNowError
+from ..notifications import DeviceChanged, DeviceCode, DeviceState
+
+RECOVERY_S = 5.0  # a loudspeaker that went may be back when the answer comes
+
+_Direction = Literal["microphone", "speaker"]
+
+
+class DeviceStates:
+    """Tell it of every device that is used, and of all that it says."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, DeviceChanged] = {}
+        self._untried: set[str] = set()  # devices that have told nothing yet
+        self._lost_at: dict[str, float] = {}
+
+    def exchanged(self, direction: _Direction) -> None:
+        """Another one is used from now on."""
+        self._untried.add(direction)
+        self._lost_at.pop(direction, None)
+
+    def changed(self, change: DeviceChanged) -> bool:
+        """A device came or went; whether it is still the same stream, deaf or hearing again."""
+        direction, before = change.direction, self._told.get(change.direction)
+        self._untried.discard(direction)
+        self._told[direction] = change
+        if change.state is DeviceState.LOST:
+            self._lost_at.setdefault(direction, asyncio.get_running_loop().time())
+        else:
+            self._lost_at.pop(direction, None)
+        if before is None or before.device != change.device:
+            return False
+        states = {before.state, change.state}
+        return DeviceState.DEAF in states and states <= {DeviceState.OK, DeviceState.DEAF}
+
+    def need_microphone(self) -> None:
+        """Raises NotNowError when no sound comes from it, as far as is known."""
+        told = self._told.get("microphone")
+        if told is not None and "microphone" not in self._untried and not _hears(told):
+            why = told.reason or "there is none"
+            raise NotNowError(f"not listening: the microphone is {told.state} ({why})")
+
+    def need_loudspeaker(self, speaker: Speaker | None) -> None:
+        """Raises NotNowError when it is lost, and will hardly be back at once."""
+        lost_at = self._lost_at.get("speaker")
+        if lost_at is not None and asyncio.get_running_loop().time() - lost_at >= RECOVERY_S:
+            why = (speaker and speaker.reason) or self._told["speaker"].reason
+            raise NotNowError(
+                f"nothing was said: the loudspeaker is lost ({why}); it is looked for by itself: "
+                "plug it in again, or see what `daemon.py doctor` says"
+            )
+
+    def microphone(
+        self, device: Microphone | None, *, paused: bool, level_dbfs: float
+    ) -> MicrophoneStatus:
+        """The state of the microphone in use; `paused`: it is not opened."""
+        state, name, reason = self._of("microphone", device, paused=paused)
+        return MicrophoneStatus(state, name, reason, level_dbfs)
+
+    def speaker(self, device: Speaker | None) -> DeviceStatus:
+        """The state of the loudspeaker in use."""
+        return DeviceStatus(*self._of("speaker", device, paused=False))
+
+    def _of(
+        self, direction: _Direction, device: Device | None, *, paused: bool
+    ) -> tuple[DeviceState, str, str | None]:
+        if device is None:
+            return DeviceState.NONE, "none", None
+        told, state = self._told.get(direction), device.state
+        if direction in self._untried:
+            if told is not None and paused:
+                state = told.state  # of the former one: nobody tries this one
+            reason = None if state is DeviceState.OK else "it was not opened yet"
+        else:
+            reason = device.reason or (told.reason if told is not None else None)
+        return state, device.device, reason
+
+
+def _hears(microphone: DeviceChanged) -> bool:
+    """Whether sound comes from it, as from one that is deaf only as nobody spoke for hours."""
+    return microphone.state is DeviceState.OK or microphone.code is DeviceCode.NO_SPEECH

@@ -1,0 +1,138 @@
+"""When a short sound tells people at home how it stands; `audio.earcons` are the sounds.
+
+    listening   a wake word was heard and a pause follows; or the button was pressed
+    done        the user's turn is over and an answer is awaited
+    muted       the microphone was muted, or is on again
+    error       an answer failed; there is no service and somebody waits for it or calls it; the
+                microphone is lost in the middle of a turn by button
+    connected   there is a session: the first, or one after the service was away
+
+While somebody speaks there is no sound but that of the button, as the microphone is not listened
+to meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from .. import config
+from ..audio.processing.earcons import earcon
+from ..notifications import (
+    ConnectionChanged,
+    ConnectionState,
+    ErrorReported,
+    ModelStatus,
+    MuteChanged,
+    News,
+    SpeechNoticed,
+    StatusChanged,
+    WakeWordHeard,
+)
+
+_BREATH_S = 0.4  # who goes on speaking after a wake word does so within this time
+_SAME_S = 1.0  # one trouble may be told in several ways
+
+
+class EarconHost(Protocol):
+    """Where the short sounds are heard."""
+
+    @property
+    def user_speaks(self) -> bool:
+        """Whether somebody speaks now."""
+
+    def play_earcon(self, pcm: bytes) -> None:
+        """Play a short sound."""
+
+
+class Cues:
+    """Plays the sounds that go with what `note` is given, on `host`."""
+
+    def __init__(self, settings: config.Earcons, host: EarconHost) -> None:
+        self.settings = settings
+        self.volume = 1.0
+        """That of the answers."""
+        self._host = host
+        self._away = False  # no session, and not because none is wanted
+        self._new = True  # the next session is the first, or the first after it was away
+        self._called = False  # by a wake word, and what was said after it is not over
+        self._pending: asyncio.TimerHandle | None = None
+        self._last: tuple[str, float] = ("", 0.0)
+
+    def button_pressed(self) -> None:
+        """Somebody holds a button to talk."""
+        if self.settings.listening == "always":
+            self._sound("listening", anyway=True)
+
+    def speech_started(self) -> None:
+        """Our own gate hears somebody."""
+        self.close()
+
+    def speech_stopped(self) -> None:
+        """Our own gate hears nobody any more."""
+        if self._called and self._away:
+            self._sound("error")
+        self._called = False
+
+    def note(self, news: News) -> None:
+        """This happens now."""
+        match news:
+            case WakeWordHeard():
+                self._called = True
+                self.close()
+                self._pending = asyncio.get_running_loop().call_later(_BREATH_S, self._invite)
+            case SpeechNoticed("started"):
+                self.close()
+            case StatusChanged(ModelStatus.THINKING, ModelStatus.LISTENING):
+                self._sound("done")
+            case MuteChanged(muted):
+                self.close()
+                self._sound("muted" if muted else "unmuted")
+            case ErrorReported():
+                self._sound("error")
+            case ConnectionChanged():
+                self._note_connection(news)
+            case _:
+                pass
+
+    def close(self) -> None:
+        """Forget the sound that is waiting, if there is one."""
+        if self._pending is not None:
+            self._pending.cancel()
+            self._pending = None
+
+    def _invite(self) -> None:
+        self._pending = None
+        if self._away:
+            self._called = False
+            self._sound("error")
+        elif self.settings.listening != "never":
+            self._sound("listening")
+
+    def _note_connection(self, change: ConnectionChanged) -> None:
+        if change.state.is_up:
+            if self._new:
+                self._sound("connected")
+            self._away = self._new = False
+        elif change.reason is not None:
+            self._away = self._new = True
+        elif change.state is ConnectionState.CLOSED:
+            self._away = False  # nobody needs a session now
+
+    def _sound(self, name: str, *, anyway: bool = False) -> None:
+        settings = self.settings
+        wanted = {
+            "done": settings.done,
+            "muted": settings.muted,
+            "unmuted": settings.muted,
+            "error": settings.error,
+            "connected": settings.connected,
+        }
+        now = asyncio.get_running_loop().time()
+        again = name == self._last[0] and now - self._last[1] < _SAME_S
+        if again or not wanted.get(name, True) or (self._host.user_speaks and not anyway):
+            return
+        loudness = settings.volume * self.volume
+        if loudness > 0:
+            self._last = (name, now)
+            self._host.play_earcon(earcon(name, loudness))

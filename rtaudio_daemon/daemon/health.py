@@ -1,0 +1,96 @@
+"""Keeps systemd informed: ready, what the daemon is doing in words, and whether it is well."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ..emitter import Emitter
+from ..notifications import DeviceState, News
+from .components import Parts
+from .systemd import Systemd
+
+SILENCE_S = 10.0
+"""A working microphone gives 50 frames a second; after so long without one it does not work."""
+
+
+class Supervision:
+    """Looks at the `parts` and hears the `news`, on behalf of `systemd`."""
+
+    def __init__(self, parts: Parts, news: Emitter, systemd: Systemd | None = None) -> None:
+        self._parts = parts
+        self._systemd = systemd or Systemd()
+        self._failure = ""
+        self._is_ready = False
+        self._quiet_since: float | None = None
+        if self._systemd.listens:
+            news.on("notification", self._notice)
+
+    async def run(self) -> None:
+        """Feed the watchdog while all is well, until cancelled."""
+        await self._systemd.watch(self.ailment)
+
+    def ready(self, failure: str = "") -> None:
+        """The daemon can be used, also after a reload; `failure`: what did not work in it."""
+        self._is_ready, self._failure = True, failure
+        if self._systemd.listens:
+            self._systemd.ready(self.words())
+
+    def reloading(self) -> None:
+        """The configuration is read again; `ready` ends it."""
+        self._systemd.reloading()
+
+    def stopping(self) -> None:
+        """The daemon goes down."""
+        self._is_ready = False
+        self._systemd.stopping()
+
+    def words(self) -> str:
+        """What the daemon is doing, in a line for people."""
+        state = self._parts.controls.snapshot()
+        connection = state.connection
+        said = [str(state.status)]
+        if connection.state.is_up:
+            said.append(f"session {connection.session_id}")
+        else:
+            why = connection.last_error
+            said.append(f"connection {connection.state}{f' ({why})' if why else ''}")
+        if state.muted:
+            said.append("muted")
+        said += [
+            f"{name} {device.state}"
+            for name, device in (("microphone", state.microphone), ("speaker", state.speaker))
+            if device.state is not DeviceState.OK
+        ]
+        notes = [*state.sound.notes, *filter(None, [self._failure])]
+        return "; ".join([", ".join(said), *notes])
+
+    def ailment(self) -> str | None:
+        """What is wrong with the daemon itself, that only a restart can mend; None: nothing.
+
+        That the loop turns is shown by this being asked. A lost microphone or connection is no
+        ailment: their tasks look for them.
+        """
+        if ended := self._parts.ended():
+            return f"the task {ended[0]} has ended"
+        return self._silence()
+
+    def _silence(self) -> str | None:
+        """A microphone that is said to work, and gives no frames."""
+        hearing = self._parts.assistant.hearing
+        microphone, now = hearing.microphone, asyncio.get_running_loop().time()
+        if microphone is None or microphone.state is not DeviceState.OK or hearing.gate.muted:
+            self._quiet_since = None
+            return None
+        since = hearing.last_frame_at
+        if since is None:
+            since = self._quiet_since or now
+            self._quiet_since = since
+        else:
+            self._quiet_since = None
+        if now - since < SILENCE_S:
+            return None
+        return f"no sound came from the microphone for {now - since:.0f} s"
+
+    def _notice(self, _news: News) -> None:
+        if self._is_ready:
+            self._systemd.status(self.words())

@@ -1,0 +1,212 @@
+"""The log: plain lines, or entries with fields for the journal; secrets never show in either.
+
+Levels are as in the `logger` section: a default, and others by module.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import os
+import re
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from .. import config
+from ..notifications import (
+    ConnectionChanged,
+    ConnectionState,
+    DeviceChanged,
+    DeviceState,
+    ErrorReported,
+    Interruption,
+    MuteChanged,
+    News,
+    StatusChanged,
+)
+from .log_handlers import DatagramHandler, DescriptorHandler
+
+JOURNAL = "/run/systemd/journal/socket"
+_STDERR = 2
+_LOG = logging.getLogger(__name__)
+_PLAIN = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+_LONGEST = 48 * 1024  # of a message; a datagram holds no more than about 200 KiB
+_PRIORITIES = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
+# What is a secret wherever it stands: keys in addresses and headers, and OpenAI's keys.
+_KEYS = re.compile(
+    r"(?i)((?:api[-_]?key|authorization|token|secret|password)['\"]?\s*[=:]\s*['\"]?(?:bearer )?"
+    r"|\bbearer )(?!\*\*)[^\s'\"&,;)}]{8,}"
+)
+_OWN_OPTION = re.compile(r"[\w\]]\.[\w-]*$")
+_OPENAI = re.compile(r"\bsk-[A-Za-z0-9_-]{16,}")
+_SHORTEST = 8  # a key that is shorter protects nothing, and stands in half of all words
+_own_levels: set[str] = set()
+
+
+class Redaction:
+    """Replaces what is secret by `**`: the `secrets` themselves, and what looks like a key."""
+
+    def __init__(self, secrets: Iterator[str] | tuple[str, ...] = ()) -> None:
+        self._secrets = {each for each in secrets if len(each) >= _SHORTEST}
+
+    def add(self, settings: config.Config) -> None:
+        """Also hide every secret in these settings."""
+        self._secrets |= {each for each in _secrets(settings) if len(each) >= _SHORTEST}
+
+    def __call__(self, text: str) -> str:
+        """`text` without secrets."""
+        for secret in sorted(self._secrets, key=len, reverse=True):
+            text = text.replace(secret, "**")
+        return _OPENAI.sub("**", _KEYS.sub(_hidden, text))
+
+
+def _hidden(found: re.Match[str]) -> str:
+    """`**` for what follows a key's name, unless that is an option's path and our own sentence."""
+    before = found.string[max(0, found.start() - 64) : found.start()]
+    if found[1].endswith(": ") and _OWN_OPTION.search(before):
+        return found[0]
+    return f"{found[1]}**"
+
+
+redaction = Redaction()
+"""The one that the log uses; tell it the secrets with `add`."""
+
+
+class RedactingFormatter(logging.Formatter):
+    """Formats as usual (with traceback), and leaves out what is secret."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The whole text of `record`."""
+        return redaction(super().format(record))
+
+
+class JournalHandler(DatagramHandler):
+    """Sends records to the journal with fields: what is given as `extra` with a name that begins
+    with `rtaudio_` becomes a field of its own, as in RTAUDIO_STATUS.
+    """
+
+    def __init__(self, address: str = JOURNAL) -> None:
+        super().__init__(address)
+        self.setFormatter(RedactingFormatter("%(message)s"))
+
+    def encode(self, record: logging.LogRecord, message: str) -> bytes:
+        """The record as the journal takes it."""
+        return _entry(record, message)
+
+
+def start(settings: config.Logger, environment: Mapping[str, str] = os.environ) -> None:
+    """Log from now on, into the journal when stderr is connected to it, else to stderr."""
+    handler: logging.Handler
+    if _is_journal(environment.get("JOURNAL_STREAM", "")):
+        handler = JournalHandler()
+    else:
+        handler = DescriptorHandler(_STDERR)
+        handler.setFormatter(RedactingFormatter(_PLAIN))
+    logging.basicConfig(handlers=[handler], force=True)
+    logging.captureWarnings(True)
+    warnings.simplefilter("default")
+    set_levels(settings)
+    try:
+        faulthandler.enable()  # what every thread does, when the watchdog aborts us
+    except (OSError, ValueError, RuntimeError):  # stderr is no file
+        _LOG.debug("no traceback will be written when the daemon is aborted")
+
+
+def set_levels(settings: config.Logger) -> None:
+    """Use these levels, and no longer those that were set before."""
+    logging.getLogger().setLevel(settings.default.upper())
+    wanted = settings.logs or {}
+    for name in _own_levels - set(wanted):
+        logging.getLogger(name).setLevel(logging.NOTSET)
+    for name, level in wanted.items():
+        logging.getLogger(name).setLevel(level.upper())
+    _own_levels.clear()
+    _own_levels.update(wanted)
+
+
+def log_news(news: News) -> None:
+    """One line per change of state that a person may want to find in the log."""
+    match news:
+        case StatusChanged(status, previous):
+            _tell(logging.INFO, str(status), status=status, previous=previous)
+        case ConnectionChanged(state=ConnectionState.OPEN, session_id=session_id):
+            _tell(
+                logging.INFO,
+                f"the session is open: {session_id}",
+                connection=news.state,
+                session=session_id,
+                profile=news.profile,
+            )
+        case ConnectionChanged(state=state, reason=reason) if reason:
+            _tell(logging.DEBUG, f"the connection is {state}: {reason}", connection=state)
+        case DeviceChanged(direction, DeviceState.OK, device, reason):
+            text = f"{direction}: {device}{f' ({reason})' if reason else ''}"
+            _tell(logging.INFO, text, device=device, direction=direction)
+        case DeviceChanged(direction, DeviceState.DEAF, device, reason):
+            text = f"{direction}: {device} is deaf: {reason}"
+            _tell(logging.WARNING, text, device=device, direction=direction)
+        case MuteChanged(muted):
+            _tell(logging.INFO, "muted" if muted else "unmuted", muted=int(muted))
+        case Interruption(item_id, audio_end_ms):
+            _tell(logging.DEBUG, f"interrupted after {audio_end_ms} ms", item=item_id)
+        case ErrorReported(source, code, message):
+            _tell(logging.WARNING, f"{source}: {message} ({code})", error=code, source=source)
+        case _:
+            pass
+
+
+def _tell(level: int, message: str, **facts: Any) -> None:
+    _LOG.log(level, "%s", message, extra={f"rtaudio_{name}": facts[name] for name in facts})
+
+
+def _entry(record: logging.LogRecord, message: str) -> bytes:
+    """A record as the journal takes it."""
+    priority = next((p for level, p in _PRIORITIES if record.levelno >= level), 7)
+    entry = {
+        "MESSAGE": message[:_LONGEST],
+        "PRIORITY": str(2 if record.levelno >= logging.CRITICAL else priority),
+        "SYSLOG_IDENTIFIER": "rtaudio-daemon",
+        "RTAUDIO_LOGGER": record.name,
+        "CODE_FILE": record.pathname,
+        "CODE_LINE": str(record.lineno),
+        "CODE_FUNC": str(record.funcName),
+    }
+    for name, value in vars(record).items():
+        if name.startswith("rtaudio_") and value is not None:
+            entry[name.upper()] = redaction(str(value))
+    return b"".join(_field(name, value) for name, value in entry.items())
+
+
+def _field(name: str, value: str) -> bytes:
+    data = value.encode("utf-8", "backslashreplace")
+    if b"\n" not in data:
+        return name.encode() + b"=" + data + b"\n"
+    # Text of several lines goes with its length before it.
+    return name.encode() + b"\n" + len(data).to_bytes(8, "little") + data + b"\n"
+
+
+def _is_journal(stream: str) -> bool:
+    """Whether stderr is the stream that systemd names as DEVICE:INODE."""
+    try:
+        found = os.fstat(sys.stderr.fileno())
+    except (OSError, ValueError, AttributeError):
+        return False
+    return stream == f"{found.st_dev}:{found.st_ino}" and os.path.exists(JOURNAL)
+
+
+def _secrets(value: Any) -> Iterator[str]:
+    """Every secret in some settings."""
+    if isinstance(value, config.Secret):
+        yield value.reveal()
+    elif is_dataclass(value) and not isinstance(value, type):
+        for each in fields(value):
+            yield from _secrets(getattr(value, each.name))
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _secrets(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _secrets(each)

@@ -1,0 +1,232 @@
+"""The way up: from the microphone through the gate, or past it while a button is held.
+
+What is sent to the service is decided here, and reported.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from ..audio.devices.protocols import Microphone
+from ..audio.processing.format import BYTES_PER_MS, SILENCE_DBFS, Frame, dbfs
+from ..audio.processing.gate import Gate, GateResult
+from ..dialogue.conversation import LEAST_TURN_S
+from ..dialogue.inputs import (
+    ButtonPressed,
+    ButtonReleased,
+    LocalSpeechStarted,
+    LocalSpeechStopped,
+    SpeechAborted,
+)
+from ..notifications import DeviceState, News, UplinkChanged, WakeWordHeard
+from ..realtime.driver import ConversationDriver
+
+_SPEECH = 0.5  # the certainty from which a frame counts as the user's voice, for latencies
+_LEAST_BYTES = int(LEAST_TURN_S * 1000) * BYTES_PER_MS
+
+
+class HearingListener(Protocol):
+    """Who hears of what the microphone hears."""
+
+    def publish(self, news: News) -> None:
+        """Report this to everybody."""
+
+    def button_pressed(self) -> None:
+        """Somebody holds a button to talk."""
+
+    def speech_started(self) -> None:
+        """The gate hears somebody, whether there is a session or not."""
+
+    def speech_stopped(self) -> None:
+        """The gate hears nobody any more."""
+
+    def speech_suspected(self, suspected: bool) -> None:
+        """Somebody may be speaking over an answer, or is not after all."""
+
+
+class Hearing:
+    """Hears one microphone, and gives to `driver` what the service may hear."""
+
+    def __init__(self, gate: Gate, driver: ConversationDriver, listener: HearingListener) -> None:
+        self.gate = gate
+        self.trailing_ms = 0
+        """The silence that the service needs to hear to end a turn."""
+        self.frames = self.openings = 0
+        """Frames heard, and turns that the gate let through, since the start."""
+        self.last_frame_at: float | None = None
+        """When the newest frame of the microphone was taken, by the clock of the loop."""
+        self.uplink = UplinkChanged(False, 0)
+        """What was reported last of sound that is sent."""
+        self.microphone: Microphone | None = None
+        self._driver = driver
+        self._conversation = driver.conversation
+        self._listener = listener
+        self._suspicious = False
+        self._paused = True  # no frame came since the microphone was opened
+        self._ours_until = 0.0  # a short sound of our own is heard
+        self._last_frame = Frame(b"")
+        self._said = 0  # bytes, since the button was pressed
+
+    @property
+    def level_dbfs(self) -> float:
+        """How loud the newest frame is."""
+        return dbfs(self._last_frame.pcm) if self._last_frame.pcm else SILENCE_DBFS
+
+    @property
+    def held(self) -> bool:
+        """Whether a button is held."""
+        return self._conversation.held
+
+    def use_microphone(self, microphone: Microphone) -> None:
+        """Hear this one from the next `run` on."""
+        self.microphone, self.last_frame_at = microphone, None
+        self._pause()
+        if self.gate.muted:
+            microphone.pause(True)
+
+    async def run(self) -> None:
+        """Pass the microphone's sound on until cancelled."""
+        assert self.microphone is not None
+        async for frame in self.microphone:
+            self._hear(frame)
+
+    def mute(self, muted: bool) -> None:
+        """Close the microphone or open it again; muting forgets what is being said."""
+        if muted:
+            self.release(answer=False)
+            self.abort()
+        self.gate.mute(muted)
+        self.last_frame_at = None
+        self._pause()
+        if self.microphone is not None:
+            self.microphone.pause(muted)
+        self.report_uplink()
+
+    def microphone_changed(self, state: DeviceState, *, goes_on: bool = False) -> bool:
+        """Another stream of sound begins, or there is none; what was being said is forgotten then.
+
+        `goes_on`: it is the same stream, which is deaf now, or hears again. True if something was
+        said while the button is held: its turn is given up.
+        """
+        if not goes_on:
+            self._pause()
+        if state is DeviceState.OK:
+            return False
+        if self.held:
+            self.release(answer=False)
+            return True
+        if self._conversation.button_waits:
+            self._reset_gate()  # a turn that was said to its end goes on waiting for its session
+        else:
+            self.abort()
+        return False
+
+    def ignore(self, ms: float) -> None:
+        """A sound of our own is heard for the next `ms`."""
+        self._ours_until = max(self._ours_until, asyncio.get_running_loop().time() + ms / 1000)
+        if not self._paused:
+            self.gate.ignore(ms)
+
+    def press(self) -> None:
+        """The button is held: everything is sent, until `release`."""
+        self._reset_gate()
+        self.speech_noticed()
+        if not self._conversation.button_waits:
+            self._said = 0
+        self._driver.handle(ButtonPressed())
+        self._listener.button_pressed()
+        self.report_uplink()
+
+    def release(self, *, answer: bool) -> None:
+        """The button is let go, by whoever it may be; the turn is answered or forgotten."""
+        if self.held or self._conversation.button_waits:
+            answer = answer and self._said >= _LEAST_BYTES
+            if not answer:
+                self._reset_gate()
+            self._driver.handle(ButtonReleased(answer))
+            if answer:
+                self.gate.attend()
+        self.report_uplink()
+
+    def abort(self) -> None:
+        """Forget the turn that is being spoken, here and in the service's buffer."""
+        self._reset_gate()
+        self.report_uplink()
+        self._driver.handle(SpeechAborted())
+
+    def turn_ended(self) -> None:
+        """The service says that the turn is over."""
+        if self.gate.unproven:
+            self.abort()
+        self.gate.end_turn()
+        self.report_uplink()
+
+    def speech_noticed(self) -> None:
+        """Somebody speaks, as far as anybody knows: the microphone is not deaf."""
+        if self.microphone is not None:
+            self.microphone.speech_noticed()
+
+    def report_uplink(self) -> None:
+        """Report whether sound is sent, if that has changed."""
+        is_open = self._driver.connected and (self.gate.open or self.held)
+        if is_open != self.uplink.open:
+            self.uplink = UplinkChanged(is_open, self._driver.uplink_bytes)
+            self._listener.publish(self.uplink)
+
+    def _hear(self, frame: Frame) -> None:
+        self._last_frame = frame
+        self.last_frame_at = now = asyncio.get_running_loop().time()
+        self.frames += 1
+        if self._paused:
+            # Frames are no clock as long as none come. Later they are a better one than ours, as
+            # they come in bursts.
+            self._paused = False
+            self.gate.ignore((self._ours_until - now) * 1000)
+        if self.held:
+            pcm = self.gate.bypass(frame.pcm)
+            self._said += len(pcm)
+            self._driver.append_audio(pcm)
+            return
+        result = self.gate.feed(frame.pcm)
+        self._report_suspicion()
+        if result.woken:
+            self._listener.publish(WakeWordHeard(result.woken))
+        if result.started or result.overheard or result.woken or not self.gate.listens:
+            self.speech_noticed()  # where nobody is listened to, nobody is missed
+        if result.started:
+            self.openings += 1
+            self._listener.speech_started()
+            self._driver.handle(LocalSpeechStarted())
+        if self.gate.open and result.probability >= _SPEECH:
+            self._conversation.latency.voice(now)
+        self.report_uplink()
+        self._send(result)
+        if result.stopped:
+            self._driver.handle(LocalSpeechStopped())
+            self._listener.speech_stopped()
+        if result.aborted:
+            self.abort()
+
+    def _report_suspicion(self) -> None:
+        if self.gate.suspicious != self._suspicious:
+            self._suspicious = self.gate.suspicious
+            self._listener.speech_suspected(self._suspicious)
+
+    def _send(self, result: GateResult) -> None:
+        if result.pcm_to_send:
+            self._driver.append_audio(result.pcm_to_send)
+        if result.cut and self.trailing_ms and self._driver.connected:
+            # The service waits for silence that the gate will not let through any more.
+            self._driver.append_audio(bytes(self.trailing_ms * BYTES_PER_MS))
+
+    def _pause(self) -> None:
+        self._paused = True
+        self._last_frame = Frame(b"")
+        self.gate.pause()
+
+    def _reset_gate(self) -> None:
+        muted = self.gate.muted
+        self.gate.mute(True)
+        self.gate.mute(muted)
+        self._report_suspicion()  # no frame may come that would do so

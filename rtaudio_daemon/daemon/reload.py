@@ -1,0 +1,125 @@
+"""What a changed configuration means: which options differ, and which part each of them concerns.
+
+Nothing is applied here; `app.App` does that, part by part.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from .. import config
+
+PART_OF: Mapping[str, str] = MappingProxyType(
+    {
+        "logger": "log",
+        "audio": "gate",
+        "audio.earcons": "earcons",
+        "audio.input": "microphone",
+        "audio.output": "speaker",
+        "audio.output.volume": "volume",
+        "http": "access",
+        "http.host": "window",
+        "http.port": "window",
+        "realtime": "service",
+        "realtime.budget": "budget",
+        "realtime.session": "session",
+        # A voice that was heard cannot be changed in its session, and what was merged into a
+        # session cannot be taken out again: both need a new session.
+        "realtime.session.voice": "service",
+        "realtime.session.extra": "service",
+    }
+)
+"""The part that each option concerns; the longest entry that fits decides."""
+
+RESTART = "daemon"
+"""Stands for a part that cannot be changed while the daemon runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One option that is different; values as JSON, secrets as `**`."""
+
+    option: str
+    part: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    path: str
+    steps: tuple[str, ...]
+    part: str
+
+
+def part_of(option: str) -> str:
+    """The part that `option` (as in audio.gate.threshold) concerns."""
+    steps = option.split(".")
+    for length in range(len(steps), 0, -1):
+        if part := PART_OF.get(".".join(steps[:length])):
+            return part
+    return RESTART
+
+
+def changes(old: config.Config, new: config.Config) -> list[Change]:
+    """Every option whose value differs, in the order of config.yaml."""
+    return differences(dict.fromkeys({each.part for each in _options()}, old), new)
+
+
+def differences(applied: Mapping[str, config.Config], new: config.Config) -> list[Change]:
+    """Every option whose value in `new` is not the one that its part runs with.
+
+    `applied`: the settings that each part runs with, by its name; the options of other parts are
+    left out. The order is that of config.yaml. Each option is compared once.
+    """
+    different = [
+        each
+        for each in _options()
+        if (old := applied.get(each.part)) is not None
+        and _value(old, each.steps) != _value(new, each.steps)
+    ]
+    if not different:
+        return []
+    shown_new = config.redacted(new)
+    shown_old = _redacted(applied[each.part] for each in different)
+    return [
+        Change(
+            each.path,
+            each.part,
+            _shown(shown_old[id(applied[each.part])], each.steps),
+            _shown(shown_new, each.steps),
+        )
+        for each in different
+    ]
+
+
+@functools.cache
+def _options() -> tuple[_Option, ...]:
+    return tuple(
+        _Option(each.path, tuple(map(str, each.steps)), part_of(each.path))
+        for each in config.describe()
+        if each.check is not None
+    )
+
+
+def _redacted(settings: Iterable[config.Config]) -> dict[int, dict[str, Any]]:
+    """The settings without secrets, by their identity: many parts run with the same ones."""
+    return {key: config.redacted(each) for key, each in {id(e): e for e in settings}.items()}
+
+
+def _value(settings: config.Config, steps: tuple[str, ...]) -> Any:
+    value: Any = settings
+    for step in steps:
+        value = getattr(value, step)
+    return value
+
+
+def _shown(shown: Mapping[str, Any], steps: tuple[str, ...]) -> Any:
+    value: Any = shown
+    for step in steps:
+        value = value[step]
+    return value

@@ -1,0 +1,288 @@
+"""What there is to report: to the HTTP API, the log and systemd, and of the loudspeaker.
+
+Durations carry their unit in their name. The states and parts that reports speak of are in
+`states`, and are offered here too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
+
+Source = Literal["local", "service"]
+
+
+class ModelStatus(StrEnum):
+    """Who has the floor, as seen from outside."""
+
+    IDLE = "idle"
+    LISTENING = "listening"
+    THINKING = "thinking"
+    SPEAKING = "speaking"
+
+
+ModelStatusEnum = ModelStatus
+"""The name it has in the TypeScript original."""
+
+
+class ConnectionState(StrEnum):
+    """How it stands with the realtime service."""
+
+    CONNECTING = "connecting"
+    OPEN = "open"
+    RENEWING = "renewing"
+    CLOSING = "closing"
+    CLOSED = "closed"
+
+    @property
+    def is_up(self) -> bool:
+        """Whether there is a session: one that is being renewed goes on until the next is there."""
+        return self in (ConnectionState.OPEN, ConnectionState.RENEWING)
+
+
+class DeviceState(StrEnum):
+    """How it stands with a microphone or a loudspeaker (deaf: microphones only)."""
+
+    OK = "ok"
+    LOST = "lost"
+    DEAF = "deaf"
+    NONE = "none"
+
+
+class DeviceCode(StrEnum):
+    """Why a microphone or a loudspeaker does not work, or is not the wanted one."""
+
+    LOST = "lost"
+    """It broke off, or was pulled out."""
+    NO_DEVICE = "no_device"
+    """This machine has none in this direction."""
+    NOT_FOUND = "not_found"
+    """No device has the name that is configured."""
+    AMBIGUOUS = "ambiguous"
+    """Several devices have the name that is configured."""
+    BUSY = "busy"
+    """Another program has it for itself."""
+    NO_PERMISSION = "no_permission"
+    """The user may not open sound devices."""
+    UNSUPPORTED = "unsupported"
+    """It takes none of the sample rates and channel counts of the daemon."""
+    NO_LIBRARY = "no_library"
+    """PyAudio or PortAudio cannot be loaded."""
+    STUCK = "stuck"
+    """It does not open in time, or moves no sound."""
+    MONITOR = "monitor"
+    """The sound server gives the sound of the loudspeaker instead of a microphone's."""
+    MOVED = "moved"
+    """The sound server moved the stream to another device."""
+    FILE = "file"
+    """The WAV file that stands for it cannot be used."""
+    SILENT = "silent"
+    """It delivers digital silence."""
+    OVERDRIVEN = "overdriven"
+    """It is stuck at full scale."""
+    NO_SPEECH = "no_speech"
+    """It delivers sound, and for many hours no speech."""
+    FALLBACK = "fallback"
+    """The system's default is used while it is lost."""
+    RETURNED = "returned"
+    """It is there again, and takes over from the default."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioPart:
+    """One stretch of spoken answer: a content part of an item of a response."""
+
+    response_id: str
+    item_id: str
+    content_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """How much of a part left the loudspeaker, in whole milliseconds (rounded down)."""
+
+    part: AudioPart
+    heard_ms: int
+
+
+# ------------------------------------------------------------------ playback
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackStarted:
+    """The first sample of the queue left the loudspeaker."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackFinished:
+    """The last sample of everything queued and ended left the loudspeaker."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackStopped:
+    """Playback was cut off; `heard` lists every part that was not played whole.
+
+    `silent_in_ms`: how long it takes from now on until the room is silent. `lost`: why there is no
+    loudspeaker, if that is what stopped it.
+    """
+
+    heard: tuple[Heard, ...] = ()
+    silent_in_ms: int = 0
+    lost: str | None = None
+
+
+# ---------------------------------------------------------------------- news
+
+
+@dataclass(frozen=True, slots=True)
+class StatusChanged:
+    """The status went from `previous` to `status`."""
+
+    status: ModelStatus
+    previous: ModelStatus
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechNoticed:
+    """Somebody started or stopped speaking."""
+
+    phase: Literal["started", "stopped"]
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """Words that were said; `final` when no more will come for this item."""
+
+    role: Literal["user", "assistant"]
+    text: str
+    final: bool
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Interruption:
+    """An answer was cut off after `audio_end_ms` of it had been heard."""
+
+    item_id: str | None
+    audio_end_ms: int
+    latency_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionChanged:
+    """The connection to the service changed; `reason` in words when it is not open.
+
+    `gap_ms`: how long there was no session, when one has just replaced another.
+    """
+
+    state: ConnectionState
+    profile: str
+    session_id: str | None = None
+    expires_at: float | None = None
+    reconnects: int = 0
+    reason: str | None = None
+    retry_in_s: float | None = None
+    renewals: int = 0
+    gap_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceChanged:
+    """A microphone or loudspeaker came, went, went deaf, or does not work for another reason.
+
+    `code`: the kind of the `reason`, for programs.
+    """
+
+    direction: Literal["microphone", "speaker"]
+    state: DeviceState
+    device: str
+    reason: str | None = None
+    code: DeviceCode | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SoundChanged:
+    """How sound is judged now, in effect.
+
+    `notes`: what was asked for and is not so, each with the remedy.
+    """
+
+    echo: str
+    engine: str
+    listen: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WakeWordHeard:
+    """Somebody said a wake word."""
+
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class MuteChanged:
+    """The microphone was muted or unmuted."""
+
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeChanged:
+    """The loudness of everything that is played is now `level` (0 to 1)."""
+
+    level: float
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkChanged:
+    """Sound began or ceased to leave the house; `bytes` so far, since the start."""
+
+    open: bool
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class UsageReported:
+    """What one answer cost, in tokens as the service reports them."""
+
+    response_id: str
+    usage: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TurnFinished:
+    """The latencies of one answer, in ms from the end of the user's speech (or the request)."""
+
+    response_id: str
+    status: str
+    latencies: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReported:
+    """Something went wrong that a person may want to know: where, a code, and words."""
+
+    source: Literal["service", "device", "config", "conversation"]
+    code: str
+    message: str
+
+
+News = (
+    StatusChanged
+    | SpeechNoticed
+    | Transcript
+    | Interruption
+    | ConnectionChanged
+    | DeviceChanged
+    | SoundChanged
+    | WakeWordHeard
+    | MuteChanged
+    | VolumeChanged
+    | UplinkChanged
+    | UsageReported
+    | TurnFinished
+    | ErrorReported
+)

@@ -1,0 +1,352 @@
+"""The shapes of the Realtime API: sessions, responses and items, flat (house) and nested (ga).
+
+The functions of this module take either shape and turn it into the one that is asked for. What
+they do not know passes unchanged.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from .. import config
+from ..config.profiles import Dialect
+
+Json = dict[str, Any]
+
+HOUSE_TO_GA_FORMATS: Mapping[str, Json] = MappingProxyType(
+    {
+        "pcm16": {"type": "audio/pcm", "rate": 24000},
+        "g711_ulaw": {"type": "audio/pcmu"},
+        "g711_alaw": {"type": "audio/pcma"},
+    }
+)
+"""House name of a sound format → the object that describes it in the GA dialect."""
+
+GA_PLACES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "modalities": ("output_modalities",),
+        "max_response_output_tokens": ("max_output_tokens",),
+        "voice": ("audio", "output", "voice"),
+        "speed": ("audio", "output", "speed"),
+        "output_audio_format": ("audio", "output", "format"),
+        "input_audio_format": ("audio", "input", "format"),
+        "input_audio_transcription": ("audio", "input", "transcription"),
+        "input_audio_noise_reduction": ("audio", "input", "noise_reduction"),
+        "turn_detection": ("audio", "input", "turn_detection"),
+    }
+)
+"""House name of a setting → where the GA dialect keeps it."""
+
+_AZURE_DETECTION: Json = {
+    "threshold": 0.5,
+    "prefix_padding_ms": 300,
+    "silence_duration_ms": 500,
+    "remove_filler_words": False,
+    "auto_truncate": False,
+    "create_response": True,
+    "interrupt_response": True,
+}
+TURN_DETECTION_DEFAULTS: Mapping[str, Json] = MappingProxyType(
+    {
+        "server_vad": {
+            "threshold": 0.5,
+            "prefix_padding_ms": 300,
+            "silence_duration_ms": 500,
+            "create_response": True,
+            "interrupt_response": True,
+        },
+        "semantic_vad": {
+            "eagerness": "auto",
+            "create_response": True,
+            "interrupt_response": True,
+        },
+        "azure_semantic_vad": _AZURE_DETECTION,
+        "azure_semantic_vad_multilingual": _AZURE_DETECTION,
+    }
+)
+"""What we send for numbers that nobody set, as a missing one resets the others on some services."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFacts:
+    """What a ``session`` object says, whatever its dialect.
+
+    ``expires_at`` is in Unix seconds, and None unless it is plausible.
+    """
+
+    id: str | None
+    dialect: Dialect
+    model: str | None
+    voice: str | None
+    expires_at: float | None
+    turn_detection: Json | None
+
+
+def describe_session(session: Mapping[str, Any]) -> SessionFacts:
+    """What a ``session`` object (as sent by the service, or decoded) says about itself."""
+    nested = any(key in session for key in ("type", "audio", "output_modalities"))
+    flat = flat_session(session)
+    voice = flat.get("voice")
+    if isinstance(voice, dict):
+        voice = voice.get("name") or voice.get("id")
+    expires_at = flat.get("expires_at")
+    turn_detection = flat.get("turn_detection")
+    return SessionFacts(
+        id=_text(flat.get("id")),
+        dialect="ga" if nested else "preview",
+        model=_text(flat.get("model")),
+        voice=_text(voice),
+        expires_at=_unix_time(expires_at),
+        turn_detection=turn_detection if isinstance(turn_detection, dict) else None,
+    )
+
+
+def session_settings(session: config.Session) -> Json:
+    """The ``realtime.session`` section of the configuration, as house session settings."""
+    settings: Json = {
+        "modalities": ["audio", "text"],
+        "voice": session.voice,
+        "input_audio_format": "pcm16",
+        "output_audio_format": "pcm16",
+        "turn_detection": _turn_detection(session.turn_detection),
+        "input_audio_transcription": None,
+    }
+    if session.instructions:
+        settings["instructions"] = session.instructions
+    if session.transcription.model:
+        settings["input_audio_transcription"] = {"model": session.transcription.model}
+        if session.transcription.language:
+            settings["input_audio_transcription"]["language"] = session.transcription.language
+    if session.noise_reduction != "none":
+        settings["input_audio_noise_reduction"] = {"type": session.noise_reduction}
+    if session.echo_cancellation == "server":
+        settings["input_audio_echo_cancellation"] = {"type": "server_echo_cancellation"}
+    if session.max_output_tokens is not None:
+        settings["max_response_output_tokens"] = session.max_output_tokens
+    if session.extra:
+        settings["extra"] = dict(session.extra)
+    return settings
+
+
+def flat_session(session: Mapping[str, Any]) -> Json:
+    """Session or response settings in house shape; what is flat already stays as it is."""
+    return _flat(session, GA_PLACES)
+
+
+def nested_session(session: Mapping[str, Any]) -> Json:
+    """House settings in GA shape, without adding or leaving out any."""
+    rest = copy.deepcopy(dict(session))
+    nested: Json = {}
+    for house, path in GA_PLACES.items():
+        if house in rest:
+            value = rest.pop(house)
+            for key in reversed(path):
+                value = {key: _GA_VALUES[house](value) if key == path[-1] else value}
+            nested = merged(nested, value)
+    return merged(rest, nested)
+
+
+def wire_session(session: Mapping[str, Any], dialect: Dialect) -> Json:
+    """The ``session`` of a ``session.update``: all turn detection numbers filled in, what the
+    dialect does not know (and what only the service may set) left out, ``extra`` merged last.
+    """
+    flat = flat_session({key: value for key, value in session.items() if key not in _NOT_OURS})
+    transcribes = session.get("type") == "transcription"
+    if isinstance(flat.get("turn_detection"), dict):
+        detection = explicit_turn_detection(flat["turn_detection"])
+        if transcribes:  # it has no answers to begin or to stop
+            detection = {k: v for k, v in detection.items() if k not in _ANSWERING}
+        flat["turn_detection"] = detection
+    wire = _dressed(flat, dialect)
+    if dialect == "ga":
+        wire = {"type": "realtime", **wire}
+    else:
+        wire.pop("type", None)
+    return merged(wire, session.get("extra") or {})
+
+
+def wire_response(response: Mapping[str, Any], dialect: Dialect) -> Json:
+    """The ``response`` settings of a ``response.create``."""
+    flat = flat_session(response)
+    if isinstance(flat.get("input"), list):
+        flat["input"] = [
+            wire_item(item, dialect) if isinstance(item, dict) else item for item in flat["input"]
+        ]
+    return _dressed(flat, dialect)
+
+
+def committing(response: Mapping[str, Any]) -> Json:
+    """The ``response`` settings (preview shape) in Voice Live's words, as its SDK has them."""
+    named = {_COMMITTING.get(key, key): value for key, value in response.items()}
+    if named.pop("conversation", "auto") == "none":
+        named |= {"commit": False, "cancel_previous": False}
+    return named
+
+
+def wire_item(item: Mapping[str, Any], dialect: Dialect) -> Json:
+    """A conversation item with the content types of `dialect` (``text`` also for the user)."""
+    if item.get("role") == "assistant":
+        return _retyped(item, _TO_GA_CONTENT if dialect == "ga" else _TO_HOUSE_CONTENT)
+    return _retyped(item, _TO_INPUT_CONTENT)
+
+
+def house_item(item: Mapping[str, Any]) -> Json:
+    """A conversation item with the house's content types."""
+    return _retyped(item, _TO_HOUSE_CONTENT)
+
+
+def house_response(response: Mapping[str, Any]) -> Json:
+    """A response object of the service in house shape; ``status_details`` is an object or None."""
+    house = _flat(response, _RESPONSE_PLACES)
+    if isinstance(house.get("output"), list):
+        house["output"] = [
+            house_item(item) if isinstance(item, dict) else item for item in house["output"]
+        ]
+    if isinstance(house.get("status_details"), str):
+        house["status_details"] = {"reason": house["status_details"]}
+    return house
+
+
+def explicit_turn_detection(settings: Mapping[str, Any]) -> Json:
+    """Turn detection with every number that its type knows."""
+    kind = settings.get("type", "server_vad")
+    known = TURN_DETECTION_DEFAULTS.get(kind, {}) if isinstance(kind, str) else {}
+    return {"type": kind, **known, **settings}
+
+
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> Json:
+    """`above` laid over `below`: objects are joined, everything else is replaced."""
+    result = dict(below)
+    for key, value in above.items():
+        old = result.get(key)
+        both = isinstance(old, dict) and isinstance(value, dict)
+        result[key] = merged(old, value) if both else value  # type: ignore[arg-type]
+    return result
+
+
+_ANSWERING = frozenset({"create_response", "interrupt_response"})
+_NOT_OURS = frozenset({"id", "object", "expires_at", "client_secret", "extra"})
+_TOOL_CHOICES = frozenset({"auto", "none", "required"})
+_TO_HOUSE_CONTENT = {"output_text": "text", "output_audio": "audio"}
+_TO_GA_CONTENT = {house: ga for ga, house in _TO_HOUSE_CONTENT.items()}
+_TO_INPUT_CONTENT = {"text": "input_text", "audio": "input_audio"}
+_RESPONSE_PLACES = {key: GA_PLACES[key] for key in ("modalities", "voice", "output_audio_format")}
+_COMMITTING = {"input": "input_items", "max_response_output_tokens": "max_output_tokens"}
+_MISSING = object()
+_PLAUSIBLE_S = (1_000_000_000, 4_102_444_800)  # Unix seconds: from 2001 to 2100
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _unix_time(value: Any) -> float | None:
+    """A plausible date in Unix seconds; None for everything else, as milliseconds, NaN or -1."""
+    if type(value) in (int, float) and _PLAUSIBLE_S[0] <= value <= _PLAUSIBLE_S[1]:
+        return float(value)
+    return None
+
+
+def _turn_detection(section: config.TurnDetection) -> Json | None:
+    if section.type == "none":
+        return None
+    settings: Json = {"type": section.type, "create_response": True}
+    settings["interrupt_response"] = section.interrupt_response
+    if section.type == "semantic_vad":
+        settings["eagerness"] = section.eagerness
+    else:
+        settings["threshold"] = section.threshold
+        settings["prefix_padding_ms"] = section.prefix_padding_ms
+        settings["silence_duration_ms"] = section.silence_duration_ms
+    return settings
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _house_modalities(value: Any) -> Any:
+    return ["audio", "text"] if value == ["audio"] else value
+
+
+def _ga_modalities(value: Any) -> Any:
+    return ["audio"] if isinstance(value, list) and "audio" in value else value
+
+
+def _house_format(value: Any) -> Any:
+    kind = value.get("type") if isinstance(value, dict) else None
+    names = [name for name, ga in HOUSE_TO_GA_FORMATS.items() if ga["type"] == kind]
+    return names[0] if names else value
+
+
+def _ga_format(value: Any) -> Any:
+    known = isinstance(value, str) and value in HOUSE_TO_GA_FORMATS
+    return dict(HOUSE_TO_GA_FORMATS[value]) if known else value
+
+
+_HOUSE_VALUES: dict[str, Callable[[Any], Any]] = dict.fromkeys(GA_PLACES, _same) | {
+    "modalities": _house_modalities,
+    "input_audio_format": _house_format,
+    "output_audio_format": _house_format,
+}
+_GA_VALUES: dict[str, Callable[[Any], Any]] = dict.fromkeys(GA_PLACES, _same) | {
+    "modalities": _ga_modalities,
+    "input_audio_format": _ga_format,
+    "output_audio_format": _ga_format,
+}
+
+
+def _flat(settings: Mapping[str, Any], places: Mapping[str, tuple[str, ...]]) -> Json:
+    flat = copy.deepcopy(dict(settings))
+    for house, path in places.items():
+        value = _take(flat, path)
+        if value is not _MISSING:
+            flat[house] = value
+        if house in flat:
+            flat[house] = _HOUSE_VALUES[house](flat[house])
+    return flat
+
+
+def _take(settings: Json, path: tuple[str, ...]) -> Any:
+    """Remove and return what is at `path`, and the objects that are empty without it."""
+    key, rest = path[0], path[1:]
+    if key not in settings:
+        return _MISSING
+    if not rest:
+        return settings.pop(key)
+    if not isinstance(settings[key], dict):
+        return _MISSING
+    value = _take(settings[key], rest)
+    if value is not _MISSING and not settings[key]:
+        del settings[key]
+    return value
+
+
+def _dressed(flat: Json, dialect: Dialect) -> Json:
+    """Flat settings as `dialect` wants to see them."""
+    choice = flat.get("tool_choice")
+    if dialect == "ga":
+        flat.pop("temperature", None)
+        if isinstance(choice, str) and choice not in _TOOL_CHOICES:
+            flat["tool_choice"] = {"type": "function", "name": choice}
+        return nested_session(flat)
+    if isinstance(choice, dict) and choice.get("type") == "function":
+        flat["tool_choice"] = choice.get("name")
+    return flat
+
+
+def _retyped(item: Mapping[str, Any], types: Mapping[str, str]) -> Json:
+    content = item.get("content")
+    if not isinstance(content, list):
+        return dict(item)
+    return {**item, "content": [_part_retyped(part, types) for part in content]}
+
+
+def _part_retyped(part: Any, types: Mapping[str, str]) -> Any:
+    if isinstance(part, dict) and isinstance(part.get("type"), str) and part["type"] in types:
+        return {**part, "type": types[part["type"]]}
+    return part

@@ -1,0 +1,61 @@
+"""Whether a session is needed at all: somebody has to speak to it, and it has to be affordable.
+
+Times `now` are seconds of any one clock; `wall_s` are seconds since 1970, as the day of a budget
+ends at local midnight.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from .options import SessionPolicy
+from .usage import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Recess:
+    """Why there should be no session now; `for_s` seconds long, or until `Session.wake`."""
+
+    reason: str | None = None
+    for_s: float | None = None
+
+
+class Need:
+    """The need for a session, by `policy` and by what `ledger` says was spent."""
+
+    def __init__(self, policy: SessionPolicy, ledger: Ledger) -> None:
+        self._policy = policy
+        self._ledger = ledger
+        self._needed_at = float("-inf")
+
+    @property
+    def on_speech(self) -> bool:
+        """Whether a session is held only while somebody speaks with it."""
+        return self._policy.hold == "on_speech"
+
+    def arise(self, now: float) -> None:
+        """Somebody needs a session."""
+        self._needed_at = now
+
+    def over(self, now: float) -> bool:
+        """Whether nobody has needed a session for long."""
+        return self.on_speech and now - self._needed_at >= self._policy.idle_s
+
+    def asleep(self, now: float, wall_s: float) -> bool:
+        """Whether all that keeps a session from being opened is that nobody needs it."""
+        return self.recess(now, wall_s) == Recess()
+
+    def recess(self, now: float, wall_s: float) -> Recess | None:
+        """Why there should be no session."""
+        time = datetime.fromtimestamp(wall_s)
+        day = time.toordinal()
+        if self._ledger.exhausted(day):
+            midnight = (time + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+            limit, spent = self._ledger.daily_limit, self._ledger.cost_today(day)
+            return Recess(
+                f"the daily limit of {limit:g} is used up ({spent:.2f} spent); "
+                "it goes on at midnight, or with a higher realtime.budget.daily_limit",
+                midnight.timestamp() - wall_s + 1,
+            )
+        return Recess() if self.over(now) else None

@@ -1,0 +1,1 @@
+"""The simulated session: what it hears, and what it answers."""

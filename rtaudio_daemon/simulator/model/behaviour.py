@@ -1,0 +1,43 @@
+"""How the simulator behaves, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from .pacing import Pacing
+from .reply import ReplyFunction, heard_words
+from .voice_detector import Hearing, SileroHearing
+from .voices import Voice
+
+Transcription = Literal["normal", "early", "late", "failed", "streamed", "never"]
+Quirks = Literal["localai", "huggingface", "huggingface-old", "xai", "sglang"]
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How the simulator answers.
+
+    * `think_s` passes between the request and the first rung.
+    * `understand` makes words of the user's sound; it is run in a thread unless it is the default.
+    * `hearing` makes what tells speech from noise, for each change of the turn detection.
+    * `late_deltas` still follow an interruption.
+    * `transcription`: when the words of the user come: after 250 ms (normal), before the answer
+      (early), long after it (late), as an error (failed), word by word (streamed), or never.
+    * `extras`: the fields that are on the wire of the real service but not in its documentation.
+    * `refused_schemas`: names of functions that are refused when they are offered as tools.
+    * `quirks`: imitate a server that is compatible, but not quite.
+    """
+
+    voice: Voice = "auto"
+    reply: ReplyFunction | None = None
+    pacing: Pacing = "burst"
+    late_deltas: int = 0
+    think_s: float = 0.1
+    transcription: Transcription = "normal"
+    extras: bool = False
+    quirks: Quirks | None = None
+    refused_schemas: Sequence[str] = ()
+    understand: Callable[[bytes], str] = heard_words
+    hearing: Callable[[], Hearing] = SileroHearing

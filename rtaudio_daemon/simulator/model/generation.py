@@ -1,0 +1,198 @@
+"""One response being given: thinks, makes the sound, sends the ladder at its pace."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from ..fault_injection import Fault, Faults
+from ..protocol.session_config import Settings
+from .behaviour import Manner
+from .items import Item, Items, new_id
+from .pacing import Step, spoken, written
+from .reply import Reply, Turn, default_reply
+from .response_events import Ladder, Phase
+from .send_queue import EventSink, Outbox
+from .session_record import Record
+from .transcriber import Transcriber
+from .voices import sound_of
+
+_LOG = logging.getLogger(__name__)
+_SERVER_ERROR = "The server had an error while processing your request. Sorry about that!"
+
+
+class _FullError(Exception):
+    """The answer has reached the number of tokens it may cost."""
+
+
+class _FaultError(Exception):
+    """A fault ends the answer here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What an answer needs of its session."""
+
+    sink: EventSink
+    settings: Settings
+    items: Items
+    record: Record
+    outbox: Outbox
+    transcriber: Transcriber
+    manner: Manner
+    faults: Faults
+    conversation_id: str
+
+
+class AnswerListener(Protocol):
+    """Whoever let an answer be given."""
+
+    def answer_ended(self, answer: Answer) -> None:
+        """Its response.done was sent."""
+
+
+class Answer:
+    """A response and the task that gives it; `listener` hears when it is done, however.
+
+    `spoken` is the item that the turn said, if it was spoken; `fault` makes the answer fail.
+    """
+
+    def __init__(
+        self,
+        ladder: Ladder,
+        turn: Turn,
+        session: Surroundings,
+        listener: AnswerListener,
+        *,
+        spoken: Item | None = None,
+        fault: Fault | None = None,
+    ) -> None:
+        self.ladder = ladder
+        self.turn = turn
+        self._manner = session.manner
+        self._outbox = session.outbox
+        self._transcriber = session.transcriber
+        self._listener = listener
+        self._spoken = spoken
+        self._fault = fault
+        self._deltas = 0
+        self._steps: deque[Step] = deque()
+        ladder.start()
+        self._task = asyncio.create_task(self._run(), name=f"simulator-{ladder.id}")
+
+    def stop(self, reason: str, late_deltas: int) -> None:
+        """Cut it off now: `late_deltas`, the close-out, response.done cancelled."""
+        self._task.cancel()
+        late = [step.pcm for step in self._steps if step.pcm][:late_deltas]
+        after_all = self._manner.quirks == "sglang"  # its late deltas come after the end
+        if not after_all:
+            for pcm in late:
+                self.ladder.sound(pcm)
+        self.ladder.finish("cancelled", reason)
+        if after_all:
+            for pcm in late:
+                self.ladder.stray(pcm)
+        self._listener.answer_ended(self)
+
+    async def abandon(self) -> None:
+        """End the task without a word: the connection is gone."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        try:
+            await asyncio.sleep(self._manner.think_s)
+            await self._give(await self._reply())
+        except _FullError:
+            self.ladder.finish("incomplete", "max_output_tokens")
+        except _FaultError:
+            self._fail()
+        except Exception as error:
+            _LOG.exception("the simulated answer failed")
+            words = {"type": "server_error", "code": "server_error", "message": str(error)}
+            self.ladder.finish("failed", error=words)
+        else:
+            self.ladder.finish()
+        self._listener.answer_ended(self)
+
+    async def _give(self, reply: Reply) -> None:
+        await asyncio.sleep(reply.delay_s)
+        self._may_go_on()
+        if reply.preamble:
+            await self._say(Reply(reply.preamble), phase="commentary")
+        if reply.text or reply.pcm:
+            await self._say(reply, phase="final_answer" if reply.preamble else None)
+        for call in reply.calls:
+            await asyncio.sleep(call.delay_s)
+            self.ladder.open_call(new_id("item"), new_id("call"), call.name)
+            await self._send(written(call.arguments))
+            self.ladder.close_item()
+        if self._fault is not None:
+            raise _FaultError
+
+    async def _reply(self) -> Reply:
+        if self._spoken is not None:
+            words = await self._transcriber.words(self._spoken)
+            self.turn = replace(self.turn, words=words)
+        answered = (self._manner.reply or default_reply)(self.turn)
+        if inspect.isawaitable(answered):
+            answered = await answered
+        return Reply(answered) if isinstance(answered, str) else answered
+
+    async def _say(self, reply: Reply, phase: Phase | None) -> None:
+        if not self.ladder.speaks:
+            self.ladder.open_message(new_id("item"), phase)
+            await self._send(written(reply.text))
+        else:
+            pcm = reply.pcm
+            if pcm is None:
+                heard = self.turn.heard if reply.echoes else b""
+                pcm = await asyncio.to_thread(sound_of, self._manner.voice, reply.text, heard)
+            self.ladder.open_message(new_id("item"), phase)
+            await self._send(spoken(reply.text, pcm, self._manner.pacing))
+        self.ladder.close_item()
+
+    async def _send(self, steps: Iterable[Step]) -> None:
+        self._steps.extend(steps)
+        clock = asyncio.get_running_loop().time
+        due = clock()
+        while self._steps:
+            # By the clock, not one nap after the other: naps are always a little too long.
+            due += self._steps[0].delay_s
+            await asyncio.sleep(due - clock())
+            await self._outbox.room()
+            self._may_go_on()
+            # Taken from the plan only when sent: what is left there may still be said late.
+            step = self._steps.popleft()
+            self._deltas += 1
+            if step.words:
+                self.ladder.words(step.words)
+            if step.pcm:
+                self.ladder.sound(step.pcm)
+
+    def _may_go_on(self) -> None:
+        if self.ladder.full:
+            raise _FullError
+        fault = self._fault
+        if fault is not None and self._deltas >= fault.options.get("after_deltas", 0):
+            raise _FaultError
+
+    def _fail(self) -> None:
+        options = self._fault.options if self._fault else {}
+        code = options.get("code", "server_error")
+        error = {
+            "type": "server_error" if code == "server_error" else "invalid_request_error",
+            "code": code,
+            "message": options.get("message", _SERVER_ERROR),
+        }
+        if options.get("error_event"):
+            self.ladder.complain(error)
+        if options.get("status") == "incomplete":
+            self.ladder.finish("incomplete", options.get("reason", "content_filter"))
+        else:
+            self.ladder.finish("failed", error=error)

@@ -1,0 +1,107 @@
+"""Understands the phrases of a scenario, with the optional package pocketsphinx; offline.
+
+Free dictation does not work with its small English model; telling a handful of short phrases apart
+does.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterable
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import soxr
+
+from .reply import heard_words
+
+_LOG = logging.getLogger(__name__)
+_RATE_IN, _RATE = 24_000, 16_000
+_PAUSE_S = 0.2
+_QUIET = 200  # samples below this are silence
+_HISS = 20.0  # the model was trained in rooms, and does not expect a silence without any noise
+# What is said besides the phrases has to be something, or it would be taken for one of them.
+_OTHER_WORDS = (
+    "hello there how are you friend the cat sat dog big music play some seven hundred three people "
+    "go home because never water yellow under morning please thank very much open window door "
+    "kitchen think which good night time when where"
+)
+_OTHER_WEIGHT = "0.000001"
+_BEAMS = {"beam": 1e-30, "pbeam": 1e-30, "wbeam": 1e-20}  # a third of the time of the usual ones
+_LONGEST_S = 4.0
+
+
+def can_understand() -> bool:
+    """Whether pocketsphinx is installed."""
+    return find_spec("pocketsphinx") is not None
+
+
+class Understanding:
+    """Call it with 24 kHz pcm; it answers with one of `phrases`, or says how long it listened.
+
+    Takes up to half of the time that the sound lasts: run it in a thread. What lasts longer than
+    four seconds is no phrase. Phrases with words that the model's dictionary lacks are left out,
+    with a warning.
+    """
+
+    def __init__(self, phrases: Iterable[str]) -> None:
+        self._phrases = tuple(dict.fromkeys(phrases))
+        self._decoder: Any = None
+        self._lock = threading.Lock()  # a decoder listens to one voice at a time
+
+    def __call__(self, pcm: bytes) -> str:
+        """What was said in `pcm`."""
+        sound = _prepared(pcm)
+        if len(sound) > 2 * _RATE * _LONGEST_S:
+            return heard_words(pcm)
+        with self._lock:
+            if self._decoder is None:
+                self._load()
+            words = self._decode(sound) if self._phrases else ""
+        # What is only the beginning of a phrase was not that phrase.
+        return words if words in self._phrases else heard_words(pcm)
+
+    def _decode(self, sound: bytes) -> str:
+        self._decoder.start_utt()
+        self._decoder.process_raw(sound, full_utt=True)
+        self._decoder.end_utt()
+        found = self._decoder.hyp()
+        return found.hypstr.strip() if found is not None else ""
+
+    def _load(self) -> None:
+        from pocketsphinx import Decoder
+
+        self._decoder = Decoder(samprate=float(_RATE), loglevel="FATAL", lm=None, **_BEAMS)
+        self._phrases = tuple(phrase for phrase in self._phrases if self._knows(phrase))
+        if self._phrases:
+            self._decoder.add_jsgf_string("phrases", _grammar(self._phrases))
+            self._decoder.activate_search("phrases")
+
+    def _knows(self, phrase: str) -> bool:
+        unknown = [word for word in phrase.split() if self._decoder.lookup_word(word) is None]
+        if unknown:
+            _LOG.warning("the dictionary has no %r: %r will not be heard", unknown[0], phrase)
+        return not unknown
+
+
+def _prepared(pcm: bytes) -> bytes:
+    """16 kHz pcm, a short pause on either side of the speech, and a little noise."""
+    samples = np.frombuffer(pcm, dtype="<i2")
+    sound = soxr.resample(samples, _RATE_IN, _RATE).astype(np.int32)
+    loud = np.flatnonzero(np.abs(sound) > _QUIET)
+    if len(loud):
+        sound = sound[int(loud[0]) : int(loud[-1]) + 1]
+    sound = np.pad(sound, int(_PAUSE_S * _RATE))
+    hiss = np.random.default_rng(0).normal(0.0, _HISS, len(sound))
+    return np.clip(sound + hiss, -32_768, 32_767).astype("<i2").tobytes()
+
+
+def _grammar(phrases: Iterable[str]) -> str:
+    other = " | ".join(dict.fromkeys(_OTHER_WORDS.split()))
+    return (
+        "#JSGF V1.0; grammar phrases; "
+        f"public <phrase> = /1/ ({' | '.join(phrases)}) | /{_OTHER_WEIGHT}/ <other>+ ; "
+        f"<other> = {other} ;"
+    )

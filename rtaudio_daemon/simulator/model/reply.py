@@ -1,0 +1,125 @@
+"""What the simulated model is asked, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from .items import BYTES_PER_MS, Item
+
+SAY = "say"  # response metadata {"rtaudio": "say"}: speak the words of the input as they stand
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function call; `arguments` is a JSON string. It begins after `delay_s`."""
+
+    name: str
+    arguments: str = "{}"
+    delay_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer: words, their sound (None: the voice makes it), calls of functions.
+
+    A `preamble` is said before all else, as a message of its own. Without text and pcm, no other
+    message is said, only the calls are made. It begins after `delay_s` more of thinking; with
+    `echoes` a parrot says back what it heard.
+    """
+
+    text: str = ""
+    pcm: bytes | None = None
+    calls: tuple[Call, ...] = ()
+    delay_s: float = 0.0
+    echoes: bool = False
+    preamble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What an answer is asked for.
+
+    `heard` is the sound of the user's turn (empty for text), `words` what was understood of it,
+    `text` the last words written, a function's output (of the function `result_of`), or with
+    `say` the words to speak as they stand. `round` counts how often results of functions came
+    since the user's last words, this time included.
+    """
+
+    number: int
+    heard: bytes = b""
+    words: str = ""
+    text: str = ""
+    say: bool = False
+    function_output: bool = False
+    result_of: str | None = None
+    round: int = 0
+    instructions: str = ""
+    metadata: dict[str, str] = field(default_factory=dict)
+    tools: tuple[dict[str, Any], ...] = ()
+
+
+ReplyFunction = Callable[[Turn], "Reply | str | Awaitable[Reply | str]"]
+
+
+def turn_from(
+    context: list[Item],
+    *,
+    number: int,
+    instructions: str,
+    metadata: dict[str, str],
+    tools: list[dict[str, Any]],
+) -> Turn:
+    """The turn that the last item of `context` asks to be answered."""
+    last = context[-1] if context else None
+    say = metadata.get("rtaudio") == SAY
+    return Turn(
+        number=number,
+        heard=b"" if last is None or say else last.pcm,
+        text="" if last is None or (last.pcm and not say) else last.words,
+        say=say,
+        function_output=last is not None and last.data["type"] == "function_call_output",
+        result_of=_function(context, last),
+        round=_rounds(context),
+        instructions=instructions,
+        metadata=dict(metadata),
+        tools=tuple(tools),
+    )
+
+
+def default_reply(turn: Turn) -> Reply:
+    """Say back what was heard or written."""
+    if turn.say:
+        return Reply(turn.text)
+    if turn.heard:
+        return Reply(turn.words or heard_words(turn.heard), echoes=True)
+    if turn.function_output:
+        return Reply(f"The answer is {turn.text}.")
+    return Reply(turn.text or "I am listening.")
+
+
+def heard_words(pcm: bytes) -> str:
+    """Words for speech that nobody here can understand."""
+    return f"speech of {len(pcm) / BYTES_PER_MS / 1000:.1f} s"
+
+
+def _rounds(context: list[Item]) -> int:
+    """How many groups of results `context` ends with, calls and own words between them."""
+    rounds, before = 0, ""
+    for item in reversed(context):
+        kind = str(item.data["type"])
+        if kind == "message" and item.data["role"] != "assistant":
+            break
+        rounds += kind == "function_call_output" != before
+        before = kind
+    return rounds
+
+
+def _function(context: list[Item], last: Item | None) -> str | None:
+    if last is None or last.data["type"] != "function_call_output":
+        return None
+    for item in context:
+        if item.data["type"] == "function_call" and item.data["call_id"] == last.data["call_id"]:
+            return str(item.data["name"])
+    return None

@@ -1,0 +1,148 @@
+"""The responses of one session: one at a time in the conversation, any number beside it."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+from ..protocol.dialects import house_item
+from ..protocol.rejection import Refusal, invalid
+from .generation import Answer, AnswerListener, Surroundings
+from .items import Item, item_from_client, new_id
+from .reply import Turn, turn_from
+from .response_events import Ladder, Request
+
+Json = dict[str, Any]
+
+_BESIDE = 16
+
+
+class Responses:
+    """The answers of a session; `listener` hears of each that is done."""
+
+    def __init__(self, session: Surroundings, listener: AnswerListener) -> None:
+        self.active: Answer | None = None
+        self.spoke = False
+        self._session = session
+        self._listener = listener
+        self._beside: set[Answer] = set()
+        self._queued = False
+        self._numbers = count(1)
+
+    def create(self, asked: Json) -> None:
+        """response.create; raises `Refusal` when one is active already."""
+        if asked.get("conversation") != "none" and self.active is not None:
+            raise Refusal(
+                "Conversation already has an active response in progress: "
+                f"{self.active.ladder.id}. Wait until the response is finished before creating "
+                "a new one.",
+                code="conversation_already_has_active_response",
+            )
+        if len(self._beside) >= _BESIDE:
+            raise Refusal(
+                f"There are already {_BESIDE} responses in progress outside the conversation.",
+                code="rate_limit_exceeded",
+            )
+        self._begin(asked)
+
+    def create_after_turn(self) -> None:
+        """A turn was detected and asks to be answered, after the answer in progress if any."""
+        if self.active is None:
+            self._begin({})
+        else:
+            self._queued = True
+
+    def cancel(self, wanted: str | None) -> None:
+        """response.cancel, of this id, or of the one in the conversation."""
+        for answer in [*filter(None, [self.active]), *self._beside]:
+            if answer.ladder.id == wanted or (wanted is None and answer is self.active):
+                answer.stop("client_cancelled", self._late_deltas())
+                return
+        raise Refusal(
+            "Cancellation failed: no active response found", code="response_cancel_not_active"
+        )
+
+    def interrupt(self) -> None:
+        """Somebody speaks: cut off the answer in the conversation."""
+        if self.active is not None:
+            self._queued = False
+            self.active.stop("turn_detected", self._late_deltas())
+
+    async def close(self) -> None:
+        """End every answer without a word."""
+        for answer in [*self._beside, *filter(None, [self.active])]:
+            await answer.abandon()
+
+    def _begin(self, asked: Json) -> None:
+        session = self._session
+        outside = asked.get("conversation") == "none"
+        instructions = asked.get("instructions", session.settings.instructions)
+        metadata = asked.get("metadata")
+        context = self._context(asked.get("input"))
+        turn = turn_from(
+            context,
+            number=next(self._numbers),
+            instructions=instructions,
+            metadata=metadata or {},
+            tools=asked.get("tools", session.settings.tools),
+        )
+        request = Request(
+            session.settings.response(asked),
+            items=None if outside else session.items,
+            conversation_id=None if outside else session.conversation_id,
+            metadata=metadata,
+            context=tuple(context),
+            instructions=instructions,
+            sound_format=session.settings.sound_format("output"),
+        )
+        ladder = Ladder(new_id("resp"), session.sink, request)
+        self._give(ladder, turn, context[-1] if turn.heard else None)
+
+    def _give(self, ladder: Ladder, turn: Turn, spoken: Item | None) -> None:
+        session = self._session
+        session.record.turns.append(turn)
+        answer = Answer(
+            ladder,
+            turn,
+            session,
+            self,
+            spoken=spoken,
+            fault=session.faults.take("fail"),
+        )
+        if ladder.in_conversation:
+            self.active = answer
+        else:
+            self._beside.add(answer)
+
+    def _late_deltas(self) -> int:
+        fault = self._session.faults.take("late_deltas")
+        if fault is not None:
+            return int(fault.options.get("count", 3))
+        manner = self._session.manner
+        return manner.late_deltas or (3 if manner.quirks == "sglang" else 0)
+
+    def answer_ended(self, answer: Answer) -> None:
+        """An answer is done: the turn that waited for it is answered."""
+        self._beside.discard(answer)
+        self.spoke = self.spoke or any(item.audio_ms for item in answer.ladder.output)
+        if answer is self.active:
+            self.active = None
+        self._listener.answer_ended(answer)
+        if self.active is None and self._queued:
+            self._queued = False
+            self._begin({})
+
+    def _context(self, given: list[Json] | None) -> list[Item]:
+        items, dialect = self._session.items, self._session.settings.dialect
+        if given is None:
+            return list(items)
+        known = {item.id: item for item in items}
+        context = []
+        for data in given:
+            if data.get("type") != "item_reference":
+                context.append(item_from_client(house_item(data, dialect), new_id("item")))
+            elif data.get("id") in known:
+                context.append(known[data["id"]])
+            else:
+                raise invalid("response.input", f"no item with id '{data.get('id')}'.")
+        return context

@@ -1,0 +1,36 @@
+"""Which of the real services a connection imitates: what differs between them, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...protocol.codec import Dialect
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One address of the real world.
+
+    `parameter`: the query parameter that names the model; `needs_version`: whether the query must
+    (True), must not (False) or may (None) carry an api-version; `reports_limits`: sends
+    ``rate_limits.updated``; `rich`: Voice Live, with its voice objects and further settings.
+    """
+
+    name: str
+    path: str
+    dialect: Dialect
+    parameter: str = "model"
+    needs_version: bool | None = None
+    reports_limits: bool = False
+    rich: bool = False
+
+
+AZURE = Service("azure", "/openai/v1/realtime", "ga", needs_version=False)
+AZURE_PREVIEW = Service(
+    "azure-preview", "/openai/realtime", "preview", "deployment", needs_version=True
+)
+OPENAI = Service("openai", "/v1/realtime", "ga", reports_limits=True)
+VOICE_LIVE = Service(
+    "azure-voice-live", "/voice-live/realtime", "preview", needs_version=True, rich=True
+)
+SERVICES = (AZURE, AZURE_PREVIEW, OPENAI, VOICE_LIVE)

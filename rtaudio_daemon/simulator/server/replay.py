@@ -1,0 +1,74 @@
+"""Plays a recording as the service: says what was said then, when it was said then."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+
+from aiohttp import WSMsgType
+
+from .client_connection import Line
+from .recording import Entry
+
+_PATIENCE_S = 5.0
+_SOUND = "input_audio_buffer.append"
+
+
+class Replay:
+    """One connection of a recording, for one client.
+
+    Where the client said something then, its counterpart today is waited for (five seconds more
+    than it took then; after that the play goes on); sound is not, time alone moves it along.
+    """
+
+    def __init__(self, entries: list[Entry], line: Line) -> None:
+        self._entries = entries
+        self._line = line
+        self._heard: Counter[str] = Counter()
+        self._news = asyncio.Event()
+
+    async def run(self) -> None:
+        """Play it until it ends or the client leaves."""
+        play = asyncio.create_task(self._play(), name="simulator-replay")
+        try:
+            while (message := await self._line.receive()).type is WSMsgType.TEXT:
+                self._heard[_kind(message.data)] += 1
+                self._news.set()
+        finally:
+            play.cancel()
+            await asyncio.gather(play, return_exceptions=True)
+
+    async def _play(self) -> None:
+        expected: Counter[str] = Counter()
+        last_s = self._entries[0].t
+        for entry in self._entries:
+            gap_s, last_s = entry.t - last_s, entry.t
+            if entry.what == "in" and entry.kind != _SOUND:
+                expected[entry.kind] += 1
+                await self._client_said(entry.kind, expected[entry.kind], gap_s + _PATIENCE_S)
+                continue
+            await asyncio.sleep(gap_s)
+            if entry.what == "out":
+                await self._line.send_text(entry.text)
+            elif entry.what == "close" and entry.code is None:
+                self._line.drop()
+            elif entry.what == "close":
+                await self._line.close(entry.code or 1000)
+
+    async def _client_said(self, kind: str, count: int, timeout_s: float) -> None:
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self._heard[kind] < count:
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            return  # Today's client behaves differently; the play goes on.
+
+
+def _kind(raw: str) -> str:
+    try:
+        message = json.loads(raw)
+    except (ValueError, RecursionError):
+        return ""
+    return str(message.get("type")) if isinstance(message, dict) else ""

@@ -1,0 +1,313 @@
+"""The simulator: a WebSocket server that real clients cannot tell from the service."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypedDict, Unpack
+
+from aiohttp import ClientConnectionError, WSCloseCode, WSMsgType, web
+
+from ..fault_injection import Faults, fault_from
+from ..model.behaviour import Manner, Quirks, Transcription
+from ..model.pacing import Pacing
+from ..model.phrase_recognizer import Understanding, can_understand
+from ..model.reply import ReplyFunction
+from ..model.simulated_session import Session
+from ..model.voice_detector import Hearing
+from ..model.voices import Voice
+from ..protocol.rejection import Refusal
+from ..protocol.services import OPENAI, SERVICES, Service
+from ..scenario import Scenario, load
+from . import recording
+from .admin_api import Control
+from .auth import refused, transcribes, turned_away
+from .client_connection import Line
+from .replay import Replay
+from .tls import cache_folder, server_context
+
+_LOG = logging.getLogger(__name__)
+
+_MAX_MESSAGE_BYTES = 32 * 1024 * 1024
+_SESSIONS_KEPT = 16
+_CLOSE_TIMEOUT_S = 1.0
+_LIFETIME_S = 3600.0
+
+
+class SimulatorOptions(TypedDict, total=False):
+    """What can be chosen when a `Simulator` is made.
+
+    What is not given, or None, is as the scenario says, or as usual.
+
+    * `api_key`: ask clients for this key (header, query or bearer); None lets everybody in.
+    * `scenario`: a `Scenario`, or the path of one; what is given here besides overrides it.
+    * `lifetime_s`: how long a session may last.
+    * `tls`: True, or the folder for its certificate: ``url`` is ``wss://…``, `certificate` the
+      file that clients have to trust.
+    * `record`: the path of a file for all frames as JSON lines; `keep_sound` keeps sound in it.
+    * `replay`: the path of such a file, to be played instead of being a service.
+    * `voice`: auto (says back what it heard, espeak-ng for text), parrot, espeak, tone, silence.
+    * `reply`: called with each `Turn`, returns (or awaits) a `Reply` or a plain string.
+    * `pacing`: burst (20 times faster than real time, as the service), realtime or slow.
+    * `late_deltas`: how many sound deltas still follow an interruption.
+    * `think_s`: between response.created and the first item.
+    * The rest are settings of `Manner`.
+    """
+
+    api_key: str | None
+    scenario: Scenario | str | Path | None
+    lifetime_s: float | None
+    tls: bool | Path
+    record: str | Path | None
+    keep_sound: bool
+    replay: str | Path | None
+    voice: Voice | None
+    reply: ReplyFunction | None
+    pacing: Pacing | None
+    late_deltas: int | None
+    think_s: float | None
+    transcription: Transcription
+    extras: bool
+    quirks: Quirks | None
+    understand: Callable[[bytes], str]
+    hearing: Callable[[], Hearing]
+
+
+class Simulator:
+    """A local realtime service, both dialects, started by `start` or ``async with``.
+
+    ``url`` is ``ws://HOST:PORT``, to be followed by ``/openai/v1/realtime?model=…`` (GA),
+    ``/openai/realtime?api-version=…&deployment=…`` (preview), ``/v1/realtime?model=…`` (OpenAI's
+    GA) or ``/voice-live/realtime?api-version=…&model=…``. After `stop` it can be started again, on
+    the same port.
+
+    Raises ConfigError for a scenario or a recording that cannot be read.
+    """
+
+    def __init__(
+        self, host: str = "127.0.0.1", port: int = 0, **options: Unpack[SimulatorOptions]
+    ) -> None:
+        scenario = options.pop("scenario", None)
+        script = load(scenario) if isinstance(scenario, str | Path) else scenario or Scenario()
+        api_key = options.pop("api_key", None)
+        tls = options.pop("tls", False)
+        replay = options.pop("replay", None)
+        self.host = host
+        self.port = port
+        self.sessions: deque[Session] = deque(maxlen=_SESSIONS_KEPT)
+        self.faults = Faults(script.faults)
+        self._api_key = api_key if api_key is not None else script.api_key
+        self._lifetime_s = options.pop("lifetime_s", None) or script.lifetime_s or _LIFETIME_S
+        self.certificate: Path | None = None
+        self._tls = cache_folder() if tls is True else tls or None
+        self._record = options.pop("record", None)
+        self._keep_sound = options.pop("keep_sound", False)
+        self._recorder: recording.Recorder | None = None
+        self._recorded = recording.load(replay) if replay else []
+        self._replayed = 0
+        self._runner: web.AppRunner | None = None
+        self._lines: dict[web.WebSocketResponse, Line] = {}
+        self.manner = _manner(script, options)
+
+    @property
+    def url(self) -> str:
+        """``ws://HOST:PORT``, or wss (the port is known once it was started)."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'wss' if self._tls else 'ws'}://{host}:{self.port}"
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Listen; raises OSError when the port is taken. Harmless when started already."""
+        if self._runner is not None:
+            return
+        context = None
+        if self._tls is not None:
+            context, self.certificate = await asyncio.to_thread(
+                server_context, self._tls, self.host
+            )
+        if self._record is not None:
+            self._recorder = recording.Recorder(self._record, keep_sound=self._keep_sound)
+        runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=1.0)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self.host, self.port, ssl_context=context).start()
+        except BaseException:
+            await runner.cleanup()
+            raise
+        self._runner = runner
+        self.port = runner.addresses[0][1]
+
+    def _app(self) -> web.Application:
+        app = web.Application()
+        for service in SERVICES:
+            app.router.add_get(service.path, partial(self._enter, service))
+        Control(self).add_to(app)
+        app.router.add_route("*", "/{path:.*}", _not_found)
+        return app
+
+    async def stop(self) -> None:
+        """Say goodbye (close 1001) and stop listening. Harmless when not started."""
+        runner, self._runner = self._runner, None
+        if runner is None:
+            return
+        words = "server is going away"
+        lines = list(self._lines.values())
+        await asyncio.gather(*(line.close(WSCloseCode.GOING_AWAY, words) for line in lines))
+        await runner.cleanup()
+        if self._recorder is not None:
+            self._recorder.close()
+
+    def fault(self, kind: str, **details: Any) -> None:
+        """Let something go wrong: ``fault("drop")``, ``fault("refuse", status=429, times=2)``.
+
+        The kinds and their details are those of `faults`. A fault of the line without a moment
+        strikes every open connection at once; others wait for theirs. Raises `Refusal` for a
+        fault that does not exist.
+        """
+        self.arm({"fault": kind, **details})
+
+    async def drop_connections(self) -> None:
+        """Cut every connection without a word, as a network does that breaks."""
+        self.fault("drop")
+        await asyncio.sleep(0)
+
+    def arm(self, data: Mapping[str, Any]) -> None:
+        """Let the fault that `data` describes strike; see `fault`."""
+        fault = fault_from(dict(data))
+        if fault.immediate:
+            for line in list(self._lines.values()):
+                line.strike(fault)
+            return
+        armed = self.faults.arm(fault)
+        if fault.at_s is not None:
+            for line in list(self._lines.values()):
+                line.arm(armed)
+
+    # -------------------------------------------------------- connections
+
+    async def _enter(self, service: Service, request: web.Request) -> web.StreamResponse:
+        answer = turned_away(request, service, self._api_key, self.faults)
+        if answer is not None:
+            return answer
+        socket = web.WebSocketResponse(
+            timeout=_CLOSE_TIMEOUT_S,
+            max_msg_size=_MAX_MESSAGE_BYTES,
+            autoping=False,
+            protocols=("realtime",),
+        )
+        if not socket.can_prepare(request).ok:
+            return refused(426, "UpgradeRequired", "This is a WebSocket endpoint.")
+        await socket.prepare(request)
+        if service is OPENAI and "OpenAI-Beta" in request.headers:
+            await _beta_is_over(socket)
+            return socket
+        track = self._recorder.connection(_harmless(request)) if self._recorder else None
+        session = Session(
+            service,
+            model=request.query.get(service.parameter, ""),
+            transcribes=transcribes(request, service),
+            lifetime_s=self._lifetime_s,
+            manner=self.manner,
+            faults=self.faults,
+        )
+        line = Line(socket, request.transport, self.faults, session, track)
+        self._lines[socket] = line
+        self.sessions.append(session)
+        try:
+            await (self._play(line) if self._recorded else self._converse(session, line))
+        finally:
+            del self._lines[socket]
+        return socket
+
+    async def _play(self, line: Line) -> None:
+        entries = self._recorded[min(self._replayed, len(self._recorded) - 1)]
+        self._replayed += 1
+        try:
+            await Replay(entries, line).run()
+        finally:
+            await line.end()
+
+    async def _converse(self, session: Session, line: Line) -> None:
+        session.greet()
+        line.start()
+        tasks = [
+            asyncio.create_task(_send(session, line), name="simulator-outbox"),
+            asyncio.create_task(self._expire(session), name="simulator-expiry"),
+        ]
+        try:
+            while (message := await line.receive()).type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                if message.type is WSMsgType.TEXT:
+                    await session.handle(message.data)
+                else:
+                    words = "Binary frames are not supported."
+                    session.emit(Refusal(words, code="invalid_json").event())
+                if session.flooded:
+                    _LOG.warning("a client does not take what it asked for; it is cut off")
+                    line.drop()  # a close frame would wait behind all the rest
+                await asyncio.sleep(0)  # who talks without a break does not silence the others
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await line.end()
+            await session.close()
+
+    async def _expire(self, session: Session) -> None:
+        await asyncio.sleep(self._lifetime_s)
+        session.expire()
+
+
+def _manner(script: Scenario, given: Mapping[str, Any]) -> Manner:
+    named = {key: value for key, value in given.items() if value is not None}
+    defaults: dict[str, Any] = dict(script.manner)
+    if script.answers:
+        defaults["reply"] = script.reply
+    if script.phrases and can_understand():
+        defaults["understand"] = Understanding(script.phrases)
+    elif script.phrases:
+        _LOG.info("install pocketsphinx to let it understand spoken words; it reads written ones")
+    return Manner(**{**defaults, **named})
+
+
+def _harmless(request: web.Request) -> str:
+    """The address without what is secret in it."""
+    secret = ("api-key", "Authorization")
+    query = "&".join(f"{k}={v}" for k, v in request.query.items() if k not in secret)
+    return f"{request.path}?{query}"
+
+
+async def _send(session: Session, line: Line) -> None:
+    try:
+        await session.run_outbox(line)
+    except (ClientConnectionError, ConnectionError):
+        return  # The reader sees the end of the connection too, and ends the session.
+    except Exception:
+        _LOG.exception("the simulator cannot send")
+        await line.close(WSCloseCode.INTERNAL_ERROR)
+
+
+async def _not_found(_request: web.Request) -> web.StreamResponse:
+    return refused(404, "404", "Resource not found")
+
+
+async def _beta_is_over(socket: web.WebSocketResponse) -> None:
+    code = "beta_api_shape_disabled"
+    refusal = Refusal("The Realtime Beta API is no longer supported.", code=code)
+    await socket.send_json({"event_id": "event_1", **refusal.event()})
+    await socket.close(code=4000, message=f"invalid_request_error.{code}".encode())

@@ -1,0 +1,195 @@
+"""The two documents are true: every route, every event, and a storm of requests made of them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sys
+import typing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import jsonschema
+import pytest
+import yaml
+
+from rtaudio_daemon.api import openapi, payloads, schemas
+from rtaudio_daemon.api.metrics import COUNTS
+from rtaudio_daemon.api.routes import ROUTES
+from rtaudio_daemon.notifications import ConnectionState, DeviceState, News
+from tests.api.test_server import Window
+
+
+def test_the_documents_are_what_they_say_they_are() -> None:
+    document = openapi.openapi()
+    assert document["openapi"].startswith("3.1.")
+    for path in document["paths"].values():
+        for operation in path.values():
+            for answer in operation["responses"].values():
+                for content in answer["content"].values():
+                    check_schema(content["schema"])
+    for name, message in openapi.asyncapi()["components"]["messages"].items():
+        assert message["summary"]
+        check_schema(message["payload"])
+        assert name in schemas.EVENTS
+
+
+def check_schema(schema: dict[str, Any]) -> None:
+    jsonschema.Draft202012Validator.check_schema(schema)
+
+
+def test_every_kind_of_news_has_a_name_and_a_schema() -> None:
+    kinds = set(typing.get_args(News))
+    assert set(payloads.EVENT_NAMES) == kinds
+    not_news = {"snapshot", "level", "shutdown"}
+    assert set(payloads.EVENT_NAMES.values()) | not_news == set(schemas.EVENTS)
+    for kind in kinds:
+        name = payloads.EVENT_NAMES[kind]
+        known = set(schemas.EVENTS[name][1]["properties"])
+        fields = set(kind.__dataclass_fields__) - {"latencies"}
+        assert fields <= known, f"{name} has fields that its schema does not know"
+
+
+async def test_what_the_window_answers_is_what_the_document_promises() -> None:
+    window = Window()
+    async with window.server.listening() as address, aiohttp.ClientSession(address) as window.http:
+        for route in ROUTES:
+            if route.method == "POST" or route.name == "events":
+                continue
+            async with window.http.get(route.path) as answer:
+                assert answer.status == 200
+                assert answer.content_type == route.media
+                if route.gives:
+                    jsonschema.validate(await answer.json(), route.gives)
+        window.person.connected = False
+        async with window.http.get("/ready") as answer:
+            assert answer.status == 503
+            body = await answer.json()
+            jsonschema.validate(body, schemas.READY)
+            assert body["reasons"] == ["the connection to the service is closed"]
+
+
+@pytest.mark.parametrize(
+    ("state", "asleep", "ready"),
+    [
+        ("open", False, True),
+        ("renewing", False, True),
+        ("closed", True, True),
+        ("closed", False, False),
+        ("connecting", True, False),
+    ],
+)
+async def test_ready_is_who_can_hold_a_conversation_or_wakes_when_spoken_to(
+    state: str, asleep: bool, ready: bool
+) -> None:
+    snapshot = Window().person.snapshot()
+    connection = replace(snapshot.connection, state=ConnectionState(state), asleep=asleep)
+    snapshot = replace(snapshot, connection=connection)
+    assert (payloads.reasons_not_ready(snapshot) == []) is ready
+
+
+@pytest.mark.parametrize(
+    ("body", "wrong"),
+    [
+        ({"text": "a", "prio": "high"}, "prio: there is no such field"),
+        ({}, "text: is needed"),
+        ({"text": " "}, "text: expected words"),
+        ({"text": "a", "priority": "top"}, "priority: expected normal or high"),
+        ({"text": "a", "priority": []}, "priority: expected normal or high"),
+        ({"text": "a", "remember": 1}, "remember: expected true or false"),
+        ([], "the body must be a JSON object"),
+    ],
+)
+def test_a_wrong_body_is_explained_and_wrong_for_the_schema_too(body: Any, wrong: str) -> None:
+    assert wrong in str(schemas.check(schemas.SAY, body))
+    assert not jsonschema.Draft202012Validator(schemas.SAY).is_valid(body)
+
+
+@pytest.mark.parametrize("level", [-0.1, 1.1, True, "1", None, [], {}])
+def test_a_volume_is_a_number_from_0_to_1(level: Any) -> None:
+    assert "level: expected a number from 0 to 1" in str(
+        schemas.check(schemas.VOLUME, {"level": level})
+    )
+    for fine in (0, 1, 0.5):
+        assert schemas.check(schemas.VOLUME, {"level": fine}) is None
+
+
+async def test_metrics_are_prometheus_text_with_a_meaning_each() -> None:
+    window = Window()
+    async with (
+        window.server.listening() as address,
+        aiohttp.ClientSession(address) as http,
+        http.get("/metrics") as answer,
+    ):
+        text = await answer.text()
+    names = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
+    assert {"rtaudio_status", "rtaudio_uplink_bytes_total", "rtaudio_subscribers"} <= names
+    assert all(name.startswith("rtaudio_") for name in names)
+    assert "rtaudio_uplink_bytes_total 7.0" in text
+    assert all(meaning for _, meaning in COUNTS.values())
+
+
+@pytest.mark.real_time
+async def test_a_storm_of_requests_made_of_the_document_finds_no_fault(tmp_path: Path) -> None:
+    window = Window()
+    async with window.server.listening() as address:
+        process = await asyncio.create_subprocess_exec(
+            str(Path(sys.executable).with_name("st")),
+            "run",
+            f"{address}/openapi.json",
+            "--max-examples=15",
+            "--exclude-path=/api/events",
+            "--seed=1",
+            "--no-color",
+            cwd=tmp_path,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env={**os.environ, "PYTHONWARNINGS": "ignore"},
+        )
+        try:
+            output, _ = await asyncio.wait_for(process.communicate(), 90)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+    assert process.returncode == 0, output.decode()
+    assert "No issues found" in output.decode()
+
+
+async def test_the_dashboard_and_the_alerts_ask_for_metrics_that_exist() -> None:
+    root = Path(__file__).parent.parent.parent / "docs"
+    texts = (root / "grafana.json").read_text() + (root / "alerts.yml").read_text()
+    asked = set(re.findall(r"rtaudio_[a-z_]+", texts)) - {"rtaudio_daemon"}
+    window = Window()
+    known: set[str] = set()
+    for family in window.server.metrics.registry._collector_to_names.values():
+        known |= set(family)
+    assert len(asked) > 15
+    assert asked <= known, asked - known
+    for rule in yaml.safe_load((root / "alerts.yml").read_text())["groups"][0]["rules"]:
+        assert rule["annotations"]["summary"]
+
+
+@pytest.mark.parametrize(
+    ("microphone", "speaker", "reasons"),
+    [
+        ("ok", "ok", []),
+        ("lost", "ok", ["the microphone is lost"]),
+        ("none", "ok", ["the microphone is none"]),
+        ("ok", "lost", ["the loudspeaker is lost"]),
+        ("ok", "none", []),
+    ],
+)
+async def test_whatever_prevents_a_conversation_is_named(
+    microphone: str, speaker: str, reasons: list[str]
+) -> None:
+    snapshot = Window().person.snapshot()
+    snapshot = replace(
+        snapshot,
+        microphone=replace(snapshot.microphone, state=DeviceState(microphone)),
+        speaker=replace(snapshot.speaker, state=DeviceState(speaker)),
+    )
+    assert payloads.reasons_not_ready(snapshot) == reasons

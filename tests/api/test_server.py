@@ -1,0 +1,361 @@
+"""The window for other tools: state, verbs, events."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any, Literal
+
+import aiohttp
+import pytest
+
+from rtaudio_daemon import config
+from rtaudio_daemon.api.event_stream import HEARTBEAT_S
+from rtaudio_daemon.api.server import ApiServer
+from rtaudio_daemon.controls import (
+    ConnectionStatus,
+    DeviceStatus,
+    MicrophoneStatus,
+    Snapshot,
+    UplinkStatus,
+    UsageStatus,
+)
+from rtaudio_daemon.errors import ConfigError, NotConnectedError, NotNowError, RTAudioError
+from rtaudio_daemon.notifications import (
+    ConnectionChanged,
+    ConnectionState,
+    DeviceState,
+    ModelStatus,
+    SoundChanged,
+    StatusChanged,
+    Transcript,
+    TurnFinished,
+)
+from tests.waiting import until
+
+
+class Person:
+    """What the window steers: remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[Any] = []
+        self.connected = True
+
+    level_dbfs = -40.0
+
+    def snapshot(self) -> Snapshot:
+        muted = [told for told in self.told if told in ("mute", "unmute")]
+        state = ConnectionState.OPEN if self.connected else ConnectionState.CLOSED
+        return Snapshot(
+            usage=UsageStatus(0, 0.0, 0.0, None, {}, {}),
+            status=ModelStatus.IDLE,
+            previous=ModelStatus.IDLE,
+            since=1.5,
+            connection=ConnectionStatus(state, "azure", "sess_1", 60.0, 0, 0, None, False),
+            microphone=MicrophoneStatus(DeviceState.OK, "desk", None, self.level_dbfs),
+            speaker=DeviceStatus(DeviceState.OK, "desk", None),
+            sound=SoundChanged("cancel", "silero", "open"),
+            muted=muted[-1:] == ["mute"],
+            talking=False,
+            volume=1.0,
+            uplink=UplinkStatus(False, 0),
+            version="0.0.0",
+            uptime_s=2.0,
+        )
+
+    def say(
+        self,
+        text: str,
+        mode: Literal["verbatim", "prompt"],
+        *,
+        urgent: bool = False,
+        remember: bool = False,
+    ) -> None:
+        if not self.connected:
+            raise NotConnectedError("nothing was said")
+        self.told.append((text, mode, *(["urgent"] * urgent), *(["remember"] * remember)))
+
+    def listen(self, on: bool) -> None:
+        if self.snapshot().muted:
+            raise NotNowError("muted")
+        self.told.append("listen" if on else "listened")
+
+    def set_volume(self, level: float) -> None:
+        self.told.append(level)
+
+    async def reload(self) -> dict[str, Any]:
+        if not self.connected:
+            raise ConfigError(["config.yaml:1: http.port: is odd"])
+        return {"changed": [], "warnings": []}
+
+    async def devices(self) -> list[dict[str, Any]]:
+        self.told.append("devices")
+        return [{"name": "desk", "kind": "microphone", "direction": "input", "default": True}]
+
+    def counts(self) -> dict[str, float]:
+        return {"uplink_bytes": 7}
+
+    def interrupt(self) -> None:
+        self.told.append("interrupt")
+
+    def mute(self, muted: bool) -> None:
+        self.told.append("mute" if muted else "unmute")
+
+
+class Window:
+    """A served window and a client of it."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.person = Person()
+        self.server = ApiServer(
+            config.Http(port=0, **settings), self.person, boot="b1", wall_clock=lambda: 1.5
+        )
+        self.http: aiohttp.ClientSession
+
+    async def post(self, path: str, body: Any = None) -> tuple[int, Any]:
+        async with self.http.post(path, json={} if body is None else body) as answer:
+            return answer.status, await answer.json()
+
+    def subscribe(self, path: str = "/api/events", last: str = "") -> Any:
+        headers = {"Last-Event-ID": last} if last else {}
+        return self.http.get(path, headers=headers, timeout=aiohttp.ClientTimeout())
+
+    def change(self, status: ModelStatus) -> None:
+        self.server.publish(StatusChanged(status, ModelStatus.IDLE))
+
+
+@pytest.fixture
+async def window() -> AsyncIterator[Window]:
+    window = Window()
+    async with (
+        window.server.listening() as address,
+        aiohttp.ClientSession(base_url=address) as window.http,
+    ):
+        yield window
+
+
+async def read(answer: aiohttp.ClientResponse) -> dict[str, str]:
+    """The next event: its fields, and the comments before it under ''."""
+    fields: dict[str, str] = {}
+    async with asyncio.timeout(60):
+        async for raw in answer.content:
+            line = raw.decode().rstrip("\n")
+            if not line:
+                if "data" in fields:
+                    return fields
+                continue
+            name, _, value = line.partition(":")
+            fields[name] = value.removeprefix(" ")
+    raise AssertionError("the stream ended")
+
+
+async def test_the_first_event_is_a_snapshot_and_the_next_is_news(window: Window) -> None:
+    async with window.subscribe() as answer:
+        assert answer.headers["Content-Type"] == "text/event-stream; charset=utf-8"
+        assert answer.headers["Cache-Control"] == "no-store"
+        first = await read(answer)
+        assert (first["id"], first["event"], first["retry"]) == ("b1-0", "snapshot", "2000")
+        snapshot = json.loads(first["data"])
+        assert snapshot["time"] == snapshot["since"] == "1970-01-01T00:00:01.500Z"
+        assert (snapshot["status"], snapshot["muted"]) == ("idle", False)
+        window.change(ModelStatus.LISTENING)
+        second = await read(answer)
+        assert (second["id"], second["event"]) == ("b1-1", "status")
+        assert json.loads(second["data"])["status"] == "listening"
+
+
+async def test_whoever_returns_gets_exactly_what_was_missed(window: Window) -> None:
+    for status in (ModelStatus.LISTENING, ModelStatus.THINKING, ModelStatus.SPEAKING):
+        window.change(status)
+    async with window.subscribe(last="b1-1") as answer:
+        assert [(await read(answer))["id"] for _ in range(2)] == ["b1-2", "b1-3"]
+        window.change(ModelStatus.IDLE)
+        assert (await read(answer))["id"] == "b1-4"
+
+
+@pytest.mark.parametrize("last", ["b0-1", "b1-9", "b1-x", "nonsense"])
+async def test_a_gap_that_cannot_be_told_begins_with_the_whole_status(
+    window: Window, last: str
+) -> None:
+    window.change(ModelStatus.LISTENING)
+    async with window.subscribe(last=last) as answer:
+        first = await read(answer)
+        assert first["event"] == "snapshot"
+        assert json.loads(first["data"])["gap"] is True
+
+
+async def test_events_older_than_the_ring_are_a_gap(window: Window) -> None:
+    for _ in range(300):
+        window.change(ModelStatus.LISTENING)
+    async with window.subscribe(last="b1-10") as answer:
+        assert json.loads((await read(answer))["data"])["gap"] is True
+    async with window.subscribe(last="b1-299") as answer:
+        assert (await read(answer))["id"] == "b1-300"
+
+
+async def test_a_filter_lets_only_the_wanted_events_through(window: Window) -> None:
+    async with window.subscribe("/api/events?types=turn,connection") as answer:
+        assert (await read(answer))["event"] == "snapshot"
+        window.change(ModelStatus.LISTENING)
+        window.server.publish(TurnFinished("resp_1", "completed", {"first_audio_ms": 430}))
+        event = await read(answer)
+        assert event["event"] == "turn"
+        assert json.loads(event["data"])["first_audio_ms"] == 430
+        change = ConnectionChanged(ConnectionState.OPEN, "azure", expires_at=60.0)
+        window.server.publish(change)
+        data = json.loads((await read(answer))["data"])
+        assert data["expires_at"] == "1970-01-01T00:01:00.000Z"
+
+
+async def test_what_was_said_stays_in_the_house_unless_allowed(window: Window) -> None:
+    async with window.subscribe() as answer:
+        await read(answer)
+        window.server.publish(Transcript("user", "a secret", True, "item_1"))
+        window.change(ModelStatus.LISTENING)
+        assert (await read(answer))["event"] == "status"
+
+
+async def test_what_may_not_be_published_any_more_is_not_told_to_those_who_return(
+    window: Window,
+) -> None:
+    window.server.adjust(config.Http(publish_transcripts=True))
+    window.change(ModelStatus.LISTENING)
+    window.server.publish(Transcript("user", "a secret", True, "item_1"))
+    window.change(ModelStatus.THINKING)
+    async with window.subscribe(last="b1-1") as answer:
+        assert [(await read(answer))["event"] for _ in range(2)] == ["transcript", "status"]
+        window.server.adjust(config.Http())
+        window.server.publish(Transcript("user", "another", True, "item_2"))
+        window.change(ModelStatus.IDLE)
+        assert (await read(answer))["id"] == "b1-4"
+    async with window.subscribe(last="b1-1") as answer:
+        assert [(await read(answer))["id"] for _ in range(2)] == ["b1-3", "b1-4"]
+
+
+async def test_a_quiet_stream_is_kept_alive(window: Window) -> None:
+    async with window.subscribe() as answer:
+        await read(answer)
+        await asyncio.sleep(HEARTBEAT_S + 1)
+        window.change(ModelStatus.LISTENING)
+        assert (await read(answer))[""] == "still here"
+
+
+async def test_a_subscriber_that_leaves_is_noticed(window: Window) -> None:
+    async with window.subscribe() as answer:
+        await read(answer)
+        assert window.server.events.subscribers == 1
+    await until(lambda: window.server.events.subscribers == 0)
+
+
+@pytest.mark.real_time
+async def test_a_subscriber_that_does_not_read_is_dropped_and_the_others_go_on(
+    window: Window,
+) -> None:
+    port = int(window.server.address.rpartition(":")[2])
+    _reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+    writer.write(b"GET /api/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+    async with window.subscribe() as answer:
+        await read(answer)
+        await until(lambda: window.server.events.subscribers == 2)
+        async with asyncio.timeout(60):
+            sent = 0
+            while window.server.events.dropped == 0:
+                sent += 1
+                assert sent < 100_000
+                window.change(ModelStatus.LISTENING)
+                await read(answer)
+        assert (await read_one_more(window, answer))["event"] == "status"
+    writer.close()
+
+
+async def read_one_more(window: Window, answer: aiohttp.ClientResponse) -> dict[str, str]:
+    window.change(ModelStatus.IDLE)
+    return await read(answer)
+
+
+async def test_going_down_is_told_and_ends_the_stream() -> None:
+    window = Window()
+    async with aiohttp.ClientSession() as http:
+        async with window.server.listening() as address:
+            answer = await http.get(f"{address}/api/events", timeout=aiohttp.ClientTimeout())
+            await read(answer)
+        assert (await read(answer))["event"] == "shutdown"
+        assert await answer.content.read() == b""
+
+
+async def test_too_many_subscribers_are_sent_away_for_a_while(window: Window) -> None:
+    window.server.adjust(config.Http(max_subscribers=1))
+    async with window.subscribe() as answer:
+        await read(answer)
+        async with window.subscribe() as refused:
+            assert refused.status == 503
+            assert refused.headers["Retry-After"] == "10"
+            assert (await refused.json())["error"]["code"] == "service_unavailable"
+
+
+async def test_the_verbs_reach_the_person_and_answer_with_the_state(window: Window) -> None:
+    status, state = await window.post("/api/mute")
+    assert (status, state["muted"]) == (200, True)
+    await window.post("/api/unmute")
+    await window.post("/api/interrupt")
+    await window.post("/api/say", {"text": "hello"})
+    await window.post("/api/say", {"text": "dinner", "mode": "verbatim"})
+    assert window.person.told == [
+        "mute",
+        "unmute",
+        "interrupt",
+        ("hello", "prompt"),
+        ("dinner", "verbatim"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"text": ""}, {"text": 7}, {"text": "x" * 4001}, {"text": "a", "mode": "x"}, []]
+)
+async def test_a_bad_request_is_told_what_is_wrong(window: Window, body: Any) -> None:
+    status, answer = await window.post("/api/say", body)
+    assert status == 400
+    assert answer["error"]["code"] == "bad_request"
+    assert answer["error"]["message"]
+    assert window.person.told == []
+
+
+async def test_what_is_not_json_is_refused(window: Window) -> None:
+    json_type = {"Content-Type": "application/json"}
+    for data in (b"\xff{", b"[" * 60_000, b'{"text": "a", "remember": NaN}'):
+        async with window.http.post("/api/say", data=data, headers=json_type) as answer:
+            assert answer.status == 400
+
+
+async def test_without_a_connection_nothing_is_said_and_that_is_told(window: Window) -> None:
+    window.person.connected = False
+    status, answer = await window.post("/api/say", {"text": "hello"})
+    assert (status, answer["error"]["code"]) == (503, "not_connected")
+
+
+async def test_unknown_places_and_methods_are_answered_in_json(window: Window) -> None:
+    assert (await window.post("/api/nothing"))[0] == 404
+    status, answer = await window.post("/api/status")
+    assert (status, answer["error"]["code"]) == (405, "method_not_allowed")
+
+
+async def test_a_fault_of_ours_is_logged_and_not_shown(
+    window: Window, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> None:
+        raise RuntimeError("key=sesame")
+
+    window.person.interrupt = broken  # type: ignore[method-assign]
+    status, answer = await window.post("/api/interrupt")
+    assert status == 500
+    assert "sesame" not in str(answer)
+    assert "POST /api/interrupt failed" in caplog.text
+
+
+async def test_a_taken_port_is_told_with_a_remedy(window: Window) -> None:
+    port = int(window.server.address.rpartition(":")[2])
+    other = ApiServer(config.Http(port=port), Person(), boot="b2")
+    with pytest.raises(RTAudioError, match=r"http\.port"):
+        async with other.listening():
+            pass

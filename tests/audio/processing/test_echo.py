@@ -1,0 +1,279 @@
+"""A loudspeaker in the same room: its echo is no person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from rtaudio_daemon.audio.devices.wav_devices import read_wav
+from rtaudio_daemon.audio.engines.cancellers import LivekitCanceller, open_echo
+from rtaudio_daemon.audio.engines.vad_engines import SileroEngine
+from rtaudio_daemon.audio.processing.echo import Echo
+from rtaudio_daemon.audio.processing.gate import Gate
+from rtaudio_daemon.audio.processing.wake_word import Attention
+from rtaudio_daemon.config import Gate as Settings
+from rtaudio_daemon.optional_packages import how_to_install
+
+Samples = NDArray[np.float64]
+FRAME = 480
+MODES = ("cancel", "half_duplex", "system")
+
+
+def recording(name: str) -> Samples:
+    path = Path(str(files("rtaudio_daemon") / "recordings" / f"{name}.wav"))
+    return np.frombuffer(read_wav(path), dtype="<i2").astype(np.float64)
+
+
+@dataclass
+class Heard:
+    """What a gate made of an evening: when (s) speech began in its judgement, and what it sent."""
+
+    started: list[float]
+    sent: Samples
+    woken: list[float]
+
+
+def room(
+    mode: str,
+    played: Samples,
+    said: Samples,
+    *,
+    delay_ms: float = 80,
+    gain: float | Samples = 0.3,
+    answers: list[tuple[float, float]],
+    reverberation: float = 0.0,
+    attention: Attention | None = None,
+    barge_in: bool = True,
+) -> Heard:
+    """The microphone hears `said` and, later and softer, what is `played`, and a little noise.
+
+    `answers`: from when to when (s) an answer is heard. `gain` may change from sample to sample.
+    `reverberation`: of a bare room of 0.5 s, how loud beside the direct sound.
+    """
+    length = max(len(played), len(said)) // FRAME * FRAME
+    played, said = (np.pad(one, (0, max(0, length - len(one))))[:length] for one in (played, said))
+    late = int(delay_ms * 24)
+    echo = np.concatenate([np.zeros(late), played])[:length] * np.resize(gain, length)
+    if reverberation:
+        tail = np.random.default_rng(5).normal(0, 1, 12_000) * 10 ** (
+            -3 * np.arange(12_000) / 12_000
+        )
+        impulse = np.concatenate([[1.0], reverberation * tail / np.linalg.norm(tail)])
+        size = length + len(impulse)
+        echo = np.fft.irfft(np.fft.rfft(echo, size) * np.fft.rfft(impulse, size), size)[:length]
+    noise = np.random.default_rng(3).normal(0, 8, length)
+    microphone = np.clip(said + echo + noise, -32768, 32767).astype("<i2")
+    far = played.astype("<i2")
+    echoes = open_echo(mode)
+    gate = Gate(Settings(barge_in=barge_in), SileroEngine(), echoes, attention)
+    started, sent, woken, skipped, silent = [], [], [], 0, FRAME * 50
+    for at in range(0, length, FRAME):
+        now = at / 24_000
+        gate.playing = any(begin <= now - 0.04 < end for begin, end in answers)
+        gate.floor_taken = gate.playing
+        block = far[at : at + FRAME].tobytes()
+        silent = 0 if block.strip(b"\0") else silent + FRAME
+        if silent < 24_000:
+            gate.played(block, skipped)
+            skipped = 0
+        else:
+            skipped += FRAME
+        result = gate.feed(microphone[at : at + FRAME].tobytes())
+        if result.started:
+            started.append(now)
+        if result.woken:
+            woken.append(now)
+        sent.append(result.pcm_to_send)
+    everything = np.frombuffer(b"".join(sent), dtype="<i2").astype(np.float64)
+    return Heard(started, everything, woken)
+
+
+def evening(
+    count: int, seconds: float, pause: float = 2.0
+) -> tuple[Samples, list[tuple[float, float]]]:
+    """`count` answers of so many seconds of human speech, and when they are heard."""
+    speech = np.concatenate([recording("weather"), recording("hello"), recording("weather")])
+    piece = np.resize(speech, int(seconds * 24_000))
+    silence = np.zeros(int(pause * 24_000))
+    sound = np.concatenate([part for _ in range(count) for part in (silence, piece)])
+    times = [(pause + n * (pause + seconds), (n + 1) * (pause + seconds)) for n in range(count)]
+    return np.concatenate([sound, silence]), times
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_ten_answers_of_eight_seconds_never_interrupt_themselves(mode: str) -> None:
+    played, answers = evening(10, 8.0)
+    assert room(mode, played, np.zeros(0), answers=answers).started == []
+
+
+def test_without_any_care_the_echo_is_taken_for_a_person() -> None:
+    played, answers = evening(1, 8.0)
+    assert room("off", played, np.zeros(0), answers=answers).started
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("loudness", [1.0, 0.6])
+def test_a_person_who_speaks_over_an_answer_is_noticed_soon(mode: str, loudness: float) -> None:
+    played, answers = evening(3, 8.0)
+    said = np.zeros(len(played))
+    voice = recording("stop") * loudness
+    begin = int((answers[2][0] + 3) * 24_000)
+    said[begin : begin + len(voice)] = voice
+    onset = begin + int(np.flatnonzero(np.abs(voice) > 600)[0])
+    started = room(mode, played * 0.7, said, answers=answers).started
+    assert started
+    assert -0.05 < started[0] - onset / 24_000 < 0.6
+
+
+def test_a_louder_echo_is_learned() -> None:
+    played, answers = evening(4, 8.0)
+    assert room("half_duplex", played, np.zeros(0), gain=1.2, answers=answers).started == []
+
+
+def turned_up(answers: list[tuple[float, float]], by_db: float) -> Samples:
+    """The gain of the echo when somebody turns the loudspeaker up in the fifth answer."""
+    gain = np.full(int((answers[-1][1] + 2) * 24_000), 0.1)
+    gain[int((answers[4][0] + 3) * 24_000) :] *= 10 ** (by_db / 20)
+    return gain
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("by_db", [8, 14])
+def test_a_loudspeaker_that_is_turned_up_does_not_interrupt_itself(mode: str, by_db: float) -> None:
+    played, answers = evening(8, 8.0)
+    heard = room(mode, played * 0.8, np.zeros(0), gain=turned_up(answers, by_db), answers=answers)
+    assert heard.started == []
+
+
+@pytest.mark.parametrize("by_db", [8, 14])
+def test_where_the_room_blurs_the_echo_it_interrupts_itself_once_at_most(by_db: float) -> None:
+    played, answers = evening(8, 8.0)
+    gain = turned_up(answers, by_db)
+    heard = room(
+        "half_duplex", played * 0.8, np.zeros(0), gain=gain, answers=answers, reverberation=2.0
+    )
+    assert len(heard.started) <= 1
+
+
+def test_another_device_is_learned_anew() -> None:
+    echo, loud = Echo("half_duplex"), np.full(480, 8000, dtype="<i2").tobytes()
+    for _ in range(20):
+        echo.played(loud)
+        echo.surpassed(echo.clean(loud))
+    assert echo.coupling_db is not None
+    echo.forget()
+    assert echo.coupling_db is None
+
+
+def test_with_headphones_nothing_is_the_answer_itself() -> None:
+    loud = np.full(480, 8000, dtype="<i2").tobytes()
+    for mode, expected in (("off", False), ("half_duplex", True)):
+        echo = Echo(mode)  # type: ignore[arg-type]
+        assert not echo.recognized(), "nobody told what is played"
+        for _ in range(50):
+            echo.played(loud)
+            echo.clean(loud)
+        assert echo.recognized() is expected
+
+
+def test_the_guard_knows_the_echo_after_a_third_of_a_second_and_nothing_passes_before() -> None:
+    echo, loud = Echo("half_duplex"), np.full(480, 8000, dtype="<i2").tobytes()
+    soft, voice = (np.full(480, level, dtype="<i2").tobytes() for level in (2000, 6000))
+    for _ in range(14):
+        echo.played(loud)
+        assert not echo.surpassed(echo.clean(soft))
+        assert echo.coupling_db is None
+    echo.played(loud)
+    echo.surpassed(echo.clean(soft))
+    assert echo.coupling_db == pytest.approx(-12.04, abs=0.1)
+    echo.played(loud)
+    assert echo.surpassed(echo.clean(voice))
+
+
+def test_where_nobody_tells_what_is_played_everything_surpasses_it() -> None:
+    echo = Echo("half_duplex")
+    assert echo.surpassed(echo.clean(bytes(960)))
+
+
+def test_auto_cancels_where_that_is_possible() -> None:
+    assert open_echo("auto").mode == "cancel"
+
+
+def test_a_missing_package_is_named_and_half_duplex_takes_its_place(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "livekit", None)
+    echo = open_echo("cancel")
+    assert echo.mode == "half_duplex"
+    assert echo.note is not None
+    assert how_to_install("livekit.rtc") in echo.note
+    assert echo.note in caplog.text
+    echo = open_echo("auto")
+    assert (echo.mode, echo.note) == ("half_duplex", None), "nothing else was asked for"
+
+
+def test_the_canceller_removes_an_echo_and_keeps_a_voice() -> None:
+    canceller = LivekitCanceller()
+    far = np.tile(recording("weather"), 2).astype("<i2")
+    near = (far * 0.3).astype("<i2")
+    left = []
+    for at in range(0, len(far) - FRAME, FRAME):
+        canceller.played(far[at : at + FRAME].tobytes())
+        late = near[max(0, at - 1920) : at - 1920 + FRAME] if at >= 1920 else np.zeros(FRAME, "<i2")
+        left.append(canceller.clean(late.tobytes()))
+    rest = np.frombuffer(b"".join(left), dtype="<i2")[5 * 24_000 :].astype(np.float64)
+    heard = near[5 * 24_000 : 5 * 24_000 + len(rest)].astype(np.float64)
+    assert 10 * np.log10(np.mean(heard**2) / np.mean(rest**2)) > 25
+
+
+class Notes:
+    """A canceller that cancels nothing and notes the length (samples) of all that it is given."""
+
+    def __init__(self) -> None:
+        self.given: list[tuple[str, int]] = []
+
+    def played(self, pcm: bytes) -> None:
+        self.given.append(("played", len(pcm) // 2))
+
+    def clean(self, pcm: bytes) -> bytes:
+        self.given.append(("clean", len(pcm) // 2))
+        return pcm
+
+
+@pytest.mark.parametrize(
+    ("rested_ms", "skipped_ms", "made_up"),
+    [
+        (200, 200, []),
+        (200, 300, [("played", 100 * 24)]),
+        (300, 200, [("clean", 240)] * 10),
+        (2000, 200, []),  # one of the two streams is a new one: there is nothing to be aligned
+    ],
+)
+def test_after_a_rest_the_canceller_gets_both_streams_at_the_same_place(
+    rested_ms: int, skipped_ms: int, made_up: list[tuple[str, int]]
+) -> None:
+    canceller = Notes()
+    echo, loud = Echo("cancel", canceller), np.full(FRAME, 8000, dtype="<i2").tobytes()
+    for _ in range(rested_ms // 20):
+        assert echo.clean(bytes(960)) == bytes(960)
+    assert canceller.given == [], "nothing is played, nothing is cancelled"
+    echo.played(loud, skipped_ms * 24)
+    assert echo.clean(loud) == loud
+    assert canceller.given == [*made_up, ("played", FRAME), ("clean", FRAME)]
+
+
+def test_whether_it_is_its_own_voice_is_the_same_when_asked_twice_in_a_frame() -> None:
+    echo, answer = Echo("half_duplex"), recording("weather").astype("<i2")
+    said = []
+    for at in range(0, 3 * 24_000, FRAME):
+        frame = answer[at : at + FRAME].tobytes()
+        echo.played(frame)
+        echo.clean(frame)
+        said.append((echo.recognized(), echo.recognized()))
+    assert (True, True) in said
+    assert {first == second for first, second in said} == {True}

@@ -1,0 +1,42 @@
+"""Resampling at the doors, and loudness."""
+
+import numpy as np
+import pytest
+
+from rtaudio_daemon.audio.processing.format import BYTES_PER_MS, SILENCE_DBFS, Resampler, dbfs
+
+
+def sine(rate: int, ms: int) -> bytes:
+    time = np.arange(rate * ms // 1000) / rate
+    return (16_000 * np.sin(2 * np.pi * 300 * time)).astype("<i2").tobytes()
+
+
+@pytest.mark.parametrize("rate", [16_000, 24_000, 44_100, 48_000])
+@pytest.mark.parametrize("piece", [1, 7, 960, 5001])
+def test_the_pieces_of_a_stream_join_without_a_seam(rate: int, piece: int) -> None:
+    source = sine(rate, 400)
+    resampler = Resampler(rate, 24_000)
+    out = b"".join(resampler.feed(source[i : i + piece]) for i in range(0, len(source), piece))
+    out += resampler.flush()
+    assert abs(len(out) - 400 * BYTES_PER_MS) <= 4
+    expected = np.frombuffer(sine(24_000, 400), dtype="<i2")[200:-200].astype(int)
+    error = np.frombuffer(out, dtype="<i2")[200 : 200 + len(expected)] - expected
+    assert np.abs(error).max() < 200
+
+
+def test_after_a_flush_the_next_stream_knows_nothing_of_the_last() -> None:
+    resampler = Resampler(48_000, 24_000)
+    first = resampler.feed(sine(48_000, 50)) + resampler.flush()
+    resampler.feed(b"\1")
+    resampler.flush()
+    second = resampler.feed(sine(48_000, 50)) + resampler.flush()
+    assert len(second) == len(first)
+    difference = np.frombuffer(second, "<i2").astype(int) - np.frombuffer(first, "<i2")
+    assert np.abs(difference).max() <= 2  # soxr dithers
+
+
+def test_loudness_is_relative_to_full_scale() -> None:
+    assert dbfs(b"") == SILENCE_DBFS
+    assert dbfs(bytes(960)) == SILENCE_DBFS
+    assert dbfs(np.full(480, -32768, dtype="<i2").tobytes()) == pytest.approx(0.0)
+    assert dbfs(np.full(480, 3277, dtype="<i2").tobytes()) == pytest.approx(-20.0, abs=0.01)

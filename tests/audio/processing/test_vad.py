@@ -1,0 +1,187 @@
+"""Engines and the decision what counts as a turn."""
+
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rtaudio_daemon.audio.devices.wav_devices import read_wav
+from rtaudio_daemon.audio.engines import vad_engines
+from rtaudio_daemon.audio.engines.vad_engines import (
+    NeverEngine,
+    SileroEngine,
+    WebRtcEngine,
+    open_engine,
+)
+from rtaudio_daemon.audio.processing.format import FRAME_BYTES
+from rtaudio_daemon.audio.processing.vad import (
+    AlwaysEngine,
+    LevelEngine,
+    TurnSegmenter,
+    TwoStageEngine,
+)
+from rtaudio_daemon.optional_packages import how_to_install
+
+
+def told(segmenter: TurnSegmenter, speech: str, ms: float = 20) -> list[tuple[int, str]]:
+    """Feed one frame per character (x is speech); what happened at which frame."""
+    events = [(i, segmenter.feed(mark == "x", ms)) for i, mark in enumerate(speech)]
+    return [(i, event) for i, event in events if event is not None]
+
+
+def test_a_turn_starts_with_enough_speech_and_stops_after_enough_silence() -> None:
+    segmenter = TurnSegmenter(start_ms=64, start_window_ms=130, hangover_ms=100)
+    assert told(segmenter, "..xxxxx..x.....xx") == [(5, "started"), (14, "stopped")]
+
+
+def test_speech_scattered_beyond_the_window_does_not_start_a_turn() -> None:
+    segmenter = TurnSegmenter(start_ms=64, start_window_ms=130, hangover_ms=100)
+    assert told(segmenter, "x..x..x..x..x..x..") == []
+    assert told(segmenter, "xxx") == [(2, "started")]
+
+
+def test_a_turn_starts_with_speech_not_with_its_absence() -> None:
+    segmenter = TurnSegmenter(start_ms=40, start_window_ms=100, hangover_ms=100)
+    assert told(segmenter, "x.x") == [(2, "started")]
+
+
+def test_one_long_piece_is_enough_whatever_the_window() -> None:
+    segmenter = TurnSegmenter(start_ms=64, start_window_ms=64, hangover_ms=500)
+    assert told(segmenter, "x.x", ms=500) == [(0, "started"), (1, "stopped"), (2, "started")]
+
+
+def test_reset_forgets() -> None:
+    segmenter = TurnSegmenter(start_ms=60, start_window_ms=120, hangover_ms=100)
+    told(segmenter, "xx")
+    segmenter.reset()
+    assert told(segmenter, "xx") == []
+    assert told(segmenter, "x") == [(0, "started")]
+
+
+def noise(level: int) -> bytes:
+    random = np.random.default_rng(1)
+    return random.normal(0, level, FRAME_BYTES // 2).astype("<i2").tobytes()
+
+
+def test_the_level_engine_hears_what_stands_out() -> None:
+    engine = LevelEngine()
+    assert max(engine.probability(bytes(FRAME_BYTES)) for _ in range(50)) == 0.0
+    assert max(engine.probability(noise(20)) for _ in range(50)) == 0.0
+    assert engine.probability(noise(3000)) == 1.0
+    fan = [engine.probability(noise(1000)) for _ in range(2000)]
+    assert fan[0] == 1.0
+    assert fan[-1] == 0.0
+    assert AlwaysEngine().probability(b"") == 1.0
+
+
+def test_silero_hears_speech_and_neither_silence_nor_noise() -> None:
+    engine = SileroEngine()
+    quiet = [engine.probability(bytes(FRAME_BYTES)) for _ in range(50)]
+    loud = [engine.probability(noise(2000)) for _ in range(50)]
+    assert max(quiet[5:] + loud[5:]) < 0.5
+
+
+@pytest.mark.skipif(
+    not Path("/usr/share/sounds/alsa/Front_Center.wav").exists(), reason="needs alsa-utils"
+)
+def test_silero_hears_a_human_voice() -> None:
+    from rtaudio_daemon.audio.devices.wav_devices import read_wav
+
+    engine = SileroEngine()
+    pcm = read_wav(Path("/usr/share/sounds/alsa/Front_Center.wav"))
+    frames = [pcm[i : i + FRAME_BYTES] for i in range(0, len(pcm), FRAME_BYTES)]
+    spoken = [engine.probability(frame) for frame in frames]
+    assert sum(probability > 0.5 for probability in spoken) > 25
+
+
+def test_engines_are_chosen_by_name() -> None:
+    for name, kind in (
+        ("silero", TwoStageEngine),
+        ("webrtc", WebRtcEngine),
+        ("level", LevelEngine),
+        ("always", AlwaysEngine),
+        ("never", NeverEngine),
+    ):
+        engine, is_called, note = open_engine(name)
+        assert isinstance(engine, kind)
+        assert (is_called, note) == (name, None)
+
+
+def test_where_silero_cannot_run_the_level_takes_its_place(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> SileroEngine:
+        raise ImportError("no such machine code")
+
+    monkeypatch.setattr(vad_engines, "SileroEngine", broken)
+    engine, name, note = open_engine("silero")
+    assert isinstance(engine, LevelEngine)
+    assert name == "level"
+    assert note is not None
+    assert "everything loud counts as speech" in note
+    assert note in caplog.text
+
+
+class Counting:
+    """An engine that counts what it is asked and is always sure."""
+
+    def __init__(self) -> None:
+        self.heard: list[bytes] = []
+
+    def probability(self, pcm: bytes) -> float:
+        self.heard.append(pcm)
+        return 0.9
+
+
+def room_noise(level: float, count: int) -> list[bytes]:
+    noise = np.random.default_rng(5).normal(0, level, (count, 480))
+    return [frame.astype("<i2").tobytes() for frame in noise]
+
+
+def test_in_a_quiet_room_the_costly_engine_rests() -> None:
+    engine = Counting()
+    staged = TwoStageEngine(engine)
+    assert not any(staged.probability(frame) for frame in room_noise(30, 500))
+    assert engine.heard == []
+
+
+def test_when_something_stirs_the_costly_engine_hears_what_came_just_before_too() -> None:
+    engine = Counting()
+    staged = TwoStageEngine(engine)
+    quiet, (loud,) = room_noise(30, 100), room_noise(90, 1)
+    for frame in quiet:
+        staged.probability(frame)
+    assert staged.probability(loud) == 0.9
+    assert engine.heard == [*quiet[-25:], loud]
+    assert [staged.probability(frame) for frame in quiet].count(0.9) == 39  # 0.8 s
+
+
+def test_a_fan_that_is_switched_on_is_quiet_after_a_while() -> None:
+    engine = Counting()
+    staged = TwoStageEngine(engine)
+    for frame in room_noise(30, 100) + room_noise(300, 1500):
+        staged.probability(frame)
+    assert staged.probability(room_noise(300, 1)[0]) == 0.0
+
+
+def test_where_an_engine_is_missing_it_is_named_and_loudness_decides(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "webrtcvad", None)
+    engine, name, note = open_engine("webrtc")
+    assert isinstance(engine, LevelEngine)
+    assert name == "level"
+    assert note is not None
+    assert "audio.gate.engine is webrtc, but" in note
+    assert how_to_install("webrtcvad") in note
+    assert note in caplog.text
+
+
+def test_the_webrtc_engine_hears_speech_and_not_silence() -> None:
+    engine = open_engine("webrtc").engine
+    assert not any(engine.probability(frame) for frame in room_noise(3, 50))
+    pcm = read_wav(Path(str(files("rtaudio_daemon") / "recordings" / "weather.wav")))
+    spoken = [engine.probability(pcm[at : at + 960]) for at in range(0, len(pcm), 960)]
+    assert sum(spoken) > 100

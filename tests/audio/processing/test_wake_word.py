@@ -1,0 +1,163 @@
+"""To whom does the house listen?"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rtaudio_daemon.audio.devices.wav_devices import read_wav
+from rtaudio_daemon.audio.engines.wake_word_engines import open_attention
+from rtaudio_daemon.audio.processing.gate import Gate
+from rtaudio_daemon.audio.processing.wake_word import Attention
+from rtaudio_daemon.config import Gate as Settings
+from rtaudio_daemon.optional_packages import how_to_install
+
+FRAME = 960
+
+
+class Script:
+    """Hears a wake word in frames of w, and speech in frames of x (and w)."""
+
+    def feed(self, pcm: bytes) -> str | None:
+        return "alexa" if pcm[0] == ord("w") else None
+
+    def probability(self, pcm: bytes) -> float:
+        return 0.9 if pcm[0] in b"xw" else 0.0
+
+
+class Home:
+    def __init__(self, attention: Attention) -> None:
+        settings = Settings(pre_roll_ms=100, hangover_ms=200)
+        self.gate = Gate(settings, Script(), None, attention)
+        self.sent = ""
+        self.woken: list[str] = []
+
+    def hear(self, frames: str) -> None:
+        for mark in frames:
+            result = self.gate.feed(mark.encode() * FRAME)
+            self.sent += result.pcm_to_send[::FRAME].decode()
+            self.woken += [result.woken] if result.woken else []
+
+
+def home(window_ms: float = 1000) -> Home:
+    return Home(Attention("wake_word", Script(), window_ms))
+
+
+def test_without_a_wake_word_nothing_leaves_the_house() -> None:
+    house = home()
+    house.hear("x" * 200)
+    assert house.sent == ""
+
+
+def test_in_one_breath_the_end_of_the_wake_word_and_all_that_follows_is_sent() -> None:
+    house = home()
+    house.hear("..xxw" + "xxxxxx" + "." * 10)
+    assert house.woken == ["alexa"]
+    assert house.sent == "xxwxxxxxx" + "." * 10
+
+
+def test_after_the_wake_word_alone_there_is_time_to_begin() -> None:
+    house = home()
+    house.hear("w" + "." * 30 + "xxxxx" + "." * 10)
+    assert house.sent.endswith("xxxxx" + "." * 10)
+    house.hear("." * 60 + "x" * 20)
+    assert house.sent.endswith("xxxxx" + "." * 10), "the window is closed again"
+
+
+def test_until_an_answer_and_for_a_while_after_it_no_wake_word_is_needed() -> None:
+    house = home()
+    house.hear("w" + "xxxxx" + "." * 10)
+    house.gate.floor_taken = True  # an answer is awaited, and then heard
+    house.hear("." * 500)
+    house.gate.floor_taken = False
+    house.hear("." * 45)
+    sent = len(house.sent)
+    house.hear("xxxxxx")
+    assert len(house.sent) > sent
+
+
+def test_after_an_announcement_that_nobody_asked_for_a_wake_word_is_needed() -> None:
+    house = home()
+    house.gate.floor_taken = True
+    house.hear("." * 10)
+    house.gate.floor_taken = False
+    house.hear("x" * 20)
+    assert house.sent == ""
+
+
+def test_when_the_sound_pauses_a_wake_word_is_needed_again() -> None:
+    house = home()
+    house.hear("w" + "." * 10)
+    house.gate.pause()
+    house.hear("x" * 20)
+    assert house.sent == ""
+    house.hear("." * 100 + "wxxxxx")
+    assert house.sent
+
+
+def test_a_wake_word_interrupts_an_answer_and_the_same_one_counts_once() -> None:
+    house = home()
+    house.gate.playing = True
+    house.hear("...www")
+    assert house.woken == ["alexa"]
+    assert house.gate.open
+
+
+def test_a_wake_word_in_the_middle_of_a_turn_is_told_too() -> None:
+    house = home()
+    house.hear("w" + "x" * 110 + "w")
+    assert house.gate.open
+    assert house.woken == ["alexa"] * 2
+
+
+def test_who_says_no_wake_word_is_overheard_once_a_minute_but_not_an_answer() -> None:
+    house = home()
+
+    def overheard(frames: str) -> list[int]:
+        results = [house.gate.feed(mark.encode() * FRAME) for mark in frames]
+        assert not any(result.pcm_to_send for result in results)
+        return [at for at, result in enumerate(results) if result.overheard]
+
+    assert overheard("." * 10 + "x.x..x" + "." * 10) == [], "clicks"
+    house.gate.playing = True
+    assert overheard("x" * 20) == []
+    house.gate.playing = False
+    assert overheard("x" * 15 + "." * 3000) == [], "its echo"
+    assert overheard("x" * 6002 + "." * 10) == [3, 3006]
+
+
+def test_with_push_to_talk_nobody_is_listened_to() -> None:
+    house = Home(open_attention("push_to_talk", "any", 8))
+    house.hear("wwwxxxxxx" * 20)
+    assert house.sent == ""
+
+
+def test_a_missing_package_is_named_and_the_house_does_not_listen_to_everybody(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "pymicro_wakeword", None)
+    attention = open_attention("wake_word", "alexa", 8)
+    assert not attention.paid
+    assert attention.listen == "push_to_talk"
+    assert attention.note is not None
+    assert how_to_install("pymicro_wakeword") in attention.note
+    assert attention.note in caplog.text
+
+
+def test_a_spoken_wake_word_is_spotted_once_and_other_words_are_not(tmp_path: Path) -> None:
+    attention = open_attention("wake_word", "any", 8)
+    heard = []
+    for words in ("what time is it, and how is the weather", "alexa", "alexa, what time is it"):
+        path = tmp_path / "said.wav"
+        command = ["espeak-ng", "-v", "en-us", "-s", "140", "-w", str(path), words]
+        subprocess.run(command, check=True)
+        pcm = bytes(48_000) + read_wav(path) + bytes(3 * 48_000)
+        pcm = pcm[: len(pcm) // FRAME * FRAME]
+        found = [
+            attention.feed(pcm[at : at + FRAME], engaged=False) for at in range(0, len(pcm), FRAME)
+        ]
+        heard.append([word for word in found if word])
+    assert heard == [[], ["alexa"], ["alexa"]]

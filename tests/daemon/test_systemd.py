@@ -1,0 +1,171 @@
+"""What systemd is told, over a socket of our own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rtaudio_daemon.daemon.health import Supervision
+from rtaudio_daemon.daemon.systemd import Systemd
+from tests.harness import House, speech
+
+
+class Manager:
+    """Hears what a service tells."""
+
+    def __init__(self, address: str) -> None:
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.setblocking(False)
+        self.socket.bind("\0" + address[1:] if address[0] == "@" else address)
+        self.environment = {"NOTIFY_SOCKET": address}
+
+    def heard(self) -> list[str]:
+        found = []
+        while True:
+            try:
+                found.append(self.socket.recv(4096).decode())
+            except BlockingIOError:
+                return found
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[Manager]:
+    manager = Manager(str(tmp_path / "notify"))
+    yield manager
+    manager.socket.close()
+
+
+def test_ready_and_status_are_told_in_one_line_each_and_only_once(manager: Manager) -> None:
+    systemd = Systemd(manager.environment)
+    systemd.ready("idle,\n session sess_1")
+    systemd.status("speaking")
+    systemd.status("speaking")
+    systemd.stopping()
+    assert manager.heard() == [
+        "READY=1\nSTATUS=idle, session sess_1",
+        "STATUS=speaking",
+        "STOPPING=1\nSTATUS=going down",
+    ]
+
+
+def test_reloading_carries_the_time_that_newer_systemd_asks_for(manager: Manager) -> None:
+    Systemd(manager.environment).reloading()
+    (message,) = manager.heard()
+    first, second = message.split("\n")
+    assert first == "RELOADING=1"
+    assert int(second.removeprefix("MONOTONIC_USEC=")) > 0
+
+
+def test_an_abstract_address_is_understood() -> None:
+    manager = Manager(f"@rtaudio-test-{os.getpid()}")
+    Systemd(manager.environment).status("idle")
+    assert manager.heard() == ["STATUS=idle"]
+    manager.socket.close()
+
+
+async def test_the_watchdog_is_fed_at_half_time_while_all_is_well_and_not_otherwise(
+    manager: Manager, caplog: pytest.LogCaptureFixture
+) -> None:
+    ailments: list[str | None] = [None, None, "no sound", "no sound", None]
+    asked: list[float] = []
+
+    def ailment() -> str | None:
+        asked.append(asyncio.get_running_loop().time())
+        return ailments[len(asked) - 1]
+
+    systemd = Systemd({**manager.environment, "WATCHDOG_USEC": "30000000"})
+    assert systemd.watchdog_s == 30
+    task = asyncio.create_task(systemd.watch(ailment))
+    await asyncio.sleep(61)
+    task.cancel()
+    assert [round(time - asked[0]) for time in asked] == [0, 15, 30, 45, 60]
+    assert manager.heard() == ["WATCHDOG=1", "WATCHDOG=1", "STATUS=no sound", "WATCHDOG=1"]
+    words = [record.getMessage() for record in caplog.records]
+    assert len([each for each in words if "not well: no sound" in each]) == 1
+
+
+async def test_without_systemd_nothing_is_told_and_nothing_waits() -> None:
+    systemd = Systemd({})
+    systemd.ready("idle")
+    await systemd.watch(lambda: pytest.fail("nobody asks"))
+
+
+def test_a_watchdog_that_is_meant_for_another_process_is_not_ours(manager: Manager) -> None:
+    environment = {**manager.environment, "WATCHDOG_USEC": "3000000", "WATCHDOG_PID": "1"}
+    assert Systemd(environment).watchdog_s == 0
+
+
+def test_a_manager_that_is_gone_is_no_reason_to_fail(tmp_path: Path) -> None:
+    Systemd({"NOTIFY_SOCKET": str(tmp_path / "nobody")}).ready("idle")
+
+
+# --------------------------------------------------------------- what supervision sees
+
+
+async def test_systemd_is_told_of_every_change_where_it_listens(
+    manager: Manager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", manager.environment["NOTIFY_SOCKET"])
+    async with House(tmp_path) as house:
+        await house.until(lambda: house.named("connection"))
+        await house.post("/api/mute")
+        words = house.app._supervision.words()
+        assert words.startswith("idle, session sess_")
+        assert words.endswith(", muted")
+        heard = manager.heard()
+    assert heard[0].startswith("READY=1\nSTATUS=idle, connection ")
+    assert heard[-1] == f"STATUS={words}"
+
+
+async def test_no_words_are_made_where_no_systemd_listens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    monkeypatch.setattr(Supervision, "words", lambda _: pytest.fail("nobody reads them"))
+    async with House(tmp_path) as house:
+        await house.until(lambda: house.named("connection"))
+        await house.post("/api/mute")
+        await house.post("/api/reload")
+
+
+async def test_the_house_is_well_and_says_what_it_does(tmp_path: Path) -> None:
+    async with House(tmp_path, [(2000, speech("hello"))]) as house:
+        supervision = house.app._supervision
+        await house.until(lambda: house.named("connection"))
+        assert supervision.words().startswith("idle, session sess_")
+        await house.turns(1)
+        assert supervision.ailment() is None
+        await house.post("/api/mute")
+        assert "muted" in supervision.words()
+        await house.simulator.stop()
+        await house.until(lambda: house.named("connection")[-1]["state"] == "connecting")
+        assert "connection connecting (" in supervision.words()
+        assert supervision.ailment() is None, "a lost connection is no ailment"
+
+
+async def test_a_microphone_that_is_said_to_work_and_gives_no_sound_is_an_ailment(
+    tmp_path: Path,
+) -> None:
+    async with House(tmp_path) as house:
+        supervision, assistant = house.app._supervision, house.app.assistant
+        await asyncio.sleep(1)
+        assert supervision.ailment() is None
+        assert assistant.hearing.last_frame_at is not None
+        assistant.hearing._hear = lambda frame: None  # type: ignore[method-assign]
+        await asyncio.sleep(9)
+        assert supervision.ailment() is None
+        await asyncio.sleep(2)
+        assert "no sound came from the microphone" in str(supervision.ailment())
+
+
+async def test_an_ended_session_task_is_an_ailment(tmp_path: Path) -> None:
+    async with House(tmp_path) as house:
+        await house.until(lambda: house.named("connection"))
+        await house.app.assistant.driver.session.stop()
+        await asyncio.sleep(0.1)
+        assert house.app._supervision.ailment() == "the task session has ended"

@@ -1,0 +1,82 @@
+"""What a session uses is held against what was asked of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from rtaudio_daemon.protocol.codec import Json
+from rtaudio_daemon.protocol.settings_check import advice, unlike
+
+VAD: Json = {"type": "server_vad", "threshold": 0.5, "silence_duration_ms": 600}
+
+
+@pytest.mark.parametrize(
+    ("asked", "used", "expected"),
+    [
+        ({"voice": "alloy"}, {"voice": "alloy"}, []),
+        ({"voice": "alloy"}, {}, []),
+        ({"voice": "alloy"}, {"voice": {"name": "alloy", "type": "openai"}}, []),
+        ({"voice": "alloy"}, {"voice": "ash"}, ["voice is 'ash' instead of 'alloy'"]),
+        ({"instructions": "Be brief."}, {"instructions": "Be kind."}, ["instructions"]),
+        ({"modalities": ["text", "audio"]}, {"modalities": ["audio", "text"]}, []),
+        (
+            {"modalities": ["text", "audio"]},
+            {"modalities": ["text"]},
+            ["modalities is ['text'] instead of ['text', 'audio']"],
+        ),
+        ({"turn_detection": VAD}, {"turn_detection": VAD}, []),
+        (
+            {"turn_detection": VAD},
+            {"turn_detection": {**VAD, "threshold": 0.9}},
+            ["turn_detection.threshold is 0.9 instead of 0.5"],
+        ),
+        (
+            {"turn_detection": VAD},
+            {"turn_detection": None},
+            ["turn_detection is 'none' instead of 'server_vad'"],
+        ),
+        ({"turn_detection": None}, {"turn_detection": None}, []),
+        (
+            {"input_audio_transcription": {"model": "whisper-1"}},
+            {"input_audio_transcription": None},
+            ["transcription is None instead of 'whisper-1'"],
+        ),
+    ],
+)
+def test_each_setting_that_is_used_differently_is_named(
+    asked: Json, used: Json, expected: list[str]
+) -> None:
+    assert unlike(asked, used) == expected
+
+
+@pytest.mark.parametrize(
+    ("error", "spoken"),
+    [
+        ({"code": "missing_required_parameter", "param": "session.type"}, "GA"),
+        (
+            {"code": "unknown_parameter", "message": "Unknown parameter: 'session.audio'."},
+            "preview",
+        ),
+        ({"code": "unknown_parameter", "param": "session.turn_detection"}, "GA"),
+    ],
+)
+def test_a_refusal_of_our_spelling_tells_which_dialect_the_service_speaks(
+    error: Json, spoken: str
+) -> None:
+    assert f"speaks the {spoken} dialect" in str(advice(None, "azure", error))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"code": "unknown_parameter", "param": "session.colour"},
+        {"code": "missing_required_parameter", "param": "item"},
+    ],
+)
+def test_a_refusal_of_another_parameter_leaves_it_open_whose_mistake_it_is(error: Json) -> None:
+    assert "is realtime.profile the right one" in str(advice(None, "azure", error))
+
+
+def test_an_error_that_is_not_about_spelling_needs_no_advice() -> None:
+    assert advice(None, "azure", {"code": "server_error"}) is None
+    assert advice(None, "azure") is None

@@ -1,0 +1,123 @@
+"""Turns that are nobody's: the house's own echo, or a noise, over an answer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rtaudio_daemon import config
+from rtaudio_daemon.audio.processing.format import BYTES_PER_MS
+from rtaudio_daemon.simulator.model.reply import Reply
+from rtaudio_daemon.simulator.server.simulator import Simulator
+from tests.harness import KEY, House, samples, speech
+from tests.strict import Dialect
+
+both_dialects = pytest.mark.parametrize("dialect", ["ga", "preview"])
+ANSWER = speech("weather")
+Change = Callable[[config.Config], config.Config]
+
+
+def burst(ms: int) -> bytes:
+    """The first sound of a word, and no more of it."""
+    word = speech("stop")
+    onset = int(np.flatnonzero(np.abs(samples(word)) > 600)[0])
+    return word[2 * onset : 2 * onset + ms * BYTES_PER_MS]
+
+
+def settings(*, echo: str, **detection: str | int) -> Change:
+    def change(whole: config.Config) -> config.Config:
+        session = whole.realtime.session
+        turn_detection = replace(session.turn_detection, **detection)  # type: ignore[arg-type]
+        session = replace(session, turn_detection=turn_detection)
+        return replace(
+            whole,
+            realtime=replace(whole.realtime, session=session),
+            audio=replace(whole.audio, echo=echo),
+        )
+
+    return change
+
+
+def user_items(house: House) -> list[Any]:
+    """The items of the user that the service still holds."""
+    return [item for item in house.simulator.sessions[-1].items if item.data["role"] == "user"]
+
+
+@contextlib.asynccontextmanager
+async def answering(folder: Path, dialect: Dialect, change: Change) -> AsyncIterator[House]:
+    """A house that answers a written question, and three seconds later there is a noise."""
+    said = [(3000, burst(220)), (9000, b"")]
+    simulator = Simulator(
+        api_key=KEY, reply=lambda _turn: Reply("Rain, then sun.", ANSWER), think_s=0.3
+    )
+    async with House(folder, said, dialect=dialect, simulator=simulator, change=change) as house:
+        await house.until(lambda: house.named("connection"))
+        await house.post("/api/say", {"text": "Will it rain?"})
+        await house.until(lambda: house.named("interruption"))
+        yield house
+
+
+@both_dialects
+@pytest.mark.parametrize("echo", ["half_duplex", "cancel"])
+@pytest.mark.parametrize("turn_detection", ["server_vad", "none"])
+async def test_a_noise_over_an_answer_that_nobody_goes_on_from_is_no_turn(
+    tmp_path: Path, dialect: Dialect, echo: str, turn_detection: str
+) -> None:
+    change = settings(echo=echo, type=turn_detection)
+    async with answering(tmp_path, dialect, change) as house:
+        await asyncio.sleep(6)
+        assert house.received("input_audio_buffer.clear")
+        assert committed(house) == []
+        assert len(responses(house)) == 1
+        assert house.statuses == ["idle", "thinking", "speaking", "listening", "idle"]
+
+
+@both_dialects
+async def test_what_the_service_makes_of_such_a_noise_in_a_hurry_is_deleted_and_not_answered(
+    tmp_path: Path, dialect: Dialect
+) -> None:
+    change = settings(echo="half_duplex", silence_duration_ms=150)
+    async with answering(tmp_path, dialect, change) as house:
+        await asyncio.sleep(6)
+        assert len(committed(house)) == 1
+        assert deleted(house) == committed(house)
+        assert [item.words for item in user_items(house)] == ["Will it rain?"]
+        assert responses(house) == ["completed", "cancelled"]
+        assert house.statuses[-1] == "idle"
+
+
+@both_dialects
+async def test_a_person_who_goes_on_speaking_is_answered(tmp_path: Path, dialect: Dialect) -> None:
+    said = [(3000, speech("stop"))]
+    simulator = Simulator(api_key=KEY, reply=lambda _turn: Reply("Rain, then sun.", ANSWER))
+    async with House(tmp_path, said, dialect=dialect, simulator=simulator) as house:
+        await house.until(lambda: house.named("connection"))
+        await house.post("/api/say", {"text": "Will it rain?"})
+        await house.turns(1)
+        assert house.received("input_audio_buffer.clear") == []
+        assert len(committed(house)) == 1
+        assert deleted(house) == []
+        assert responses(house) == ["completed", "completed"]
+
+
+def committed(house: House) -> list[str]:
+    """The items that the service made of what it heard."""
+    sent = house.simulator.sessions[-1].sent
+    return [one["item_id"] for one in sent if one["type"] == "input_audio_buffer.committed"]
+
+
+def deleted(house: House) -> list[str]:
+    return [one["item_id"] for one in house.received("conversation.item.delete")]
+
+
+def responses(house: House) -> list[str]:
+    """How each answer ended."""
+    sent = house.simulator.sessions[-1].sent
+    return [one["response"]["status"] for one in sent if one["type"] == "response.done"]
