@@ -42,7 +42,7 @@ from rtaudio_daemon import config  # noqa: E402
 from rtaudio_daemon.audio.devices.wav_devices import read_wav  # noqa: E402
 from rtaudio_daemon.simulator.model.reply import Reply, Turn  # noqa: E402
 from rtaudio_daemon.simulator.server.simulator import Simulator  # noqa: E402
-from tests.harness import KEY, House, Samples, find, samples, speech  # noqa: E402
+from tests.harness import KEY, Harness, Samples, find, samples, speech  # noqa: E402
 from tests.sound_server import Recording, SoundServer, running_sound_server  # noqa: E402
 from tests.waiting import until  # noqa: E402
 
@@ -91,19 +91,19 @@ def answer(turn: Turn) -> Reply:
 @contextlib.asynccontextmanager
 async def house(
     folder: Path, change: Callable[[config.Audio], config.Audio]
-) -> AsyncIterator[House]:
+) -> AsyncIterator[Harness]:
     def with_devices(settings: config.Config) -> config.Config:
         audio = replace(settings.audio, input=config.Input(deaf_after_s=0), output=config.Output())
         return replace(settings, audio=change(audio))
 
     simulator = Simulator(api_key=KEY, reply=answer)
-    async with House(folder, simulator=simulator, change=with_devices) as home:
+    async with Harness(folder, simulator=simulator, change=with_devices) as home:
         await home.until(lambda: sum(event["state"] == "ok" for event in home.named("device")) >= 2)
         await home.until(lambda: any(each["state"] == "open" for each in home.named("connection")))
         yield home
 
 
-async def ask(home: House) -> None:
+async def ask(home: Harness) -> None:
     """Let an answer begin."""
     for _ in range(10):
         await until(lambda: home.statuses[-1] == "idle")
@@ -152,7 +152,7 @@ async def echo(mode: str, answers: int, words: list[Path], loop: bool) -> Outcom
 
 
 async def interrupt(
-    home: House, server: SoundServer, path: Path, word: Path
+    home: Harness, server: SoundServer, path: Path, word: Path
 ) -> tuple[float, float, float] | None:
     """Say a word over an answer: ms to silence; errors of audio_end_ms and of latency_ms.
 

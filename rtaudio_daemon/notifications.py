@@ -270,7 +270,7 @@ class ErrorReported:
     message: str
 
 
-News = (
+Notification = (
     StatusChanged
     | SpeechNoticed
     | Transcript

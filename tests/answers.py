@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from rtaudio_daemon.simulator.model.session_record import Record
+from rtaudio_daemon.simulator.model.session_record import SessionRecord
 
 Json = dict[str, Any]
 _PROPERTY = "answers"
@@ -22,21 +22,21 @@ _PROPERTY = "answers"
 
 def count_into(counts: Counter[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every simulator count here: ``asked``, ``begun``, and how answers ended."""
-    receive, send = Record.receive, Record.send
+    receive, send = SessionRecord.receive, SessionRecord.send
 
-    def received(record: Record, message: Json) -> None:
+    def received(record: SessionRecord, message: Json) -> None:
         counts["asked"] += message.get("type") == "response.create"
         receive(record, message)
 
-    def sent(record: Record, event: Json) -> None:
+    def sent(record: SessionRecord, event: Json) -> None:
         counts["begun"] += event["type"] == "response.created"
         if event["type"] == "response.done":
             response = event.get("response")
             counts[str(response.get("status") if isinstance(response, dict) else None)] += 1
         send(record, event)
 
-    monkeypatch.setattr(Record, "receive", received)
-    monkeypatch.setattr(Record, "send", sent)
+    monkeypatch.setattr(SessionRecord, "receive", received)
+    monkeypatch.setattr(SessionRecord, "send", sent)
 
 
 def keep(item: pytest.Item, counts: Counter[str]) -> None:

@@ -75,7 +75,7 @@ def by_the_service(settings: config.Config) -> config.Config:
     return settings
 
 
-class House:
+class Harness:
     """`said`: what the person says, as (silence before in ms, pcm). Use with ``async with``.
 
     At the end every message of both sides has been held against the official types.
@@ -213,7 +213,7 @@ class House:
 
     def device(self) -> Microphone:
         """The microphone."""
-        microphone = self.app.assistant.hearing.microphone
+        microphone = self.app.assistant.microphone_input.microphone
         assert microphone is not None
         return microphone
 

@@ -101,7 +101,7 @@ class EventStream:
             self._joined.clear()
             await self._joined.wait()
 
-    def mention(self, name: str, data: dict[str, Any]) -> None:
+    def publish_unkept(self, name: str, data: dict[str, Any]) -> None:
         """Send something that is soon out of date: it has no id and is not told again."""
         text = self._encode(None, name, data)
         self._send(text, [one for one in self._subscribers if one.wants(name)])
@@ -148,12 +148,12 @@ class EventStream:
         )
         await response.prepare(request)
         subscriber = self._subscriber(request)
-        told = self._sequence
+        received = self._sequence
         await response.write(self._welcome(request, subscriber))
         if self._closing:
             return response
         # No await from here to the registration: nothing can be published in between.
-        missed = [event for event in self._ring if event.sequence > told]
+        missed = [event for event in self._ring if event.sequence > received]
         for event in missed:
             if subscriber.wants(event.name):
                 self._send(event.text, [subscriber])

@@ -28,7 +28,7 @@ _LOG = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class Lock:
+class Guard:
     """Judges every request before anything else sees it. `hostname`: this machine's own name."""
 
     def __init__(self, settings: config.Http, hostname: str = "") -> None:

@@ -18,7 +18,7 @@ _HURRY_S = 3.0  # a crowd that comes all at once may need so long to be served
 _LOG = logging.getLogger(__name__)
 
 
-class Connection(Protocol):
+class ServerConnection(Protocol):
     """One connection of the server (aiohttp's RequestHandler)."""
 
     transport: Any
@@ -27,7 +27,7 @@ class Connection(Protocol):
         """Close at once."""
 
 
-class Server(Protocol):
+class ConnectionOwner(Protocol):
     """Whoever has connections (aiohttp's web.Server)."""
 
     @property
@@ -35,7 +35,7 @@ class Server(Protocol):
         """All that are open now."""
 
 
-class Janitor:
+class IdleConnections:
     """Closes connections without a request under way after 15 s, the oldest first if too many."""
 
     def __init__(self) -> None:
@@ -58,13 +58,13 @@ class Janitor:
         else:
             self._idle_since[connection] = asyncio.get_running_loop().time()
 
-    async def run(self, server: Server) -> None:
+    async def run(self, server: ConnectionOwner) -> None:
         """Make rounds until cancelled."""
         while True:
             await asyncio.sleep(_ROUND_S)
             self._round(server, asyncio.get_running_loop().time())
 
-    def _round(self, server: Server, now: float) -> None:
+    def _round(self, server: ConnectionOwner, now: float) -> None:
         there = set(server.connections)
         known = self._idle_since
         self._idle_since = {each: known.get(each, now) for each in there if each not in self._busy}

@@ -16,7 +16,7 @@ from ..notifications import (
     ErrorReported,
     Interruption,
     ModelStatus,
-    News,
+    Notification,
     SpeechNoticed,
     StatusChanged,
     TurnFinished,
@@ -86,7 +86,7 @@ class Metrics:
         )
         make(Gauge, "info", "the version", "version").labels(VERSION).set(1)
         self.registry.register(_Counts(daemon, COUNTS))
-        self.registry.register(_Counts(api, WINDOW_COUNTS))
+        self.registry.register(_Counts(api, HTTP_COUNTS))
         self._hold(self._status, ModelStatus, ModelStatus.IDLE)
         self._hold(self._connection, ConnectionState, ConnectionState.CLOSED)
 
@@ -94,13 +94,13 @@ class Metrics:
         """Everything, in Prometheus' own format."""
         return generate_latest(self.registry)
 
-    def notice(self, news: News) -> None:
+    def notice(self, notification: Notification) -> None:
         """Count a piece of news."""
-        match news:
+        match notification:
             case StatusChanged(status=status):
                 self._hold(self._status, ModelStatus, status)
             case ConnectionChanged():
-                self._notice_connection(news)
+                self._notice_connection(notification)
             case SpeechNoticed(phase, source):
                 self._speech.labels(phase, source).inc()
             case TurnFinished(_, status, latencies):
@@ -126,12 +126,12 @@ class Metrics:
             await asyncio.sleep(_LAG_EVERY_S)
             self._lag.observe(max(0.0, self._clock() - due))
 
-    def _notice_connection(self, news: ConnectionChanged) -> None:
-        self._hold(self._connection, ConnectionState, news.state)
-        if news.state is ConnectionState.OPEN and news.gap_ms is not None:
-            cause = "renewal" if news.renewals > self._renewals else "loss"
-            self._gap.labels(cause).observe(news.gap_ms / 1000)
-        self._renewals = news.renewals
+    def _notice_connection(self, notification: ConnectionChanged) -> None:
+        self._hold(self._connection, ConnectionState, notification.state)
+        if notification.state is ConnectionState.OPEN and notification.gap_ms is not None:
+            cause = "renewal" if notification.renewals > self._renewals else "loss"
+            self._gap.labels(cause).observe(notification.gap_ms / 1000)
+        self._renewals = notification.renewals
 
     @staticmethod
     def _hold(gauge: Any, states: type[Any], now: str) -> None:
@@ -139,7 +139,7 @@ class Metrics:
             gauge.labels(str(state)).set(state == now)
 
 
-WINDOW_COUNTS: Mapping[str, tuple[str, str]] = {
+HTTP_COUNTS: Mapping[str, tuple[str, str]] = {
     "subscribers": ("gauge", "who follows the events now"),
     "subscribers_dropped": ("counter", "subscribers that did not read"),
     "requests_refused": ("counter", "requests that the lock turned away"),

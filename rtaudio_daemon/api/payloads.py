@@ -18,7 +18,7 @@ from ..notifications import (
     ErrorReported,
     Interruption,
     MuteChanged,
-    News,
+    Notification,
     SoundChanged,
     SpeechNoticed,
     StatusChanged,
@@ -48,14 +48,14 @@ EVENT_NAMES: Mapping[type[Any], str] = {
 }
 
 
-def describe(news: News) -> tuple[str, dict[str, Any]]:
+def describe(notification: Notification) -> tuple[str, dict[str, Any]]:
     """The event's name and its data, ready for JSON (without `time`)."""
-    data = asdict(news)
-    if isinstance(news, ConnectionChanged) and news.expires_at is not None:
-        data["expires_at"] = timestamp(news.expires_at)
-    if isinstance(news, TurnFinished):
+    data = asdict(notification)
+    if isinstance(notification, ConnectionChanged) and notification.expires_at is not None:
+        data["expires_at"] = timestamp(notification.expires_at)
+    if isinstance(notification, TurnFinished):
         data.update(data.pop("latencies"))
-    return EVENT_NAMES[type(news)], data
+    return EVENT_NAMES[type(notification)], data
 
 
 def reasons_not_ready(state: Snapshot) -> list[str]:

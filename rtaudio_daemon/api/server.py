@@ -17,13 +17,13 @@ from aiohttp import web
 from .. import config
 from ..controls import Controls
 from ..errors import ConfigError, NotConnectedError, NotNowError, RTAudioError
-from ..notifications import News, Transcript
+from ..notifications import Notification, Transcript
 from . import openapi, page, payloads, schemas
 from .binding import complaint
 from .connection_limit import ConnectionLimit
 from .event_stream import EventStream
-from .guard import BODY_MAX, Handler, Lock
-from .idle_connections import CONNECTIONS_MAX, Janitor
+from .guard import BODY_MAX, Guard, Handler
+from .idle_connections import CONNECTIONS_MAX, IdleConnections
 from .metrics import Metrics
 from .routes import ROUTES
 
@@ -56,8 +56,8 @@ class ApiServer:
         self._clock = asyncio.get_running_loop().time
         self._devices_found: tuple[float, list[Any]] | None = None
         self._devices_lock = asyncio.Lock()
-        self._lock = Lock(settings)
-        self._janitor = Janitor()
+        self._lock = Guard(settings)
+        self._idle_connections = IdleConnections()
         self._limit: ConnectionLimit | None = None
         self._listener: asyncio.Server | None = None
         self._wall_clock = wall_clock
@@ -77,12 +77,12 @@ class ApiServer:
             self._limit.most = most
         self.events.dismiss(lambda request: not self._lock.admits(request))
 
-    def publish(self, news: News) -> None:
+    def publish(self, notification: Notification) -> None:
         """Tell the subscribers; what was said stays in the house unless the settings allow it."""
-        self.metrics.notice(news)
-        if isinstance(news, Transcript) and not self._settings.publish_transcripts:
+        self.metrics.notice(notification)
+        if isinstance(notification, Transcript) and not self._settings.publish_transcripts:
             return
-        self.events.publish(*payloads.describe(news))
+        self.events.publish(*payloads.describe(notification))
 
     def snapshot(self) -> dict[str, Any]:
         """The whole state, as `/api/status` shows it."""
@@ -101,7 +101,8 @@ class ApiServer:
             "subscribers": self.events.subscribers,
             "subscribers_dropped": self.events.dropped,
             "requests_refused": self._lock.refused,
-            "connections_closed": self._janitor.closed + (self._limit.closed if self._limit else 0),
+            "connections_closed": self._idle_connections.closed
+            + (self._limit.closed if self._limit else 0),
             "uptime_seconds": now.uptime_s,
         }
 
@@ -124,7 +125,7 @@ class ApiServer:
             asyncio.create_task(coroutine, name=f"api {name}")
             for name, coroutine in (
                 ("heartbeat", self.events.heartbeat()),
-                ("janitor", self._janitor.run(runner.server)),
+                ("janitor", self._idle_connections.run(runner.server)),
                 ("level", self._mention_levels()),
                 ("loop lag", self.metrics.watch_loop()),
             )
@@ -170,7 +171,7 @@ class ApiServer:
 
     @web.middleware
     async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        self._janitor.begin(request.protocol)
+        self._idle_connections.begin(request.protocol)
         try:
             await self._lock.admit(request)
             return await handler(request)
@@ -189,7 +190,7 @@ class ApiServer:
             _LOG.exception("%s %s failed", request.method, request.path)
             return _error(500, "internal_error", "something went wrong here; the log says what")
         finally:
-            self._janitor.end(request.protocol)
+            self._idle_connections.end(request.protocol)
 
     async def _add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
         headers = response.headers
@@ -301,7 +302,7 @@ class ApiServer:
     async def _mention_levels(self) -> None:
         while True:
             await self.events.until_wanted("level")
-            self.events.mention("level", {"level_dbfs": self._controls.level_dbfs})
+            self.events.publish_unkept("level", {"level_dbfs": self._controls.level_dbfs})
             await asyncio.sleep(_LEVEL_EVERY_S)
 
 

@@ -24,7 +24,7 @@ from ..notifications import (
     ErrorReported,
     Interruption,
     ModelStatus,
-    News,
+    Notification,
     StatusChanged,
     Transcript,
     UplinkChanged,
@@ -80,7 +80,7 @@ class Demo:
                 self._settings(has_speaker="output" in directions),
                 devices=_RecordedDevices(evening) if recorded else None,
             )
-            app.news.on("notification", self._hear)
+            app.notifications.on("notification", self._hear)
             await app.run(stop, on_ready=lambda: self._welcome(app, recorded))
 
     def _settings(self, *, has_speaker: bool) -> config.Config:
@@ -110,8 +110,8 @@ class Demo:
         else:
             _print("Say something, and hear it said back. Ctrl-C ends it.")
 
-    def _hear(self, news: News) -> None:
-        match news:
+    def _hear(self, notification: Notification) -> None:
+        match notification:
             case StatusChanged(status, previous):
                 _print(f"[{status:9}] {_WORDS[status]}")
                 if previous is ModelStatus.SPEAKING:

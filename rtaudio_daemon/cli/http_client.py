@@ -18,7 +18,7 @@ _TIMEOUT_S = 10.0
 _SILENCE_S = 45.0  # the daemon writes at least a heartbeat in this time
 
 
-class Remote:
+class DaemonClient:
     """The daemon at `address`, as in http://127.0.0.1:8770. Raises RTAudioError.
 
     `token`: what its `http.token` says, if it has one.
@@ -73,12 +73,12 @@ class Remote:
             ) from error
 
 
-def remote(http: config.Http) -> Remote:
+def local_daemon(http: config.Http) -> DaemonClient:
     """The daemon that runs on this machine with these settings."""
     host = http.host.strip("[]")
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     named = f"[{host}]" if ":" in host else host
-    return Remote(f"http://{named}:{http.port}", http.token.reveal())
+    return DaemonClient(f"http://{named}:{http.port}", http.token.reveal())
 
 
 def _reason(error: urllib.error.HTTPError) -> str:

@@ -32,7 +32,7 @@ from .demo import Demo
 from .doctor import examination
 from .doctor.calibration import calibrate
 from .doctor.finding import Finding
-from .http_client import Remote, remote
+from .http_client import DaemonClient, local_daemon
 
 EXIT_CONFIG = 78
 _LOG = logging.getLogger(__name__)
@@ -227,7 +227,7 @@ def _facts(device: DeviceInfo) -> str:
 def _doctor(arguments: argparse.Namespace) -> int:
     log.start(config.Logger(default="critical"))
 
-    def tell(finding: Finding) -> None:
+    def report(finding: Finding) -> None:
         if not arguments.json:
             print(examination.line(finding), flush=True)
 
@@ -237,10 +237,10 @@ def _doctor(arguments: argparse.Namespace) -> int:
         findings = asyncio.run(calibrate(arguments.config, write=arguments.write))
         status = examination.exit_status(findings)
         for finding in findings:
-            tell(finding)
+            report(finding)
     else:
         findings, status = asyncio.run(
-            examination.run(arguments.config, tone=arguments.tone, tell=tell)
+            examination.run(arguments.config, tone=arguments.tone, report=report)
         )
     if arguments.json:
         print(log.redaction(json.dumps([asdict(each) for each in findings], indent=2)))
@@ -278,12 +278,12 @@ def _simulate(arguments: argparse.Namespace) -> int:
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    remote = _remote(arguments)
+    daemon = _remote(arguments)
     if not arguments.watch:
-        print(json.dumps(remote.get("/api/status"), indent=2))
+        print(json.dumps(daemon.get("/api/status"), indent=2))
         return 0
     signal.signal(signal.SIGINT, signal.default_int_handler)  # that is how watching ends
-    for name, data in remote.events():
+    for name, data in daemon.events():
         shown = {key: value for key, value in data.items() if key != "time"}
         print(f"{data.get('time', '')}  {name:12} {json.dumps(shown)}", flush=True)
     return 0
@@ -295,19 +295,19 @@ def _say(arguments: argparse.Namespace) -> int:
         "mode": "prompt" if arguments.prompt else "verbatim",
         "priority": "high" if arguments.urgent else "normal",
     }
-    return _tell_state(arguments, _remote(arguments).post("/api/say", body))
+    return _print_state(arguments, _remote(arguments).post("/api/say", body))
 
 
 def _volume(arguments: argparse.Namespace) -> int:
     state = _remote(arguments).post("/api/volume", {"level": arguments.level})
-    return _tell_state(arguments, state)
+    return _print_state(arguments, state)
 
 
 def _post(arguments: argparse.Namespace) -> int:
-    return _tell_state(arguments, _remote(arguments).post(arguments.path))
+    return _print_state(arguments, _remote(arguments).post(arguments.path))
 
 
-def _tell_state(arguments: argparse.Namespace, state: dict[str, Any]) -> int:
+def _print_state(arguments: argparse.Namespace, state: dict[str, Any]) -> int:
     """What a command led to, in one line."""
     if arguments.json:
         print(json.dumps(state, indent=2))
@@ -347,9 +347,9 @@ def _port(text: str) -> int:
     return port
 
 
-def _remote(arguments: argparse.Namespace) -> Remote:
+def _remote(arguments: argparse.Namespace) -> DaemonClient:
     if arguments.url:
         url = arguments.url.rstrip("/")
         url = url if "://" in url else f"http://{url}"
-        return Remote(url, os.environ.get("RTAUDIO_TOKEN", ""))
-    return remote(config.load(arguments.config).http)
+        return DaemonClient(url, os.environ.get("RTAUDIO_TOKEN", ""))
+    return local_daemon(config.load(arguments.config).http)

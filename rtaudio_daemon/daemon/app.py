@@ -15,15 +15,15 @@ from ..audio.devices.open import Devices
 from ..config.profiles import PROFILES
 from ..emitter import Emitter
 from ..errors import ConfigError, RTAudioError
-from ..notifications import DeviceChanged, DeviceState, ErrorReported, News
-from ..realtime.usage import Ledger
+from ..notifications import DeviceChanged, DeviceState, ErrorReported, Notification
+from ..realtime.usage import UsageMeter
 from ..realtime.usage_file import UsageFile
 from ..simulator.server.simulator import Simulator
 from .assistant import Assistant
-from .components import Part, Parts
+from .components import Component, Components
 from .controls import DaemonControls
-from .health import Supervision
-from .log import log_news
+from .health import HealthMonitor
+from .log import log_notification
 from .reload import RESTART, Change, differences
 
 _LOG = logging.getLogger(__name__)
@@ -48,37 +48,37 @@ class App:
         self._settings = settings
         self._load = load
         self._devices_here = devices
-        self._ledger = Ledger()
+        self._usage_meter = UsageMeter()
         # What the built-in service charges is not money.
         real = not PROFILES[settings.realtime.profile].built_in
-        self._usage = UsageFile(usage, self._ledger) if usage is not None and real else None
+        self._usage = UsageFile(usage, self._usage_meter) if usage is not None and real else None
         self._reloaded = asyncio.Event()
         self._settled = asyncio.Event()
-        self._device_told = asyncio.Event()
+        self._device_reason = asyncio.Event()
         self._devices: dict[str, DeviceChanged] = {}  # the newest word of each
-        self._parts: Parts
-        self._supervision: Supervision
-        self.news = Emitter()
+        self._components: Components
+        self._health: HealthMonitor
+        self.notifications = Emitter()
 
     @property
     def address(self) -> str:
         """Where the window is, as in http://127.0.0.1:8770."""
-        return self._parts.address
+        return self._components.address
 
     @property
     def assistant(self) -> Assistant:
         """Who runs the conversation."""
-        return self._parts.assistant
+        return self._components.assistant
 
     @property
     def controls(self) -> DaemonControls:
         """What other programs may do with the daemon, and see of it."""
-        return self._parts.controls
+        return self._components.controls
 
     @property
     def simulator(self) -> Simulator | None:
         """The built-in service, when it is used."""
-        return self._parts.simulator
+        return self._components.simulator
 
     async def run(self, stop: asyncio.Event, on_ready: Callable[[], None] = lambda: None) -> None:
         """Run until `stop` is set.
@@ -88,38 +88,38 @@ class App:
         """
         failure: RTAudioError | None = None
         async with asyncio.TaskGroup() as group:
-            self._parts = parts = Parts(
+            self._components = components = Components(
                 self._settings,
-                self.news,
+                self.notifications,
                 group,
                 devices=self._devices_here,
-                ledger=self._ledger,
+                ledger=self._usage_meter,
             )
-            parts.controls.reloader = self
-            self.news.on("notification", log_news)
-            self.news.on("notification", self._notice)
-            self._supervision = Supervision(parts, self.news)
+            components.controls.reloader = self
+            self.notifications.on("notification", log_notification)
+            self.notifications.on("notification", self._notice)
+            self._health = HealthMonitor(components, self.notifications)
             try:
                 if self._usage is not None:
                     await self._usage.load()
-                await parts.open()
+                await components.open()
                 async with AsyncExitStack() as tasks:
                     if self._usage is not None:
                         await tasks.enter_async_context(_running(group, self._usage.run(), "usage"))
                     for name, work in (
                         ("reload", self._keep_up()),
-                        ("supervision", self._supervision.run()),
+                        ("supervision", self._health.run()),
                     ):
                         await tasks.enter_async_context(_running(group, work, name))
-                    self._supervision.ready()
+                    self._health.ready()
                     on_ready()
                     await stop.wait()
-                    self._supervision.stopping()
-                    parts.window.events.shut_down()
+                    self._health.stopping()
+                    components.http_api.events.shut_down()
             except RTAudioError as error:
                 failure = error
             finally:
-                await parts.close()
+                await components.close()
         if failure is not None:
             raise failure
 
@@ -132,21 +132,21 @@ class App:
         then everything goes on as it was. `warnings` tells of doubtful settings, of a new device
         that is not found, and of what is not as asked for.
         """
-        self._supervision.reloading()
+        self._health.reloading()
         try:
             if self._load is None:
                 raise ConfigError(["this daemon was started without a configuration file"])
-            applied = {part.name: part.applied for part in self._parts.table}
+            applied = {component.name: component.applied for component in self._components.table}
             applied[RESTART] = self._settings
             settings, found = await asyncio.to_thread(_load, self._load, applied)
         except ConfigError as error:
             self._failed(f"not reloaded, the configuration is wrong: {error}")
-            self._supervision.ready(f"reload failed: {error.problems[0]}")
+            self._health.ready(f"reload failed: {error.problems[0]}")
             raise
         try:
             return await self._change_to(settings, self._newly_wanted(settings, applied, found))
         finally:
-            self._supervision.ready()
+            self._health.ready()
 
     def _newly_wanted(
         self, settings: config.Config, compared: Mapping[str, config.Config], found: list[Change]
@@ -155,13 +155,13 @@ class App:
 
         A part that has got other settings since it was `compared` is compared once more.
         """
-        for part in self._parts.table:
-            if part.applied is compared[part.name]:
-                part.want(settings, [each for each in found if each.part == part.name])
+        for component in self._components.table:
+            if component.applied is compared[component.name]:
+                component.want(settings, [each for each in found if each.part == component.name])
             else:
-                part.want(settings, differences({part.name: part.applied}, settings))
+                component.want(settings, differences({component.name: component.applied}, settings))
         self._settings = settings
-        pending = [each for part in self._parts.table for each in part.pending]
+        pending = [each for component in self._components.table for each in component.pending]
         return pending + [each for each in found if each.part == RESTART]
 
     async def _change_to(self, settings: config.Config, found: list[Change]) -> dict[str, Any]:
@@ -170,32 +170,32 @@ class App:
         self._settled.clear()
         self._reloaded.set()
         exchanged = _DEVICES.keys() & {each.part for each in found}
-        if self._parts.assistant.hearing.gate.muted:
+        if self._components.assistant.microphone_input.gate.muted:
             exchanged -= {"microphone"}  # it is not tried before it is wanted
         try:
             async with asyncio.timeout(_REPORT_S):
                 await self._settled.wait()
                 while not exchanged <= self._devices.keys():
-                    self._device_told.clear()
-                    await self._device_told.wait()
+                    self._device_reason.clear()
+                    await self._device_reason.wait()
         except TimeoutError:
             pass
-        await self._parts.look_for_canceller()
+        await self._components.look_for_canceller()
         report = [{**asdict(each), **self._outcome(each.part)} for each in found]
         for each in report:
             _LOG.info("reload: %(option)s: %(before)r is now %(after)r, %(state)s", each)
         if not found:
             _LOG.info("reload: nothing is different")
-        told = [self._doubt(name) for name in _DEVICES if name in exchanged]
+        doubts = [self._doubt(name) for name in _DEVICES if name in exchanged]
         return {
             "changed": report,
-            "warnings": [*settings.warnings, *filter(None, told), *self._parts.sound.notes],
+            "warnings": [*settings.warnings, *filter(None, doubts), *self._components.sound.notes],
         }
 
-    def _notice(self, news: News) -> None:
-        if isinstance(news, DeviceChanged):
-            self._devices[news.direction] = news
-            self._device_told.set()
+    def _notice(self, notification: Notification) -> None:
+        if isinstance(notification, DeviceChanged):
+            self._devices[notification.direction] = notification
+            self._device_reason.set()
 
     def _doubt(self, name: str) -> str:
         """What is to be said of the device that this part uses now; empty if nothing is known."""
@@ -210,36 +210,36 @@ class App:
         while True:
             await self._reloaded.wait()
             self._reloaded.clear()
-            for part in self._parts.table:
-                if part.pending:
-                    await self._bring_up(part)
+            for component in self._components.table:
+                if component.pending:
+                    await self._bring_up(component)
             if not self._reloaded.is_set():
                 self._settled.set()
 
-    async def _bring_up(self, part: Part) -> None:
-        settings = part.wanted
+    async def _bring_up(self, component: Component) -> None:
+        settings = component.wanted
         try:
-            await part.apply(settings)
+            await component.apply(settings)
         except RTAudioError as error:
-            part.failure = str(error)
-            self._failed(f"reload: {part.name} goes on as it was: {error}")
+            component.failure = str(error)
+            self._failed(f"reload: {component.name} goes on as it was: {error}")
         else:
-            part.runs_with(settings)
-            self._devices.pop(part.name, None)  # that was the former one's
-            _LOG.info("reload: %s has its new settings", part.name)
+            component.runs_with(settings)
+            self._devices.pop(component.name, None)  # that was the former one's
+            _LOG.info("reload: %s has its new settings", component.name)
 
     def _outcome(self, name: str) -> dict[str, str]:
-        for part in self._parts.table:
-            if part.name == name:
-                if not part.pending:
+        for component in self._components.table:
+            if component.name == name:
+                if not component.pending:
                     return {"state": "applied"}
-                if part.failure:
-                    return {"state": "failed", "reason": part.failure}
+                if component.failure:
+                    return {"state": "failed", "reason": component.failure}
                 return {"state": "pending"}
         return {"state": "restart"}
 
     def _failed(self, what: str) -> None:
-        self.news.emit("notification", ErrorReported("config", "reload_failed", what))
+        self.notifications.emit("notification", ErrorReported("config", "reload_failed", what))
 
 
 def _load(

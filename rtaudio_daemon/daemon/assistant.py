@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from .. import config
-from ..audio.devices.protocols import Microphone, PlaybackHappening, Speaker
+from ..audio.devices.protocols import Microphone, PlaybackEvent, Speaker
 from ..audio.processing.echo import Echo
 from ..audio.processing.gate import Gate
 from ..audio.processing.vad import Engine
@@ -23,8 +23,8 @@ from ..dialogue.outputs import (
     AnswerGivenUp,
     CallsRequested,
     EndPlay,
-    Notification,
     Play,
+    Report,
     SpeakerCommand,
     StopPlayback,
 )
@@ -38,7 +38,7 @@ from ..notifications import (
     DeviceState,
     ErrorReported,
     ModelStatus,
-    News,
+    Notification,
     PlaybackStarted,
     SoundChanged,
     SpeechNoticed,
@@ -49,11 +49,11 @@ from ..protocol.events import Message
 from ..realtime.driver import ConversationDriver
 from ..realtime.options import SessionPolicy
 from ..realtime.reconnect import ReconnectingSession
-from ..realtime.usage import Ledger
-from .device_tracker import DeviceStates
-from .earcon_player import Cues
-from .microphone_input import Hearing
-from .power_saving import Alertness
+from ..realtime.usage import UsageMeter
+from .device_tracker import DeviceTracker
+from .earcon_player import EarconPlayer
+from .microphone_input import MicrophoneInput
+from .power_saving import PowerSaving
 
 _DUCKED = 0.25  # of the loudness, while it is not certain that somebody speaks over an answer
 _ROOM_MS = 200  # how long the room and the microphone's buffer hold a short sound after its end
@@ -67,10 +67,10 @@ class Assistant:
         self,
         *,
         gate: Gate,
-        news: Emitter,
+        notifications: Emitter,
         profile: str,
         sound: SoundChanged,
-        usage: Ledger | None = None,
+        usage: UsageMeter | None = None,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.conversation = Conversation()
@@ -79,9 +79,9 @@ class Assistant:
             self.conversation, self, usage=usage, wall_clock=wall_clock
         )
         """Takes in what happens, and has the session."""
-        self.hearing = Hearing(gate, self.driver, self)
+        self.microphone_input = MicrophoneInput(gate, self.driver, self)
         """The way up, with the gate."""
-        self.devices = DeviceStates()
+        self.devices = DeviceTracker()
         """The state of the microphone and the loudspeaker."""
         self.speaker: Speaker | None = None
         """The loudspeaker, as soon as there is one."""
@@ -95,32 +95,32 @@ class Assistant:
         """When the status changed, in seconds since 1970."""
         self.sound = sound
         """How sound is judged, in effect."""
-        self._news = news
+        self._notifications = notifications
         self._wall_clock = wall_clock
-        self._alertness = Alertness()
+        self._power_saving = PowerSaving()
         self._volume = 1.0
         self._ducks = self._ducked = False
-        self._cues = Cues(config.Earcons(), self)
+        self._earcon_player = EarconPlayer(config.Earcons(), self)
 
     # ------------------------------------------------------------ what it is made of
 
     def use_speaker(self, speaker: Speaker) -> None:
         """Play on this loudspeaker, which was made for this assistant."""
         self.speaker = speaker
-        speaker.tap(self.hearing.gate)
-        self._alertness.use("speaker", speaker)
+        speaker.tap(self.microphone_input.gate)
+        self._power_saving.use("speaker", speaker)
         self.devices.exchanged("speaker")
         self._set_loudness()
 
     def use_earcons(self, settings: config.Earcons) -> None:
         """Play these short sounds from now on."""
-        self._cues.settings = settings
+        self._earcon_player.settings = settings
 
     def use_microphone(self, microphone: Microphone) -> None:
         """Hear this microphone, made for this assistant, from the next `run` on."""
-        self._alertness.use("microphone", microphone)
+        self._power_saving.use("microphone", microphone)
         self.devices.exchanged("microphone")
-        self.hearing.use_microphone(microphone)
+        self.microphone_input.use_microphone(microphone)
 
     def use_session(
         self,
@@ -136,13 +136,13 @@ class Assistant:
 
     async def run(self) -> None:
         """Pass the microphone's sound on until cancelled."""
-        self._alertness.floor_is_free(self.idle)
-        await self.hearing.run()
+        self._power_saving.floor_is_free(self.idle)
+        await self.microphone_input.run()
 
     def close(self) -> None:
         """Forget the deadlines that are waited for."""
-        self._alertness.close()
-        self._cues.close()
+        self._power_saving.close()
+        self._earcon_player.close()
         self.driver.close()
 
     @property
@@ -164,9 +164,9 @@ class Assistant:
 
         `trailing_ms`: the silence that the service needs to hear to end a turn.
         """
-        self.hearing.trailing_ms, self._ducks = trailing_ms, gate.duck
+        self.microphone_input.trailing_ms, self._ducks = trailing_ms, gate.duck
         local_turns = dialogue.local_turns
-        self.hearing.gate.adjust(gate, engine, echo, attention, local_turns=local_turns)
+        self.microphone_input.gate.adjust(gate, engine, echo, attention, local_turns=local_turns)
         self.driver.handle(SettingsChanged(dialogue))
 
     # --------------------------------------------------- what the controls see and do
@@ -185,38 +185,40 @@ class Assistant:
 
     @volume.setter
     def volume(self, level: float) -> None:
-        self._volume = self._cues.volume = level
+        self._volume = self._earcon_player.volume = level
         self._set_loudness()
 
     def handle(self, event: Input) -> None:
         """Let the conversation take this in."""
         self.driver.handle(event)
 
-    def publish(self, news: News) -> None:
+    def publish(self, notification: Notification) -> None:
         """Publish a notification, with the short sound that goes with it."""
-        if isinstance(news, StatusChanged):
-            self.status, self.since = news, self._wall_clock()
-            self._alertness.floor_is_free(self.idle)
-            self.hearing.gate.floor_taken = not self.idle
-        elif isinstance(news, WakeWordHeard):
-            self._alertness.stir()
-        self._news.emit("notification", news)
-        self._cues.note(news)
+        if isinstance(notification, StatusChanged):
+            self.status, self.since = notification, self._wall_clock()
+            self._power_saving.floor_is_free(self.idle)
+            self.microphone_input.gate.floor_taken = not self.idle
+        elif isinstance(notification, WakeWordHeard):
+            self._power_saving.stir()
+        self._notifications.emit("notification", notification)
+        self._earcon_player.note(notification)
 
     # ------------------------------------------------------ what the devices report
 
-    def playback_changed(self, change: PlaybackHappening) -> None:
+    def playback_changed(self, change: PlaybackEvent) -> None:
         """Playing began, ended or was stopped."""
-        self.hearing.gate.playing = isinstance(change, PlaybackStarted)
+        self.microphone_input.gate.playing = isinstance(change, PlaybackStarted)
         self.driver.handle(change)
 
     def device_changed(self, change: DeviceChanged) -> None:
         """A device came or went."""
         goes_on = self.devices.changed(change)
         microphone = change.direction == "microphone"
-        given_up = microphone and self.hearing.microphone_changed(change.state, goes_on=goes_on)
+        given_up = microphone and self.microphone_input.microphone_changed(
+            change.state, goes_on=goes_on
+        )
         if change.state is DeviceState.OK and not goes_on:
-            self.hearing.gate.forget_echo()
+            self.microphone_input.gate.forget_echo()
         self.publish(change)
         if given_up:
             words = f"not heard: the microphone is {change.state} ({change.reason})"
@@ -232,15 +234,15 @@ class Assistant:
 
     def button_pressed(self) -> None:
         """Somebody holds a button to talk."""
-        self._cues.button_pressed()
+        self._earcon_player.button_pressed()
 
     def speech_started(self) -> None:
         """Our own gate hears somebody."""
-        self._cues.speech_started()
+        self._earcon_player.speech_started()
 
     def speech_stopped(self) -> None:
         """Our own gate hears nobody any more."""
-        self._cues.speech_stopped()
+        self._earcon_player.speech_stopped()
 
     def speech_suspected(self, suspected: bool) -> None:
         """Somebody may be speaking over an answer, or is not after all."""
@@ -253,15 +255,15 @@ class Assistant:
     def user_speaks(self) -> bool:
         """Whether somebody does, as far as anybody here or at the service knows."""
         listening = self.status.status is ModelStatus.LISTENING
-        return listening or self.conversation.held or self.hearing.gate.hears
+        return listening or self.conversation.held or self.microphone_input.gate.hears
 
     def play_earcon(self, pcm: bytes) -> None:
         """Play a short sound that nobody else, the gate included, takes notice of."""
         if self.speaker is not None:
-            after_ms = _ROOM_MS if self._alertness.stir() else _ROOM_MS + _WAKING_MS
+            after_ms = _ROOM_MS if self._power_saving.stir() else _ROOM_MS + _WAKING_MS
             heard_after_ms = self.speaker.overlay(pcm)
             if heard_after_ms:
-                self.hearing.ignore(heard_after_ms + after_ms)
+                self.microphone_input.ignore(heard_after_ms + after_ms)
 
     # ----------------------------------------------------- what the driver reports
 
@@ -277,16 +279,16 @@ class Assistant:
             case StopPlayback():
                 speaker.stop()
 
-    def notify(self, notification: Notification) -> None:
+    def notify(self, notification: Report) -> None:
         """Something happened that people or programs may want to know."""
         match notification:
             case AnswerGivenUp(code, reason):
                 self.publish(ErrorReported("conversation", code, reason))
             case SpeechNoticed("started", "service"):
-                self.hearing.speech_noticed()
+                self.microphone_input.speech_noticed()
                 self.publish(notification)
             case SpeechNoticed("stopped", "service"):
-                self.hearing.turn_ended()
+                self.microphone_input.turn_ended()
                 self.publish(notification)
             case CallsRequested():
                 pass  # there are no tools yet: the conversation gives the calls up by itself
@@ -302,7 +304,7 @@ class Assistant:
         if change.reason is not None:
             self.last_error = change.reason
         self.publish(change)
-        self.hearing.report_uplink()
+        self.microphone_input.report_uplink()
 
     def attempt_failed(self, error: ServiceError) -> None:
         """No session could be opened; the change of the connection says so."""

@@ -33,7 +33,7 @@ from ..notifications import (
     ConnectionState,
     DeviceChanged,
     DeviceState,
-    News,
+    Notification,
     SoundChanged,
     StatusChanged,
 )
@@ -43,7 +43,7 @@ from ..realtime.client import AzureRealTimeAudio
 from ..realtime.options import SessionPolicy, WebsocketOptions
 from ..realtime.reconnect import ReconnectingSession
 from ..realtime.session import IdleListener, SessionFactory
-from ..realtime.usage import Ledger
+from ..realtime.usage import UsageMeter
 from ..simulator.server.simulator import Simulator
 from .assistant import Assistant
 from .controls import DaemonControls
@@ -60,7 +60,7 @@ _UNSET = {"instructions": "", "max_response_output_tokens": "inf"}
 
 
 @dataclass
-class Part:
+class Component:
     """`apply` brings the part into accord with settings; `applied` are those it runs with."""
 
     name: str
@@ -86,7 +86,7 @@ class Part:
             self.pending = tuple(differences({self.name: settings}, self.wanted))
 
 
-class Parts:
+class Components:
     """All parts, built by `open` and taken down in reverse order by `close`.
 
     Their tasks live in `group`: one that breaks ends the daemon. What cannot be built raises
@@ -96,17 +96,17 @@ class Parts:
     def __init__(
         self,
         settings: config.Config,
-        news: Emitter,
+        notifications: Emitter,
         group: asyncio.TaskGroup,
         *,
         devices: Devices | None = None,
-        ledger: Ledger | None = None,
+        ledger: UsageMeter | None = None,
     ) -> None:
-        self._news = news
+        self._notifications = notifications
         self._group = group
         self._devices = devices or Devices()
         self._settings = settings
-        self._ledger = ledger or Ledger()
+        self._usage_meter = ledger or UsageMeter()
         self._lives: dict[str, AsyncExitStack] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._status = asyncio.Event()
@@ -116,19 +116,19 @@ class Parts:
         self._echo = open_echo(settings.audio.echo, settings.audio.gate.engine)
         self._attention = _attention(settings.audio)
         self._where: Endpoint
-        self.window: ApiServer
+        self.http_api: ApiServer
         self.simulator: Simulator | None = None
         self.address = ""
         self.assistant = Assistant(
             gate=Gate(settings.audio.gate, self._engine.engine, self._echo, self._attention),
-            news=news,
+            notifications=notifications,
             profile=settings.realtime.profile,
             sound=self.sound,
-            usage=self._ledger,
+            usage=self._usage_meter,
         )
         self.controls = DaemonControls(self.assistant)
         self.table = tuple(
-            Part(name, apply, settings, settings)
+            Component(name, apply, settings, settings)
             for name, apply in (
                 ("log", self._apply_log),
                 ("service", self._apply_service),
@@ -136,7 +136,7 @@ class Parts:
                 ("speaker", self._apply_speaker),
                 ("volume", self._apply_volume),
                 ("earcons", self._apply_earcons),
-                ("window", self._apply_window),
+                ("http_api", self._apply_http_api),
                 ("access", self._apply_access),
                 ("session", self._apply_session),
                 ("gate", self._apply_gate),
@@ -147,9 +147,9 @@ class Parts:
 
     async def open(self) -> None:
         """Build everything."""
-        self._news.on("notification", self._notice)
-        for part in self.table:
-            await part.apply(self._settings)
+        self._notifications.on("notification", self._notice)
+        for component in self.table:
+            await component.apply(self._settings)
         self._lives["gate"] = AsyncExitStack()
         await self._lives["gate"].enter_async_context(
             self._running(self._watch_canceller(), "canceller watch")
@@ -161,8 +161,8 @@ class Parts:
 
     async def close(self) -> None:
         """Take everything down."""
-        for part in reversed(self.table):
-            if life := self._lives.pop(part.name, None):
+        for component in reversed(self.table):
+            if life := self._lives.pop(component.name, None):
                 await life.aclose()
         self.assistant.close()
 
@@ -201,7 +201,7 @@ class Parts:
         await life.enter_async_context(self._running(self.assistant.run(), "assistant"))
 
     async def _apply_gate(self, settings: config.Config) -> None:
-        applied = self._part("gate").applied.audio
+        applied = self._component("gate").applied.audio
         engine, echo, attention = self._engine, self._echo, self._attention
         another_engine = settings.audio.gate.engine != applied.gate.engine
         if another_engine:
@@ -226,7 +226,10 @@ class Parts:
         """Note whether the devices in use cancel echo, where that is taken for granted."""
         echo = self._echo
         if echo.mode == "system":
-            microphone, speaker = self._part("microphone").applied, self._part("speaker").applied
+            microphone, speaker = (
+                self._component("microphone").applied,
+                self._component("speaker").applied,
+            )
             note = await no_canceller(microphone.audio.input.device, speaker.audio.output.device)
             if note is not None and note != echo.note:
                 _LOG.warning("%s", note)
@@ -266,7 +269,7 @@ class Parts:
                 self.assistant.use_session(ReconnectingSession(sessions, driver), policy)
             self.simulator, self._where = simulator, where
             self._adjust(settings)
-            self._part("session").applied = settings
+            self._component("session").applied = settings
             life = opening.pop_all()
         await self._take_over("service", life)
 
@@ -288,41 +291,41 @@ class Parts:
     async def _apply_log(self, settings: config.Config) -> None:
         set_levels(settings.logger)
 
-    async def _apply_window(self, settings: config.Config) -> None:
-        if "window" not in self._lives:
-            await self._open_window(settings.http)
+    async def _apply_http_api(self, settings: config.Config) -> None:
+        if "http_api" not in self._lives:
+            await self._open_http_api(settings.http)
             return
         # The port may be the one that is wanted again, so the old window closes first.
         await self._between_turns()
-        self.window.events.shut_down()
-        await self._lives.pop("window").aclose()
+        self.http_api.events.shut_down()
+        await self._lives.pop("http_api").aclose()
         try:
-            await self._open_window(settings.http)
+            await self._open_http_api(settings.http)
         except RTAudioError:
-            former = self._part("window").applied.http
-            await self._open_window(replace(settings.http, host=former.host, port=former.port))
+            former = self._component("http_api").applied.http
+            await self._open_http_api(replace(settings.http, host=former.host, port=former.port))
             raise
 
     async def _apply_access(self, settings: config.Config) -> None:
-        self.window.adjust(settings.http)
+        self.http_api.adjust(settings.http)
 
-    async def _open_window(self, settings: config.Http) -> None:
-        window = ApiServer(settings, self.controls, boot=self._boot)
+    async def _open_http_api(self, settings: config.Http) -> None:
+        http_api = ApiServer(settings, self.controls, boot=self._boot)
         async with AsyncExitStack() as opening:
-            self.address = await opening.enter_async_context(window.listening())
-            opening.callback(self._news.on("notification", window.publish))
-            self.window, self._lives["window"] = window, opening.pop_all()
+            self.address = await opening.enter_async_context(http_api.listening())
+            opening.callback(self._notifications.on("notification", http_api.publish))
+            self.http_api, self._lives["http_api"] = http_api, opening.pop_all()
         _LOG.info("listening at %s", self.address)
 
     # ---------------------------------------------------------------- handing over
 
-    def _part(self, name: str) -> Part:
-        return next(part for part in self.table if part.name == name)
+    def _component(self, name: str) -> Component:
+        return next(component for component in self.table if component.name == name)
 
-    def _notice(self, news: News) -> None:
-        if isinstance(news, StatusChanged):
+    def _notice(self, notification: Notification) -> None:
+        if isinstance(notification, StatusChanged):
             self._status.set()
-        elif isinstance(news, DeviceChanged) and news.state is DeviceState.OK:
+        elif isinstance(notification, DeviceChanged) and notification.state is DeviceState.OK:
             self._opened.set()
 
     async def _between_turns(self) -> None:

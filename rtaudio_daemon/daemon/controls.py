@@ -37,13 +37,17 @@ class DaemonControls:
     @property
     def level_dbfs(self) -> float:
         """How loud the newest frame of the microphone is."""
-        return round(self._assistant.hearing.level_dbfs, 1)
+        return round(self._assistant.microphone_input.level_dbfs, 1)
 
     def snapshot(self) -> Snapshot:
         """The whole state now."""
         assistant = self._assistant
-        driver, connection, hearing = assistant.driver, assistant.connection, assistant.hearing
-        status, muted = assistant.status, hearing.gate.muted
+        driver, connection, microphone_input = (
+            assistant.driver,
+            assistant.connection,
+            assistant.microphone_input,
+        )
+        status, muted = assistant.status, microphone_input.gate.muted
         return Snapshot(
             usage=UsageStatus(**driver.usage.summary(driver.day)),
             status=status.status,
@@ -60,14 +64,14 @@ class DaemonControls:
                 asleep=driver.session.asleep,
             ),
             microphone=assistant.devices.microphone(
-                hearing.microphone, paused=muted, level_dbfs=self.level_dbfs
+                microphone_input.microphone, paused=muted, level_dbfs=self.level_dbfs
             ),
             speaker=assistant.devices.speaker(assistant.speaker),
             sound=assistant.sound,
             muted=muted,
-            talking=hearing.held,
+            talking=microphone_input.held,
             volume=assistant.volume,
-            uplink=UplinkStatus(hearing.uplink.open, driver.uplink_bytes),
+            uplink=UplinkStatus(microphone_input.uplink.open, driver.uplink_bytes),
             version=VERSION,
             uptime_s=round(self._clock() - self._started, 1),
         )
@@ -75,12 +79,16 @@ class DaemonControls:
     def counts(self) -> dict[str, float]:
         """Counters since the start and gauges, by the names in `api.metrics.COUNTS`."""
         assistant = self._assistant
-        hearing, speaker, wire = assistant.hearing, assistant.speaker, assistant.driver.counters
-        microphone = hearing.microphone
+        microphone_input, speaker, wire = (
+            assistant.microphone_input,
+            assistant.speaker,
+            assistant.driver.counters,
+        )
+        microphone = microphone_input.microphone
         found: dict[str, float] = {
             "uplink_bytes": assistant.driver.uplink_bytes,
-            "microphone_frames": hearing.frames,
-            "gate_openings": hearing.openings,
+            "microphone_frames": microphone_input.frames,
+            "gate_openings": microphone_input.openings,
             "microphone_frames_dropped": microphone.dropped if microphone else 0,
             "speaker_underruns": speaker.underruns if speaker else 0,
             "speaker_dropped_seconds": speaker.dropped_ms / 1000 if speaker else 0,
@@ -91,11 +99,11 @@ class DaemonControls:
             "reconnects": wire.reconnects,
             "renewals": wire.renewals,
             "wire_late": wire.late,
-            "muted": hearing.gate.muted,
+            "muted": microphone_input.gate.muted,
             "volume": assistant.volume,
         }
-        if hearing.last_frame_at is not None:
-            found["microphone_frame_age_seconds"] = self._clock() - hearing.last_frame_at
+        if microphone_input.last_frame_at is not None:
+            found["microphone_frame_age_seconds"] = self._clock() - microphone_input.last_frame_at
         return found
 
     async def devices(self) -> list[dict[str, Any]]:
@@ -121,32 +129,32 @@ class DaemonControls:
 
     def listen(self, on: bool) -> None:
         """Push to talk begins or ends; see `Controls.listen`."""
-        hearing = self._assistant.hearing
-        if on == hearing.held:
+        microphone_input = self._assistant.microphone_input
+        if on == microphone_input.held:
             return
         if not on:
-            hearing.release(answer=True)
+            microphone_input.release(answer=True)
             return
         if not self._assistant.session_may_come:
             self._need_connection("not listening")
-        if hearing.gate.muted:
+        if microphone_input.gate.muted:
             raise NotNowError("not listening: the microphone is muted; unmute it first")
         self._assistant.devices.need_microphone()
-        hearing.press()
+        microphone_input.press()
 
     def interrupt(self) -> None:
         """Be silent now."""
-        hearing = self._assistant.hearing
-        if not hearing.held:
+        microphone_input = self._assistant.microphone_input
+        if not microphone_input.held:
             # A turn that waits for a session is not wanted either.
-            hearing.release(answer=False)
+            microphone_input.release(answer=False)
         self._assistant.handle(InterruptRequested())
 
     def mute(self, muted: bool) -> None:
         """Close the microphone or open it again; muting forgets what is being said."""
-        hearing = self._assistant.hearing
-        if muted != hearing.gate.muted:
-            hearing.mute(muted)
+        microphone_input = self._assistant.microphone_input
+        if muted != microphone_input.gate.muted:
+            microphone_input.mute(muted)
             self._assistant.publish(MuteChanged(muted))
 
     def set_volume(self, level: float) -> None:

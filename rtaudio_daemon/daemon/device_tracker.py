@@ -15,11 +15,11 @@ RECOVERY_S = 5.0  # a loudspeaker that went may be back when the answer comes
 _Direction = Literal["microphone", "speaker"]
 
 
-class DeviceStates:
+class DeviceTracker:
     """Tell it of every device that is used, and of all that it says."""
 
     def __init__(self) -> None:
-        self._told: dict[str, DeviceChanged] = {}
+        self._latest: dict[str, DeviceChanged] = {}
         self._untried: set[str] = set()  # devices that have told nothing yet
         self._lost_at: dict[str, float] = {}
 
@@ -30,9 +30,9 @@ class DeviceStates:
 
     def changed(self, change: DeviceChanged) -> bool:
         """A device came or went; whether it is still the same stream, deaf or hearing again."""
-        direction, before = change.direction, self._told.get(change.direction)
+        direction, before = change.direction, self._latest.get(change.direction)
         self._untried.discard(direction)
-        self._told[direction] = change
+        self._latest[direction] = change
         if change.state is DeviceState.LOST:
             self._lost_at.setdefault(direction, asyncio.get_running_loop().time())
         else:
@@ -44,16 +44,16 @@ class DeviceStates:
 
     def need_microphone(self) -> None:
         """Raises NotNowError when no sound comes from it, as far as is known."""
-        told = self._told.get("microphone")
-        if told is not None and "microphone" not in self._untried and not _hears(told):
-            why = told.reason or "there is none"
-            raise NotNowError(f"not listening: the microphone is {told.state} ({why})")
+        latest = self._latest.get("microphone")
+        if latest is not None and "microphone" not in self._untried and not _hears(latest):
+            why = latest.reason or "there is none"
+            raise NotNowError(f"not listening: the microphone is {latest.state} ({why})")
 
     def need_loudspeaker(self, speaker: Speaker | None) -> None:
         """Raises NotNowError when it is lost, and will hardly be back at once."""
         lost_at = self._lost_at.get("speaker")
         if lost_at is not None and asyncio.get_running_loop().time() - lost_at >= RECOVERY_S:
-            why = (speaker and speaker.reason) or self._told["speaker"].reason
+            why = (speaker and speaker.reason) or self._latest["speaker"].reason
             raise NotNowError(
                 f"nothing was said: the loudspeaker is lost ({why}); it is looked for by itself: "
                 "plug it in again, or see what `daemon.py doctor` says"
@@ -75,13 +75,13 @@ class DeviceStates:
     ) -> tuple[DeviceState, str, str | None]:
         if device is None:
             return DeviceState.NONE, "none", None
-        told, state = self._told.get(direction), device.state
+        latest, state = self._latest.get(direction), device.state
         if direction in self._untried:
-            if told is not None and paused:
-                state = told.state  # of the former one: nobody tries this one
+            if latest is not None and paused:
+                state = latest.state  # of the former one: nobody tries this one
             reason = None if state is DeviceState.OK else "it was not opened yet"
         else:
-            reason = device.reason or (told.reason if told is not None else None)
+            reason = device.reason or (latest.reason if latest is not None else None)
         return state, device.device, reason
 
 

@@ -24,7 +24,7 @@ from ..notifications import (
     ErrorReported,
     ModelStatus,
     MuteChanged,
-    News,
+    Notification,
     SpeechNoticed,
     StatusChanged,
     WakeWordHeard,
@@ -45,7 +45,7 @@ class EarconHost(Protocol):
         """Play a short sound."""
 
 
-class Cues:
+class EarconPlayer:
     """Plays the sounds that go with what `note` is given, on `host`."""
 
     def __init__(self, settings: config.Earcons, host: EarconHost) -> None:
@@ -74,7 +74,7 @@ class Cues:
             self._sound("error")
         self._called = False
 
-    def note(self, news: News) -> None:
+    def note(self, news: Notification) -> None:
         """This happens now."""
         match news:
             case WakeWordHeard():

@@ -5,25 +5,27 @@ from __future__ import annotations
 import asyncio
 
 from ..emitter import Emitter
-from ..notifications import DeviceState, News
-from .components import Parts
+from ..notifications import DeviceState, Notification
+from .components import Components
 from .systemd import Systemd
 
 SILENCE_S = 10.0
 """A working microphone gives 50 frames a second; after so long without one it does not work."""
 
 
-class Supervision:
+class HealthMonitor:
     """Looks at the `parts` and hears the `news`, on behalf of `systemd`."""
 
-    def __init__(self, parts: Parts, news: Emitter, systemd: Systemd | None = None) -> None:
-        self._parts = parts
+    def __init__(
+        self, components: Components, notifications: Emitter, systemd: Systemd | None = None
+    ) -> None:
+        self._components = components
         self._systemd = systemd or Systemd()
         self._failure = ""
         self._is_ready = False
         self._quiet_since: float | None = None
         if self._systemd.listens:
-            news.on("notification", self._notice)
+            notifications.on("notification", self._notice)
 
     async def run(self) -> None:
         """Feed the watchdog while all is well, until cancelled."""
@@ -46,7 +48,7 @@ class Supervision:
 
     def words(self) -> str:
         """What the daemon is doing, in a line for people."""
-        state = self._parts.controls.snapshot()
+        state = self._components.controls.snapshot()
         connection = state.connection
         said = [str(state.status)]
         if connection.state.is_up:
@@ -70,13 +72,13 @@ class Supervision:
         That the loop turns is shown by this being asked. A lost microphone or connection is no
         ailment: their tasks look for them.
         """
-        if ended := self._parts.ended():
+        if ended := self._components.ended():
             return f"the task {ended[0]} has ended"
         return self._silence()
 
     def _silence(self) -> str | None:
         """A microphone that is said to work, and gives no frames."""
-        hearing = self._parts.assistant.hearing
+        hearing = self._components.assistant.microphone_input
         microphone, now = hearing.microphone, asyncio.get_running_loop().time()
         if microphone is None or microphone.state is not DeviceState.OK or hearing.gate.muted:
             self._quiet_since = None
@@ -91,6 +93,6 @@ class Supervision:
             return None
         return f"no sound came from the microphone for {now - since:.0f} s"
 
-    def _notice(self, _news: News) -> None:
+    def _notice(self, _notification: Notification) -> None:
         if self._is_ready:
             self._systemd.status(self.words())

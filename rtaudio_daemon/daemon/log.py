@@ -24,7 +24,7 @@ from ..notifications import (
     ErrorReported,
     Interruption,
     MuteChanged,
-    News,
+    Notification,
     StatusChanged,
 )
 from .log_handlers import DatagramHandler, DescriptorHandler
@@ -127,38 +127,38 @@ def set_levels(settings: config.Logger) -> None:
     _own_levels.update(wanted)
 
 
-def log_news(news: News) -> None:
+def log_notification(notification: Notification) -> None:
     """One line per change of state that a person may want to find in the log."""
-    match news:
+    match notification:
         case StatusChanged(status, previous):
-            _tell(logging.INFO, str(status), status=status, previous=previous)
+            _write(logging.INFO, str(status), status=status, previous=previous)
         case ConnectionChanged(state=ConnectionState.OPEN, session_id=session_id):
-            _tell(
+            _write(
                 logging.INFO,
                 f"the session is open: {session_id}",
-                connection=news.state,
+                connection=notification.state,
                 session=session_id,
-                profile=news.profile,
+                profile=notification.profile,
             )
         case ConnectionChanged(state=state, reason=reason) if reason:
-            _tell(logging.DEBUG, f"the connection is {state}: {reason}", connection=state)
+            _write(logging.DEBUG, f"the connection is {state}: {reason}", connection=state)
         case DeviceChanged(direction, DeviceState.OK, device, reason):
             text = f"{direction}: {device}{f' ({reason})' if reason else ''}"
-            _tell(logging.INFO, text, device=device, direction=direction)
+            _write(logging.INFO, text, device=device, direction=direction)
         case DeviceChanged(direction, DeviceState.DEAF, device, reason):
             text = f"{direction}: {device} is deaf: {reason}"
-            _tell(logging.WARNING, text, device=device, direction=direction)
+            _write(logging.WARNING, text, device=device, direction=direction)
         case MuteChanged(muted):
-            _tell(logging.INFO, "muted" if muted else "unmuted", muted=int(muted))
+            _write(logging.INFO, "muted" if muted else "unmuted", muted=int(muted))
         case Interruption(item_id, audio_end_ms):
-            _tell(logging.DEBUG, f"interrupted after {audio_end_ms} ms", item=item_id)
+            _write(logging.DEBUG, f"interrupted after {audio_end_ms} ms", item=item_id)
         case ErrorReported(source, code, message):
-            _tell(logging.WARNING, f"{source}: {message} ({code})", error=code, source=source)
+            _write(logging.WARNING, f"{source}: {message} ({code})", error=code, source=source)
         case _:
             pass
 
 
-def _tell(level: int, message: str, **facts: Any) -> None:
+def _write(level: int, message: str, **facts: Any) -> None:
     _LOG.log(level, "%s", message, extra={f"rtaudio_{name}": facts[name] for name in facts})
 
 

@@ -19,7 +19,7 @@ from ..dialogue.inputs import (
     LocalSpeechStopped,
     SpeechAborted,
 )
-from ..notifications import DeviceState, News, UplinkChanged, WakeWordHeard
+from ..notifications import DeviceState, Notification, UplinkChanged, WakeWordHeard
 from ..realtime.driver import ConversationDriver
 
 _SPEECH = 0.5  # the certainty from which a frame counts as the user's voice, for latencies
@@ -29,7 +29,7 @@ _LEAST_BYTES = int(LEAST_TURN_S * 1000) * BYTES_PER_MS
 class HearingListener(Protocol):
     """Who hears of what the microphone hears."""
 
-    def publish(self, news: News) -> None:
+    def publish(self, news: Notification) -> None:
         """Report this to everybody."""
 
     def button_pressed(self) -> None:
@@ -45,7 +45,7 @@ class HearingListener(Protocol):
         """Somebody may be speaking over an answer, or is not after all."""
 
 
-class Hearing:
+class MicrophoneInput:
     """Hears one microphone, and gives to `driver` what the service may hear."""
 
     def __init__(self, gate: Gate, driver: ConversationDriver, listener: HearingListener) -> None:

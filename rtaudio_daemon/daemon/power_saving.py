@@ -14,7 +14,7 @@ RELAXED_AFTER_S = 10.0
 _CHANGED_AFTER_S = 1.0  # how long the devices need to become quick
 
 
-class Alertness:
+class PowerSaving:
     """Tells the microphone and the loudspeaker what they are needed for."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from .. import config
 
-PART_OF: Mapping[str, str] = MappingProxyType(
+COMPONENT_OF: Mapping[str, str] = MappingProxyType(
     {
         "logger": "log",
         "audio": "gate",
@@ -22,8 +22,8 @@ PART_OF: Mapping[str, str] = MappingProxyType(
         "audio.output": "speaker",
         "audio.output.volume": "volume",
         "http": "access",
-        "http.host": "window",
-        "http.port": "window",
+        "http.host": "http_api",
+        "http.port": "http_api",
         "realtime": "service",
         "realtime.budget": "budget",
         "realtime.session": "session",
@@ -56,11 +56,11 @@ class _Option:
     part: str
 
 
-def part_of(option: str) -> str:
+def component_of(option: str) -> str:
     """The part that `option` (as in audio.gate.threshold) concerns."""
     steps = option.split(".")
     for length in range(len(steps), 0, -1):
-        if part := PART_OF.get(".".join(steps[:length])):
+        if part := COMPONENT_OF.get(".".join(steps[:length])):
             return part
     return RESTART
 
@@ -100,7 +100,7 @@ def differences(applied: Mapping[str, config.Config], new: config.Config) -> lis
 @functools.cache
 def _options() -> tuple[_Option, ...]:
     return tuple(
-        _Option(each.path, tuple(map(str, each.steps)), part_of(each.path))
+        _Option(each.path, tuple(map(str, each.steps)), component_of(each.path))
         for each in config.describe()
         if each.check is not None
     )

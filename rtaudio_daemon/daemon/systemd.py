@@ -20,7 +20,7 @@ class Systemd:
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         self._address = environment.get("NOTIFY_SOCKET", "")
-        self._told = ""
+        self._sent = ""
         usec, pid = environment.get("WATCHDOG_USEC", ""), environment.get("WATCHDOG_PID", "")
         ours = pid in ("", str(os.getpid()))
         self.watchdog_s = int(usec) / 1e6 if usec.isdigit() and ours and self._address else 0.0
@@ -33,13 +33,13 @@ class Systemd:
 
     def ready(self, status: str) -> None:
         """We can be used."""
-        self._told = status
+        self._sent = status
         self._notify(f"READY=1\nSTATUS={_line(status)}")
 
     def status(self, status: str) -> None:
         """What we are doing, in words; the same words are said only once."""
-        if status != self._told:
-            self._told = status
+        if status != self._sent:
+            self._sent = status
             self._notify(f"STATUS={_line(status)}")
 
     def reloading(self) -> None:

@@ -146,7 +146,7 @@ class AnswerGivenUp:
     reason: str
 
 
-Notification = (
+Report = (
     StatusChanged
     | SpeechNoticed
     | Transcript
@@ -158,4 +158,4 @@ Notification = (
     | AnswerGivenUp
 )
 
-Output = ServiceCommand | SpeakerCommand | Notification
+Output = ServiceCommand | SpeakerCommand | Report

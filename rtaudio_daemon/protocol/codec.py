@@ -19,17 +19,17 @@ from typing import Any
 
 from ..config.profiles import Dialect
 from .session_format import (
+    CANONICAL_TO_GA_FORMATS,
     GA_PLACES,
-    HOUSE_TO_GA_FORMATS,
     TURN_DETECTION_DEFAULTS,
     Json,
     SessionFacts,
+    canonical_item,
+    canonical_response,
     committing,
     describe_session,
     explicit_turn_detection,
     flat_session,
-    house_item,
-    house_response,
     merged,
     nested_session,
     session_settings,
@@ -39,26 +39,26 @@ from .session_format import (
 )
 
 __all__ = [
+    "CANONICAL_TO_GA",
+    "CANONICAL_TO_GA_FORMATS",
     "CLIENT_EVENTS",
     "GA_ALIASES",
     "GA_PLACES",
-    "HOUSE_TO_GA",
-    "HOUSE_TO_GA_FORMATS",
     "MAX_MESSAGE_BYTES",
     "SERVER_EVENTS",
     "TURN_DETECTION_DEFAULTS",
     "Dialect",
     "Json",
     "SessionFacts",
+    "canonical_item",
+    "canonical_name",
+    "canonical_response",
     "decode",
     "describe_session",
     "encode",
     "encode_append",
     "explicit_turn_detection",
     "flat_session",
-    "house_item",
-    "house_name",
-    "house_response",
     "merged",
     "nested_session",
     "session_settings",
@@ -71,7 +71,7 @@ __all__ = [
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 """The longest message that is read; a service that sends more is broken."""
 
-HOUSE_TO_GA: Mapping[str, str] = MappingProxyType(
+CANONICAL_TO_GA: Mapping[str, str] = MappingProxyType(
     {
         "response.text.delta": "response.output_text.delta",
         "response.text.done": "response.output_text.done",
@@ -84,7 +84,9 @@ HOUSE_TO_GA: Mapping[str, str] = MappingProxyType(
 )
 """House name of a server event → its name in the GA dialect, where the two differ."""
 
-GA_ALIASES: Mapping[str, str] = MappingProxyType({ga: house for house, ga in HOUSE_TO_GA.items()})
+GA_ALIASES: Mapping[str, str] = MappingProxyType(
+    {ga: canonical for canonical, ga in CANONICAL_TO_GA.items()}
+)
 """GA name of a server event → its house name, where the two differ."""
 
 SERVER_EVENTS: frozenset[str] = frozenset(
@@ -123,15 +125,15 @@ CLIENT_EVENTS: frozenset[str] = frozenset(
 """Names of all client events (the same in both dialects)."""
 
 
-def house_name(name: str) -> str:
+def canonical_name(name: str) -> str:
     """The house name of a server event, given by its name in either dialect."""
     return GA_ALIASES.get(name, name)
 
 
 def wire_name(name: str, dialect: Dialect) -> str:
     """The name of a server event in `dialect`, given by its name in either dialect."""
-    house = house_name(name)
-    return HOUSE_TO_GA.get(house, house) if dialect == "ga" else house
+    canonical = canonical_name(name)
+    return CANONICAL_TO_GA.get(canonical, canonical) if dialect == "ga" else canonical
 
 
 def decode(raw: str | bytes) -> Json:
@@ -193,12 +195,12 @@ def _shape_session(event: Json) -> None:
 
 def _shape_item(event: Json) -> None:
     if isinstance(event.get("item"), dict):
-        event["item"] = house_item(event["item"])
+        event["item"] = canonical_item(event["item"])
 
 
 def _shape_response(event: Json) -> None:
     if isinstance(event.get("response"), dict):
-        event["response"] = house_response(event["response"])
+        event["response"] = canonical_response(event["response"])
 
 
 def _shape_error(event: Json) -> None:

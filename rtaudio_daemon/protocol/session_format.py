@@ -17,7 +17,7 @@ from ..config.profiles import Dialect
 
 Json = dict[str, Any]
 
-HOUSE_TO_GA_FORMATS: Mapping[str, Json] = MappingProxyType(
+CANONICAL_TO_GA_FORMATS: Mapping[str, Json] = MappingProxyType(
     {
         "pcm16": {"type": "audio/pcm", "rate": 24000},
         "g711_ulaw": {"type": "audio/pcmu"},
@@ -141,11 +141,11 @@ def nested_session(session: Mapping[str, Any]) -> Json:
     """House settings in GA shape, without adding or leaving out any."""
     rest = copy.deepcopy(dict(session))
     nested: Json = {}
-    for house, path in GA_PLACES.items():
-        if house in rest:
-            value = rest.pop(house)
+    for canonical, path in GA_PLACES.items():
+        if canonical in rest:
+            value = rest.pop(canonical)
             for key in reversed(path):
-                value = {key: _GA_VALUES[house](value) if key == path[-1] else value}
+                value = {key: _GA_VALUES[canonical](value) if key == path[-1] else value}
             nested = merged(nested, value)
     return merged(rest, nested)
 
@@ -190,25 +190,25 @@ def committing(response: Mapping[str, Any]) -> Json:
 def wire_item(item: Mapping[str, Any], dialect: Dialect) -> Json:
     """A conversation item with the content types of `dialect` (``text`` also for the user)."""
     if item.get("role") == "assistant":
-        return _retyped(item, _TO_GA_CONTENT if dialect == "ga" else _TO_HOUSE_CONTENT)
+        return _retyped(item, _TO_GA_CONTENT if dialect == "ga" else _TO_CANONICAL_CONTENT)
     return _retyped(item, _TO_INPUT_CONTENT)
 
 
-def house_item(item: Mapping[str, Any]) -> Json:
+def canonical_item(item: Mapping[str, Any]) -> Json:
     """A conversation item with the house's content types."""
-    return _retyped(item, _TO_HOUSE_CONTENT)
+    return _retyped(item, _TO_CANONICAL_CONTENT)
 
 
-def house_response(response: Mapping[str, Any]) -> Json:
+def canonical_response(response: Mapping[str, Any]) -> Json:
     """A response object of the service in house shape; ``status_details`` is an object or None."""
-    house = _flat(response, _RESPONSE_PLACES)
-    if isinstance(house.get("output"), list):
-        house["output"] = [
-            house_item(item) if isinstance(item, dict) else item for item in house["output"]
+    canonical = _flat(response, _RESPONSE_PLACES)
+    if isinstance(canonical.get("output"), list):
+        canonical["output"] = [
+            canonical_item(item) if isinstance(item, dict) else item for item in canonical["output"]
         ]
-    if isinstance(house.get("status_details"), str):
-        house["status_details"] = {"reason": house["status_details"]}
-    return house
+    if isinstance(canonical.get("status_details"), str):
+        canonical["status_details"] = {"reason": canonical["status_details"]}
+    return canonical
 
 
 def explicit_turn_detection(settings: Mapping[str, Any]) -> Json:
@@ -231,8 +231,8 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> Json:
 _ANSWERING = frozenset({"create_response", "interrupt_response"})
 _NOT_OURS = frozenset({"id", "object", "expires_at", "client_secret", "extra"})
 _TOOL_CHOICES = frozenset({"auto", "none", "required"})
-_TO_HOUSE_CONTENT = {"output_text": "text", "output_audio": "audio"}
-_TO_GA_CONTENT = {house: ga for ga, house in _TO_HOUSE_CONTENT.items()}
+_TO_CANONICAL_CONTENT = {"output_text": "text", "output_audio": "audio"}
+_TO_GA_CONTENT = {canonical: ga for ga, canonical in _TO_CANONICAL_CONTENT.items()}
 _TO_INPUT_CONTENT = {"text": "input_text", "audio": "input_audio"}
 _RESPONSE_PLACES = {key: GA_PLACES[key] for key in ("modalities", "voice", "output_audio_format")}
 _COMMITTING = {"input": "input_items", "max_response_output_tokens": "max_output_tokens"}
@@ -269,7 +269,7 @@ def _same(value: Any) -> Any:
     return value
 
 
-def _house_modalities(value: Any) -> Any:
+def _canonical_modalities(value: Any) -> Any:
     return ["audio", "text"] if value == ["audio"] else value
 
 
@@ -277,21 +277,21 @@ def _ga_modalities(value: Any) -> Any:
     return ["audio"] if isinstance(value, list) and "audio" in value else value
 
 
-def _house_format(value: Any) -> Any:
+def _canonical_format(value: Any) -> Any:
     kind = value.get("type") if isinstance(value, dict) else None
-    names = [name for name, ga in HOUSE_TO_GA_FORMATS.items() if ga["type"] == kind]
+    names = [name for name, ga in CANONICAL_TO_GA_FORMATS.items() if ga["type"] == kind]
     return names[0] if names else value
 
 
 def _ga_format(value: Any) -> Any:
-    known = isinstance(value, str) and value in HOUSE_TO_GA_FORMATS
-    return dict(HOUSE_TO_GA_FORMATS[value]) if known else value
+    known = isinstance(value, str) and value in CANONICAL_TO_GA_FORMATS
+    return dict(CANONICAL_TO_GA_FORMATS[value]) if known else value
 
 
-_HOUSE_VALUES: dict[str, Callable[[Any], Any]] = dict.fromkeys(GA_PLACES, _same) | {
-    "modalities": _house_modalities,
-    "input_audio_format": _house_format,
-    "output_audio_format": _house_format,
+_CANONICAL_VALUES: dict[str, Callable[[Any], Any]] = dict.fromkeys(GA_PLACES, _same) | {
+    "modalities": _canonical_modalities,
+    "input_audio_format": _canonical_format,
+    "output_audio_format": _canonical_format,
 }
 _GA_VALUES: dict[str, Callable[[Any], Any]] = dict.fromkeys(GA_PLACES, _same) | {
     "modalities": _ga_modalities,
@@ -302,12 +302,12 @@ _GA_VALUES: dict[str, Callable[[Any], Any]] = dict.fromkeys(GA_PLACES, _same) | 
 
 def _flat(settings: Mapping[str, Any], places: Mapping[str, tuple[str, ...]]) -> Json:
     flat = copy.deepcopy(dict(settings))
-    for house, path in places.items():
+    for canonical, path in places.items():
         value = _take(flat, path)
         if value is not _MISSING:
-            flat[house] = value
-        if house in flat:
-            flat[house] = _HOUSE_VALUES[house](flat[house])
+            flat[canonical] = value
+        if canonical in flat:
+            flat[canonical] = _CANONICAL_VALUES[canonical](flat[canonical])
     return flat
 
 

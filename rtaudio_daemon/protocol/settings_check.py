@@ -25,7 +25,7 @@ _GA_REFUSES = (
 _DIALECT_CODES = ("unknown_parameter", "missing_required_parameter")
 
 
-def unlike(requested: Mapping[str, Any], effective: Mapping[str, Any]) -> list[str]:
+def differences(requested: Mapping[str, Any], effective: Mapping[str, Any]) -> list[str]:
     """Each setting that the service uses differently, in words; [] when all is as asked.
 
     What the service does not report is taken to be as asked.

@@ -25,7 +25,7 @@ import aiohttp
 
 from ..dialogue.conversation import Conversation
 from ..dialogue.inputs import AnswerDropped, CallAnswered, SettingsChanged
-from ..dialogue.outputs import AnswerGivenUp, CallsRequested, Notification, SpeakerCommand
+from ..dialogue.outputs import AnswerGivenUp, CallsRequested, Report, SpeakerCommand
 from ..dialogue.settings import DialogueSettings
 from ..emitter import Emitter, Listener
 from ..errors import NO_ANSWER, ServiceError
@@ -36,14 +36,14 @@ from ..notifications import (
     PlaybackFinished,
     StatusChanged,
 )
-from ..protocol.codec import Json, SessionFacts, flat_session, house_name
+from ..protocol.codec import Json, SessionFacts, canonical_name, flat_session
 from ..protocol.endpoint import Endpoint, endpoint
 from ..protocol.events import Message
 from .driver import ConversationDriver, DriverListener
 from .options import Counters, SessionPolicy, WebsocketOptions, is_final
 from .reconnect import ReconnectingSession
 from .session import SessionFactory
-from .usage import Ledger, Prices
+from .usage import Prices, UsageMeter
 
 _SILENCE_S = 60.0  # an answer under way that is silent for so long is given up
 
@@ -117,7 +117,7 @@ class AzureRealTimeAudio:
         policy: SessionPolicy | None = None,
         http_session: aiohttp.ClientSession | None = None,
         wall_clock: Callable[[], float] = time.time,
-        ledger: Ledger | None = None,
+        ledger: UsageMeter | None = None,
     ) -> Self:
         """A client of any service; `session_config` is taken as it is (None: the default).
 
@@ -134,15 +134,15 @@ class AzureRealTimeAudio:
 
     def on(self, event: str, listener: Listener) -> Callable[[], None]:
         """Call `listener` at every `event`; returns a function that removes it again."""
-        return self._emitter.on(house_name(event), listener)
+        return self._emitter.on(canonical_name(event), listener)
 
     def once(self, event: str, listener: Listener) -> Callable[[], None]:
         """Call `listener` at the next `event` only; returns a function that removes it."""
-        return self._emitter.once(house_name(event), listener)
+        return self._emitter.once(canonical_name(event), listener)
 
     def off(self, event: str, listener: Listener | None = None) -> None:
         """Remove `listener` from `event`, or all of its listeners when none is named."""
-        self._emitter.off(house_name(event), listener)
+        self._emitter.off(canonical_name(event), listener)
 
     def off_all(self) -> None:
         """Remove every listener of every event."""
@@ -399,7 +399,7 @@ class AzureRealTimeAudio:
         policy: SessionPolicy | None,
         http_session: aiohttp.ClientSession | None,
         wall_clock: Callable[[], float],
-        ledger: Ledger | None = None,
+        ledger: UsageMeter | None = None,
     ) -> None:
         options = WebsocketOptions.of(options)
         policy = policy or SessionPolicy()
@@ -438,7 +438,7 @@ class AzureRealTimeAudio:
             self._emitter.emit("init", message.raw)
         self._emitter.emit(message.name, message.raw)
 
-    def _notify(self, notification: Notification) -> None:
+    def _notify(self, notification: Report) -> None:
         match notification:
             case StatusChanged(status):
                 self.status = status
@@ -476,7 +476,7 @@ class _Listener(DriverListener):
     def command_speaker(self, command: SpeakerCommand) -> None:
         raise AssertionError(f"{command}: playback is the business of the client's user")
 
-    def notify(self, notification: Notification) -> None:
+    def notify(self, notification: Report) -> None:
         self._client._notify(notification)
 
     def received(self, message: Message) -> None:

@@ -36,10 +36,10 @@ from ..dialogue.outputs import (
     CreateResponse,
     DeleteItem,
     EndPlay,
-    Notification,
     Output,
     PauseTurnDetection,
     Play,
+    Report,
     ResumeTurnDetection,
     SendKeptAudio,
     ServiceCommand,
@@ -63,8 +63,8 @@ from ..protocol.events import (
 from .options import Counters, SessionPolicy, may_hurry
 from .reconnect import ReconnectingSession
 from .session import IdleListener, Session
-from .session_need import Need, Recess
-from .usage import Ledger, Prices
+from .session_need import Recess, SessionNeed
+from .usage import Prices, UsageMeter
 
 _LOG = logging.getLogger(__name__)
 _KEPT_MOST = 64
@@ -76,7 +76,7 @@ class DriverListener(Protocol):
     def command_speaker(self, command: SpeakerCommand) -> None:
         """Do this with the loudspeaker."""
 
-    def notify(self, notification: Notification) -> None:
+    def notify(self, notification: Report) -> None:
         """Something happened that people or programs may want to know."""
 
     def received(self, message: Message) -> None:
@@ -105,15 +105,15 @@ class ConversationDriver:
         listener: DriverListener,
         *,
         policy: SessionPolicy | None = None,
-        usage: Ledger | None = None,
+        usage: UsageMeter | None = None,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         policy = policy or SessionPolicy()
         self.conversation = conversation
         self._limit_history(policy)
-        self.usage = usage or Ledger(policy.prices, daily_limit=policy.daily_limit)
+        self.usage = usage or UsageMeter(policy.prices, daily_limit=policy.daily_limit)
         self._listener = listener
-        self._need = Need(policy, self.usage)
+        self._need = SessionNeed(policy, self.usage)
         self._on_speech = self._need.on_speech
         self._wall_clock = wall_clock
         self._session: ReconnectingSession
@@ -169,7 +169,7 @@ class ConversationDriver:
         `policy`: another one than before. Whoever ran the former session ends it.
         """
         if policy is not None:
-            self._need = Need(policy, self.usage)
+            self._need = SessionNeed(policy, self.usage)
             self._on_speech = self._need.on_speech
             self._limit_history(policy)
         if hasattr(self, "_session"):
@@ -348,7 +348,7 @@ class ConversationDriver:
 
     def _take_in(self, event: Input, message: Message | None) -> None:
         late = message is not None and self.conversation.is_late(message.event)
-        after: list[Notification] = []
+        after: list[Report] = []
         for step in self.conversation.handle(event, _now()):
             if message is not None and isinstance(step, CallsRequested | AnswerGivenUp):
                 after.append(step)

@@ -138,9 +138,9 @@ def is_final(error: ServiceError) -> bool:
     if isinstance(error, HandshakeError):
         if error.status in (400, 401, 403, 404) or 300 <= error.status < 400:
             return True
-        return error.status < 500 and _fault(error) is Severity.FATAL
-    return _fault(error) is Severity.FATAL
+        return error.status < 500 and _severity(error) is Severity.FATAL
+    return _severity(error) is Severity.FATAL
 
 
-def _fault(error: ServiceError) -> Severity:
+def _severity(error: ServiceError) -> Severity:
     return severity_of({"code": error.code, "type": error.type})

@@ -30,7 +30,7 @@ from ..protocol.events import (
     SessionUpdated,
     decode,
 )
-from ..protocol.settings_check import advice, unlike
+from ..protocol.settings_check import advice, differences
 from .connection import Connection
 from .options import LONGEST_PAUSE_S, WebsocketOptions
 from .outbox import Outbox
@@ -398,7 +398,7 @@ class Session:
     def _note_settings(self, facts: SessionFacts, session: Json) -> None:
         if facts.id is not None and facts.expires_at is not None:
             self.facts = facts
-        if found := unlike(self._requested, session):
+        if found := differences(self._requested, session):
             self.refused = f"the service did not take all of our settings: {'; '.join(found)}"
             _LOG.warning("%s", self.refused)
 

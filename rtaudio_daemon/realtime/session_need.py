@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from .options import SessionPolicy
-from .usage import Ledger
+from .usage import UsageMeter
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +21,12 @@ class Recess:
     for_s: float | None = None
 
 
-class Need:
+class SessionNeed:
     """The need for a session, by `policy` and by what `ledger` says was spent."""
 
-    def __init__(self, policy: SessionPolicy, ledger: Ledger) -> None:
+    def __init__(self, policy: SessionPolicy, ledger: UsageMeter) -> None:
         self._policy = policy
-        self._ledger = ledger
+        self._usage_meter = ledger
         self._needed_at = float("-inf")
 
     @property
@@ -50,9 +50,9 @@ class Need:
         """Why there should be no session."""
         time = datetime.fromtimestamp(wall_s)
         day = time.toordinal()
-        if self._ledger.exhausted(day):
+        if self._usage_meter.exhausted(day):
             midnight = (time + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-            limit, spent = self._ledger.daily_limit, self._ledger.cost_today(day)
+            limit, spent = self._usage_meter.daily_limit, self._usage_meter.cost_today(day)
             return Recess(
                 f"the daily limit of {limit:g} is used up ({spent:.2f} spent); "
                 "it goes on at midnight, or with a higher realtime.budget.daily_limit",

@@ -61,7 +61,7 @@ class LedgerListener(Protocol):
         """Something was counted."""
 
 
-class Ledger:
+class UsageMeter:
     """Adds up what the service reports. `daily_limit`: money per day, 0 for no limit."""
 
     def __init__(self, prices: Prices | None = None, *, daily_limit: float = 0.0) -> None:
@@ -138,10 +138,6 @@ class Ledger:
         if day != self._day:
             self._day = day
             self.today = Tokens()
-
-
-UsageMeter = Ledger
-"""The public name."""
 
 
 def _response_tokens(usage: Mapping[str, Any]) -> Tokens:

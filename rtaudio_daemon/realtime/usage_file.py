@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..config.file_reading import read_bounded
-from .usage import Ledger
+from .usage import UsageMeter
 
 USAGE_FILE = "usage.json"
 _SAVE_EVERY_S = 5.0
@@ -35,9 +35,9 @@ class UsageFile:
     told once, and tried again with the next answer.
     """
 
-    def __init__(self, path: Path, ledger: Ledger) -> None:
+    def __init__(self, path: Path, ledger: UsageMeter) -> None:
         self._path = path
-        self._ledger = ledger
+        self._usage_meter = ledger
         self._spent = asyncio.Event()
         self._failed = False
         ledger.listener = self
@@ -49,7 +49,7 @@ class UsageFile:
     async def load(self) -> None:
         """Let the ledger go on from where the file says."""
         try:
-            self._ledger.restore(json.loads(await asyncio.to_thread(self._read)))
+            self._usage_meter.restore(json.loads(await asyncio.to_thread(self._read)))
         except FileNotFoundError:
             return
         except (OSError, ValueError, RecursionError) as error:
@@ -68,7 +68,7 @@ class UsageFile:
                 self._save(self._words())
 
     def _words(self) -> str:
-        return json.dumps(self._ledger.state(), indent=1) + "\n"
+        return json.dumps(self._usage_meter.state(), indent=1) + "\n"
 
     def _read(self) -> str:
         return read_bounded(self._path, _MOST_BYTES).decode("utf-8")

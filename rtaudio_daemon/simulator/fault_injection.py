@@ -15,8 +15,8 @@ from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any
 
-from ..protocol.codec import house_name
-from .protocol.rejection import Refusal, missing
+from ..protocol.codec import canonical_name
+from .protocol.rejection import Rejection, missing
 from .protocol.validation import (
     Shape,
     anything,
@@ -35,7 +35,7 @@ _OCCASION: dict[str, Shape] = {"nth": integer(1, _BIG), "times": integer(0, _BIG
 _EVENT: dict[str, Shape] = {**_OCCASION, "on": text}
 _MOMENT: dict[str, Shape] = {**_EVENT, "at_s": _SECONDS}
 
-DOOR: dict[str, dict[str, Shape]] = {
+HANDSHAKE: dict[str, dict[str, Shape]] = {
     "refuse": {
         "status": integer(400, 599),
         "code": text,
@@ -45,7 +45,7 @@ DOOR: dict[str, dict[str, Shape]] = {
 }
 """Faults of the handshake: an HTTP error instead of a connection."""
 
-LINE: dict[str, dict[str, Shape]] = {
+CONNECTION: dict[str, dict[str, Shape]] = {
     "drop": {},
     "stall": {"for_s": _SECONDS},
     "slow": {"delay_s": _SECONDS, "for_s": _SECONDS},
@@ -82,7 +82,9 @@ ANSWERS: dict[str, dict[str, Shape]] = {
 }
 """Faults of the model: each strikes the next answer, interruption or transcription."""
 
-KINDS: Mapping[str, dict[str, Shape]] = MappingProxyType({**DOOR, **LINE, **EVENTS, **ANSWERS})
+KINDS: Mapping[str, dict[str, Shape]] = MappingProxyType(
+    {**HANDSHAKE, **CONNECTION, **EVENTS, **ANSWERS}
+)
 """Every fault there is, and its options."""
 
 _REFUSALS = {
@@ -99,7 +101,7 @@ _NESTED = ("session", "response", "item", "part", "error")
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class InjectedFault:
     """One thing that goes wrong; make it with `fault_from`, which checks it."""
 
     kind: str
@@ -112,36 +114,36 @@ class Fault:
     @property
     def immediate(self) -> bool:
         """Whether it strikes the moment it is asked for, at every open connection."""
-        return self.kind in LINE and not self.on and self.at_s is None
+        return self.kind in CONNECTION and not self.on and self.at_s is None
 
 
-def fault_from(data: Mapping[str, Any], path: str = "") -> Fault:
-    """The fault that `data` describes (``fault`` names its kind); raises `Refusal`."""
+def fault_from(data: Mapping[str, Any], path: str = "") -> InjectedFault:
+    """The fault that `data` describes (``fault`` names its kind); raises `Rejection`."""
     where = f"{path}." if path else ""
     if "fault" not in data:
         raise missing(f"{where}fault")
     kind = data["fault"]
     one_of(*KINDS)(kind, f"{where}fault")
-    allowed = _MOMENT if kind in LINE else _EVENT if kind in EVENTS else _OCCASION
+    allowed = _MOMENT if kind in CONNECTION else _EVENT if kind in EVENTS else _OCCASION
     check(dict(data), {"fault": anything, **allowed, **KINDS[kind]}, path)
     moment = {key: data[key] for key in _MOMENT if key in data}
     options = {key: value for key, value in data.items() if key not in ("fault", *_MOMENT)}
     if kind == "close" and options.get("code", 1011) in (1004, 1005, 1006, 1015):
-        raise Refusal("This close code never travels; use fault drop.", param=f"{where}code")
-    return Fault(kind, **moment, options=MappingProxyType(options))
+        raise Rejection("This close code never travels; use fault drop.", param=f"{where}code")
+    return InjectedFault(kind, **moment, options=MappingProxyType(options))
 
 
-def refusal_of(fault: Fault) -> tuple[int, str, str]:
+def refusal_of(fault: InjectedFault) -> tuple[int, str, str]:
     """HTTP status, error code and words of a `refuse` fault."""
     status = fault.options.get("status", 503)
     code, message = _REFUSALS.get(status, (str(status), "The request was refused."))
     return status, fault.options.get("code", code), fault.options.get("message", message)
 
 
-class Armed:
+class ArmedFault:
     """A fault that waits for its moment. `left` is None when it strikes for ever."""
 
-    def __init__(self, fault: Fault) -> None:
+    def __init__(self, fault: InjectedFault) -> None:
         self.fault = fault
         self.left: int | None = fault.times or None
         self.occasions = 0
@@ -157,25 +159,25 @@ class Armed:
             self.left -= 1
 
 
-class Faults:
+class FaultInjector:
     """What is armed at one simulator, in the order in which it was armed."""
 
-    def __init__(self, scripted: Iterable[Fault] = ()) -> None:
-        self._armed = [Armed(fault) for fault in scripted]
+    def __init__(self, scripted: Iterable[InjectedFault] = ()) -> None:
+        self._armed = [ArmedFault(fault) for fault in scripted]
 
-    def __iter__(self) -> Iterator[Armed]:
+    def __iter__(self) -> Iterator[ArmedFault]:
         return iter([armed for armed in self._armed if not armed.spent])
 
-    def arm(self, fault: Fault) -> Armed:
+    def arm(self, fault: InjectedFault) -> ArmedFault:
         """Let `fault` strike when its moment comes."""
-        self._armed = [*self, armed := Armed(fault)]
+        self._armed = [*self, armed := ArmedFault(fault)]
         return armed
 
     def clear(self) -> None:
         """Disarm everything."""
         self._armed = []
 
-    def take(self, kind: str) -> Fault | None:
+    def take(self, kind: str) -> InjectedFault | None:
         """An occasion for `kind`: the fault that strikes there, if one does."""
         for armed in self:
             if armed.fault.kind == kind:
@@ -189,21 +191,21 @@ class Faults:
 class EventFaults:
     """The faults as one connection meets them: counts its events and disturbs them."""
 
-    def __init__(self, faults: Faults) -> None:
+    def __init__(self, faults: FaultInjector) -> None:
         self._faults = faults
-        self._seen: dict[Armed, int] = {}
+        self._seen: dict[ArmedFault, int] = {}
         self._held: list[dict[str, Any]] = []
 
-    def timed(self) -> list[Armed]:
+    def timed(self) -> list[ArmedFault]:
         """Those that strike by the clock of the connection."""
         return [armed for armed in self._faults if armed.fault.at_s is not None]
 
-    def strikes(self, event: Mapping[str, Any]) -> list[Fault]:
+    def strikes(self, event: Mapping[str, Any]) -> list[InjectedFault]:
         """The faults of the line and of events that strike at `event`."""
         found = []
         for armed in self._faults:
             fault = armed.fault
-            if fault.at_s is not None or fault.kind in DOOR or fault.kind in ANSWERS:
+            if fault.at_s is not None or fault.kind in HANDSHAKE or fault.kind in ANSWERS:
                 continue
             if not _matches(fault.on or "*", event["type"]):
                 continue
@@ -214,7 +216,7 @@ class EventFaults:
         return found
 
     def disturbed(
-        self, event: dict[str, Any], faults: Iterable[Fault]
+        self, event: dict[str, Any], faults: Iterable[InjectedFault]
     ) -> list[dict[str, Any] | str]:
         """What is sent instead of `event`: events, or text that is no JSON."""
         sent: list[dict[str, Any] | str] = [event]
@@ -246,11 +248,11 @@ class EventFaults:
 
 
 def _matches(pattern: str, kind: str) -> bool:
-    return fnmatchcase(kind, pattern) or fnmatchcase(house_name(kind), house_name(pattern))
+    return fnmatchcase(kind, pattern) or fnmatchcase(canonical_name(kind), canonical_name(pattern))
 
 
-def _error(fault: Fault) -> dict[str, Any]:
-    return Refusal(
+def _error(fault: InjectedFault) -> dict[str, Any]:
+    return Rejection(
         fault.options.get("message", "The server had an error while processing your request."),
         code=fault.options.get("code"),
         type=fault.options.get("type", "server_error"),

@@ -12,9 +12,9 @@ from typing import Any
 from ..config import yaml_loader
 from ..config.checks import Secret
 from ..errors import ConfigError
-from .fault_injection import Fault, fault_from
+from .fault_injection import InjectedFault, fault_from
 from .model.reply import Call, Reply, Turn, default_reply
-from .protocol.rejection import Refusal, invalid, missing
+from .protocol.rejection import Rejection, invalid, missing
 from .protocol.validation import (
     Shape,
     anything,
@@ -60,7 +60,7 @@ _SCENARIO: dict[str, Shape] = {
     "refused_schemas": list_of(text),
     "faults": list_of(anything),
 }
-_MANNER = (
+_BEHAVIOUR = (
     "voice",
     "pacing",
     "think_s",
@@ -86,7 +86,7 @@ _Loader.add_implicit_resolver(
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ScriptedAnswer:
     """One line of the script: an answer, and what it is the answer to (nothing: to everything)."""
 
     reply: Reply
@@ -122,9 +122,9 @@ class Line:
 class Scenario:
     """Everything a scenario says. `manner` holds the settings it names, by their names."""
 
-    answers: tuple[Line, ...] = ()
-    faults: tuple[Fault, ...] = ()
-    manner: Mapping[str, Any] = field(default_factory=dict)
+    answers: tuple[ScriptedAnswer, ...] = ()
+    faults: tuple[InjectedFault, ...] = ()
+    behaviour: Mapping[str, Any] = field(default_factory=dict)
     lifetime_s: float | None = None
     api_key: str | None = None
 
@@ -148,12 +148,12 @@ def load(path: str | Path) -> Scenario:
         raise ConfigError([str(each) for each in source.problems])
     try:
         return scenario_from(_revealed(source.value))
-    except Refusal as error:
+    except Rejection as error:
         raise ConfigError([f"{path}: {error.message}"]) from error
 
 
 def scenario_from(data: Any) -> Scenario:
-    """The scenario that `data` describes; raises `Refusal`."""
+    """The scenario that `data` describes; raises `Rejection`."""
     check(data, _SCENARIO, "")
     for index, answer in enumerate(data.get("answers", [])):
         for number_, call in enumerate(answer.get("calls", [])):
@@ -165,7 +165,7 @@ def scenario_from(data: Any) -> Scenario:
             _line(each, f"answers[{index}]") for index, each in enumerate(data.get("answers", []))
         ),
         faults=tuple(_fault(each, index) for index, each in enumerate(faults)),
-        manner={key: data[key] for key in _MANNER if key in data},
+        behaviour={key: data[key] for key in _BEHAVIOUR if key in data},
         lifetime_s=data.get("lifetime_s"),
         api_key=data.get("api_key"),
     )
@@ -185,13 +185,13 @@ def plain(words: str) -> str:
     return " ".join(re.findall(r"[^\W_]+(?:'[^\W_]+)*", words.lower()))
 
 
-def _fault(data: Any, index: int) -> Fault:
+def _fault(data: Any, index: int) -> InjectedFault:
     path = f"faults[{index}]"
     check(data, anything if isinstance(data, dict) else {}, path)
     return fault_from(data, path)
 
 
-def _line(data: dict[str, Any], path: str) -> Line:
+def _line(data: dict[str, Any], path: str) -> ScriptedAnswer:
     calls = enumerate(data.get("calls", ()))
     reply = Reply(
         data.get("say", ""),
@@ -199,7 +199,7 @@ def _line(data: dict[str, Any], path: str) -> Line:
         delay_s=float(data.get("delay_s", 0.0)),
         preamble=data.get("preamble", ""),
     )
-    return Line(
+    return ScriptedAnswer(
         reply,
         heard=_several(data.get("heard", ())),
         turn=data.get("turn"),

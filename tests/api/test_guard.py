@@ -15,11 +15,11 @@ from aiohttp import web
 
 from rtaudio_daemon import config
 from rtaudio_daemon.api.guard import BODY_MAX, BODY_PATIENCE_S
-from rtaudio_daemon.api.idle_connections import CONNECTIONS_MAX, PATIENCE_S, Janitor
+from rtaudio_daemon.api.idle_connections import CONNECTIONS_MAX, PATIENCE_S, IdleConnections
 from rtaudio_daemon.api.routes import PUBLIC_PATHS, ROUTES
 from rtaudio_daemon.api.server import ApiServer
 from rtaudio_daemon.notifications import ModelStatus
-from tests.api.test_server import Person, Window, read
+from tests.api.test_server import HttpApi, Person, read
 from tests.waiting import until
 
 TOKEN = "sesame-" * 6
@@ -57,25 +57,25 @@ each_route = pytest.mark.parametrize(("method", "path"), EVERY_ROUTE)
 
 
 @pytest.fixture
-async def locked() -> AsyncIterator[Window]:
-    window = Window(**SECRETS)
+async def locked() -> AsyncIterator[HttpApi]:
+    http_api = HttpApi(**SECRETS)
     async with (
-        window.server.listening() as address,
-        aiohttp.ClientSession(base_url=address) as window.http,
+        http_api.server.listening() as address,
+        aiohttp.ClientSession(base_url=address) as http_api.http,
     ):
-        yield window
+        yield http_api
 
 
-async def refused(window: Window, method: str, path: str, **more: Any) -> tuple[int, str]:
+async def refused(http_api: HttpApi, method: str, path: str, **more: Any) -> tuple[int, str]:
     """The status and the error code of a request that must not get through."""
     if method == "POST":
         more.setdefault("data", b"{}")
         more["headers"] = {**JSON, **more.get("headers", {})}
-    async with window.http.request(method, path, **more) as answer:
+    async with http_api.http.request(method, path, **more) as answer:
         body = await answer.json()
         assert set(body["error"]) == {"code", "message"}
         assert TOKEN not in str(body)
-        assert window.person.told == [], "and nothing was done"
+        assert http_api.person.told == [], "and nothing was done"
         return answer.status, body["error"]["code"]
 
 
@@ -86,7 +86,9 @@ def test_the_table_of_routes_and_the_router_are_the_same() -> None:
 
 
 @each_route
-async def test_without_the_token_there_is_no_way_in(locked: Window, method: str, path: str) -> None:
+async def test_without_the_token_there_is_no_way_in(
+    locked: HttpApi, method: str, path: str
+) -> None:
     if path in PUBLIC_PATHS:
         async with locked.http.get(path) as answer:
             assert answer.status == 200
@@ -108,7 +110,7 @@ async def test_without_the_token_there_is_no_way_in(locked: Window, method: str,
 
 
 async def test_with_another_lock_only_those_go_who_may_not_come_in_any_more(
-    locked: Window,
+    locked: HttpApi,
 ) -> None:
     async with (
         locked.http.get("/api/events", headers=bearer(TOKEN)) as master,
@@ -129,7 +131,7 @@ async def test_with_another_lock_only_those_go_who_may_not_come_in_any_more(
 
 @each_route
 async def test_who_calls_this_machine_by_another_name_is_refused(
-    locked: Window, method: str, path: str
+    locked: HttpApi, method: str, path: str
 ) -> None:
     strange = (
         "evil.example",
@@ -158,7 +160,7 @@ FROM_ELSEWHERE: list[dict[str, str]] = [
 
 @each_route
 async def test_what_a_foreign_page_asks_for_is_refused(
-    locked: Window, method: str, path: str
+    locked: HttpApi, method: str, path: str
 ) -> None:
     for from_elsewhere in FROM_ELSEWHERE:
         headers = {**bearer(TOKEN), **from_elsewhere}
@@ -171,7 +173,7 @@ async def test_what_a_foreign_page_asks_for_is_refused(
 
 @each_route
 async def test_what_changes_something_takes_json_only_and_not_too_much(
-    locked: Window, method: str, path: str
+    locked: HttpApi, method: str, path: str
 ) -> None:
     if method == "GET":
         return
@@ -198,7 +200,7 @@ async def test_what_changes_something_takes_json_only_and_not_too_much(
     assert await refused(locked, method, path, headers=headers, data=pieces()) == too_large
 
 
-async def test_a_post_without_a_body_needs_no_type_but_never_from_a_page(locked: Window) -> None:
+async def test_a_post_without_a_body_needs_no_type_but_never_from_a_page(locked: HttpApi) -> None:
     refusal = (415, "unsupported_media_type")
     bare = {**bearer(TOKEN), "Content-Type": "application/octet-stream"}
     own = {**bare, "Origin": locked.server.address}
@@ -211,7 +213,7 @@ async def test_a_post_without_a_body_needs_no_type_but_never_from_a_page(locked:
 
 
 @each_route
-async def test_the_token_that_reads_cannot_steer(locked: Window, method: str, path: str) -> None:
+async def test_the_token_that_reads_cannot_steer(locked: HttpApi, method: str, path: str) -> None:
     headers = bearer(READ_TOKEN)
     if method == "POST":
         assert await refused(locked, method, path, headers=headers) == (403, "forbidden")
@@ -221,7 +223,7 @@ async def test_the_token_that_reads_cannot_steer(locked: Window, method: str, pa
 
 
 @each_route
-async def test_the_token_opens_every_door(locked: Window, method: str, path: str) -> None:
+async def test_the_token_opens_every_door(locked: HttpApi, method: str, path: str) -> None:
     body = {"/api/say": {"text": "hello"}, "/api/volume": {"level": 0.5}}.get(path, {})
     data = json.dumps(body).encode() if method == "POST" else None
     headers = {**bearer(TOKEN), **JSON, "Host": "voice.example", "Sec-Fetch-Site": "same-origin"}
@@ -238,9 +240,9 @@ async def test_the_token_opens_every_door(locked: Window, method: str, path: str
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "[::1]:8770", "192.168.1.5", "a.b."])
 async def test_addresses_and_our_own_names_are_understood(host: str) -> None:
-    window = Window(allowed_hosts=("a.b",))
+    http_api = HttpApi(allowed_hosts=("a.b",))
     async with (
-        window.server.listening() as address,
+        http_api.server.listening() as address,
         aiohttp.ClientSession(address, headers={"Host": host}) as http,
         http.get("/api/status") as answer,
     ):
@@ -248,7 +250,7 @@ async def test_addresses_and_our_own_names_are_understood(host: str) -> None:
         assert answer.headers["X-Frame-Options"] == "DENY"
 
 
-async def test_a_friendly_page_may_use_the_window_and_show_ours(locked: Window) -> None:
+async def test_a_friendly_page_may_use_the_window_and_show_ours(locked: HttpApi) -> None:
     asked = {"Origin": FRIEND, "Access-Control-Request-Method": "POST"}
     async with locked.http.options("/api/say", headers=asked) as answer:
         assert answer.status == 204
@@ -266,7 +268,7 @@ async def test_a_friendly_page_may_use_the_window_and_show_ours(locked: Window) 
 
 
 async def test_the_log_tells_of_the_first_refusal_only(
-    locked: Window, caplog: pytest.LogCaptureFixture
+    locked: HttpApi, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(5):
         await refused(locked, "GET", "/api/status", headers=bearer("guessed"))
@@ -277,8 +279,8 @@ async def test_the_log_tells_of_the_first_refusal_only(
 # ------------------------------------------------------- who only holds the door
 
 
-async def connect(window: Window, said: bytes = b"") -> tuple[asyncio.StreamReader, Any]:
-    port = int(window.server.address.rpartition(":")[2])
+async def connect(http_api: HttpApi, said: bytes = b"") -> tuple[asyncio.StreamReader, Any]:
+    port = int(http_api.server.address.rpartition(":")[2])
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(said)
     return reader, writer
@@ -294,39 +296,42 @@ async def connect(window: Window, said: bytes = b"") -> tuple[asyncio.StreamRead
     ids=["silent", "half a head", "idle afterwards"],
 )
 async def test_who_asks_for_nothing_is_shown_the_door(said: bytes) -> None:
-    window = Window()
-    async with window.server.listening() as address, aiohttp.ClientSession(address) as window.http:
+    http_api = HttpApi()
+    async with (
+        http_api.server.listening() as address,
+        aiohttp.ClientSession(address) as http_api.http,
+    ):
         loop = asyncio.get_running_loop()
-        async with window.subscribe() as stream:
+        async with http_api.subscribe() as stream:
             await read(stream)
             began = loop.time()
-            reader, writer = await connect(window, said)
+            reader, writer = await connect(http_api, said)
             async with asyncio.timeout(PATIENCE_S + 5):
                 await reader.read()  # until it is closed
             assert loop.time() - began >= PATIENCE_S - 2
             writer.close()
-            assert window.server.events.subscribers == 1, "who listens to the events is not idle"
+            assert http_api.server.events.subscribers == 1, "who listens to the events is not idle"
 
 
 async def test_a_body_that_does_not_come_is_not_waited_for() -> None:
-    window = Window()
+    http_api = HttpApi()
     head = b"POST /api/mute HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-    async with window.server.listening():
+    async with http_api.server.listening():
         loop = asyncio.get_running_loop()
         began = loop.time()
-        reader, writer = await connect(window, head + b"Content-Length: 2\r\n\r\n{")
+        reader, writer = await connect(http_api, head + b"Content-Length: 2\r\n\r\n{")
         async with asyncio.timeout(BODY_PATIENCE_S + 5):
             answer = await reader.read()
         assert answer.startswith(b"HTTP/1.1 408 ")
         assert loop.time() - began == pytest.approx(BODY_PATIENCE_S, abs=2)
-        assert window.person.told == []
+        assert http_api.person.told == []
         writer.close()
 
 
 async def test_drop_by_drop_is_as_bad_as_not_at_all() -> None:
-    window = Window()
-    async with window.server.listening():
-        reader, writer = await connect(window, b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n")
+    http_api = HttpApi()
+    async with http_api.server.listening():
+        reader, writer = await connect(http_api, b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n")
 
         async def drip() -> None:
             for number in range(1000):
@@ -357,17 +362,17 @@ class Hall:
 
 
 async def test_of_too_many_idle_guests_the_oldest_go_first() -> None:
-    hall, janitor = Hall(), Janitor()
-    rounds = asyncio.create_task(janitor.run(hall))
+    hall, idle_connections = Hall(), IdleConnections()
+    rounds = asyncio.create_task(idle_connections.run(hall))
     busy = Guest()
     hall.connections = [busy, *(Guest() for _ in range(CONNECTIONS_MAX))]
-    janitor.begin(busy)
+    idle_connections.begin(busy)
     await asyncio.sleep(3.5)
-    assert janitor.closed == 0
+    assert idle_connections.closed == 0
     newest = [Guest() for _ in range(3)]
     hall.connections += newest
     await asyncio.sleep(1)
-    assert janitor.closed == 3
+    assert idle_connections.closed == 3
     assert not any(guest.closed for guest in [busy, *newest])
     rounds.cancel()
 
@@ -375,14 +380,14 @@ async def test_of_too_many_idle_guests_the_oldest_go_first() -> None:
 async def test_who_leaves_before_the_answer_is_not_our_fault(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    window = Window()
+    http_api = HttpApi()
 
     async def leave(_body: object = None) -> None:
         raise ConnectionResetError("Cannot write to closing transport")
 
-    window.server.events.serve = leave  # type: ignore[assignment, method-assign]
+    http_api.server.events.serve = leave  # type: ignore[assignment, method-assign]
     async with (
-        window.server.listening() as address,
+        http_api.server.listening() as address,
         aiohttp.ClientSession(address) as http,
         http.get("/api/events") as answer,
     ):
@@ -392,40 +397,43 @@ async def test_who_leaves_before_the_answer_is_not_our_fault(
 
 @pytest.mark.real_time
 async def test_a_crowd_at_the_door_does_not_keep_the_others_from_coming_in() -> None:
-    window = Window(max_subscribers=50)
-    async with window.server.listening() as address, aiohttp.ClientSession(address) as window.http:
+    http_api = HttpApi(max_subscribers=50)
+    async with (
+        http_api.server.listening() as address,
+        aiohttp.ClientSession(address) as http_api.http,
+    ):
         head = b"GET /api/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
-        crowd = [await connect(window, head) for _ in range(300)]
-        events = window.server.events
+        crowd = [await connect(http_api, head) for _ in range(300)]
+        events = http_api.server.events
         await until(lambda: events.subscribers == 50)
         for reader, _ in crowd[50:]:
             status = await reader.readline()
             assert status.startswith((b"HTTP/1.1 200", b"HTTP/1.1 503"))
         assert events.subscribers == 50
-        async with window.http.get("/api/status") as answer:
+        async with http_api.http.get("/api/status") as answer:
             assert answer.status == 200
         for _, writer in crowd:
             writer.close()
         await until(lambda: events.subscribers == 0)
 
 
-async def test_the_kernel_watches_for_peers_that_vanish(window_socket: socket.socket) -> None:
-    assert window_socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
-    assert window_socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 30_000
-    assert window_socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 30
+async def test_the_kernel_watches_for_peers_that_vanish(api_socket: socket.socket) -> None:
+    assert api_socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+    assert api_socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 30_000
+    assert api_socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 30
 
 
 @pytest.fixture
-async def window_socket() -> AsyncIterator[socket.socket]:
+async def api_socket() -> AsyncIterator[socket.socket]:
     """The server's end of a subscriber's connection."""
-    window = Window()
+    http_api = HttpApi()
     async with (
-        window.server.listening() as address,
-        aiohttp.ClientSession(address) as window.http,
-        window.subscribe() as stream,
+        http_api.server.listening() as address,
+        aiohttp.ClientSession(address) as http_api.http,
+        http_api.subscribe() as stream,
     ):
         await read(stream)
-        (subscriber,) = window.server.events._subscribers
+        (subscriber,) = http_api.server.events._subscribers
         yield subscriber.transport.get_extra_info("socket")
 
 

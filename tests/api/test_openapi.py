@@ -19,8 +19,8 @@ import yaml
 from rtaudio_daemon.api import openapi, payloads, schemas
 from rtaudio_daemon.api.metrics import COUNTS
 from rtaudio_daemon.api.routes import ROUTES
-from rtaudio_daemon.notifications import ConnectionState, DeviceState, News
-from tests.api.test_server import Window
+from rtaudio_daemon.notifications import ConnectionState, DeviceState, Notification
+from tests.api.test_server import HttpApi
 
 
 def test_the_documents_are_what_they_say_they_are() -> None:
@@ -42,7 +42,7 @@ def check_schema(schema: dict[str, Any]) -> None:
 
 
 def test_every_kind_of_news_has_a_name_and_a_schema() -> None:
-    kinds = set(typing.get_args(News))
+    kinds = set(typing.get_args(Notification))
     assert set(payloads.EVENT_NAMES) == kinds
     not_news = {"snapshot", "level", "shutdown"}
     assert set(payloads.EVENT_NAMES.values()) | not_news == set(schemas.EVENTS)
@@ -54,18 +54,21 @@ def test_every_kind_of_news_has_a_name_and_a_schema() -> None:
 
 
 async def test_what_the_window_answers_is_what_the_document_promises() -> None:
-    window = Window()
-    async with window.server.listening() as address, aiohttp.ClientSession(address) as window.http:
+    http_api = HttpApi()
+    async with (
+        http_api.server.listening() as address,
+        aiohttp.ClientSession(address) as http_api.http,
+    ):
         for route in ROUTES:
             if route.method == "POST" or route.name == "events":
                 continue
-            async with window.http.get(route.path) as answer:
+            async with http_api.http.get(route.path) as answer:
                 assert answer.status == 200
                 assert answer.content_type == route.media
                 if route.gives:
                     jsonschema.validate(await answer.json(), route.gives)
-        window.person.connected = False
-        async with window.http.get("/ready") as answer:
+        http_api.person.connected = False
+        async with http_api.http.get("/ready") as answer:
             assert answer.status == 503
             body = await answer.json()
             jsonschema.validate(body, schemas.READY)
@@ -85,7 +88,7 @@ async def test_what_the_window_answers_is_what_the_document_promises() -> None:
 async def test_ready_is_who_can_hold_a_conversation_or_wakes_when_spoken_to(
     state: str, asleep: bool, ready: bool
 ) -> None:
-    snapshot = Window().person.snapshot()
+    snapshot = HttpApi().person.snapshot()
     connection = replace(snapshot.connection, state=ConnectionState(state), asleep=asleep)
     snapshot = replace(snapshot, connection=connection)
     assert (payloads.reasons_not_ready(snapshot) == []) is ready
@@ -118,9 +121,9 @@ def test_a_volume_is_a_number_from_0_to_1(level: Any) -> None:
 
 
 async def test_metrics_are_prometheus_text_with_a_meaning_each() -> None:
-    window = Window()
+    http_api = HttpApi()
     async with (
-        window.server.listening() as address,
+        http_api.server.listening() as address,
         aiohttp.ClientSession(address) as http,
         http.get("/metrics") as answer,
     ):
@@ -134,8 +137,8 @@ async def test_metrics_are_prometheus_text_with_a_meaning_each() -> None:
 
 @pytest.mark.real_time
 async def test_a_storm_of_requests_made_of_the_document_finds_no_fault(tmp_path: Path) -> None:
-    window = Window()
-    async with window.server.listening() as address:
+    http_api = HttpApi()
+    async with http_api.server.listening() as address:
         process = await asyncio.create_subprocess_exec(
             str(Path(sys.executable).with_name("st")),
             "run",
@@ -163,9 +166,9 @@ async def test_the_dashboard_and_the_alerts_ask_for_metrics_that_exist() -> None
     root = Path(__file__).parent.parent.parent / "docs"
     texts = (root / "grafana.json").read_text() + (root / "alerts.yml").read_text()
     asked = set(re.findall(r"rtaudio_[a-z_]+", texts)) - {"rtaudio_daemon"}
-    window = Window()
+    http_api = HttpApi()
     known: set[str] = set()
-    for family in window.server.metrics.registry._collector_to_names.values():
+    for family in http_api.server.metrics.registry._collector_to_names.values():
         known |= set(family)
     assert len(asked) > 15
     assert asked <= known, asked - known
@@ -186,7 +189,7 @@ async def test_the_dashboard_and_the_alerts_ask_for_metrics_that_exist() -> None
 async def test_whatever_prevents_a_conversation_is_named(
     microphone: str, speaker: str, reasons: list[str]
 ) -> None:
-    snapshot = Window().person.snapshot()
+    snapshot = HttpApi().person.snapshot()
     snapshot = replace(
         snapshot,
         microphone=replace(snapshot.microphone, state=DeviceState(microphone)),

@@ -26,8 +26,8 @@ from rtaudio_daemon.notifications import (
 )
 from rtaudio_daemon.simulator.model.reply import Reply
 from tests.api.browser import Visit, browsing
-from tests.api.test_server import Window
-from tests.harness import House, speech
+from tests.api.test_server import HttpApi
+from tests.harness import Harness, speech
 
 pytestmark = [pytest.mark.real_time, pytest.mark.alone]
 TOKEN = "sesame-" * 6
@@ -49,9 +49,11 @@ async def test_a_whole_conversation_is_seen_and_steered_from_the_page(tmp_path: 
     replies = iter(
         [Reply("Rain, then <b>sun</b>.", speech("weather")), Reply("Fine.", speech("stop"))]
     )
-    house = House(tmp_path, said, reply=lambda _turn: next(replies, Reply("Yes.", speech("hello"))))
-    async with browsing() as visit, house:
-        await visit.open(house.app.address)
+    harness = Harness(
+        tmp_path, said, reply=lambda _turn: next(replies, Reply("Yes.", speech("hello")))
+    )
+    async with browsing() as visit, harness:
+        await visit.open(harness.app.address)
         await status_is(visit, "idle")
         assert await visit.words("connection") == "Connected"
         assert await visit.words("uplink") == "○ Sound stays here"
@@ -71,7 +73,7 @@ async def test_a_whole_conversation_is_seen_and_steered_from_the_page(tmp_path: 
 
         await visit.page.click("#mute")
         await visit.until("document.getElementById('mute').getAttribute('aria-pressed') === 'true'")
-        assert (await house.status())["muted"] is True
+        assert (await harness.status())["muted"] is True
         await visit.page.keyboard.press("Enter")  # the focus is still there
         await visit.until("document.getElementById('mute').textContent === 'Mute'")
         await visit.page.fill("#text", "Will it rain?")
@@ -84,21 +86,21 @@ async def test_a_whole_conversation_is_seen_and_steered_from_the_page(tmp_path: 
             await visit.page.keyboard.press("ArrowLeft")
         await visit.until("document.getElementById('percent').textContent === '80 %'")
         await visit.page.focus("#interrupt")
-        await house.until(lambda: True)
-        await until_volume(house, 0.8)
-        await house.post("/api/volume", {"level": 0.35})
+        await harness.until(lambda: True)
+        await until_volume(harness, 0.8)
+        await harness.post("/api/volume", {"level": 0.35})
         await visit.until("document.getElementById('percent').textContent === '35 %'")
         await visit.until("document.getElementById('volume').value === '35'")
         await picture(visit, "page-light")
         assert visit.complaints == []
         assert {url.split("/")[2] for url in visit.asked if not url.startswith("data:")} == {
-            house.app.address.split("/")[2]
+            harness.app.address.split("/")[2]
         }, "nothing is asked of anybody else"
 
 
-async def until_volume(house: House, level: float) -> None:
+async def until_volume(harness: Harness, level: float) -> None:
     async with asyncio.timeout(10):
-        while (await house.status())["volume"] != level:
+        while (await harness.status())["volume"] != level:
             await asyncio.sleep(0.05)
 
 
@@ -108,10 +110,10 @@ async def test_who_holds_the_button_is_heard_and_answered(tmp_path: Path) -> Non
         return replace(settings, audio=replace(settings.audio, gate=gate))
 
     said = [(0, speech("weather") * 4)]
-    house = House(
+    harness = Harness(
         tmp_path, said, reply=lambda _: Reply("Yes.", speech("stop")), change=without_detectors
     )
-    async with house, browsing(house.app.address) as visit:
+    async with harness, browsing(harness.app.address) as visit:
         await status_is(visit, "idle")
         button = visit.page.locator("#talk")
         await button.hover()
@@ -130,8 +132,8 @@ async def test_who_holds_the_button_is_heard_and_answered(tmp_path: Path) -> Non
 
 
 async def test_the_token_is_asked_for_once_and_never_put_into_an_address() -> None:
-    window = Window(token=config.Secret(TOKEN), publish_transcripts=True)
-    async with window.server.listening() as address, browsing(address) as visit:
+    http_api = HttpApi(token=config.Secret(TOKEN), publish_transcripts=True)
+    async with http_api.server.listening() as address, browsing(address) as visit:
         await visit.page.wait_for_selector("#ask[open]")
         await picture(visit, "page-locked")
         await visit.page.fill("#token", "wrong")
@@ -143,15 +145,15 @@ async def test_the_token_is_asked_for_once_and_never_put_into_an_address() -> No
         await visit.page.reload()
         await status_is(visit, "idle")
         assert not await visit.page.locator("#ask[open]").count()
-        window.change(ModelStatus.LISTENING)
+        http_api.change(ModelStatus.LISTENING)
         await status_is(visit, "listening")
         assert not any("sesame" in url for url in visit.asked)
         assert visit.complaints == []
 
 
 async def test_a_daemon_that_went_away_is_found_again_and_nothing_is_lost_or_doubled() -> None:
-    window = Window(publish_transcripts=True)
-    server = window.server
+    http_api = HttpApi(publish_transcripts=True)
+    server = http_api.server
     async with server.listening() as address, browsing(address) as visit:
         await status_is(visit, "idle")
         for number in range(5):
@@ -175,8 +177,8 @@ async def test_a_daemon_that_went_away_is_found_again_and_nothing_is_lost_or_dou
 
 
 async def test_what_is_not_as_it_should_be_is_told_also_where_a_device_works() -> None:
-    window = Window()
-    server = window.server
+    http_api = HttpApi()
+    server = http_api.server
     async with server.listening() as address, browsing(address) as visit:
         await status_is(visit, "idle")
         assert await visit.words("sound") == "open, engine silero, echo cancel"
@@ -196,14 +198,14 @@ async def test_what_is_not_as_it_should_be_is_told_also_where_a_device_works() -
 
 
 async def test_on_a_telephone_in_the_dark_nothing_sticks_out() -> None:
-    window = Window(publish_transcripts=True)
+    http_api = HttpApi(publish_transcripts=True)
     small: dict[str, Any] = {"viewport": {"width": 320, "height": 640}, "color_scheme": "dark"}
-    async with window.server.listening() as address, browsing(address, **small) as visit:
+    async with http_api.server.listening() as address, browsing(address, **small) as visit:
         await status_is(visit, "idle")
-        window.server.publish(Transcript("assistant", "Donau" * 40, True, "item_1"))
+        http_api.server.publish(Transcript("assistant", "Donau" * 40, True, "item_1"))
         for number in range(12):
             latencies = {"first_sound_ms": 600 + 40 * number}
-            window.server.publish(TurnFinished(f"resp_{number}", "completed", latencies))
+            http_api.server.publish(TurnFinished(f"resp_{number}", "completed", latencies))
         await visit.until("document.querySelectorAll('#chart rect').length === 12")
         await picture(visit, "page-phone-dark")
         wide = await visit.page.evaluate("document.documentElement.scrollWidth")
@@ -218,8 +220,8 @@ async def test_on_a_telephone_in_the_dark_nothing_sticks_out() -> None:
 
 
 async def test_the_page_may_run_nothing_but_its_own_script() -> None:
-    window = Window()
-    async with window.server.listening() as address, browsing(address) as visit:
+    http_api = HttpApi()
+    async with http_api.server.listening() as address, browsing(address) as visit:
         await status_is(visit, "idle")
         await visit.page.evaluate(
             "() => { const script = document.createElement('script');"
@@ -234,9 +236,9 @@ async def test_the_page_is_small_and_stands_alone() -> None:
     assert len(html.encode()) < 25_000
     assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", html)
     assert not re.search(r"<[^>]+\s(on\w+|style)=", html), "the policy would not let them be"
-    window = Window()
+    http_api = HttpApi()
     async with (
-        window.server.listening() as address,
+        http_api.server.listening() as address,
         aiohttp.ClientSession(address) as http,
         http.get("/") as answer,
     ):

@@ -103,7 +103,7 @@ class Person:
         self.told.append("mute" if muted else "unmute")
 
 
-class Window:
+class HttpApi:
     """A served window and a client of it."""
 
     def __init__(self, **settings: Any) -> None:
@@ -126,13 +126,13 @@ class Window:
 
 
 @pytest.fixture
-async def window() -> AsyncIterator[Window]:
-    window = Window()
+async def http_api() -> AsyncIterator[HttpApi]:
+    http_api = HttpApi()
     async with (
-        window.server.listening() as address,
-        aiohttp.ClientSession(base_url=address) as window.http,
+        http_api.server.listening() as address,
+        aiohttp.ClientSession(base_url=address) as http_api.http,
     ):
-        yield window
+        yield http_api
 
 
 async def read(answer: aiohttp.ClientResponse) -> dict[str, str]:
@@ -150,8 +150,8 @@ async def read(answer: aiohttp.ClientResponse) -> dict[str, str]:
     raise AssertionError("the stream ended")
 
 
-async def test_the_first_event_is_a_snapshot_and_the_next_is_news(window: Window) -> None:
-    async with window.subscribe() as answer:
+async def test_the_first_event_is_a_snapshot_and_the_next_is_news(http_api: HttpApi) -> None:
+    async with http_api.subscribe() as answer:
         assert answer.headers["Content-Type"] == "text/event-stream; charset=utf-8"
         assert answer.headers["Cache-Control"] == "no-store"
         first = await read(answer)
@@ -159,149 +159,149 @@ async def test_the_first_event_is_a_snapshot_and_the_next_is_news(window: Window
         snapshot = json.loads(first["data"])
         assert snapshot["time"] == snapshot["since"] == "1970-01-01T00:00:01.500Z"
         assert (snapshot["status"], snapshot["muted"]) == ("idle", False)
-        window.change(ModelStatus.LISTENING)
+        http_api.change(ModelStatus.LISTENING)
         second = await read(answer)
         assert (second["id"], second["event"]) == ("b1-1", "status")
         assert json.loads(second["data"])["status"] == "listening"
 
 
-async def test_whoever_returns_gets_exactly_what_was_missed(window: Window) -> None:
+async def test_whoever_returns_gets_exactly_what_was_missed(http_api: HttpApi) -> None:
     for status in (ModelStatus.LISTENING, ModelStatus.THINKING, ModelStatus.SPEAKING):
-        window.change(status)
-    async with window.subscribe(last="b1-1") as answer:
+        http_api.change(status)
+    async with http_api.subscribe(last="b1-1") as answer:
         assert [(await read(answer))["id"] for _ in range(2)] == ["b1-2", "b1-3"]
-        window.change(ModelStatus.IDLE)
+        http_api.change(ModelStatus.IDLE)
         assert (await read(answer))["id"] == "b1-4"
 
 
 @pytest.mark.parametrize("last", ["b0-1", "b1-9", "b1-x", "nonsense"])
 async def test_a_gap_that_cannot_be_told_begins_with_the_whole_status(
-    window: Window, last: str
+    http_api: HttpApi, last: str
 ) -> None:
-    window.change(ModelStatus.LISTENING)
-    async with window.subscribe(last=last) as answer:
+    http_api.change(ModelStatus.LISTENING)
+    async with http_api.subscribe(last=last) as answer:
         first = await read(answer)
         assert first["event"] == "snapshot"
         assert json.loads(first["data"])["gap"] is True
 
 
-async def test_events_older_than_the_ring_are_a_gap(window: Window) -> None:
+async def test_events_older_than_the_ring_are_a_gap(http_api: HttpApi) -> None:
     for _ in range(300):
-        window.change(ModelStatus.LISTENING)
-    async with window.subscribe(last="b1-10") as answer:
+        http_api.change(ModelStatus.LISTENING)
+    async with http_api.subscribe(last="b1-10") as answer:
         assert json.loads((await read(answer))["data"])["gap"] is True
-    async with window.subscribe(last="b1-299") as answer:
+    async with http_api.subscribe(last="b1-299") as answer:
         assert (await read(answer))["id"] == "b1-300"
 
 
-async def test_a_filter_lets_only_the_wanted_events_through(window: Window) -> None:
-    async with window.subscribe("/api/events?types=turn,connection") as answer:
+async def test_a_filter_lets_only_the_wanted_events_through(http_api: HttpApi) -> None:
+    async with http_api.subscribe("/api/events?types=turn,connection") as answer:
         assert (await read(answer))["event"] == "snapshot"
-        window.change(ModelStatus.LISTENING)
-        window.server.publish(TurnFinished("resp_1", "completed", {"first_audio_ms": 430}))
+        http_api.change(ModelStatus.LISTENING)
+        http_api.server.publish(TurnFinished("resp_1", "completed", {"first_audio_ms": 430}))
         event = await read(answer)
         assert event["event"] == "turn"
         assert json.loads(event["data"])["first_audio_ms"] == 430
         change = ConnectionChanged(ConnectionState.OPEN, "azure", expires_at=60.0)
-        window.server.publish(change)
+        http_api.server.publish(change)
         data = json.loads((await read(answer))["data"])
         assert data["expires_at"] == "1970-01-01T00:01:00.000Z"
 
 
-async def test_what_was_said_stays_in_the_house_unless_allowed(window: Window) -> None:
-    async with window.subscribe() as answer:
+async def test_what_was_said_stays_in_the_house_unless_allowed(http_api: HttpApi) -> None:
+    async with http_api.subscribe() as answer:
         await read(answer)
-        window.server.publish(Transcript("user", "a secret", True, "item_1"))
-        window.change(ModelStatus.LISTENING)
+        http_api.server.publish(Transcript("user", "a secret", True, "item_1"))
+        http_api.change(ModelStatus.LISTENING)
         assert (await read(answer))["event"] == "status"
 
 
 async def test_what_may_not_be_published_any_more_is_not_told_to_those_who_return(
-    window: Window,
+    http_api: HttpApi,
 ) -> None:
-    window.server.adjust(config.Http(publish_transcripts=True))
-    window.change(ModelStatus.LISTENING)
-    window.server.publish(Transcript("user", "a secret", True, "item_1"))
-    window.change(ModelStatus.THINKING)
-    async with window.subscribe(last="b1-1") as answer:
+    http_api.server.adjust(config.Http(publish_transcripts=True))
+    http_api.change(ModelStatus.LISTENING)
+    http_api.server.publish(Transcript("user", "a secret", True, "item_1"))
+    http_api.change(ModelStatus.THINKING)
+    async with http_api.subscribe(last="b1-1") as answer:
         assert [(await read(answer))["event"] for _ in range(2)] == ["transcript", "status"]
-        window.server.adjust(config.Http())
-        window.server.publish(Transcript("user", "another", True, "item_2"))
-        window.change(ModelStatus.IDLE)
+        http_api.server.adjust(config.Http())
+        http_api.server.publish(Transcript("user", "another", True, "item_2"))
+        http_api.change(ModelStatus.IDLE)
         assert (await read(answer))["id"] == "b1-4"
-    async with window.subscribe(last="b1-1") as answer:
+    async with http_api.subscribe(last="b1-1") as answer:
         assert [(await read(answer))["id"] for _ in range(2)] == ["b1-3", "b1-4"]
 
 
-async def test_a_quiet_stream_is_kept_alive(window: Window) -> None:
-    async with window.subscribe() as answer:
+async def test_a_quiet_stream_is_kept_alive(http_api: HttpApi) -> None:
+    async with http_api.subscribe() as answer:
         await read(answer)
         await asyncio.sleep(HEARTBEAT_S + 1)
-        window.change(ModelStatus.LISTENING)
+        http_api.change(ModelStatus.LISTENING)
         assert (await read(answer))[""] == "still here"
 
 
-async def test_a_subscriber_that_leaves_is_noticed(window: Window) -> None:
-    async with window.subscribe() as answer:
+async def test_a_subscriber_that_leaves_is_noticed(http_api: HttpApi) -> None:
+    async with http_api.subscribe() as answer:
         await read(answer)
-        assert window.server.events.subscribers == 1
-    await until(lambda: window.server.events.subscribers == 0)
+        assert http_api.server.events.subscribers == 1
+    await until(lambda: http_api.server.events.subscribers == 0)
 
 
 @pytest.mark.real_time
 async def test_a_subscriber_that_does_not_read_is_dropped_and_the_others_go_on(
-    window: Window,
+    http_api: HttpApi,
 ) -> None:
-    port = int(window.server.address.rpartition(":")[2])
+    port = int(http_api.server.address.rpartition(":")[2])
     _reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
     writer.write(b"GET /api/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-    async with window.subscribe() as answer:
+    async with http_api.subscribe() as answer:
         await read(answer)
-        await until(lambda: window.server.events.subscribers == 2)
+        await until(lambda: http_api.server.events.subscribers == 2)
         async with asyncio.timeout(60):
             sent = 0
-            while window.server.events.dropped == 0:
+            while http_api.server.events.dropped == 0:
                 sent += 1
                 assert sent < 100_000
-                window.change(ModelStatus.LISTENING)
+                http_api.change(ModelStatus.LISTENING)
                 await read(answer)
-        assert (await read_one_more(window, answer))["event"] == "status"
+        assert (await read_one_more(http_api, answer))["event"] == "status"
     writer.close()
 
 
-async def read_one_more(window: Window, answer: aiohttp.ClientResponse) -> dict[str, str]:
-    window.change(ModelStatus.IDLE)
+async def read_one_more(http_api: HttpApi, answer: aiohttp.ClientResponse) -> dict[str, str]:
+    http_api.change(ModelStatus.IDLE)
     return await read(answer)
 
 
 async def test_going_down_is_told_and_ends_the_stream() -> None:
-    window = Window()
+    http_api = HttpApi()
     async with aiohttp.ClientSession() as http:
-        async with window.server.listening() as address:
+        async with http_api.server.listening() as address:
             answer = await http.get(f"{address}/api/events", timeout=aiohttp.ClientTimeout())
             await read(answer)
         assert (await read(answer))["event"] == "shutdown"
         assert await answer.content.read() == b""
 
 
-async def test_too_many_subscribers_are_sent_away_for_a_while(window: Window) -> None:
-    window.server.adjust(config.Http(max_subscribers=1))
-    async with window.subscribe() as answer:
+async def test_too_many_subscribers_are_sent_away_for_a_while(http_api: HttpApi) -> None:
+    http_api.server.adjust(config.Http(max_subscribers=1))
+    async with http_api.subscribe() as answer:
         await read(answer)
-        async with window.subscribe() as refused:
+        async with http_api.subscribe() as refused:
             assert refused.status == 503
             assert refused.headers["Retry-After"] == "10"
             assert (await refused.json())["error"]["code"] == "service_unavailable"
 
 
-async def test_the_verbs_reach_the_person_and_answer_with_the_state(window: Window) -> None:
-    status, state = await window.post("/api/mute")
+async def test_the_verbs_reach_the_person_and_answer_with_the_state(http_api: HttpApi) -> None:
+    status, state = await http_api.post("/api/mute")
     assert (status, state["muted"]) == (200, True)
-    await window.post("/api/unmute")
-    await window.post("/api/interrupt")
-    await window.post("/api/say", {"text": "hello"})
-    await window.post("/api/say", {"text": "dinner", "mode": "verbatim"})
-    assert window.person.told == [
+    await http_api.post("/api/unmute")
+    await http_api.post("/api/interrupt")
+    await http_api.post("/api/say", {"text": "hello"})
+    await http_api.post("/api/say", {"text": "dinner", "mode": "verbatim"})
+    assert http_api.person.told == [
         "mute",
         "unmute",
         "interrupt",
@@ -313,48 +313,48 @@ async def test_the_verbs_reach_the_person_and_answer_with_the_state(window: Wind
 @pytest.mark.parametrize(
     "body", [{}, {"text": ""}, {"text": 7}, {"text": "x" * 4001}, {"text": "a", "mode": "x"}, []]
 )
-async def test_a_bad_request_is_told_what_is_wrong(window: Window, body: Any) -> None:
-    status, answer = await window.post("/api/say", body)
+async def test_a_bad_request_is_told_what_is_wrong(http_api: HttpApi, body: Any) -> None:
+    status, answer = await http_api.post("/api/say", body)
     assert status == 400
     assert answer["error"]["code"] == "bad_request"
     assert answer["error"]["message"]
-    assert window.person.told == []
+    assert http_api.person.told == []
 
 
-async def test_what_is_not_json_is_refused(window: Window) -> None:
+async def test_what_is_not_json_is_refused(http_api: HttpApi) -> None:
     json_type = {"Content-Type": "application/json"}
     for data in (b"\xff{", b"[" * 60_000, b'{"text": "a", "remember": NaN}'):
-        async with window.http.post("/api/say", data=data, headers=json_type) as answer:
+        async with http_api.http.post("/api/say", data=data, headers=json_type) as answer:
             assert answer.status == 400
 
 
-async def test_without_a_connection_nothing_is_said_and_that_is_told(window: Window) -> None:
-    window.person.connected = False
-    status, answer = await window.post("/api/say", {"text": "hello"})
+async def test_without_a_connection_nothing_is_said_and_that_is_told(http_api: HttpApi) -> None:
+    http_api.person.connected = False
+    status, answer = await http_api.post("/api/say", {"text": "hello"})
     assert (status, answer["error"]["code"]) == (503, "not_connected")
 
 
-async def test_unknown_places_and_methods_are_answered_in_json(window: Window) -> None:
-    assert (await window.post("/api/nothing"))[0] == 404
-    status, answer = await window.post("/api/status")
+async def test_unknown_places_and_methods_are_answered_in_json(http_api: HttpApi) -> None:
+    assert (await http_api.post("/api/nothing"))[0] == 404
+    status, answer = await http_api.post("/api/status")
     assert (status, answer["error"]["code"]) == (405, "method_not_allowed")
 
 
 async def test_a_fault_of_ours_is_logged_and_not_shown(
-    window: Window, caplog: pytest.LogCaptureFixture
+    http_api: HttpApi, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken() -> None:
         raise RuntimeError("key=sesame")
 
-    window.person.interrupt = broken  # type: ignore[method-assign]
-    status, answer = await window.post("/api/interrupt")
+    http_api.person.interrupt = broken  # type: ignore[method-assign]
+    status, answer = await http_api.post("/api/interrupt")
     assert status == 500
     assert "sesame" not in str(answer)
     assert "POST /api/interrupt failed" in caplog.text
 
 
-async def test_a_taken_port_is_told_with_a_remedy(window: Window) -> None:
-    port = int(window.server.address.rpartition(":")[2])
+async def test_a_taken_port_is_told_with_a_remedy(http_api: HttpApi) -> None:
+    port = int(http_api.server.address.rpartition(":")[2])
     other = ApiServer(config.Http(port=port), Person(), boot="b2")
     with pytest.raises(RTAudioError, match=r"http\.port"):
         async with other.listening():

@@ -15,14 +15,14 @@ import pytest
 
 from rtaudio_daemon import config
 from rtaudio_daemon.audio.devices.microphone import PortAudioMicrophone
-from rtaudio_daemon.audio.devices.signal_check import Deafness
+from rtaudio_daemon.audio.devices.signal_check import SignalCheck
 from rtaudio_daemon.cli.doctor.calibration import calibrate
 from rtaudio_daemon.notifications import DeviceState
 from rtaudio_daemon.simulator.model.reply import Reply
 from rtaudio_daemon.simulator.server.simulator import Simulator
 from tests.audio.device_log import DeviceLog
 from tests.audio.test_real_devices import kept_alive, listening, pid_of, until
-from tests.harness import KEY, House, speech
+from tests.harness import KEY, Harness, speech
 from tests.sound_server import SoundServer
 
 pytestmark = pytest.mark.sound
@@ -58,7 +58,7 @@ async def test_digital_silence_means_deaf_and_a_sound_means_well_again(
 ) -> None:
     log = DeviceLog()
     changes = log.changes
-    microphone = PortAudioMicrophone("default", log, deafness=Deafness(after_s=1))
+    microphone = PortAudioMicrophone("default", log, signal_check=SignalCheck(after_s=1))
     async with kept_alive(microphone.run()):
         await until(lambda: microphone.state is DeviceState.OK)
         first = pid_of(microphone)
@@ -158,25 +158,27 @@ async def test_after_a_fault_the_next_spoken_turn_works(
         return replace(settings, audio=audio)
 
     simulator = Simulator(api_key=KEY, reply=lambda _turn: Reply("Yes.", speech("stop")))
-    async with House(tmp_path, simulator=simulator, change=default_devices) as house:
+    async with Harness(tmp_path, simulator=simulator, change=default_devices) as harness:
 
         def fine() -> bool:
-            now = house.app.controls.snapshot()
+            now = harness.app.controls.snapshot()
             return now.microphone.state == now.speaker.state == "ok"
 
         await until(fine)
         await asyncio.to_thread(deed, sound_server)
         if deed is not suspend_and_resume or sound_server.stalls_when_suspended:
-            await house.until(lambda: any(one["state"] == "lost" for one in house.named("device")))
+            await harness.until(
+                lambda: any(one["state"] == "lost" for one in harness.named("device"))
+            )
         began = asyncio.get_running_loop().time()
         await until(fine)
         took = asyncio.get_running_loop().time() - began
         print(f"\n{deed.__name__}: back after {took:.1f} s", end="")
         assert took < 5
-        before = len(house.statuses)
+        before = len(harness.statuses)
         sound_server.say(RECORDINGS / "hello.wav")
-        await house.until(lambda: house.statuses[before:] and house.statuses[-1] == "idle")
-        assert house.statuses[before:] == ["listening", "thinking", "speaking", "idle"]
+        await harness.until(lambda: harness.statuses[before:] and harness.statuses[-1] == "idle")
+        assert harness.statuses[before:] == ["listening", "thinking", "speaking", "idle"]
 
 
 async def test_a_sound_server_that_lost_its_canceller_is_told_until_there_is_one_again(
@@ -192,32 +194,32 @@ async def test_a_sound_server_that_lost_its_canceller_is_told_until_there_is_one
         return replace(settings, audio=audio)
 
     sound_server.cancel_echo()
-    async with House(tmp_path, change=by_the_server) as house:
+    async with Harness(tmp_path, change=by_the_server) as harness:
 
         def state() -> tuple[set[str], list[str]]:
-            now = house.app.controls.snapshot()
+            now = harness.app.controls.snapshot()
             return {str(now.microphone.state), str(now.speaker.state)}, list(now.sound.notes)
 
         await until(lambda: state() == ({"ok"}, []))
-        assert house.named("sound") == [], "nothing was ever wrong"
+        assert harness.named("sound") == [], "nothing was ever wrong"
         await asyncio.to_thread(kill_and_restart, sound_server)
         await until(lambda: state()[0] == {"ok"} and len(state()[1]) == 1)
         (note,) = state()[1]
         assert "the default microphone, mic_in.monitor, cancels no echo" in note
-        _, report = await house.post("/api/reload")
+        _, report = await harness.post("/api/reload")
         assert report["warnings"] == [note]
         assert [each.getMessage() for each in caplog.records].count(note) == 1
-        house.edit = lambda settings: replace(settings, audio=replace(settings.audio, echo="off"))
-        _, report = await house.post("/api/reload")
+        harness.edit = lambda settings: replace(settings, audio=replace(settings.audio, echo="off"))
+        _, report = await harness.post("/api/reload")
         assert (report["warnings"], state()[1]) == ([], [])
-        house.edit = by_the_server
-        _, report = await house.post("/api/reload")
+        harness.edit = by_the_server
+        _, report = await harness.post("/api/reload")
         assert (report["warnings"], state()[1]) == ([note], [note])
-        house.edit = by_name
-        _, report = await house.post("/api/reload")
+        harness.edit = by_name
+        _, report = await harness.post("/api/reload")
         assert (report["warnings"], state()[1]) == ([], []), "of these nothing is known"
-        house.edit = by_the_server
-        _, report = await house.post("/api/reload")
+        harness.edit = by_the_server
+        _, report = await harness.post("/api/reload")
         assert (report["warnings"], state()[1]) == ([note], [note])
         sound_server.cancel_echo()
         await until(lambda: state() == ({"ok"}, []))

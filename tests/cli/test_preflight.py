@@ -49,7 +49,7 @@ async def test_another_package_of_livekit_cancels_no_echo(
     monkeypatch.setitem(sys.modules, "livekit", there)
     monkeypatch.delitem(sys.modules, "livekit.rtc", raising=False)
     assert open_echo("auto").mode == "half_duplex"
-    (finding,) = [each async for each in echo_check.echo(config.Audio())]
+    (finding,) = [each async for each in echo_check.check_echo(config.Audio())]
     assert "half duplex: only clear speech interrupts" in finding.what
     (line,) = missing_packages(config.parse("audio: {echo: cancel}\n"))
     assert line.endswith(how_to_install("livekit.rtc"))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from rtaudio_daemon.audio.devices.wav_devices import WavMicrophone, WavSpeaker, read_wav
 from rtaudio_daemon.errors import ConfigError, DeviceError
-from rtaudio_daemon.realtime.usage import Ledger
+from rtaudio_daemon.realtime.usage import UsageMeter
 from rtaudio_daemon.realtime.usage_file import UsageFile
 from rtaudio_daemon.simulator import scenario
 from rtaudio_daemon.simulator.server import recording
@@ -95,7 +95,7 @@ async def test_a_usage_file_that_is_none_is_reported_and_counting_begins_anew(
     tmp_path: Path, text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "usage.json").write_text(text)
-    counted = Ledger()
+    counted = UsageMeter()
     await UsageFile(tmp_path / "usage.json", counted).load()
     assert counted.responses == 0
     (record,) = caplog.records
@@ -104,7 +104,7 @@ async def test_a_usage_file_that_is_none_is_reported_and_counting_begins_anew(
 
 async def test_a_pipe_is_no_usage_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     os.mkfifo(tmp_path / "usage.json")
-    await UsageFile(tmp_path / "usage.json", Ledger()).load()
+    await UsageFile(tmp_path / "usage.json", UsageMeter()).load()
     assert "a pipe or a device that gives nothing" in caplog.text
 
 

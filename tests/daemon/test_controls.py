@@ -27,7 +27,7 @@ from rtaudio_daemon.notifications import (
     ModelStatus,
     SoundChanged,
 )
-from tests.harness import House
+from tests.harness import Harness
 
 _KINDS = ("text_input", "text_cached", "text_output", "audio_input", "audio_cached")
 TOKENS = {**dict.fromkeys((*_KINDS, "audio_output", "image_input"), 0), "transcription_s": 0.0}
@@ -87,15 +87,15 @@ def test_a_snapshot_stays_as_it_was() -> None:
 
 
 async def test_the_daemon_answers_with_its_snapshot_in_that_very_form(tmp_path: Path) -> None:
-    async with House(tmp_path) as house:
-        await house.until(lambda: house.named("connection"))
-        async with house.http.get("/api/status") as answer:
+    async with Harness(tmp_path) as harness:
+        await harness.until(lambda: harness.named("connection"))
+        async with harness.http.get("/api/status") as answer:
             body = await answer.text()
         assert json.loads(body).keys() == json.loads(DOCUMENT).keys()
         assert list(json.loads(body)) == list(json.loads(DOCUMENT)), "in this order"
         for name in ("usage", "connection", "microphone", "speaker", "sound", "uplink"):
             assert list(json.loads(body)[name]) == list(json.loads(DOCUMENT)[name])
-        now = house.app.controls.snapshot()
+        now = harness.app.controls.snapshot()
         assert json.loads(body)["connection"] == now.document()["connection"]
 
 
@@ -111,36 +111,38 @@ async def test_no_snapshot_is_taken_while_nobody_looks(
 
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
     monkeypatch.setattr(DaemonControls, "snapshot", counted)
-    async with House(tmp_path) as house:
-        await house.until(lambda: house.named("connection"))
+    async with Harness(tmp_path) as harness:
+        await harness.until(lambda: harness.named("connection"))
         await asyncio.sleep(1)
         assert len(taken) == 1, "the first block of the subscriber's stream"
-        house.app.controls.mute(True)
-        house.app.controls.set_volume(0.5)
-        await house.until(lambda: house.named("volume"))
+        harness.app.controls.mute(True)
+        harness.app.controls.set_volume(0.5)
+        await harness.until(lambda: harness.named("volume"))
         assert len(taken) == 1, "what changed is an event of its own"
-        await house.post("/api/unmute")
+        await harness.post("/api/unmute")
         assert len(taken) == 2, "the answer to whoever asked"
 
 
 async def test_a_daemon_is_up_for_longer_than_its_window(tmp_path: Path) -> None:
-    async with House(tmp_path) as house:
-        await house.until(lambda: house.named("connection"))
+    async with Harness(tmp_path) as harness:
+        await harness.until(lambda: harness.named("connection"))
         await asyncio.sleep(100)
-        house.edit = lambda settings: replace(
+        harness.edit = lambda settings: replace(
             settings, http=replace(settings.http, host="localhost")
         )
-        await house.app.reload()
-        assert house.app.controls.snapshot().uptime_s >= 100
+        await harness.app.reload()
+        assert harness.app.controls.snapshot().uptime_s >= 100
 
 
 async def test_the_event_of_a_device_carries_the_code_of_its_reason(tmp_path: Path) -> None:
-    async with House(tmp_path) as house:
-        await house.until(lambda: house.named("connection"))
-        house.lose_microphone(DeviceState.DEAF, "it delivers digital silence", DeviceCode.SILENT)
-        house.find_microphone()
-        await house.until(lambda: [each["state"] for each in house.named("device")][-1:] == ["ok"])
-        deaf, works = house.named("device")[-2:]
+    async with Harness(tmp_path) as harness:
+        await harness.until(lambda: harness.named("connection"))
+        harness.lose_microphone(DeviceState.DEAF, "it delivers digital silence", DeviceCode.SILENT)
+        harness.find_microphone()
+        await harness.until(
+            lambda: [each["state"] for each in harness.named("device")][-1:] == ["ok"]
+        )
+        deaf, works = harness.named("device")[-2:]
     for event in (deaf, works):
         jsonschema.validate(event, schemas.event_schema("device"))
     assert (deaf["direction"], deaf["state"], deaf["code"]) == ("microphone", "deaf", "silent")

@@ -20,7 +20,7 @@ from rtaudio_daemon.audio.processing.format import BYTES_PER_MS, Frame
 from rtaudio_daemon.audio.processing.gate import Gate
 from rtaudio_daemon.simulator.model.reply import Reply, Turn
 from rtaudio_daemon.simulator.server.simulator import Simulator
-from tests.harness import KEY, House, Samples, find, samples, speech
+from tests.harness import KEY, Harness, Samples, find, samples, speech
 from tests.sound_server import SoundServer, sound_server
 from tests.strict import Dialect
 
@@ -159,27 +159,27 @@ async def test_after_the_wake_word_alone_a_sound_invites_to_speak(
 ) -> None:
     said = [(1500, spoken(tmp_path, "alexa")), (1500, speech("hello"))]
     change = woken_by(config.Earcons())
-    async with House(tmp_path, said, dialect=dialect, reply=answer, change=change) as house:
-        await house.until(lambda: house.named("wake"))
+    async with Harness(tmp_path, said, dialect=dialect, reply=answer, change=change) as harness:
+        await harness.until(lambda: harness.named("wake"))
         await asyncio.sleep(0.8)
-        state = await house.status()
+        state = await harness.status()
         assert (state["status"], state["uplink"]["bytes"]) == ("idle", 0)
-        await house.turns(1)
-        assert house.statuses == ["idle", "listening", "thinking", "speaking", "idle"]
-        sent = samples(house.simulator.sessions[-1].heard)
+        await harness.turns(1)
+        assert harness.statuses == ["idle", "listening", "thinking", "speaking", "idle"]
+        sent = samples(harness.simulator.sessions[-1].heard)
         assert find(samples(speech("hello")), sent)[1] > 0.99, "every word after the sound"
-    heard = house.heard()
+    heard = harness.heard()
     assert at_ms("listening", heard) < at_ms_of_answer(heard)
 
 
 async def test_who_mutes_right_after_the_wake_word_is_not_invited_to_speak(tmp_path: Path) -> None:
     said = [(1500, spoken(tmp_path, "alexa"))]
     change = woken_by(config.Earcons())
-    async with House(tmp_path, said, reply=answer, change=change) as house:
-        await house.until(lambda: house.named("wake"))
-        await house.post("/api/mute")
+    async with Harness(tmp_path, said, reply=answer, change=change) as harness:
+        await harness.until(lambda: harness.named("wake"))
+        await harness.post("/api/mute")
         await asyncio.sleep(2)
-    heard = house.heard()
+    heard = harness.heard()
     at_ms("muted", heard)
     assert likeness("listening", heard) < 0.9
 
@@ -196,13 +196,13 @@ async def test_in_one_breath_no_sound_interrupts_and_no_word_is_lost(
 ) -> None:
     said = [(1500, spoken(tmp_path, "alexa, what time is it"))]
     change = woken_by(ALL)
-    async with House(tmp_path, said, dialect=dialect, reply=answer, change=change) as house:
-        await house.turns(1)
-        assert len(house.named("wake")) == 1
-        sent = samples(house.simulator.sessions[-1].heard)
+    async with Harness(tmp_path, said, dialect=dialect, reply=answer, change=change) as harness:
+        await harness.turns(1)
+        assert len(harness.named("wake")) == 1
+        sent = samples(harness.simulator.sessions[-1].heard)
     question = samples(said[0][1])[-18_000:]
     assert find(question, sent)[1] > 0.99
-    assert likeness("listening", house.heard()) < 0.9
+    assert likeness("listening", harness.heard()) < 0.9
 
 
 @both_dialects
@@ -216,13 +216,13 @@ async def test_the_end_of_a_turn_is_told_and_delays_nothing(
     for earcons in (SILENT, replace(SILENT, done=True)):
         change = sounds(earcons)
         said = [(1500, speech("hello"))]
-        async with House(
+        async with Harness(
             tmp_path, said, dialect=dialect, reply=after_a_while, change=change
-        ) as house:
-            await house.turns(1)
-            waited.append(house.time_of("speaking") - house.time_of("thinking"))
-            truth.append(house.statuses)
-        heard = house.heard()
+        ) as harness:
+            await harness.turns(1)
+            waited.append(harness.time_of("speaking") - harness.time_of("thinking"))
+            truth.append(harness.statuses)
+        heard = harness.heard()
     assert at_ms("done", heard) < at_ms_of_answer(heard)
     assert waited[1] == pytest.approx(waited[0], abs=0.03)
     assert truth[0] == truth[1]
@@ -236,17 +236,19 @@ async def test_a_sound_over_an_answer_moves_neither_its_end_nor_where_it_was_cut
     for earcons in (SILENT, ALL):
         change = sounds(earcons)
         said = [(1500, speech("hello"))]
-        async with House(tmp_path, said, dialect=dialect, reply=answer, change=change) as house:
-            await house.until(lambda: house.statuses[-1] == "speaking")
+        async with Harness(tmp_path, said, dialect=dialect, reply=answer, change=change) as harness:
+            await harness.until(lambda: harness.statuses[-1] == "speaking")
             began = asyncio.get_running_loop().time()
-            await house.post("/api/mute")
+            await harness.post("/api/mute")
             await asyncio.sleep(began + 1.0 - asyncio.get_running_loop().time())
-            await house.post("/api/interrupt")
-            await house.turns(1)
-            cut_at += [one["audio_end_ms"] for one in house.received("conversation.item.truncate")]
-            interruptions += [one["audio_end_ms"] for one in house.named("interruption")]
-            assert house.statuses == ["idle", "listening", "thinking", "speaking", "idle"]
-        heard = house.heard()
+            await harness.post("/api/interrupt")
+            await harness.turns(1)
+            cut_at += [
+                one["audio_end_ms"] for one in harness.received("conversation.item.truncate")
+            ]
+            interruptions += [one["audio_end_ms"] for one in harness.named("interruption")]
+            assert harness.statuses == ["idle", "listening", "thinking", "speaking", "idle"]
+        heard = harness.heard()
     assert cut_at == interruptions
     assert len(cut_at) == 2
     assert abs(cut_at[0] - cut_at[1]) <= 20
@@ -254,14 +256,14 @@ async def test_a_sound_over_an_answer_moves_neither_its_end_nor_where_it_was_cut
 
 
 async def test_muting_is_heard_both_ways_and_changes_no_status(tmp_path: Path) -> None:
-    async with House(tmp_path, [(0, bytes(48_000))], change=sounds(config.Earcons())) as house:
-        await house.post("/api/mute")
+    async with Harness(tmp_path, [(0, bytes(48_000))], change=sounds(config.Earcons())) as harness:
+        await harness.post("/api/mute")
         await asyncio.sleep(1)
-        await house.post("/api/unmute")
+        await harness.post("/api/unmute")
         await asyncio.sleep(1)
-        assert house.statuses == ["idle"]
-        assert (await house.status())["uplink"]["bytes"] == 0
-    heard = house.heard()
+        assert harness.statuses == ["idle"]
+        assert (await harness.status())["uplink"]["bytes"] == 0
+    heard = harness.heard()
     assert at_ms("unmuted", heard) - at_ms("muted", heard) == pytest.approx(1000, abs=60)
 
 
@@ -283,24 +285,24 @@ def silent_ms(sent: bytes) -> float:
 async def test_a_sound_that_is_over_when_the_microphone_opens_costs_no_word(
     tmp_path: Path, pause: str, away_s: float
 ) -> None:
-    async with House(tmp_path, [(0, HUM * 500)], change=always_open) as house:
-        await house.until(lambda: house.named("connection"))
+    async with Harness(tmp_path, [(0, HUM * 500)], change=always_open) as harness:
+        await harness.until(lambda: harness.named("connection"))
         if pause == "muted":
-            await house.post("/api/mute")
+            await harness.post("/api/mute")
             await asyncio.sleep(3)
-            house.app.controls.mute(False)
-            house.device().pause(True)  # a real one does not open at once
+            harness.app.controls.mute(False)
+            harness.device().pause(True)  # a real one does not open at once
         else:
-            house.lose_microphone()
+            harness.lose_microphone()
             await asyncio.sleep(3)
-            house.app.assistant.play_earcon(earcon("unmuted", VOLUME))
-        before = len(house.simulator.sessions[-1].heard)
+            harness.app.assistant.play_earcon(earcon("unmuted", VOLUME))
+        before = len(harness.simulator.sessions[-1].heard)
         await asyncio.sleep(away_s)
-        house.find_microphone()
+        harness.find_microphone()
         await asyncio.sleep(1)
         ignored_ms = 20 + len(earcon("unmuted", VOLUME)) / BYTES_PER_MS + 200
         wanted_ms = max(0, ignored_ms - away_s * 1000)
-        assert silent_ms(house.simulator.sessions[-1].heard[before:]) == pytest.approx(
+        assert silent_ms(harness.simulator.sessions[-1].heard[before:]) == pytest.approx(
             wanted_ms, abs=25
         )
 
@@ -309,16 +311,16 @@ async def test_a_sound_that_is_over_when_the_microphone_opens_costs_no_word(
 async def test_nothing_of_a_sound_is_sent_because_a_quiet_house_hears_in_bursts(
     tmp_path: Path, away_s: float
 ) -> None:
-    async with House(tmp_path, change=always_open) as house:
-        await house.until(lambda: house.named("connection"))
-        await house.post("/api/mute")
+    async with Harness(tmp_path, change=always_open) as harness:
+        await harness.until(lambda: harness.named("connection"))
+        await harness.post("/api/mute")
         await asyncio.sleep(15)
-        house.app.controls.mute(False)
+        harness.app.controls.mute(False)
         began = asyncio.get_running_loop().time()
-        microphone = house.device()
+        microphone = harness.device()
         assert isinstance(microphone, WavMicrophone)
         microphone.pause(True)
-        before = len(house.simulator.sessions[-1].heard)
+        before = len(harness.simulator.sessions[-1].heard)
         await asyncio.sleep(away_s)
         if not away_s:
             microphone._frames.put(Frame(HUM))  # it never was away
@@ -329,41 +331,41 @@ async def test_nothing_of_a_sound_is_sent_because_a_quiet_house_hears_in_bursts(
                 microphone._frames.put(Frame(HUM))
         await asyncio.sleep(0.5)
         ends_ms = 20 + len(earcon("unmuted", VOLUME)) / BYTES_PER_MS + 200
-        silent = silent_ms(house.simulator.sessions[-1].heard[before:])
+        silent = silent_ms(harness.simulator.sessions[-1].heard[before:])
         assert ends_ms <= first_ms + silent <= ends_ms + 150
 
 
 async def test_nothing_of_a_sound_is_sent_because_a_busy_machine_hands_it_over_late(
     tmp_path: Path,
 ) -> None:
-    async with House(tmp_path, [(0, HUM * 50)], change=always_open) as house:
-        await house.until(lambda: house.named("connection"))
+    async with Harness(tmp_path, [(0, HUM * 50)], change=always_open) as harness:
+        await harness.until(lambda: harness.named("connection"))
         await asyncio.sleep(1)
-        microphone = house.device()
+        microphone = harness.device()
         assert isinstance(microphone, WavMicrophone)
         microphone.pause(True)
         await asyncio.sleep(0.1)
-        before = len(house.simulator.sessions[-1].heard)
-        house.app.assistant.play_earcon(earcon("error", VOLUME))
+        before = len(harness.simulator.sessions[-1].heard)
+        harness.app.assistant.play_earcon(earcon("error", VOLUME))
         await asyncio.sleep(0.8)
         for _ in range(40):
             microphone._frames.put(Frame(HUM))
         await asyncio.sleep(0.5)
         heard_ms = 20 + len(earcon("error", VOLUME)) / BYTES_PER_MS + 200
-        assert silent_ms(house.simulator.sessions[-1].heard[before:]) >= heard_ms
+        assert silent_ms(harness.simulator.sessions[-1].heard[before:]) >= heard_ms
 
 
 async def test_with_the_volume_at_half_a_sound_is_half_as_loud_and_at_nothing_it_is_silent(
     tmp_path: Path,
 ) -> None:
-    async with House(tmp_path, change=sounds(config.Earcons())) as house:
-        await house.post("/api/volume", {"level": 0.5})
-        await house.post("/api/mute")
+    async with Harness(tmp_path, change=sounds(config.Earcons())) as harness:
+        await harness.post("/api/volume", {"level": 0.5})
+        await harness.post("/api/mute")
         await asyncio.sleep(1)
-        await house.post("/api/volume", {"level": 0})
-        await house.post("/api/unmute")
+        await harness.post("/api/volume", {"level": 0})
+        await harness.post("/api/unmute")
         await asyncio.sleep(1)
-    heard = house.heard()
+    heard = harness.heard()
     assert np.abs(heard).max() == pytest.approx(16383 * VOLUME / 2, abs=3)
     assert likeness("unmuted", heard) < 0.9
 
@@ -378,16 +380,16 @@ async def test_an_answer_that_does_not_come_is_told_once(
 
     said = [(1500, speech("hello"))]
     change = sounds(config.Earcons())
-    async with House(tmp_path, said, dialect=dialect, reply=slowly, change=change) as house:
+    async with Harness(tmp_path, said, dialect=dialect, reply=slowly, change=change) as harness:
         if trouble == "failed":
-            house.simulator.fault("fail", message="The model is overloaded.")
-        await house.until(lambda: house.statuses[-1] == "thinking")
+            harness.simulator.fault("fail", message="The model is overloaded.")
+        await harness.until(lambda: harness.statuses[-1] == "thinking")
         if trouble == "lost":
             await asyncio.sleep(0.5)
-            await house.simulator.stop()
-        await house.until(lambda: house.statuses[-1] == "idle")
+            await harness.simulator.stop()
+        await harness.until(lambda: harness.statuses[-1] == "idle")
         await asyncio.sleep(2)
-    heard = house.heard()
+    heard = harness.heard()
     at_ms("error", heard)
     at = find(samples(earcon("error", VOLUME)), heard)[0]
     heard[at : at + 24_000] = 0
@@ -396,12 +398,12 @@ async def test_an_answer_that_does_not_come_is_told_once(
 
 async def test_who_calls_while_the_service_is_away_is_told(tmp_path: Path) -> None:
     said = [(2500, spoken(tmp_path, "alexa")), (10_000, spoken(tmp_path, "alexa, what time is it"))]
-    async with House(tmp_path, said, change=woken_by(config.Earcons())) as house:
-        await house.until(lambda: house.named("connection"))
-        await house.simulator.stop()
-        await house.until(lambda: len(house.named("wake")) == 2)
+    async with Harness(tmp_path, said, change=woken_by(config.Earcons())) as harness:
+        await harness.until(lambda: harness.named("connection"))
+        await harness.simulator.stop()
+        await harness.until(lambda: len(harness.named("wake")) == 2)
         await asyncio.sleep(4)
-    heard = house.heard()
+    heard = harness.heard()
     assert likeness("listening", heard) < 0.9
     for _ in ("after the word alone", "after the question"):
         at, alike = find(samples(earcon("error", VOLUME)), heard)
@@ -412,12 +414,12 @@ async def test_who_calls_while_the_service_is_away_is_told(tmp_path: Path) -> No
 
 async def test_the_connection_is_told_of_at_first_and_when_it_comes_back(tmp_path: Path) -> None:
     change = sounds(replace(SILENT, connected=True))
-    async with House(tmp_path, change=change) as house:
+    async with Harness(tmp_path, change=change) as harness:
         await asyncio.sleep(2)
-        house.simulator.fault("drop")
-        await house.until(lambda: house.named("connection")[-1]["reconnects"] == 1)
+        harness.simulator.fault("drop")
+        await harness.until(lambda: harness.named("connection")[-1]["reconnects"] == 1)
         await asyncio.sleep(2)
-    heard = house.heard()
+    heard = harness.heard()
     for _ in ("first", "again"):
         at, alike = find(samples(earcon("connected", VOLUME)), heard)
         assert alike > 0.98
@@ -433,12 +435,12 @@ async def test_a_session_opened_by_speech_is_told_of_once_or_never(tmp_path: Pat
         )
 
     said = [(3000, speech("hello")), (20_000, speech("hello"))]
-    async with House(tmp_path, said, reply=answer, change=held_on_speech) as house:
-        await house.turns(2)
-        assert len(house.simulator.sessions) == 2
-        sent = samples(b"".join(session.heard for session in house.simulator.sessions))
+    async with Harness(tmp_path, said, reply=answer, change=held_on_speech) as harness:
+        await harness.turns(2)
+        assert len(harness.simulator.sessions) == 2
+        sent = samples(b"".join(session.heard for session in harness.simulator.sessions))
     assert find(samples(speech("hello")), sent)[1] > 0.99
-    assert likeness("connected", house.heard()) < 0.9, "somebody spoke"
+    assert likeness("connected", harness.heard()) < 0.9, "somebody spoke"
 
 
 @both_dialects
@@ -448,32 +450,32 @@ async def test_the_button_sounds_only_when_asked_to_and_then_silence_is_sent_fir
     said = [(0, speech("weather") * 3)]
     for listening, quiet_ms in (("wake_word", 0), ("always", 370)):
         change = sounds(replace(SILENT, listening=listening), gate=config.Gate(engine="never"))
-        async with House(tmp_path, said, dialect=dialect, reply=answer, change=change) as house:
-            await house.until(lambda: house.named("connection"))
+        async with Harness(tmp_path, said, dialect=dialect, reply=answer, change=change) as harness:
+            await harness.until(lambda: harness.named("connection"))
             await asyncio.sleep(1)
-            await house.post("/api/listen/start")
+            await harness.post("/api/listen/start")
             await asyncio.sleep(2)
-            await house.post("/api/listen/stop")
-            await house.turns(1)
-            sent = house.simulator.sessions[-1].heard
+            await harness.post("/api/listen/stop")
+            await harness.turns(1)
+            sent = harness.simulator.sessions[-1].heard
             silence = len(sent) - len(sent.lstrip(b"\0"))
             assert silence / BYTES_PER_MS == pytest.approx(quiet_ms, abs=21)
             assert len(sent) / BYTES_PER_MS == pytest.approx(2000, abs=60)
-        assert (likeness("listening", house.heard()) > 0.98) == (listening == "always")
+        assert (likeness("listening", harness.heard()) > 0.98) == (listening == "always")
 
 
 async def test_a_reload_changes_the_sounds_at_once(tmp_path: Path) -> None:
-    async with House(tmp_path, change=sounds(SILENT)) as house:
-        await house.post("/api/mute")
+    async with Harness(tmp_path, change=sounds(SILENT)) as harness:
+        await harness.post("/api/mute")
         await asyncio.sleep(1)
-        house.edit = sounds(config.Earcons())
-        _, report = await house.post("/api/reload")
+        harness.edit = sounds(config.Earcons())
+        _, report = await harness.post("/api/reload")
         assert {(each["part"], each["state"]) for each in report["changed"]} == {
             ("earcons", "applied")
         }
-        await house.post("/api/unmute")
+        await harness.post("/api/unmute")
         await asyncio.sleep(1)
-    heard = house.heard()
+    heard = harness.heard()
     at_ms("unmuted", heard)
     assert likeness("muted", heard) < 0.9
 
@@ -502,33 +504,33 @@ async def test_with_every_sound_on_and_the_microphone_next_to_the_loudspeaker_no
         )
         return replace(settings, audio=audio)
 
-    async with House(tmp_path, simulator=simulator, change=loud) as house:
-        await house.until(
+    async with Harness(tmp_path, simulator=simulator, change=loud) as harness:
+        await harness.until(
             lambda: (
-                {each["direction"] for each in house.named("device") if each["state"] == "ok"}
+                {each["direction"] for each in harness.named("device") if each["state"] == "ok"}
                 == {"microphone", "speaker"}
             )
         )
         recording = sound_server.record(tmp_path / "microphone.raw", "mic_in.monitor")
         for _ in range(3):
-            house.simulator.fault("drop")
-            opened = len(house.simulator.sessions)
-            await house.until(lambda: len(house.simulator.sessions) > opened)  # noqa: B023
+            harness.simulator.fault("drop")
+            opened = len(harness.simulator.sessions)
+            await harness.until(lambda: len(harness.simulator.sessions) > opened)  # noqa: B023
             await asyncio.sleep(1.2)
             for path in ("/api/mute", "/api/unmute"):
-                await house.post(path)
+                await harness.post(path)
                 await asyncio.sleep(1.2)
         for name in NAMES:
-            house.app.assistant.play_earcon(earcon(name, 1.0))
+            harness.app.assistant.play_earcon(earcon(name, 1.0))
             await asyncio.sleep(1.2)
         for _ in range(3):
-            house.app.assistant._alertness._turn(False)  # as in a quiet house
+            harness.app.assistant._power_saving._turn(False)  # as in a quiet house
             await asyncio.sleep(1.5)
-            house.app.assistant.play_earcon(earcon("error", 1.0))
+            harness.app.assistant.play_earcon(earcon("error", 1.0))
             await asyncio.sleep(2)
-        state = await house.status()
-        assert (state["uplink"]["bytes"], house.statuses) == (0, ["idle"])
-        assert all(not session.heard for session in house.simulator.sessions)
+        state = await harness.status()
+        assert (state["uplink"]["bytes"], harness.statuses) == (0, ["idle"])
+        assert all(not session.heard for session in harness.simulator.sessions)
         heard = samples(recording.stop())
     for name in NAMES:
         assert likeness(name, heard, 1.0) > 0.9, f"the microphone heard {name}"

@@ -27,7 +27,7 @@ from rtaudio_daemon.notifications import (
     Interruption,
     ModelStatus,
     MuteChanged,
-    News,
+    Notification,
     StatusChanged,
 )
 from rtaudio_daemon.simulator.server.simulator import Simulator
@@ -120,7 +120,7 @@ def test_levels_are_set_by_module_and_taken_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("news", "level", "words", "fields"),
+    ("notification", "level", "words", "fields"),
     [
         (
             StatusChanged(ModelStatus.SPEAKING, ModelStatus.THINKING),
@@ -162,11 +162,15 @@ def test_levels_are_set_by_module_and_taken_back() -> None:
         ),
     ],
 )
-def test_news_is_logged_in_one_line(
-    news: News, level: str, words: str, fields: dict[str, object], caplog: pytest.LogCaptureFixture
+def test_a_notification_is_logged_in_one_line(
+    notification: Notification,
+    level: str,
+    words: str,
+    fields: dict[str, object],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level("DEBUG"):
-        log.log_news(news)
+        log.log_notification(notification)
     (found,) = caplog.records
     assert (found.levelname, found.getMessage()) == (level, words)
     for name, value in fields.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from rtaudio_daemon.audio.devices.wav_devices import SilentMicrophone, SilentSpeaker
-from rtaudio_daemon.daemon.power_saving import RELAXED_AFTER_S, Alertness
+from rtaudio_daemon.daemon.power_saving import RELAXED_AFTER_S, PowerSaving
 from tests.audio.device_log import DeviceLog
 
 
@@ -21,61 +21,61 @@ class Ear(SilentMicrophone):
 
 
 async def test_devices_are_cheap_some_seconds_after_the_last_turn() -> None:
-    ear, alertness = Ear(), Alertness()
-    alertness.use("microphone", ear)
-    alertness.floor_is_free(True)
+    ear, power_saving = Ear(), PowerSaving()
+    power_saving.use("microphone", ear)
+    power_saving.floor_is_free(True)
     await asyncio.sleep(RELAXED_AFTER_S - 0.1)
     assert ear.asked == [True]
     await asyncio.sleep(0.2)
     assert ear.asked == [True, False]
-    alertness.floor_is_free(False)
+    power_saving.floor_is_free(False)
     assert ear.asked == [True, False, True]
     await asyncio.sleep(60)
     assert ear.asked == [True, False, True]
 
 
 async def test_a_turn_meanwhile_puts_it_off() -> None:
-    ear, alertness = Ear(), Alertness()
-    alertness.use("microphone", ear)
+    ear, power_saving = Ear(), PowerSaving()
+    power_saving.use("microphone", ear)
     for _ in range(5):
-        alertness.floor_is_free(True)
+        power_saving.floor_is_free(True)
         await asyncio.sleep(RELAXED_AFTER_S / 2)
-        alertness.floor_is_free(False)
+        power_saving.floor_is_free(False)
     assert ear.asked == [True]
 
 
 async def test_a_device_that_comes_later_is_told_how_it_stands() -> None:
-    ear, alertness = Ear(), Alertness()
-    alertness.use("speaker", SilentSpeaker(DeviceLog()))
-    alertness.floor_is_free(True)
+    ear, power_saving = Ear(), PowerSaving()
+    power_saving.use("speaker", SilentSpeaker(DeviceLog()))
+    power_saving.floor_is_free(True)
     await asyncio.sleep(RELAXED_AFTER_S + 0.1)
-    alertness.use("microphone", ear)
+    power_saving.use("microphone", ear)
     assert ear.asked == [False]
 
 
 async def test_after_close_nothing_changes_any_more() -> None:
-    ear, alertness = Ear(), Alertness()
-    alertness.use("microphone", ear)
-    alertness.floor_is_free(True)
-    alertness.close()
+    ear, power_saving = Ear(), PowerSaving()
+    power_saving.use("microphone", ear)
+    power_saving.floor_is_free(True)
+    power_saving.close()
     await asyncio.sleep(RELAXED_AFTER_S + 0.1)
     assert ear.asked == [True]
 
 
 async def test_who_is_called_is_quick_for_a_while_and_says_whether_it_is_already() -> None:
-    ear, alertness = Ear(), Alertness()
-    alertness.use("microphone", ear)
-    assert alertness.stir()
+    ear, power_saving = Ear(), PowerSaving()
+    power_saving.use("microphone", ear)
+    assert power_saving.stir()
     assert ear.asked == [True], "as it never was free, it stays so"
-    alertness.floor_is_free(True)
+    power_saving.floor_is_free(True)
     await asyncio.sleep(RELAXED_AFTER_S - 1)
-    assert alertness.stir()
+    assert power_saving.stir()
     await asyncio.sleep(RELAXED_AFTER_S - 1)
     assert ear.asked == [True]
     await asyncio.sleep(2)
-    assert not alertness.stir()
+    assert not power_saving.stir()
     assert ear.asked == [True, False, True]
     await asyncio.sleep(1)
-    assert alertness.stir()
+    assert power_saving.stir()
     await asyncio.sleep(RELAXED_AFTER_S + 1)
     assert ear.asked == [True, False, True, False]

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from rtaudio_daemon.daemon.health import Supervision
+from rtaudio_daemon.daemon.health import HealthMonitor
 from rtaudio_daemon.daemon.systemd import Systemd
-from tests.harness import House, speech
+from tests.harness import Harness, speech
 
 
 class Manager:
@@ -111,10 +111,10 @@ async def test_systemd_is_told_of_every_change_where_it_listens(
     manager: Manager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", manager.environment["NOTIFY_SOCKET"])
-    async with House(tmp_path) as house:
-        await house.until(lambda: house.named("connection"))
-        await house.post("/api/mute")
-        words = house.app._supervision.words()
+    async with Harness(tmp_path) as harness:
+        await harness.until(lambda: harness.named("connection"))
+        await harness.post("/api/mute")
+        words = harness.app._health.words()
         assert words.startswith("idle, session sess_")
         assert words.endswith(", muted")
         heard = manager.heard()
@@ -126,24 +126,24 @@ async def test_no_words_are_made_where_no_systemd_listens(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
-    monkeypatch.setattr(Supervision, "words", lambda _: pytest.fail("nobody reads them"))
-    async with House(tmp_path) as house:
-        await house.until(lambda: house.named("connection"))
-        await house.post("/api/mute")
-        await house.post("/api/reload")
+    monkeypatch.setattr(HealthMonitor, "words", lambda _: pytest.fail("nobody reads them"))
+    async with Harness(tmp_path) as harness:
+        await harness.until(lambda: harness.named("connection"))
+        await harness.post("/api/mute")
+        await harness.post("/api/reload")
 
 
 async def test_the_house_is_well_and_says_what_it_does(tmp_path: Path) -> None:
-    async with House(tmp_path, [(2000, speech("hello"))]) as house:
-        supervision = house.app._supervision
-        await house.until(lambda: house.named("connection"))
+    async with Harness(tmp_path, [(2000, speech("hello"))]) as harness:
+        supervision = harness.app._health
+        await harness.until(lambda: harness.named("connection"))
         assert supervision.words().startswith("idle, session sess_")
-        await house.turns(1)
+        await harness.turns(1)
         assert supervision.ailment() is None
-        await house.post("/api/mute")
+        await harness.post("/api/mute")
         assert "muted" in supervision.words()
-        await house.simulator.stop()
-        await house.until(lambda: house.named("connection")[-1]["state"] == "connecting")
+        await harness.simulator.stop()
+        await harness.until(lambda: harness.named("connection")[-1]["state"] == "connecting")
         assert "connection connecting (" in supervision.words()
         assert supervision.ailment() is None, "a lost connection is no ailment"
 
@@ -151,12 +151,12 @@ async def test_the_house_is_well_and_says_what_it_does(tmp_path: Path) -> None:
 async def test_a_microphone_that_is_said_to_work_and_gives_no_sound_is_an_ailment(
     tmp_path: Path,
 ) -> None:
-    async with House(tmp_path) as house:
-        supervision, assistant = house.app._supervision, house.app.assistant
+    async with Harness(tmp_path) as harness:
+        supervision, assistant = harness.app._health, harness.app.assistant
         await asyncio.sleep(1)
         assert supervision.ailment() is None
-        assert assistant.hearing.last_frame_at is not None
-        assistant.hearing._hear = lambda frame: None  # type: ignore[method-assign]
+        assert assistant.microphone_input.last_frame_at is not None
+        assistant.microphone_input._hear = lambda frame: None  # type: ignore[method-assign]
         await asyncio.sleep(9)
         assert supervision.ailment() is None
         await asyncio.sleep(2)
@@ -164,8 +164,8 @@ async def test_a_microphone_that_is_said_to_work_and_gives_no_sound_is_an_ailmen
 
 
 async def test_an_ended_session_task_is_an_ailment(tmp_path: Path) -> None:
-    async with House(tmp_path) as house:
-        await house.until(lambda: house.named("connection"))
-        await house.app.assistant.driver.session.stop()
+    async with Harness(tmp_path) as harness:
+        await harness.until(lambda: harness.named("connection"))
+        await harness.app.assistant.driver.session.stop()
         await asyncio.sleep(0.1)
-        assert house.app._supervision.ailment() == "the task session has ended"
+        assert harness.app._health.ailment() == "the task session has ended"

@@ -49,13 +49,13 @@ def received(event: Json) -> Json:
 # ------------------------------------------------------------------ reading
 
 
-@pytest.mark.parametrize(("house", "ga"), codec.HOUSE_TO_GA.items())
-def test_an_event_has_its_house_name_whoever_sends_it(house: str, ga: str) -> None:
-    assert received({"type": ga})["type"] == house
-    assert received({"type": house})["type"] == house
-    assert codec.wire_name(house, "ga") == codec.wire_name(ga, "ga") == ga
-    assert codec.wire_name(house, "preview") == codec.wire_name(ga, "preview") == house
-    assert house in codec.SERVER_EVENTS
+@pytest.mark.parametrize(("canonical", "ga"), codec.CANONICAL_TO_GA.items())
+def test_an_event_has_its_house_name_whoever_sends_it(canonical: str, ga: str) -> None:
+    assert received({"type": ga})["type"] == canonical
+    assert received({"type": canonical})["type"] == canonical
+    assert codec.wire_name(canonical, "ga") == codec.wire_name(ga, "ga") == ga
+    assert codec.wire_name(canonical, "preview") == codec.wire_name(ga, "preview") == canonical
+    assert canonical in codec.SERVER_EVENTS
     assert ga not in codec.SERVER_EVENTS
 
 
@@ -316,13 +316,13 @@ def test_turn_detection_of_another_kind_is_left_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("house", "ga"), [("lamp", {"type": "function", "name": "lamp"}), ("none", "none")]
+    ("canonical", "ga"), [("lamp", {"type": "function", "name": "lamp"}), ("none", "none")]
 )
-def test_a_tool_is_chosen_in_the_words_of_the_dialect(house: str, ga: Any) -> None:
-    for spelled in (house, ga):
+def test_a_tool_is_chosen_in_the_words_of_the_dialect(canonical: str, ga: Any) -> None:
+    for spelled in (canonical, ga):
         event = {"type": "response.create", "response": {"tool_choice": spelled}}
         assert sent(event, "ga")["response"]["tool_choice"] == ga
-        assert sent(event, "preview")["response"]["tool_choice"] == house
+        assert sent(event, "preview")["response"]["tool_choice"] == canonical
 
 
 def test_a_response_is_asked_for_in_the_words_of_the_dialect() -> None:
@@ -420,8 +420,10 @@ def test_sound_is_appended_as_base64(pcm: bytes) -> None:
             "modalities": st.sampled_from([["text"], ["audio", "text"]]),
             "voice": st.text(),
             "speed": st.floats(0.25, 1.5),
-            "input_audio_format": st.sampled_from(sorted(codec.HOUSE_TO_GA_FORMATS)),
-            "output_audio_format": st.sampled_from([*codec.HOUSE_TO_GA_FORMATS, "pcm16_8000hz"]),
+            "input_audio_format": st.sampled_from(sorted(codec.CANONICAL_TO_GA_FORMATS)),
+            "output_audio_format": st.sampled_from(
+                [*codec.CANONICAL_TO_GA_FORMATS, "pcm16_8000hz"]
+            ),
             "input_audio_transcription": st.none() | st.dictionaries(st.text(), st.text()),
             "turn_detection": st.none() | st.dictionaries(st.text(), st.integers()),
             "max_response_output_tokens": st.integers(1, 4096) | st.just("inf"),

@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rtaudio_daemon.notifications import AudioPart
-from rtaudio_daemon.protocol.codec import HOUSE_TO_GA, SERVER_EVENTS
+from rtaudio_daemon.protocol.codec import CANONICAL_TO_GA, SERVER_EVENTS
 from rtaudio_daemon.protocol.error_codes import Severity
 from rtaudio_daemon.protocol.events import (
     AudioDelta,
@@ -106,8 +106,8 @@ def sound(pcm: bytes) -> str:
 )
 def test_an_event_is_what_it_is_about(name: str, fields: Any, expected: Event) -> None:
     assert event(name, **fields) == expected
-    if name in HOUSE_TO_GA:
-        message = decode(json.dumps({"type": HOUSE_TO_GA[name], **fields}))
+    if name in CANONICAL_TO_GA:
+        message = decode(json.dumps({"type": CANONICAL_TO_GA[name], **fields}))
         assert (message.name, message.event) == (name, expected)
 
 
@@ -306,7 +306,7 @@ _objects: st.SearchStrategy[Any] = st.dictionaries(
     max_size=6,
 )
 _messages = st.fixed_dictionaries(
-    {"type": st.sampled_from(sorted(SERVER_EVENTS | set(HOUSE_TO_GA.values()))) | st.text()},
+    {"type": st.sampled_from(sorted(SERVER_EVENTS | set(CANONICAL_TO_GA.values()))) | st.text()},
     optional=dict.fromkeys(_FIELDS, _anything | _objects),
 )
 

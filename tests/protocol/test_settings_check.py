@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rtaudio_daemon.protocol.codec import Json
-from rtaudio_daemon.protocol.settings_check import advice, unlike
+from rtaudio_daemon.protocol.settings_check import advice, differences
 
 VAD: Json = {"type": "server_vad", "threshold": 0.5, "silence_duration_ms": 600}
 
@@ -46,7 +46,7 @@ VAD: Json = {"type": "server_vad", "threshold": 0.5, "silence_duration_ms": 600}
 def test_each_setting_that_is_used_differently_is_named(
     asked: Json, used: Json, expected: list[str]
 ) -> None:
-    assert unlike(asked, used) == expected
+    assert differences(asked, used) == expected
 
 
 @pytest.mark.parametrize(

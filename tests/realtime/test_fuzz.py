@@ -17,15 +17,15 @@ from rtaudio_daemon.dialogue.inputs import SessionLost, SessionOpened, TimePasse
 from rtaudio_daemon.dialogue.settings import DialogueSettings
 from rtaudio_daemon.dialogue.unsent_audio import UnsentAudio
 from rtaudio_daemon.notifications import ModelStatus, PlaybackFinished
-from rtaudio_daemon.protocol.codec import HOUSE_TO_GA, SERVER_EVENTS, Json
+from rtaudio_daemon.protocol.codec import CANONICAL_TO_GA, SERVER_EVENTS, Json
 from rtaudio_daemon.protocol.error_codes import Severity, severity_of
 from rtaudio_daemon.protocol.events import ResponseDone, UserTranscript, decode
-from rtaudio_daemon.protocol.settings_check import advice, unlike
-from rtaudio_daemon.realtime.usage import Ledger, Prices
+from rtaudio_daemon.protocol.settings_check import advice, differences
+from rtaudio_daemon.realtime.usage import Prices, UsageMeter
 from tests.realtime.service import Call, Service
 from tests.virtual_time import VirtualTimeLoop
 
-NAMES = sorted(SERVER_EVENTS | set(HOUSE_TO_GA.values()))
+NAMES = sorted(SERVER_EVENTS | set(CANONICAL_TO_GA.values()))
 ids = st.sampled_from(["resp_1", "resp_2", "item_1", "item_2", "call_1", "", "x" * 64])
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | ids | st.text()
 anything = st.recursive(
@@ -100,7 +100,7 @@ def test_a_conversation_takes_in_anything_and_stays_small(
     mind = Conversation(
         DialogueSettings(playback=playback), History(turns=3, characters=200), UnsentAudio()
     )
-    ledger = Ledger(Prices())
+    ledger = UsageMeter(Prices())
     mind.handle(SessionOpened(), 0.0)
     now = 0.0
     for event in [*stream, *stream]:
@@ -131,7 +131,7 @@ def test_judging_settings_and_errors_never_raises(one: Any, other: Any) -> None:
         assert severity_of(one) in Severity
         advice(None, "azure", one)
         if isinstance(other, dict):
-            unlike(one, other)
+            differences(one, other)
 
 
 @settings(

@@ -441,7 +441,7 @@ async def test_pitfall_23_a_compatible_server_with_its_habits_can_be_talked_to(
     from tests.realtime.user import Talk
     from tests.simulator.caller import EnergyHearing
 
-    async with Simulator(hearing=EnergyHearing, voice="tone", quirks=quirks) as service:
+    async with Simulator(voice_detector=EnergyHearing, voice="tone", quirks=quirks) as service:
         place = endpoint("compatible", url=f"{service.url}/v1/realtime?model=m")
         client = AzureRealTimeAudio.for_endpoint(place, session_config=SETTINGS)
         async with client:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from rtaudio_daemon.dialogue.conversation import Conversation
-from rtaudio_daemon.dialogue.outputs import Notification, SpeakerCommand
+from rtaudio_daemon.dialogue.outputs import Report, SpeakerCommand
 from rtaudio_daemon.dialogue.settings import DialogueSettings
 from rtaudio_daemon.errors import HandshakeError, NotConnectedError, ServiceError
 from rtaudio_daemon.notifications import ConnectionChanged, ConnectionState
@@ -57,7 +57,7 @@ class Client(DriverListener):
     def command_speaker(self, command: SpeakerCommand) -> None:
         raise AssertionError(command)
 
-    def notify(self, notification: Notification) -> None:
+    def notify(self, notification: Report) -> None:
         pass
 
     def received(self, message: Message) -> None:

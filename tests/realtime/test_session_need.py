@@ -9,17 +9,17 @@ import pytest
 from rtaudio_daemon.notifications import ConnectionState
 from rtaudio_daemon.realtime.options import SessionPolicy
 from rtaudio_daemon.realtime.reconnect import ConnectionRecord
-from rtaudio_daemon.realtime.session_need import Need, Recess
-from rtaudio_daemon.realtime.usage import Ledger, Prices
+from rtaudio_daemon.realtime.session_need import Recess, SessionNeed
+from rtaudio_daemon.realtime.usage import Prices, UsageMeter
 
 MORNING = datetime(2026, 11, 22, 8).timestamp()
 EVENING = datetime(2026, 11, 22, 22).timestamp()
 ON_SPEECH = SessionPolicy(hold="on_speech", idle_s=30)
 
 
-def need(policy: SessionPolicy) -> tuple[Need, Ledger]:
-    ledger = Ledger(Prices(text_output=1e6), daily_limit=policy.daily_limit)
-    return Need(policy, ledger), ledger
+def need(policy: SessionPolicy) -> tuple[SessionNeed, UsageMeter]:
+    ledger = UsageMeter(Prices(text_output=1e6), daily_limit=policy.daily_limit)
+    return SessionNeed(policy, ledger), ledger
 
 
 def test_a_session_that_is_always_held_and_costs_what_it_may_knows_no_recess() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rtaudio_daemon.protocol.codec import Json
-from rtaudio_daemon.realtime.usage import Ledger, Prices
+from rtaudio_daemon.realtime.usage import Prices, UsageMeter
 
 USAGE: Json = {
     "input_tokens": 150,
@@ -24,7 +24,7 @@ PRICES = Prices(
 
 
 def test_tokens_are_counted_by_kind_and_cost_what_the_table_says() -> None:
-    ledger = Ledger(PRICES)
+    ledger = UsageMeter(PRICES)
     spent = ledger.add_response(USAGE, day=1)
     assert (spent.text_input, spent.text_cached, spent.text_output) == (30, 20, 30)
     assert (spent.audio_input, spent.audio_cached, spent.audio_output) == (60, 40, 70)
@@ -33,7 +33,7 @@ def test_tokens_are_counted_by_kind_and_cost_what_the_table_says() -> None:
 
 
 def test_a_new_day_begins_with_nothing_spent() -> None:
-    ledger = Ledger(PRICES, daily_limit=0.01)
+    ledger = UsageMeter(PRICES, daily_limit=0.01)
     while not ledger.exhausted(1):
         ledger.add_response(USAGE, day=1)
     assert ledger.cost_today(1) >= 0.01
@@ -43,14 +43,14 @@ def test_a_new_day_begins_with_nothing_spent() -> None:
 
 
 def test_without_a_limit_nothing_is_ever_used_up() -> None:
-    ledger = Ledger(PRICES)
+    ledger = UsageMeter(PRICES)
     for _ in range(100):
         ledger.add_response(USAGE, day=1)
     assert not ledger.exhausted(1)
 
 
 def test_transcription_is_counted_in_seconds_or_tokens() -> None:
-    ledger = Ledger(Prices(transcription_minute=0.006, text_output=10))
+    ledger = UsageMeter(Prices(transcription_minute=0.006, text_output=10))
     ledger.add_transcription({"type": "duration", "seconds": 30.0}, 1)
     assert ledger.cost_today(1) == pytest.approx(0.003)
     ledger.add_transcription({"type": "tokens", "input_tokens": 5, "output_tokens": 100}, 1)
@@ -61,6 +61,6 @@ def test_transcription_is_counted_in_seconds_or_tokens() -> None:
     "usage", [{}, {"input_token_details": "many"}, {"input_tokens": -5}, {"output_tokens": 1e300}]
 )
 def test_a_strange_bill_is_worth_nothing(usage: Json) -> None:
-    ledger = Ledger(Prices(text_input=1, text_output=1))
+    ledger = UsageMeter(Prices(text_input=1, text_output=1))
     ledger.add_response(usage, 1)
     assert ledger.cost_today(1) == 0

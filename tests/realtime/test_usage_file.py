@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rtaudio_daemon.realtime.usage import Ledger, Prices
+from rtaudio_daemon.realtime.usage import Prices, UsageMeter
 from rtaudio_daemon.realtime.usage_file import UsageFile, state_folder
 from tests.waiting import until
 
@@ -18,11 +18,11 @@ ANSWER = {"output_tokens": 5, "output_token_details": {"audio_tokens": 5}}
 PRICES = Prices(audio_output=1e6)
 
 
-def ledger() -> Ledger:
-    return Ledger(PRICES, daily_limit=4)
+def ledger() -> UsageMeter:
+    return UsageMeter(PRICES, daily_limit=4)
 
 
-async def spend(path: Path, counted: Ledger) -> None:
+async def spend(path: Path, counted: UsageMeter) -> None:
     keeper = asyncio.create_task(UsageFile(path, counted).run(), name="usage")
     await asyncio.sleep(0)
     counted.add_response(ANSWER, TODAY)
@@ -53,11 +53,11 @@ BROKEN = {
     "a list": "[]",
     "null": "null",
     "without a day": '{"responses": 1, "today": {}, "total": {}}',
-    "a day in words": json.dumps({**Ledger().state(), "day": "monday"}),
-    "less than nothing": json.dumps({**Ledger().state(), "responses": -1}),
-    "not a number": json.dumps({**Ledger().state(), "responses": True}),
-    "no tokens": json.dumps({**Ledger().state(), "today": 7}),
-    "other tokens": json.dumps({**Ledger().state(), "total": {"gold": 1}}),
+    "a day in words": json.dumps({**UsageMeter().state(), "day": "monday"}),
+    "less than nothing": json.dumps({**UsageMeter().state(), "responses": -1}),
+    "not a number": json.dumps({**UsageMeter().state(), "responses": True}),
+    "no tokens": json.dumps({**UsageMeter().state(), "today": 7}),
+    "other tokens": json.dumps({**UsageMeter().state(), "total": {"gold": 1}}),
 }
 
 

@@ -14,7 +14,7 @@ from rtaudio_daemon.notifications import ConnectionChanged
 from rtaudio_daemon.protocol.codec import Json
 from rtaudio_daemon.protocol.endpoint import endpoint
 from rtaudio_daemon.realtime.options import SessionPolicy
-from rtaudio_daemon.simulator.model.simulated_session import Session
+from rtaudio_daemon.simulator.model.simulated_session import SimulatedSession
 from rtaudio_daemon.simulator.server.simulator import Simulator
 from tests.simulator.caller import EnergyHearing
 from tests.strict import assert_valid_client_events
@@ -58,7 +58,7 @@ class Talk:
             client.on(name, self.events.append)
 
     @property
-    def session(self) -> Session:
+    def session(self) -> SimulatedSession:
         """The service's side of the newest session."""
         return self.simulator.sessions[-1]
 

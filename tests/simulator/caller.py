@@ -13,7 +13,7 @@ import aiohttp
 from openai import AsyncAzureOpenAI
 
 from rtaudio_daemon.protocol.events import ACTED_ON, Unknown, decode
-from rtaudio_daemon.simulator.model.simulated_session import Session
+from rtaudio_daemon.simulator.model.simulated_session import SimulatedSession
 from rtaudio_daemon.simulator.protocol.client_messages import Dialect
 from rtaudio_daemon.simulator.server.simulator import Simulator
 from tests.strict import assert_valid_client_events, assert_valid_server_events
@@ -52,7 +52,7 @@ class Caller:
     """`events` holds everything received so far, in order."""
 
     def __init__(
-        self, dialect: Dialect, socket: aiohttp.ClientWebSocketResponse, session: Session
+        self, dialect: Dialect, socket: aiohttp.ClientWebSocketResponse, session: SimulatedSession
     ) -> None:
         self.dialect: Dialect = dialect
         self.socket = socket
@@ -163,7 +163,7 @@ GA_NAMES = {
     "response.audio_transcript.done": "response.output_audio_transcript.done",
     "conversation.item.created": "conversation.item.added",
 }
-_HOUSE_NAMES = {ga: house for house, ga in GA_NAMES.items()}
+_HOUSE_NAMES = {ga: harness for harness, ga in GA_NAMES.items()}
 
 
 def preview_client(url: str, key: str) -> AsyncAzureOpenAI:

@@ -29,7 +29,7 @@ def dialect(request: pytest.FixtureRequest) -> Dialect:
 
 @pytest.fixture
 async def simulator() -> AsyncIterator[Simulator]:
-    async with Simulator(voice="tone", hearing=EnergyHearing) as running:
+    async with Simulator(voice="tone", voice_detector=EnergyHearing) as running:
         yield running
 
 

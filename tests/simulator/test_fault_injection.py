@@ -10,11 +10,11 @@ import aiohttp
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from rtaudio_daemon.simulator.fault_injection import EventFaults, Faults, fault_from
+from rtaudio_daemon.simulator.fault_injection import EventFaults, FaultInjector, fault_from
 from rtaudio_daemon.simulator.protocol.client_messages import Dialect
-from rtaudio_daemon.simulator.protocol.rejection import Refusal
+from rtaudio_daemon.simulator.protocol.rejection import Rejection
 from rtaudio_daemon.simulator.scenario import scenario_from
-from rtaudio_daemon.simulator.server.admin_api import stranger
+from rtaudio_daemon.simulator.server.admin_api import rejected_origin
 from rtaudio_daemon.simulator.server.simulator import Simulator
 from tests.simulator.caller import PATHS, Caller, EnergyHearing, call, loud, quiet
 
@@ -131,7 +131,7 @@ async def test_a_session_can_be_made_to_expire(simulator: Simulator, caller: Cal
     ],
 )
 def test_events_are_disturbed(fault: dict[str, Any], seen: list[str]) -> None:
-    line = EventFaults(Faults([fault_from(fault)]))
+    line = EventFaults(FaultInjector([fault_from(fault)]))
     sent = []
     for kind in "abc":
         event = {"type": kind}
@@ -140,7 +140,7 @@ def test_events_are_disturbed(fault: dict[str, Any], seen: list[str]) -> None:
 
 
 def test_unknown_fields_are_everywhere() -> None:
-    line = EventFaults(Faults([fault_from({"fault": "unknown_fields"})]))
+    line = EventFaults(FaultInjector([fault_from({"fault": "unknown_fields"})]))
     event = {"type": "response.done", "response": {"id": "a"}}
     (changed,) = line.disturbed(event, line.strikes(event))
     assert isinstance(changed, dict)
@@ -150,7 +150,7 @@ def test_unknown_fields_are_everywhere() -> None:
 
 def test_a_pattern_matches_both_names_of_an_event() -> None:
     for name in ("response.audio.delta", "response.output_audio.delta", "response.*audio.delta"):
-        line = EventFaults(Faults([fault_from({"fault": "omit", "on": name})]))
+        line = EventFaults(FaultInjector([fault_from({"fault": "omit", "on": name})]))
         assert line.strikes({"type": "response.output_audio.delta"})
         assert not line.strikes({"type": "response.done"})
 
@@ -269,7 +269,7 @@ async def test_late_deltas_can_be_asked_for(simulator: Simulator, caller: Caller
     ],
 )
 def test_a_fault_that_does_not_exist_is_refused(data: dict[str, Any], words: str) -> None:
-    with pytest.raises(Refusal, match=words.replace(".", r"\.")):
+    with pytest.raises(Rejection, match=words.replace(".", r"\.")):
         fault_from(data)
 
 
@@ -308,7 +308,7 @@ async def test_a_page_in_a_browser_makes_no_faults(simulator: Simulator) -> None
 async def test_a_scenario_brings_its_faults(dialect: Dialect) -> None:
     scenario = scenario_from({"faults": [{"fault": "omit", "on": "input_audio_buffer.cleared"}]})
     async with (
-        Simulator(scenario=scenario, hearing=EnergyHearing) as simulator,
+        Simulator(scenario=scenario, voice_detector=EnergyHearing) as simulator,
         call(simulator, dialect) as caller,
     ):
         await caller.send("input_audio_buffer.clear")
@@ -321,6 +321,6 @@ async def test_a_scenario_brings_its_faults(dialect: Dialect) -> None:
 @pytest.mark.parametrize("remote", ["192.168.1.7", "fe80::1", "nobody", None])
 def test_faults_are_not_made_from_elsewhere(remote: str | None) -> None:
     request = make_mocked_request("GET", "/simulator/fault").clone(remote=remote or "")
-    answer = stranger(request)
+    answer = rejected_origin(request)
     assert answer is not None
     assert answer.status == 403

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from rtaudio_daemon.simulator.model.simulated_session import Session
+from rtaudio_daemon.simulator.model.simulated_session import SimulatedSession
 from rtaudio_daemon.simulator.protocol.client_messages import Dialect
 from rtaudio_daemon.simulator.server.simulator import Simulator
 from tests.simulator.caller import PATHS, Caller, call
@@ -23,7 +23,7 @@ async def assert_others_are_served(simulator: Simulator, dialect: Dialect) -> No
         await other.until("response.done")
 
 
-async def gone(session: Session) -> None:
+async def gone(session: SimulatedSession) -> None:
     """Wait until the simulator has given a connection up."""
     async with asyncio.timeout(10):
         while session.open:

@@ -45,7 +45,7 @@ async def test_the_turn_that_interrupted_is_answered(caller: Caller) -> None:
 
 async def test_late_deltas_follow_an_interruption_when_asked_for(dialect: Dialect) -> None:
     async with (
-        Simulator(voice="tone", late_deltas=3, hearing=EnergyHearing) as simulator,
+        Simulator(voice="tone", late_deltas=3, voice_detector=EnergyHearing) as simulator,
         call(simulator, dialect) as caller,
     ):
         await speaking(caller)

@@ -8,13 +8,17 @@ from typing import Any
 
 import pytest
 
-from rtaudio_daemon.simulator.model.input_buffer import InputBuffer, Started, Stopped
-from rtaudio_daemon.simulator.model.items import Item, Items, item_from_client
+from rtaudio_daemon.simulator.model.input_buffer import InputBuffer, SpeechEnd, SpeechStart
+from rtaudio_daemon.simulator.model.items import (
+    ConversationItem,
+    ConversationItems,
+    item_from_client,
+)
 from rtaudio_daemon.simulator.model.pacing import pieces, spoken, written
 from rtaudio_daemon.simulator.model.reply import Turn, default_reply
-from rtaudio_daemon.simulator.model.response_events import Ladder, Request
-from rtaudio_daemon.simulator.model.send_queue import Outbox
-from rtaudio_daemon.simulator.model.session_record import Record
+from rtaudio_daemon.simulator.model.response_events import ResponseEvents, ResponseRequest
+from rtaudio_daemon.simulator.model.send_queue import SendQueue
+from rtaudio_daemon.simulator.model.session_record import SessionRecord
 from rtaudio_daemon.simulator.model.token_usage import transcription_usage, usage
 from rtaudio_daemon.simulator.model.turn_detector import FRAME_MS, Edge, TurnDetector
 from rtaudio_daemon.simulator.model.voices import (
@@ -22,13 +26,18 @@ from rtaudio_daemon.simulator.model.voices import (
     espeak,
     parrot,
     sound_of,
-    tell_that_there_is_no_voice,
+    warn_that_there_is_no_voice,
 )
 from rtaudio_daemon.simulator.protocol.client_messages import check_message
-from rtaudio_daemon.simulator.protocol.rejection import Refusal
-from rtaudio_daemon.simulator.protocol.services import AZURE, AZURE_PREVIEW, OPENAI, Service
-from rtaudio_daemon.simulator.protocol.session_config import Settings, TurnDetection
-from rtaudio_daemon.simulator.protocol.undocumented import with_extras
+from rtaudio_daemon.simulator.protocol.rejection import Rejection
+from rtaudio_daemon.simulator.protocol.services import (
+    AZURE,
+    AZURE_PREVIEW,
+    OPENAI,
+    SimulatedService,
+)
+from rtaudio_daemon.simulator.protocol.session_config import SessionConfig, TurnDetection
+from rtaudio_daemon.simulator.protocol.undocumented import with_undocumented_fields
 from rtaudio_daemon.simulator.protocol.validation import (
     Shape,
     boolean,
@@ -107,15 +116,15 @@ def test_hours_of_silence_take_no_memory() -> None:
 def test_the_next_turn_does_not_begin_inside_the_last_one() -> None:
     listening = buffer(prefix_padding_ms=2000)
     found = list(listening.append(loud(320) + quiet(256) + loud(320) + quiet(256)))
-    assert [type(edge) for edge in found] == [Started, Stopped, Started, Stopped]
-    assert isinstance(found[1], Stopped)
-    assert isinstance(found[2], Started)
+    assert [type(edge) for edge in found] == [SpeechStart, SpeechEnd, SpeechStart, SpeechEnd]
+    assert isinstance(found[1], SpeechEnd)
+    assert isinstance(found[2], SpeechStart)
     assert found[2].start_ms == found[1].end_ms
 
 
 def test_a_commit_in_the_middle_of_speech_takes_it_from_its_start() -> None:
     listening = buffer(prefix_padding_ms=96)
-    assert list(listening.append(quiet(960) + loud(320))) == [Started(960 - 96)]
+    assert list(listening.append(quiet(960) + loud(320))) == [SpeechStart(960 - 96)]
     assert listening.commit() == quiet(96) + loud(320)
     assert not listening.speaking
 
@@ -123,7 +132,7 @@ def test_a_commit_in_the_middle_of_speech_takes_it_from_its_start() -> None:
 def test_with_turn_detection_on_silence_cannot_be_committed() -> None:
     listening = buffer()
     list(listening.append(quiet(5000)))
-    with pytest.raises(Refusal, match=r"only has 0\.00ms"):
+    with pytest.raises(Rejection, match=r"only has 0\.00ms"):
         listening.commit()
 
 
@@ -168,7 +177,7 @@ def test_more_words_than_sound_are_all_said() -> None:
     ],
 )
 def test_a_shape_refuses_what_does_not_fit(value: Any, shape: Shape, code: str) -> None:
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(Rejection) as refused:
         check(value, shape, "here")
     assert refused.value.code == code
     assert str(refused.value.param).startswith("here")
@@ -186,7 +195,7 @@ def test_a_shape_refuses_what_does_not_fit(value: Any, shape: Shape, code: str) 
     ],
 )
 def test_a_response_is_asked_for_within_bounds(response: dict[str, Any], param: str) -> None:
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(Rejection) as refused:
         check_message({"type": "response.create", "response": response}, AZURE)
     assert refused.value.param == param
 
@@ -218,7 +227,7 @@ def test_a_response_is_asked_for_within_bounds(response: dict[str, Any], param: 
     ],
 )
 def test_an_item_of_the_client_is_checked(data: dict[str, Any], param: str) -> None:
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(Rejection) as refused:
         item_from_client(data, "item_new")
     assert refused.value.param == param
 
@@ -232,24 +241,24 @@ def test_a_client_may_put_sound_of_the_user_into_the_conversation() -> None:
 
 
 def test_sound_is_kept_for_the_last_twenty_turns_only() -> None:
-    items = Items()
+    items = ConversationItems()
     for number_ in range(25):
-        items.append(Item({"id": str(number_), "type": "message"}, pcm=b"xx"))
+        items.append(ConversationItem({"id": str(number_), "type": "message"}, pcm=b"xx"))
     assert [bool(item.pcm) for item in items] == [False] * 5 + [True] * 20
 
 
 def test_only_a_spoken_part_can_be_truncated() -> None:
-    items = Items()
+    items = ConversationItems()
     content = [{"type": "audio", "transcript": "a"}]
     data = {"id": "a", "type": "message", "role": "assistant", "content": content}
-    items.append(Item(data, audio_ms=10))
-    with pytest.raises(Refusal) as refused:
+    items.append(ConversationItem(data, audio_ms=10))
+    with pytest.raises(Rejection) as refused:
         items.truncate("a", 1, 0)
     assert refused.value.param == "content_index"
 
 
 def test_a_function_call_counts_by_its_arguments() -> None:
-    call = Item({"id": "a", "type": "function_call", "arguments": "12345678"})
+    call = ConversationItem({"id": "a", "type": "function_call", "arguments": "12345678"})
     assert usage("", [], [call])["output_token_details"] == {"text_tokens": 2, "audio_tokens": 0}
 
 
@@ -260,7 +269,7 @@ def test_transcription_costs_tokens_except_with_whisper() -> None:
 
 
 def test_semantic_turn_detection_waits_by_its_eagerness() -> None:
-    settings = Settings(AZURE, model="m", session_id="s", expires_at=0)
+    settings = SessionConfig(AZURE, model="m", session_id="s", expires_at=0)
     found = {}
     for eagerness in ("low", "auto", "high"):
         turn_detection = {"type": "semantic_vad", "eagerness": eagerness}
@@ -277,14 +286,14 @@ class Sink:
 
 
 def test_a_ladder_without_an_open_item_says_nothing() -> None:
-    request = Request({"modalities": ["audio"], "max_output_tokens": "inf"})
-    ladder = Ladder("r", Sink(), request)
+    request = ResponseRequest({"modalities": ["audio"], "max_output_tokens": "inf"})
+    ladder = ResponseEvents("r", Sink(), request)
     with pytest.raises(RuntimeError, match="no output item is open"):
         ladder.words("a")
 
 
 def test_the_record_of_what_was_heard_is_bounded() -> None:
-    record = Record()
+    record = SessionRecord()
     for _ in range(30):
         record.hear(loud(10_000))
     assert record.heard_bytes == 300_000 * 48
@@ -333,7 +342,7 @@ def test_an_espeak_that_fails_is_replaced_by_the_chime(
 
 
 async def test_what_nobody_takes_is_dropped_and_counted() -> None:
-    outbox = Outbox()
+    outbox = SendQueue()
     for _ in range(10_007):
         outbox.put({"type": "x"})
     assert outbox.dropped == 7
@@ -353,10 +362,10 @@ async def test_what_nobody_takes_is_dropped_and_counted() -> None:
     ],
 )
 def test_extras_are_those_of_the_service(
-    model: str, service: Service, event: dict[str, Any], added: str | None
+    model: str, service: SimulatedService, event: dict[str, Any], added: str | None
 ) -> None:
     before = {"event_id": "e", "delta": "abc", **event}
-    after = with_extras(before, service, model)
+    after = with_undocumented_fields(before, service, model)
     new = {*after, *after.get("item", {})} - {*before, *before.get("item", {})}
     assert new == ({added} if added else set())
 
@@ -364,7 +373,7 @@ def test_extras_are_those_of_the_service(
 def test_a_missing_voice_is_told_once_with_the_remedy(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    tell_that_there_is_no_voice.cache_clear()
+    warn_that_there_is_no_voice.cache_clear()
     monkeypatch.setenv("PATH", str(tmp_path))
     for _ in range(3):
         sound_of("auto", "hello", b"")

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from rtaudio_daemon.errors import ConfigError
-from rtaudio_daemon.simulator.model.items import Item
+from rtaudio_daemon.simulator.model.items import ConversationItem
 from rtaudio_daemon.simulator.model.reply import Turn, turn_from
 from rtaudio_daemon.simulator.model.voices import espeak
 from rtaudio_daemon.simulator.protocol.client_messages import Dialect
@@ -26,7 +26,7 @@ SOUND = "response.output_audio.delta"
 
 def example(name: str, **settings: Any) -> Simulator:
     path = EXAMPLES / f"{name}.yaml"
-    return Simulator(scenario=path, hearing=EnergyHearing, **{"voice": "tone", **settings})
+    return Simulator(scenario=path, voice_detector=EnergyHearing, **{"voice": "tone", **settings})
 
 
 async def raw_frames(simulator: Simulator, dialect: Dialect, until: str) -> list[Any]:
@@ -106,12 +106,14 @@ def test_the_first_answer_that_fits_is_given(turn: Turn, words: str) -> None:
 
 
 def test_a_result_is_of_the_function_that_was_called() -> None:
-    called = Item(
+    called = ConversationItem(
         {"type": "function_call", "call_id": "call_1", "name": "weather", "arguments": ""}
     )
-    result = Item({"type": "function_call_output", "call_id": "call_1", "output": "rain"})
+    result = ConversationItem(
+        {"type": "function_call_output", "call_id": "call_1", "output": "rain"}
+    )
 
-    def function(*context: Item) -> str | None:
+    def function(*context: ConversationItem) -> str | None:
         turn = turn_from(list(context), number=1, instructions="", metadata={}, tools=[])
         return turn.result_of
 
@@ -162,7 +164,7 @@ async def test_spoken_words_switch_the_light(phrase: str, on: bool) -> None:
 async def test_without_pocketsphinx_speech_gets_the_answer_to_everything(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("rtaudio_daemon.simulator.server.simulator.can_understand", lambda: False)
+    monkeypatch.setattr("rtaudio_daemon.simulator.server.simulator.can_recognize", lambda: False)
     async with example("light") as simulator, call(simulator, "ga") as caller:
         await caller.speak(loud(640) + quiet(480))
         await caller.until("response.done")

@@ -19,7 +19,7 @@ from azure.ai.voicelive.models import (
 from azure.core.credentials import AzureKeyCredential
 from openai import AsyncOpenAI
 
-from rtaudio_daemon.protocol.codec import house_name
+from rtaudio_daemon.protocol.codec import canonical_name
 from rtaudio_daemon.simulator.model.reply import Call, Reply, Turn
 from rtaudio_daemon.simulator.server.simulator import Simulator
 from tests.simulator.caller import EnergyHearing, loud, preview_client, quiet
@@ -63,11 +63,11 @@ class Talk:
                 # The SDK knows it by name; item.done is on the wire of Voice Live all the same.
                 known = type(event) is not ServerEvent
                 assert known or event.type == "conversation.item.done", event
-                if house_name(str(getattr(event.type, "value", event.type))) == kind:
+                if canonical_name(str(getattr(event.type, "value", event.type))) == kind:
                     return event
 
     def kinds(self) -> list[str]:
-        return [house_name(str(getattr(each.type, "value", each.type))) for each in self.seen]
+        return [canonical_name(str(getattr(each.type, "value", each.type))) for each in self.seen]
 
     def sound(self) -> bytes:
         deltas = [
@@ -140,7 +140,9 @@ async def talking(name: str, simulator: Simulator) -> AsyncIterator[Talk]:
 @pytest.fixture(params=["azure", "openai", "azure-preview", "voice-live"])
 async def talk(request: pytest.FixtureRequest) -> AsyncIterator[Talk]:
     async with (
-        Simulator(api_key=KEY, voice="tone", reply=reply, hearing=EnergyHearing) as simulator,
+        Simulator(
+            api_key=KEY, voice="tone", reply=reply, voice_detector=EnergyHearing
+        ) as simulator,
         talking(request.param, simulator) as connected,
     ):
         await connected.until("session.created")
@@ -249,7 +251,7 @@ async def test_only_openai_reports_its_limits(talk: Talk) -> None:
 
 async def test_voice_live_describes_voices_by_objects() -> None:
     async with (
-        Simulator(api_key=KEY, hearing=EnergyHearing) as simulator,
+        Simulator(api_key=KEY, voice_detector=EnergyHearing) as simulator,
         talking("voice-live", simulator) as talk,
     ):
         await talk.until("session.created")

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from rtaudio_daemon.simulator.model.behaviour import Manner
-from rtaudio_daemon.simulator.model.simulated_session import Session
+from rtaudio_daemon.simulator.model.behaviour import Behaviour
+from rtaudio_daemon.simulator.model.simulated_session import SimulatedSession
 from rtaudio_daemon.simulator.protocol.client_messages import Dialect
 from rtaudio_daemon.simulator.protocol.services import AZURE, AZURE_PREVIEW
 from tests.simulator.caller import EnergyHearing, loud, quiet
@@ -86,11 +86,11 @@ class Client:
 async def test_a_storm_of_messages_is_weathered(dialect: Dialect, seed: int) -> None:
     dice = random.Random(seed)
     client = Client()
-    session = Session(
+    session = SimulatedSession(
         AZURE if dialect == "ga" else AZURE_PREVIEW,
         model="m",
         lifetime_s=3600,
-        manner=Manner(voice="tone", late_deltas=1, hearing=EnergyHearing),
+        behaviour=Behaviour(voice="tone", late_deltas=1, voice_detector=EnergyHearing),
     )
     outbox = asyncio.create_task(session.run_outbox(client))
     session.greet()

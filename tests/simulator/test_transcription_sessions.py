@@ -21,7 +21,7 @@ COMPLETED = "conversation.item.input_audio_transcription.completed"
 
 
 def simulated() -> Simulator:
-    return Simulator(api_key=KEY, hearing=EnergyHearing, voice="tone")
+    return Simulator(api_key=KEY, voice_detector=EnergyHearing, voice="tone")
 
 
 async def until(connection: Any, kind: str) -> list[Any]:

@@ -113,7 +113,7 @@ async def test_in_real_time_an_answer_takes_as_long_as_it_sounds(dialect: Dialec
 
 async def test_the_parrot_says_back_what_it_heard(dialect: Dialect) -> None:
     async with (
-        Simulator(voice="parrot", hearing=EnergyHearing) as simulator,
+        Simulator(voice="parrot", voice_detector=EnergyHearing) as simulator,
         call(simulator, dialect) as caller,
     ):
         await caller.speak(quiet(640) + loud(960) + quiet(480))

@@ -31,7 +31,7 @@ from rtaudio_daemon.optional_packages import how_to_install
 from rtaudio_daemon.simulator.model.reply import Reply, Turn
 from tests.audio.worker.fake_kernel import build
 from tests.cli.test_main import finished
-from tests.harness import House, find, samples, speech
+from tests.harness import Harness, find, samples, speech
 
 pytestmark = pytest.mark.real_time
 ANSWER = speech("stop")
@@ -99,25 +99,25 @@ async def test_a_microphone_that_cannot_be_had_is_told_once_and_the_rest_goes_on
 ) -> None:
     caplog.set_level(logging.INFO)
     pyaudio.write_text(dedent(module))
-    async with House(tmp_path, reply=answer, change=default_microphone) as house:
+    async with Harness(tmp_path, reply=answer, change=default_microphone) as harness:
 
         def reported() -> list[dict[str, Any]]:
             # It may have been lost before the subscriber came; the snapshot says so then.
-            (snapshot,) = house.named("snapshot")
+            (snapshot,) = harness.named("snapshot")
             before = {"direction": "microphone", **snapshot["microphone"]}
-            lost = [e for e in [before, *house.named("device")] if e["state"] == "lost"]
+            lost = [e for e in [before, *harness.named("device")] if e["state"] == "lost"]
             return [e for e in lost if e["reason"] != "it was not opened yet"]
 
-        await house.until(reported)
+        await harness.until(reported)
         (lost,) = reported()
         assert lost["direction"] == "microphone"
         assert reason in lost["reason"]
         assert remedy in lost["reason"]
         assert "\n" not in lost["reason"]
-        await house.until(lambda: house.named("connection"))
-        status, _ = await house.post("/api/say", {"text": "How are you?"})
+        await harness.until(lambda: harness.named("connection"))
+        status, _ = await harness.post("/api/say", {"text": "How are you?"})
         assert status == 200
-        await house.turns(1)
+        await harness.turns(1)
         warnings = [
             record.getMessage()
             for record in caplog.records
@@ -125,8 +125,8 @@ async def test_a_microphone_that_cannot_be_had_is_told_once_and_the_rest_goes_on
         ]
         assert warnings
         assert all(remedy in line and "\n" not in line for line in warnings)
-        assert (await house.status())["microphone"]["reason"] == lost["reason"]
-    assert find(samples(ANSWER), house.heard())[1] > 0.99
+        assert (await harness.status())["microphone"]["reason"] == lost["reason"]
+    assert find(samples(ANSWER), harness.heard())[1] > 0.99
 
 
 async def test_a_reload_to_a_mistyped_microphone_is_told_in_its_answer(
@@ -138,17 +138,17 @@ async def test_a_reload_to_a_mistyped_microphone_is_told_in_its_answer(
         audio = config.Input(device=device)
         return lambda now: replace(now, audio=replace(now.audio, input=audio))
 
-    async with House(tmp_path, reply=answer, change=default_microphone) as house:
-        await house.until(lambda: any(e["state"] == "lost" for e in house.named("device")))
-        house.edit = named("Dask (hw:1,0)")
-        status, report = await house.post("/api/reload")
+    async with Harness(tmp_path, reply=answer, change=default_microphone) as harness:
+        await harness.until(lambda: any(e["state"] == "lost" for e in harness.named("device")))
+        harness.edit = named("Dask (hw:1,0)")
+        status, report = await harness.post("/api/reload")
         assert (status, [each["state"] for each in report["changed"]]) == (200, ["applied"])
         assert report["warnings"] == [
             "audio.input.device: no microphone is called 'Dask (hw:1,0)'; did you mean "
             "'Desk (hw:1,0)', 'Shelf (hw:2,0)'? (it is looked for until it is there)"
         ]
-        house.edit = named("none")
-        assert (await house.post("/api/reload"))[1]["warnings"] == []
+        harness.edit = named("none")
+        assert (await harness.post("/api/reload"))[1]["warnings"] == []
 
 
 def default_loudspeaker(settings: config.Config) -> config.Config:
@@ -161,10 +161,10 @@ def in_text(settings: config.Config) -> config.Config:
     return replace(settings, realtime=replace(settings.realtime, session=session))
 
 
-def loudspeaker_lost(house: House) -> bool:
+def loudspeaker_lost(harness: Harness) -> bool:
     return any(
         (event["direction"], event["state"]) == ("speaker", "lost")
-        for event in house.named("device")
+        for event in harness.named("device")
     )
 
 
@@ -173,27 +173,27 @@ async def test_who_asks_a_house_without_its_loudspeaker_is_told_that_nothing_is_
 ) -> None:
     pyaudio.write_text(dedent(CARDS))
     said = [(1000, speech("hello"))]
-    async with House(tmp_path, said, reply=answer, change=default_loudspeaker) as house:
-        await house.until(lambda: loudspeaker_lost(house))
-        await house.until(lambda: house.named("turn"))
-        await house.until(lambda: house.statuses[-1] == "idle")
-        (error,) = house.named("error")
+    async with Harness(tmp_path, said, reply=answer, change=default_loudspeaker) as harness:
+        await harness.until(lambda: loudspeaker_lost(harness))
+        await harness.until(lambda: harness.named("turn"))
+        await harness.until(lambda: harness.statuses[-1] == "idle")
+        (error,) = harness.named("error")
         assert (error["source"], error["code"]) == ("conversation", "not_played")
         assert "not played: the loudspeaker is lost ('Desk (hw:1,0)' does" in error["message"]
-        (turn,) = house.named("turn")
+        (turn,) = harness.named("turn")
         assert "first_audio_ms" in turn
         assert not {"first_sound_ms", "last_sound_ms"} & turn.keys()
-        assert "speaking" not in house.statuses
+        assert "speaking" not in harness.statuses
         monkeypatch.setattr("rtaudio_daemon.daemon.device_tracker.RECOVERY_S", 0.0)
-        status, refusal = await house.post("/api/say", {"text": "How are you?"})
+        status, refusal = await harness.post("/api/say", {"text": "How are you?"})
         assert (status, refusal["error"]["code"]) == (409, "not_now")
         assert "nothing was said: the loudspeaker is lost ('Desk" in refusal["error"]["message"]
         assert "doctor" in refusal["error"]["message"]
         monkeypatch.setattr("rtaudio_daemon.daemon.device_tracker.RECOVERY_S", 1e9)
-        status, _ = await house.post("/api/say", {"text": "How are you?"})
+        status, _ = await harness.post("/api/say", {"text": "How are you?"})
         assert status == 200, "it may be back when the answer comes"
-        await house.until(lambda: len(house.named("error")) == 2)
-        assert len(house.received("response.create")) == 1
+        await harness.until(lambda: len(harness.named("error")) == 2)
+        assert len(harness.received("response.create")) == 1
 
 
 async def test_an_answer_in_writing_needs_no_loudspeaker(
@@ -201,15 +201,15 @@ async def test_an_answer_in_writing_needs_no_loudspeaker(
 ) -> None:
     monkeypatch.setattr("rtaudio_daemon.daemon.device_tracker.RECOVERY_S", 0.0)
     pyaudio.write_text(dedent(CARDS))
-    async with House(tmp_path, reply=answer, change=in_text) as house:
-        await house.until(lambda: loudspeaker_lost(house))
-        await house.until(lambda: house.named("connection"))
-        status, _ = await house.post("/api/say", {"text": "How are you?"})
+    async with Harness(tmp_path, reply=answer, change=in_text) as harness:
+        await harness.until(lambda: loudspeaker_lost(harness))
+        await harness.until(lambda: harness.named("connection"))
+        status, _ = await harness.post("/api/say", {"text": "How are you?"})
         assert status == 200
-        await house.until(lambda: house.named("transcript"))
-        await house.until(lambda: house.statuses[-1] == "idle")
-        assert not house.named("error")
-        status, _ = await house.post("/api/say", {"text": "Dinner.", "mode": "verbatim"})
+        await harness.until(lambda: harness.named("transcript"))
+        await harness.until(lambda: harness.statuses[-1] == "idle")
+        assert not harness.named("error")
+        status, _ = await harness.post("/api/say", {"text": "Dinner.", "mode": "verbatim"})
         assert status == 409, "announcements are spoken all the same"
 
 
@@ -222,11 +222,11 @@ async def test_when_the_reason_of_a_loss_becomes_another_that_is_told_too_but_no
         return replace(settings, audio=replace(settings.audio, input=config.Input("Jabra")))
 
     pyaudio.write_text(dedent(EMPTY))
-    async with House(tmp_path, reply=answer, change=jabra) as house:
+    async with Harness(tmp_path, reply=answer, change=jabra) as harness:
 
         async def reason_is(words: str) -> None:
             async with asyncio.timeout(30):
-                while words not in str((await house.status())["microphone"]["reason"]):
+                while words not in str((await harness.status())["microphone"]["reason"]):
                     await asyncio.sleep(0.05)
 
         await reason_is(none)
@@ -234,7 +234,7 @@ async def test_when_the_reason_of_a_loss_becomes_another_that_is_told_too_but_no
         await reason_is(unknown)
         pyaudio.write_text(dedent(EMPTY))
         await reason_is(none)
-        lost = [e for e in house.named("device") if e["direction"] == "microphone"]
+        lost = [e for e in harness.named("device") if e["direction"] == "microphone"]
         warnings = [
             record.getMessage()
             for record in caplog.records
@@ -250,12 +250,12 @@ async def test_a_machine_without_devices_has_none_and_the_rest_goes_on(
     tmp_path: Path, pyaudio: Path
 ) -> None:
     pyaudio.write_text(dedent(EMPTY))
-    async with House(tmp_path, reply=answer, change=default_microphone) as house:
-        await house.until(
-            lambda: any(e["direction"] == "microphone" for e in house.named("device"))
+    async with Harness(tmp_path, reply=answer, change=default_microphone) as harness:
+        await harness.until(
+            lambda: any(e["direction"] == "microphone" for e in harness.named("device"))
         )
-        assert (await house.status())["microphone"]["state"] == "none"
-        assert (await house.status())["microphone"]["reason"] == "PortAudio finds no sound device"
+        assert (await harness.status())["microphone"]["state"] == "none"
+        assert (await harness.status())["microphone"]["reason"] == "PortAudio finds no sound device"
 
 
 @pytest.mark.parametrize("there", [BUSY, EMPTY], ids=["others are there", "it is the only one"])
@@ -281,7 +281,7 @@ async def test_a_card_that_another_program_holds_is_told_by_the_audio_process(
 
 async def test_the_doctor_says_why_a_microphone_gives_no_sound(pyaudio: Path) -> None:
     pyaudio.write_text(dedent(BUSY))
-    found = {each.name: each async for each in sound_devices.sound(config.Audio())}
+    found = {each.name: each async for each in sound_devices.check_sound(config.Audio())}
     assert found["microphone"].verdict == "fail"
     assert "'Desk (hw:1,0)' does not open" in found["microphone"].what
     assert "another program uses it" in found["microphone"].what
@@ -337,7 +337,7 @@ async def test_without_any_device_the_list_is_empty_and_says_why(pyaudio: Path) 
     assert status == 0
     assert "PortAudio finds no sound device" in output.splitlines()
     assert output.count("none found") == 2
-    found = {each.name: each async for each in sound_devices.sound(config.Audio())}
+    found = {each.name: each async for each in sound_devices.check_sound(config.Audio())}
     assert "PortAudio finds no sound device" in found["devices"].what
 
 

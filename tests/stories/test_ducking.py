@@ -12,7 +12,7 @@ import pytest
 from rtaudio_daemon import config
 from rtaudio_daemon.audio.processing.format import BYTES_PER_MS
 from rtaudio_daemon.simulator.model.reply import Reply, Turn
-from tests.harness import House, samples, speech
+from tests.harness import Harness, samples, speech
 from tests.waiting import until
 
 ANSWER = speech("weather")
@@ -32,19 +32,19 @@ async def test_who_is_not_heard_any_more_does_not_leave_the_answers_soft(
     tmp_path: Path, silence: str
 ) -> None:
     said = [(3000, speech("stop")[: 1500 * BYTES_PER_MS])]
-    async with House(tmp_path, said, reply=answer, change=ducking) as house:
-        await house.until(lambda: house.named("connection"))
-        await house.post("/api/say", {"text": "Will it rain?"})
-        await until(lambda: house.app.assistant.hearing.gate.suspicious)
+    async with Harness(tmp_path, said, reply=answer, change=ducking) as harness:
+        await harness.until(lambda: harness.named("connection"))
+        await harness.post("/api/say", {"text": "Will it rain?"})
+        await until(lambda: harness.app.assistant.microphone_input.gate.suspicious)
         if silence == "mute":
-            await house.post("/api/mute")
+            await harness.post("/api/mute")
         else:
-            house.lose_microphone()
-        await house.turns(1)
+            harness.lose_microphone()
+        await harness.turns(1)
         await asyncio.sleep(1)
-        began = len(house.heard())
-        await house.post("/api/say", {"text": "And tomorrow?"})
-        await house.turns(2)
-        assert house.named("interruption") == []
-    last = house.heard()[began:]
+        began = len(harness.heard())
+        await harness.post("/api/say", {"text": "And tomorrow?"})
+        await harness.turns(2)
+        assert harness.named("interruption") == []
+    last = harness.heard()[began:]
     assert np.abs(last).max() == pytest.approx(np.abs(samples(ANSWER)).max(), rel=0.01)

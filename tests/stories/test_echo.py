@@ -16,7 +16,7 @@ from rtaudio_daemon import config
 from rtaudio_daemon.audio.processing.format import BYTES_PER_MS
 from rtaudio_daemon.simulator.model.reply import Reply
 from rtaudio_daemon.simulator.server.simulator import Simulator
-from tests.harness import KEY, House, samples, speech
+from tests.harness import KEY, Harness, samples, speech
 from tests.strict import Dialect
 
 both_dialects = pytest.mark.parametrize("dialect", ["ga", "preview"])
@@ -45,23 +45,25 @@ def settings(*, echo: str, **detection: str | int) -> Change:
     return change
 
 
-def user_items(house: House) -> list[Any]:
+def user_items(harness: Harness) -> list[Any]:
     """The items of the user that the service still holds."""
-    return [item for item in house.simulator.sessions[-1].items if item.data["role"] == "user"]
+    return [item for item in harness.simulator.sessions[-1].items if item.data["role"] == "user"]
 
 
 @contextlib.asynccontextmanager
-async def answering(folder: Path, dialect: Dialect, change: Change) -> AsyncIterator[House]:
+async def answering(folder: Path, dialect: Dialect, change: Change) -> AsyncIterator[Harness]:
     """A house that answers a written question, and three seconds later there is a noise."""
     said = [(3000, burst(220)), (9000, b"")]
     simulator = Simulator(
         api_key=KEY, reply=lambda _turn: Reply("Rain, then sun.", ANSWER), think_s=0.3
     )
-    async with House(folder, said, dialect=dialect, simulator=simulator, change=change) as house:
-        await house.until(lambda: house.named("connection"))
-        await house.post("/api/say", {"text": "Will it rain?"})
-        await house.until(lambda: house.named("interruption"))
-        yield house
+    async with Harness(
+        folder, said, dialect=dialect, simulator=simulator, change=change
+    ) as harness:
+        await harness.until(lambda: harness.named("connection"))
+        await harness.post("/api/say", {"text": "Will it rain?"})
+        await harness.until(lambda: harness.named("interruption"))
+        yield harness
 
 
 @both_dialects
@@ -71,12 +73,12 @@ async def test_a_noise_over_an_answer_that_nobody_goes_on_from_is_no_turn(
     tmp_path: Path, dialect: Dialect, echo: str, turn_detection: str
 ) -> None:
     change = settings(echo=echo, type=turn_detection)
-    async with answering(tmp_path, dialect, change) as house:
+    async with answering(tmp_path, dialect, change) as harness:
         await asyncio.sleep(6)
-        assert house.received("input_audio_buffer.clear")
-        assert committed(house) == []
-        assert len(responses(house)) == 1
-        assert house.statuses == ["idle", "thinking", "speaking", "listening", "idle"]
+        assert harness.received("input_audio_buffer.clear")
+        assert committed(harness) == []
+        assert len(responses(harness)) == 1
+        assert harness.statuses == ["idle", "thinking", "speaking", "listening", "idle"]
 
 
 @both_dialects
@@ -84,40 +86,40 @@ async def test_what_the_service_makes_of_such_a_noise_in_a_hurry_is_deleted_and_
     tmp_path: Path, dialect: Dialect
 ) -> None:
     change = settings(echo="half_duplex", silence_duration_ms=150)
-    async with answering(tmp_path, dialect, change) as house:
+    async with answering(tmp_path, dialect, change) as harness:
         await asyncio.sleep(6)
-        assert len(committed(house)) == 1
-        assert deleted(house) == committed(house)
-        assert [item.words for item in user_items(house)] == ["Will it rain?"]
-        assert responses(house) == ["completed", "cancelled"]
-        assert house.statuses[-1] == "idle"
+        assert len(committed(harness)) == 1
+        assert deleted(harness) == committed(harness)
+        assert [item.words for item in user_items(harness)] == ["Will it rain?"]
+        assert responses(harness) == ["completed", "cancelled"]
+        assert harness.statuses[-1] == "idle"
 
 
 @both_dialects
 async def test_a_person_who_goes_on_speaking_is_answered(tmp_path: Path, dialect: Dialect) -> None:
     said = [(3000, speech("stop"))]
     simulator = Simulator(api_key=KEY, reply=lambda _turn: Reply("Rain, then sun.", ANSWER))
-    async with House(tmp_path, said, dialect=dialect, simulator=simulator) as house:
-        await house.until(lambda: house.named("connection"))
-        await house.post("/api/say", {"text": "Will it rain?"})
-        await house.turns(1)
-        assert house.received("input_audio_buffer.clear") == []
-        assert len(committed(house)) == 1
-        assert deleted(house) == []
-        assert responses(house) == ["completed", "completed"]
+    async with Harness(tmp_path, said, dialect=dialect, simulator=simulator) as harness:
+        await harness.until(lambda: harness.named("connection"))
+        await harness.post("/api/say", {"text": "Will it rain?"})
+        await harness.turns(1)
+        assert harness.received("input_audio_buffer.clear") == []
+        assert len(committed(harness)) == 1
+        assert deleted(harness) == []
+        assert responses(harness) == ["completed", "completed"]
 
 
-def committed(house: House) -> list[str]:
+def committed(harness: Harness) -> list[str]:
     """The items that the service made of what it heard."""
-    sent = house.simulator.sessions[-1].sent
+    sent = harness.simulator.sessions[-1].sent
     return [one["item_id"] for one in sent if one["type"] == "input_audio_buffer.committed"]
 
 
-def deleted(house: House) -> list[str]:
-    return [one["item_id"] for one in house.received("conversation.item.delete")]
+def deleted(harness: Harness) -> list[str]:
+    return [one["item_id"] for one in harness.received("conversation.item.delete")]
 
 
-def responses(house: House) -> list[str]:
+def responses(harness: Harness) -> list[str]:
     """How each answer ended."""
-    sent = house.simulator.sessions[-1].sent
+    sent = harness.simulator.sessions[-1].sent
     return [one["response"]["status"] for one in sent if one["type"] == "response.done"]

@@ -12,7 +12,7 @@ import pytest
 from rtaudio_daemon import config
 from rtaudio_daemon.simulator.model.reply import Reply, Turn
 from tests.daemon.test_reload import with_
-from tests.harness import House, find, samples, speech
+from tests.harness import Harness, find, samples, speech
 from tests.strict import Dialect
 
 both_dialects = pytest.mark.parametrize("dialect", ["ga", "preview"])
@@ -38,8 +38,8 @@ def reported(kind: str) -> dict[str, Any]:
     return {"type": f"input_audio_buffer.{kind}", place: 100, "item_id": "item_of_nobody"}
 
 
-def whole(house: House) -> bool:
-    return find(samples(ANSWER), house.heard())[1] > 0.999
+def whole(harness: Harness) -> bool:
+    return find(samples(ANSWER), harness.heard())[1] > 0.999
 
 
 @both_dialects
@@ -48,15 +48,17 @@ async def test_what_only_the_service_takes_for_speech_interrupts_nothing(
     tmp_path: Path, dialect: Dialect, barge_in: bool
 ) -> None:
     change = listening(barge_in=barge_in)
-    async with House(tmp_path, QUESTION, dialect=dialect, reply=weather, change=change) as house:
-        await house.until(lambda: house.statuses[-1] == "speaking")
+    async with Harness(
+        tmp_path, QUESTION, dialect=dialect, reply=weather, change=change
+    ) as harness:
+        await harness.until(lambda: harness.statuses[-1] == "speaking")
         await asyncio.sleep(1)
-        house.simulator.sessions[-1].emit(reported("speech_started"))
+        harness.simulator.sessions[-1].emit(reported("speech_started"))
         await asyncio.sleep(1)
-        house.simulator.sessions[-1].emit(reported("speech_stopped"))
+        harness.simulator.sessions[-1].emit(reported("speech_stopped"))
         await asyncio.sleep(8)
-        assert not house.named("interruption")
-    assert whole(house)
+        assert not harness.named("interruption")
+    assert whole(harness)
 
 
 @both_dialects
@@ -65,13 +67,13 @@ async def test_speech_that_the_gate_has_confirmed_interrupts(
 ) -> None:
     said = [*QUESTION, (3500, speech("stop")), (0, bytes(48 * 1500))]
     change = listening(barge_in=True)
-    async with House(tmp_path, said, dialect=dialect, reply=weather, change=change) as house:
-        await house.turns(1)
-        (interruption,) = house.named("interruption")
-        (truncated,) = house.received("conversation.item.truncate")
+    async with Harness(tmp_path, said, dialect=dialect, reply=weather, change=change) as harness:
+        await harness.turns(1)
+        (interruption,) = harness.named("interruption")
+        (truncated,) = harness.received("conversation.item.truncate")
         assert truncated["audio_end_ms"] == interruption["audio_end_ms"]
-        assert house.statuses == ["idle", *2 * ["listening", "thinking", "speaking"], "idle"]
-    assert whole(house), "the next answer is"
+        assert harness.statuses == ["idle", *2 * ["listening", "thinking", "speaking"], "idle"]
+    assert whole(harness), "the next answer is"
 
 
 @both_dialects
@@ -84,15 +86,15 @@ async def test_without_barge_in_an_answer_is_heard_to_its_end_whoever_spoke_befo
 
     said = [(1900, speech("weather")), (12_000, b"")]
     change = listening(barge_in=False, echo=echo)
-    async with House(tmp_path, said, dialect=dialect, reply=late, change=change) as house:
-        await house.until(lambda: house.named("connection"))
+    async with Harness(tmp_path, said, dialect=dialect, reply=late, change=change) as harness:
+        await harness.until(lambda: harness.named("connection"))
         await asyncio.sleep(1)
-        await house.post("/api/say", {"text": "Will it rain?", "mode": "prompt"})
-        await house.turns(1)
+        await harness.post("/api/say", {"text": "Will it rain?", "mode": "prompt"})
+        await harness.turns(1)
         await asyncio.sleep(10)
-        assert not house.named("interruption")
-        assert not house.received("response.cancel")
-    assert find(samples(ANSWER + ANSWER), house.heard())[1] > 0.99, "each to its end"
+        assert not harness.named("interruption")
+        assert not harness.received("response.cancel")
+    assert find(samples(ANSWER + ANSWER), harness.heard())[1] > 0.99, "each to its end"
 
 
 @both_dialects
@@ -101,12 +103,14 @@ async def test_without_barge_in_a_button_and_a_request_interrupt(
     tmp_path: Path, dialect: Dialect, path: str
 ) -> None:
     change = listening(barge_in=False)
-    async with House(tmp_path, QUESTION, dialect=dialect, reply=weather, change=change) as house:
-        await house.until(lambda: house.statuses[-1] == "speaking")
+    async with Harness(
+        tmp_path, QUESTION, dialect=dialect, reply=weather, change=change
+    ) as harness:
+        await harness.until(lambda: harness.statuses[-1] == "speaking")
         await asyncio.sleep(1)
-        await house.post(path)
-        await house.until(lambda: house.named("interruption"))
-        await house.until(lambda: house.statuses[-1] != "speaking")
+        await harness.post(path)
+        await harness.until(lambda: harness.named("interruption"))
+        await harness.until(lambda: harness.statuses[-1] != "speaking")
         if path.endswith("start"):
-            await house.post("/api/listen/stop")
-    assert not whole(house)
+            await harness.post("/api/listen/stop")
+    assert not whole(harness)

@@ -16,7 +16,7 @@ from rtaudio_daemon.audio.processing.format import BYTES_PER_MS
 from rtaudio_daemon.notifications import DeviceChanged, DeviceState
 from rtaudio_daemon.simulator.model.reply import Reply, Turn
 from rtaudio_daemon.simulator.server.simulator import Simulator
-from tests.harness import KEY, House, by_the_gate, by_the_service, find, samples, speech
+from tests.harness import KEY, Harness, by_the_gate, by_the_service, find, samples, speech
 from tests.strict import Dialect
 from tests.waiting import until
 
@@ -47,12 +47,14 @@ async def test_after_an_answer_no_wake_word_is_needed_for_a_while_and_then_again
         (3000, b""),
     ]
     simulator = Simulator(api_key=KEY, reply=lambda _turn: Reply("Noon.", SHORT))
-    async with House(tmp_path, said, dialect=dialect, simulator=simulator, change=woken) as house:
-        await house.turns(2)
+    async with Harness(
+        tmp_path, said, dialect=dialect, simulator=simulator, change=woken
+    ) as harness:
+        await harness.turns(2)
         await asyncio.sleep(20)
-        assert len(house.named("wake")) == 1
-        assert house.statuses[1:] == ["listening", "thinking", "speaking", "idle"] * 2
-        sent = samples(house.simulator.sessions[-1].heard)
+        assert len(harness.named("wake")) == 1
+        assert harness.statuses[1:] == ["listening", "thinking", "speaking", "idle"] * 2
+        sent = samples(harness.simulator.sessions[-1].heard)
     assert find(samples(speech("hello")), sent)[1] > 0.99, "the second question whole"
     assert find(samples(ANSWER), sent)[1] < 0.3, "and nothing of what was not for us"
 
@@ -60,16 +62,16 @@ async def test_after_an_answer_no_wake_word_is_needed_for_a_while_and_then_again
 async def test_after_the_answer_to_a_button_no_wake_word_is_needed_either(tmp_path: Path) -> None:
     said = [(1000, speech("hello")), (3000, speech("weather")), (9000, speech("stop")), (3000, b"")]
     simulator = Simulator(api_key=KEY, reply=lambda _turn: Reply("Noon.", SHORT))
-    async with House(tmp_path, said, simulator=simulator, change=woken) as house:
+    async with Harness(tmp_path, said, simulator=simulator, change=woken) as harness:
         await asyncio.sleep(0.8)
-        await house.post("/api/listen/start")
+        await harness.post("/api/listen/start")
         await asyncio.sleep(3)
-        await house.post("/api/listen/stop")
-        await house.turns(2)
+        await harness.post("/api/listen/stop")
+        await harness.turns(2)
         await asyncio.sleep(15)
-        assert not house.named("wake")
-        assert house.statuses[1:].count("speaking") == 2, "and long after it, it is"
-        sent = samples(house.simulator.sessions[-1].heard)
+        assert not harness.named("wake")
+        assert harness.statuses[1:].count("speaking") == 2, "and long after it, it is"
+        sent = samples(harness.simulator.sessions[-1].heard)
     assert find(samples(speech("weather")), sent)[1] > 0.99
 
 
@@ -91,25 +93,25 @@ async def test_a_microphone_hears_somebody_also_where_nobody_is_listened_to(
         return replace(settings, audio=replace(settings.audio, listen=listen, gate=gate))
 
     said = [(3000, speech("weather")), (4000, b"")]
-    async with House(tmp_path, said, change=change) as house:
+    async with Harness(tmp_path, said, change=change) as harness:
         noticed: list[None] = []
-        monkeypatch.setattr(house.device(), "speech_noticed", lambda: noticed.append(None))
+        monkeypatch.setattr(harness.device(), "speech_noticed", lambda: noticed.append(None))
         await asyncio.sleep(12)
         assert least <= len(noticed) <= most
-        assert house.statuses == ["idle"]
+        assert harness.statuses == ["idle"]
 
 
 async def test_after_an_announcement_a_wake_word_is_needed(tmp_path: Path) -> None:
     said = [(3500, speech("hello")), (3000, b"")]
     simulator = Simulator(api_key=KEY, reply=lambda _turn: Reply("Dinner.", SHORT))
-    async with House(tmp_path, said, simulator=simulator, change=woken) as house:
-        await house.until(lambda: house.named("connection"))
-        await house.post("/api/say", {"text": "Dinner is ready", "mode": "verbatim"})
-        await house.turns(1)
-        assert house.times[-1] - house.times[0] < 3
+    async with Harness(tmp_path, said, simulator=simulator, change=woken) as harness:
+        await harness.until(lambda: harness.named("connection"))
+        await harness.post("/api/say", {"text": "Dinner is ready", "mode": "verbatim"})
+        await harness.turns(1)
+        assert harness.times[-1] - harness.times[0] < 3
         await asyncio.sleep(10)
-        assert house.statuses.count("listening") == 0
-        assert house.simulator.sessions[-1].heard == b""
+        assert harness.statuses.count("listening") == 0
+        assert harness.simulator.sessions[-1].heard == b""
 
 
 @both_dialects
@@ -129,34 +131,34 @@ async def test_an_answer_that_comes_late_can_be_interrupted_and_followed_without
 
     question = spoken(tmp_path, "alexa, what time is it")
     said = [(1500, question), (speech_after_ms, speech("hello"))]
-    async with House(tmp_path, said, dialect=dialect, reply=late, change=briefly) as house:
-        await house.until(lambda: house.statuses.count("listening") == 2)
-        before = house.statuses[-2]
+    async with Harness(tmp_path, said, dialect=dialect, reply=late, change=briefly) as harness:
+        await harness.until(lambda: harness.statuses.count("listening") == 2)
+        before = harness.statuses[-2]
         assert before == ("speaking" if interrupted else "idle")
-        await house.until(lambda: house.statuses.count("speaking") == 2)
-        assert len(house.named("wake")) == 1
-        assert bool(house.named("interruption")) == interrupted
+        await harness.until(lambda: harness.statuses.count("speaking") == 2)
+        assert len(harness.named("wake")) == 1
+        assert bool(harness.named("interruption")) == interrupted
 
 
 @pytest.mark.parametrize("pause", ["muted", "lost"])
 async def test_who_was_muted_or_lost_must_be_called_again(tmp_path: Path, pause: str) -> None:
     said = [(1500, spoken(tmp_path, "alexa, what time is it")), (4000, speech("weather") * 12)]
     simulator = Simulator(api_key=KEY, reply=lambda _turn: Reply("Noon.", SHORT))
-    async with House(tmp_path, said, simulator=simulator, change=woken) as house:
-        await house.turns(1)
-        sent = (await house.status())["uplink"]["bytes"]
+    async with Harness(tmp_path, said, simulator=simulator, change=woken) as harness:
+        await harness.turns(1)
+        sent = (await harness.status())["uplink"]["bytes"]
         if pause == "muted":
-            await house.post("/api/mute")
+            await harness.post("/api/mute")
         else:
-            house.lose_microphone()
+            harness.lose_microphone()
         await asyncio.sleep(20)
         if pause == "muted":
-            await house.post("/api/unmute")
+            await harness.post("/api/unmute")
         else:
-            house.find_microphone()
+            harness.find_microphone()
         await asyncio.sleep(10)
-        assert (await house.status())["uplink"]["bytes"] == sent
-        assert house.statuses[-1] == "idle"
+        assert (await harness.status())["uplink"]["bytes"] == sent
+        assert harness.statuses[-1] == "idle"
 
 
 @both_dialects
@@ -165,10 +167,10 @@ async def test_a_wake_word_said_twice_in_a_hurry_counts_once(
 ) -> None:
     word = spoken(tmp_path, "alexa")
     said = [(1500, word), (100, word), (5000, word), (3000, b"")]
-    async with House(tmp_path, said, dialect=dialect, change=woken) as house:
-        await until(lambda: len(house.named("wake")) == 2)
+    async with Harness(tmp_path, said, dialect=dialect, change=woken) as harness:
+        await until(lambda: len(harness.named("wake")) == 2)
         await asyncio.sleep(6)
-        assert len(house.named("wake")) == 2
+        assert len(harness.named("wake")) == 2
 
 
 @both_dialects
@@ -183,18 +185,20 @@ async def test_what_is_said_while_the_connection_is_being_made_is_answered(
     said = [(300, speech("hello")), (0, bytes(48 * 1500))]
     simulator = Simulator(api_key=KEY, reply=lambda _turn: Reply("Rain, then sun.", ANSWER))
     simulator.fault("refuse", status=503, times=refusals)
-    async with House(tmp_path, said, dialect=dialect, simulator=simulator, change=turns) as house:
-        await house.turns(1)
-        assert not house.named("error")
-        sent = samples(house.simulator.sessions[-1].heard)
+    async with Harness(
+        tmp_path, said, dialect=dialect, simulator=simulator, change=turns
+    ) as harness:
+        await harness.turns(1)
+        assert not harness.named("error")
+        sent = samples(harness.simulator.sessions[-1].heard)
         opened_s = next(
-            time - house.times[0]
-            for time, (name, data) in zip(house.times, house.events, strict=True)
+            time - harness.times[0]
+            for time, (name, data) in zip(harness.times, harness.events, strict=True)
             if name == "connection" and data["state"] == "open"
         )
         assert opened_s > 0.8, "it was said, or being said, before"
     assert find(samples(speech("hello")), sent)[1] > 0.99, "from its first word"
-    assert find(samples(ANSWER), house.heard())[1] > 0.99
+    assert find(samples(ANSWER), harness.heard())[1] > 0.99
 
 
 @pytest.mark.parametrize(("state", "answers"), [(DeviceState.DEAF, 2), (DeviceState.LOST, 1)])
@@ -207,10 +211,10 @@ async def test_a_microphone_that_is_silent_for_a_moment_keeps_the_time_for_more(
         (9000, b""),
     ]
     simulator = Simulator(api_key=KEY, reply=lambda _turn: Reply("Noon.", SHORT))
-    async with House(tmp_path, said, simulator=simulator, change=woken) as house:
-        await house.turns(1)
+    async with Harness(tmp_path, said, simulator=simulator, change=woken) as harness:
+        await harness.turns(1)
         for now in (state, DeviceState.OK):
-            change = DeviceChanged("microphone", now, house.device().device)
-            house.app.assistant.device_changed(change)
+            change = DeviceChanged("microphone", now, harness.device().device)
+            harness.app.assistant.device_changed(change)
         await asyncio.sleep(12)
-        assert house.statuses.count("speaking") == answers
+        assert harness.statuses.count("speaking") == answers

@@ -12,7 +12,7 @@ import pytest
 from rtaudio_daemon import config
 from rtaudio_daemon.simulator.model.reply import Call, Reply, Turn
 from rtaudio_daemon.simulator.server.simulator import Simulator
-from tests.harness import KEY, House, find, samples, speech
+from tests.harness import KEY, Harness, find, samples, speech
 from tests.strict import Dialect
 from tests.waiting import until
 
@@ -53,8 +53,8 @@ def deaf_gate(settings: config.Config) -> config.Config:
     return replace(settings, audio=replace(settings.audio, gate=gate))
 
 
-def played_once(house: House) -> bool:
-    heard = house.heard().copy()
+def played_once(harness: Harness) -> bool:
+    heard = harness.heard().copy()
     at, likeness = find(samples(ANSWER), heard)
     heard[at : at + len(ANSWER) // 2] = 0
     return likeness > 0.999 and find(samples(ANSWER), heard)[1] < 0.5
@@ -70,19 +70,21 @@ async def test_a_question_whose_answer_had_not_begun_is_answered_by_the_next_ses
     model = Model()
     service = Simulator(api_key=KEY, reply=model, transcription="early")
     said = [*SAID, (0, bytes(48 * 1500))]
-    async with House(tmp_path, said, dialect=dialect, simulator=service, change=change) as house:
-        house.simulator.fault("drop", on=moment)
-        await house.turns(1)
-        assert (await house.status())["connection"]["reconnects"] == 1
+    async with Harness(
+        tmp_path, said, dialect=dialect, simulator=service, change=change
+    ) as harness:
+        harness.simulator.fault("drop", on=moment)
+        await harness.turns(1)
+        assert (await harness.status())["connection"]["reconnects"] == 1
         question = model.asked[-1]
         if change is transcribed and moment != "input_audio_buffer.committed":
             assert (question.heard, question.text[:9]) == (b"", "speech of")
         else:
             assert find(samples(QUESTION), samples(question.heard))[1] > 0.99, "the whole question"
         await asyncio.sleep(5)
-        assert house.statuses[-1] == "idle"
-        assert not [e for e in house.named("error") if e["code"] == "not_answered"]
-    assert played_once(house)
+        assert harness.statuses[-1] == "idle"
+        assert not [e for e in harness.named("error") if e["code"] == "not_answered"]
+    assert played_once(harness)
 
 
 @both_dialects
@@ -91,16 +93,16 @@ async def test_what_was_asked_with_the_button_is_answered_by_the_next_session(
 ) -> None:
     model = Model()
     said = [(0, speech("weather") * 2)]
-    async with House(tmp_path, said, dialect=dialect, reply=model, change=deaf_gate) as house:
-        await house.until(lambda: house.named("connection"))
-        house.simulator.fault("drop", on="response.created")
-        await house.post("/api/listen/start")
+    async with Harness(tmp_path, said, dialect=dialect, reply=model, change=deaf_gate) as harness:
+        await harness.until(lambda: harness.named("connection"))
+        harness.simulator.fault("drop", on="response.created")
+        await harness.post("/api/listen/start")
         await asyncio.sleep(3)
-        await house.post("/api/listen/stop")
-        await house.turns(1)
+        await harness.post("/api/listen/stop")
+        await harness.turns(1)
         (question,) = model.asked
         assert len(question.heard) / 48 == pytest.approx(3000, abs=100)
-        created = house.simulator.sessions[-1].received
+        created = harness.simulator.sessions[-1].received
         kinds = [message["type"] for message in created]
         assert kinds.count("conversation.item.create") == kinds.count("response.create") == 1
         assert "input_audio_buffer.commit" not in kinds, "it is told, not said again"
@@ -110,69 +112,69 @@ async def test_a_second_loss_does_not_lose_the_question_and_a_third_ends_it(
     tmp_path: Path,
 ) -> None:
     model = Model()
-    async with House(tmp_path, SAID, reply=model) as house:
-        house.simulator.fault("drop", on="response.created", times=2)
-        await house.turns(1)
-        assert (await house.status())["connection"]["reconnects"] == 2
+    async with Harness(tmp_path, SAID, reply=model) as harness:
+        harness.simulator.fault("drop", on="response.created", times=2)
+        await harness.turns(1)
+        assert (await harness.status())["connection"]["reconnects"] == 2
         assert find(samples(QUESTION), samples(model.asked[-1].heard))[1] > 0.99
-    async with House(tmp_path, SAID, reply=Model()) as house:
-        house.simulator.fault("drop", on="response.created", times=0)
-        await house.until(lambda: house.named("error"))
-        (error,) = house.named("error")
+    async with Harness(tmp_path, SAID, reply=Model()) as harness:
+        harness.simulator.fault("drop", on="response.created", times=0)
+        await harness.until(lambda: harness.named("error"))
+        (error,) = harness.named("error")
         assert error["code"] == "not_answered"
         assert "again and again" in error["message"]
         await asyncio.sleep(10)
-        assert len(house.simulator.sessions) == 4, "nobody asks for ever"
+        assert len(harness.simulator.sessions) == 4, "nobody asks for ever"
 
 
 async def test_a_session_that_comes_back_too_late_is_told_instead(tmp_path: Path) -> None:
     model = Model()
-    async with House(tmp_path, SAID, reply=model) as house:
-        house.simulator.fault("drop", on="response.created")
-        await house.until(lambda: house.statuses[-1] == "thinking")
-        house.simulator.fault("refuse", status=503, times=0)
-        await house.until(lambda: house.named("error"))
-        (error,) = house.named("error")
+    async with Harness(tmp_path, SAID, reply=model) as harness:
+        harness.simulator.fault("drop", on="response.created")
+        await harness.until(lambda: harness.statuses[-1] == "thinking")
+        harness.simulator.fault("refuse", status=503, times=0)
+        await harness.until(lambda: harness.named("error"))
+        (error,) = harness.named("error")
         assert (error["source"], error["code"]) == ("conversation", "not_answered")
         assert error["message"] == "not answered: the connection was lost for too long"
-        house.simulator.faults.clear()
-        await house.until(lambda: house.named("connection")[-1]["state"] == "open")
+        harness.simulator.faults.clear()
+        await harness.until(lambda: harness.named("connection")[-1]["state"] == "open")
         await asyncio.sleep(5)
         assert model.asked == []
-        assert house.statuses == ["idle", "listening", "thinking", "idle"]
+        assert harness.statuses == ["idle", "listening", "thinking", "idle"]
 
 
 async def test_who_asked_for_silence_gets_no_late_answer(tmp_path: Path) -> None:
     model = Model(Reply("Rain.", ANSWER, delay_s=5.0))
-    async with House(tmp_path, SAID, reply=model) as house:
+    async with Harness(tmp_path, SAID, reply=model) as harness:
         await until(lambda: model.asked)
-        await house.post("/api/interrupt")
-        house.simulator.fault("drop")
-        await house.until(lambda: len(house.simulator.sessions) == 2)
+        await harness.post("/api/interrupt")
+        harness.simulator.fault("drop")
+        await harness.until(lambda: len(harness.simulator.sessions) == 2)
         await asyncio.sleep(10)
-        assert "speaking" not in house.statuses
+        assert "speaking" not in harness.statuses
         assert len(model.asked) == 1
 
 
 async def test_an_answer_that_has_begun_is_not_given_twice(tmp_path: Path) -> None:
     model = Model()
-    async with House(tmp_path, SAID, reply=model) as house:
-        house.simulator.fault("drop", on="response.audio.delta", nth=3)
-        await house.turns(1)
+    async with Harness(tmp_path, SAID, reply=model) as harness:
+        harness.simulator.fault("drop", on="response.audio.delta", nth=3)
+        await harness.turns(1)
         await asyncio.sleep(10)
         assert len(model.asked) == 1
-        assert not house.named("error")
+        assert not harness.named("error")
 
 
 async def test_functions_that_are_being_called_are_not_called_twice(tmp_path: Path) -> None:
     model = Model(Reply(calls=(Call("set_light"),)))
-    async with House(tmp_path, SAID, reply=model) as house:
-        await house.until(lambda: [s for s in house.simulator.sessions if "response.done" in
+    async with Harness(tmp_path, SAID, reply=model) as harness:
+        await harness.until(lambda: [s for s in harness.simulator.sessions if "response.done" in
                                    [e["type"] for e in s.sent]])  # fmt: skip
         await asyncio.sleep(0.5)
-        house.simulator.fault("drop")
-        await house.until(lambda: house.named("error"))
-        (error,) = house.named("error")
+        harness.simulator.fault("drop")
+        await harness.until(lambda: harness.named("error"))
+        (error,) = harness.named("error")
         assert error["code"] == "not_answered"
         assert "no result of set_light came" in error["message"]
         await asyncio.sleep(10)

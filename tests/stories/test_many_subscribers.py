@@ -14,8 +14,8 @@ import pytest
 
 from rtaudio_daemon import config
 from rtaudio_daemon.simulator.model.reply import Reply
-from tests.api.test_server import Window
-from tests.harness import House, find, samples, speech
+from tests.api.test_server import HttpApi
+from tests.harness import Harness, find, samples, speech
 from tests.waiting import until
 
 pytestmark = [pytest.mark.real_time, pytest.mark.slow]
@@ -35,38 +35,40 @@ async def test_a_thousand_listeners_do_not_disturb_the_sound(tmp_path: Path) -> 
     assert await compiler.wait() == 0
     answer = speech("weather") * 2
     said = [(9000, speech("hello"))]
-    async with House(tmp_path, said, reply=lambda _: Reply("Rain.", answer), change=roomy) as house:
-        port = house.app.address.rpartition(":")[2]
+    async with Harness(
+        tmp_path, said, reply=lambda _: Reply("Rain.", answer), change=roomy
+    ) as harness:
+        port = harness.app.address.rpartition(":")[2]
         crowd = await asyncio.create_subprocess_exec(
             str(program), port, "/api/events", str(CROWD), "22", "0",
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
-        window = house.app._parts.window
-        await until(lambda: window.events.subscribers > CROWD)
+        http_api = harness.app._components.http_api
+        await until(lambda: http_api.events.subscribers > CROWD)
 
         async def chatter() -> None:
             while True:  # ten events a second to everybody, on top of the conversation's own
                 await asyncio.sleep(0.1)
-                window.events.publish("error", {"t": 1, "message": "x" * 100})
+                http_api.events.publish("error", {"t": 1, "message": "x" * 100})
 
         chatting = asyncio.create_task(chatter())
-        await house.turns(1)
+        await harness.turns(1)
         chatting.cancel()
-        counts = house.app.controls.counts()
+        counts = harness.app.controls.counts()
         output, _ = await asyncio.wait_for(crowd.communicate(), 60)
-        assert window.events.dropped == 0
+        assert http_api.events.dropped == 0
     assert json.loads(output)["lost"] == CROWD or json.loads(output)["lost"] == 0
     assert counts["speaker_underruns"] == 0
     assert counts["microphone_frames_dropped"] == 0
-    _, likeness = find(samples(answer), house.heard())
+    _, likeness = find(samples(answer), harness.heard())
     assert likeness > 0.999, "the answer is heard whole, in order and without gaps"
 
 
 async def test_stalled_listeners_are_dropped_before_they_cost_memory(tmp_path: Path) -> None:
     stalled = 300
-    async with House(tmp_path, change=roomy) as house:
-        port = int(house.app.address.rpartition(":")[2])
-        events = house.app._parts.window.events
+    async with Harness(tmp_path, change=roomy) as harness:
+        port = int(harness.app.address.rpartition(":")[2])
+        events = harness.app._components.http_api.events
         crowd = []
         for _ in range(stalled):
             reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
@@ -82,7 +84,7 @@ async def test_stalled_listeners_are_dropped_before_they_cost_memory(tmp_path: P
             await asyncio.sleep(0.001)
         grown_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
         assert grown_mb < 100, "for all of them, the kernel's buffers apart"
-        assert (await house.status())["status"] == "idle"
+        assert (await harness.status())["status"] == "idle"
         assert events.subscribers == 1, "who reads stays"
         for _, writer in crowd:
             writer.close()
@@ -113,18 +115,18 @@ async def test_a_listener_whose_cable_is_pulled_is_noticed() -> None:
         await run("ip", "link", "set", "rta0", "up")
         await run("ip", "-n", "rtaudio", "addr", "add", "10.199.6.2/30", "dev", "rta1")
         await run("ip", "-n", "rtaudio", "link", "set", "rta1", "up")
-        window = Window(host="10.199.6.1", token=config.Secret(token))
-        async with window.server.listening() as address:
+        http_api = HttpApi(host="10.199.6.1", token=config.Secret(token))
+        async with http_api.server.listening() as address:
             listener = await asyncio.create_subprocess_exec(
                 "ip", "netns", "exec", "rtaudio", sys.executable, "-c", LISTENER,
                 address.rpartition(":")[2], token, stdout=asyncio.subprocess.PIPE,
             )  # fmt: skip
             assert listener.stdout is not None
             assert (await listener.stdout.readline()).strip() == b"200"
-            assert window.server.events.subscribers == 1
+            assert http_api.server.events.subscribers == 1
             began = asyncio.get_running_loop().time()
             await run("ip", "-n", "rtaudio", "link", "set", "rta1", "down")
-            await until(lambda: window.server.events.subscribers == 0, 90)
+            await until(lambda: http_api.server.events.subscribers == 0, 90)
             print(f"noticed after {asyncio.get_running_loop().time() - began:.1f} s")
             listener.kill()
             await listener.communicate()

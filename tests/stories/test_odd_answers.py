@@ -11,7 +11,7 @@ import pytest
 
 from rtaudio_daemon.simulator.model.reply import Reply, Turn
 from tests.daemon.test_reload import with_
-from tests.harness import House, find, samples, speech
+from tests.harness import Harness, find, samples, speech
 from tests.strict import Dialect
 
 Json = dict[str, Any]
@@ -42,10 +42,10 @@ async def test_a_service_with_one_id_or_none_for_all_answers_is_heard_each_time(
         "rtaudio_daemon.simulator.model.simulated_session.quirk", lambda _name: habit
     )
     said = [(1000, speech("hello")), (11_000, speech("hello"))]
-    async with House(tmp_path, said, dialect=dialect, reply=weather) as house:
-        await house.turns(2)
-        assert house.statuses == ["idle", *2 * ["listening", "thinking", "speaking", "idle"]]
-    heard = house.heard().copy()
+    async with Harness(tmp_path, said, dialect=dialect, reply=weather) as harness:
+        await harness.turns(2)
+        assert harness.statuses == ["idle", *2 * ["listening", "thinking", "speaking", "idle"]]
+    heard = harness.heard().copy()
     for _ in range(2):
         at, likeness = find(samples(ANSWER), heard)
         assert likeness > 0.999
@@ -56,19 +56,21 @@ async def test_a_service_with_one_id_or_none_for_all_answers_is_heard_each_time(
 async def test_a_turn_whose_end_is_not_told_ends_with_its_item(
     tmp_path: Path, dialect: Dialect
 ) -> None:
-    async with House(tmp_path, [(1000, speech("hello"))], dialect=dialect, reply=weather) as house:
-        house.simulator.fault("omit", on="input_audio_buffer.speech_stopped")
-        await house.turns(1)
-        assert house.statuses == ["idle", "listening", "thinking", "speaking", "idle"]
+    async with Harness(
+        tmp_path, [(1000, speech("hello"))], dialect=dialect, reply=weather
+    ) as harness:
+        harness.simulator.fault("omit", on="input_audio_buffer.speech_stopped")
+        await harness.turns(1)
+        assert harness.statuses == ["idle", "listening", "thinking", "speaking", "idle"]
 
 
-async def report_speech_without_end(house: House) -> None:
+async def report_speech_without_end(harness: Harness) -> None:
     """After an answer the service reports speech, and nothing of it any more."""
-    await house.post("/api/say", {"text": "Will it rain?"})
-    await house.turns(1)
+    await harness.post("/api/say", {"text": "Will it rain?"})
+    await harness.turns(1)
     event = {"type": "input_audio_buffer.speech_started", "audio_start_ms": 1, "item_id": "item_x"}
-    house.simulator.sessions[-1].emit(event)
-    await house.until(lambda: house.statuses[-1] == "listening")
+    harness.simulator.sessions[-1].emit(event)
+    await harness.until(lambda: harness.statuses[-1] == "listening")
 
 
 async def test_speech_whose_end_is_never_told_stands_in_the_way_of_nothing_for_ever(
@@ -80,13 +82,13 @@ async def test_speech_whose_end_is_never_told_stands_in_the_way_of_nothing_for_e
         audio__gate__engine="level",
         audio__echo="off",
     )
-    async with House(tmp_path, reply=weather, change=change) as house:
-        await report_speech_without_end(house)
+    async with Harness(tmp_path, reply=weather, change=change) as harness:
+        await report_speech_without_end(harness)
         await asyncio.sleep(200)
-        assert house.statuses[-1] == "idle"
-        assert house.named("connection")[-1]["state"] == "closed"
-        await house.post("/api/say", {"text": "Dinner is ready."})
-        await house.turns(2)
+        assert harness.statuses[-1] == "idle"
+        assert harness.named("connection")[-1]["state"] == "closed"
+        await harness.post("/api/say", {"text": "Dinner is ready."})
+        await harness.turns(2)
 
 
 @both_dialects
@@ -96,13 +98,17 @@ async def test_an_answer_without_sound_does_not_shift_the_latencies_of_the_next(
     def cough(turn: Turn) -> Reply:
         return Reply() if turn.heard else Reply("Dinner is ready.", speech("stop"))
 
-    async with House(tmp_path, [(1000, speech("hello"))], dialect=dialect, reply=cough) as house:
-        await house.until(lambda: "thinking" in house.statuses and house.statuses[-1] == "idle")
+    async with Harness(
+        tmp_path, [(1000, speech("hello"))], dialect=dialect, reply=cough
+    ) as harness:
+        await harness.until(
+            lambda: "thinking" in harness.statuses and harness.statuses[-1] == "idle"
+        )
         await asyncio.sleep(8)
         for number in (1, 2):
-            await house.post("/api/say", {"text": "Dinner is ready.", "mode": "verbatim"})
-            await house.turns(number)
-        said = [turn for turn in house.named("turn") if turn.get("first_sound_ms") is not None]
+            await harness.post("/api/say", {"text": "Dinner is ready.", "mode": "verbatim"})
+            await harness.turns(number)
+        said = [turn for turn in harness.named("turn") if turn.get("first_sound_ms") is not None]
         assert len(said) == 2
         for turn in said:
             assert turn["response_ms"] < 500

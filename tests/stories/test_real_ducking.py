@@ -14,7 +14,7 @@ from rtaudio_daemon import config
 from rtaudio_daemon.audio.processing.format import BYTES_PER_MS
 from rtaudio_daemon.simulator.model.reply import Reply
 from rtaudio_daemon.simulator.server.simulator import Simulator
-from tests.harness import KEY, House, Samples, find, samples, speech
+from tests.harness import KEY, Harness, Samples, find, samples, speech
 from tests.sound_server import SoundServer, sound_server
 from tests.waiting import until
 
@@ -62,24 +62,24 @@ async def test_a_false_alarm_makes_an_answer_soft_for_a_moment_and_a_word_interr
     sound_server: SoundServer, tmp_path: Path
 ) -> None:
     simulator = Simulator(api_key=KEY, reply=lambda _turn: Reply("Rain, then sun.", ANSWER))
-    async with House(tmp_path, simulator=simulator, change=ducking) as house:
-        await until(lambda: sum(each["state"] == "ok" for each in house.named("device")) >= 2)
-        await until(lambda: house.named("connection"))
+    async with Harness(tmp_path, simulator=simulator, change=ducking) as harness:
+        await until(lambda: sum(each["state"] == "ok" for each in harness.named("device")) >= 2)
+        await until(lambda: harness.named("connection"))
         heard = []
         for noise in (cry(tmp_path / "cry.wav"), RECORDINGS / "stop.wav"):
             recording = sound_server.record(tmp_path / f"{noise.stem}.raw")
-            before = len(house.statuses)
-            await house.post("/api/say", {"text": "Will it rain?"})
-            await house.until(lambda: house.statuses[-1] == "speaking")
+            before = len(harness.statuses)
+            await harness.post("/api/say", {"text": "Will it rain?"})
+            await harness.until(lambda: harness.statuses[-1] == "speaking")
             await asyncio.sleep(1.5)  # of the answer are heard; that is the story, no waiting
             sound_server.say(noise)
-            await house.until(lambda before=before: "idle" in house.statuses[before:])  # type: ignore[misc]
+            await harness.until(lambda before=before: "idle" in harness.statuses[before:])  # type: ignore[misc]
             heard.append(samples(recording.stop()))
             if noise.stem == "cry":
-                assert house.statuses[before:] == ["thinking", "speaking", "idle"]
-                assert house.named("interruption") == []
-        assert len(house.named("interruption")) == 1
-        interrupted_ms = house.named("interruption")[0]["audio_end_ms"]
+                assert harness.statuses[before:] == ["thinking", "speaking", "idle"]
+                assert harness.named("interruption") == []
+        assert len(harness.named("interruption")) == 1
+        interrupted_ms = harness.named("interruption")[0]["audio_end_ms"]
     soft = loudness(heard[0])
     print(f"softest {soft.min():.2f}, at last {soft[-20:].min():.2f}; {interrupted_ms} ms")
     assert soft.min() < 0.4, "it was soft"

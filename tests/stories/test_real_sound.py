@@ -17,7 +17,7 @@ from rtaudio_daemon import config
 from rtaudio_daemon.audio.processing.format import BYTES_PER_MS
 from rtaudio_daemon.simulator.model.reply import Reply
 from rtaudio_daemon.simulator.server.simulator import Simulator
-from tests.harness import KEY, House, Samples, find, samples, speech
+from tests.harness import KEY, Harness, Samples, find, samples, speech
 from tests.sound_server import SoundServer, sound_server
 from tests.waiting import until
 
@@ -33,18 +33,18 @@ def default_devices(settings: config.Config) -> config.Config:
 
 
 @pytest.fixture
-async def house(sound_server: SoundServer, tmp_path: Path) -> AsyncIterator[House]:
+async def harness(sound_server: SoundServer, tmp_path: Path) -> AsyncIterator[Harness]:
     simulator = Simulator(api_key=KEY, reply=lambda _turn: Reply("Rain, then sun.", ANSWER))
-    async with House(tmp_path, simulator=simulator, change=default_devices) as house:
-        await house.until(
+    async with Harness(tmp_path, simulator=simulator, change=default_devices) as harness:
+        await harness.until(
             lambda: (
-                {event["direction"] for event in house.named("device") if event["state"] == "ok"}
+                {event["direction"] for event in harness.named("device") if event["state"] == "ok"}
                 == {"microphone", "speaker"}
-                and house.named("connection")
-                and house.named("connection")[-1]["state"] == "open"
+                and harness.named("connection")
+                and harness.named("connection")[-1]["state"] == "open"
             )
         )
-        yield house
+        yield harness
 
 
 def heard_of(answer: Samples, heard: Samples) -> float:
@@ -86,7 +86,7 @@ def norm(sound: Samples) -> float:
 
 
 async def assert_a_turn_is_answered_whole(
-    house: House, sound_server: SoundServer, folder: Path
+    harness: Harness, sound_server: SoundServer, folder: Path
 ) -> None:
     """Say hello and hear the whole answer.
 
@@ -96,10 +96,10 @@ async def assert_a_turn_is_answered_whole(
     """
     for attempt in range(3):
         recording = sound_server.record(folder / f"heard{attempt}.raw")
-        before = len(house.statuses)
+        before = len(harness.statuses)
         sound_server.say(RECORDINGS / "hello.wav")
-        await house.until(partial(fell_silent, house, before))
-        assert house.statuses[before:] == ["listening", "thinking", "speaking", "idle"]
+        await harness.until(partial(fell_silent, harness, before))
+        assert harness.statuses[before:] == ["listening", "thinking", "speaking", "idle"]
         heard = samples(recording.stop())
         try:
             assert_whole(samples(ANSWER), heard)
@@ -110,67 +110,67 @@ async def assert_a_turn_is_answered_whole(
             return
 
 
-def fell_silent(house: House, before: int) -> bool:
-    return bool(house.statuses[before:]) and house.statuses[-1] == "idle"
+def fell_silent(harness: Harness, before: int) -> bool:
+    return bool(harness.statuses[before:]) and harness.statuses[-1] == "idle"
 
 
 async def test_what_is_said_into_the_microphone_is_answered_aloud_whole_and_in_order(
-    house: House, sound_server: SoundServer, tmp_path: Path
+    harness: Harness, sound_server: SoundServer, tmp_path: Path
 ) -> None:
-    await assert_a_turn_is_answered_whole(house, sound_server, tmp_path)
-    spoken_ms = (house.time_of("idle") - house.time_of("speaking")) * 1000
+    await assert_a_turn_is_answered_whole(harness, sound_server, tmp_path)
+    spoken_ms = (harness.time_of("idle") - harness.time_of("speaking")) * 1000
     assert abs(spoken_ms - len(ANSWER) / 48) < 400, "speaking lasts as long as the sound"
-    _, understood = find(samples(speech("hello")), samples(house.simulator.sessions[-1].heard))
+    _, understood = find(samples(speech("hello")), samples(harness.simulator.sessions[-1].heard))
     assert understood > 0.95, "the service heard it whole"
 
 
 async def test_what_is_said_into_a_quiet_house_is_heard_from_its_first_word(
-    house: House, sound_server: SoundServer, tmp_path: Path
+    harness: Harness, sound_server: SoundServer, tmp_path: Path
 ) -> None:
     await until(lambda: sound_server.buffer_ms() > 100, every=0.5)  # the devices have become cheap
-    await assert_a_turn_is_answered_whole(house, sound_server, tmp_path)
-    _, understood = find(samples(speech("hello")), samples(house.simulator.sessions[-1].heard))
+    await assert_a_turn_is_answered_whole(harness, sound_server, tmp_path)
+    _, understood = find(samples(speech("hello")), samples(harness.simulator.sessions[-1].heard))
     assert understood > 0.95, "the service heard it whole"
 
 
 async def test_speaking_over_the_answer_silences_it_and_the_service_knows_where(
-    house: House, sound_server: SoundServer, tmp_path: Path
+    harness: Harness, sound_server: SoundServer, tmp_path: Path
 ) -> None:
     recording = sound_server.record(tmp_path / "heard.raw")
     sound_server.say(RECORDINGS / "hello.wav")
-    await house.until(lambda: house.statuses[-1] == "speaking")
+    await harness.until(lambda: harness.statuses[-1] == "speaking")
     begun = len(recording.so_far())
     await until(lambda: len(recording.so_far()) > begun + 1500 * BYTES_PER_MS)
     sound_server.say(RECORDINGS / "stop.wav")
-    await house.until(lambda: house.named("interruption"))
-    await house.until(lambda: house.statuses[-1] == "thinking")
-    (truncate,) = house.received("conversation.item.truncate")
+    await harness.until(lambda: harness.named("interruption"))
+    await harness.until(lambda: harness.statuses[-1] == "thinking")
+    (truncate,) = harness.received("conversation.item.truncate")
     heard_ms = heard_of(samples(ANSWER), samples(recording.stop()))
     assert heard_ms < len(ANSWER) / 48 - 500, "it was silenced"
     assert abs(heard_ms - truncate["audio_end_ms"]) < 60
-    await house.turns(1)
+    await harness.turns(1)
 
 
 @pytest.mark.parametrize("deed", [signal.SIGKILL, signal.SIGSTOP])
 async def test_a_sound_process_that_dies_or_hangs_in_mid_answer_costs_only_that_answer(
-    house: House, sound_server: SoundServer, tmp_path: Path, deed: signal.Signals
+    harness: Harness, sound_server: SoundServer, tmp_path: Path, deed: signal.Signals
 ) -> None:
     sound_server.say(RECORDINGS / "hello.wav")
-    await house.until(lambda: house.statuses[-1] == "speaking")
+    await harness.until(lambda: harness.statuses[-1] == "speaking")
     for pid in sound_processes():
         os.kill(pid, deed)
-    await house.until(lambda: house.statuses[-1] == "idle")
-    (error,) = house.named("error")
+    await harness.until(lambda: harness.statuses[-1] == "idle")
+    (error,) = harness.named("error")
     assert error["code"] == "not_played"
     assert "the loudspeaker is lost (" in error["message"]
-    await house.until(
+    await harness.until(
         lambda: all(
-            [event["state"] for event in house.named("device") if event["direction"] == each][-2:]
+            [event["state"] for event in harness.named("device") if event["direction"] == each][-2:]
             == ["lost", "ok"]
             for each in ("microphone", "speaker")
         )
     )
-    await assert_a_turn_is_answered_whole(house, sound_server, tmp_path)
+    await assert_a_turn_is_answered_whole(harness, sound_server, tmp_path)
 
 
 def test_the_measure_notices_a_gap_of_a_millisecond() -> None:

@@ -15,7 +15,7 @@ from rtaudio_daemon import config
 from rtaudio_daemon.audio.processing.format import BYTES_PER_MS
 from rtaudio_daemon.simulator.model.reply import Reply, Turn
 from rtaudio_daemon.simulator.server.simulator import Simulator
-from tests.harness import KEY, House, find, samples, speech
+from tests.harness import KEY, Harness, find, samples, speech
 from tests.strict import Dialect
 
 pytestmark = [pytest.mark.slow, pytest.mark.real_time]
@@ -63,15 +63,15 @@ async def conversation(
         return Reply("Fine.", ANSWER)
 
     simulator = Simulator(api_key=KEY, reply=reply, lifetime_s=LIFE_S)
-    async with House(
+    async with Harness(
         folder, [(0, said)], dialect=dialect, simulator=simulator, change=change
-    ) as house:
-        await house.turns(TURNS)
-        gaps = [e["gap_ms"] for e in house.named("connection") if e.get("gap_ms") is not None]
-        state = (await house.status())["connection"]
-        assert not house.named("error")
+    ) as harness:
+        await harness.turns(TURNS)
+        gaps = [e["gap_ms"] for e in harness.named("connection") if e.get("gap_ms") is not None]
+        state = (await harness.status())["connection"]
+        assert not harness.named("error")
     assert len(asked) == TURNS, "every question was answered, and none twice"
-    heard = house.heard().copy()
+    heard = harness.heard().copy()
     for _ in range(TURNS):
         at, likeness = find(samples(ANSWER), heard)
         assert likeness > 0.99, "every answer was played whole"

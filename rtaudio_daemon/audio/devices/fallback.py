@@ -12,7 +12,7 @@ _LAST_LOOK_S = 30.0
 _RARE_LOOK_S = 900.0  # at a device that seemed to be there, and was not
 
 
-class Substitution:
+class Fallback:
     """Of the device `wanted`, if `allowed`, by the default. Tell it what became of each attempt."""
 
     def __init__(self, wanted: str, *, allowed: bool) -> None:

@@ -13,9 +13,9 @@ from ..worker.messages import Kind, StreamFacts, split_part, yes_body
 from .device_report import ReportedDevice
 from .frame_queue import FrameQueue
 from .protocols import DeviceListener
-from .signal_check import Deafness
-from .stream_join import Splice
-from .worker_supervisor import SoundProcess
+from .signal_check import SignalCheck
+from .stream_join import StreamJoin
+from .worker_supervisor import WorkerSupervisor
 
 _FIRST_RENEWAL_S = 60.0  # opening a deaf stream anew costs some words, should it hear again
 _LAST_RENEWAL_S = 900.0
@@ -38,21 +38,21 @@ class PortAudioMicrophone(ReportedDevice):
         *,
         channel: str = "left",
         fallback: bool = False,
-        deafness: Deafness | None = None,
+        signal_check: SignalCheck | None = None,
     ) -> None:
         super().__init__("microphone", device, listener)
         self._frames = FrameQueue()
-        self._splice = Splice(SAMPLE_RATE)
+        self._stream_join = StreamJoin(SAMPLE_RATE)
         self._resampler = Resampler(SAMPLE_RATE, SAMPLE_RATE)
         self._sound = bytearray()
         self._overflows = 0
         self._unjudged = bytearray()  # whether it is deaf
         self._closely = True
-        self._deafness = deafness or Deafness()
+        self._signal_check = signal_check or SignalCheck()
         self._renew_at = 0.0
         self._heard_again_at = float("-inf")
         self._renewals = backoff(_FIRST_RENEWAL_S, _LAST_RENEWAL_S)
-        self.process = SoundProcess("input", device, self, channel=channel, fallback=fallback)
+        self.process = WorkerSupervisor("input", device, self, channel=channel, fallback=fallback)
 
     @property
     def dropped(self) -> int:
@@ -67,7 +67,7 @@ class PortAudioMicrophone(ReportedDevice):
         """Close the device, so that nothing listens, or open it again."""
         self.process.pause(paused)
         self._frames.clear()
-        self._deafness.start_again()
+        self._signal_check.start_again()
 
     def attend(self, closely: bool) -> None:
         """Be quick (short frames), or be cheap."""
@@ -76,7 +76,7 @@ class PortAudioMicrophone(ReportedDevice):
 
     def speech_noticed(self) -> None:
         """Somebody speaks: this microphone is certainly not deaf."""
-        self._deafness.speech_noticed()
+        self._signal_check.speech_noticed()
 
     def __aiter__(self) -> AsyncIterator[Frame]:
         """The frames, for one reader."""
@@ -86,13 +86,13 @@ class PortAudioMicrophone(ReportedDevice):
 
     def stream_opened(self, facts: StreamFacts) -> None:
         """There is a new stream."""
-        self._splice = Splice(facts.rate)
+        self._stream_join = StreamJoin(facts.rate)
         self._resampler = Resampler(facts.rate, SAMPLE_RATE)
         self._sound.clear()
         self._unjudged.clear()
         self.process.send(Kind.ATTEND, yes_body(self._closely))
         if self.state is not DeviceState.DEAF:
-            self._deafness.start_again()
+            self._signal_check.start_again()
         elif self.device == facts.device:
             return  # whether it hears now is to be seen
         self._report_open(facts.device, self.process.note)
@@ -100,9 +100,9 @@ class PortAudioMicrophone(ReportedDevice):
     def message(self, kind: Kind, body: bytes) -> None:
         """The process sent sound, or says what became of some."""
         if kind is Kind.SOUND:
-            self._hear(self._splice.feed(*split_part(body)))
+            self._hear(self._stream_join.feed(*split_part(body)))
         elif kind is Kind.SWITCHED:
-            self._hear(self._splice.switched(split_part(body)[0]))
+            self._hear(self._stream_join.switched(split_part(body)[0]))
         elif kind is Kind.OVERFLOWED:
             self._overflows += 1
 
@@ -128,7 +128,7 @@ class PortAudioMicrophone(ReportedDevice):
             self._frames.put(Frame(pcm[start : start + FRAME_BYTES]))
 
     def _watch(self, pcm: bytes) -> None:
-        found = self._deafness.feed(pcm)
+        found = self._signal_check.feed(pcm)
         deaf = self.state is DeviceState.DEAF
         if found is None:
             if deaf:

@@ -8,7 +8,7 @@ from ...config import Input, Output
 from ..worker.device_lookup import DeviceInfo
 from .microphone import PortAudioMicrophone
 from .protocols import DeviceListener, Microphone, Speaker, SpeakerListener
-from .signal_check import Deafness
+from .signal_check import SignalCheck
 from .speaker import PortAudioSpeaker
 from .wav_devices import SilentMicrophone, SilentSpeaker, WavMicrophone, WavSpeaker
 from .worker_supervisor import list_devices
@@ -46,13 +46,13 @@ def open_microphone(settings: Input, listener: DeviceListener) -> Microphone:
         return SilentMicrophone(listener)
     if device.startswith("wav:"):
         return WavMicrophone(device.removeprefix("wav:"), listener)
-    deafness = Deafness(settings.deaf_after_s, settings.deaf_without_speech_h)
+    signal_check = SignalCheck(settings.deaf_after_s, settings.deaf_without_speech_h)
     return PortAudioMicrophone(
         device,
         listener,
         channel=settings.channel,
         fallback=settings.fallback == "default",
-        deafness=deafness,
+        signal_check=signal_check,
     )
 
 

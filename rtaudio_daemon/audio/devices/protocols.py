@@ -15,7 +15,7 @@ from ...notifications import (
 )
 from ..processing.format import Frame
 
-PlaybackHappening = PlaybackStarted | PlaybackFinished | PlaybackStopped
+PlaybackEvent = PlaybackStarted | PlaybackFinished | PlaybackStopped
 
 
 class DeviceListener(Protocol):
@@ -28,7 +28,7 @@ class DeviceListener(Protocol):
 class SpeakerListener(DeviceListener, Protocol):
     """Whoever uses a loudspeaker; called in the event loop."""
 
-    def playback_changed(self, change: PlaybackHappening) -> None:
+    def playback_changed(self, change: PlaybackEvent) -> None:
         """Playing began, ended or was stopped."""
 
 

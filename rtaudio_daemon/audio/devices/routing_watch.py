@@ -34,7 +34,7 @@ class MoveListener(Protocol):
         """The sound server moved the stream to the device `where`."""
 
 
-class StreamWatch:
+class RoutingWatch:
     """Watches the stream of the audio process `pid`; it may move only with a `listener`."""
 
     def __init__(

@@ -30,7 +30,7 @@ OVERDRIVEN = Deaf(
 
 
 @dataclass(slots=True)
-class Deafness:
+class SignalCheck:
     """Feed it all sound of a microphone; it says why the microphone is deaf, or None.
 
     `after_s`: how long the sound must be impossible (0 = never mind). `without_speech_h`: how many

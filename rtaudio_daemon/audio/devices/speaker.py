@@ -32,7 +32,7 @@ from ..worker.playback_queue import FADE_MS
 from .device_report import ReportedDevice
 from .protocols import PlayedListener, SpeakerListener
 from .wav_devices import SilentSpeaker
-from .worker_supervisor import SoundProcess
+from .worker_supervisor import WorkerSupervisor
 
 
 @dataclass(slots=True)
@@ -80,7 +80,7 @@ class PortAudioSpeaker(ReportedDevice):
         self._played_at_rate = Resampler(SAMPLE_RATE, SAMPLE_RATE)
         self._played_to: int | None = None  # position in frames
         self._closely = True
-        self.process = SoundProcess("output", device, self, fallback=fallback)
+        self.process = WorkerSupervisor("output", device, self, fallback=fallback)
 
     @property
     def underruns(self) -> int:

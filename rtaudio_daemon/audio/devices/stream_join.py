@@ -22,7 +22,7 @@ _HELD_MS = 2000
 _Samples = NDArray[np.float64]
 
 
-class Splice:
+class StreamJoin:
     """Feed it all that comes, by the number of its stream; it gives one stream."""
 
     def __init__(self, rate: int) -> None:

@@ -38,7 +38,7 @@ class MessageListener(Protocol):
         """The process sent this message; what is raised here ends the process."""
 
 
-class Child(asyncio.Protocol):
+class WorkerProcess(asyncio.Protocol):
     """The line to an audio process; `listener` gets its messages, as they come.
 
     `ended` never has a result. It gets a DeviceError when the process gives up, shows no life for
@@ -129,13 +129,13 @@ class Child(asyncio.Protocol):
 
 
 @contextlib.asynccontextmanager
-async def audio_process(
+async def worker_process(
     role: str, device: str, channel: str, listener: MessageListener
-) -> AsyncIterator[Child]:
+) -> AsyncIterator[WorkerProcess]:
     """A process for `role` (input, output or list), which is killed at the end."""
     ours, theirs = socket.socketpair()
     process: asyncio.subprocess.Process | None = None
-    child = Child(listener)
+    worker = WorkerProcess(listener)
     try:
         with theirs:
             process = await asyncio.create_subprocess_exec(
@@ -149,12 +149,12 @@ async def audio_process(
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(_import_path())},
                 start_new_session=True,  # a Ctrl-C in the terminal is for the daemon alone
             )
-        child.pid = process.pid
+        worker.pid = process.pid
         loop = asyncio.get_running_loop()
-        await loop.connect_accepted_socket(lambda: child, ours)
-        yield child
+        await loop.connect_accepted_socket(lambda: worker, ours)
+        yield worker
     finally:
-        child.close()
+        worker.close()
         ours.close()
         if process is not None:
             kill(process)

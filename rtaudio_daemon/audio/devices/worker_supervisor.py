@@ -14,9 +14,9 @@ from ...errors import DeviceError
 from ...notifications import DeviceCode
 from ..worker.device_lookup import DeviceInfo, Direction, find_device
 from ..worker.messages import Kind, StreamFacts, devices_of
-from .fallback import Substitution
-from .routing_watch import StreamWatch
-from .worker_process import Child, MissingDeviceError, audio_process
+from .fallback import Fallback
+from .routing_watch import RoutingWatch
+from .worker_process import MissingDeviceError, WorkerProcess, worker_process
 
 _LOG = logging.getLogger(__name__)
 _RATES_S = 3.0
@@ -48,7 +48,7 @@ class WorkerListener(Protocol):
         """The sound server moved the stream to the device `where`."""
 
 
-class SoundProcess:
+class WorkerSupervisor:
     """Keeps one audio process for `device` alive, and reports to `listener`.
 
     With `fallback` the default is used while the device is lost, and left again while not `busy`.
@@ -65,24 +65,24 @@ class SoundProcess:
     ) -> None:
         self.pid: int | None = None
         self._direction = direction
-        self._substitution = Substitution(device, allowed=fallback)
+        self._fallback = Fallback(device, allowed=fallback)
         self.busy = True
         self._channel = channel
         self._listener = listener
-        self._child: Child | None = None
+        self._worker: WorkerProcess | None = None
         self._waiting: list[tuple[Kind, bytes]] | None = []  # until it is known where the stream is
         self._look_first = direction == "input"  # and with a server that has misplaced it once
         self._opened = asyncio.Event()
         self._wanted = asyncio.Event()
         self._wanted.set()
-        self._told_reasons: set[str] = set()  # why it does not work, since it worked last
+        self._reported: set[str] = set()  # why it does not work, since it worked last
         self._hung_up = False
         self._returning = False  # from the substitute; what comes meanwhile must be refused
 
     @property
     def note(self) -> str | None:
         """What people should know of the device in use, if it is not the one they wanted."""
-        return self._substitution.note
+        return self._fallback.note
 
     def pause(self, paused: bool) -> None:
         """End the process and start none, without `stream_lost`; or start one again."""
@@ -98,8 +98,8 @@ class SoundProcess:
 
     def _hang_up(self) -> None:
         self._hung_up = True
-        if self._child is not None:
-            self._child.close()
+        if self._worker is not None:
+            self._worker.close()
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -110,7 +110,7 @@ class SoundProcess:
             self._hung_up = False
             began = loop.time()
             failure = DeviceError("the audio process ended")
-            device = self._substitution.device
+            device = self._fallback.device
             try:
                 await self._live()
             except (DeviceError, OSError) as error:
@@ -119,40 +119,40 @@ class SoundProcess:
                 pauses = retries()
                 if self._returning:
                     self._returning = False
-                    what = f"{self._substitution.wanted!r} is there again"
+                    what = f"{self._fallback.wanted!r} is there again"
                     again = DeviceError(what, code=DeviceCode.RETURNED)
                     self._listener.stream_lost(again, False)
                 continue
             if loop.time() - began > _STEADY_S:
                 pauses = retries()
-            news = self._is_news(failure)
-            self._log(device, failure, news)
-            self._substitution.failed()
-            self._listener.stream_lost(failure, news)
+            is_new = self._is_new(failure)
+            self._log(device, failure, is_new)
+            self._fallback.failed()
+            self._listener.stream_lost(failure, is_new)
             await asyncio.sleep(next(pauses))
 
     def send(self, kind: Kind, body: bytes = b"") -> bool:
         """Say something to the process; False if it is not there or does not listen any more."""
-        if self._child is None or self._waiting is not None:
+        if self._worker is None or self._waiting is not None:
             return False
-        return self._child.send(kind, body)
+        return self._worker.send(kind, body)
 
     async def _live(self) -> None:
         self._waiting = []
         self._opened.clear()
         tasks: list[asyncio.Task[None]] = []
-        device = self._substitution.device
-        async with audio_process(self._direction, device, self._channel, self) as child:
-            self.pid, self._child = child.pid, child
+        device = self._fallback.device
+        async with worker_process(self._direction, device, self._channel, self) as worker:
+            self.pid, self._worker = worker.pid, worker
             try:
                 if self._hung_up:
                     return
-                tasks.append(asyncio.create_task(self._watch(child, device), name="stream watch"))
-                if self._substitution.active:
+                tasks.append(asyncio.create_task(self._watch(worker, device), name="stream watch"))
+                if self._fallback.active:
                     tasks.append(asyncio.create_task(self._look(), name="device lookout"))
-                await child.ended
+                await worker.ended
             finally:
-                self.pid = self._child = None
+                self.pid = self._worker = None
                 for task in tasks:
                     task.cancel()
                 if tasks:
@@ -161,9 +161,9 @@ class SoundProcess:
     async def _look(self) -> None:
         """Return to the wanted device as soon as it can be used and nobody has the floor."""
         while True:
-            await asyncio.sleep(self._substitution.next_look_s())
+            await asyncio.sleep(self._fallback.next_look_s())
             if not self.busy and await self._is_there() and not self.busy:
-                self._substitution.go_back()
+                self._fallback.go_back()
                 self._returning = True
                 self.renew()
                 return
@@ -172,12 +172,12 @@ class SoundProcess:
         """Whether the wanted device can be used; asked elsewhere, as this process sees no news."""
         try:
             devices = await list_devices()
-            found = find_device(devices, self._substitution.wanted, self._direction)
+            found = find_device(devices, self._fallback.wanted, self._direction)
         except (DeviceError, OSError):
             return False
         return found.rates != ()
 
-    async def _watch(self, child: Child, device: str) -> None:
+    async def _watch(self, worker: WorkerProcess, device: str) -> None:
         """See where the stream is, and that it stays there.
 
         The default loudspeaker may move: whoever changes the default wants that. The default
@@ -185,14 +185,14 @@ class SoundProcess:
         """
         await self._opened.wait()
         free = self._direction == "output" and device == "default"
-        watch = StreamWatch(child.pid, self._direction, self if free else None)
+        watch = RoutingWatch(worker.pid, self._direction, self if free else None)
         try:
             await watch.check()
             self._begin()
             await watch.run()
         except Exception as error:
             self._look_first = True
-            child.fail(error)
+            worker.fail(error)
 
     def stream_moved(self, where: str) -> None:
         """The sound server moved the stream to the device `where`."""
@@ -220,7 +220,7 @@ class SoundProcess:
                 self._listener.message(kind, body)
 
     def _ready(self, facts: StreamFacts) -> None:
-        again = " again" if self._told_reasons and not self._substitution.active else ""
+        again = " again" if self._reported and not self._fallback.active else ""
         _LOG.info(
             "%s %r works%s: %d Hz, %d channel(s), %d ms of buffer",
             _NOUN[self._direction],
@@ -230,21 +230,21 @@ class SoundProcess:
             facts.channels,
             facts.latency_frames * 1000 // facts.rate,
         )
-        if not self._substitution.active:
-            self._told_reasons.clear()
-        self._substitution.works()
+        if not self._fallback.active:
+            self._reported.clear()
+        self._fallback.works()
         self._listener.stream_opened(facts)
 
-    def _is_news(self, failure: DeviceError) -> bool:
-        reason, told = str(failure), self._told_reasons
+    def _is_new(self, failure: DeviceError) -> bool:
+        reason, told = str(failure), self._reported
         if reason in told or len(told) == _REASONS:
             return False
         told.add(reason)
         return True
 
-    def _log(self, device: str, failure: DeviceError, news: bool) -> None:
+    def _log(self, device: str, failure: DeviceError, is_new: bool) -> None:
         _LOG.log(
-            logging.WARNING if news else logging.DEBUG,
+            logging.WARNING if is_new else logging.DEBUG,
             "%s %r: %s; trying again every few seconds",
             _NOUN[self._direction],
             device,
@@ -267,16 +267,16 @@ async def list_devices(
     device at all, `on_none` is told why.
     """
     found = _DeviceList()
-    async with audio_process("list", "default", "left", found) as child:
-        await asyncio.wait([found.listed, child.ended], return_when=asyncio.FIRST_COMPLETED)
+    async with worker_process("list", "default", "left", found) as worker:
+        await asyncio.wait([found.listed, worker.ended], return_when=asyncio.FIRST_COMPLETED)
         if not found.listed.done():
             try:
-                await child.ended
+                await worker.ended
             except MissingDeviceError as error:
                 on_none(error)
                 return []
         await asyncio.wait(
-            [found.complete, child.ended], timeout=_RATES_S, return_when=asyncio.FIRST_COMPLETED
+            [found.complete, worker.ended], timeout=_RATES_S, return_when=asyncio.FIRST_COMPLETED
         )
         return found.devices
 

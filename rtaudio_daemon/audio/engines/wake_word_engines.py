@@ -8,14 +8,14 @@ from typing import Any
 
 from ...optional_packages import how_to_install
 from ..processing.format import SAMPLE_RATE, Resampler
-from ..processing.wake_word import Attention, Listen, Spotter
+from ..processing.wake_word import Attention, Listen, WakeWordEngine
 
 _LOG = logging.getLogger(__name__)
 WORDS = ("okay_nabu", "hey_jarvis", "alexa", "hey_mycroft")
 _RATE = 16_000
 
 
-class MicroSpotter:
+class MicroWakeWordEngine:
     """One or more of okay_nabu, hey_jarvis, alexa and hey_mycroft; the models are in the package.
 
     ImportError or OSError where pymicro-wakeword is missing or does not run.
@@ -52,7 +52,7 @@ def open_attention(listen: str, word: str, follow_up_s: float) -> Attention:
         return Attention()
     mode: Listen = "wake_word"
     try:
-        spotter: Spotter = MicroSpotter(WORDS if word == "any" else (word,))
+        engine: WakeWordEngine = MicroWakeWordEngine(WORDS if word == "any" else (word,))
     except (ImportError, OSError) as error:
         note = (
             "audio.listen is wake_word, but nothing except push to talk is listened to: that needs "
@@ -61,4 +61,4 @@ def open_attention(listen: str, word: str, follow_up_s: float) -> Attention:
         )
         _LOG.warning("%s", note)
         return Attention("push_to_talk", note=note)
-    return Attention(mode, spotter, follow_up_s * 1000)
+    return Attention(mode, engine, follow_up_s * 1000)

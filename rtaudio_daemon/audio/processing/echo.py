@@ -225,7 +225,7 @@ class Echo:
         self._frames = 0
         self._recognized_at = -_TWICE_FRAMES
         self._playing_dbfs = SILENCE_DBFS
-        self._told = False
+        self._plays = False
 
     @property
     def coupling_db(self) -> float | None:
@@ -234,7 +234,7 @@ class Echo:
 
     def played(self, pcm: bytes, skipped: int = 0) -> None:
         """This goes to the loudspeaker now, after so many samples of silence not told of."""
-        self._told = True
+        self._plays = True
         self._playing_dbfs = max(self._playing_dbfs, dbfs(pcm))
         self._own.played(pcm, skipped)
         if self._aligned is not None:
@@ -243,7 +243,7 @@ class Echo:
     def clean(self, pcm: bytes) -> bytes:
         """One frame of the microphone without the loudspeaker, as far as that is possible."""
         self._frames += 1
-        if self._told:
+        if self._plays:
             playing, self._playing_dbfs = self._playing_dbfs, SILENCE_DBFS
             if playing > SILENCE_DBFS or self._expected.level > _FAINT_DBFS:
                 self._expected.advance(playing, dbfs(pcm))
@@ -266,7 +266,7 @@ class Echo:
         much like it. What is left of it by a canceller is not looked at. Asked again in the same
         frame it says the same.
         """
-        if self.mode == "off" or not self._told:
+        if self.mode == "off" or not self._plays:
             return False
         if self._recognized_at == self._frames:
             return True
@@ -283,7 +283,7 @@ class Echo:
         `learn` off: it is known that somebody speaks, which says nothing of the echo. Nothing is
         louder as long as the echo is not known; where nobody tells what is played, everything is.
         """
-        if self.mode == "off" or not self._told:
+        if self.mode == "off" or not self._plays:
             return True
         surpassed = self._surpassed(pcm, self._learned, learn=learn)
         raw = self._raw_learned.coupling_db
@@ -298,7 +298,7 @@ class Echo:
 
         Only where something is cancelled; else never.
         """
-        if self._raw_engine is None or not self._told:
+        if self._raw_engine is None or not self._plays:
             return False
         surpassed = self._surpassed(raw, self._raw_learned, learn=learn)
         return self._raw_engine.probability(raw) >= sure and surpassed

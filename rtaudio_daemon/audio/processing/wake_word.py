@@ -21,7 +21,7 @@ _WORD_MS = 1_200  # how long ago a word may have begun that is spotted now
 _VOICE_MS = 80  # of it, or more, somebody is heard to say
 
 
-class Spotter(Protocol):
+class WakeWordEngine(Protocol):
     """Looks for wake words in a stream of pcm."""
 
     def feed(self, pcm: bytes) -> str | None:
@@ -39,7 +39,7 @@ class Attention:
     def __init__(
         self,
         listen: Listen = "open",
-        spotter: Spotter | None = None,
+        engine: WakeWordEngine | None = None,
         window_ms: float = 8_000,
         *,
         note: str | None = None,
@@ -47,7 +47,7 @@ class Attention:
         self.listen = listen
         self.note = note
         """Why this is not what was asked for."""
-        self._spotter = spotter
+        self._engine = engine
         self._window_ms = window_ms
         self._left_ms = 0.0
         self._refractory_ms = 0.0
@@ -92,7 +92,7 @@ class Attention:
         ms = len(pcm) / BYTES_PER_MS
         self._left_ms = self._window_ms if engaged and self.paid else max(0.0, self._left_ms - ms)
         self._refractory_ms = max(0.0, self._refractory_ms - ms)
-        word = self._spotter.feed(pcm) if self._spotter is not None else None
+        word = self._engine.feed(pcm) if self._engine is not None else None
         if word is None or self._refractory_ms > 0:
             return None
         if not meant:

@@ -27,11 +27,11 @@ from ...notifications import DeviceCode
 from ...optional_packages import how_to_install
 from .alsa_cards import NO_PERMISSION, closed_card, denied, find_or_explain
 from .device_lookup import DeviceInfo, Direction
-from .input_stream import InputPump
-from .link import ChildLine
+from .input_stream import InputStream
+from .link import WorkerLink
 from .messages import Kind, Unpacker, failure_body, json_body
-from .output_stream import OutputPump
-from .stream import INT16, RATES, Pump
+from .output_stream import OutputStream
+from .stream import INT16, RATES, WorkerStream
 from .usb_paths import place_of, places
 
 _DEVICES = Path("/dev/snd")
@@ -43,63 +43,63 @@ def main(arguments: list[str]) -> None:
     sys.setswitchinterval(0.001)
     os.environ["JACK_NO_START_SERVER"] = "1"
     daemon = socket.socket(fileno=int(fd))
-    line = ChildLine(daemon)
-    pump: Pump | None = None
+    link = WorkerLink(daemon)
+    stream: WorkerStream | None = None
     if role != "list":
-        pump = OutputPump(line) if role == "output" else InputPump(line, channel)
+        stream = OutputStream(link) if role == "output" else InputStream(link, channel)
     worker = threading.Thread(
-        target=_open, args=(line, pump, device, int(frame_ms)), name="portaudio", daemon=True
+        target=_open, args=(link, stream, device, int(frame_ms)), name="portaudio", daemon=True
     )
     worker.start()
     try:
-        _serve(daemon, line, pump)
+        _serve(daemon, link, stream)
     except (OSError, ValueError):
         pass
     os._exit(0)  # PortAudio may hang in any orderly end
 
 
-def _open(line: ChildLine, pump: Pump | None, device: str, frame_ms: int) -> None:
+def _open(link: WorkerLink, stream: WorkerStream | None, device: str, frame_ms: int) -> None:
     try:
         import pyaudio
 
         audio = pyaudio.PyAudio()
         devices = _devices(audio)
-        there = [info for info in devices if pump is None or info.direction == pump.direction]
+        there = [info for info in devices if stream is None or info.direction == stream.direction]
         if not there:
-            closed = closed_card(device, pump.direction) if pump else None
-            line.tell(Kind.MISSING, failure_body(closed or _no_device()))
+            closed = closed_card(device, stream.direction) if stream else None
+            link.send(Kind.MISSING, failure_body(closed or _no_device()))
             return
-        if pump is None:
-            _list(line, audio, devices)
+        if stream is None:
+            _list(link, audio, devices)
             return
-        info = find_or_explain(devices, device, pump.direction)
-        facts = pump.open(audio, info, frame_ms)
-        line.tell_ready(json_body(facts))
-        pump.follow(audio, info)
+        info = find_or_explain(devices, device, stream.direction)
+        facts = stream.open(audio, info, frame_ms)
+        link.send_ready(json_body(facts))
+        stream.follow(audio, info)
     except ImportError as error:
         what = (
             "PyAudio cannot be loaded: `apt-get install libportaudio2`, then "
             f"`{how_to_install('pyaudio')}` (needs gcc python3-dev portaudio19-dev) ({error})"
         )
-        _give_up(line, DeviceError(what, code=DeviceCode.NO_LIBRARY))
+        _give_up(link, DeviceError(what, code=DeviceCode.NO_LIBRARY))
     except DeviceError as error:
-        _give_up(line, error)
+        _give_up(link, error)
     except Exception as error:  # whatever it is: the daemon says it and starts us again
-        _give_up(line, DeviceError(f"{type(error).__name__}: {error}"))
+        _give_up(link, DeviceError(f"{type(error).__name__}: {error}"))
 
 
-def _give_up(line: ChildLine, failure: DeviceError) -> None:
+def _give_up(link: WorkerLink, failure: DeviceError) -> None:
     try:
-        line.tell(Kind.FAILED, failure_body(failure))
+        link.send(Kind.FAILED, failure_body(failure))
     except OSError:
         pass
 
 
-def _serve(daemon: socket.socket, line: ChildLine, pump: Pump | None) -> None:
+def _serve(daemon: socket.socket, link: WorkerLink, stream: WorkerStream | None) -> None:
     unpacker = Unpacker()
     with selectors.DefaultSelector() as selector:
         selector.register(daemon, selectors.EVENT_READ)
-        selector.register(line, selectors.EVENT_READ)
+        selector.register(link, selectors.EVENT_READ)
         while True:
             ready = {key.fileobj for key, _ in selector.select()}
             if daemon in ready:
@@ -107,12 +107,12 @@ def _serve(daemon: socket.socket, line: ChildLine, pump: Pump | None) -> None:
                 if not data:
                     return
                 for kind, body in unpacker.feed(data):
-                    if pump is not None:
-                        pump.told(kind, body)
-            if line in ready:
-                line.serve()
-                if pump is not None and line.ready:
-                    pump.report()
+                    if stream is not None:
+                        stream.receive(kind, body)
+            if link in ready:
+                link.serve()
+                if stream is not None and link.ready:
+                    stream.report()
 
 
 def _no_device(folder: Path = _DEVICES) -> DeviceError:
@@ -122,13 +122,13 @@ def _no_device(folder: Path = _DEVICES) -> DeviceError:
     return DeviceError("PortAudio finds no sound device", code=DeviceCode.NO_DEVICE)
 
 
-def _list(line: ChildLine, audio: Any, devices: list[DeviceInfo]) -> None:
+def _list(link: WorkerLink, audio: Any, devices: list[DeviceInfo]) -> None:
     """Tell of all devices, and again with the rates of each: asking one of them may hang."""
-    line.tell(Kind.DEVICES, json_body(devices))
+    link.send(Kind.DEVICES, json_body(devices))
     for at, info in enumerate(devices):
         rates = tuple(rate for rate in RATES if _takes(audio, info, rate))
         devices[at] = replace(info, rates=rates)
-        line.tell(Kind.DEVICES, json_body(devices))
+        link.send(Kind.DEVICES, json_body(devices))
 
 
 def _takes(audio: Any, info: DeviceInfo, rate: int) -> bool:

@@ -12,9 +12,9 @@ from functools import partial
 from typing import Any
 
 from .device_lookup import DeviceInfo, Direction
-from .link import ChildLine
+from .link import WorkerLink
 from .messages import Kind, part_body, yes
-from .stream import LONG_MS, Pump
+from .stream import LONG_MS, WorkerStream
 
 _OVERFLOW = 2  # paInputOverflow
 _QUIET = 200  # softer samples than that are sent several frames at once, to wake the daemon less
@@ -23,19 +23,19 @@ _BEGINS_S = 1.5  # a stream that begins more slowly is not waited for
 _TRY_AGAIN_S = 1.0
 
 
-class InputPump(Pump):
+class InputStream(WorkerStream):
     """A microphone: what it hears goes to the daemon, numbered by stream."""
 
     direction: Direction = "input"
 
-    def __init__(self, line: ChildLine, channel: str = "left") -> None:
-        super().__init__(line)
+    def __init__(self, link: WorkerLink, channel: str = "left") -> None:
+        super().__init__(link)
         self._channel = channel
         self._number = 0
         self._shared = True
         self._delivers = threading.Event()  # of the newest stream
 
-    def told(self, kind: Kind, body: bytes) -> None:
+    def receive(self, kind: Kind, body: bytes) -> None:
         """Carry out what the daemon says."""
         if kind is Kind.ATTEND:
             self.attend(yes(body))
@@ -86,7 +86,7 @@ class InputPump(Pump):
         time.sleep(_OVERLAP_S)
         self._stream.close()
         self._stream = stream
-        self._line.tell(Kind.SWITCHED, part_body(self._number))
+        self._link.send(Kind.SWITCHED, part_body(self._number))
         return True
 
     def _latency_s(self, stream: Any) -> float:
@@ -105,14 +105,14 @@ class InputPump(Pump):
     ) -> tuple[None, int]:
         try:
             if flags & _OVERFLOW:
-                self._line.mention(Kind.OVERFLOWED, b"")
+                self._link.send_soon(Kind.OVERFLOWED, b"")
             if data:
                 delivers.set()
                 heard.append(data)
                 if len(heard) >= together or self._closely or not _is_quiet(data):
                     sound = b"".join(heard)
                     heard.clear()
-                    self._line.mention(Kind.SOUND, part_body(number, self._mono(sound)))
+                    self._link.send_soon(Kind.SOUND, part_body(number, self._mono(sound)))
         except Exception:
             pass
         return None, 0  # paContinue

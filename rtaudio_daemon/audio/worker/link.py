@@ -17,7 +17,7 @@ from .messages import Kind, pack
 _WAITING = 50  # messages; the oldest go first when the daemon does not read
 
 
-class ChildLine:
+class WorkerLink:
     """Messages to the daemon, in order, from any thread."""
 
     def __init__(self, daemon: socket.socket) -> None:
@@ -42,7 +42,7 @@ class ChildLine:
         except BlockingIOError:
             pass  # it has been woken often enough
 
-    def mention(self, kind: Kind, body: bytes) -> None:
+    def send_soon(self, kind: Kind, body: bytes) -> None:
         """Say it now or soon; never waits (for callbacks)."""
         message = pack(kind, body)
         if not (self.ready and self._lock.acquire(blocking=False)):
@@ -60,7 +60,7 @@ class ChildLine:
         if self._waiting or self._rest:
             self.wake()
 
-    def tell(self, kind: Kind, body: bytes = b"") -> None:
+    def send(self, kind: Kind, body: bytes = b"") -> None:
         """Say it, after what waits already; waits until the daemon takes it."""
         with self._lock:
             self._send_waiting()
@@ -68,7 +68,7 @@ class ChildLine:
         if self._waiting:  # what a callback had to say meanwhile
             self.wake()
 
-    def tell_ready(self, facts: bytes) -> None:
+    def send_ready(self, facts: bytes) -> None:
         """Say that the stream is open, before anything that the callback has said."""
         with self._lock:
             self._socket.sendall(pack(Kind.READY, facts))

@@ -12,10 +12,10 @@ from collections import deque
 from typing import Any
 
 from .device_lookup import DeviceInfo, Direction
-from .link import ChildLine
+from .link import WorkerLink
 from .messages import Kind, Progress, json_body, part_body, split_part, volume_of, yes
 from .playback_queue import Moment, PlaybackQueue
-from .stream import LONG_MS, RATES, Pump
+from .stream import LONG_MS, RATES, WorkerStream
 
 _PROGRESS_S, _PROGRESS_AT_REST_S = 0.1, 0.39
 _UNDERFLOW = 4  # paOutputUnderflow
@@ -24,13 +24,13 @@ _STUTTERS, _STUTTERS_S = 3, 60.0  # so many late blocks in so long: the buffer b
 _LONGER_MS = 40
 
 
-class OutputPump(Pump):
+class OutputStream(WorkerStream):
     """A loudspeaker: it plays what the daemon sends, and says how far that came."""
 
     direction: Direction = "output"
 
-    def __init__(self, line: ChildLine) -> None:
-        super().__init__(line)
+    def __init__(self, link: WorkerLink) -> None:
+        super().__init__(link)
         self._lock = threading.Lock()
         self._queue: PlaybackQueue[int] = PlaybackQueue(RATES[0])
         self._last_id = 0
@@ -38,19 +38,19 @@ class OutputPump(Pump):
         self._silent_blocks = 0  # to come before the queue is read
         self._late_blocks = 0
         self._late_at: deque[float] = deque(maxlen=_STUTTERS)
-        self._told_at = 0.0
+        self._reported_at = 0.0
         self._tapped = False
         self._silent_frames = RATES[0]
         self._position: int | None = None
 
-    def told(self, kind: Kind, body: bytes) -> None:
+    def receive(self, kind: Kind, body: bytes) -> None:
         """Carry out what the daemon says."""
         if kind is Kind.STOP:
             self._report_moments()
             with self._lock:
                 heard = self._queue.stop()
                 progress = self._progress(heard)
-            self._line.tell(Kind.STOPPED, json_body(progress))
+            self._link.send(Kind.STOPPED, json_body(progress))
             return
         with self._lock:
             if kind is Kind.PUSH:
@@ -75,15 +75,15 @@ class OutputPump(Pump):
         self._report_moments()
         if not self._progress_due:
             return
-        self._told_at = time.monotonic()
+        self._reported_at = time.monotonic()
         with self._lock:
             progress = self._progress(self._queue.positions())
-        self._line.tell(Kind.PROGRESS, json_body(progress))
+        self._link.send(Kind.PROGRESS, json_body(progress))
 
     @property
     def _progress_due(self) -> bool:
         pause = _PROGRESS_AT_REST_S if self._resting else _PROGRESS_S
-        return time.monotonic() - self._told_at >= pause
+        return time.monotonic() - self._reported_at >= pause
 
     @property
     def _busy(self) -> bool:
@@ -100,9 +100,9 @@ class OutputPump(Pump):
             progress = self._progress(self._queue.positions())
         for moment in moments:
             if moment is Moment.STARTED:
-                self._line.tell(Kind.STARTED)
+                self._link.send(Kind.STARTED)
             else:
-                self._line.tell(Kind.FINISHED, json_body(progress))
+                self._link.send(Kind.FINISHED, json_body(progress))
 
     def _progress(self, heard: list[tuple[int, int]]) -> Progress:
         queue = self._queue
@@ -129,7 +129,7 @@ class OutputPump(Pump):
                 return False
             self._resting = True
         self._stream.close()
-        self._line.tell(Kind.REOPENING)
+        self._link.send(Kind.REOPENING)
         self._stream = self._opened(audio, info, frame_ms, self._begin(frame_ms))
         self._resting = resting
         self._stream.start_stream()
@@ -149,13 +149,13 @@ class OutputPump(Pump):
                 if flags & _UNDERFLOW and self._queue.busy and not self._withholding:
                     self._note_late_block()
                 sound = self._next_block(frames * 2)
-                news = self._queue.eventful
+                is_new = self._queue.eventful
             self._silent_frames = 0 if sound.strip(b"\0") else self._silent_frames + frames
             if self._tapped and self._silent_frames < self._rate:
-                self._line.mention(Kind.PLAYED, part_body(self._position & 0xFFFFFFFF, sound))
+                self._link.send_soon(Kind.PLAYED, part_body(self._position & 0xFFFFFFFF, sound))
             self._position += frames
-            if news or self._progress_due:
-                self._line.wake()
+            if is_new or self._progress_due:
+                self._link.wake()
             return (_both(sound) if self._channels == 2 else sound), 0  # paContinue
         except Exception:
             return bytes(frames * 2 * self._channels), 0

@@ -19,7 +19,7 @@ from typing import Any
 from ...errors import DeviceError
 from ...notifications import DeviceCode
 from .device_lookup import DeviceInfo, Direction
-from .link import ChildLine
+from .link import WorkerLink
 from .messages import Kind, StreamFacts, failure_body
 
 RATES = (24_000, 48_000, 44_100, 16_000)
@@ -29,13 +29,13 @@ _BUSY = -9985  # paDeviceUnavailable
 _TRY_ANOTHER = (-9997, -9998)  # paInvalidSampleRate, paInvalidChannelCount
 
 
-class Pump(ABC):
+class WorkerStream(ABC):
     """One direction. The callback runs in PortAudio's thread: it copies bytes and counts."""
 
     direction: Direction
 
-    def __init__(self, line: ChildLine) -> None:
-        self._line = line
+    def __init__(self, link: WorkerLink) -> None:
+        self._link = link
         self._stream: Any = None
         self._rate, self._channels = RATES[0], 1
         self._short_ms = 0
@@ -83,7 +83,7 @@ class Pump(ABC):
             except OSError as error:
                 reason = f"{info.name!r} does not open again: {_remedy(error)}"
                 failure = DeviceError(reason, code=_code(error))
-                self._line.tell(Kind.FAILED, failure_body(failure))
+                self._link.send(Kind.FAILED, failure_body(failure))
 
     def _opened(self, audio: Any, info: DeviceInfo, frame_ms: int, callback: Any) -> Any:
         stream = audio.open(
@@ -99,7 +99,7 @@ class Pump(ABC):
         return stream
 
     @abstractmethod
-    def told(self, kind: Kind, body: bytes) -> None:
+    def receive(self, kind: Kind, body: bytes) -> None:
         """Carry out what the daemon says."""
 
     @abstractmethod

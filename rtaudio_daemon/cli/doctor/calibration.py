@@ -9,7 +9,7 @@ from typing import Literal
 from ... import config
 from ...audio.devices.open import open_microphone, open_speaker
 from ...audio.devices.protocols import Device, Microphone
-from ...audio.devices.signal_check import Deafness
+from ...audio.devices.signal_check import SignalCheck
 from ...audio.processing.format import BYTES_PER_MS
 from ...audio.processing.room_measurement import (
     QUIET_ROOM_DBFS,
@@ -73,7 +73,7 @@ async def _measure(settings: config.Audio) -> Measurement | list[Finding]:
                 speaker.play(_CHIRP, chirp())
                 speaker.end(_CHIRP)
                 after = await _hear(microphone, after_ms)
-                if deaf := Deafness(after_s=1).feed(before + after):
+                if deaf := SignalCheck(after_s=1).feed(before + after):
                     what = f"microphone {microphone.device!r}: {deaf.reason}"
                     return [failed("calibration", what, _DEAF)]
                 return examine(before, after)

@@ -23,7 +23,7 @@ _EASIER = (
 )
 
 
-async def echo(settings: config.Audio) -> AsyncIterator[Finding]:
+async def check_echo(settings: config.Audio) -> AsyncIterator[Finding]:
     """Whether something keeps the loudspeaker out of the microphone."""
     if "none" not in (settings.input.device, settings.output.device):
         yield await _judged(settings)

@@ -21,7 +21,7 @@ _MARKS: dict[Verdict, str] = {"pass": "ok  ", "warn": "WARN", "fail": "FAIL"}
 
 async def examine(path: str, *, tone: bool = False) -> AsyncGenerator[Finding, None]:
     """Every finding about the configuration at `path`; with `tone`, the loudspeaker is heard."""
-    async for finding in machine.python():
+    async for finding in machine.check_python():
         yield finding
     try:
         settings = config.load(path)
@@ -33,26 +33,26 @@ async def examine(path: str, *, tone: bool = False) -> AsyncGenerator[Finding, N
     yield passed("configuration", f"{path} is fine")
     for warning in (*settings.warnings, *preflight.missing_packages(settings)):
         yield warned("configuration", warning, "see docs/configuration.md")
-    rooms: tuple[Callable[[], AsyncIterator[Finding]], ...] = (
-        lambda: machine.machine(settings, path),
-        lambda: sound_devices.sound(settings.audio, tone=tone),
-        lambda: echo_check.echo(settings.audio),
-        lambda: service.service(settings.realtime),
+    checks: tuple[Callable[[], AsyncIterator[Finding]], ...] = (
+        lambda: machine.check_machine(settings, path),
+        lambda: sound_devices.check_sound(settings.audio, tone=tone),
+        lambda: echo_check.check_echo(settings.audio),
+        lambda: service.check_service(settings.realtime),
     )
-    for room in rooms:
-        async for finding in room():
+    for check in checks:
+        async for finding in check():
             yield finding
 
 
 async def run(
-    path: str, *, tone: bool = False, tell: Callable[[Finding], None] = lambda _finding: None
+    path: str, *, tone: bool = False, report: Callable[[Finding], None] = lambda _finding: None
 ) -> tuple[list[Finding], int]:
     """All findings, each told as it is made, and the exit status they lead to."""
     findings = []
     async with aclosing(examine(path, tone=tone)) as found:
         async for finding in found:
             findings.append(finding)
-            tell(finding)
+            report(finding)
     return findings, exit_status(findings)
 
 

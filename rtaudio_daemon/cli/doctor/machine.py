@@ -31,7 +31,7 @@ _UNIT = "rtaudio-daemon.service"
 _COMMAND_S = 5.0
 
 
-async def python() -> AsyncIterator[Finding]:
+async def check_python() -> AsyncIterator[Finding]:
     """Python, the packages, and PortAudio."""
     number = ".".join(map(str, sys.version_info[:3]))
     bits = struct.calcsize("P") * 8
@@ -53,7 +53,7 @@ async def python() -> AsyncIterator[Finding]:
     yield await _portaudio()
 
 
-async def machine(settings: config.Config, path: str) -> AsyncIterator[Finding]:
+async def check_machine(settings: config.Config, path: str) -> AsyncIterator[Finding]:
     """Clock, files, window, sound server and service."""
     yield _clock(time.time())
     yield _permissions(path)

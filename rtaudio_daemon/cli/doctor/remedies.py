@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from ...audio.devices.protocols import PlaybackHappening
+from ...audio.devices.protocols import PlaybackEvent
 from ...notifications import DeviceChanged, DeviceCode
 
 _NAMES = "correct {option}; `daemon.py devices` lists what there is"
@@ -42,7 +42,7 @@ class Reasons:
         if change.reason:
             self._last[change.direction] = change
 
-    def playback_changed(self, change: PlaybackHappening) -> None:
+    def playback_changed(self, change: PlaybackEvent) -> None:
         """What is played makes no reason."""
 
     def of(self, direction: str) -> str:

@@ -32,7 +32,7 @@ _REMEDIES = {
 }
 
 
-async def service(settings: config.Realtime) -> AsyncIterator[Finding]:
+async def check_service(settings: config.Realtime) -> AsyncIterator[Finding]:
     """From the name of its host to an answer."""
     async with AsyncExitStack() as life:
         try:

@@ -33,7 +33,7 @@ _PART = AudioPart("doctor", "tone", 0)
 _NOTHING = DeviceError("PortAudio finds no sound device to listen to", code=DeviceCode.NO_DEVICE)
 
 
-async def sound(settings: config.Audio, *, tone: bool = False) -> AsyncIterator[Finding]:
+async def check_sound(settings: config.Audio, *, tone: bool = False) -> AsyncIterator[Finding]:
     """Devices, microphone, loudspeaker, and with `tone` both together."""
     why_none: list[DeviceError] = []
     try:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from .pacing import Pacing
 from .reply import ReplyFunction, heard_words
-from .voice_detector import Hearing, SileroHearing
+from .voice_detector import SileroVoiceDetector, VoiceDetector
 from .voices import Voice
 
 Transcription = Literal["normal", "early", "late", "failed", "streamed", "never"]
@@ -16,7 +16,7 @@ Quirks = Literal["localai", "huggingface", "huggingface-old", "xai", "sglang"]
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class Behaviour:
     """How the simulator answers.
 
     * `think_s` passes between the request and the first rung.
@@ -40,4 +40,4 @@ class Manner:
     quirks: Quirks | None = None
     refused_schemas: Sequence[str] = ()
     understand: Callable[[bytes], str] = heard_words
-    hearing: Callable[[], Hearing] = SileroHearing
+    voice_detector: Callable[[], VoiceDetector] = SileroVoiceDetector

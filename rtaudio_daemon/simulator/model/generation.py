@@ -10,15 +10,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from ..fault_injection import Fault, Faults
-from ..protocol.session_config import Settings
-from .behaviour import Manner
-from .items import Item, Items, new_id
+from ..fault_injection import FaultInjector, InjectedFault
+from ..protocol.session_config import SessionConfig
+from .behaviour import Behaviour
+from .items import ConversationItem, ConversationItems, new_id
 from .pacing import Step, spoken, written
 from .reply import Reply, Turn, default_reply
-from .response_events import Ladder, Phase
-from .send_queue import EventSink, Outbox
-from .session_record import Record
+from .response_events import Phase, ResponseEvents
+from .send_queue import EventSink, SendQueue
+from .session_record import SessionRecord
 from .transcriber import Transcriber
 from .voices import sound_of
 
@@ -39,24 +39,24 @@ class Surroundings:
     """What an answer needs of its session."""
 
     sink: EventSink
-    settings: Settings
-    items: Items
-    record: Record
-    outbox: Outbox
+    settings: SessionConfig
+    items: ConversationItems
+    record: SessionRecord
+    outbox: SendQueue
     transcriber: Transcriber
-    manner: Manner
-    faults: Faults
+    behaviour: Behaviour
+    faults: FaultInjector
     conversation_id: str
 
 
 class AnswerListener(Protocol):
     """Whoever let an answer be given."""
 
-    def answer_ended(self, answer: Answer) -> None:
+    def answer_ended(self, answer: Generation) -> None:
         """Its response.done was sent."""
 
 
-class Answer:
+class Generation:
     """A response and the task that gives it; `listener` hears when it is done, however.
 
     `spoken` is the item that the turn said, if it was spoken; `fault` makes the answer fail.
@@ -64,17 +64,17 @@ class Answer:
 
     def __init__(
         self,
-        ladder: Ladder,
+        events: ResponseEvents,
         turn: Turn,
         session: Surroundings,
         listener: AnswerListener,
         *,
-        spoken: Item | None = None,
-        fault: Fault | None = None,
+        spoken: ConversationItem | None = None,
+        fault: InjectedFault | None = None,
     ) -> None:
-        self.ladder = ladder
+        self.events = events
         self.turn = turn
-        self._manner = session.manner
+        self._behaviour = session.behaviour
         self._outbox = session.outbox
         self._transcriber = session.transcriber
         self._listener = listener
@@ -82,21 +82,21 @@ class Answer:
         self._fault = fault
         self._deltas = 0
         self._steps: deque[Step] = deque()
-        ladder.start()
-        self._task = asyncio.create_task(self._run(), name=f"simulator-{ladder.id}")
+        events.start()
+        self._task = asyncio.create_task(self._run(), name=f"simulator-{events.id}")
 
     def stop(self, reason: str, late_deltas: int) -> None:
         """Cut it off now: `late_deltas`, the close-out, response.done cancelled."""
         self._task.cancel()
         late = [step.pcm for step in self._steps if step.pcm][:late_deltas]
-        after_all = self._manner.quirks == "sglang"  # its late deltas come after the end
+        after_all = self._behaviour.quirks == "sglang"  # its late deltas come after the end
         if not after_all:
             for pcm in late:
-                self.ladder.sound(pcm)
-        self.ladder.finish("cancelled", reason)
+                self.events.sound(pcm)
+        self.events.finish("cancelled", reason)
         if after_all:
             for pcm in late:
-                self.ladder.stray(pcm)
+                self.events.stray(pcm)
         self._listener.answer_ended(self)
 
     async def abandon(self) -> None:
@@ -106,18 +106,18 @@ class Answer:
 
     async def _run(self) -> None:
         try:
-            await asyncio.sleep(self._manner.think_s)
+            await asyncio.sleep(self._behaviour.think_s)
             await self._give(await self._reply())
         except _FullError:
-            self.ladder.finish("incomplete", "max_output_tokens")
+            self.events.finish("incomplete", "max_output_tokens")
         except _FaultError:
             self._fail()
         except Exception as error:
             _LOG.exception("the simulated answer failed")
             words = {"type": "server_error", "code": "server_error", "message": str(error)}
-            self.ladder.finish("failed", error=words)
+            self.events.finish("failed", error=words)
         else:
-            self.ladder.finish()
+            self.events.finish()
         self._listener.answer_ended(self)
 
     async def _give(self, reply: Reply) -> None:
@@ -129,9 +129,9 @@ class Answer:
             await self._say(reply, phase="final_answer" if reply.preamble else None)
         for call in reply.calls:
             await asyncio.sleep(call.delay_s)
-            self.ladder.open_call(new_id("item"), new_id("call"), call.name)
+            self.events.open_call(new_id("item"), new_id("call"), call.name)
             await self._send(written(call.arguments))
-            self.ladder.close_item()
+            self.events.close_item()
         if self._fault is not None:
             raise _FaultError
 
@@ -139,23 +139,23 @@ class Answer:
         if self._spoken is not None:
             words = await self._transcriber.words(self._spoken)
             self.turn = replace(self.turn, words=words)
-        answered = (self._manner.reply or default_reply)(self.turn)
+        answered = (self._behaviour.reply or default_reply)(self.turn)
         if inspect.isawaitable(answered):
             answered = await answered
         return Reply(answered) if isinstance(answered, str) else answered
 
     async def _say(self, reply: Reply, phase: Phase | None) -> None:
-        if not self.ladder.speaks:
-            self.ladder.open_message(new_id("item"), phase)
+        if not self.events.speaks:
+            self.events.open_message(new_id("item"), phase)
             await self._send(written(reply.text))
         else:
             pcm = reply.pcm
             if pcm is None:
                 heard = self.turn.heard if reply.echoes else b""
-                pcm = await asyncio.to_thread(sound_of, self._manner.voice, reply.text, heard)
-            self.ladder.open_message(new_id("item"), phase)
-            await self._send(spoken(reply.text, pcm, self._manner.pacing))
-        self.ladder.close_item()
+                pcm = await asyncio.to_thread(sound_of, self._behaviour.voice, reply.text, heard)
+            self.events.open_message(new_id("item"), phase)
+            await self._send(spoken(reply.text, pcm, self._behaviour.pacing))
+        self.events.close_item()
 
     async def _send(self, steps: Iterable[Step]) -> None:
         self._steps.extend(steps)
@@ -171,12 +171,12 @@ class Answer:
             step = self._steps.popleft()
             self._deltas += 1
             if step.words:
-                self.ladder.words(step.words)
+                self.events.words(step.words)
             if step.pcm:
-                self.ladder.sound(step.pcm)
+                self.events.sound(step.pcm)
 
     def _may_go_on(self) -> None:
-        if self.ladder.full:
+        if self.events.full:
             raise _FullError
         fault = self._fault
         if fault is not None and self._deltas >= fault.options.get("after_deltas", 0):
@@ -191,8 +191,8 @@ class Answer:
             "message": options.get("message", _SERVER_ERROR),
         }
         if options.get("error_event"):
-            self.ladder.complain(error)
+            self.events.complain(error)
         if options.get("status") == "incomplete":
-            self.ladder.finish("incomplete", options.get("reason", "content_filter"))
+            self.events.finish("incomplete", options.get("reason", "content_filter"))
         else:
-            self.ladder.finish("failed", error=error)
+            self.events.finish("failed", error=error)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..protocol.rejection import Refusal
+from ..protocol.rejection import Rejection
 from ..protocol.session_config import TurnDetection
 from .items import BYTES_PER_MS
 from .turn_detector import TurnDetector
-from .voice_detector import Hearing
+from .voice_detector import VoiceDetector
 
 _MARGIN_MS = 500  # more than the detector may look back, besides the prefix
 _LIMIT_BYTES = 600_000 * BYTES_PER_MS
@@ -17,14 +17,14 @@ _MINIMUM_MS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class SpeechStart:
     """Speech started; `start_ms` includes the prefix padding."""
 
     start_ms: int
 
 
 @dataclass(frozen=True, slots=True)
-class Stopped:
+class SpeechEnd:
     """Speech stopped; `pcm` is the whole turn, with its prefix and the silence at its end."""
 
     end_ms: int
@@ -38,7 +38,7 @@ class InputBuffer:
         self.dropped_bytes = 0
         self._sound = bytearray()
         self._origin = 0  # position of the first byte held, in bytes
-        self._hearing: Hearing | None = None
+        self._voice_detector: VoiceDetector | None = None
         self._settings: TurnDetection | None = None
         self._detector: TurnDetector | None = None
         self._detector_ms = 0  # position of the detector's first frame
@@ -55,10 +55,10 @@ class InputBuffer:
         """How much was appended in all."""
         return (self._origin + len(self._sound)) // BYTES_PER_MS
 
-    def listen(self, settings: TurnDetection | None, hearing: Hearing | None) -> None:
+    def listen(self, settings: TurnDetection | None, voice_detector: VoiceDetector | None) -> None:
         """Find turns with `settings` and a fresh `hearing` from here on, or not at all."""
         self._settings = settings
-        self._hearing = hearing
+        self._voice_detector = voice_detector
         self._detector_ms = self.position_ms
         self._detector = None
         if settings is not None:
@@ -66,22 +66,22 @@ class InputBuffer:
                 threshold=settings.threshold, silence_ms=settings.silence_duration_ms
             )
 
-    def append(self, pcm: bytes) -> Iterator[Started | Stopped]:
+    def append(self, pcm: bytes) -> Iterator[SpeechStart | SpeechEnd]:
         """Add sound; yields the edges of turns in it, one at a time, as they are heard."""
         self._sound += pcm
-        if self._detector is not None and self._hearing is not None:
-            for probability in self._hearing.probabilities(pcm):
+        if self._detector is not None and self._voice_detector is not None:
+            for probability in self._voice_detector.probabilities(pcm):
                 yield from self._frame(probability)
         self._trim()
 
     def commit(self) -> bytes:
-        """Take what is held as a turn; raises `Refusal` when it is shorter than 100 ms."""
+        """Take what is held as a turn; raises `Rejection` when it is shorter than 100 ms."""
         if self._detector is not None and not self._detector.speaking:
             held = b""
         else:
             held = bytes(self._sound)
         if len(held) < _MINIMUM_MS * BYTES_PER_MS:
-            raise Refusal(
+            raise Rejection(
                 "Error committing input audio buffer: buffer too small. Expected at least "
                 f"{_MINIMUM_MS}ms of audio, but buffer only has "
                 f"{len(held) / BYTES_PER_MS:.2f}ms of audio.",
@@ -98,7 +98,7 @@ class InputBuffer:
         if self._detector is not None:
             self._detector.abandon()
 
-    def _frame(self, probability: float) -> Iterator[Started | Stopped]:
+    def _frame(self, probability: float) -> Iterator[SpeechStart | SpeechEnd]:
         assert self._detector is not None
         assert self._settings is not None
         edge = self._detector.frame(probability)
@@ -108,11 +108,11 @@ class InputBuffer:
         if edge.kind == "started":
             start_ms = at_ms - self._settings.prefix_padding_ms
             self._start_ms = max(self._floor_ms, start_ms)
-            yield Started(self._start_ms)
+            yield SpeechStart(self._start_ms)
         else:
             pcm = self._between(self._start_ms, at_ms)
             self._forget_until(at_ms)
-            yield Stopped(at_ms, pcm)
+            yield SpeechEnd(at_ms, pcm)
 
     def _between(self, start_ms: int, end_ms: int) -> bytes:
         start = max(0, start_ms * BYTES_PER_MS - self._origin)

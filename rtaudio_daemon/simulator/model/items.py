@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from ..protocol.rejection import Refusal, invalid, missing
+from ..protocol.rejection import Rejection, invalid, missing
 
 BYTES_PER_MS = 48
 _AUDIO_KEPT = 20  # user items whose sound is kept for retrieve; the rest keep their words only
@@ -30,7 +30,7 @@ def new_id(kind: str) -> str:
 
 
 @dataclass(slots=True)
-class Item:
+class ConversationItem:
     """One item in house spelling. `pcm` is the sound of user items, `understood` its words."""
 
     data: dict[str, Any]
@@ -56,18 +56,18 @@ class Item:
         )
 
 
-class Items:
+class ConversationItems:
     """The default conversation. Iterates in order.
 
     When it grows too long, its beginning is forgotten, as the service does that truncates.
     """
 
     def __init__(self) -> None:
-        self._items: list[Item] = []
+        self._items: list[ConversationItem] = []
         self._ids: set[str] = set()
         self._words = 0
 
-    def __iter__(self) -> Iterator[Item]:
+    def __iter__(self) -> Iterator[ConversationItem]:
         return iter(self._items)
 
     def __len__(self) -> int:
@@ -78,17 +78,17 @@ class Items:
         """The id of the last item, or None."""
         return self._items[-1].id if self._items else None
 
-    def append(self, item: Item) -> str | None:
+    def append(self, item: ConversationItem) -> str | None:
         """Add at the end; returns the id of the item before it."""
         previous = self.last_id
         self._items.append(item)
         self._forget(item)
         return previous
 
-    def insert(self, item: Item, previous_item_id: str | None) -> str | None:
+    def insert(self, item: ConversationItem, previous_item_id: str | None) -> str | None:
         """Add after `previous_item_id` ("root": first, None: last); returns the one before."""
         if item.id in self._ids:
-            raise Refusal(
+            raise Rejection(
                 f"Error adding item: an item with id '{item.id}' already exists.",
                 code="item_create_duplicate_item_id",
                 param="item.id",
@@ -129,14 +129,14 @@ class Items:
         if item.data.get("role") != "assistant" or not any(
             part["type"] == "audio" for part in content
         ):
-            raise Refusal(
+            raise Rejection(
                 "Only model output audio messages can be truncated",
                 code="unsupported_content_type",
             )
         if content_index >= len(content) or content[content_index]["type"] != "audio":
             raise invalid("content_index", f"the item has no audio part {content_index}.")
         if audio_end_ms > item.audio_ms:
-            raise Refusal(
+            raise Rejection(
                 f"Audio content of {item.audio_ms}ms is already shorter than {audio_end_ms}ms",
                 code="invalid_value",
                 param="audio_end_ms",
@@ -146,7 +146,7 @@ class Items:
         kept[content_index] = {"type": "audio", "transcript": ""}
         item.data = {**item.data, "content": kept}
 
-    def _forget(self, new: Item) -> None:
+    def _forget(self, new: ConversationItem) -> None:
         self._ids.add(new.id)
         self._words += len(new.words)
         if len(self._items) > _ITEMS_KEPT or self._words > _WORDS_KEPT:
@@ -167,9 +167,9 @@ class Items:
             if item.id == item_id:
                 return index
         param = "previous_item_id" if "previous" in code else "item_id"
-        raise Refusal(f"Item with item_id not found: {item_id}", code=code, param=param)
+        raise Rejection(f"Item with item_id not found: {item_id}", code=code, param=param)
 
-    def _check_call(self, item: Item) -> None:
+    def _check_call(self, item: ConversationItem) -> None:
         if item.data["type"] != "function_call_output":
             return
         call_id = item.data["call_id"]
@@ -177,14 +177,14 @@ class Items:
             each.data["type"] == "function_call" and each.data.get("call_id") == call_id
             for each in self._items
         ):
-            raise Refusal(
+            raise Rejection(
                 f"Tool call ID '{call_id}' not found in conversation.",
                 code="invalid_tool_call_id",
                 param="item.call_id",
             )
 
 
-def item_from_client(data: dict[str, Any], new_id: str) -> Item:
+def item_from_client(data: dict[str, Any], new_id: str) -> ConversationItem:
     """Check an item that a client sent (house spelling) and fill in what it left out."""
     kind = data.get("type")
     if kind is None:
@@ -199,7 +199,7 @@ def item_from_client(data: dict[str, Any], new_id: str) -> Item:
     for name in required:
         if name not in data:
             raise missing(f"item.{name}")
-    item = Item({**data, "id": data.get("id") or new_id, "status": "completed"})
+    item = ConversationItem({**data, "id": data.get("id") or new_id, "status": "completed"})
     if kind == "message":
         _check_content(data["role"], data["content"])
         item.data["content"] = [_without_sound(part, item) for part in data["content"]]
@@ -215,7 +215,7 @@ def _check_content(role: str, content: list[dict[str, Any]]) -> None:
         allowed = _CONTENT_TYPES[role]
         if kind not in allowed:
             names = ", ".join(repr(each) for each in allowed)
-            raise Refusal(
+            raise Rejection(
                 f"Invalid value: {kind!r}. Supported values are: {names}.",
                 code="invalid_value",
                 param=f"{path}.type",
@@ -225,7 +225,7 @@ def _check_content(role: str, content: list[dict[str, Any]]) -> None:
             raise missing(f"{path}.{field}")
 
 
-def _without_sound(part: dict[str, Any], item: Item) -> dict[str, Any]:
+def _without_sound(part: dict[str, Any], item: ConversationItem) -> dict[str, Any]:
     if part["type"] != "input_audio":
         return part
     try:

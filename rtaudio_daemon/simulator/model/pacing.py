@@ -1,4 +1,6 @@
-"""How an answer is cut into deltas and when each leaves: as data, to be carried out by `Answer`."""
+"""How an answer is cut into deltas and when each leaves: as data, to be carried out by
+`Generation`.
+"""
 
 from __future__ import annotations
 

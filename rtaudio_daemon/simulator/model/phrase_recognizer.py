@@ -33,12 +33,12 @@ _BEAMS = {"beam": 1e-30, "pbeam": 1e-30, "wbeam": 1e-20}  # a third of the time 
 _LONGEST_S = 4.0
 
 
-def can_understand() -> bool:
+def can_recognize() -> bool:
     """Whether pocketsphinx is installed."""
     return find_spec("pocketsphinx") is not None
 
 
-class Understanding:
+class PhraseRecognizer:
     """Call it with 24 kHz pcm; it answers with one of `phrases`, or says how long it listened.
 
     Takes up to half of the time that the sound lasts: run it in a thread. What lasts longer than

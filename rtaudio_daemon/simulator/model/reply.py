@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .items import BYTES_PER_MS, Item
+from .items import BYTES_PER_MS, ConversationItem
 
 SAY = "say"  # response metadata {"rtaudio": "say"}: speak the words of the input as they stand
 
@@ -64,7 +64,7 @@ ReplyFunction = Callable[[Turn], "Reply | str | Awaitable[Reply | str]"]
 
 
 def turn_from(
-    context: list[Item],
+    context: list[ConversationItem],
     *,
     number: int,
     instructions: str,
@@ -104,7 +104,7 @@ def heard_words(pcm: bytes) -> str:
     return f"speech of {len(pcm) / BYTES_PER_MS / 1000:.1f} s"
 
 
-def _rounds(context: list[Item]) -> int:
+def _rounds(context: list[ConversationItem]) -> int:
     """How many groups of results `context` ends with, calls and own words between them."""
     rounds, before = 0, ""
     for item in reversed(context):
@@ -116,7 +116,7 @@ def _rounds(context: list[Item]) -> int:
     return rounds
 
 
-def _function(context: list[Item], last: Item | None) -> str | None:
+def _function(context: list[ConversationItem], last: ConversationItem | None) -> str | None:
     if last is None or last.data["type"] != "function_call_output":
         return None
     for item in context:

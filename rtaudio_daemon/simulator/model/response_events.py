@@ -1,7 +1,7 @@
 """The ladder of events that one response climbs, rung by rung, and how it gets off early.
 
-A `Ladder` keeps what was sent so far, so that closing out repeats exactly that: a response that is
-cut off says neither more nor less than its deltas did. Events carry house (preview) names.
+A `ResponseEvents` keeps what was sent so far, so that closing out repeats exactly that: a response
+that is cut off says neither more nor less than its deltas did. Events carry house (preview) names.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import base64
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ..protocol.audio_format import Encoder, SoundFormat
-from .items import BYTES_PER_MS, Item, Items
+from ..protocol.audio_format import AudioFormat, Encoder
+from .items import BYTES_PER_MS, ConversationItem, ConversationItems
 from .send_queue import EventSink
 from .token_usage import text_tokens, usage
 
@@ -23,7 +23,7 @@ Status = Literal["completed", "cancelled", "incomplete", "failed"]
 class _Rung:
     """The output item that is being said."""
 
-    item: Item
+    item: ConversationItem
     index: int
     kind: Literal["audio", "text", "call"]
     words: list[str] = field(default_factory=list)
@@ -31,7 +31,7 @@ class _Rung:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ResponseRequest:
     """What a response is to be.
 
     * `shape`: the fields of the response that the settings and the request decide.
@@ -40,20 +40,20 @@ class Request:
     """
 
     shape: dict[str, Any]
-    items: Items | None = None
+    items: ConversationItems | None = None
     conversation_id: str | None = None
     metadata: dict[str, str] | None = None
-    context: tuple[Item, ...] = ()
+    context: tuple[ConversationItem, ...] = ()
     instructions: str = ""
-    sound_format: SoundFormat = "pcm16"
+    sound_format: AudioFormat = "pcm16"
 
 
-class Ladder:
+class ResponseEvents:
     """One response, whose events go to `sink`."""
 
-    def __init__(self, response_id: str, sink: EventSink, request: Request) -> None:
+    def __init__(self, response_id: str, sink: EventSink, request: ResponseRequest) -> None:
         self.id = response_id
-        self.output: list[Item] = []
+        self.output: list[ConversationItem] = []
         self._sink = sink
         self._items = request.items
         self._request = request
@@ -201,7 +201,7 @@ class Ladder:
         self._sink.emit({"type": "response.done", "response": dict(self._response)})
 
     def _add(self, data: dict[str, Any], kind: Literal["audio", "text", "call"]) -> _Rung:
-        rung = _Rung(Item(data), len(self.output), kind)
+        rung = _Rung(ConversationItem(data), len(self.output), kind)
         self._rung = rung
         self.output.append(rung.item)
         self._sink.emit(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
-from ..protocol.dialects import house_item
-from ..protocol.rejection import Refusal, invalid
-from .generation import Answer, AnswerListener, Surroundings
-from .items import Item, item_from_client, new_id
+from ..protocol.dialects import canonical_item
+from ..protocol.rejection import Rejection, invalid
+from .generation import AnswerListener, Generation, Surroundings
+from .items import ConversationItem, item_from_client, new_id
 from .reply import Turn, turn_from
-from .response_events import Ladder, Request
+from .response_events import ResponseEvents, ResponseRequest
 
 Json = dict[str, Any]
 
@@ -21,25 +21,25 @@ class Responses:
     """The answers of a session; `listener` hears of each that is done."""
 
     def __init__(self, session: Surroundings, listener: AnswerListener) -> None:
-        self.active: Answer | None = None
+        self.active: Generation | None = None
         self.spoke = False
         self._session = session
         self._listener = listener
-        self._beside: set[Answer] = set()
+        self._beside: set[Generation] = set()
         self._queued = False
         self._numbers = count(1)
 
     def create(self, asked: Json) -> None:
-        """response.create; raises `Refusal` when one is active already."""
+        """response.create; raises `Rejection` when one is active already."""
         if asked.get("conversation") != "none" and self.active is not None:
-            raise Refusal(
+            raise Rejection(
                 "Conversation already has an active response in progress: "
-                f"{self.active.ladder.id}. Wait until the response is finished before creating "
+                f"{self.active.events.id}. Wait until the response is finished before creating "
                 "a new one.",
                 code="conversation_already_has_active_response",
             )
         if len(self._beside) >= _BESIDE:
-            raise Refusal(
+            raise Rejection(
                 f"There are already {_BESIDE} responses in progress outside the conversation.",
                 code="rate_limit_exceeded",
             )
@@ -55,10 +55,10 @@ class Responses:
     def cancel(self, wanted: str | None) -> None:
         """response.cancel, of this id, or of the one in the conversation."""
         for answer in [*filter(None, [self.active]), *self._beside]:
-            if answer.ladder.id == wanted or (wanted is None and answer is self.active):
+            if answer.events.id == wanted or (wanted is None and answer is self.active):
                 answer.stop("client_cancelled", self._late_deltas())
                 return
-        raise Refusal(
+        raise Rejection(
             "Cancellation failed: no active response found", code="response_cancel_not_active"
         )
 
@@ -86,7 +86,7 @@ class Responses:
             metadata=metadata or {},
             tools=asked.get("tools", session.settings.tools),
         )
-        request = Request(
+        request = ResponseRequest(
             session.settings.response(asked),
             items=None if outside else session.items,
             conversation_id=None if outside else session.conversation_id,
@@ -95,21 +95,21 @@ class Responses:
             instructions=instructions,
             sound_format=session.settings.sound_format("output"),
         )
-        ladder = Ladder(new_id("resp"), session.sink, request)
-        self._give(ladder, turn, context[-1] if turn.heard else None)
+        events = ResponseEvents(new_id("resp"), session.sink, request)
+        self._give(events, turn, context[-1] if turn.heard else None)
 
-    def _give(self, ladder: Ladder, turn: Turn, spoken: Item | None) -> None:
+    def _give(self, events: ResponseEvents, turn: Turn, spoken: ConversationItem | None) -> None:
         session = self._session
         session.record.turns.append(turn)
-        answer = Answer(
-            ladder,
+        answer = Generation(
+            events,
             turn,
             session,
             self,
             spoken=spoken,
             fault=session.faults.take("fail"),
         )
-        if ladder.in_conversation:
+        if events.in_conversation:
             self.active = answer
         else:
             self._beside.add(answer)
@@ -118,13 +118,13 @@ class Responses:
         fault = self._session.faults.take("late_deltas")
         if fault is not None:
             return int(fault.options.get("count", 3))
-        manner = self._session.manner
-        return manner.late_deltas or (3 if manner.quirks == "sglang" else 0)
+        behaviour = self._session.behaviour
+        return behaviour.late_deltas or (3 if behaviour.quirks == "sglang" else 0)
 
-    def answer_ended(self, answer: Answer) -> None:
+    def answer_ended(self, answer: Generation) -> None:
         """An answer is done: the turn that waited for it is answered."""
         self._beside.discard(answer)
-        self.spoke = self.spoke or any(item.audio_ms for item in answer.ladder.output)
+        self.spoke = self.spoke or any(item.audio_ms for item in answer.events.output)
         if answer is self.active:
             self.active = None
         self._listener.answer_ended(answer)
@@ -132,7 +132,7 @@ class Responses:
             self._queued = False
             self._begin({})
 
-    def _context(self, given: list[Json] | None) -> list[Item]:
+    def _context(self, given: list[Json] | None) -> list[ConversationItem]:
         items, dialect = self._session.items, self._session.settings.dialect
         if given is None:
             return list(items)
@@ -140,7 +140,7 @@ class Responses:
         context = []
         for data in given:
             if data.get("type") != "item_reference":
-                context.append(item_from_client(house_item(data, dialect), new_id("item")))
+                context.append(item_from_client(canonical_item(data, dialect), new_id("item")))
             elif data.get("id") in known:
                 context.append(known[data["id"]])
             else:

@@ -26,7 +26,7 @@ class Sender(Protocol):
         """Send one event in wire spelling."""
 
 
-class Outbox:
+class SendQueue:
     """`put` never waits; answers ask for `room` first, so that only a flood meets the limit."""
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ _HEARD_BYTES = 120_000 * BYTES_PER_MS
 _LONGEST_TEXT = 10_000
 
 
-class Record:
+class SessionRecord:
     """`received` and `sent` hold messages in wire spelling, sound replaced by its size."""
 
     def __init__(self) -> None:

@@ -11,22 +11,22 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
-from ..fault_injection import Faults
+from ..fault_injection import FaultInjector
 from ..protocol.audio_format import Decoder, decoded
 from ..protocol.client_messages import check_message
-from ..protocol.dialects import house_item, house_request, spell
+from ..protocol.dialects import canonical_item, canonical_request, in_dialect
 from ..protocol.quirks import quirk
-from ..protocol.rejection import Refusal
-from ..protocol.services import Service
-from ..protocol.session_config import Settings, TurnDetection
-from ..protocol.undocumented import with_extras
-from .behaviour import Manner
-from .generation import Answer, Surroundings
-from .input_buffer import InputBuffer, Started
-from .items import BYTES_PER_MS, Item, Items, item_from_client, new_id
+from ..protocol.rejection import Rejection
+from ..protocol.services import SimulatedService
+from ..protocol.session_config import SessionConfig, TurnDetection
+from ..protocol.undocumented import with_undocumented_fields
+from .behaviour import Behaviour
+from .generation import Generation, Surroundings
+from .input_buffer import InputBuffer, SpeechStart
+from .items import BYTES_PER_MS, ConversationItem, ConversationItems, item_from_client, new_id
 from .responses import Responses
-from .send_queue import Outbox, Sender
-from .session_record import Record
+from .send_queue import Sender, SendQueue
+from .session_record import SessionRecord
 from .token_usage import rate_limits
 from .transcriber import Transcriber
 
@@ -39,7 +39,7 @@ _LONGEST_MESSAGE = 24 * 1024 * 1024  # 15 MiB of sound as base64, and room for t
 _DEEPEST = 64
 
 
-class Session:
+class SimulatedSession:
     """The service's side of one conversation. `record` tells what was said.
 
     `lifetime_s`: after so long, from now on, whoever holds it should let it `expire`.
@@ -47,12 +47,12 @@ class Session:
 
     def __init__(
         self,
-        service: Service,
+        service: SimulatedService,
         *,
         model: str,
         lifetime_s: float,
-        manner: Manner,
-        faults: Faults | None = None,
+        behaviour: Behaviour,
+        faults: FaultInjector | None = None,
         transcribes: bool = False,
     ) -> None:
         self.id = new_id("sess")
@@ -61,14 +61,16 @@ class Session:
         self.model = model
         self._lifetime_s = lifetime_s
         expires_at = int(time.time() + lifetime_s)
-        self.settings = Settings(service, model=model, session_id=self.id, expires_at=expires_at)
+        self.settings = SessionConfig(
+            service, model=model, session_id=self.id, expires_at=expires_at
+        )
         self.settings.transcribes = transcribes
-        self.items = Items()
-        self.record = Record()
+        self.items = ConversationItems()
+        self.record = SessionRecord()
         self.open = True
-        self._manner = manner
-        self._rewrite = quirk(manner.quirks)
-        self._outbox = Outbox()
+        self._behaviour = behaviour
+        self._rewrite = quirk(behaviour.quirks)
+        self._outbox = SendQueue()
         self._buffer = InputBuffer()
         self._decoder: Decoder | None = None
         self._tuned: TurnDetection | None = None
@@ -76,8 +78,8 @@ class Session:
         self._spoken_item_id = ""
         self._idle: asyncio.Task[None] | None = None
         self._event_numbers = count(1)
-        faults = faults or Faults()
-        self._transcriber = Transcriber(self, manner, faults)
+        faults = faults or FaultInjector()
+        self._transcriber = Transcriber(self, behaviour, faults)
         self._responses = Responses(self._surroundings(faults), self)
         self._verbs: dict[str, Callable[[Json], None]] = {
             "session.update": self._update,
@@ -91,7 +93,7 @@ class Session:
             "response.cancel": lambda message: self._responses.cancel(message.get("response_id")),
         }
 
-    def _surroundings(self, faults: Faults) -> Surroundings:
+    def _surroundings(self, faults: FaultInjector) -> Surroundings:
         return Surroundings(
             sink=self,
             settings=self.settings,
@@ -99,7 +101,7 @@ class Session:
             record=self.record,
             outbox=self._outbox,
             transcriber=self._transcriber,
-            manner=self._manner,
+            behaviour=self._behaviour,
             faults=faults,
             conversation_id=self._conversation_id,
         )
@@ -135,13 +137,13 @@ class Session:
 
     def emit(self, event: Json) -> None:
         """Send a house event in this service's spelling, if it has it."""
-        spelled = spell(event, self.service)
+        spelled = in_dialect(event, self.service)
         if spelled is None:
             return
         for each in self._rewrite(spelled):
             numbered = {"event_id": f"event_{next(self._event_numbers)}", **each}
-            if self._manner.extras:
-                numbered = with_extras(numbered, self.service, self.model)
+            if self._behaviour.extras:
+                numbered = with_undocumented_fields(numbered, self.service, self.model)
             self.record.send(numbered)
             self._outbox.put(numbered)
 
@@ -149,7 +151,7 @@ class Session:
         """The session has lasted long enough: its last event, after which the line hangs up."""
         minutes = round(self._lifetime_s / 60)
         words = f"Your session hit the maximum duration of {minutes} minutes."
-        self.emit(Refusal(words, code="session_expired").event())
+        self.emit(Rejection(words, code="session_expired").event())
 
     async def run_outbox(self, line: Sender) -> None:
         """Send to `line` for ever what `emit` queues."""
@@ -170,12 +172,12 @@ class Session:
                 await self._commit()
             elif kind in self._verbs:
                 self._verbs[kind](message)
-        except Refusal as refusal:
+        except Rejection as refusal:
             self.emit(refusal.event(event_id if isinstance(event_id, str) else None))
         except Exception:
             _LOG.exception("the simulator could not carry out a message")
             words = "The server had an error while processing your request. Sorry about that!"
-            self.emit(Refusal(words, code=None, type="server_error").event())
+            self.emit(Rejection(words, code=None, type="server_error").event())
 
     async def close(self) -> None:
         """End every task: the connection is gone."""
@@ -195,8 +197,8 @@ class Session:
         """Refuse the functions that the scenario wants refused."""
         tools = asked.get("tools")
         for index, tool in enumerate(tools if isinstance(tools, list) else ()):
-            if isinstance(tool, dict) and tool.get("name") in self._manner.refused_schemas:
-                raise Refusal(
+            if isinstance(tool, dict) and tool.get("name") in self._behaviour.refused_schemas:
+                raise Rejection(
                     f"Invalid schema for function '{tool['name']}': it is not valid under any of "
                     "the given schemas.",
                     code="invalid_function_parameters",
@@ -211,10 +213,10 @@ class Session:
     def _create_response(self, message: Json) -> None:
         if self.settings.transcribes:
             words = "Responses cannot be created in a transcription session."
-            raise Refusal(words, code="invalid_event", param="type")
+            raise Rejection(words, code="invalid_event", param="type")
         asked = _without_nulls(message.get("response") or {})
         self._judge_tools(asked, "response")
-        self._responses.create(house_request(asked) if self.service.rich else asked)
+        self._responses.create(canonical_request(asked) if self.service.rich else asked)
 
     # ---------------------------------------------------------- hearing
 
@@ -227,7 +229,7 @@ class Session:
         self.record.hear(pcm)
         for at in range(0, len(pcm), _HEARD_AT_ONCE):
             for edge in self._buffer.append(pcm[at : at + _HEARD_AT_ONCE]):
-                if isinstance(edge, Started):
+                if isinstance(edge, SpeechStart):
                     self._speech_started(edge.start_ms)
                 else:
                     await self._speech_stopped(edge.end_ms, edge.pcm)
@@ -237,8 +239,8 @@ class Session:
         wanted = self.settings.turn_detection
         if wanted == self._tuned:
             return
-        hearing = await asyncio.to_thread(self._manner.hearing) if wanted else None
-        self._buffer.listen(wanted, hearing)
+        voice_detector = await asyncio.to_thread(self._behaviour.voice_detector) if wanted else None
+        self._buffer.listen(wanted, voice_detector)
         self._tuned = wanted
 
     def _speech_started(self, start_ms: int) -> None:
@@ -285,7 +287,7 @@ class Session:
             "role": "user",
             "content": [{"type": "input_audio", "transcript": None}],
         }
-        item = Item(data, pcm=pcm, audio_ms=len(pcm) // BYTES_PER_MS)
+        item = ConversationItem(data, pcm=pcm, audio_ms=len(pcm) // BYTES_PER_MS)
         previous = self.items.append(item)
         place = {"previous_item_id": previous, "item_id": item_id}
         self.emit({"type": "input_audio_buffer.committed", **place})
@@ -325,12 +327,12 @@ class Session:
 
     # ------------------------------------------------------ conversation
 
-    def _announce_item(self, item: Item, previous: str | None) -> None:
+    def _announce_item(self, item: ConversationItem, previous: str | None) -> None:
         for kind in ("conversation.item.created", "conversation.item.done"):
             self.emit({"type": kind, "previous_item_id": previous, "item": dict(item.data)})
 
     def _create_item(self, message: Json) -> None:
-        item = item_from_client(house_item(message["item"], self.dialect), new_id("item"))
+        item = item_from_client(canonical_item(message["item"], self.dialect), new_id("item"))
         self._announce_item(item, self.items.insert(item, message.get("previous_item_id")))
 
     def _retrieve_item(self, message: Json) -> None:
@@ -346,12 +348,12 @@ class Session:
         self.items.truncate(**place)
         self.emit({"type": "conversation.item.truncated", **place})
 
-    def answer_ended(self, answer: Answer) -> None:
+    def answer_ended(self, answer: Generation) -> None:
         """An answer is done: the limits are reported, and idleness begins."""
         if self.service.reports_limits:
             self.emit({"type": "rate_limits.updated", "rate_limits": rate_limits()})
-        if answer.ladder.in_conversation:
-            said_ms = sum(item.audio_ms for item in answer.ladder.output)
+        if answer.events.in_conversation:
+            said_ms = sum(item.audio_ms for item in answer.events.output)
             self._watch_idleness(said_ms or None)
 
 
@@ -367,16 +369,16 @@ def _without_nulls(asked: Json) -> Json:
 def _parsed(raw: str) -> Json:
     if len(raw) > _LONGEST_MESSAGE:
         words = f"The message is longer than {_LONGEST_MESSAGE} characters."
-        raise Refusal(words, code="string_above_max_length")
+        raise Rejection(words, code="string_above_max_length")
     try:
         message = json.loads(raw)
     except (ValueError, RecursionError) as error:
         words = "We could not parse the JSON body of your event."
-        raise Refusal(words, code="invalid_json") from error
+        raise Rejection(words, code="invalid_json") from error
     if not isinstance(message, dict):
-        raise Refusal("Expected a JSON object.", code="invalid_json")
+        raise Rejection("Expected a JSON object.", code="invalid_json")
     if _depth(message) > _DEEPEST:
-        raise Refusal("The JSON of your event is nested too deeply.", code="invalid_json")
+        raise Rejection("The JSON of your event is nested too deeply.", code="invalid_json")
     return message
 
 

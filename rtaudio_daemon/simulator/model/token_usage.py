@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .items import Item
+from .items import ConversationItem
 
 _INPUT_MS_PER_TOKEN = 100
 _OUTPUT_MS_PER_TOKEN = 50
 _CHARACTERS_PER_TOKEN = 4
 
 
-def usage(instructions: str, context: Iterable[Item], output: Iterable[Item]) -> dict[str, Any]:
+def usage(
+    instructions: str, context: Iterable[ConversationItem], output: Iterable[ConversationItem]
+) -> dict[str, Any]:
     """The usage of a response that read `context` and said `output` (zero if it said nothing)."""
     said = list(output)
     heard = list(context) if said else []

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from ..fault_injection import Faults
-from .behaviour import Manner
-from .items import Item
+from ..fault_injection import FaultInjector
+from .behaviour import Behaviour
+from .items import ConversationItem
 from .pacing import pieces
 from .reply import heard_words
 from .send_queue import EventSink
@@ -22,14 +22,14 @@ _STREAM_S = 0.05
 class Transcriber:
     """Understands each spoken item once, for the answer and for the transcription."""
 
-    def __init__(self, sink: EventSink, manner: Manner, faults: Faults) -> None:
+    def __init__(self, sink: EventSink, behaviour: Behaviour, faults: FaultInjector) -> None:
         self._sink = sink
-        self._manner = manner
+        self._behaviour = behaviour
         self._faults = faults
         self._understood: dict[str, asyncio.Task[str]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def hear(self, item: Item, asked: dict[str, Any] | None) -> None:
+    async def hear(self, item: ConversationItem, asked: dict[str, Any] | None) -> None:
         """Begin to understand a spoken `item`, and report it if a transcription is `asked` for."""
         work = self._understand(item)
         task = asyncio.create_task(work, name="simulator-understand")
@@ -37,7 +37,7 @@ class Transcriber:
         task.add_done_callback(lambda _: self._understood.pop(item.id, None))
         fault = self._faults.take("transcription")
         options = fault.options if fault else {}
-        mode = options.get("mode", self._manner.transcription)
+        mode = options.get("mode", self._behaviour.transcription)
         if asked is None or mode == "never":
             return
         delay_s = options.get("delay_s", _DELAYS_S.get(mode, _USUAL_DELAY_S))
@@ -49,7 +49,7 @@ class Transcriber:
         self._tasks.add(report)
         report.add_done_callback(self._tasks.discard)
 
-    async def words(self, item: Item) -> str:
+    async def words(self, item: ConversationItem) -> str:
         """What was said in a spoken item."""
         task = self._understood.get(item.id)
         if task is not None:
@@ -63,8 +63,8 @@ class Transcriber:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _understand(self, item: Item) -> str:
-        understand = self._manner.understand
+    async def _understand(self, item: ConversationItem) -> str:
+        understand = self._behaviour.understand
         if not item.pcm:
             words = ""
         elif understand is heard_words:
@@ -76,7 +76,7 @@ class Transcriber:
 
     async def _report(
         self,
-        item: Item,
+        item: ConversationItem,
         understood: asyncio.Task[str],
         model: str | None,
         mode: str,

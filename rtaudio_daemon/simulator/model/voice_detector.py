@@ -9,14 +9,14 @@ from typing import Protocol
 FRAME_BYTES = 1024  # 512 samples at 16 kHz
 
 
-class Hearing(Protocol):
+class VoiceDetector(Protocol):
     """Turns 24 kHz pcm into one probability of speech per 32 ms."""
 
     def probabilities(self, pcm: bytes) -> Iterator[float]:
         """Feed any number of bytes (whole samples); yields what became known by them."""
 
 
-class SileroHearing:
+class SileroVoiceDetector:
     """The speech model of the simulator; a tone does not fool it, as with the real service.
 
     Loading takes a moment: make it in a thread.
@@ -34,7 +34,7 @@ class SileroHearing:
         self._rest = b""
 
     def probabilities(self, pcm: bytes) -> Iterator[float]:
-        """See `Hearing`."""
+        """See `VoiceDetector`."""
         samples = self._numpy.frombuffer(pcm, dtype="<i2")
         self._rest += self._resampler.resample_chunk(samples).tobytes()
         while len(self._rest) >= FRAME_BYTES:

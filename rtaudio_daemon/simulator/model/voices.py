@@ -54,7 +54,7 @@ def espeak(text: str) -> bytes | None:
     """`text` spoken by espeak-ng, or None if that is not installed or says nothing."""
     program = shutil.which("espeak-ng")
     if program is None:
-        tell_that_there_is_no_voice()
+        warn_that_there_is_no_voice()
         return None
     if not text.strip():
         return None
@@ -81,7 +81,7 @@ def chime(length_ms: int) -> bytes:
 
 
 @cache
-def tell_that_there_is_no_voice() -> None:
+def warn_that_there_is_no_voice() -> None:
     """Once in a process: text sounds as a chime, and how to get a voice."""
     _LOG.warning("text is not spoken, it sounds as a chime; for a voice: apt install espeak-ng")
 

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from .rejection import Refusal, invalid
+from .rejection import Rejection, invalid
 
-SoundFormat = Literal["pcm16", "g711_ulaw", "g711_alaw"]
+AudioFormat = Literal["pcm16", "g711_ulaw", "g711_alaw"]
 
 _APPEND_LIMIT = 15 * 1024 * 1024
 _RATE = 24_000
@@ -20,14 +20,14 @@ _ULAW_BIAS = 132
 _Samples = npt.NDArray[np.int16]
 
 
-def decoded(audio: str, kind: SoundFormat) -> bytes:
-    """The bytes in `audio` (base64); raises `Refusal` for too many, or half a sample."""
+def decoded(audio: str, kind: AudioFormat) -> bytes:
+    """The bytes in `audio` (base64); raises `Rejection` for too many, or half a sample."""
     if len(audio) * 3 // 4 > _APPEND_LIMIT + 2:
         raise invalid("audio", "expected at most 15 MiB of audio.")
     try:
         sound = base64.b64decode(audio, validate=True)
     except ValueError as error:
-        raise Refusal(
+        raise Rejection(
             "Invalid 'audio'. Expected base64-encoded audio bytes.",
             code="invalid_value",
             param="audio",
@@ -40,7 +40,7 @@ def decoded(audio: str, kind: SoundFormat) -> bytes:
 class Decoder:
     """Makes pcm of what a client sends in one format; keep it as long as that is the format."""
 
-    def __init__(self, kind: SoundFormat) -> None:
+    def __init__(self, kind: AudioFormat) -> None:
         self.kind = kind
         self._stream = _stream(_TELEPHONE_RATE, _RATE)
 
@@ -57,7 +57,7 @@ class Decoder:
 class Encoder:
     """Makes one format of the pcm of one answer."""
 
-    def __init__(self, kind: SoundFormat) -> None:
+    def __init__(self, kind: AudioFormat) -> None:
         self._codes = {"g711_ulaw": _ULAW_CODES, "g711_alaw": _ALAW_CODES}.get(kind)
         self._stream: Any = _stream(_RATE, _TELEPHONE_RATE) if self._codes is not None else None
 

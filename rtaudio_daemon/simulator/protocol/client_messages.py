@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...protocol.codec import Dialect
-from .rejection import Refusal, invalid, missing
-from .services import SERVICES, VOICE_LIVE, Service
+from .rejection import Rejection, invalid, missing
+from .services import SERVICES, VOICE_LIVE, SimulatedService
 from .validation import (
     Shape,
     anything,
@@ -309,8 +309,8 @@ _TABLES = {
 }
 
 
-def check_message(message: dict[str, Any], service: Service) -> str:
-    """Hold a client message against the service; returns its type, raises `Refusal`."""
+def check_message(message: dict[str, Any], service: SimulatedService) -> str:
+    """Hold a client message against the service; returns its type, raises `Rejection`."""
     kind = message.get("type")
     if kind is None:
         raise missing("type")
@@ -341,7 +341,7 @@ def _check_metadata(metadata: Any) -> None:
         raise invalid(path, "expected an object with at most 16 pairs.")
     for key, value in metadata.items():
         if len(key) > 64 or not isinstance(value, str) or len(value) > 512:
-            raise Refusal(
+            raise Rejection(
                 f"Invalid '{path}.{key}': keys of at most 64 and string values of at most "
                 "512 characters are expected.",
                 code="invalid_value",

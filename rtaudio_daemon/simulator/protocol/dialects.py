@@ -10,13 +10,13 @@ from typing import Any
 
 from ...protocol import codec
 from .client_messages import Dialect
-from .rejection import Refusal
-from .services import Service
+from .rejection import Rejection
+from .services import SimulatedService
 
 _GA_CONTENT = {"text": "output_text", "audio": "output_audio"}
 
 
-def spell(event: dict[str, Any], service: Service) -> dict[str, Any] | None:
+def in_dialect(event: dict[str, Any], service: SimulatedService) -> dict[str, Any] | None:
     """The wire shape of `event` (without event_id), or None if this service has no such event."""
     kind, dialect = event["type"], service.dialect
     if (
@@ -35,7 +35,7 @@ def spell(event: dict[str, Any], service: Service) -> dict[str, Any] | None:
     if service.rich and kind == "conversation.item.input_audio_transcription.completed":
         spelled.pop("usage")
     if "item" in spelled:
-        spelled["item"] = item = spell_item(spelled["item"], dialect)
+        spelled["item"] = item = item_in_dialect(spelled["item"], dialect)
         if service.rich and item["type"] == "function_call_output":
             item.pop("status", None)
     if "response" in spelled:
@@ -43,52 +43,52 @@ def spell(event: dict[str, Any], service: Service) -> dict[str, Any] | None:
     return spelled
 
 
-def _of_voice_live(event: dict[str, Any], service: Service) -> bool:
+def _of_voice_live(event: dict[str, Any], service: SimulatedService) -> bool:
     """Voice Live sends item.done for what the user said, and for nothing else."""
     content = event["item"].get("content") or [{}]
     return service.rich and content[0].get("type") == "input_audio"
 
 
-def spell_item(item: dict[str, Any], dialect: Dialect) -> dict[str, Any]:
+def item_in_dialect(item: dict[str, Any], dialect: Dialect) -> dict[str, Any]:
     """An item as the dialect writes it: content types, and `object` in preview only."""
     if dialect == "preview":
         return {"object": "realtime.item", **_plain(item)}
     return codec.wire_item(item, dialect)
 
 
-def house_item(item: dict[str, Any], dialect: Dialect) -> dict[str, Any]:
+def canonical_item(item: dict[str, Any], dialect: Dialect) -> dict[str, Any]:
     """An item that a client sends, in house spelling; refuses the other dialect's content types."""
     plain = {key: value for key, value in item.items() if key != "object"}
     if dialect == "preview":
         return plain
     for index, part in enumerate(plain.get("content", [])):
         if part.get("type") in _GA_CONTENT:
-            raise Refusal(
+            raise Rejection(
                 f"Invalid value: {part['type']!r}. "
                 f"Supported values are: {_GA_CONTENT[part['type']]!r}.",
                 code="invalid_value",
                 param=f"item.content[{index}].type",
             )
-    return codec.house_item(plain)
+    return codec.canonical_item(plain)
 
 
-def house_request(asked: dict[str, Any]) -> dict[str, Any]:
+def canonical_request(asked: dict[str, Any]) -> dict[str, Any]:
     """What Voice Live is asked to answer, in the words that the others are asked in."""
     names = {"input_items": "input", "max_output_tokens": "max_response_output_tokens"}
-    house = {names.get(key, key): value for key, value in asked.items()}
-    return house if house.pop("commit", True) else {**house, "conversation": "none"}
+    canonical = {names.get(key, key): value for key, value in asked.items()}
+    return canonical if canonical.pop("commit", True) else {**canonical, "conversation": "none"}
 
 
 def _without_phase(item: dict[str, Any], dialect: Dialect) -> dict[str, Any]:
     """An item as ``response.done`` lists it: it was never seen to say the phase."""
-    return spell_item(_plain(item), dialect)
+    return item_in_dialect(_plain(item), dialect)
 
 
 def _plain(item: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in item.items() if key != "phase"}
 
 
-def _spell_response(response: dict[str, Any], service: Service) -> dict[str, Any]:
+def _spell_response(response: dict[str, Any], service: SimulatedService) -> dict[str, Any]:
     dialect = service.dialect
     spelled = {**response, "output": [_without_phase(item, dialect) for item in response["output"]]}
     usage = spelled["usage"]
@@ -104,7 +104,7 @@ def _spell_response(response: dict[str, Any], service: Service) -> dict[str, Any
     modalities = spelled.pop("modalities")
     spelled["output_modalities"] = ["audio"] if "audio" in modalities else ["text"]
     output = {
-        "format": dict(codec.HOUSE_TO_GA_FORMATS[spelled.pop("output_audio_format")]),
+        "format": dict(codec.CANONICAL_TO_GA_FORMATS[spelled.pop("output_audio_format")]),
         "voice": spelled.pop("voice"),
     }
     del spelled["temperature"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ...protocol.codec import house_name
+from ...protocol.codec import canonical_name
 
 Json = dict[str, Any]
 Rewrite = Callable[[Json], list[Json]]
@@ -29,7 +29,7 @@ class _LocalAI:
         self._held: list[Json] = []
 
     def __call__(self, event: Json) -> list[Json]:
-        kind = house_name(event["type"])
+        kind = canonical_name(event["type"])
         if kind == "conversation.item.created":
             return []
         if kind == "response.audio.done":
@@ -62,7 +62,7 @@ class _HuggingFace:
         self._created: dict[str, Json] = {}
 
     def __call__(self, event: Json) -> list[Json]:
-        kind = house_name(event["type"])
+        kind = canonical_name(event["type"])
         if kind in self._UNKNOWN:
             return []
         if kind == "conversation.item.created" or self._old_names:

@@ -8,7 +8,7 @@ _LONGEST_MESSAGE = 500
 _LONGEST_PARAM = 200
 
 
-class Refusal(Exception):  # noqa: N818 - it becomes a message, it is not a fault
+class Rejection(Exception):  # noqa: N818 - it becomes a message, it is not a fault
     """A client message that cannot be carried out; nothing of it was applied.
 
     ``code`` and ``param`` are the service's own words; the session stays usable.
@@ -43,18 +43,18 @@ class Refusal(Exception):  # noqa: N818 - it becomes a message, it is not a faul
         }
 
 
-def missing(path: str) -> Refusal:
+def missing(path: str) -> Rejection:
     """A required field is absent."""
-    return Refusal(
+    return Rejection(
         f"Missing required parameter: '{path}'.", code="missing_required_parameter", param=path
     )
 
 
-def unknown(path: str) -> Refusal:
+def unknown(path: str) -> Rejection:
     """A field that this dialect does not have."""
-    return Refusal(f"Unknown parameter: '{path}'.", code="unknown_parameter", param=path)
+    return Rejection(f"Unknown parameter: '{path}'.", code="unknown_parameter", param=path)
 
 
-def invalid(path: str, words: str) -> Refusal:
+def invalid(path: str, words: str) -> Rejection:
     """A value that is not allowed; `words` say what is."""
-    return Refusal(f"Invalid value for '{path}': {words}", code="invalid_value", param=path)
+    return Rejection(f"Invalid value for '{path}': {words}", code="invalid_value", param=path)

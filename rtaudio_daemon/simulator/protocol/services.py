@@ -8,7 +8,7 @@ from ...protocol.codec import Dialect
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class SimulatedService:
     """One address of the real world.
 
     `parameter`: the query parameter that names the model; `needs_version`: whether the query must
@@ -25,12 +25,12 @@ class Service:
     rich: bool = False
 
 
-AZURE = Service("azure", "/openai/v1/realtime", "ga", needs_version=False)
-AZURE_PREVIEW = Service(
+AZURE = SimulatedService("azure", "/openai/v1/realtime", "ga", needs_version=False)
+AZURE_PREVIEW = SimulatedService(
     "azure-preview", "/openai/realtime", "preview", "deployment", needs_version=True
 )
-OPENAI = Service("openai", "/v1/realtime", "ga", reports_limits=True)
-VOICE_LIVE = Service(
+OPENAI = SimulatedService("openai", "/v1/realtime", "ga", reports_limits=True)
+VOICE_LIVE = SimulatedService(
     "azure-voice-live", "/voice-live/realtime", "preview", needs_version=True, rich=True
 )
 SERVICES = (AZURE, AZURE_PREVIEW, OPENAI, VOICE_LIVE)

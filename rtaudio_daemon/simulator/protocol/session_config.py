@@ -6,9 +6,9 @@ import copy
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .audio_format import SoundFormat
-from .rejection import Refusal
-from .services import Service
+from .audio_format import AudioFormat
+from .rejection import Rejection
+from .services import SimulatedService
 
 _INSTRUCTIONS = "You are a helpful voice assistant. Answer briefly and in the user's language."
 _TURN_DETECTION: dict[str, dict[str, Any]] = {
@@ -30,7 +30,7 @@ _TURN_DETECTION: dict[str, dict[str, Any]] = {
 # The real one judges by the words; by silence alone, low waits longest.
 _EAGER_SILENCE_MS = {"low": 1200, "medium": 700, "auto": 700, "high": 400}
 _USUAL_SILENCE_MS = 500
-_FORMATS: dict[str, SoundFormat] = {
+_FORMATS: dict[str, AudioFormat] = {
     "audio/pcm": "pcm16",
     "audio/pcmu": "g711_ulaw",
     "audio/pcma": "g711_alaw",
@@ -61,10 +61,12 @@ class TurnDetection:
     idle_timeout_ms: int | None = None
 
 
-class Settings:
+class SessionConfig:
     """The effective session of one connection. `document` is its wire shape."""
 
-    def __init__(self, service: Service, *, model: str, session_id: str, expires_at: int) -> None:
+    def __init__(
+        self, service: SimulatedService, *, model: str, session_id: str, expires_at: int
+    ) -> None:
         self.dialect = service.dialect
         if service.rich:
             defaults = _voice_live_defaults(model)
@@ -88,13 +90,13 @@ class Settings:
         """Merge `patch` (checked before) in; with `voice_locked` a new voice is refused."""
         if patch.get("type", "transcription") != "transcription" and self.transcribes:
             words = "A transcription session cannot become a realtime session."
-            raise Refusal(words, code="invalid_value", param="session.type")
+            raise Rejection(words, code="invalid_value", param="session.type")
         self.transcribes = self.transcribes or patch.get("type") == "transcription"
         merged = _merge(self._document, {key: patch[key] for key in patch if key != "type"})
         changed = copy.copy(self)
         changed._document = merged
         if voice_locked and changed.voice != self.voice:
-            raise Refusal(
+            raise Rejection(
                 "Cannot update a conversation's voice if assistant audio is present.",
                 code="cannot_update_voice",
             )
@@ -133,11 +135,11 @@ class Settings:
             return self._document["audio"]["output"]["voice"]
         return self._document["voice"]
 
-    def sound_format(self, direction: Literal["input", "output"]) -> SoundFormat:
+    def sound_format(self, direction: Literal["input", "output"]) -> AudioFormat:
         """How sound is written on the wire."""
         if self.dialect == "ga":
             return _FORMATS[self._document["audio"][direction]["format"]["type"]]
-        found: SoundFormat = self._document[f"{direction}_audio_format"]
+        found: AudioFormat = self._document[f"{direction}_audio_format"]
         return found
 
     def response(self, overrides: dict[str, Any]) -> dict[str, Any]:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from ...protocol.codec import house_name
-from .services import Service
+from ...protocol.codec import canonical_name
+from .services import SimulatedService
 
 Json = dict[str, Any]
 _PADDED = ("response.audio_transcript.delta", "response.text.delta")
 _ARGUMENTS = "response.function_call_arguments.delta"
 
 
-def with_extras(event: Json, service: Service, model: str) -> Json:
+def with_undocumented_fields(event: Json, service: SimulatedService, model: str) -> Json:
     """`event` (wire spelling) as GA services send it: obfuscation, content twin, phase."""
     if service.dialect != "ga":
         return event
-    kind = house_name(event["type"])
+    kind = canonical_name(event["type"])
     if kind in _PADDED or kind == _ARGUMENTS:
         return {**event, "obfuscation": _padding(event)}
     if kind.startswith("response.content_part.") and service.name == "azure":

@@ -1,7 +1,7 @@
 """What a client message may look like, as data: nested tables of rules, checked strictly.
 
-A shape is a rule (a function that raises `Refusal` when it dislikes a value) or a table from field
-name to shape. Fields that are not in the table are refused with ``unknown_parameter``.
+A shape is a rule (a function that raises `Rejection` when it dislikes a value) or a table from
+field name to shape. Fields that are not in the table are refused with ``unknown_parameter``.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .rejection import Refusal, invalid, unknown
+from .rejection import Rejection, invalid, unknown
 
 Rule = Callable[[Any, str], None]
 Shape = Rule | Mapping[str, "Shape"]
 
 
 def check(value: Any, shape: Shape, path: str) -> None:
-    """Hold `value` against `shape`; raises `Refusal` that names the offending field."""
+    """Hold `value` against `shape`; raises `Rejection` that names the offending field."""
     if callable(shape):
         shape(value, path)
         return
@@ -29,9 +29,9 @@ def check(value: Any, shape: Shape, path: str) -> None:
         check(inner, shape[key], where)
 
 
-def wrong_type(path: str, expected: str, value: Any) -> Refusal:
+def wrong_type(path: str, expected: str, value: Any) -> Rejection:
     """The refusal of a value of the wrong JSON type."""
-    return Refusal(
+    return Rejection(
         f"Invalid type for '{path}': expected {expected}, but got {_kind(value)} instead.",
         code="invalid_type",
         param=path,
@@ -80,14 +80,14 @@ def integer(low: int, high: int) -> Rule:
         if isinstance(value, bool) or not isinstance(value, int):
             raise wrong_type(path, "an integer", value)
         if value < low:
-            raise Refusal(
+            raise Rejection(
                 f"Invalid '{path}': integer below minimum value. "
                 f"Expected a value >= {low}, but got {value} instead.",
                 code="integer_below_min_value",
                 param=path,
             )
         if value > high:
-            raise Refusal(
+            raise Rejection(
                 f"Invalid '{path}': integer above maximum value. "
                 f"Expected a value <= {high}, but got {value} instead.",
                 code="integer_above_max_value",
@@ -103,7 +103,7 @@ def one_of(*allowed: Any) -> Rule:
     def rule(value: Any, path: str) -> None:
         if value not in allowed:
             names = ", ".join(repr(each) for each in allowed)
-            raise Refusal(
+            raise Rejection(
                 f"Invalid value: {value!r}. Supported values are: {names}.",
                 code="invalid_value",
                 param=path,
@@ -141,7 +141,7 @@ def either(*shapes: Shape) -> Rule:
         for shape in shapes[:-1]:
             try:
                 check(value, shape, path)
-            except Refusal:
+            except Rejection:
                 continue
             return
         check(value, shapes[-1], path)

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from ..fault_injection import KINDS, Faults
-from ..protocol.rejection import Refusal
-from .auth import refused
+from ..fault_injection import KINDS, FaultInjector
+from ..protocol.rejection import Rejection
+from .auth import http_error
 
 PATH = "/simulator/fault"
 
@@ -19,14 +19,14 @@ class FaultTarget(Protocol):
     """The service that is to go wrong."""
 
     @property
-    def faults(self) -> Faults:
+    def faults(self) -> FaultInjector:
         """What is armed."""
 
     def arm(self, data: Mapping[str, Any]) -> None:
-        """Arm the fault that `data` describes; raises `Refusal` for one that does not exist."""
+        """Arm the fault that `data` describes; raises `Rejection` for one that does not exist."""
 
 
-class Control:
+class AdminApi:
     """Arms the faults of `target`."""
 
     def __init__(self, target: FaultTarget) -> None:
@@ -39,27 +39,27 @@ class Control:
         app.router.add_delete(PATH, self._clear)
 
     async def _show(self, request: web.Request) -> web.Response:
-        return stranger(request) or self._armed()
+        return rejected_origin(request) or self._armed()
 
     async def _clear(self, request: web.Request) -> web.Response:
-        if (answer := stranger(request)) is None:
+        if (answer := rejected_origin(request)) is None:
             self._target.faults.clear()
             answer = self._armed()
         return answer
 
     async def _arm(self, request: web.Request) -> web.Response:
-        if (answer := stranger(request)) is not None:
+        if (answer := rejected_origin(request)) is not None:
             return answer
         try:
             data = await request.json()
         except ValueError:
-            return refused(400, "BadRequest", "The body is not JSON.")
+            return http_error(400, "BadRequest", "The body is not JSON.")
         if not isinstance(data, dict):
-            return refused(400, "BadRequest", "The body is no JSON object.")
+            return http_error(400, "BadRequest", "The body is no JSON object.")
         try:
             self._target.arm(data)
-        except Refusal as refusal:
-            return refused(400, refusal.code or "BadRequest", refusal.message)
+        except Rejection as refusal:
+            return http_error(400, refusal.code or "BadRequest", refusal.message)
         return self._armed()
 
     def _armed(self) -> web.Response:
@@ -77,14 +77,14 @@ class Control:
         return web.json_response({"armed": armed, "known": sorted(KINDS)})
 
 
-def stranger(request: web.Request) -> web.Response | None:
+def rejected_origin(request: web.Request) -> web.Response | None:
     """The refusal of whoever is not on this machine, or is a page in somebody's browser."""
     try:
         near = ipaddress.ip_address(request.remote or "").is_loopback
     except ValueError:
         near = False
     if not near or "Origin" in request.headers:
-        return refused(403, "403", "Faults are made from this machine only.")
+        return http_error(403, "403", "Faults are made from this machine only.")
     if request.method == "POST" and request.content_type != "application/json":
-        return refused(415, "415", "Content-Type: application/json is expected.")
+        return http_error(415, "415", "Content-Type: application/json is expected.")
     return None

@@ -6,8 +6,8 @@ import hmac
 
 from aiohttp import web
 
-from ..fault_injection import Faults, refusal_of
-from ..protocol.services import OPENAI, Service
+from ..fault_injection import FaultInjector, refusal_of
+from ..protocol.services import OPENAI, SimulatedService
 
 _KEY_PROTOCOL = "openai-insecure-api-key."
 _ACCESS_DENIED = (
@@ -17,8 +17,8 @@ _ACCESS_DENIED = (
 )
 
 
-def turned_away(
-    request: web.Request, service: Service, api_key: str | None, faults: Faults
+def rejected(
+    request: web.Request, service: SimulatedService, api_key: str | None, faults: FaultInjector
 ) -> web.Response | None:
     """The answer to somebody who may not come in, in Azure's shape; None for everybody else."""
     fault = faults.take("refuse")
@@ -26,21 +26,21 @@ def turned_away(
         status, code, message = refusal_of(fault)
         wait_s = fault.options.get("retry_after_s")
         headers = {} if wait_s is None else {"Retry-After": str(wait_s)}
-        return refused(status, code, message, headers)
+        return http_error(status, code, message, headers)
     if not _has_key(request, service, api_key):
-        return refused(401, "401", _ACCESS_DENIED)
+        return http_error(401, "401", _ACCESS_DENIED)
     problem = _problem(request, service)
     if problem is not None:
-        return refused(400, "BadRequest", problem)
+        return http_error(400, "BadRequest", problem)
     return None
 
 
-def transcribes(request: web.Request, service: Service) -> bool:
+def transcribes(request: web.Request, service: SimulatedService) -> bool:
     """Whether the client wants what it says written down, and no answers."""
     return request.query.get("intent") == "transcription" and not service.rich
 
 
-def refused(
+def http_error(
     status: int, code: str, message: str, headers: dict[str, str] | None = None
 ) -> web.Response:
     """An HTTP error with a JSON body as Azure writes it."""
@@ -48,7 +48,7 @@ def refused(
     return web.json_response(body, status=status, headers=headers)
 
 
-def _problem(request: web.Request, service: Service) -> str | None:
+def _problem(request: web.Request, service: SimulatedService) -> str | None:
     versioned = "api-version" in request.query
     if service.needs_version is False and versioned:
         return "api-version query parameter is not allowed when using /v1 path"
@@ -59,7 +59,7 @@ def _problem(request: web.Request, service: Service) -> str | None:
     return None
 
 
-def _has_key(request: web.Request, service: Service, api_key: str | None) -> bool:
+def _has_key(request: web.Request, service: SimulatedService, api_key: str | None) -> bool:
     if api_key is None:
         return True
     offered = [request.headers.get("api-key", ""), request.query.get("api-key", "")]

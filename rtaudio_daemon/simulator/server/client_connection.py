@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from aiohttp import ClientConnectionError, WSCloseCode, WSMessage, WSMsgType, web
 
-from ..fault_injection import LINE, Armed, EventFaults, Fault, Faults
+from ..fault_injection import CONNECTION, ArmedFault, EventFaults, FaultInjector, InjectedFault
 from .recording import Track
 
 Json = dict[str, Any]
@@ -21,14 +21,14 @@ class Expirable(Protocol):
         """Send the last event of a session that has lasted long enough."""
 
 
-class Line:
+class ClientConnection:
     """One accepted WebSocket, on which `session` is held; `track` records it."""
 
     def __init__(
         self,
         socket: web.WebSocketResponse,
         transport: asyncio.Transport | None,
-        faults: Faults,
+        faults: FaultInjector,
         session: Expirable,
         track: Track | None = None,
     ) -> None:
@@ -48,11 +48,11 @@ class Line:
         for armed in self._faults.timed():
             self.arm(armed)
 
-    def arm(self, armed: Armed) -> None:
+    def arm(self, armed: ArmedFault) -> None:
         """Let a fault with `at_s` strike when so much time has passed from now on."""
         self._spawn(self._later(armed), "later")
 
-    def strike(self, fault: Fault) -> None:
+    def strike(self, fault: InjectedFault) -> None:
         """Let a fault of the line strike now."""
         if fault.kind == "drop":
             self.drop()
@@ -69,7 +69,7 @@ class Line:
         """Send one event, or what the faults make of it."""
         strikes = self._faults.strikes(event)
         for fault in strikes:
-            if fault.kind in LINE:
+            if fault.kind in CONNECTION:
                 await self._strike(fault)
         for frame in self._faults.disturbed(event, strikes):
             await self._flows.wait()
@@ -134,7 +134,7 @@ class Line:
             except (ClientConnectionError, ConnectionError):
                 return  # the next receive tells
 
-    async def _strike(self, fault: Fault) -> None:
+    async def _strike(self, fault: InjectedFault) -> None:
         options = fault.options
         if fault.kind == "drop":
             self.drop()
@@ -151,7 +151,7 @@ class Line:
         elif fault.kind == "expire":
             self._session.expire()
 
-    async def _later(self, armed: Armed) -> None:
+    async def _later(self, armed: ArmedFault) -> None:
         await asyncio.sleep(armed.fault.at_s or 0.0)
         if not armed.spent:
             armed.strike()

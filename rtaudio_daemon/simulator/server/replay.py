@@ -8,7 +8,7 @@ from collections import Counter
 
 from aiohttp import WSMsgType
 
-from .client_connection import Line
+from .client_connection import ClientConnection
 from .recording import Entry
 
 _PATIENCE_S = 5.0
@@ -22,7 +22,7 @@ class Replay:
     than it took then; after that the play goes on); sound is not, time alone moves it along.
     """
 
-    def __init__(self, entries: list[Entry], line: Line) -> None:
+    def __init__(self, entries: list[Entry], line: ClientConnection) -> None:
         self._entries = entries
         self._line = line
         self._heard: Counter[str] = Counter()

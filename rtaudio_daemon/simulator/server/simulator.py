@@ -13,21 +13,21 @@ from typing import Any, Self, TypedDict, Unpack
 
 from aiohttp import ClientConnectionError, WSCloseCode, WSMsgType, web
 
-from ..fault_injection import Faults, fault_from
-from ..model.behaviour import Manner, Quirks, Transcription
+from ..fault_injection import FaultInjector, fault_from
+from ..model.behaviour import Behaviour, Quirks, Transcription
 from ..model.pacing import Pacing
-from ..model.phrase_recognizer import Understanding, can_understand
+from ..model.phrase_recognizer import PhraseRecognizer, can_recognize
 from ..model.reply import ReplyFunction
-from ..model.simulated_session import Session
-from ..model.voice_detector import Hearing
+from ..model.simulated_session import SimulatedSession
+from ..model.voice_detector import VoiceDetector
 from ..model.voices import Voice
-from ..protocol.rejection import Refusal
-from ..protocol.services import OPENAI, SERVICES, Service
+from ..protocol.rejection import Rejection
+from ..protocol.services import OPENAI, SERVICES, SimulatedService
 from ..scenario import Scenario, load
 from . import recording
-from .admin_api import Control
-from .auth import refused, transcribes, turned_away
-from .client_connection import Line
+from .admin_api import AdminApi
+from .auth import http_error, rejected, transcribes
+from .client_connection import ClientConnection
 from .replay import Replay
 from .tls import cache_folder, server_context
 
@@ -56,7 +56,7 @@ class SimulatorOptions(TypedDict, total=False):
     * `pacing`: burst (20 times faster than real time, as the service), realtime or slow.
     * `late_deltas`: how many sound deltas still follow an interruption.
     * `think_s`: between response.created and the first item.
-    * The rest are settings of `Manner`.
+    * The rest are settings of `Behaviour`.
     """
 
     api_key: str | None
@@ -75,7 +75,7 @@ class SimulatorOptions(TypedDict, total=False):
     extras: bool
     quirks: Quirks | None
     understand: Callable[[bytes], str]
-    hearing: Callable[[], Hearing]
+    voice_detector: Callable[[], VoiceDetector]
 
 
 class Simulator:
@@ -99,8 +99,8 @@ class Simulator:
         replay = options.pop("replay", None)
         self.host = host
         self.port = port
-        self.sessions: deque[Session] = deque(maxlen=_SESSIONS_KEPT)
-        self.faults = Faults(script.faults)
+        self.sessions: deque[SimulatedSession] = deque(maxlen=_SESSIONS_KEPT)
+        self.faults = FaultInjector(script.faults)
         self._api_key = api_key if api_key is not None else script.api_key
         self._lifetime_s = options.pop("lifetime_s", None) or script.lifetime_s or _LIFETIME_S
         self.certificate: Path | None = None
@@ -111,8 +111,8 @@ class Simulator:
         self._recorded = recording.load(replay) if replay else []
         self._replayed = 0
         self._runner: web.AppRunner | None = None
-        self._lines: dict[web.WebSocketResponse, Line] = {}
-        self.manner = _manner(script, options)
+        self._lines: dict[web.WebSocketResponse, ClientConnection] = {}
+        self.behaviour = _behaviour(script, options)
 
     @property
     def url(self) -> str:
@@ -157,7 +157,7 @@ class Simulator:
         app = web.Application()
         for service in SERVICES:
             app.router.add_get(service.path, partial(self._enter, service))
-        Control(self).add_to(app)
+        AdminApi(self).add_to(app)
         app.router.add_route("*", "/{path:.*}", _not_found)
         return app
 
@@ -177,7 +177,7 @@ class Simulator:
         """Let something go wrong: ``fault("drop")``, ``fault("refuse", status=429, times=2)``.
 
         The kinds and their details are those of `faults`. A fault of the line without a moment
-        strikes every open connection at once; others wait for theirs. Raises `Refusal` for a
+        strikes every open connection at once; others wait for theirs. Raises `Rejection` for a
         fault that does not exist.
         """
         self.arm({"fault": kind, **details})
@@ -201,8 +201,8 @@ class Simulator:
 
     # -------------------------------------------------------- connections
 
-    async def _enter(self, service: Service, request: web.Request) -> web.StreamResponse:
-        answer = turned_away(request, service, self._api_key, self.faults)
+    async def _enter(self, service: SimulatedService, request: web.Request) -> web.StreamResponse:
+        answer = rejected(request, service, self._api_key, self.faults)
         if answer is not None:
             return answer
         socket = web.WebSocketResponse(
@@ -212,21 +212,21 @@ class Simulator:
             protocols=("realtime",),
         )
         if not socket.can_prepare(request).ok:
-            return refused(426, "UpgradeRequired", "This is a WebSocket endpoint.")
+            return http_error(426, "UpgradeRequired", "This is a WebSocket endpoint.")
         await socket.prepare(request)
         if service is OPENAI and "OpenAI-Beta" in request.headers:
             await _beta_is_over(socket)
             return socket
         track = self._recorder.connection(_harmless(request)) if self._recorder else None
-        session = Session(
+        session = SimulatedSession(
             service,
             model=request.query.get(service.parameter, ""),
             transcribes=transcribes(request, service),
             lifetime_s=self._lifetime_s,
-            manner=self.manner,
+            behaviour=self.behaviour,
             faults=self.faults,
         )
-        line = Line(socket, request.transport, self.faults, session, track)
+        line = ClientConnection(socket, request.transport, self.faults, session, track)
         self._lines[socket] = line
         self.sessions.append(session)
         try:
@@ -235,7 +235,7 @@ class Simulator:
             del self._lines[socket]
         return socket
 
-    async def _play(self, line: Line) -> None:
+    async def _play(self, line: ClientConnection) -> None:
         entries = self._recorded[min(self._replayed, len(self._recorded) - 1)]
         self._replayed += 1
         try:
@@ -243,7 +243,7 @@ class Simulator:
         finally:
             await line.end()
 
-    async def _converse(self, session: Session, line: Line) -> None:
+    async def _converse(self, session: SimulatedSession, line: ClientConnection) -> None:
         session.greet()
         line.start()
         tasks = [
@@ -256,7 +256,7 @@ class Simulator:
                     await session.handle(message.data)
                 else:
                     words = "Binary frames are not supported."
-                    session.emit(Refusal(words, code="invalid_json").event())
+                    session.emit(Rejection(words, code="invalid_json").event())
                 if session.flooded:
                     _LOG.warning("a client does not take what it asked for; it is cut off")
                     line.drop()  # a close frame would wait behind all the rest
@@ -268,21 +268,21 @@ class Simulator:
             await line.end()
             await session.close()
 
-    async def _expire(self, session: Session) -> None:
+    async def _expire(self, session: SimulatedSession) -> None:
         await asyncio.sleep(self._lifetime_s)
         session.expire()
 
 
-def _manner(script: Scenario, given: Mapping[str, Any]) -> Manner:
+def _behaviour(script: Scenario, given: Mapping[str, Any]) -> Behaviour:
     named = {key: value for key, value in given.items() if value is not None}
-    defaults: dict[str, Any] = dict(script.manner)
+    defaults: dict[str, Any] = dict(script.behaviour)
     if script.answers:
         defaults["reply"] = script.reply
-    if script.phrases and can_understand():
-        defaults["understand"] = Understanding(script.phrases)
+    if script.phrases and can_recognize():
+        defaults["understand"] = PhraseRecognizer(script.phrases)
     elif script.phrases:
         _LOG.info("install pocketsphinx to let it understand spoken words; it reads written ones")
-    return Manner(**{**defaults, **named})
+    return Behaviour(**{**defaults, **named})
 
 
 def _harmless(request: web.Request) -> str:
@@ -292,7 +292,7 @@ def _harmless(request: web.Request) -> str:
     return f"{request.path}?{query}"
 
 
-async def _send(session: Session, line: Line) -> None:
+async def _send(session: SimulatedSession, line: ClientConnection) -> None:
     try:
         await session.run_outbox(line)
     except (ClientConnectionError, ConnectionError):
@@ -303,11 +303,11 @@ async def _send(session: Session, line: Line) -> None:
 
 
 async def _not_found(_request: web.Request) -> web.StreamResponse:
-    return refused(404, "404", "Resource not found")
+    return http_error(404, "404", "Resource not found")
 
 
 async def _beta_is_over(socket: web.WebSocketResponse) -> None:
     code = "beta_api_shape_disabled"
-    refusal = Refusal("The Realtime Beta API is no longer supported.", code=code)
+    refusal = Rejection("The Realtime Beta API is no longer supported.", code=code)
     await socket.send_json({"event_id": "event_1", **refusal.event()})
     await socket.close(code=4000, message=f"invalid_request_error.{code}".encode())

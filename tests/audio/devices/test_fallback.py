@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from rtaudio_daemon.audio.devices.fallback import Substitution
+from rtaudio_daemon.audio.devices.fallback import Fallback
 from rtaudio_daemon.audio.devices.microphone import PortAudioMicrophone
-from rtaudio_daemon.audio.devices.signal_check import Deafness
+from rtaudio_daemon.audio.devices.signal_check import SignalCheck
 from rtaudio_daemon.audio.devices.speaker import PortAudioSpeaker
 from rtaudio_daemon.notifications import DeviceChanged, DeviceState, Heard, PlaybackStopped
 from tests.audio.device_log import DeviceLog
@@ -18,7 +18,7 @@ from tests.audio.test_real_devices import A, B, Witness, kept_alive, murmur, sam
 from tests.sound_server import SoundServer
 
 
-def tried(substitution: Substitution, outcomes: str) -> str:
+def tried(substitution: Fallback, outcomes: str) -> str:
     """The devices tried (w, d), each of which fails (x), works (o), or works and is left (<)."""
     devices = ""
     for outcome in outcomes:
@@ -33,23 +33,23 @@ def tried(substitution: Substitution, outcomes: str) -> str:
 
 
 def test_a_device_that_fails_twice_is_substituted_and_tried_again_when_that_fails_too() -> None:
-    assert tried(Substitution("wanted", allowed=True), "xxxxxx") == "wwdwdwd"
+    assert tried(Fallback("wanted", allowed=True), "xxxxxx") == "wwdwdwd"
 
 
 def test_a_device_that_stumbles_is_used_again() -> None:
-    assert tried(Substitution("wanted", allowed=True), "ooo") == "wwww"
-    assert tried(Substitution("wanted", allowed=True), "oxo") == "wwdw"
+    assert tried(Fallback("wanted", allowed=True), "ooo") == "wwww"
+    assert tried(Fallback("wanted", allowed=True), "oxo") == "wwdw"
 
 
 def test_after_the_substitute_the_wanted_device_is_used_and_one_failure_is_enough() -> None:
-    assert tried(Substitution("wanted", allowed=True), "xx<xox") == "wwdwdwd"
+    assert tried(Fallback("wanted", allowed=True), "xx<xox") == "wwdwdwd"
 
 
 @pytest.mark.parametrize("substitution", [
-    Substitution("wanted", allowed=False), Substitution("default", allowed=True)
+    Fallback("wanted", allowed=False), Fallback("default", allowed=True)
 ])  # fmt: skip
 def test_without_a_fallback_or_another_device_nothing_is_substituted(
-    substitution: Substitution,
+    substitution: Fallback,
 ) -> None:
     device = substitution.device[0]
     assert tried(substitution, "xxxx") == 5 * device
@@ -57,7 +57,7 @@ def test_without_a_fallback_or_another_device_nothing_is_substituted(
 
 
 def test_it_is_looked_for_less_and_less_often_until_it_works() -> None:
-    substitution = Substitution("wanted", allowed=True)
+    substitution = Fallback("wanted", allowed=True)
     tried(substitution, "xx")
     assert substitution.note == "using the default meanwhile, as 'wanted' is lost"
     substitution.works()
@@ -70,7 +70,7 @@ def test_it_is_looked_for_less_and_less_often_until_it_works() -> None:
 
 
 def test_a_device_that_only_seems_to_be_there_is_tried_less_and_less_often() -> None:
-    substitution = Substitution("wanted", allowed=True)
+    substitution = Fallback("wanted", allowed=True)
     tried(substitution, "xx")
     looks = []
     for _ in range(7):
@@ -102,7 +102,7 @@ def remove_sink(server: SoundServer, name: str) -> None:
 
 def standing_in(log: DeviceLog) -> PortAudioMicrophone:
     """A microphone for which another one may stand in; the rooms here are silent digitally."""
-    return PortAudioMicrophone("va_mic", log, fallback=True, deafness=Deafness(after_s=0))
+    return PortAudioMicrophone("va_mic", log, fallback=True, signal_check=SignalCheck(after_s=0))
 
 
 def seen(changes: list[DeviceChanged]) -> list[tuple[DeviceState, str]]:

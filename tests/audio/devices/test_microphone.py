@@ -7,7 +7,7 @@ import asyncio
 import numpy as np
 
 from rtaudio_daemon.audio.devices.microphone import PortAudioMicrophone
-from rtaudio_daemon.audio.devices.signal_check import Deafness
+from rtaudio_daemon.audio.devices.signal_check import SignalCheck
 from rtaudio_daemon.audio.worker.messages import Kind, StreamFacts, part_body
 from rtaudio_daemon.errors import DeviceError
 from rtaudio_daemon.notifications import DeviceCode, DeviceState
@@ -26,8 +26,10 @@ class Told:
     ) -> None:
         log = DeviceLog()
         self.changes = log.changes
-        deafness = Deafness(after_s=4, without_speech_h=without_speech_h)
-        self.microphone = PortAudioMicrophone(device, log, fallback=fallback, deafness=deafness)
+        signal_check = SignalCheck(after_s=4, without_speech_h=without_speech_h)
+        self.microphone = PortAudioMicrophone(
+            device, log, fallback=fallback, signal_check=signal_check
+        )
         self.renewals = 0
         self.open()
 
@@ -111,7 +113,7 @@ async def test_the_newest_reason_of_a_loss_is_known_and_told_when_it_is_news() -
 async def test_a_substitute_that_was_deaf_is_still_told_to_be_one() -> None:
     told = Told(device="Jabra", fallback=True)
     for _ in range(2):
-        told.microphone.process._substitution.failed()
+        told.microphone.process._fallback.failed()
     told.microphone.stream_lost(DeviceError("it was unplugged"), True)
     told.open()
     await told.hear(SILENCE, 5)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from rtaudio_daemon.audio.devices.routing_watch import StreamWatch
+from rtaudio_daemon.audio.devices.routing_watch import RoutingWatch
 from rtaudio_daemon.errors import DeviceError
 from rtaudio_daemon.notifications import DeviceState, PlaybackStopped
 from tests.audio.devices.test_fallback import add_sink, remove_sink
@@ -150,7 +150,7 @@ async def test_a_stream_that_is_not_there_at_the_first_look_is_watched_later(
 ) -> None:
     waits = "read _; exec pacat --raw --device=speaker /dev/zero"
     with subprocess.Popen(["sh", "-c", waits], stdin=subprocess.PIPE) as player:
-        watch = StreamWatch(player.pid, "output")
+        watch = RoutingWatch(player.pid, "output")
         await watch.check()
         watching = asyncio.create_task(watch.run())
         try:

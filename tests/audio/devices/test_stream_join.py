@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rtaudio_daemon.audio.devices.stream_join import Splice, overlap
+from rtaudio_daemon.audio.devices.stream_join import StreamJoin, overlap
 from rtaudio_daemon.audio.devices.wav_devices import read_wav
 
 RATE = 24_000
@@ -31,13 +31,13 @@ def pieces(sound: bytes, begin_ms: int, end_ms: int, frame_ms: int) -> list[byte
 @pytest.mark.parametrize("old_ends_ms", [1400, 1500, 1600])
 def test_nothing_is_lost_and_nothing_comes_twice(new_begins_ms: int, old_ends_ms: int) -> None:
     sound = room()
-    splice = Splice(RATE)
-    heard = b"".join(splice.feed(0, piece) for piece in pieces(sound, 0, old_ends_ms, 100))
+    stream_join = StreamJoin(RATE)
+    heard = b"".join(stream_join.feed(0, piece) for piece in pieces(sound, 0, old_ends_ms, 100))
     new = pieces(sound, new_begins_ms, 2000, 20)
     switched_at = (1500 - new_begins_ms) // 20
-    heard += b"".join(splice.feed(1, piece) for piece in new[:switched_at])
-    heard += splice.switched(1)
-    heard += b"".join(splice.feed(1, piece) for piece in new[switched_at:])
+    heard += b"".join(stream_join.feed(1, piece) for piece in new[:switched_at])
+    heard += stream_join.switched(1)
+    heard += b"".join(stream_join.feed(1, piece) for piece in new[switched_at:])
     assert heard == sound[: len(heard)]
     assert len(heard) // 2 // (RATE // 1000) >= 1980
 
@@ -69,14 +69,14 @@ def test_a_word_that_begins_while_the_streams_change_comes_once_and_whole(
             )
             if number or begin + frame_ms + late_ms <= switched_ms
         ]
-        splice = Splice(RATE)
+        stream_join = StreamJoin(RATE)
         heard = b""
         switched = False
         for at, number, piece in sorted(told, key=lambda each: each[:2]):
             if at > switched_ms and not switched:
-                heard += splice.switched(1)
+                heard += stream_join.switched(1)
                 switched = True
-            heard += splice.feed(number, piece)
+            heard += stream_join.feed(number, piece)
         place = heard.find(sound[2 * begins_ms * RATE // 1000 :][: 2 * len(word)])
         assert place >= 0, f"the word that began at {begins_ms} ms is not there whole"
         begins = np.frombuffer(heard[:place], dtype="<i2")
@@ -94,27 +94,27 @@ def test_a_noise_gate_and_a_constant_voltage_cost_no_word(pause_ms: int, constan
         word = speech[np.flatnonzero(np.abs(speech) > 300)[0] :][:24_000]
         sound[second : second + len(word)] += word
         both = sound.clip(-32768, 32767).astype("<i2").tobytes()
-        splice = Splice(RATE)
-        heard = b"".join(splice.feed(0, piece) for piece in pieces(both, 0, 1200, 200))
+        stream_join = StreamJoin(RATE)
+        heard = b"".join(stream_join.feed(0, piece) for piece in pieces(both, 0, 1200, 200))
         new = pieces(both, 913, 3900, 20)
         switched_at = (1500 - 913) // 20
-        heard += b"".join(splice.feed(1, piece) for piece in new[:switched_at])
-        heard += splice.switched(1)
-        heard += b"".join(splice.feed(1, piece) for piece in new[switched_at:])
+        heard += b"".join(stream_join.feed(1, piece) for piece in new[:switched_at])
+        heard += stream_join.switched(1)
+        heard += b"".join(stream_join.feed(1, piece) for piece in new[switched_at:])
         wanted = both[2 * second : 2 * (second + len(word))]
         assert heard.count(wanted) == 1, f"the word after {first_ends_ms} ms"
 
 
 def test_what_a_stream_that_was_given_up_still_says_disturbs_no_later_change() -> None:
-    sound, splice = room(), Splice(RATE)
+    sound, stream_join = room(), StreamJoin(RATE)
     for piece in pieces(sound, 0, 1000, 100):
-        splice.feed(0, piece)
+        stream_join.feed(0, piece)
     for piece in pieces(sound, 500, 4000, 100):
-        splice.feed(1, piece)
-    assert splice.feed(0, pieces(sound, 3000, 3400, 400)[0]) == b""
-    assert splice.switched(1) == b""
-    splice.feed(2, pieces(sound, 3700, 4100, 400)[0])
-    assert splice.switched(2) == pieces(sound, 4000, 4100, 100)[0]
+        stream_join.feed(1, piece)
+    assert stream_join.feed(0, pieces(sound, 3000, 3400, 400)[0]) == b""
+    assert stream_join.switched(1) == b""
+    stream_join.feed(2, pieces(sound, 3700, 4100, 400)[0])
+    assert stream_join.switched(2) == pieces(sound, 4000, 4100, 100)[0]
 
 
 def test_the_streams_need_not_be_the_same_to_the_bit() -> None:
@@ -130,45 +130,45 @@ def test_in_perfect_silence_both_end_when_they_are_expected_to() -> None:
 
 
 def test_streams_that_have_nothing_in_common_are_joined_after_a_while() -> None:
-    sound, splice = room(), Splice(RATE)
+    sound, stream_join = room(), StreamJoin(RATE)
     backwards = sound[::-1]
     for piece in pieces(sound, 0, 1500, 100):
-        splice.feed(0, piece)
+        stream_join.feed(0, piece)
     for piece in pieces(backwards, 1000, 1500, 20):
-        splice.feed(1, piece)
-    assert splice.switched(1) == b""
-    held = [splice.feed(1, piece) for piece in pieces(backwards, 1500, 2500, 20)]
+        stream_join.feed(1, piece)
+    assert stream_join.switched(1) == b""
+    held = [stream_join.feed(1, piece) for piece in pieces(backwards, 1500, 2500, 20)]
     assert held[:29] == [b""] * 29
     assert b"".join(held) == b"".join(pieces(backwards, 1500, 2500, 20))
 
 
 def test_a_third_stream_ends_the_waiting_for_the_second() -> None:
-    sound, splice = room(), Splice(RATE)
+    sound, stream_join = room(), StreamJoin(RATE)
     for piece in pieces(sound, 0, 1500, 100):
-        splice.feed(0, piece)
-    splice.feed(1, sound[::-1][:960])
-    assert splice.switched(1) == b""
-    splice.feed(1, sound[::-1][960:4800])
-    assert splice.feed(2, sound[:4800]) == sound[::-1][960:4800]
-    splice.switched(2)
-    later = [splice.feed(2, piece) for piece in pieces(sound, 100, 2000, 100)]
+        stream_join.feed(0, piece)
+    stream_join.feed(1, sound[::-1][:960])
+    assert stream_join.switched(1) == b""
+    stream_join.feed(1, sound[::-1][960:4800])
+    assert stream_join.feed(2, sound[:4800]) == sound[::-1][960:4800]
+    stream_join.switched(2)
+    later = [stream_join.feed(2, piece) for piece in pieces(sound, 100, 2000, 100)]
     assert later[-1] == pieces(sound, 100, 2000, 100)[-1]
 
 
 def test_a_new_stream_is_heard_even_if_nobody_says_what_became_of_the_old_one() -> None:
-    sound, splice = room(), Splice(RATE)
+    sound, stream_join = room(), StreamJoin(RATE)
     for piece in pieces(sound, 0, 500, 100):
-        splice.feed(0, piece)
-    heard = [splice.feed(1, piece) for piece in pieces(sound * 3, 500, 3500, 20)]
+        stream_join.feed(0, piece)
+    heard = [stream_join.feed(1, piece) for piece in pieces(sound * 3, 500, 3500, 20)]
     assert heard[0] == b""
     assert len(heard[-1]) == 960
-    assert splice.switched(1) == b""
+    assert stream_join.switched(1) == b""
 
 
 def test_a_new_stream_that_begins_after_the_old_one_ended_is_heard_at_once() -> None:
-    sound, splice = room(), Splice(RATE)
+    sound, stream_join = room(), StreamJoin(RATE)
     for piece in pieces(sound, 0, 500, 100):
-        splice.feed(0, piece)
-    assert splice.switched(1) == b""
+        stream_join.feed(0, piece)
+    assert stream_join.switched(1) == b""
     for piece in pieces(sound, 500, 1500, 200):
-        assert splice.feed(1, piece) == piece
+        assert stream_join.feed(1, piece) == piece

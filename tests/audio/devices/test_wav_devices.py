@@ -15,7 +15,7 @@ import pytest
 
 from rtaudio_daemon.audio.devices import wav_devices
 from rtaudio_daemon.audio.devices.open import open_microphone, open_speaker
-from rtaudio_daemon.audio.devices.protocols import PlaybackHappening
+from rtaudio_daemon.audio.devices.protocols import PlaybackEvent
 from rtaudio_daemon.audio.devices.wav_devices import (
     SilentSpeaker,
     WavMicrophone,
@@ -75,7 +75,7 @@ class Witness:
     def device_changed(self, change: DeviceChanged) -> None:
         pass
 
-    def playback_changed(self, change: PlaybackHappening) -> None:
+    def playback_changed(self, change: PlaybackEvent) -> None:
         self.seen.append((round((self.loop.time() - self.zero) * 1000), change))
 
 

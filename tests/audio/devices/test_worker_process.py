@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from rtaudio_daemon.audio.devices.worker_process import Child
+from rtaudio_daemon.audio.devices.worker_process import WorkerProcess
 from rtaudio_daemon.audio.worker.messages import Kind, pack
 from rtaudio_daemon.errors import DeviceError
 
@@ -16,7 +16,7 @@ from rtaudio_daemon.errors import DeviceError
 class Line:
     def __init__(self) -> None:
         self.said: list[Kind] = []
-        self.child = Child(self)
+        self.child = WorkerProcess(self)
         self.ours, self.theirs = socket.socketpair()
 
     def message(self, kind: Kind, body: bytes) -> None:

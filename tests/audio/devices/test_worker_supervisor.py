@@ -8,7 +8,7 @@ from itertools import count, islice
 
 import pytest
 
-from rtaudio_daemon.audio.devices.worker_supervisor import SoundProcess, retries
+from rtaudio_daemon.audio.devices.worker_supervisor import WorkerSupervisor, retries
 from rtaudio_daemon.audio.worker.messages import Kind, StreamFacts
 from rtaudio_daemon.errors import DeviceError
 
@@ -47,12 +47,12 @@ async def test_reasons_that_always_differ_are_not_told_for_ever(
 ) -> None:
     numbers = count()
 
-    async def fail(_process: SoundProcess) -> None:
+    async def fail(_process: WorkerSupervisor) -> None:
         raise DeviceError(f"error {next(numbers)}")
 
-    monkeypatch.setattr(SoundProcess, "_live", fail)
+    monkeypatch.setattr(WorkerSupervisor, "_live", fail)
     losses = Losses()
-    news, process = losses.news, SoundProcess("input", "desk", losses)
+    news, process = losses.news, WorkerSupervisor("input", "desk", losses)
     task = asyncio.create_task(process.run())
     await asyncio.sleep(600)
     task.cancel()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rtaudio_daemon.audio.devices.wav_devices import read_wav
-from rtaudio_daemon.audio.engines.wake_word_engines import MicroSpotter
+from rtaudio_daemon.audio.engines.wake_word_engines import MicroWakeWordEngine
 from rtaudio_daemon.audio.processing.echo import Echo
 from rtaudio_daemon.audio.processing.gate import Gate
 from rtaudio_daemon.audio.processing.wake_word import Attention
@@ -30,11 +30,11 @@ class Spotter:
         """How often it has heard one, each at most once a second."""
         self._called = called
         self._frames = self._heard_at = 0
-        self._spotter = MicroSpotter(("alexa",))
+        self._engine = MicroWakeWordEngine(("alexa",))
 
     def feed(self, pcm: bytes) -> str | None:
         self._frames += 1
-        word = self._spotter.feed(pcm)
+        word = self._engine.feed(pcm)
         if self._called:
             self._called, word = False, "alexa"
         if word:

@@ -47,92 +47,92 @@ def home(window_ms: float = 1000) -> Home:
 
 
 def test_without_a_wake_word_nothing_leaves_the_house() -> None:
-    house = home()
-    house.hear("x" * 200)
-    assert house.sent == ""
+    harness = home()
+    harness.hear("x" * 200)
+    assert harness.sent == ""
 
 
 def test_in_one_breath_the_end_of_the_wake_word_and_all_that_follows_is_sent() -> None:
-    house = home()
-    house.hear("..xxw" + "xxxxxx" + "." * 10)
-    assert house.woken == ["alexa"]
-    assert house.sent == "xxwxxxxxx" + "." * 10
+    harness = home()
+    harness.hear("..xxw" + "xxxxxx" + "." * 10)
+    assert harness.woken == ["alexa"]
+    assert harness.sent == "xxwxxxxxx" + "." * 10
 
 
 def test_after_the_wake_word_alone_there_is_time_to_begin() -> None:
-    house = home()
-    house.hear("w" + "." * 30 + "xxxxx" + "." * 10)
-    assert house.sent.endswith("xxxxx" + "." * 10)
-    house.hear("." * 60 + "x" * 20)
-    assert house.sent.endswith("xxxxx" + "." * 10), "the window is closed again"
+    harness = home()
+    harness.hear("w" + "." * 30 + "xxxxx" + "." * 10)
+    assert harness.sent.endswith("xxxxx" + "." * 10)
+    harness.hear("." * 60 + "x" * 20)
+    assert harness.sent.endswith("xxxxx" + "." * 10), "the window is closed again"
 
 
 def test_until_an_answer_and_for_a_while_after_it_no_wake_word_is_needed() -> None:
-    house = home()
-    house.hear("w" + "xxxxx" + "." * 10)
-    house.gate.floor_taken = True  # an answer is awaited, and then heard
-    house.hear("." * 500)
-    house.gate.floor_taken = False
-    house.hear("." * 45)
-    sent = len(house.sent)
-    house.hear("xxxxxx")
-    assert len(house.sent) > sent
+    harness = home()
+    harness.hear("w" + "xxxxx" + "." * 10)
+    harness.gate.floor_taken = True  # an answer is awaited, and then heard
+    harness.hear("." * 500)
+    harness.gate.floor_taken = False
+    harness.hear("." * 45)
+    sent = len(harness.sent)
+    harness.hear("xxxxxx")
+    assert len(harness.sent) > sent
 
 
 def test_after_an_announcement_that_nobody_asked_for_a_wake_word_is_needed() -> None:
-    house = home()
-    house.gate.floor_taken = True
-    house.hear("." * 10)
-    house.gate.floor_taken = False
-    house.hear("x" * 20)
-    assert house.sent == ""
+    harness = home()
+    harness.gate.floor_taken = True
+    harness.hear("." * 10)
+    harness.gate.floor_taken = False
+    harness.hear("x" * 20)
+    assert harness.sent == ""
 
 
 def test_when_the_sound_pauses_a_wake_word_is_needed_again() -> None:
-    house = home()
-    house.hear("w" + "." * 10)
-    house.gate.pause()
-    house.hear("x" * 20)
-    assert house.sent == ""
-    house.hear("." * 100 + "wxxxxx")
-    assert house.sent
+    harness = home()
+    harness.hear("w" + "." * 10)
+    harness.gate.pause()
+    harness.hear("x" * 20)
+    assert harness.sent == ""
+    harness.hear("." * 100 + "wxxxxx")
+    assert harness.sent
 
 
 def test_a_wake_word_interrupts_an_answer_and_the_same_one_counts_once() -> None:
-    house = home()
-    house.gate.playing = True
-    house.hear("...www")
-    assert house.woken == ["alexa"]
-    assert house.gate.open
+    harness = home()
+    harness.gate.playing = True
+    harness.hear("...www")
+    assert harness.woken == ["alexa"]
+    assert harness.gate.open
 
 
 def test_a_wake_word_in_the_middle_of_a_turn_is_told_too() -> None:
-    house = home()
-    house.hear("w" + "x" * 110 + "w")
-    assert house.gate.open
-    assert house.woken == ["alexa"] * 2
+    harness = home()
+    harness.hear("w" + "x" * 110 + "w")
+    assert harness.gate.open
+    assert harness.woken == ["alexa"] * 2
 
 
 def test_who_says_no_wake_word_is_overheard_once_a_minute_but_not_an_answer() -> None:
-    house = home()
+    harness = home()
 
     def overheard(frames: str) -> list[int]:
-        results = [house.gate.feed(mark.encode() * FRAME) for mark in frames]
+        results = [harness.gate.feed(mark.encode() * FRAME) for mark in frames]
         assert not any(result.pcm_to_send for result in results)
         return [at for at, result in enumerate(results) if result.overheard]
 
     assert overheard("." * 10 + "x.x..x" + "." * 10) == [], "clicks"
-    house.gate.playing = True
+    harness.gate.playing = True
     assert overheard("x" * 20) == []
-    house.gate.playing = False
+    harness.gate.playing = False
     assert overheard("x" * 15 + "." * 3000) == [], "its echo"
     assert overheard("x" * 6002 + "." * 10) == [3, 3006]
 
 
 def test_with_push_to_talk_nobody_is_listened_to() -> None:
-    house = Home(open_attention("push_to_talk", "any", 8))
-    house.hear("wwwxxxxxx" * 20)
-    assert house.sent == ""
+    harness = Home(open_attention("push_to_talk", "any", 8))
+    harness.hear("wwwxxxxxx" * 20)
+    assert harness.sent == ""
 
 
 def test_a_missing_package_is_named_and_the_house_does_not_listen_to_everybody(

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from rtaudio_daemon.audio.worker.device_lookup import DeviceInfo, Direction
-from rtaudio_daemon.audio.worker.input_stream import InputPump
-from rtaudio_daemon.audio.worker.link import ChildLine
+from rtaudio_daemon.audio.worker.input_stream import InputStream
+from rtaudio_daemon.audio.worker.link import WorkerLink
 from rtaudio_daemon.audio.worker.messages import (
     Kind,
     StreamFacts,
@@ -22,8 +22,8 @@ from rtaudio_daemon.audio.worker.messages import (
     progress_of,
     split_part,
 )
-from rtaudio_daemon.audio.worker.output_stream import OutputPump
-from rtaudio_daemon.audio.worker.stream import LONG_MS, Pump
+from rtaudio_daemon.audio.worker.output_stream import OutputStream
+from rtaudio_daemon.audio.worker.stream import LONG_MS, WorkerStream
 from rtaudio_daemon.errors import DeviceError
 
 Callback = Callable[[bytes | None, int, Any, int], tuple[bytes | None, int]]
@@ -98,16 +98,16 @@ def pair() -> Any:
 @pytest.fixture
 def pumps(pair: Any) -> Any:
     """Makes pumps whose line leads to `pair`, and closes their sockets."""
-    lines: list[ChildLine] = []
+    lines: list[WorkerLink] = []
 
-    def make(kind: type[Pump], *arguments: str) -> Pump:
-        lines.append(ChildLine(pair[1]))
+    def make(kind: type[WorkerStream], *arguments: str) -> WorkerStream:
+        lines.append(WorkerLink(pair[1]))
         lines[-1].ready = True
         return kind(lines[-1], *arguments)
 
     yield make
-    for line in lines:
-        line.close()
+    for link in lines:
+        link.close()
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_a_card_is_opened_at_the_first_rate_and_channels_it_takes(
     pumps: Any, rates: set[int], channels: set[int], opened: tuple[int, int]
 ) -> None:
     card = ChoosyCard(rates, channels)
-    facts = pumps(InputPump).open(card, info("input"), 20)
+    facts = pumps(InputStream).open(card, info("input"), 20)
     assert facts == StreamFacts("USB", *opened, int(0.04 * opened[0]))
     assert card.tried[-1] == opened
     assert card.frame_ms[-1] == 20
@@ -132,16 +132,16 @@ def test_a_card_is_opened_at_the_first_rate_and_channels_it_takes(
 
 def test_the_right_channel_is_asked_for_in_stereo_as_mono_may_be_the_left_one(pumps: Any) -> None:
     card = ChoosyCard({48_000}, {1, 2})
-    assert pumps(InputPump, "right").open(card, info("input"), 20).channels == 2
-    assert pumps(InputPump, "mix").open(card, info("input"), 20).channels == 2
+    assert pumps(InputStream, "right").open(card, info("input"), 20).channels == 2
+    assert pumps(InputStream, "mix").open(card, info("input"), 20).channels == 2
     mono = ChoosyCard({48_000}, {1})
-    assert pumps(InputPump, "right").open(mono, info("input"), 20).channels == 1
+    assert pumps(InputStream, "right").open(mono, info("input"), 20).channels == 1
 
 
 def test_a_busy_card_is_not_asked_again_and_again(pumps: Any) -> None:
     card = ChoosyCard({24_000}, {1}, busy=True)
     with pytest.raises(DeviceError, match=r"'USB' does not open.*unavailable"):
-        pumps(OutputPump).open(card, info("output"), 20)
+        pumps(OutputStream).open(card, info("output"), 20)
     assert len(card.tried) == 1
 
 
@@ -149,7 +149,7 @@ def test_a_card_that_takes_nothing_is_a_device_error(pumps: Any) -> None:
     message = "neither with one channel nor with two at 24000, .* use the sound server's default"
     for card in (ChoosyCard({96_000}, {1}), ChoosyCard({48_000}, {8})):
         with pytest.raises(DeviceError, match=message):
-            pumps(InputPump).open(card, info("input"), 20)
+            pumps(InputStream).open(card, info("input"), 20)
 
 
 @pytest.mark.parametrize(
@@ -159,8 +159,8 @@ def test_of_two_channels_the_chosen_one_is_heard(
     pumps: Any, pair: Any, channel: str, heard: list[int]
 ) -> None:
     card = ChoosyCard({48_000}, {2})
-    pump = pumps(InputPump, channel)
-    pump.open(card, info("input"), 20)
+    stream = pumps(InputStream, channel)
+    stream.open(card, info("input"), 20)
     assert card.callback(array("h", [1, -1, 2, -4]).tobytes(), 2, None, 0) == (None, 0)
     assert card.callback(None, 2, None, 0) == (None, 0)
     assert messages(pair) == [(Kind.SOUND, part_body(0, array("h", heard).tobytes()))]
@@ -170,8 +170,8 @@ def test_a_daemon_that_does_not_read_gets_what_the_socket_holds_and_then_the_new
     pumps: Any, pair: Any
 ) -> None:
     card = ChoosyCard({24_000}, {1})
-    pump = pumps(InputPump)
-    pump.open(card, info("input"), 20)
+    stream = pumps(InputStream)
+    stream.open(card, info("input"), 20)
     for number in range(1000):
         card.callback(array("h", [number] * 480).tobytes(), 480, None, 0)
     received, unpacker = [], Unpacker()
@@ -179,7 +179,7 @@ def test_a_daemon_that_does_not_read_gets_what_the_socket_holds_and_then_the_new
     with contextlib.suppress(TimeoutError):
         while data := pair[0].recv(1 << 20):
             received += unpacker.feed(data)
-            pump._line.serve()
+            stream._link.serve()
     numbers = [array("h", split_part(body)[1])[0] for _, body in received]
     assert numbers[-50:] == list(range(950, 1000))
     assert numbers == sorted(numbers)
@@ -191,15 +191,15 @@ def test_what_is_heard_before_the_daemon_knows_of_the_stream_follows_the_news_of
     pumps: Any, pair: Any
 ) -> None:
     card = ChoosyCard({24_000}, {1})
-    pump = pumps(InputPump)
-    pump._line.ready = False
-    pump.open(card, info("input"), 20)
+    stream = pumps(InputStream)
+    stream._link.ready = False
+    stream.open(card, info("input"), 20)
     card.callback(bytes(960), 480, None, 0)
-    pump._line.serve()
+    stream._link.serve()
     assert messages(pair) == []
-    pump._line.tell_ready(b"{}")
+    stream._link.send_ready(b"{}")
     card.callback(bytes(480), 240, None, 0)
-    pump._line.serve()
+    stream._link.serve()
     assert [(kind, len(body)) for kind, body in messages(pair)] == [
         (Kind.READY, 2), (Kind.SOUND, 964), (Kind.SOUND, 484)
     ]  # fmt: skip
@@ -209,11 +209,11 @@ def test_playing_is_the_same_on_both_channels_and_reports_how_far_it_came(
     pumps: Any, pair: Any
 ) -> None:
     card = ChoosyCard({48_000}, {2})
-    pump = pumps(OutputPump)
-    pump.open(card, info("output"), 20)
+    stream = pumps(OutputStream)
+    stream.open(card, info("output"), 20)
     sound = array("h", range(1, 961)).tobytes()
-    pump.told(Kind.PUSH, part_body(5, sound))
-    pump.told(Kind.END, part_body(5))
+    stream.receive(Kind.PUSH, part_body(5, sound))
+    stream.receive(Kind.END, part_body(5))
     for _ in range(4):
         silence, _ = card.callback(None, 960, None, 0)
         assert silence == bytes(960 * 4), "until the device's buffer is full"
@@ -223,18 +223,18 @@ def test_playing_is_the_same_on_both_channels_and_reports_how_far_it_came(
     assert array("h", played)[:6].tolist() == [1, 1, 2, 2, 3, 3]
     for _ in range(2):
         card.callback(None, 960, None, 0)
-    pump.report()
+    stream.report()
     kinds = [(kind, body) for kind, body in messages(pair)]
     assert [kind for kind, _ in kinds] == [Kind.STARTED, Kind.PROGRESS]
     assert progress_of(kinds[1][1]).last_id == 5
-    pump.told(Kind.STOP, b"")
+    stream.receive(Kind.STOP, b"")
     assert [kind for kind, _ in messages(pair)] == [Kind.STOPPED]
 
 
-def playing(pump: Any, card: ChoosyCard, seconds: int = 1) -> None:
+def playing(stream: Any, card: ChoosyCard, seconds: int = 1) -> None:
     """Open and begin to play a long sound."""
-    pump.open(card, info("output"), 20)
-    pump.told(Kind.PUSH, part_body(1, b"\1\1" * 24_000 * seconds))
+    stream.open(card, info("output"), 20)
+    stream.receive(Kind.PUSH, part_body(1, b"\1\1" * 24_000 * seconds))
     for _ in range(5):
         card.callback(None, 480, None, 0)
 
@@ -243,12 +243,12 @@ def test_a_block_that_came_too_late_counts_as_an_underrun_while_something_plays(
     pumps: Any, pair: Any
 ) -> None:
     card = ChoosyCard({24_000}, {1})
-    pump = pumps(OutputPump)
-    pump.open(card, info("output"), 20)
+    stream = pumps(OutputStream)
+    stream.open(card, info("output"), 20)
     card.callback(None, 480, None, 4)
-    playing(pump, card)
+    playing(stream, card)
     card.callback(None, 480, None, 4)
-    pump.told(Kind.STOP, b"")
+    stream.receive(Kind.STOP, b"")
     (kind, body) = messages(pair)[-1]
     assert kind is Kind.STOPPED
     assert progress_of(body).underruns == 1
@@ -258,55 +258,55 @@ def test_a_loudspeaker_that_stutters_gets_a_longer_buffer_after_the_next_rest(
     pumps: Any, pair: Any
 ) -> None:
     card = ChoosyCard({24_000}, {1})
-    pump = pumps(OutputPump)
-    playing(pump, card)
+    stream = pumps(OutputStream)
+    playing(stream, card)
     for _ in range(3):
         card.callback(None, 480, None, 4)
-    assert not pump._reopen(card, info("output"), LONG_MS), "never while it plays"
-    pump.told(Kind.STOP, b"")
-    assert pump._reopen(card, info("output"), LONG_MS)
-    assert pump._reopen(card, info("output"), pump._short_ms)
+    assert not stream._reopen(card, info("output"), LONG_MS), "never while it plays"
+    stream.receive(Kind.STOP, b"")
+    assert stream._reopen(card, info("output"), LONG_MS)
+    assert stream._reopen(card, info("output"), stream._short_ms)
     assert card.frame_ms == [20, 200, 40]
     assert card.streams == 1
 
 
 def test_a_microphone_that_does_not_become_quick_at_once_is_tried_again(pumps: Any) -> None:
     card = ChoosyCard({24_000}, {1})
-    pump = pumps(InputPump)
-    pump.open(card, info("input"), 20)
-    assert pump._reopen(card, info("input"), LONG_MS)
+    stream = pumps(InputStream)
+    stream.open(card, info("input"), 20)
+    assert stream._reopen(card, info("input"), LONG_MS)
     card.starts_not = True
-    assert not pump._reopen(card, info("input"), 20)
+    assert not stream._reopen(card, info("input"), 20)
     assert card.streams == 1, "the one that did not start is closed"
-    assert pump._pace_changed.is_set()
+    assert stream._pace_changed.is_set()
     card.starts_not = False
-    assert pump._reopen(card, info("input"), 20)
+    assert stream._reopen(card, info("input"), 20)
 
 
 def test_a_microphone_that_opens_only_once_keeps_its_stream(pumps: Any) -> None:
     card = ChoosyCard({24_000}, {1})
-    pump = pumps(InputPump)
-    pump.open(card, info("input"), 20)
+    stream = pumps(InputStream)
+    stream.open(card, info("input"), 20)
     card.busy = True
-    assert not pump._reopen(card, info("input"), LONG_MS)
+    assert not stream._reopen(card, info("input"), LONG_MS)
     card.busy = False
-    assert not pump._reopen(card, info("input"), LONG_MS)
+    assert not stream._reopen(card, info("input"), LONG_MS)
     assert card.streams == 1
 
 
 def test_a_callback_never_raises(pumps: Any) -> None:
     card = ChoosyCard({24_000}, {1})
-    pump = pumps(OutputPump)
-    pump.open(card, info("output"), 20)
-    pump._queue = None
+    stream = pumps(OutputStream)
+    stream.open(card, info("output"), 20)
+    stream._queue = None
     assert card.callback(None, 480, None, 0) == (bytes(960), 0)
 
 
 def test_in_the_quiet_the_daemon_is_woken_only_for_every_tenth_frame(pumps: Any, pair: Any) -> None:
     card = ChoosyCard({24_000}, {1})
-    pump = pumps(InputPump)
-    pump.open(card, info("input"), 20)
-    pump.attend(False)
+    stream = pumps(InputStream)
+    stream.open(card, info("input"), 20)
+    stream.attend(False)
     quiet, loud = array("h", [100, -100]).tobytes(), array("h", [100, -300]).tobytes()
 
     def told(data: bytes) -> list[int]:
@@ -317,40 +317,40 @@ def test_in_the_quiet_the_daemon_is_woken_only_for_every_tenth_frame(pumps: Any,
     assert [told(quiet) for _ in range(20)] == [[], [], [], [], [], [], [], [], [], [20]] * 2
     assert [told(each) for each in (loud, quiet, loud)] == [[2], [], [4]]
     told(quiet)
-    pump.attend(True)
+    stream.attend(True)
     assert [told(quiet) for _ in range(3)] == [[4], [2], [2]]
 
 
 def test_a_late_block_of_a_new_stream_costs_nothing_and_does_not_count(pumps: Any) -> None:
     card = ChoosyCard({24_000}, {1})
-    pump = pumps(OutputPump)
-    pump.open(card, info("output"), 20)
-    pump.told(Kind.PUSH, part_body(1, b"\1\1" * 24_000))
+    stream = pumps(OutputStream)
+    stream.open(card, info("output"), 20)
+    stream.receive(Kind.PUSH, part_body(1, b"\1\1" * 24_000))
     for _ in range(4):
         assert card.callback(None, 480, None, 4) == (bytes(960), 0)
-    assert pump._short_ms == 20
+    assert stream._short_ms == 20
     assert card.callback(None, 480, None, 4) == (b"\1\1" * 480, 0)
-    assert pump._progress([]).underruns == 1
+    assert stream._progress([]).underruns == 1
 
 
 def test_what_a_callback_says_while_the_line_is_in_use_is_said_right_after_it(
     pumps: Any, pair: Any
 ) -> None:
-    line = pumps(InputPump)._line
-    with line._lock:
-        line.mention(Kind.SOUND, b"late")
-    line.tell(Kind.FINISHED, b"{}")
+    link = pumps(InputStream)._link
+    with link._lock:
+        link.send_soon(Kind.SOUND, b"late")
+    link.send(Kind.FINISHED, b"{}")
     assert messages(pair) == [(Kind.SOUND, b"late"), (Kind.FINISHED, b"{}")]
 
 
 def test_a_message_of_which_the_daemon_took_a_part_is_told_whole_and_in_order(
     pumps: Any, pair: Any
 ) -> None:
-    line = pumps(InputPump)._line
+    link = pumps(InputStream)._link
     large = bytes(range(256)) * 2000
-    line.mention(Kind.SOUND, large)
-    assert line._rest
-    line.mention(Kind.SOUND, b"small")
+    link.send_soon(Kind.SOUND, large)
+    assert link._rest
+    link.send_soon(Kind.SOUND, b"small")
     received: list[tuple[Kind, bytes]] = []
 
     def read() -> None:
@@ -360,14 +360,14 @@ def test_a_message_of_which_the_daemon_took_a_part_is_told_whole_and_in_order(
 
     reader = threading.Thread(target=read)
     reader.start()
-    line.serve()
+    link.serve()
     reader.join(10)
     assert received == [(Kind.SOUND, large), (Kind.SOUND, b"small")]
 
 
 def test_a_microphone_that_was_not_heard_in_time_says_so(pumps: Any, pair: Any) -> None:
     card = ChoosyCard({24_000}, {1})
-    pump = pumps(InputPump)
-    pump.open(card, info("input"), 20)
+    stream = pumps(InputStream)
+    stream.open(card, info("input"), 20)
     card.callback(bytes(960), 480, None, 2)
     assert [kind for kind, _ in messages(pair)] == [Kind.OVERFLOWED, Kind.SOUND]

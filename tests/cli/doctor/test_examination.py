@@ -46,7 +46,7 @@ def configuration(folder: Path, host_name: str, **options: str) -> str:
 
 async def verdict(path: str) -> tuple[dict[str, Finding], int]:
     """What is found about the service, by name, and the exit status."""
-    findings = [each async for each in service.service(config.load(path).realtime)]
+    findings = [each async for each in service.check_service(config.load(path).realtime)]
     status = examination.exit_status(findings)
     for finding in findings:
         assert finding.remedy or finding.verdict == "pass", "whatever is wrong has a remedy"
@@ -290,7 +290,7 @@ async def test_the_microphone_is_judged_by_what_it_delivers(
     audio = config.Audio()
     device = recording(tmp_path / "said.wav", pcm)
     audio = replace(audio, input=replace(audio.input, device=device))
-    found = {each.name: each async for each in sound_devices.sound(audio)}
+    found = {each.name: each async for each in sound_devices.check_sound(audio)}
     assert found["microphone"].verdict == verdict
     assert words in found["microphone"].what
 
@@ -299,7 +299,7 @@ async def test_the_microphone_is_judged_by_what_it_delivers(
 async def test_a_microphone_file_that_is_missing_is_named(tmp_path: Path) -> None:
     audio = config.Audio()
     audio = replace(audio, input=replace(audio.input, device=f"wav:{tmp_path}/no.wav"))
-    found = {each.name: each async for each in sound_devices.sound(audio)}
+    found = {each.name: each async for each in sound_devices.check_sound(audio)}
     assert found["microphone"].verdict == "fail"
 
 
@@ -368,7 +368,7 @@ async def test_the_command_prints_lines_for_people_or_json(tmp_path: Path) -> No
     ],
 )
 async def test_what_is_done_about_the_echo_is_said(mode: str, said: str) -> None:
-    (finding,) = [each async for each in echo_check.echo(replace(config.Audio(), echo=mode))]
+    (finding,) = [each async for each in echo_check.check_echo(replace(config.Audio(), echo=mode))]
     assert finding.verdict == "pass"
     assert said in finding.what
 
@@ -377,18 +377,18 @@ async def test_where_the_echo_could_be_cancelled_it_is_said_how(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(echo_check, "installed", lambda _module: False)
-    (finding,) = [each async for each in echo_check.echo(config.Audio())]
+    (finding,) = [each async for each in echo_check.check_echo(config.Audio())]
     assert finding.verdict == "pass"
     assert "People interrupt more easily" in finding.what
     assert how_to_install("livekit.rtc") in finding.what
     chosen = replace(config.Audio(), echo="half_duplex")
-    (finding,) = [each async for each in echo_check.echo(chosen)]
+    (finding,) = [each async for each in echo_check.check_echo(chosen)]
     assert finding.what == "half duplex: only clear speech interrupts an answer"
 
 
 async def test_without_a_loudspeaker_there_is_no_echo() -> None:
     audio = replace(config.Audio(), output=config.Output(device="none"))
-    assert [each async for each in echo_check.echo(audio)] == []
+    assert [each async for each in echo_check.check_echo(audio)] == []
 
 
 @pytest.mark.sound
@@ -398,7 +398,7 @@ async def test_names_of_devices_are_looked_up_without_a_sound(
     recording = sound_server.record(tmp_path / "played.raw")
 
     async def found(audio: config.Audio) -> dict[str, Finding]:
-        return {each.name: each async for each in sound_devices.sound(audio)}
+        return {each.name: each async for each in sound_devices.check_sound(audio)}
 
     wrong = config.Audio(input=config.Input("va_mik"), output=config.Output("va_speeker"))
     for noun, name, option in (
@@ -414,7 +414,9 @@ async def test_names_of_devices_are_looked_up_without_a_sound(
         output=config.Output("va_speeker", fallback="default"),
     )
     assert "the default is used meanwhile" in (await found(replaced))["loudspeaker"].what
-    names = [each async for each in sound_devices.sound(replaced) if each.name == "microphone"]
+    names = [
+        each async for each in sound_devices.check_sound(replaced) if each.name == "microphone"
+    ]
     assert "did you mean 'va_mic'" in names[0].what
     assert "digital silence" in names[1].what, "it listened to the default"
     right = replace(wrong, output=config.Output("va_speaker"))
@@ -429,7 +431,7 @@ async def test_a_tone_for_a_loudspeaker_that_does_not_open_says_why(
     sound_server: SoundServer,
 ) -> None:
     audio = replace(config.Audio(), output=config.Output(device="va_mic"))
-    found = {each.name: each async for each in sound_devices.sound(audio, tone=True)}
+    found = {each.name: each async for each in sound_devices.check_sound(audio, tone=True)}
     assert found["loudspeaker"].verdict == "fail"
     assert "va_mic cannot be opened: " in found["loudspeaker"].what
 
@@ -441,7 +443,7 @@ async def test_a_canceller_of_the_sound_server_is_found_or_how_to_make_one_is_sa
     audio = replace(config.Audio(), echo="system")
 
     async def found() -> Finding:
-        (finding,) = [each async for each in echo_check.echo(audio)]
+        (finding,) = [each async for each in echo_check.check_echo(audio)]
         return finding
 
     before = await found()

@@ -261,7 +261,7 @@ async def test_dropped_connections_break_off(simulator: Simulator, caller: Calle
 async def test_a_stopped_simulator_says_goodbye_and_starts_again_on_its_port(
     dialect: Dialect,
 ) -> None:
-    async with Simulator(hearing=EnergyHearing) as simulator:
+    async with Simulator(voice_detector=EnergyHearing) as simulator:
         port = simulator.port
         async with call(simulator, dialect) as caller:
             waiting = asyncio.create_task(caller.socket.receive())

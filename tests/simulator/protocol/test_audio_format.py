@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from rtaudio_daemon.errors import ConfigError
-from rtaudio_daemon.simulator.protocol.audio_format import Decoder, Encoder, SoundFormat
+from rtaudio_daemon.simulator.protocol.audio_format import AudioFormat, Decoder, Encoder
 from rtaudio_daemon.simulator.protocol.client_messages import Dialect
 from rtaudio_daemon.simulator.server.simulator import Simulator
 from rtaudio_daemon.simulator.server.tls import server_context
@@ -63,7 +63,7 @@ async def test_compression_and_the_subprotocol_are_offered(
         ("g711_alaw", b"\xd5\x55\xaa\x2a", [8, -8, 32256, -32256]),
     ],
 )
-def test_the_tables_are_those_of_g711(kind: SoundFormat, codes: bytes, samples: list[int]) -> None:
+def test_the_tables_are_those_of_g711(kind: AudioFormat, codes: bytes, samples: list[int]) -> None:
     for code, sample in zip(codes, samples, strict=True):
         pcm = Decoder(kind).pcm(bytes([code]) * 800)
         middle = np.frombuffer(pcm, dtype="<i2")[600:1200]
@@ -71,7 +71,7 @@ def test_the_tables_are_those_of_g711(kind: SoundFormat, codes: bytes, samples: 
 
 
 @pytest.mark.parametrize("kind", ["g711_ulaw", "g711_alaw"])
-def test_sound_survives_the_telephone(kind: SoundFormat) -> None:
+def test_sound_survives_the_telephone(kind: AudioFormat) -> None:
     wave = (np.sin(2 * np.pi * 440 * np.arange(24_000) / 24_000) * 8000).astype("<i2")
     codes = Encoder(kind).encoded(wave.tobytes())
     assert len(codes) == pytest.approx(8000, abs=200)

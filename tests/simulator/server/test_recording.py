@@ -19,7 +19,9 @@ from tests.simulator.caller import PATHS, EnergyHearing, call, loud, quiet
 
 async def an_evening(path: Path, dialect: Dialect, **settings: Any) -> list[dict[str, Any]]:
     """Record one spoken turn that ends with a broken line; returns what the client saw."""
-    async with Simulator(voice="tone", hearing=EnergyHearing, record=path, **settings) as simulator:
+    async with Simulator(
+        voice="tone", voice_detector=EnergyHearing, record=path, **settings
+    ) as simulator:
         async with call(simulator, dialect) as caller:
             await caller.configure(transcription={"model": "whisper-1"})
             await caller.speak(loud(640) + quiet(480))
