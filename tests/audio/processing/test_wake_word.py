@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
-import pytest
-
-from rtaudio_daemon.audio.devices.wav_devices import read_wav
 from rtaudio_daemon.audio.engines.wake_word_engines import open_attention
 from rtaudio_daemon.audio.processing.gate import Gate
 from rtaudio_daemon.audio.processing.wake_word import Attention
 from rtaudio_daemon.config import Gate as Settings
-from rtaudio_daemon.optional_packages import how_to_install
 
 FRAME = 960
 
@@ -133,31 +125,3 @@ def test_with_push_to_talk_nobody_is_listened_to() -> None:
     harness = Home(open_attention("push_to_talk", "any", 8))
     harness.hear("wwwxxxxxx" * 20)
     assert harness.sent == ""
-
-
-def test_a_missing_package_is_named_and_the_house_does_not_listen_to_everybody(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setitem(sys.modules, "pymicro_wakeword", None)
-    attention = open_attention("wake_word", "alexa", 8)
-    assert not attention.paid
-    assert attention.listen == "push_to_talk"
-    assert attention.note is not None
-    assert how_to_install("pymicro_wakeword") in attention.note
-    assert attention.note in caplog.text
-
-
-def test_a_spoken_wake_word_is_spotted_once_and_other_words_are_not(tmp_path: Path) -> None:
-    attention = open_attention("wake_word", "any", 8)
-    heard = []
-    for words in ("what time is it, and how is the weather", "alexa", "alexa, what time is it"):
-        path = tmp_path / "said.wav"
-        command = ["espeak-ng", "-v", "en-us", "-s", "140", "-w", str(path), words]
-        subprocess.run(command, check=True)
-        pcm = bytes(48_000) + read_wav(path) + bytes(3 * 48_000)
-        pcm = pcm[: len(pcm) // FRAME * FRAME]
-        found = [
-            attention.feed(pcm[at : at + FRAME], engaged=False) for at in range(0, len(pcm), FRAME)
-        ]
-        heard.append([word for word in found if word])
-    assert heard == [[], ["alexa"], ["alexa"]]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import threading
 from array import array
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +12,6 @@ import pytest
 
 from rtaudio_daemon.audio.worker.device_lookup import DeviceInfo, Direction
 from rtaudio_daemon.audio.worker.input_stream import InputStream
-from rtaudio_daemon.audio.worker.link import WorkerLink
 from rtaudio_daemon.audio.worker.messages import (
     Kind,
     StreamFacts,
@@ -23,7 +21,7 @@ from rtaudio_daemon.audio.worker.messages import (
     split_part,
 )
 from rtaudio_daemon.audio.worker.output_stream import OutputStream
-from rtaudio_daemon.audio.worker.stream import LONG_MS, WorkerStream
+from rtaudio_daemon.audio.worker.stream import LONG_MS
 from rtaudio_daemon.errors import DeviceError
 
 Callback = Callable[[bytes | None, int, Any, int], tuple[bytes | None, int]]
@@ -86,28 +84,6 @@ def messages(pair: tuple[socket.socket, socket.socket]) -> list[tuple[Kind, byte
         return Unpacker().feed(pair[0].recv(1 << 16))
     except BlockingIOError:
         return []
-
-
-@pytest.fixture
-def pair() -> Any:
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        yield ours, theirs
-
-
-@pytest.fixture
-def pumps(pair: Any) -> Any:
-    """Makes pumps whose line leads to `pair`, and closes their sockets."""
-    lines: list[WorkerLink] = []
-
-    def make(kind: type[WorkerStream], *arguments: str) -> WorkerStream:
-        lines.append(WorkerLink(pair[1]))
-        lines[-1].ready = True
-        return kind(lines[-1], *arguments)
-
-    yield make
-    for link in lines:
-        link.close()
 
 
 @pytest.mark.parametrize(
@@ -331,38 +307,6 @@ def test_a_late_block_of_a_new_stream_costs_nothing_and_does_not_count(pumps: An
     assert stream._short_ms == 20
     assert card.callback(None, 480, None, 4) == (b"\1\1" * 480, 0)
     assert stream._progress([]).underruns == 1
-
-
-def test_what_a_callback_says_while_the_line_is_in_use_is_said_right_after_it(
-    pumps: Any, pair: Any
-) -> None:
-    link = pumps(InputStream)._link
-    with link._lock:
-        link.send_soon(Kind.SOUND, b"late")
-    link.send(Kind.FINISHED, b"{}")
-    assert messages(pair) == [(Kind.SOUND, b"late"), (Kind.FINISHED, b"{}")]
-
-
-def test_a_message_of_which_the_daemon_took_a_part_is_told_whole_and_in_order(
-    pumps: Any, pair: Any
-) -> None:
-    link = pumps(InputStream)._link
-    large = bytes(range(256)) * 2000
-    link.send_soon(Kind.SOUND, large)
-    assert link._rest
-    link.send_soon(Kind.SOUND, b"small")
-    received: list[tuple[Kind, bytes]] = []
-
-    def read() -> None:
-        unpacker = Unpacker()
-        while len(received) < 2:
-            received.extend(unpacker.feed(pair[0].recv(1 << 16)))
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    link.serve()
-    reader.join(10)
-    assert received == [(Kind.SOUND, large), (Kind.SOUND, b"small")]
 
 
 def test_a_microphone_that_was_not_heard_in_time_says_so(pumps: Any, pair: Any) -> None:
