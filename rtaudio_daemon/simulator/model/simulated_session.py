@@ -172,8 +172,8 @@ class SimulatedSession:
                 await self._commit()
             elif kind in self._verbs:
                 self._verbs[kind](message)
-        except Rejection as refusal:
-            self.emit(refusal.event(event_id if isinstance(event_id, str) else None))
+        except Rejection as rejection:
+            self.emit(rejection.event(event_id if isinstance(event_id, str) else None))
         except Exception:
             _LOG.exception("the simulator could not carry out a message")
             words = "The server had an error while processing your request. Sorry about that!"
