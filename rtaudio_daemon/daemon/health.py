@@ -14,7 +14,7 @@ SILENCE_S = 10.0
 
 
 class HealthMonitor:
-    """Looks at the `parts` and hears the `news`, on behalf of `systemd`."""
+    """Looks at the `components` and listens to `notifications`, on behalf of `systemd`."""
 
     def __init__(
         self, components: Components, notifications: Emitter, systemd: Systemd | None = None

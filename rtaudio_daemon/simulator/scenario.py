@@ -120,7 +120,7 @@ class ScriptedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """Everything a scenario says. `manner` holds the settings it names, by their names."""
+    """Everything a scenario says. `behaviour` holds the settings it names, by their names."""
 
     answers: tuple[ScriptedAnswer, ...] = ()
     faults: tuple[InjectedFault, ...] = ()

@@ -60,7 +60,7 @@ class SendQueue:
         await self._empty.wait()
 
     async def run(self, sender: Sender) -> None:
-        """Send to `line` for ever; raises what it raises."""
+        """Send to `sender` for ever; raises what it raises."""
         while True:
             await self._filled.wait()
             self._filled.clear()

@@ -153,9 +153,9 @@ class SimulatedSession:
         words = f"Your session hit the maximum duration of {minutes} minutes."
         self.emit(Rejection(words, code="session_expired").event())
 
-    async def run_outbox(self, line: Sender) -> None:
-        """Send to `line` for ever what `emit` queues."""
-        await self._outbox.run(line)
+    async def run_outbox(self, sender: Sender) -> None:
+        """Send to `sender` for ever what `emit` queues."""
+        await self._outbox.run(sender)
 
     async def handle(self, raw: str) -> None:
         """Carry out one client message; what cannot be done becomes an ``error`` event."""

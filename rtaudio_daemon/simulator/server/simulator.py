@@ -178,9 +178,9 @@ class Simulator:
     def fault(self, kind: str, **details: Any) -> None:
         """Let something go wrong: ``fault("drop")``, ``fault("refuse", status=429, times=2)``.
 
-        The kinds and their details are those of `faults`. A fault of the line without a moment
-        strikes every open connection at once; others wait for theirs. Raises `Rejection` for a
-        fault that does not exist.
+        The kinds and their details are those of `fault_injection`. A fault of the connection
+        without a moment strikes every open one at once; others wait for theirs. Raises `Rejection`
+        for a fault that does not exist.
         """
         self.arm({"fault": kind, **details})
 
