@@ -1,7 +1,7 @@
-"""Understands the phrases of a scenario, with the optional package pocketsphinx; offline.
+"""Recognizes the phrases of a scenario, with the optional package pocketsphinx; offline.
 
-Free dictation does not work with its small English model; telling a handful of short phrases apart
-does.
+Its small English model is too weak for free dictation, and good enough to choose among a handful
+of short phrases.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def can_recognize() -> bool:
 
 
 class PhraseRecognizer:
-    """Call it with 24 kHz pcm; it answers with one of `phrases`, or says how long it listened.
+    """Call it with 24 kHz pcm; it returns one of `phrases`, or `heard_words` of it.
 
     Takes up to half of the time that the sound lasts: run it in a thread. What lasts longer than
     four seconds is no phrase. Phrases with words that the model's dictionary lacks are left out,
