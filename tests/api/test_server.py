@@ -189,7 +189,7 @@ async def test_every_block_of_the_stream_carries_data(http_api: HttpApi, last: s
         http_api.change(ModelStatus.THINKING)
         await asyncio.sleep(HEARTBEAT_S + 1)
         http_api.change(ModelStatus.IDLE)
-        blocks = []
+        blocks: list[str] = []
         while "b1-3" not in "".join(blocks[-1:]):
             blocks.append((await answer.content.readuntil(b"\n\n")).decode())
     assert len(blocks) == (2 if last else 3)
