@@ -19,12 +19,18 @@ _MOST_BYTES = 65_536
 _LOG = logging.getLogger(__name__)
 
 
-def state_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where a program of this name keeps its state: what systemd says, else the user's place."""
+def state_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Where a program of this name keeps its state: what systemd says, else the user's place.
+
+    None for a user without a home folder.
+    """
     if given := environment.get("STATE_DIRECTORY"):
         return Path(given.split(":")[0])
     home = environment.get("XDG_STATE_HOME", "")
-    base = Path(home) if home.startswith("/") else Path.home() / ".local" / "state"
+    try:
+        base = Path(home) if home.startswith("/") else Path.home() / ".local" / "state"
+    except RuntimeError:
+        return None
     return base / "rtaudio-daemon"
 
 
