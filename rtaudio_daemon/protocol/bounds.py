@@ -1,7 +1,7 @@
-"""The bounds of what a service sends: one function per kind of value.
+"""Bound the values that a service sends: one function per kind of value.
 
 Each function takes any JSON value and returns one that is safe to keep, to log and to publish: of
-the right type, no longer than its kind may be, and without lone surrogates, which no file takes.
+the right type, of bounded length, and without lone surrogates, which UTF-8 cannot encode.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ DAY_MS = 86_400_000
 
 
 def id_of(value: Any) -> str:
-    """An id, a name or a state of the service; "" for what is no text."""
+    """An id, a name or a state of the service; "" if it is not a string."""
     return _text(value, ID_CHARACTERS)
 
 
@@ -26,23 +26,23 @@ def code_of(value: Any) -> str:
 
 
 def error_message_of(value: Any) -> str:
-    """The words of an error on one line, as a log holds them; "" for what is no text."""
+    """The message of an error on one line, cut for a log; "" if it is not a string."""
     text = " ".join(_text(value, 4 * ERROR_CHARACTERS).split())
     return text if len(text) <= ERROR_CHARACTERS else text[: ERROR_CHARACTERS - 1] + "…"
 
 
 def text_of(value: Any) -> str:
-    """What was said or written, or the arguments of a call; "" for what is no text."""
+    """A transcript, a text, or the arguments of a call; "" if it is not a string."""
     return _text(value, TEXT_CHARACTERS)
 
 
 def index_of(value: Any) -> int:
-    """A position in a list; 0 for what is none."""
+    """A position in a list; 0 if it is not one."""
     return value if type(value) is int and 0 <= value <= INDEX_MOST else 0
 
 
 def milliseconds_of(value: Any) -> int | None:
-    """A length of sound, from nothing to a day; None for what is no number."""
+    """A duration, clamped to a day; None if it is not a number."""
     if type(value) not in (int, float) or value != value:
         return None
     return int(max(0, min(value, DAY_MS)))

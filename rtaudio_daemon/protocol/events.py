@@ -1,9 +1,9 @@
-"""What a service sends, as typed events: only what somebody acts on, and `Unknown` for the rest.
+"""Decode what a service sends into typed events; events that nobody acts on become `Unknown`.
 
-`decode` is total for every JSON object with a ``type``: an event whose fields are missing or of the
-wrong shape still is one. An id that is missing is "", which means *the one under way*; an event
-that makes no sense without a field is `Unknown` when the field is missing. All values are bounded
-(see `bounds`). The dictionary itself, in canonical names and shapes, is `Message.raw`.
+`decode` accepts every JSON object with a ``type``, even if fields are missing or have the wrong
+type. A missing id is "", which means *the answer under way*; an event that is useless without a
+field becomes `Unknown` if the field is missing. All values are bounded (see `bounds`).
+`Message.raw` is the whole dictionary, unbounded, in canonical names and shapes.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ class Item:
     id: str
     kind: ItemKind
     text: str
-    """The words of a message, the arguments of a call, or the output of a result."""
+    """The text of a message, the arguments of a call, or the output of a result."""
     spoken: bool
-    """Whether it holds sound of the user."""
+    """Whether it contains audio of the user."""
     status: str
     call_id: str
     """The call that it is, or that it is the result of; "" for a message."""
@@ -51,7 +51,7 @@ class SessionCreated:
 
 @dataclass(frozen=True, slots=True)
 class SessionUpdated:
-    """The service has taken settings; `settings` are all that hold now, flat."""
+    """The service accepted settings; `settings` are all effective ones, flat."""
 
     facts: SessionFacts
     settings: Json
@@ -70,21 +70,21 @@ class ServiceErrorReported:
 
 @dataclass(frozen=True, slots=True)
 class SpeechStarted:
-    """The service hears somebody speak; `item_id` is what their turn will be called."""
+    """The service detects speech; `item_id` is the id that the turn will get."""
 
     item_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechStopped:
-    """The service hears nobody speak any more."""
+    """The service detects the end of speech."""
 
     item_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class InputCommitted:
-    """The sound in the service's input buffer became an item, a turn of the user."""
+    """The audio in the service's input buffer became an item, a turn of the user."""
 
     item_id: str
 
@@ -96,7 +96,7 @@ class InputCleared:
 
 @dataclass(frozen=True, slots=True)
 class InputTimedOut:
-    """Nobody has spoken for long; the service makes an item of the silence and answers it."""
+    """Nobody spoke for long; the service commits the silence as an item and answers it."""
 
     item_id: str
 
@@ -112,7 +112,7 @@ class ItemReported:
 
 @dataclass(frozen=True, slots=True)
 class ItemTruncated:
-    """Of an answer's sound only the first `audio_end_ms` count."""
+    """The service keeps only the first `audio_end_ms` of an item's audio."""
 
     item_id: str
     content_index: int
@@ -121,14 +121,14 @@ class ItemTruncated:
 
 @dataclass(frozen=True, slots=True)
 class ItemDeleted:
-    """An item is no part of the conversation any more."""
+    """The service removed an item from the conversation."""
 
     item_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class UserTranscript:
-    """What a turn of the user said, complete; `usage` is {} if it cost nothing."""
+    """The complete transcript of a user's turn; `usage` is {} if not reported."""
 
     item_id: str
     text: str
@@ -146,9 +146,9 @@ class ResponseCreated:
 
 @dataclass(frozen=True, slots=True)
 class AudioDelta:
-    """The next piece of an answer's sound: whole samples, in the format of the session.
+    """The next piece of an answer's audio: whole samples, in the format of the session.
 
-    `size`: how many bytes it has, also where nobody wants the bytes themselves.
+    `size`: its length in bytes, also when `decode` left out the bytes themselves.
     """
 
     part: AudioPart
@@ -162,16 +162,16 @@ class AudioDelta:
 
 @dataclass(frozen=True, slots=True)
 class AudioDone:
-    """All sound of a part has been sent."""
+    """The service sent all audio of a part."""
 
     part: AudioPart
 
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
-    """More words of an answer; nobody acts on the words themselves.
+    """More text of an answer; nobody acts on the text itself.
 
-    `spoken`: they go with sound, which may still be to come.
+    `spoken`: it transcribes audio, which may still follow.
     """
 
     part: AudioPart
@@ -180,7 +180,7 @@ class TextDelta:
 
 @dataclass(frozen=True, slots=True)
 class TextDone:
-    """The words of a part of an answer, written or spoken, complete."""
+    """The complete text of a part of an answer, written or spoken."""
 
     part: AudioPart
     text: str
@@ -188,7 +188,7 @@ class TextDone:
 
 @dataclass(frozen=True, slots=True)
 class CallArgumentsDone:
-    """The model has written the arguments of a function call; "" is what it did not repeat."""
+    """The arguments of a function call are complete; fields that it does not repeat are ""."""
 
     response_id: str
     item_id: str
@@ -214,7 +214,7 @@ class ResponseDone:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """An event that nobody acts on, or one that lacks what it is about."""
+    """An event that nobody acts on, or one that lacks a field it is useless without."""
 
     name: str
 
@@ -251,16 +251,15 @@ class Message:
     raw: Json
     event: Event
     malformed: bool = False
-    """Whether it is sound that cannot be decoded: to be counted; its event is `Unknown`."""
+    """Whether it is audio that cannot be decoded; its event is `Unknown`."""
 
 
 def decode(text: str | bytes, *, audio: bool = True) -> Message:
     """Decode a message of the service, in either dialect.
 
-    `audio`: whether the sound is wanted; else only its size is looked at.
+    `audio`: whether to decode audio; if False, only its size is computed.
 
-    Raises ValueError for what is no message: not JSON, not an object, no ``type``, nested too
-    deeply, or longer than `codec.MAX_MESSAGE_BYTES`.
+    Raises ValueError as `codec.decode` does.
     """
     try:
         raw = codec.decode(text)

@@ -1,7 +1,6 @@
-"""The shapes of the Realtime API: sessions, responses and items, flat (house) and nested (ga).
+"""Convert sessions, responses and items between the flat (canonical) and the nested (ga) shape.
 
-The functions of this module take either shape and turn it into the one that is asked for. What
-they do not know passes unchanged.
+The functions of this module take either shape. Unknown fields pass unchanged.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ CANONICAL_TO_GA_FORMATS: Mapping[str, Json] = MappingProxyType(
         "g711_alaw": {"type": "audio/pcma"},
     }
 )
-"""House name of a sound format → the object that describes it in the GA dialect."""
+"""Canonical name of an audio format → the object that describes it in the GA dialect."""
 
 GA_PLACES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -39,7 +38,7 @@ GA_PLACES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "turn_detection": ("audio", "input", "turn_detection"),
     }
 )
-"""House name of a setting → where the GA dialect keeps it."""
+"""Canonical name of a setting → where the GA dialect keeps it."""
 
 _AZURE_DETECTION: Json = {
     "threshold": 0.5,
@@ -68,12 +67,12 @@ TURN_DETECTION_DEFAULTS: Mapping[str, Json] = MappingProxyType(
         "azure_semantic_vad_multilingual": _AZURE_DETECTION,
     }
 )
-"""What we send for numbers that nobody set, as a missing one resets the others on some services."""
+"""The values to send for fields that are not set: some services reset the others if one is missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionFacts:
-    """What a ``session`` object says, whatever its dialect.
+    """The facts in a ``session`` object, in either dialect.
 
     ``expires_at`` is in Unix seconds, and None unless it is plausible.
     """
@@ -87,7 +86,7 @@ class SessionFacts:
 
 
 def describe_session(session: Mapping[str, Any]) -> SessionFacts:
-    """What a ``session`` object (as sent by the service, or decoded) says about itself."""
+    """Read the facts from a ``session`` object, as sent by the service or decoded."""
     nested = any(key in session for key in ("type", "audio", "output_modalities"))
     flat = flat_session(session)
     voice = flat.get("voice")
@@ -106,7 +105,7 @@ def describe_session(session: Mapping[str, Any]) -> SessionFacts:
 
 
 def session_settings(session: config.Session) -> Json:
-    """The ``realtime.session`` section of the configuration, as house session settings."""
+    """The ``realtime.session`` section of the configuration, as canonical session settings."""
     settings: Json = {
         "modalities": ["audio", "text"],
         "voice": session.voice,
@@ -133,12 +132,12 @@ def session_settings(session: config.Session) -> Json:
 
 
 def flat_session(session: Mapping[str, Any]) -> Json:
-    """Session or response settings in house shape; what is flat already stays as it is."""
+    """Flatten session or response settings; what is flat already stays as it is."""
     return _flat(session, GA_PLACES)
 
 
 def nested_session(session: Mapping[str, Any]) -> Json:
-    """House settings in GA shape, without adding or leaving out any."""
+    """Nest canonical settings into the GA shape, without adding or leaving out any."""
     rest = copy.deepcopy(dict(session))
     nested: Json = {}
     for canonical, path in GA_PLACES.items():
@@ -180,7 +179,7 @@ def wire_response(response: Mapping[str, Any], dialect: Dialect) -> Json:
 
 
 def committing(response: Mapping[str, Any]) -> Json:
-    """The ``response`` settings (preview shape) in Voice Live's words, as its SDK has them."""
+    """Rename ``response`` settings (preview shape) to Voice Live's field names, as in its SDK."""
     named = {_COMMITTING.get(key, key): value for key, value in response.items()}
     if named.pop("conversation", "auto") == "none":
         named |= {"commit": False, "cancel_previous": False}
@@ -195,12 +194,12 @@ def wire_item(item: Mapping[str, Any], dialect: Dialect) -> Json:
 
 
 def canonical_item(item: Mapping[str, Any]) -> Json:
-    """A conversation item with the house's content types."""
+    """A conversation item with canonical content types."""
     return _retyped(item, _TO_CANONICAL_CONTENT)
 
 
 def canonical_response(response: Mapping[str, Any]) -> Json:
-    """A response object of the service in house shape; ``status_details`` is an object or None."""
+    """A response object in canonical shape; ``status_details`` is an object or None."""
     canonical = _flat(response, _RESPONSE_PLACES)
     if isinstance(canonical.get("output"), list):
         canonical["output"] = [
@@ -327,7 +326,7 @@ def _take(settings: Json, path: tuple[str, ...]) -> Any:
 
 
 def _dressed(flat: Json, dialect: Dialect) -> Json:
-    """Flat settings as `dialect` wants to see them."""
+    """Convert flat settings to the shape of `dialect`."""
     choice = flat.get("tool_choice")
     if dialect == "ga":
         flat.pop("temperature", None)

@@ -1,4 +1,4 @@
-"""What a session really uses, held against what was asked of it, and what to do about it."""
+"""Compare what a session uses with what was requested, and say what to do about it."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _DIALECT_CODES = ("unknown_parameter", "missing_required_parameter")
 
 
 def differences(requested: Mapping[str, Any], effective: Mapping[str, Any]) -> list[str]:
-    """Each setting that the service uses differently, in words; [] when all is as asked.
+    """Each setting that the service uses differently, in words; [] when none.
 
-    What the service does not report is taken to be as asked.
+    What the service does not report counts as accepted.
     """
     wanted, used = flat_session(requested), flat_session(effective)
     found = []
@@ -46,7 +46,7 @@ def differences(requested: Mapping[str, Any], effective: Mapping[str, Any]) -> l
 
 
 def speaks(settings: Mapping[str, Any]) -> bool:
-    """Whether answers are spoken, by these (house) session settings."""
+    """Whether answers are spoken, by these flat session settings."""
     flat = {**settings, **flat_session(settings.get("extra") or {})}
     return "audio" in (flat.get("modalities") or ["audio"])
 
@@ -54,7 +54,7 @@ def speaks(settings: Mapping[str, Any]) -> bool:
 def advice(
     speaks: Dialect | None, profile: str, error: Mapping[str, Any] | None = None
 ) -> str | None:
-    """What to do when the service `speaks` another dialect, or an `error` hints at that."""
+    """Say what to do when the service `speaks` another dialect, or an `error` hints at that."""
     speaks = speaks or (_spoken_by(error) if error else None)
     if speaks is not None:
         return (

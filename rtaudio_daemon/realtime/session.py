@@ -222,7 +222,7 @@ class Session:
         return early
 
     def send(self, message: Json) -> None:
-        """Send a message (in house spelling). Raises NotConnectedError if the network is stuck."""
+        """Send a message (canonical). Raises NotConnectedError if the network is stuck."""
         if not self._outbox.put(self._encode(message)):
             raise NotConnectedError(f"the network is stuck: {message.get('type')} was not sent")
 

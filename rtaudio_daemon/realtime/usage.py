@@ -54,10 +54,10 @@ class Tokens:
 _KINDS = tuple(each.name for each in fields(Tokens) if each.name != "transcription_s")
 
 
-class LedgerListener(Protocol):
+class UsageListener(Protocol):
     """Whoever keeps what is spent."""
 
-    def ledger_changed(self) -> None:
+    def usage_changed(self) -> None:
         """Something was counted."""
 
 
@@ -70,7 +70,7 @@ class UsageMeter:
         self.responses = 0
         self.total = Tokens()
         self.today = Tokens()
-        self.listener: LedgerListener | None = None
+        self.listener: UsageListener | None = None
         """Hears whenever something was counted."""
         self._day: int | None = None
 
@@ -132,7 +132,7 @@ class UsageMeter:
         self.today.add(spent)
         self.total.add(spent)
         if self.listener is not None:
-            self.listener.ledger_changed()
+            self.listener.usage_changed()
 
     def _turn_page(self, day: int) -> None:
         if day != self._day:

@@ -1,4 +1,4 @@
-"""Wire and house: names and shapes, in both dialects and both directions."""
+"""Names and shapes, in both dialects and both directions."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def received(event: Json) -> Json:
 
 
 @pytest.mark.parametrize(("canonical", "ga"), codec.CANONICAL_TO_GA.items())
-def test_an_event_has_its_house_name_whoever_sends_it(canonical: str, ga: str) -> None:
+def test_an_event_has_its_canonical_name_whoever_sends_it(canonical: str, ga: str) -> None:
     assert received({"type": ga})["type"] == canonical
     assert received({"type": canonical})["type"] == canonical
     assert codec.wire_name(canonical, "ga") == codec.wire_name(ga, "ga") == ga
@@ -236,7 +236,7 @@ def test_an_error_is_always_an_object_with_a_message(event: Json, message: str) 
 # ------------------------------------------------------------------ writing
 
 
-def test_a_session_in_house_words_is_nested_for_ga() -> None:
+def test_a_session_in_canonical_words_is_nested_for_ga() -> None:
     session = sent({"type": "session.update", "session": FULL}, "ga")["session"]
     assert session == {
         "type": "realtime",
@@ -264,7 +264,7 @@ def test_a_session_in_house_words_is_nested_for_ga() -> None:
     }
 
 
-def test_a_session_in_house_words_stays_flat_for_preview() -> None:
+def test_a_session_in_canonical_words_stays_flat_for_preview() -> None:
     session = sent({"type": "session.update", "session": FULL}, "preview")["session"]
     detection = session.pop("turn_detection")
     assert session == {key: value for key, value in FULL.items() if key != "turn_detection"}
