@@ -67,7 +67,7 @@ TURN_DETECTION_DEFAULTS: Mapping[str, Json] = MappingProxyType(
         "azure_semantic_vad_multilingual": _AZURE_DETECTION,
     }
 )
-"""The values to send for fields that are not set: some services reset the others if one is missing."""
+"""What to send for fields that are not set: some services reset the others if one is missing."""
 
 
 @dataclass(frozen=True, slots=True)
