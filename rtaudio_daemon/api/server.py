@@ -126,7 +126,7 @@ class ApiServer:
             for name, coroutine in (
                 ("heartbeat", self.events.heartbeat()),
                 ("janitor", self._idle_connections.run(runner.server)),
-                ("level", self._mention_levels()),
+                ("level", self._publish_levels()),
                 ("loop lag", self.metrics.watch_loop()),
             )
         ]
@@ -299,7 +299,7 @@ class ApiServer:
 
     # ------------------------------------------------------------- meanwhile
 
-    async def _mention_levels(self) -> None:
+    async def _publish_levels(self) -> None:
         while True:
             await self.events.until_wanted("level")
             self.events.publish_unkept("level", {"level_dbfs": self._controls.level_dbfs})

@@ -2,7 +2,7 @@
 
 ``python -m rtaudio_daemon.audio.worker input|output|list FD DEVICE FRAME_MS CHANNEL``
 
-One process serves one direction. It speaks `child_protocol` over the socket with the number FD
+One process serves one direction. It speaks `messages` over the socket with the number FD
 and ends when that socket closes. It is expected to be killed at any time. Known faults of
 PortAudio 19.6 that shape this file:
 
