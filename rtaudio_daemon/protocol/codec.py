@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..config.profiles import Dialect
+from .bounds import DEPTH_MOST, is_too_deep
 from .session_format import (
     CANONICAL_TO_GA_FORMATS,
     GA_PLACES,
@@ -149,6 +150,9 @@ def decode(raw: str | bytes) -> Json:
         event = json.loads(raw)
     except RecursionError as error:
         raise ValueError("the message is nested too deeply") from error
+    # Most messages are flat, and counting brackets is quicker than looking.
+    if _brackets(raw) > DEPTH_MOST and is_too_deep(event):
+        raise ValueError("the message is nested too deeply")
     if not isinstance(event, dict):
         raise ValueError(f"the message is a {type(event).__name__}, not an object")
     name = event.get("type")
@@ -186,6 +190,12 @@ def encode_append(pcm: bytes) -> str:
     """
     audio = binascii.b2a_base64(pcm, newline=False).decode("ascii")
     return '{"type":"input_audio_buffer.append","audio":"' + audio + '"}'
+
+
+def _brackets(raw: str | bytes) -> int:
+    if isinstance(raw, str):
+        return raw.count("[") + raw.count("{")
+    return raw.count(b"[") + raw.count(b"{")
 
 
 def _shape_session(event: Json) -> None:

@@ -16,7 +16,16 @@ from typing import Any, Literal
 
 from ..notifications import AudioPart
 from . import codec
-from .bounds import code_of, error_message_of, id_of, index_of, milliseconds_of, text_of
+from .bounds import (
+    code_of,
+    error_message_of,
+    id_of,
+    index_of,
+    milliseconds_of,
+    response_status_of,
+    text_of,
+    usage_of,
+)
 from .error_codes import Severity, severity_of
 from .session_format import Json, SessionFacts, describe_session
 
@@ -199,9 +208,10 @@ class CallArgumentsDone:
 
 @dataclass(frozen=True, slots=True)
 class ResponseDone:
-    """An answer has ended: `status` is completed (also if not named), cancelled, failed, …
+    """An answer has ended: `status` is completed, cancelled, failed, incomplete, … or "other".
 
-    `reason` says why it did not complete, "" if nothing does; `error` is what made it fail.
+    `reason` says why it did not complete, "" if nothing does; `error` is what made it fail;
+    `usage` has only token counts that are plausible, {} if there are none.
     """
 
     response_id: str
@@ -261,13 +271,10 @@ def decode(text: str | bytes, *, audio: bool = True) -> Message:
 
     Raises ValueError as `codec.decode` does.
     """
-    try:
-        raw = codec.decode(text)
-        name = raw["type"]
-        reader = _READERS.get(name) if audio or name != _AUDIO_DELTA else _audio_size
-        event = reader(raw) if reader is not None else None
-    except RecursionError as error:
-        raise ValueError("the message is nested too deeply") from error
+    raw = codec.decode(text)
+    name = raw["type"]
+    reader = _READERS.get(name) if audio or name != _AUDIO_DELTA else _audio_size
+    event = reader(raw) if reader is not None else None
     if event is None:
         return Message(name, raw, Unknown(id_of(name)), malformed=name == _AUDIO_DELTA)
     return Message(name, raw, event)
@@ -321,7 +328,7 @@ def _item_truncated(raw: Json) -> Event | None:
 
 
 def _user_transcript(raw: Json) -> Event:
-    words, usage = text_of(raw.get("transcript")), _object(raw.get("usage"))
+    words, usage = text_of(raw.get("transcript")), usage_of(raw.get("usage"))
     return UserTranscript(id_of(raw.get("item_id")), words, usage)
 
 
@@ -380,11 +387,11 @@ def _response_done(raw: Json) -> Event:
     items = output[:_OUTPUT_MOST] if isinstance(output, list) else ()
     return ResponseDone(
         _response_id(raw, response),
-        id_of(response.get("status")) or "completed",
+        response_status_of(response.get("status")),
         code_of(details.get("reason")),
         _error_of(error) if isinstance(error, dict) else None,
         tuple(_item(item) for item in items if isinstance(item, dict)),
-        _object(response.get("usage")),
+        usage_of(response.get("usage")),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from .. import config
 from ..config.profiles import Dialect
+from .bounds import id_of
 
 Json = dict[str, Any]
 
@@ -95,10 +96,10 @@ def describe_session(session: Mapping[str, Any]) -> SessionFacts:
     expires_at = flat.get("expires_at")
     turn_detection = flat.get("turn_detection")
     return SessionFacts(
-        id=_text(flat.get("id")),
+        id=id_of(flat.get("id")) or None,
         dialect="ga" if nested else "preview",
-        model=_text(flat.get("model")),
-        voice=_text(voice),
+        model=id_of(flat.get("model")) or None,
+        voice=id_of(voice) or None,
         expires_at=_unix_time(expires_at),
         turn_detection=turn_detection if isinstance(turn_detection, dict) else None,
     )
@@ -237,10 +238,6 @@ _RESPONSE_PLACES = {key: GA_PLACES[key] for key in ("modalities", "voice", "outp
 _COMMITTING = {"input": "input_items", "max_response_output_tokens": "max_output_tokens"}
 _MISSING = object()
 _PLAUSIBLE_S = (1_000_000_000, 4_102_444_800)  # Unix seconds: from 2001 to 2100
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
 
 
 def _unix_time(value: Any) -> float | None:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..config.profiles import Dialect
-from .session_format import explicit_turn_detection, flat_session
+from .bounds import id_of
+from .session_format import explicit_turn_detection, flat_session, merged
 
 _WORDS: Mapping[Dialect, str] = {"ga": "GA", "preview": "preview"}
 _REMEDY: Mapping[Dialect, str] = {
@@ -28,9 +29,11 @@ _DIALECT_CODES = ("unknown_parameter", "missing_required_parameter")
 def differences(requested: Mapping[str, Any], effective: Mapping[str, Any]) -> list[str]:
     """Each setting that the service uses differently, in words; [] when none.
 
-    What the service does not report counts as accepted.
+    ``extra`` counts as laid over the rest, as it is when sent. What the service does not report
+    counts as accepted.
     """
-    wanted, used = flat_session(requested), flat_session(effective)
+    wanted = merged(flat_session(requested), flat_session(_object(requested.get("extra"))))
+    used = flat_session(effective)
     found = []
     for name in ("voice", "input_audio_format", "output_audio_format", "instructions"):
         if name in used and name in wanted and _plain(wanted[name]) != _plain(used[name]):
@@ -112,4 +115,8 @@ def _object(value: Any) -> Mapping[str, Any]:
 
 
 def _said(name: str, used: Any, wanted: Any) -> str:
-    return f"{name} is {_plain(used)!r} instead of {_plain(wanted)!r}"
+    return f"{name} is {_shown(used)} instead of {_shown(wanted)}"
+
+
+def _shown(value: Any) -> str:
+    return id_of(repr(_plain(value)))

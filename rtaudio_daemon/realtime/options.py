@@ -136,7 +136,7 @@ def may_hurry(error: ServiceError) -> bool:
 def is_final(error: ServiceError) -> bool:
     """Whether only a person can mend this: a refusal of our key, our deployment, our account."""
     if isinstance(error, HandshakeError):
-        if error.status in (400, 401, 403, 404) or 300 <= error.status < 400:
+        if error.status in (400, 401, 403, 404):
             return True
         return error.status < 500 and _severity(error) is Severity.FATAL
     return _severity(error) is Severity.FATAL

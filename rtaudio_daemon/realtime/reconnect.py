@@ -300,7 +300,7 @@ class ReconnectingSession:
         gap_s = self._record.open(started, _now(), renewed=former is not None)
         self._change(ConnectionState.OPEN, reason=session.refused, gap_s=gap_s)
         for message in (*early, session.answer):
-            self._listener.received(message)
+            session.report(message)
 
     def _see_off(self, session: Session) -> None:
         session.retire()

@@ -470,6 +470,24 @@ def test_transcription_without_a_language_names_only_the_model() -> None:
     assert codec.session_settings(section)["input_audio_transcription"] == {"model": "m"}
 
 
+def test_what_the_service_does_to_the_microphone_s_sound_is_named_where_it_is_wanted() -> None:
+    names = ("input_audio_noise_reduction", "input_audio_echo_cancellation")
+    plain = codec.session_settings(config.Session(noise_reduction="none"))
+    assert not set(names) & set(plain)
+    section = config.Session(noise_reduction="far_field", echo_cancellation="server")
+    settings = codec.session_settings(section)
+    assert [settings[name]["type"] for name in names] == ["far_field", "server_echo_cancellation"]
+
+
+def test_a_session_that_only_transcribes_asks_for_no_answers() -> None:
+    session = {"type": "transcription", "turn_detection": {"type": "server_vad"}}
+    wire = codec.wire_session(session, "ga")
+    assert wire["type"] == "transcription"
+    detection = wire["audio"]["input"]["turn_detection"]
+    assert detection["silence_duration_ms"] == 500
+    assert not {"create_response", "interrupt_response"} & set(detection)
+
+
 def test_turn_detection_of_the_configuration_in_each_kind() -> None:
     def detection(kind: str) -> Any:
         section = config.Session(
