@@ -50,7 +50,12 @@ class DeviceTracker:
             raise NotNowError(f"not listening: the microphone is {latest.state} ({why})")
 
     def need_loudspeaker(self, speaker: Speaker | None) -> None:
-        """Raises NotNowError when it is lost, and will hardly be back at once."""
+        """Raise NotNowError if there never was one, or it has been lost for `RECOVERY_S`."""
+        if speaker is not None and speaker.state is DeviceState.NONE and speaker.reason:
+            raise NotNowError(
+                f"nothing was said: there is no loudspeaker ({speaker.reason}): plug one in, "
+                "or see what `daemon.py doctor` says"
+            )
         lost_at = self._lost_at.get("speaker")
         if lost_at is not None and asyncio.get_running_loop().time() - lost_at >= RECOVERY_S:
             why = (speaker and speaker.reason) or self._latest["speaker"].reason
