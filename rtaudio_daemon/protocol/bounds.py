@@ -115,7 +115,9 @@ def _known(value: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(kind, Mapping):
             if isinstance(given, dict):
                 found[name] = _known(given, kind)
-        elif type(given) in (int, float) and 0 <= given <= TOKENS_MOST:
+        elif (
+            isinstance(given, int | float) and type(given) is not bool and 0 <= given <= TOKENS_MOST
+        ):
             found[name] = given
     return found
 

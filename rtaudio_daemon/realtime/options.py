@@ -120,7 +120,7 @@ class Counters:
 def pause_after(error: ServiceError, pauses: Iterator[float]) -> float:
     """How long to wait before the next attempt."""
     pause = next(pauses)
-    if is_final(error):
+    if is_final(error) and not _is_redirect(error):
         pause = REFUSED_PAUSE_S
     if isinstance(error, HandshakeError) and error.retry_after_s is not None:
         pause = max(pause, min(error.retry_after_s, _LONGEST_RETRY_AFTER_S))
@@ -136,10 +136,15 @@ def may_hurry(error: ServiceError) -> bool:
 def is_final(error: ServiceError) -> bool:
     """Whether only a person can mend this: a refusal of our key, our deployment, our account."""
     if isinstance(error, HandshakeError):
-        if error.status in (400, 401, 403, 404):
+        if error.status in (400, 401, 403, 404) or _is_redirect(error):
             return True
         return error.status < 500 and _severity(error) is Severity.FATAL
     return _severity(error) is Severity.FATAL
+
+
+def _is_redirect(error: ServiceError) -> bool:
+    """Whether somebody else is meant, as by the login page of a network, which goes by itself."""
+    return isinstance(error, HandshakeError) and 300 <= error.status < 400
 
 
 def _severity(error: ServiceError) -> Severity:
