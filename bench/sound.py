@@ -314,7 +314,7 @@ def family(pid: int) -> dict[str, int]:
     found = {"daemon": pid}
     for line in listed:
         for role in ("input", "output"):
-            if f"audio.portaudio {role}" in line:
+            if f"audio.worker {role}" in line:
                 found[role] = int(line.split()[0])
     return found
 

@@ -1,7 +1,7 @@
-"""Server-Sent Events: every piece of news is encoded once and written to whoever listens.
+"""Server-Sent Events: encode every event once and write it to all subscribers.
 
-A subscriber first gets a `snapshot` (the whole status) or, when its `Last-Event-ID` is still in
-the ring, exactly what it missed. One that does not read is dropped instead of filling memory.
+A subscriber first gets a `snapshot` (the whole status) or, if its `Last-Event-ID` is still in the
+ring, exactly the events it missed. One that does not read is dropped, so that memory stays bounded.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from ..controls import timestamp
 HEARTBEAT_S = 15.0
 RETRY_MS = 2000
 _UNREAD_MAX = 64 * 1024  # bytes a subscriber may leave unread before it is dropped
-_ONLY_WHEN_ASKED = frozenset({"level"})  # too frequent for everybody
+_ONLY_WHEN_ASKED = frozenset({"level"})  # too frequent to send by default
 _LOG = logging.getLogger(__name__)
 
 
 class StatusSource(Protocol):
-    """What the stream reports."""
+    """Gives the status and the time."""
 
     def snapshot(self) -> dict[str, Any]:
         """The whole status."""
@@ -58,10 +58,9 @@ class _Subscriber:
 
 
 class EventStream:
-    """The hub of `/api/events`.
+    """Serves `/api/events`.
 
-    `boot` is different at every start of the daemon; `ring` events are kept for subscribers that
-    return.
+    `boot` differs at every start of the daemon; the newest `ring` events are kept for replay.
     """
 
     def __init__(
@@ -76,7 +75,7 @@ class EventStream:
         self._boot = boot
         self._ring: deque[_Event] = deque(maxlen=ring)
         self.max_subscribers = max_subscribers
-        """How many may listen at once; whoever listens already may stay."""
+        """How many may subscribe at once; present subscribers stay."""
         self._sequence = 0
         self._subscribers: set[_Subscriber] = set()
         self._joined = asyncio.Event()
@@ -85,48 +84,48 @@ class EventStream:
 
     @property
     def subscribers(self) -> int:
-        """How many are listening now."""
+        """The number of subscribers."""
         return len(self._subscribers)
 
     def publish(self, name: str, data: dict[str, Any]) -> None:
-        """Send an event to everybody who wants it."""
+        """Send an event to every subscriber that wants it."""
         self._sequence += 1
         event = _Event(self._sequence, name, self._encode(self._sequence, name, data))
         self._ring.append(event)
         self._send(event.text, [one for one in self._subscribers if one.wants(name)])
 
     async def until_wanted(self, name: str) -> None:
-        """Wait until somebody would get an event of this name."""
+        """Wait until a subscriber wants events of this name."""
         while not any(subscriber.wants(name) for subscriber in self._subscribers):
             self._joined.clear()
             await self._joined.wait()
 
     def publish_unkept(self, name: str, data: dict[str, Any]) -> None:
-        """Send something that is soon out of date: it has no id and is not told again."""
+        """Send an event that is soon out of date: it has no id and is not replayed."""
         text = self._encode(None, name, data)
         self._send(text, [one for one in self._subscribers if one.wants(name)])
 
     async def heartbeat(self) -> None:
-        """Write a comment to everybody now and then, so that dead connections are noticed."""
+        """Write a comment to all subscribers every 15 s, which detects dead connections."""
         while True:
             await asyncio.sleep(HEARTBEAT_S)
             self._send(b": still here\n\n", list(self._subscribers))
 
     def dismiss(self, unwelcome: Callable[[web.Request], bool]) -> None:
-        """Let those go whose request is not welcome any more."""
+        """Disconnect the subscribers whose request is `unwelcome`."""
         going = {one for one in self._subscribers if unwelcome(one.request)}
         self._subscribers -= going
         for subscriber in going:
             subscriber.gone.set()
 
     def forget(self, name: str) -> None:
-        """Do not tell events of this name to those who return."""
+        """Replay no events of this name."""
         kept = [event for event in self._ring if event.name != name]
         self._ring.clear()
         self._ring.extend(kept)
 
     def shut_down(self) -> None:
-        """Tell everybody that the daemon goes down, and let them go."""
+        """Publish `shutdown` and disconnect all subscribers."""
         if not self._closing:
             self._closing = True
             self.publish("shutdown", {})
@@ -185,7 +184,7 @@ class EventStream:
         return start + b"".join(one.text for one in missed if subscriber.wants(one.name))
 
     def _since(self, last_event_id: str) -> list[_Event] | None:
-        """The events after an id; None when they cannot be told completely."""
+        """The events after an id; None if some of them are no longer kept."""
         boot, _, number = last_event_id.partition("-")
         if boot != self._boot or not number.isdecimal():
             return None

@@ -1,7 +1,7 @@
 """The settings as the rest of the house knows them: the sections, and `load`, which reads them.
 
 Everything that is wrong with a file comes at once, in one `ConfigError`: what a single option may
-be is said where the option is (`config_sections`), what must hold between options is said here.
+be is said where the option is (`sections`), what must hold between options is said here.
 """
 
 from __future__ import annotations

@@ -74,9 +74,9 @@ class EarconPlayer:
             self._sound("error")
         self._called = False
 
-    def note(self, news: Notification) -> None:
+    def note(self, notification: Notification) -> None:
         """This happens now."""
-        match news:
+        match notification:
             case WakeWordHeard():
                 self._called = True
                 self.close()
@@ -91,7 +91,7 @@ class EarconPlayer:
             case ErrorReported():
                 self._sound("error")
             case ConnectionChanged():
-                self._note_connection(news)
+                self._note_connection(notification)
             case _:
                 pass
 

@@ -6,7 +6,7 @@ settings of sound under ``audio`` and calls the assistant's content ``output_tex
 ``output_audio``. Reading accepts both spellings at any time; only writing asks for a dialect.
 
 Whatever is not known here passes unchanged in both directions. The shapes behind the names are in
-`shapes`, and are offered here too.
+`session_format`, and are offered here too.
 """
 
 from __future__ import annotations

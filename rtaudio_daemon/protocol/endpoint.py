@@ -1,6 +1,6 @@
 """From options to one service: an :class:`Endpoint` has its address, dialect and credentials.
 
-What is true of a kind of service is data in `config_profiles`.
+What is true of a kind of service is data in `config.profiles`.
 """
 
 from __future__ import annotations

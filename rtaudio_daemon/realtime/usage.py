@@ -57,7 +57,7 @@ _KINDS = tuple(each.name for each in fields(Tokens) if each.name != "transcripti
 class LedgerListener(Protocol):
     """Whoever keeps what is spent."""
 
-    def ledger_changed(self) -> None:
+    def usage_changed(self) -> None:
         """Something was counted."""
 
 
@@ -132,7 +132,7 @@ class UsageMeter:
         self.today.add(spent)
         self.total.add(spent)
         if self.listener is not None:
-            self.listener.ledger_changed()
+            self.listener.usage_changed()
 
     def _turn_page(self, day: int) -> None:
         if day != self._day:

@@ -42,7 +42,7 @@ class UsageFile:
         self._failed = False
         ledger.listener = self
 
-    def ledger_changed(self) -> None:
+    def usage_changed(self) -> None:
         """Something was spent: write it down soon."""
         self._spent.set()
 

@@ -133,7 +133,7 @@ def fault_from(data: Mapping[str, Any], path: str = "") -> InjectedFault:
     return InjectedFault(kind, **moment, options=MappingProxyType(options))
 
 
-def refusal_of(fault: InjectedFault) -> tuple[int, str, str]:
+def rejection_of(fault: InjectedFault) -> tuple[int, str, str]:
     """HTTP status, error code and words of a `refuse` fault."""
     status = fault.options.get("status", 503)
     code, message = _REFUSALS.get(status, (str(status), "The request was refused."))

@@ -1,4 +1,4 @@
-"""The window for other tools: state, verbs, events."""
+"""The HTTP API: state, controls, events."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from tests.waiting import until
 
 
 class Person:
-    """What the window steers: remembers what it was told."""
+    """Fake controls; `told` are the calls in order."""
 
     def __init__(self) -> None:
         self.told: list[Any] = []
@@ -104,7 +104,7 @@ class Person:
 
 
 class HttpApi:
-    """A served window and a client of it."""
+    """A running API server and a client of it."""
 
     def __init__(self, **settings: Any) -> None:
         self.person = Person()

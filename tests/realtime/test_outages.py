@@ -150,7 +150,7 @@ async def test_a_next_session_that_dies_while_it_waits_is_replaced() -> None:
         talk.client.is_quiet = lambda: False
         await asyncio.sleep(975)
         assert len(talk.simulator.sessions) == 2
-        first, second = talk.simulator._lines.values()
+        first, second = talk.simulator._connections.values()
         await second.close(1011, "oops")
         talk.client.is_quiet = lambda: True
         await talk.until(lambda: talk.states[-1] == "open", 20)

@@ -265,7 +265,7 @@ async def test_a_card_that_another_program_holds_is_told_by_the_audio_process(
     build(tmp_path)
     elsewhere = f"""
         from pathlib import Path
-        from rtaudio_daemon.audio import cards
+        from rtaudio_daemon.audio.worker import alsa_cards as cards
         for ask in (cards.find_or_explain, cards.closed_card):
             ask.__defaults__ = (Path({str(tmp_path)!r}),)
     """

@@ -21,7 +21,7 @@ class Behaviour:
 
     * `think_s` passes between the request and the first rung.
     * `understand` makes words of the user's sound; it is run in a thread unless it is the default.
-    * `hearing` makes what tells speech from noise, for each change of the turn detection.
+    * `voice_detector` makes what tells speech from noise, for each change of the turn detection.
     * `late_deltas` still follow an interruption.
     * `transcription`: when the words of the user come: after 250 ms (normal), before the answer
       (early), long after it (late), as an error (failed), word by word (streamed), or never.

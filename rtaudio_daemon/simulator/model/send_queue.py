@@ -59,8 +59,8 @@ class SendQueue:
         """Wait until everything queued was handed to the connection."""
         await self._empty.wait()
 
-    async def run(self, line: Sender) -> None:
-        """Send to `line` for ever; raises what it raises."""
+    async def run(self, sender: Sender) -> None:
+        """Send to `sender` for ever; raises what it raises."""
         while True:
             await self._filled.wait()
             self._filled.clear()
@@ -69,7 +69,7 @@ class SendQueue:
                 self._waiting_bytes -= _size(event)
                 if len(self._waiting) < _COMFORTABLE:
                     self._room.set()
-                await line.send(event)
+                await sender.send(event)
             self._empty.set()
 
 

@@ -153,9 +153,9 @@ class SimulatedSession:
         words = f"Your session hit the maximum duration of {minutes} minutes."
         self.emit(Rejection(words, code="session_expired").event())
 
-    async def run_outbox(self, line: Sender) -> None:
-        """Send to `line` for ever what `emit` queues."""
-        await self._outbox.run(line)
+    async def run_outbox(self, sender: Sender) -> None:
+        """Send to `sender` for ever what `emit` queues."""
+        await self._outbox.run(sender)
 
     async def handle(self, raw: str) -> None:
         """Carry out one client message; what cannot be done becomes an ``error`` event."""
@@ -172,8 +172,8 @@ class SimulatedSession:
                 await self._commit()
             elif kind in self._verbs:
                 self._verbs[kind](message)
-        except Rejection as refusal:
-            self.emit(refusal.event(event_id if isinstance(event_id, str) else None))
+        except Rejection as rejection:
+            self.emit(rejection.event(event_id if isinstance(event_id, str) else None))
         except Exception:
             _LOG.exception("the simulator could not carry out a message")
             words = "The server had an error while processing your request. Sorry about that!"

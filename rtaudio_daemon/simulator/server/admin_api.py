@@ -58,8 +58,8 @@ class AdminApi:
             return http_error(400, "BadRequest", "The body is no JSON object.")
         try:
             self._target.arm(data)
-        except Rejection as refusal:
-            return http_error(400, refusal.code or "BadRequest", refusal.message)
+        except Rejection as rejection:
+            return http_error(400, rejection.code or "BadRequest", rejection.message)
         return self._armed()
 
     def _armed(self) -> web.Response:

@@ -6,7 +6,7 @@ import hmac
 
 from aiohttp import web
 
-from ..fault_injection import FaultInjector, refusal_of
+from ..fault_injection import FaultInjector, rejection_of
 from ..protocol.services import OPENAI, SimulatedService
 
 _KEY_PROTOCOL = "openai-insecure-api-key."
@@ -23,7 +23,7 @@ def rejected(
     """The answer to somebody who may not come in, in Azure's shape; None for everybody else."""
     fault = faults.take("refuse")
     if fault is not None:
-        status, code, message = refusal_of(fault)
+        status, code, message = rejection_of(fault)
         wait_s = fault.options.get("retry_after_s")
         headers = {} if wait_s is None else {"Retry-After": str(wait_s)}
         return http_error(status, code, message, headers)
