@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import socket
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -23,6 +24,7 @@ HEARTBEAT_S = 15.0
 RETRY_MS = 2000
 _UNREAD_MAX = 64 * 1024  # bytes a subscriber may leave unread before it is dropped
 _ONLY_WHEN_ASKED = frozenset({"level"})  # too frequent to send by default
+_NUMBER = re.compile(r"[0-9]{1,18}")
 _LOG = logging.getLogger(__name__)
 
 
@@ -109,7 +111,7 @@ class EventStream:
         """Write a comment to all subscribers every 15 s, which detects dead connections."""
         while True:
             await asyncio.sleep(HEARTBEAT_S)
-            self._send(b": still here\n\n", list(self._subscribers))
+            self._send(b": still here\n", list(self._subscribers))
 
     def dismiss(self, unwelcome: Callable[[web.Request], bool]) -> None:
         """Disconnect the subscribers whose request is `unwelcome`."""
@@ -145,10 +147,10 @@ class EventStream:
                 "X-Accel-Buffering": "no",
             }
         )
+        subscriber, received = self._subscriber(request), self._sequence
+        welcome = self._welcome(request, subscriber)
         await response.prepare(request)
-        subscriber = self._subscriber(request)
-        received = self._sequence
-        await response.write(self._welcome(request, subscriber))
+        await response.write(welcome)
         if self._closing:
             return response
         # No await from here to the registration: nothing can be published in between.
@@ -176,7 +178,8 @@ class EventStream:
 
     def _welcome(self, request: web.Request, subscriber: _Subscriber) -> bytes:
         last = request.headers.get("Last-Event-ID", "")
-        start = f"retry: {RETRY_MS}\n\n".encode()
+        # Not a block of its own: some clients report a block without data as an empty message.
+        start = f"retry: {RETRY_MS}\n".encode()
         missed = self._since(last)
         if missed is None:
             data = {**self._source.snapshot(), **({"gap": True} if last else {})}
@@ -186,7 +189,7 @@ class EventStream:
     def _since(self, last_event_id: str) -> list[_Event] | None:
         """The events after an id; None if some of them are no longer kept."""
         boot, _, number = last_event_id.partition("-")
-        if boot != self._boot or not number.isdecimal():
+        if boot != self._boot or not _NUMBER.fullmatch(number):
             return None
         last = int(number)
         oldest = self._ring[0].sequence if self._ring else self._sequence + 1

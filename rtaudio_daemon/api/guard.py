@@ -11,6 +11,7 @@ import asyncio
 import hmac
 import ipaddress
 import logging
+import re
 import socket
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
@@ -23,6 +24,7 @@ from .routes import PUBLIC_PATHS
 BODY_MAX = 64 * 1024
 BODY_PATIENCE_S = 10.0
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_HOST = re.compile(r"(?:\[(?P<address>[^\[\]]+)\]|(?P<name>[^\[\]:]*))(?::[0-9]*)?")
 _LOG = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -91,7 +93,10 @@ class Guard:
         self._check_token(request)
 
     def _check_host(self, request: web.Request) -> None:
-        name = _host_name(request.headers.get("Host", ""))
+        host = request.headers.get("Host")
+        if host is None and request.method in _SAFE:
+            return  # a health check of HTTP/1.0; every browser sends the header
+        name = _host_name(host or "")
         if name in self._names or _is_address(name):
             return
         raise web.HTTPMisdirectedRequest(
@@ -152,10 +157,12 @@ def _says_nothing(request: web.Request) -> bool:
 
 
 def _host_name(host: str) -> str:
-    """`name` of `name:port`, without a final dot, in lower case; the inside of [brackets]."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0].lower()
-    return host.partition(":")[0].rstrip(".").lower()
+    """`name` of `name:port`, without a final dot, in lower case; the inside of [brackets].
+
+    Empty if `host` has another form.
+    """
+    parts = _HOST.fullmatch(host)
+    return (parts["address"] or parts["name"]).rstrip(".").lower() if parts else ""
 
 
 def _is_address(name: str) -> bool:

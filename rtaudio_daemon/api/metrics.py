@@ -10,15 +10,16 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from ..controls import Snapshot
 from ..notifications import (
     ConnectionChanged,
     ConnectionState,
+    DeviceState,
     ErrorReported,
     Interruption,
     ModelStatus,
     Notification,
     SpeechNoticed,
-    StatusChanged,
     TurnFinished,
     UsageReported,
 )
@@ -37,6 +38,7 @@ COUNTS: Mapping[str, tuple[str, str]] = {
     "wire_malformed": ("counter", "messages of the service that cannot be read"),
     "wire_unknown": ("counter", "messages of the service of an unknown type"),
     "reconnects": ("counter", "connections made because one was lost"),
+    "wire_late": ("counter", "pieces of interrupted answers that came late and were dropped"),
     "renewals": ("counter", "connections made because one was about to end"),
     "muted": ("gauge", "1 while muted"),
     "volume": ("gauge", "0 to 1"),
@@ -54,10 +56,18 @@ class Counted(Protocol):
         """Their values now, by name."""
 
 
+class Daemon(Counted, Protocol):
+    """Has a state besides its counters."""
+
+    def snapshot(self) -> Snapshot:
+        """The whole state now."""
+
+
 class Metrics:
     """Counts notifications, and asks the daemon and the HTTP API for the rest at every scrape."""
 
-    def __init__(self, daemon: Counted, api: Counted) -> None:
+    def __init__(self, daemon: Daemon, api: Counted) -> None:
+        self._daemon = daemon
         self.registry = CollectorRegistry()
         self._clock = asyncio.get_running_loop().time
         self._renewals = 0
@@ -67,6 +77,8 @@ class Metrics:
 
         self._status = make(Gauge, "status", "1 for the present status", "status")
         self._connection = make(Gauge, "connection", "1 for the present state", "state")
+        self._device = make(Gauge, "device_state", "1 for the present state", "direction", "state")
+        self._asleep = make(Gauge, "asleep", "1 while there is no session because none is needed")
         self._gap = make(
             Histogram, "connection_gap_seconds", "time without a session", "cause",
             buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300),
@@ -87,18 +99,23 @@ class Metrics:
         make(Gauge, "info", "the version", "version").labels(VERSION).set(1)
         self.registry.register(_Counts(daemon, COUNTS))
         self.registry.register(_Counts(api, HTTP_COUNTS))
-        self._hold(self._status, ModelStatus, ModelStatus.IDLE)
-        self._hold(self._connection, ConnectionState, ConnectionState.CLOSED)
 
     def text(self) -> bytes:
         """All metrics in Prometheus' text format."""
+        now = self._daemon.snapshot()
+        for status in ModelStatus:
+            self._status.labels(str(status)).set(status is now.status)
+        for state in ConnectionState:
+            self._connection.labels(str(state)).set(state is now.connection.state)
+        for direction, device in (("microphone", now.microphone), ("speaker", now.speaker)):
+            for each in DeviceState:
+                self._device.labels(direction, str(each)).set(each is device.state)
+        self._asleep.set(now.connection.asleep)
         return generate_latest(self.registry)
 
     def notice(self, notification: Notification) -> None:
         """Count a notification."""
         match notification:
-            case StatusChanged(status=status):
-                self._hold(self._status, ModelStatus, status)
             case ConnectionChanged():
                 self._notice_connection(notification)
             case SpeechNoticed(phase, source):
@@ -127,16 +144,10 @@ class Metrics:
             self._lag.observe(max(0.0, self._clock() - due))
 
     def _notice_connection(self, notification: ConnectionChanged) -> None:
-        self._hold(self._connection, ConnectionState, notification.state)
         if notification.state is ConnectionState.OPEN and notification.gap_ms is not None:
             cause = "renewal" if notification.renewals > self._renewals else "loss"
             self._gap.labels(cause).observe(notification.gap_ms / 1000)
         self._renewals = notification.renewals
-
-    @staticmethod
-    def _hold(gauge: Any, states: type[Any], now: str) -> None:
-        for state in states:
-            gauge.labels(str(state)).set(state == now)
 
 
 HTTP_COUNTS: Mapping[str, tuple[str, str]] = {
@@ -168,6 +179,6 @@ class _Counts(Collector):
             yield family
 
     def _family(self, name: str) -> CounterMetricFamily | GaugeMetricFamily:
-        kind, meaning = self._known.get(name, ("gauge", name))
+        kind, meaning = self._known[name]
         family = CounterMetricFamily if kind == "counter" else GaugeMetricFamily
         return family(f"rtaudio_{name}", meaning)

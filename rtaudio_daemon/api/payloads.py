@@ -71,6 +71,6 @@ def reasons_not_ready(state: Snapshot) -> list[str]:
         reasons.append(f"the connection to the service is {connection.state}{why}")
     if state.microphone.state is not DeviceState.OK:
         reasons.append(f"the microphone is {state.microphone.state}")
-    if state.speaker.state is DeviceState.LOST:
-        reasons.append("the loudspeaker is lost")
+    if state.speaker.is_missing:
+        reasons.append(f"the loudspeaker is {state.speaker.state}")
     return reasons

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from .. import config
 from ..controls import Controls
-from ..errors import ConfigError, NotConnectedError, NotNowError, RTAudioError
+from ..errors import ConfigError, DeviceError, NotConnectedError, NotNowError, RTAudioError
 from ..notifications import Notification, Transcript
 from . import openapi, page, payloads, schemas
 from .binding import complaint
@@ -54,7 +54,8 @@ class ApiServer:
         self._settings = settings
         self._controls = controls
         self._clock = asyncio.get_running_loop().time
-        self._devices_found: tuple[float, list[Any]] | None = None
+        self._devices_found: list[Any] | DeviceError = []
+        self._devices_listed_at = float("-inf")
         self._devices_lock = asyncio.Lock()
         self._guard = Guard(settings)
         self._idle_connections = IdleConnections()
@@ -181,6 +182,8 @@ class ApiServer:
             return _error(503, "not_connected", str(error), {"Retry-After": "5"})
         except NotNowError as error:
             return _error(409, "not_now", str(error))
+        except DeviceError as error:
+            return _error(503, "device_error", str(error), {"Retry-After": "5"})
         except ConfigError as error:
             return _error(422, "config_error", str(error))
         except ConnectionError as error:
@@ -245,11 +248,15 @@ class ApiServer:
 
     async def _devices(self, _request: web.Request) -> web.Response:
         async with self._devices_lock:
-            found = self._devices_found
-            if found is None or self._clock() - found[0] > _DEVICES_FRESH_S:
-                devices = [dict(device) for device in await self._controls.devices()]
-                found = self._devices_found = (self._clock(), devices)
-        return web.json_response(found[1])
+            if self._clock() - self._devices_listed_at > _DEVICES_FRESH_S:
+                try:
+                    self._devices_found = [dict(each) for each in await self._controls.devices()]
+                except DeviceError as error:
+                    self._devices_found = error
+                self._devices_listed_at = self._clock()
+        if isinstance(self._devices_found, DeviceError):
+            raise self._devices_found
+        return web.json_response(self._devices_found)
 
     # ------------------------------------------------------------- controlling
 

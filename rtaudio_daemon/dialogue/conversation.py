@@ -232,16 +232,6 @@ class Conversation:
         return self.unsent.seconds >= LEAST_TURN_S
 
     @property
-    def response_id(self) -> str | None:
-        """The answer that a cancellation without an id means."""
-        return self._answers.current_id
-
-    @property
-    def turn_detection_paused(self) -> bool:
-        """Whether a button decides what a turn is."""
-        return self._detection_paused
-
-    @property
     def deadline(self) -> float | None:
         """When to handle `TimePassed`, on the clock of `now`; None while nothing is awaited."""
         settings, turns, answers = self.settings, self._turns, self._answers
@@ -746,9 +736,8 @@ class Conversation:
 
     def _drop_what_is_to_be_said(self, why: str) -> None:
         self._said_until = None
-        for request in self._answers.drop_waiting():
-            if request.say:
-                self._do(_not_said(why))
+        for _ in self._answers.drop_waiting():  # nothing else waits while there is no session
+            self._do(_not_said(why))
 
     def _on_settings_changed(self, event: SettingsChanged) -> None:
         self.settings = event.settings

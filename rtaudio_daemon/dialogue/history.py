@@ -36,16 +36,16 @@ _UNSPACED = re.compile(
 )
 _PENDING = ("in_progress", "incomplete")
 _BYTES_PER_MS = 48
-_LESSONS = (
-    AudioDelta,
-    CallArgumentsDone,
-    InputCommitted,
-    ItemDeleted,
-    ItemReported,
-    ItemTruncated,
-    ResponseDone,
-    TextDone,
-    UserTranscript,
+_Lesson = (
+    AudioDelta
+    | CallArgumentsDone
+    | InputCommitted
+    | ItemDeleted
+    | ItemReported
+    | ItemTruncated
+    | ResponseDone
+    | TextDone
+    | UserTranscript
 )
 _UNNAMED = "turn"  # the question, until the service says which item it is
 
@@ -109,7 +109,7 @@ class History:
 
     def hear(self, event: Event, now: float, *, outside: bool = False) -> None:
         """Take note of an event; `outside`: of an answer that is no part of the conversation."""
-        if outside or type(event) not in _LESSONS:
+        if outside or not isinstance(event, _Lesson):
             return
         if self.stale(now):
             self._forget_past()
@@ -179,7 +179,7 @@ class History:
 
     # ------------------------------------------------------------------ private
 
-    def _learn(self, event: Event) -> None:
+    def _learn(self, event: _Lesson) -> None:
         match event:
             case AudioDelta(part, _, size):
                 self._learn_sound(part.item_id, size)
@@ -202,8 +202,8 @@ class History:
                 entry = self._entries.get(item_id)
                 if entry is not None:
                     entry.heard_ms = float(audio_end_ms)
-            case ItemDeleted(item_id):
-                self._entries.pop(item_id, None)
+            case _:
+                self._entries.pop(event.item_id, None)  # it was deleted
 
     def _forget_past(self) -> None:
         entries = self._entries.items()

@@ -1,4 +1,4 @@
-"""A scenario: what the simulator answers to what, how, and what goes wrong, as YAML data."""
+"""Scenarios: YAML files that say what the simulator answers, how, and what goes wrong."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ _Loader.add_implicit_resolver(
 
 @dataclass(frozen=True, slots=True)
 class ScriptedAnswer:
-    """One line of the script: an answer, and what it is the answer to (nothing: to everything)."""
+    """One answer, and the conditions under which it is given (none: always)."""
 
     reply: Reply
     heard: tuple[str, ...] = ()
@@ -120,7 +120,7 @@ class ScriptedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """Everything a scenario says. `behaviour` holds the settings it names, by their names."""
+    """Everything a scenario says. `behaviour` holds the fields of `Behaviour` that it sets."""
 
     answers: tuple[ScriptedAnswer, ...] = ()
     faults: tuple[InjectedFault, ...] = ()
@@ -130,7 +130,7 @@ class Scenario:
 
     @property
     def phrases(self) -> tuple[str, ...]:
-        """What somebody may say to it."""
+        """The phrases to recognize in speech, in plain words."""
         return tuple(plain(phrase) for answer in self.answers for phrase in answer.heard)
 
     def reply(self, turn: Turn) -> Reply:

@@ -280,3 +280,10 @@ def test_words_and_calls_are_learned_from_whichever_event_reports_them() -> None
     assert said[0] == "Hi."
     assert (said[1]["name"], said[1]["arguments"]) == ("weather", '{"day":2}')
     assert said[2]["output"] == "sun"
+
+
+def test_what_is_reported_of_unknown_items_changes_nothing() -> None:
+    strange = event("conversation.item.created", item={"id": "odd_1", "type": "reasoning"})
+    nameless = event("conversation.item.created", item={"type": "message", "role": "user"})
+    events = [*user(1, "Weather?"), strange, nameless, cut(1000, "nobody_knows")]
+    assert remembered(History(), *events) == ["Weather?"]

@@ -1,4 +1,4 @@
-"""How the simulator behaves, in one place."""
+"""How the simulator answers: the settings of its model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Quirks = Literal["localai", "huggingface", "huggingface-old", "xai", "sglang"]
 class Behaviour:
     """How the simulator answers.
 
-    * `think_s` passes between the request and the first rung.
+    * `think_s` passes between the request and the first event.
     * `understand` makes words of the user's sound; it is run in a thread unless it is the default.
     * `voice_detector` makes what tells speech from noise, for each change of the turn detection.
     * `late_deltas` still follow an interruption.

@@ -1,4 +1,4 @@
-"""What is to be sent to one client: in order, bounded, by one task."""
+"""The events that wait for one client: in order, bounded, sent by one task."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ENVELOPE_BYTES = 500
 
 
 class EventSink(Protocol):
-    """Takes events in house spelling, to be sent to the client."""
+    """Takes events under their canonical names, to be sent to the client."""
 
     def emit(self, event: dict[str, Any]) -> None:
         """Send this event, after all before it."""
@@ -23,11 +23,11 @@ class Sender(Protocol):
     """The connection to a client."""
 
     async def send(self, event: dict[str, Any]) -> None:
-        """Send one event in wire spelling."""
+        """Send one event in the client's dialect."""
 
 
 class SendQueue:
-    """`put` never waits; answers ask for `room` first, so that only a flood meets the limit."""
+    """`put` never waits; answers wait for `room` first, so that only a flood reaches the limit."""
 
     def __init__(self) -> None:
         self.dropped = 0
@@ -60,7 +60,7 @@ class SendQueue:
         await self._empty.wait()
 
     async def run(self, sender: Sender) -> None:
-        """Send to `sender` for ever; raises what it raises."""
+        """Send to `sender` for ever. Raises what its `send` raises."""
         while True:
             await self._filled.wait()
             self._filled.clear()

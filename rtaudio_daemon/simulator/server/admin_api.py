@@ -1,4 +1,4 @@
-"""``/simulator/fault``: from outside, while it runs, but only from this machine."""
+"""``/simulator/fault``: arms faults while the simulator runs, from this machine only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PATH = "/simulator/fault"
 
 
 class FaultTarget(Protocol):
-    """The service that is to go wrong."""
+    """The simulator whose faults are armed."""
 
     @property
     def faults(self) -> FaultInjector:
@@ -78,7 +78,7 @@ class AdminApi:
 
 
 def rejected_origin(request: web.Request) -> web.Response | None:
-    """The refusal of whoever is not on this machine, or is a page in somebody's browser."""
+    """The refusal of clients on other machines, and of web pages in a browser."""
     try:
         near = ipaddress.ip_address(request.remote or "").is_loopback
     except ValueError:

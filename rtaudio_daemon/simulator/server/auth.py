@@ -1,4 +1,4 @@
-"""The door: who may come in, and how it is said that somebody may not."""
+"""Checks the key of a connection, and refuses it in the way of Azure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ACCESS_DENIED = (
 def rejected(
     request: web.Request, service: SimulatedService, api_key: str | None, faults: FaultInjector
 ) -> web.Response | None:
-    """The answer to somebody who may not come in, in Azure's shape; None for everybody else."""
+    """The refusal of a client without the key, in Azure's shape; None for all others."""
     fault = faults.take("refuse")
     if fault is not None:
         status, code, message = rejection_of(fault)
@@ -36,7 +36,7 @@ def rejected(
 
 
 def transcribes(request: web.Request, service: SimulatedService) -> bool:
-    """Whether the client wants what it says written down, and no answers."""
+    """Whether the client asks for a transcription session, which answers nothing."""
     return request.query.get("intent") == "transcription" and not service.rich
 
 

@@ -1,4 +1,4 @@
-"""Plays a recording as the service: says what was said then, when it was said then."""
+"""Plays a recording as the service: sends what was sent then, at the same times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The simulator: a WebSocket server that real clients cannot tell from the service."""
+"""The simulator: a WebSocket server that behaves like the service to real clients."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ _LIFETIME_S = 3600.0
 
 
 class SimulatorOptions(TypedDict, total=False):
-    """What can be chosen when a `Simulator` is made.
+    """The options of a `Simulator`.
 
-    What is not given, or None, is as the scenario says, or as usual.
+    An option that is missing or None is as the scenario says, else its default.
 
-    * `api_key`: ask clients for this key (header, query or bearer); None lets everybody in.
-    * `scenario`: a `Scenario`, or the path of one; what is given here besides overrides it.
+    * `api_key`: ask clients for this key (header, query or bearer); None: any key or none.
+    * `scenario`: a `Scenario`, or the path of one; the other options override it.
     * `lifetime_s`: how long a session may last.
     * `tls`: True, or the folder for its certificate: ``url`` is ``wss://…``, `certificate` the
       file that clients have to trust.
     * `record`: the path of a file for all frames as JSON lines; `keep_sound` keeps sound in it.
-    * `replay`: the path of such a file, to be played instead of being a service.
+    * `replay`: the path of such a file, to play instead of being a service.
     * `voice`: auto (says back what it heard, espeak-ng for text), parrot, espeak, tone, silence.
     * `reply`: called with each `Turn`, returns (or awaits) a `Reply` or a plain string.
     * `pacing`: burst (20 times faster than real time, as the service), realtime or slow.
@@ -162,7 +162,7 @@ class Simulator:
         return app
 
     async def stop(self) -> None:
-        """Say goodbye (close 1001) and stop listening. Harmless when not started."""
+        """Close every connection (1001) and stop listening. Harmless when not started."""
         runner, self._runner = self._runner, None
         if runner is None:
             return
@@ -185,7 +185,7 @@ class Simulator:
         self.arm({"fault": kind, **details})
 
     async def drop_connections(self) -> None:
-        """Cut every connection without a word, as a network does that breaks."""
+        """Cut every TCP connection without a close frame, as a broken network does."""
         self.fault("drop")
         await asyncio.sleep(0)
 
@@ -267,7 +267,7 @@ class Simulator:
                 if session.flooded:
                     _LOG.warning("a client does not take what it asked for; it is cut off")
                     connection.drop()  # a close frame would wait behind all the rest
-                await asyncio.sleep(0)  # who talks without a break does not silence the others
+                await asyncio.sleep(0)  # lets other clients in between
         finally:
             for task in tasks:
                 task.cancel()
@@ -293,7 +293,7 @@ def _behaviour(script: Scenario, given: Mapping[str, Any]) -> Behaviour:
 
 
 def _harmless(request: web.Request) -> str:
-    """The address without what is secret in it."""
+    """The address without its secrets."""
     secret = ("api-key", "Authorization")
     query = "&".join(f"{k}={v}" for k, v in request.query.items() if k not in secret)
     return f"{request.path}?{query}"
