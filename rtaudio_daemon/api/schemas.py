@@ -150,10 +150,12 @@ STATUS: Schema = _object(
         "talking": _FLAG,
         "volume": _LEVEL,
         "uplink": _object({"open": _FLAG, "bytes": _COUNT}),
+        "transcripts": _FLAG,
         "usage": {"type": "object"},
         "version": _TEXT,
         "uptime_s": {"type": "number", "minimum": 0},
     },
+    "transcripts",
     more=True,
 )
 
@@ -217,7 +219,9 @@ EVENTS: Mapping[str, tuple[str, Schema]] = {
                 "retry_in_s": _or_null("number"),
                 "renewals": _COUNT,
                 "gap_ms": _or_null("number"),
+                "asleep": _FLAG,
             },
+            "asleep",
             "renewals",
             "gap_ms",
             more=True,

@@ -17,7 +17,7 @@ from aiohttp import web
 from .. import config
 from ..controls import Controls
 from ..errors import ConfigError, DeviceError, NotConnectedError, NotNowError, RTAudioError
-from ..notifications import Notification, Transcript
+from ..notifications import ConnectionChanged, Notification, Transcript
 from . import openapi, page, payloads, schemas
 from .binding import complaint
 from .connection_limit import ConnectionLimit
@@ -83,11 +83,15 @@ class ApiServer:
         self.metrics.notice(notification)
         if isinstance(notification, Transcript) and not self._settings.publish_transcripts:
             return
-        self.events.publish(*payloads.describe(notification))
+        name, data = payloads.describe(notification)
+        if isinstance(notification, ConnectionChanged):
+            data["asleep"] = self._controls.snapshot().connection.asleep
+        self.events.publish(name, data)
 
     def snapshot(self) -> dict[str, Any]:
         """The whole status as JSON."""
-        return self._controls.snapshot().document()
+        transcripts = self._settings.publish_transcripts
+        return {**self._controls.snapshot().document(), "transcripts": transcripts}
 
     def now(self) -> float:
         """The time of day, in seconds since 1970."""

@@ -73,7 +73,7 @@ def _hidden(found: re.Match[str]) -> str:
 
 
 redaction = Redaction()
-"""The one that the log uses; tell it the secrets with `add`."""
+"""The one that the log uses; `add` gives it the secrets."""
 
 
 class RedactingFormatter(logging.Formatter):
