@@ -150,12 +150,10 @@ STATUS: Schema = _object(
         "talking": _FLAG,
         "volume": _LEVEL,
         "uplink": _object({"open": _FLAG, "bytes": _COUNT}),
-        "transcripts": _FLAG,
         "usage": {"type": "object"},
         "version": _TEXT,
         "uptime_s": {"type": "number", "minimum": 0},
     },
-    "transcripts",
     more=True,
 )
 
@@ -173,7 +171,14 @@ TURN_LATENCIES: Mapping[str, str] = {
 EVENTS: Mapping[str, tuple[str, Schema]] = {
     "snapshot": (
         "the whole status; first, and (with `gap`) when missed events are no longer kept",
-        {**STATUS, "properties": {**STATUS["properties"], "gap": {"const": True}}},
+        {
+            **STATUS,
+            "properties": {
+                **STATUS["properties"],
+                "gap": {"const": True},
+                "transcripts": {**_FLAG, "description": "whether transcripts are published"},
+            },
+        },
     ),
     "status": (
         "the status changed; `speaking` lasts from the first sample played to the last",

@@ -17,7 +17,7 @@ from aiohttp import web
 from .. import config
 from ..controls import Controls
 from ..errors import ConfigError, DeviceError, NotConnectedError, NotNowError, RTAudioError
-from ..notifications import ConnectionChanged, Notification, Transcript
+from ..notifications import ConnectionChanged, ConnectionState, Notification, Transcript
 from . import openapi, page, payloads, schemas
 from .binding import complaint
 from .connection_limit import ConnectionLimit
@@ -85,11 +85,12 @@ class ApiServer:
             return
         name, data = payloads.describe(notification)
         if isinstance(notification, ConnectionChanged):
-            data["asleep"] = self._controls.snapshot().connection.asleep
+            closed = notification.state is ConnectionState.CLOSED
+            data["asleep"] = closed and self._controls.snapshot().connection.asleep
         self.events.publish(name, data)
 
     def snapshot(self) -> dict[str, Any]:
-        """The whole status as JSON."""
+        """The whole status as JSON, for the first event of a stream."""
         transcripts = self._settings.publish_transcripts
         return {**self._controls.snapshot().document(), "transcripts": transcripts}
 
@@ -245,7 +246,7 @@ class ApiServer:
         return web.json_response(openapi.asyncapi())
 
     async def _status(self, _request: web.Request) -> web.Response:
-        return web.json_response(self.snapshot())
+        return web.json_response(self._controls.snapshot().document())
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         return await self.events.serve(request)
