@@ -1,4 +1,4 @@
-"""What the microphone and the loudspeaker tell of themselves, and what can be asked of them."""
+"""Keeps the state of the microphone and the loudspeaker, and refuses what they cannot do now."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _Direction = Literal["microphone", "speaker"]
 
 
 class DeviceTracker:
-    """Tell it of every device that is used, and of all that it says."""
+    """The newest state of each device: report every exchange and every change to it."""
 
     def __init__(self) -> None:
         self._latest: dict[str, DeviceChanged] = {}
-        self._untried: set[str] = set()  # devices that have told nothing yet
+        self._untried: set[str] = set()  # devices that have reported nothing yet
         self._lost_at: dict[str, float] = {}
 
     def exchanged(self, direction: _Direction) -> None:

@@ -27,7 +27,7 @@ _LEAST_BYTES = int(LEAST_TURN_S * 1000) * BYTES_PER_MS
 
 
 class HearingListener(Protocol):
-    """Who hears of what the microphone hears."""
+    """Reacts to what the microphone hears."""
 
     def publish(self, notification: Notification) -> None:
         """Report this to everybody."""

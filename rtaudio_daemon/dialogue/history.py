@@ -159,6 +159,10 @@ class History:
         over = now - self._last_word_at > self._forget_after_s > 0
         return over and bool(self._entries)
 
+    def slept(self, seconds: float) -> None:
+        """The machine slept for so long, and the clock of `now` stood still."""
+        self._last_word_at -= seconds
+
     def retell(self, now: float) -> list[Json]:
         """The items (canonical spelling) that tell a new session what was said, oldest first.
 
