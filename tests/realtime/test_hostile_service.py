@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 from base64 import b64encode
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -13,9 +14,10 @@ from typing import Any, cast
 
 import pytest
 
+from rtaudio_daemon import config
 from rtaudio_daemon.protocol.codec import Json
 from rtaudio_daemon.simulator.server.simulator import Simulator
-from tests.harness import Harness, speech
+from tests.harness import KEY, Harness, speech
 from tests.realtime.hostile import Hostile, nonsense
 from tests.realtime.service import Call
 
@@ -141,6 +143,44 @@ async def withstand(folder: Path, count: int, seed: int) -> tuple[float, float]:
 
 async def test_a_daemon_withstands_a_service_that_sends_nonsense(tmp_path: Path) -> None:
     await withstand(tmp_path, 1000, seed=1)
+
+
+async def test_an_error_that_is_repeated_is_reported_once_and_counted(tmp_path: Path) -> None:
+    service = Hostile("ga")
+    async with Harness(tmp_path, simulator=cast(Simulator, service)) as harness:
+        call = await newest(service)
+        for number in range(100):
+            for code in ("slow_down", "odd"):
+                await call.send({"type": "error", "error": {"code": code, "message": f"{number}"}})
+        await asyncio.sleep(6)
+        codes = [data["code"] for data in harness.named("error")]
+        assert codes == ["slow_down", "odd"]
+        await call.send({"type": "error", "error": {"code": "odd", "message": "again"}})
+        for number in range(1000):
+            await call.send({"type": "error", "error": {"code": f"invented_{number}"}})
+        await asyncio.sleep(1)
+        assert 3 <= len(harness.named("error")) < 100
+        async with harness.http.get("/metrics") as answer:
+            text = await answer.text()
+        (line,) = (each for each in text.splitlines() if each.startswith("rtaudio_wire_errors_r"))
+        assert float(line.split()[1]) + len(harness.named("error")) == 1201
+
+
+async def test_words_that_cannot_be_transcribed_are_reported(tmp_path: Path) -> None:
+    simulator = Simulator(api_key=KEY, transcription="failed")
+    said = [(500, speech("hello"))]
+    async with Harness(tmp_path, said, simulator=simulator, change=transcribed) as harness:
+        await harness.turns(1)
+        (error,) = harness.named("error")
+        assert error["source"] == "service"
+        assert "could not transcribe what was said" in error["message"]
+
+
+def transcribed(settings: config.Config) -> config.Config:
+    session = replace(
+        settings.realtime.session, transcription=config.Transcription(model="whisper-1")
+    )
+    return replace(settings, realtime=replace(settings.realtime, session=session))
 
 
 @pytest.mark.slow
