@@ -367,3 +367,12 @@ def _check(value: Any) -> None:
         elif isinstance(found, tuple):
             for one in found:
                 _check(one)
+
+
+@pytest.mark.parametrize("delta", [None, 7, ["AAAA"]])
+def test_sound_of_which_only_the_size_is_wanted_is_refused_where_it_is_none(delta: Any) -> None:
+    text = json.dumps({"type": "response.output_audio.delta", "delta": delta})
+    for audio in (True, False):
+        message = decode(text, audio=audio)
+        assert message.malformed
+        assert isinstance(message.event, Unknown)
