@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Self
 from urllib.parse import urlsplit
-from urllib.request import getproxies_environment, proxy_bypass_environment
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 
@@ -232,9 +232,9 @@ def _proxy(url: str) -> str | None:
     """The proxy that the environment names (HTTPS_PROXY, NO_PROXY) for a wss:// `url`, if any."""
     parts = urlsplit(url)
     host = parts.hostname or ""
-    if parts.scheme != "wss" or host in _HERE or proxy_bypass_environment(parts.netloc):
+    if parts.scheme != "wss" or host in _HERE or proxy_bypass(parts.netloc):
         return None
-    named = getproxies_environment()
+    named = getproxies()
     proxy = named.get("https") or named.get("all")
     return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
