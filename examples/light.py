@@ -1,6 +1,6 @@
 """Says "turn on the light" to the simulator, switches a light, and hears the confirmation.
 
-Needs no key and no sound card; espeak-ng speaks, and pocketsphinx (optional) understands:
+Needs no key and no sound card; espeak-ng speaks, and pocketsphinx (optional) recognizes:
 
     python daemon.py simulate --scenario examples/scenarios/light.yaml
     python examples/light.py
@@ -41,7 +41,7 @@ async def main(host_name: str, words: str) -> None:
     sound = bytearray()
     client = AzureRealTimeAudio(
         host_name=host_name,
-        deployment="gpt-realtime",
+        deployment="gpt-realtime-2.1",
         api_key="any",
         session_config={"tools": [SET_LIGHT], "turn_detection": {"type": "server_vad"}},
     )
