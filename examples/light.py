@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import soxr
 
-from rtaudio_daemon import AzureRealTimeAudio, RTAudioError
+from rtaudio_daemon import AzureRealTimeAudio, FunctionCall, RTAudioError
 
 SET_LIGHT = {
     "type": "function",
@@ -46,20 +46,17 @@ async def main(host_name: str, words: str) -> None:
         session_config={"tools": [SET_LIGHT], "turn_detection": {"type": "server_vad"}},
     )
 
-    def call(event: dict[str, Any]) -> None:
-        on = json.loads(event["arguments"])["on"]
-        print(f"the light is {'on' if on else 'off'} now")
-        client.create_conversation_item(
-            {"type": "function_call_output", "call_id": event["call_id"], "output": "done"}
-        )
+    def call(calls: list[FunctionCall]) -> None:
+        for each in calls:
+            on = json.loads(each.arguments)["on"]
+            print(f"the light is {'on' if on else 'off'} now")
+            client.answer_function_call(each.call_id, "done")
 
-    def finished(event: dict[str, Any]) -> None:
-        if event["response"]["output"][0]["type"] == "function_call":
-            client.create_response()
-        else:
+    def finished(_event: dict[str, Any]) -> None:
+        if sound:  # the answer that only calls the function has none
             done.set()
 
-    client.on("response.function_call_arguments.done", call)
+    client.on("function_calls", call)
     client.on("response.done", finished)
     client.on(
         "response.audio_transcript.done", lambda event: print(f"heard: {event['transcript']}")
