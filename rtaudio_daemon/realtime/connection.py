@@ -98,7 +98,7 @@ class Connection:
                     max_msg_size=MAX_MESSAGE_BYTES,
                     compress=self._compress,
                     autoping=True,
-                    proxy=_proxy(self._endpoint.url),
+                    proxy=_proxy_of(self._endpoint.url),
                 )
         except BaseException as error:
             await self._close_http()
@@ -203,9 +203,9 @@ class Connection:
             return ServiceError(f"{host} did not answer within {_OPEN_TIMEOUT_S:.0f} s")
         if isinstance(error, aiohttp.ClientHttpProxyError):
             words = f"HTTP {error.status} {error_message_of(error.message)}"
-            return ServiceError(f"the proxy {_proxy_name(self._endpoint.url)} refused: {words}")
+            return ServiceError(f"the proxy {proxy_name(self._endpoint.url)} refused: {words}")
         if isinstance(error, aiohttp.ClientProxyConnectionError):
-            host = f"the proxy {_proxy_name(self._endpoint.url)}"
+            host = f"the proxy {proxy_name(self._endpoint.url)}"
         if isinstance(error, aiohttp.ClientSSLError):
             return ServiceError(f"the certificate of {host} is not trusted: {error}")
         if isinstance(error, aiohttp.WSServerHandshakeError):
@@ -228,7 +228,7 @@ class Connection:
             self.close_reason = str(error) or type(error).__name__
 
 
-def _proxy(url: str) -> str | None:
+def _proxy_of(url: str) -> str | None:
     """The proxy that the environment names (HTTPS_PROXY, NO_PROXY) for a wss:// `url`, if any."""
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -239,9 +239,9 @@ def _proxy(url: str) -> str | None:
     return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
 
-def _proxy_name(url: str) -> str:
+def proxy_name(url: str) -> str:
     """Host and port of the proxy, without the password that its address may have."""
-    return urlsplit(_proxy(url) or "").netloc.rpartition("@")[2]
+    return urlsplit(_proxy_of(url) or "").netloc.rpartition("@")[2]
 
 
 async def _read_body(response: aiohttp.ClientResponse) -> bytes:
