@@ -1,13 +1,14 @@
-"""Between the conversation and the world: one inbox, one timer, and a session to send on.
+"""Drive a conversation: one inbox, one timer, and a session to send on.
 
-Nothing else calls `Conversation.handle`. The session may be exchanged for another one, of another
-service even; the conversation goes on.
+Only this module calls `Conversation.handle`. The session may be exchanged for one of another
+service; the conversation goes on.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -49,7 +50,7 @@ from ..dialogue.outputs import (
 )
 from ..dialogue.requests import input_of
 from ..errors import NotConnectedError, ServiceError
-from ..notifications import ConnectionChanged, ConnectionState
+from ..notifications import ConnectionChanged, ConnectionState, ErrorReported
 from ..protocol.codec import Json, flat_session, merged
 from ..protocol.error_codes import Severity
 from ..protocol.events import (
@@ -68,10 +69,13 @@ from .usage import Prices, UsageMeter
 
 _LOG = logging.getLogger(__name__)
 _KEPT_MOST = 64
+_SAME_ERROR_S = 5.0
+_CODES_MOST = 64  # of errors that are kept apart
+_SLEEP_S = 1.0  # less is how the two clocks are read one after the other
 
 
 class DriverListener(Protocol):
-    """Whose conversation it is. Nothing here may raise."""
+    """The owner of the conversation. Its methods must not raise."""
 
     def command_speaker(self, command: SpeakerCommand) -> None:
         """Do this with the loudspeaker."""
@@ -80,23 +84,23 @@ class DriverListener(Protocol):
         """Something happened that people or programs may want to know."""
 
     def received(self, message: Message) -> None:
-        """The service sent this, and the status follows from it already."""
+        """The service sent this; the status reflects it already."""
 
     def connection_changed(self, change: ConnectionChanged) -> None:
-        """The state of the connection is another, or there is something to say about it."""
+        """The state of the connection changed, or there is a reason to report."""
 
     def attempt_failed(self, error: ServiceError) -> None:
         """No session could be opened, or the one in use ended by itself."""
 
     def quiet(self) -> bool:
-        """Whether nothing outside the conversation speaks against exchanging the session."""
+        """Return whether nothing outside the conversation prevents exchanging the session."""
 
 
 class ConversationDriver:
-    """Holds `conversation`, whatever session it is in. Use it from one event loop.
+    """Runs `conversation` over all of its sessions. Use it from one event loop.
 
-    It is the listener of the session given to `use_session`, and counts in `usage` what the
-    service reports.
+    It is the listener of the session given to `use_session`, and adds the usage that the service
+    reports to `usage`.
     """
 
     def __init__(
@@ -126,6 +130,9 @@ class ConversationDriver:
         self._can_hurry = True  # the next attempt may come sooner for somebody who waits
         self._dropped = 0
         self._former_bytes = 0
+        self._suspended_s = suspended_s()
+        self._errors_until: dict[str, float] = {}
+        self._repeated = 0
 
     # --------------------------------------------------------------- session
 
@@ -149,7 +156,9 @@ class ConversationDriver:
         """What went over the wire so far."""
         counters, conversation = self._session.counters, self.conversation
         dropped = counters.dropped + self._dropped + conversation.unsent.dropped
-        return replace(counters, dropped=dropped, late=conversation.late)
+        return replace(
+            counters, dropped=dropped, late=conversation.late, repeated_errors=self._repeated
+        )
 
     @property
     def uplink_bytes(self) -> int:
@@ -164,7 +173,7 @@ class ConversationDriver:
     def use_session(
         self, session: ReconnectingSession, policy: SessionPolicy | None = None
     ) -> None:
-        """Talk to this service from now on. What was said so far is repeated to it.
+        """Use this service from now on; it gets what was said so far.
 
         `policy`: another one than before. Whoever ran the former session ends it.
         """
@@ -184,7 +193,7 @@ class ConversationDriver:
             self.session_opened(session.current, renewed=False)
 
     def adjust_settings(self, settings: Json) -> None:
-        """These flat settings hold from now on, for this session and those to come."""
+        """Use these flat settings from now on, for this session and those to come."""
         self._session.sessions.settings = settings
         self.conversation.unsent.by_hand = settings.get("turn_detection", {}) is None
 
@@ -216,7 +225,7 @@ class ConversationDriver:
             self._session.wake()
 
     def close(self) -> None:
-        """Forget the deadlines that are waited for."""
+        """Cancel the timer."""
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
@@ -224,11 +233,11 @@ class ConversationDriver:
     # ---------------------------------------------------------------- inputs
 
     def handle(self, event: Input) -> None:
-        """Take this in after what is being handled; messages to a session that goes are lost."""
+        """Handle this after what is being handled; messages to a session that ends are lost."""
         self._put(event, None)
 
     def request(self, event: Input) -> None:
-        """Take this in for somebody. Raises NotConnectedError if the network is stuck."""
+        """Handle this for a caller. Raises NotConnectedError if the network is stuck."""
         self.wake()
         self._failure = None
         self._put(event, None)
@@ -276,7 +285,7 @@ class ConversationDriver:
     # ------------------------------------------------- what the session reports
 
     def session_opened(self, session: Session, *, renewed: bool) -> None:
-        """A session is in use: the conversation is repeated to it."""
+        """A session is in use: send it what was said so far."""
         assert not self._handling, "a session is taken over between two inputs"
         self.handle(SessionRenewed() if renewed else SessionOpened())
 
@@ -289,7 +298,7 @@ class ConversationDriver:
         self._put(message.event, message)
 
     def connection_changed(self, change: ConnectionChanged) -> None:
-        """The state of the connection is another, or there is something to say about it."""
+        """The state of the connection changed, or there is a reason to report."""
         self._listener.connection_changed(change)
         if change.state is ConnectionState.OPEN:
             kept, self._kept = self._kept, []
@@ -304,17 +313,18 @@ class ConversationDriver:
         self._listener.attempt_failed(error)
 
     def recess(self) -> Recess | None:
-        """Why there should be no session now."""
+        """Return why there should be no session now; None if there should be one."""
         if self.connected and not self.quiet():
             self._need.arise(_now())
         return self._need.recess(_now(), self._wall_clock())
 
     def quiet(self) -> bool:
-        """Whether the session may be exchanged, and nobody notices."""
+        """Return whether the session may be exchanged without anybody noticing."""
         return self.conversation.quiet and self._listener.quiet()
 
     def stale(self) -> bool:
-        """Whether the session in use knows what should be forgotten."""
+        """Return whether the session in use knows a past that should be forgotten."""
+        self._note_sleep()
         return self.conversation.history.stale(_now())
 
     # --------------------------------------------------------------- private
@@ -327,7 +337,7 @@ class ConversationDriver:
         )
 
     def _hopeful(self, change: ConnectionChanged) -> bool:
-        """Whether somebody who waits now will see the next attempt."""
+        """Whether somebody who waits now will still wait at the next attempt."""
         if change.reason is None:
             return True
         soon = (change.retry_in_s or 0.0) <= self.conversation.settings.button_patience_s
@@ -339,6 +349,8 @@ class ConversationDriver:
             return  # the call that is under way goes on with it
         self._handling = True
         try:
+            if not isinstance(event, AudioDelta):
+                self._note_sleep()
             while self._inbox:
                 self._take_in(*self._inbox.popleft())
         finally:
@@ -346,12 +358,32 @@ class ConversationDriver:
         if self._alarm is None or not isinstance(event, AudioDelta):
             self._set_alarm()  # sound only puts off what is awaited
 
+    def _note_sleep(self) -> None:
+        """What was said before the machine slept is older than the loop's clock says."""
+        slept_s = suspended_s() - self._suspended_s
+        if slept_s > _SLEEP_S:
+            self._suspended_s += slept_s
+            self.conversation.history.slept(slept_s)
+
+    def _is_repeated(self, error: ErrorReported, event: Input) -> bool:
+        """Whether the service reported an error of this kind a moment ago; answers always count."""
+        if not isinstance(event, ServiceErrorReported):
+            return False
+        now, known = _now(), self._errors_until
+        code = error.code if error.code in known or len(known) < _CODES_MOST else ""
+        repeated = now < known.get(code, 0.0)
+        if not repeated:
+            known[code] = now + _SAME_ERROR_S
+        return repeated
+
     def _take_in(self, event: Input, message: Message | None) -> None:
         late = message is not None and self.conversation.is_late(message.event)
         after: list[Report] = []
         for step in self.conversation.handle(event, _now()):
             if message is not None and isinstance(step, CallsRequested | AnswerGivenUp):
                 after.append(step)
+            elif isinstance(step, ErrorReported) and self._is_repeated(step, event):
+                self._repeated += 1
             else:
                 self._carry_out(step)
         if message is None:
@@ -459,12 +491,19 @@ def _event_id(event_id: str) -> Json:
 
 
 def _trouble(event: Event) -> str | None:
-    """What only a person can mend, in words."""
+    """A message about what only a person can mend; None if there is nothing."""
     error = event.error if isinstance(event, ResponseDone) else event
     if not isinstance(error, ServiceErrorReported) or error.severity is not Severity.FATAL:
         return None
     words = error.message or error.code or error.type
     return f"the service will not answer with this configuration: {words}"
+
+
+def suspended_s() -> float:
+    """How long this machine slept since it was started, where that can be known, else 0."""
+    if sys.platform != "linux":
+        return 0.0
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
 
 
 def _now() -> float:

@@ -1,4 +1,4 @@
-"""A session that is always there, or on its way back.
+"""Hold a session open, and open another when it ends.
 
 `ReconnectingSession.run` is a loop over sessions, of one connection each. One that is lost is
 replaced after a pause that grows from failure to failure. One that will expire is renewed before:
@@ -27,11 +27,12 @@ LIVED_S = 10.0
 HURRY_S = 2.0
 """The longest pause while somebody waits for a session."""
 _REST_LOOK_S = 0.5
+_CLOCK_LOOK_S = 10.0  # clocks are set, and machines sleep
 
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """How a session was lost."""
+    """How a session ended."""
 
     error: ServiceError
     lasted_s: float = 0.0
@@ -84,7 +85,7 @@ class ConnectionRecord:
         retry_in_s: float | None = None,
         gap_s: float | None = None,
     ) -> ConnectionChanged:
-        """Note the new state; returns what there is to say about it. `facts`: of the session."""
+        """Note the new state; returns the notification about it. `facts`: of the session."""
         self.state = state
         return ConnectionChanged(
             state=state,
@@ -117,7 +118,7 @@ class ReconnectingSession:
 
     @property
     def listener(self) -> SessionListener:
-        """To whom it reports; another one takes over at once, with the session in use."""
+        """The listener; a new one takes over at once, with the session in use."""
         return self._listener
 
     @listener.setter
@@ -177,11 +178,11 @@ class ReconnectingSession:
             await self._end(self._life)
 
     def wake(self) -> None:
-        """Somebody waits for a session: ask again whether there should be one, and hurry."""
+        """Somebody waits for a session: check again whether there should be one, and hurry."""
         self._woken.set()
 
     def report(self, reason: str) -> None:
-        """Report a trouble while the session goes on."""
+        """Report a problem while the session goes on."""
         self._change(self.state, reason=reason)
 
     # ---------------------------------------------------------------- the loop
@@ -300,7 +301,7 @@ class ReconnectingSession:
         gap_s = self._record.open(started, _now(), renewed=former is not None)
         self._change(ConnectionState.OPEN, reason=session.refused, gap_s=gap_s)
         for message in (*early, session.answer):
-            self._listener.received(message)
+            session.report(message)
 
     def _see_off(self, session: Session) -> None:
         session.retire()
@@ -343,7 +344,7 @@ class ReconnectingSession:
             self._record.rested()
             self._woken.clear()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(recess.for_s):
+                async with asyncio.timeout(recess.for_s and min(recess.for_s, _CLOCK_LOOK_S)):
                     await self._woken.wait()
         return reported is not None
 

@@ -1,4 +1,4 @@
-"""What was spent, kept over a restart: the budget of a day is one of the day, not of a process."""
+"""Keep what was spent over a restart: a daily budget outlives the process."""
 
 from __future__ import annotations
 
@@ -20,10 +20,7 @@ _LOG = logging.getLogger(__name__)
 
 
 def state_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """Where a program of this name keeps its state: what systemd says, else the user's place.
-
-    None for a user without a home folder.
-    """
+    """The state directory: the one that systemd names, else the user's; None without a home."""
     if given := environment.get("STATE_DIRECTORY"):
         return Path(given.split(":")[0])
     home = environment.get("XDG_STATE_HOME", "")
@@ -35,25 +32,25 @@ def state_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
 
 
 class UsageFile:
-    """Keeps `ledger` in the file `path`.
+    """Keeps `usage` in the file `path`.
 
-    What cannot be read is told once, and counting begins at nothing; what cannot be written is
-    told once, and tried again with the next answer.
+    If it cannot be read, one warning says so and counting begins at zero; if it cannot be
+    written, one warning says so and the next answer tries again.
     """
 
-    def __init__(self, path: Path, ledger: UsageMeter) -> None:
+    def __init__(self, path: Path, usage: UsageMeter) -> None:
         self._path = path
-        self._usage_meter = ledger
+        self._usage_meter = usage
         self._spent = asyncio.Event()
         self._failed = False
-        ledger.listener = self
+        usage.listener = self
 
     def usage_changed(self) -> None:
-        """Something was spent: write it down soon."""
+        """Something was spent: write it soon."""
         self._spent.set()
 
     async def load(self) -> None:
-        """Let the ledger go on from where the file says."""
+        """Restore what the file says was spent."""
         try:
             self._usage_meter.restore(json.loads(await asyncio.to_thread(self._read)))
         except FileNotFoundError:
@@ -62,7 +59,7 @@ class UsageFile:
             _LOG.warning("what was spent before is not known, %s: %s", self._path, error)
 
     async def run(self) -> None:
-        """Write down what is spent, soon after it is and at the end, until cancelled."""
+        """Write what is spent, soon after it is and at the end, until cancelled."""
         try:
             while True:
                 await self._spent.wait()

@@ -85,7 +85,7 @@ def default_microphone(settings: config.Config) -> config.Config:
     ("module", "reason", "remedy"),
     [
         (MISSING, "PyAudio cannot be loaded", "`apt-get install libportaudio2`"),
-        (CARDS, "'Desk (hw:1,0)' does not open", "`fuser -v /dev/snd/*` tells which"),
+        (CARDS, "'Desk (hw:1,0)' does not open", "`fuser -v /dev/snd/*` shows which"),
     ],
     ids=["PyAudio is missing", "the device is busy"],
 )
