@@ -142,6 +142,7 @@ class _OwnVoice:
 
     def recognized(self) -> bool:
         far, near = _last(self._played, _REACH), _last(self._heard, _WINDOW)
+        near -= near.mean()  # an offset of the sound card
         size = 1 << (_REACH + _WINDOW).bit_length()
         product = np.fft.irfft(np.fft.rfft(far, size) * np.conj(np.fft.rfft(near, size)), size)
         energy = np.concatenate([[0.0], np.cumsum(far * far)])

@@ -181,8 +181,8 @@ def test_with_headphones_nothing_is_the_answer_itself() -> None:
 
 
 def test_the_guard_knows_the_echo_after_a_third_of_a_second_and_nothing_passes_before() -> None:
-    echo, loud = Echo("half_duplex"), np.full(480, 8000, dtype="<i2").tobytes()
-    soft, voice = (np.full(480, level, dtype="<i2").tobytes() for level in (2000, 6000))
+    echo, wave = Echo("half_duplex"), np.tile([1, -1], 240)
+    loud, soft, voice = ((wave * level).astype("<i2").tobytes() for level in (8000, 2000, 6000))
     for _ in range(14):
         echo.played(loud)
         assert not echo.surpassed(echo.clean(soft))
