@@ -1,6 +1,6 @@
 """Says "turn on the light" to the simulator, switches a light, and hears the confirmation.
 
-Needs no key and no sound card; espeak-ng speaks, and pocketsphinx (optional) understands:
+Needs no key and no sound card; espeak-ng speaks, and pocketsphinx (optional) recognizes:
 
     python daemon.py simulate --scenario examples/scenarios/light.yaml
     python examples/light.py
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 import soxr
 
-from rtaudio_daemon import AzureRealTimeAudio, RTAudioError
+from rtaudio_daemon import AzureRealTimeAudio, FunctionCall, RTAudioError
 
 SET_LIGHT = {
     "type": "function",
@@ -41,25 +42,22 @@ async def main(host_name: str, words: str) -> None:
     sound = bytearray()
     client = AzureRealTimeAudio(
         host_name=host_name,
-        deployment="gpt-realtime",
+        deployment="gpt-realtime-2.1",
         api_key="any",
         session_config={"tools": [SET_LIGHT], "turn_detection": {"type": "server_vad"}},
     )
 
-    def call(event: dict[str, Any]) -> None:
-        on = json.loads(event["arguments"])["on"]
-        print(f"the light is {'on' if on else 'off'} now")
-        client.create_conversation_item(
-            {"type": "function_call_output", "call_id": event["call_id"], "output": "done"}
-        )
+    def call(calls: list[FunctionCall]) -> None:
+        for each in calls:
+            on = json.loads(each.arguments)["on"]
+            print(f"the light is {'on' if on else 'off'} now")
+            client.answer_function_call(each.call_id, "done")
 
-    def finished(event: dict[str, Any]) -> None:
-        if event["response"]["output"][0]["type"] == "function_call":
-            client.create_response()
-        else:
+    def finished(_event: dict[str, Any]) -> None:
+        if sound:  # the answer that only calls the function has none
             done.set()
 
-    client.on("response.function_call_arguments.done", call)
+    client.on("function_calls", call)
     client.on("response.done", finished)
     client.on(
         "response.audio_transcript.done", lambda event: print(f"heard: {event['transcript']}")
@@ -77,6 +75,6 @@ async def main(host_name: str, words: str) -> None:
 if __name__ == "__main__":
     said = " ".join(sys.argv[1:]) or "Turn on the light."
     try:
-        asyncio.run(main("ws://127.0.0.1:8771", said))
+        asyncio.run(main(os.environ.get("AZURE_HOST", "ws://127.0.0.1:8771"), said))
     except RTAudioError as error:
         sys.exit(str(error))

@@ -171,7 +171,14 @@ TURN_LATENCIES: Mapping[str, str] = {
 EVENTS: Mapping[str, tuple[str, Schema]] = {
     "snapshot": (
         "the whole status; first, and (with `gap`) when missed events are no longer kept",
-        {**STATUS, "properties": {**STATUS["properties"], "gap": {"const": True}}},
+        {
+            **STATUS,
+            "properties": {
+                **STATUS["properties"],
+                "gap": {"const": True},
+                "transcripts": {**_FLAG, "description": "whether transcripts are published"},
+            },
+        },
     ),
     "status": (
         "the status changed; `speaking` lasts from the first sample played to the last",
@@ -217,7 +224,9 @@ EVENTS: Mapping[str, tuple[str, Schema]] = {
                 "retry_in_s": _or_null("number"),
                 "renewals": _COUNT,
                 "gap_ms": _or_null("number"),
+                "asleep": _FLAG,
             },
+            "asleep",
             "renewals",
             "gap_ms",
             more=True,

@@ -17,7 +17,7 @@ from aiohttp import web
 from .. import config
 from ..controls import Controls
 from ..errors import ConfigError, DeviceError, NotConnectedError, NotNowError, RTAudioError
-from ..notifications import Notification, Transcript
+from ..notifications import ConnectionChanged, ConnectionState, Notification, Transcript
 from . import openapi, page, payloads, schemas
 from .binding import complaint
 from .connection_limit import ConnectionLimit
@@ -83,11 +83,16 @@ class ApiServer:
         self.metrics.notice(notification)
         if isinstance(notification, Transcript) and not self._settings.publish_transcripts:
             return
-        self.events.publish(*payloads.describe(notification))
+        name, data = payloads.describe(notification)
+        if isinstance(notification, ConnectionChanged):
+            closed = notification.state is ConnectionState.CLOSED
+            data["asleep"] = closed and self._controls.snapshot().connection.asleep
+        self.events.publish(name, data)
 
     def snapshot(self) -> dict[str, Any]:
-        """The whole status as JSON."""
-        return self._controls.snapshot().document()
+        """The whole status as JSON, for the first event of a stream."""
+        transcripts = self._settings.publish_transcripts
+        return {**self._controls.snapshot().document(), "transcripts": transcripts}
 
     def now(self) -> float:
         """The time of day, in seconds since 1970."""
@@ -241,7 +246,7 @@ class ApiServer:
         return web.json_response(openapi.asyncapi())
 
     async def _status(self, _request: web.Request) -> web.Response:
-        return web.json_response(self.snapshot())
+        return web.json_response(self._controls.snapshot().document())
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         return await self.events.serve(request)

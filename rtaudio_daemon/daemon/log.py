@@ -27,6 +27,7 @@ from ..notifications import (
     Notification,
     StatusChanged,
 )
+from ..protocol.bounds import printable
 from .log_handlers import DatagramHandler, DescriptorHandler
 
 JOURNAL = "/run/systemd/journal/socket"
@@ -79,8 +80,8 @@ class RedactingFormatter(logging.Formatter):
     """Formats as usual (with traceback), and leaves out what is secret."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The whole text of `record`."""
-        return redaction(super().format(record))
+        """The whole text of `record`, without control characters but tabs and line feeds."""
+        return printable(redaction(super().format(record)))
 
 
 class JournalHandler(DatagramHandler):

@@ -159,6 +159,7 @@ class Conversation:
             wire.InputTimedOut: self._on_input_timed_out,
             wire.ItemReported: self._on_item,
             wire.UserTranscript: self._on_user_transcript,
+            wire.UserTranscriptFailed: self._on_user_transcript_failed,
             wire.ResponseCreated: self._on_response_created,
             wire.AudioDone: self._on_audio_done,
             wire.TextDelta: self._on_text_delta,
@@ -373,6 +374,11 @@ class Conversation:
 
     def _on_user_transcript(self, event: wire.UserTranscript) -> None:
         self._do(Transcript("user", event.text, True, event.item_id))
+
+    def _on_user_transcript_failed(self, event: wire.UserTranscriptFailed) -> None:
+        code = event.error.code or event.error.type or "transcription_failed"
+        words = f"the service could not transcribe what was said: {event.error.message or code}"
+        self._do(ErrorReported("service", code, words))
 
     def _on_local_speech_started(self, _event: LocalSpeechStarted) -> None:
         kept = not self._in_session and self.settings.local_turns

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -49,7 +50,7 @@ from ..dialogue.outputs import (
 )
 from ..dialogue.requests import input_of
 from ..errors import NotConnectedError, ServiceError
-from ..notifications import ConnectionChanged, ConnectionState
+from ..notifications import ConnectionChanged, ConnectionState, ErrorReported
 from ..protocol.codec import Json, flat_session, merged
 from ..protocol.error_codes import Severity
 from ..protocol.events import (
@@ -68,6 +69,9 @@ from .usage import Prices, UsageMeter
 
 _LOG = logging.getLogger(__name__)
 _KEPT_MOST = 64
+_SAME_ERROR_S = 5.0
+_CODES_MOST = 64  # kinds of errors that are told apart
+_SLEEP_S = 1.0  # less is how the two clocks are read one after the other
 
 
 class DriverListener(Protocol):
@@ -126,6 +130,9 @@ class ConversationDriver:
         self._can_hurry = True  # the next attempt may come sooner for somebody who waits
         self._dropped = 0
         self._former_bytes = 0
+        self._suspended_s = suspended_s()
+        self._errors_until: dict[str, float] = {}
+        self._repeated = 0
 
     # --------------------------------------------------------------- session
 
@@ -149,7 +156,9 @@ class ConversationDriver:
         """What went over the wire so far."""
         counters, conversation = self._session.counters, self.conversation
         dropped = counters.dropped + self._dropped + conversation.unsent.dropped
-        return replace(counters, dropped=dropped, late=conversation.late)
+        return replace(
+            counters, dropped=dropped, late=conversation.late, repeated_errors=self._repeated
+        )
 
     @property
     def uplink_bytes(self) -> int:
@@ -315,6 +324,7 @@ class ConversationDriver:
 
     def stale(self) -> bool:
         """Whether the session in use knows what should be forgotten."""
+        self._note_sleep()
         return self.conversation.history.stale(_now())
 
     # --------------------------------------------------------------- private
@@ -339,6 +349,8 @@ class ConversationDriver:
             return  # the call that is under way goes on with it
         self._handling = True
         try:
+            if not isinstance(event, AudioDelta):
+                self._note_sleep()
             while self._inbox:
                 self._take_in(*self._inbox.popleft())
         finally:
@@ -346,12 +358,32 @@ class ConversationDriver:
         if self._alarm is None or not isinstance(event, AudioDelta):
             self._set_alarm()  # sound only puts off what is awaited
 
+    def _note_sleep(self) -> None:
+        """What was said before the machine slept is older than the loop's clock says."""
+        slept_s = suspended_s() - self._suspended_s
+        if slept_s > _SLEEP_S:
+            self._suspended_s += slept_s
+            self.conversation.history.slept(slept_s)
+
+    def _is_repeated(self, error: ErrorReported, event: Input) -> bool:
+        """Whether the service reported an error of this kind a moment ago; answers always count."""
+        if not isinstance(event, ServiceErrorReported):
+            return False
+        now, known = _now(), self._errors_until
+        code = error.code if error.code in known or len(known) < _CODES_MOST else ""
+        repeated = now < known.get(code, 0.0)
+        if not repeated:
+            known[code] = now + _SAME_ERROR_S
+        return repeated
+
     def _take_in(self, event: Input, message: Message | None) -> None:
         late = message is not None and self.conversation.is_late(message.event)
         after: list[Report] = []
         for step in self.conversation.handle(event, _now()):
             if message is not None and isinstance(step, CallsRequested | AnswerGivenUp):
                 after.append(step)
+            elif isinstance(step, ErrorReported) and self._is_repeated(step, event):
+                self._repeated += 1
             else:
                 self._carry_out(step)
         if message is None:
@@ -465,6 +497,13 @@ def _trouble(event: Event) -> str | None:
         return None
     words = error.message or error.code or error.type
     return f"the service will not answer with this configuration: {words}"
+
+
+def suspended_s() -> float:
+    """How long this machine slept since it was started, where that can be known, else 0."""
+    if sys.platform != "linux":
+        return 0.0
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
 
 
 def _now() -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any, Literal
 
 import aiohttp
@@ -47,13 +48,15 @@ class Person:
     def __init__(self) -> None:
         self.told: list[Any] = []
         self.connected = True
+        self.now: dict[str, Any] = {}
+        """What else is true of the snapshot."""
 
     level_dbfs = -40.0
 
     def snapshot(self) -> Snapshot:
         muted = [told for told in self.told if told in ("mute", "unmute")]
         state = ConnectionState.OPEN if self.connected else ConnectionState.CLOSED
-        return Snapshot(
+        snapshot = Snapshot(
             usage=UsageStatus(0, 0.0, 0.0, None, {}, {}),
             status=ModelStatus.IDLE,
             previous=ModelStatus.IDLE,
@@ -69,6 +72,7 @@ class Person:
             version="0.0.0",
             uptime_s=2.0,
         )
+        return replace(snapshot, **self.now)
 
     def say(
         self,

@@ -1146,3 +1146,21 @@ def test_an_interruption_of_which_the_loudspeaker_knows_nothing_is_reported_all_
     talk.tell(STARTED)
     (report,) = [each for each in talk.tell(PlaybackStopped(())) if isinstance(each, Interruption)]
     assert (report.item_id, report.audio_end_ms) == (None, 0)
+
+
+def test_results_of_a_question_before_are_known_to_the_answer_that_comes_anyway() -> None:
+    talk = asking_for_weather(opened())
+    talk.tell(STARTED, STOPPED, wire.InputCommitted("user_2"))
+    told = talk.tell(CallAnswered("call_1", "sunny"))
+    assert [type(each) for each in told] == [CreateItem], "the service answers by itself"
+    assert talk.status is THINKING
+
+
+def test_what_is_to_be_said_is_given_up_when_a_hoped_for_session_takes_too_long() -> None:
+    talk = Talk()
+    talk.tell(SessionAwaited(True), SayRequested("hello"))
+    assert talk.deadline is not None
+    talk.now = talk.deadline
+    why = "not said: there was no connection for too long"
+    assert talk.tell(TimePassed()) == [ErrorReported("conversation", "not_said", why)]
+    assert talk.status is IDLE

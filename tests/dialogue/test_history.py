@@ -287,3 +287,11 @@ def test_what_is_reported_of_unknown_items_changes_nothing() -> None:
     nameless = event("conversation.item.created", item={"type": "message", "role": "user"})
     events = [*user(1, "Weather?"), strange, nameless, cut(1000, "nobody_knows")]
     assert remembered(History(), *events) == ["Weather?"]
+
+
+def test_what_is_too_long_to_be_repeated_is_not_kept_either() -> None:
+    history = History(characters=8000)
+    for number in range(1, 50):
+        history.hear(user(number, "x" * 60_000)[1], 0.0)
+    assert sum(len(entry.words) for entry in history._entries.values()) < 50 * 8200
+    assert remembered(history, *user(99, "And this?")) == ["And this?"]

@@ -38,6 +38,7 @@ from rtaudio_daemon.protocol.events import (
     TextDone,
     Unknown,
     UserTranscript,
+    UserTranscriptFailed,
     decode,
 )
 
@@ -87,6 +88,11 @@ def sound(pcm: bytes) -> str:
             "conversation.item.input_audio_transcription.completed",
             {"item_id": "i", "transcript": "hello", "usage": {"seconds": 1}},
             UserTranscript("i", "hello", {"seconds": 1}),
+        ),
+        (
+            "conversation.item.input_audio_transcription.failed",
+            {"item_id": "i", "error": ERROR_ON_THE_WIRE},
+            UserTranscriptFailed("i", ERROR),
         ),
         ("response.audio.delta", {**IDS, "delta": sound(b"abcd")}, AudioDelta(PART, b"abcd")),
         ("response.audio.done", IDS, AudioDone(PART)),
@@ -237,6 +243,32 @@ def test_half_a_sample_never_shifts_what_follows() -> None:
     assert event("response.audio.delta", **IDS, delta=sound(b"a")) == AudioDelta(PART, b"")
 
 
+def test_sound_that_nobody_wants_is_only_measured() -> None:
+    for pcm in (b"", b"abcd", b"abcdef", b"abcdefgh", b"abc"):
+        for delta in (sound(pcm), sound(pcm).rstrip("=")):
+            raw = json.dumps({"type": "response.audio.delta", **IDS, "delta": delta})
+            measured = decode(raw, audio=False).event
+            assert measured == AudioDelta(PART, b"", len(pcm) & ~1)
+    odd = decode('{"type": "response.audio.delta", "delta": 5}', audio=False)
+    assert (odd.event, odd.malformed) == (Unknown("response.audio.delta"), True)
+
+
+def test_what_an_answer_cost_is_plausible_and_its_status_known() -> None:
+    response = {"id": "r", "status": "\ud800", "usage": {"input_tokens": -5, "output_tokens": 7}}
+    done = event("response.done", response=response)
+    assert done == ResponseDone("r", "other", "", None, (), {"output_tokens": 7})
+    said = event("conversation.item.input_audio_transcription.completed", usage={"seconds": 1e400})
+    assert said == UserTranscript("", "", {})
+
+
+def test_a_session_says_little_of_itself() -> None:
+    long = {"id": "s" * 10**6, "model": "m\ud800", "voice": "v" * 10**6}
+    created = event("session.created", session=long)
+    assert isinstance(created, SessionCreated)
+    facts = created.facts
+    assert (facts.id, facts.model, facts.voice) == ("s" * 128, "m?", "v" * 128)
+
+
 def test_values_are_bounded() -> None:
     assert event("conversation.item.deleted", item_id="x" * 1000) == ItemDeleted("x" * 128)
     error = event("error", error={"code": 429, "message": "a\nb " + "x" * 10_000})
@@ -271,7 +303,7 @@ def test_what_is_no_message_is_refused() -> None:
 
 
 def test_the_union_names_every_event() -> None:
-    assert len(typing.get_args(Event)) == 20
+    assert len(typing.get_args(Event)) == 21
 
 
 # ------------------------------------------------------------------- anything at all
@@ -341,3 +373,12 @@ def _check(value: Any) -> None:
         elif isinstance(found, tuple):
             for one in found:
                 _check(one)
+
+
+@pytest.mark.parametrize("delta", [None, 7, ["AAAA"]])
+def test_sound_of_which_only_the_size_is_wanted_is_refused_where_it_is_none(delta: Any) -> None:
+    text = json.dumps({"type": "response.output_audio.delta", "delta": delta})
+    for audio in (True, False):
+        message = decode(text, audio=audio)
+        assert message.malformed
+        assert isinstance(message.event, Unknown)

@@ -120,7 +120,9 @@ async def test_a_service_that_answers_no_ping_is_given_up(service: Service) -> N
         ('{"error":"plain"}', None, "plain"),
         ('["odd"]', None, "odd"),
         ("Just   text", None, "Just text"),
-        ("<html>proxy</html>", None, "Not Found"),
+        ("<html>proxy</html>", None, "Not Found; a web page answered"),
+        ('{"error":{"message":"half an emoji \\ud83d"}}', None, "half an emoji ?"),
+        ('{"error":{"code":["x"],"message":"a\\nb\\u001b[2J"}}', None, r"a b\x1b[2J"),
         ("", None, "Not Found"),
         ('{"error":{"message":"the key sk-very-secret is bad"}}', None, "the key ** is bad"),
     ],
@@ -159,8 +161,54 @@ async def test_a_redirect_is_not_followed(service: Service) -> None:
         service.refusals.append((307, {"Location": f"http://127.0.0.1:{other.port}/x"}, ""))
         error = await refusal(service)
         assert error.status == 307
-        assert "not followed" in str(error)
+        assert "it points to 127.0.0.1, which is not followed" in str(error)
+        assert "log in to this network" in str(error)
         assert other.attempts == 0
+
+
+async def test_a_refusal_can_be_written_anywhere_and_hides_a_key_that_would_be_cut(
+    service: Service,
+) -> None:
+    code, words = "c" * 10_000 + "\\ud800", "x" * 290 + KEY
+    service.refusals.append((500, {}, f'{{"error":{{"code":"{code}","message":"{words}"}}}}'))
+    error = await refusal(service)
+    assert len(str(error)) < 1000
+    assert KEY[:8] not in str(error)
+    (str(error) + str(error.code)).encode()
+
+
+async def test_a_web_page_that_answers_is_called_one(service: Service) -> None:
+    service.refusals.append((200, {}, "<!doctype html><title>Welcome to this hotel</title>"))
+    assert "HTTP 200: OK; a web page answered, perhaps the login page" in str(
+        await refusal(service)
+    )
+
+
+async def test_a_proxy_that_the_environment_names_is_asked_for_the_service(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readuntil(b"\r\n\r\n")).splitlines()[0])
+        writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    asked: list[bytes] = []
+    server = await asyncio.start_server(proxy, "127.0.0.1", 0)
+    address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    for name in ("NO_PROXY", "no_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", address)
+    far = service.endpoint(host_name="wss://far.invalid", api_key=KEY)
+    with pytest.raises(ServiceError, match=f"the proxy {address} refused.*407"):
+        await Connection(far).open()
+    assert asked == [b"CONNECT far.invalid:443 HTTP/1.1"]
+    monkeypatch.setenv("NO_PROXY", "far.invalid")
+    with pytest.raises(ServiceError, match=r"cannot reach far\.invalid"):
+        await Connection(far).open()
+    async with Connection(service.endpoint()):
+        pass  # this machine is reached directly
+    assert len(asked) == 1
+    server.close()
 
 
 async def test_nobody_there_is_a_service_error(service: Service) -> None:

@@ -187,7 +187,7 @@ def test_where_the_room_blurs_the_echo_it_interrupts_itself_once_at_most(by_db: 
 
 
 def test_another_device_is_learned_anew() -> None:
-    echo, loud = Echo("half_duplex"), np.full(480, 8000, dtype="<i2").tobytes()
+    echo, loud = Echo("half_duplex"), np.tile([8000, -8000], 240).astype("<i2").tobytes()
     for _ in range(20):
         echo.played(loud)
         echo.surpassed(echo.clean(loud))
