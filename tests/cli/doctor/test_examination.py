@@ -110,6 +110,19 @@ async def test_a_host_that_does_not_exist_is_named(tmp_path: Path) -> None:
     assert "realtime.host_name" in found["dns"].remedy
 
 
+async def test_a_proxy_is_named_instead_of_the_network_behind_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_PROXY", "no_proxy", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:secret@127.0.0.1:9")
+    found, status = await verdict(configuration(tmp_path, "wss://resource.invalid"))
+    assert (found["proxy"].verdict, status) == ("pass", 1)
+    assert "dns" not in found
+    assert "the proxy 127.0.0.1:9" in found["handshake"].what
+    assert "secret" not in str(found)
+
+
 @pytest.mark.real_time
 async def test_a_certificate_that_is_not_trusted_is_named(tmp_path: Path) -> None:
     async with Simulator(api_key=KEY, tls=tmp_path) as simulator:
