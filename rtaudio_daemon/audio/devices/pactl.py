@@ -56,6 +56,7 @@ async def start(*arguments: str) -> asyncio.subprocess.Process:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
         env={**os.environ, "LC_ALL": "C"},
+        start_new_session=True,  # signals to the daemon's process group are for the daemon alone
     )
 
 
