@@ -112,7 +112,20 @@ def test_answers_are_spoken_unless_the_settings_leave_sound_out() -> None:
     assert not speaks({"modalities": ["audio"], "extra": {"output_modalities": ["text"]}})
 
 
-ODD = (None, True, -1, 1e308, "", "\ud800", [], [[]], {}, {"type": []}, {"name": {}}, [{"a": 1}])
+ODD: tuple[Any, ...] = (
+    None,
+    True,
+    -1,
+    1e308,
+    "",
+    "\ud800",
+    [],
+    [[]],
+    {},
+    {"type": []},
+    {"name": {}},
+    [{"a": 1}],
+)
 
 
 @pytest.mark.parametrize("name", [*sorted(GA_PLACES), "audio", "instructions", "type", "id"])
