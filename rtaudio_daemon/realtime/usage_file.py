@@ -19,12 +19,15 @@ _MOST_BYTES = 65_536
 _LOG = logging.getLogger(__name__)
 
 
-def state_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """The state directory: the one that systemd names, else the user's."""
+def state_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """The state directory: the one that systemd names, else the user's; None without a home."""
     if given := environment.get("STATE_DIRECTORY"):
         return Path(given.split(":")[0])
     home = environment.get("XDG_STATE_HOME", "")
-    base = Path(home) if home.startswith("/") else Path.home() / ".local" / "state"
+    try:
+        base = Path(home) if home.startswith("/") else Path.home() / ".local" / "state"
+    except RuntimeError:
+        return None
     return base / "rtaudio-daemon"
 
 
