@@ -125,7 +125,8 @@ class ConversationDriver:
         self._handling = False
         self._alarm: asyncio.TimerHandle | None = None
         self._failure: NotConnectedError | None = None
-        self._paused_detection: Json | None = None
+        self._paused = False
+        self._paused_detection: Json | None = None  # as it is to be when a button is let go
         self._kept: list[Json] = []
         self._can_hurry = True  # the next attempt may come sooner for somebody who waits
         self._dropped = 0
@@ -189,6 +190,9 @@ class ConversationDriver:
         self._session = session
         session.listener = self
         self.adjust_settings(session.sessions.settings)
+        if self._paused:
+            self._paused = False
+            self._pause_turn_detection()
         if session.current is not None:
             self.session_opened(session.current, renewed=False)
 
@@ -205,8 +209,14 @@ class ConversationDriver:
         """
         changed, settings = flat_session(config), self.settings
         old, new = settings.get("turn_detection"), changed.get("turn_detection")
+        if self._paused:
+            old = self._paused_detection
         if old and new and new.get("type", old.get("type")) == old.get("type"):
             changed["turn_detection"] = {**old, **new}
+        if self._paused and "turn_detection" in changed:
+            self._paused_detection = changed.pop(
+                "turn_detection"
+            )  # holds when the button is let go
         extra = merged(settings.get("extra") or {}, changed.get("extra") or {})
         self.adjust_settings({**settings, **changed, **({"extra": extra} if extra else {})})
         if self._session.current is not None:
@@ -424,14 +434,12 @@ class ConversationDriver:
     def _command(self, command: ServiceCommand) -> None:
         match command:
             case PauseTurnDetection():
-                self._paused_detection = self.settings.get("turn_detection")
-                if self._paused_detection is not None:
-                    self.update_session({"turn_detection": None})
+                self._pause_turn_detection()
                 self.wake()
-            case ResumeTurnDetection():
-                detection, self._paused_detection = self._paused_detection, None
-                if detection is not None:
-                    self.update_session({"turn_detection": detection})
+            case ResumeTurnDetection() if self._paused:
+                self._paused = False
+                if self._paused_detection is not None:
+                    self.update_session({"turn_detection": self._paused_detection})
             case _ if self._session.current is None:
                 _LOG.debug("not sent, the connection is going: %s", type(command).__name__)
             case SendKeptAudio(pieces):
@@ -439,6 +447,13 @@ class ConversationDriver:
                     self._session.current.send_audio(pcm)
             case _:
                 self._session.current.send(_message(command))
+
+    def _pause_turn_detection(self) -> None:
+        detection = self.settings.get("turn_detection")
+        if not self._paused and detection is not None:
+            self.update_session({"turn_detection": None})
+        if not self._paused:
+            self._paused, self._paused_detection = True, detection
 
     def _count(self, event: Event) -> None:
         match event:
