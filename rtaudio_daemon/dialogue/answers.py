@@ -10,13 +10,25 @@ An id that is used again begins a new life, and "" names the answer under way.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
-from ..protocol.events import ResponseCreated, ResponseDone, ServiceErrorReported
+from ..protocol.events import (
+    AudioDelta,
+    AudioDone,
+    CallArgumentsDone,
+    Event,
+    ItemReported,
+    ResponseCreated,
+    ResponseDone,
+    ServiceErrorReported,
+    TextDelta,
+    TextDone,
+)
 from ..protocol.session_format import Json
 from .latency import Origin
 from .outputs import CreateItem, CreateResponse, ServiceCommand
+from .settings import DialogueSettings
 
 WAITING_MOST = 16
 """Requests that may wait for their turn."""
@@ -77,7 +89,8 @@ class Answer:
 class Answers:
     """Times are seconds of any one clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: DialogueSettings | None = None) -> None:
+        self.settings = settings or DialogueSettings()
         self.owed = False
         """Whether a question was put whose answer has not begun."""
         self.expected = False
@@ -93,6 +106,8 @@ class Answers:
         self._finished: deque[str] = deque(maxlen=_REMEMBERED)
         self._cancelled: deque[str] = deque(maxlen=_REMEMBERED)
         self._sessions_asked = 0
+        self._hope_until: float | None = None  # what is owed waits so long for a session
+        self._said_until: float | None = None  # what is to be said waits so long for a session
         self._numbers = count(1)
 
     # ----------------------------------------------------------------- facts
@@ -106,6 +121,11 @@ class Answers:
     def waiting(self) -> bool:
         """Whether a request waits."""
         return bool(self._waiting)
+
+    @property
+    def pending(self) -> bool:
+        """Whether somebody waits for an answer, or for one that is under way."""
+        return self.coming or self.owed or self.waiting
 
     @property
     def to_come(self) -> bool:
@@ -152,11 +172,42 @@ class Answers:
         inside = [each.response_id for each in self._under_way.values() if not each.outside]
         return inside[-1] if inside else None
 
-    def named(self, response_id: str) -> str:
-        """The id that is meant: "" names the answer under way."""
+    def deadline(self, *, in_session: bool) -> float | None:
+        """When what is awaited is overdue."""
+        if not in_session:
+            times = [time for time in (self._hope_until, self._said_until) if time is not None]
+            return min(times, default=None)
+        return self.heard_at + self._patience_s if self.awaited else None
+
+    @property
+    def _patience_s(self) -> float:
+        settings = self.settings
+        return settings.silence_patience_s if self.generating else settings.reply_patience_s
+
+    def silent_for_s(self, now: float) -> float | None:
+        """After how many seconds without a sign to give up what is awaited; None: not yet."""
+        overdue = self.awaited and now >= self.heard_at + self._patience_s
+        return self._patience_s if overdue else None
+
+    def named(self, event: Event) -> Event:
+        """The event with the id of the answer that is meant where the service gives none."""
+        found = None if _response_id(event) else self._meant("")
+        match event:
+            case AudioDelta(part) | AudioDone(part) | TextDelta(part) | TextDone(part) if found:
+                return replace(event, part=replace(part, response_id=found))
+            case ResponseDone() if found:
+                return replace(event, response_id=found)
+        return event
+
+    def _meant(self, response_id: str) -> str:
         if response_id or "" in self._under_way:
             return response_id
         return self.current_id or next(iter(self._under_way), "")
+
+    def is_outside(self, event: Event) -> bool:
+        """Whether it is of an answer under way that is no part of the conversation."""
+        answer = self._under_way.get(_response_id(event))
+        return answer is not None and answer.outside
 
     def get(self, response_id: str) -> Answer | None:
         """The answer under way with this id."""
@@ -164,6 +215,7 @@ class Answers:
 
     def is_late(self, response_id: str) -> bool:
         """Whether this answer was interrupted or cancelled, so that nobody wants to hear it."""
+        response_id = self._meant(response_id)
         answer = self._under_way.get(response_id)
         return answer.interrupted if answer else response_id in self._cancelled
 
@@ -177,6 +229,12 @@ class Answers:
             self._waiting.appendleft(request)
         else:
             self._waiting.append(request)
+
+    def say(self, request: Request, now: float, *, in_session: bool, urgent: bool) -> None:
+        """Let something be said; without a session it waits for one for a while."""
+        if not in_session:
+            self._said_until = now + self.settings.button_patience_s
+        self.wish(request, first=urgent)
 
     def ask_outside(self, request: Request, now: float) -> list[ServiceCommand]:
         """Ask for an answer that nothing waits for and that waits for nothing."""
@@ -232,6 +290,7 @@ class Answers:
         """What waits is not wanted any more; returns it."""
         dropped = list(self._waiting)
         self._waiting.clear()
+        self._said_until = None
         return dropped
 
     def refuse_to_come(self) -> None:
@@ -257,6 +316,14 @@ class Answers:
                 answer.interrupted = True
                 ids.append(answer.response_id)
         return ids
+
+    def interrupt_one(self, response_id: str) -> bool:
+        """Nobody will hear the rest of this answer; whether it is still generated."""
+        answer = self._under_way.get(response_id)
+        if answer is None or answer.interrupted:
+            return False
+        answer.interrupted = True
+        return True
 
     def cancel(self, response_id: str | None) -> None:
         """This answer is not wanted."""
@@ -324,6 +391,27 @@ class Answers:
 
     # -------------------------------------------------------------- sessions
 
+    def hope(self, now: float) -> None:
+        """What is owed waits for a session from now on."""
+        self.owed = True
+        if self._hope_until is None:
+            self._hope_until = now + self.settings.outage_s
+
+    def hoped_too_long(self, now: float) -> bool:
+        """Whether what is owed is too old for another session."""
+        over = self._hope_until is not None and now >= self._hope_until
+        if over:
+            self._hope_until = None
+        return over
+
+    def waited_too_long(self, now: float) -> bool:
+        """Whether what is to be said is too old for another session."""
+        return self._said_until is not None and now >= self._said_until
+
+    def session_opened(self) -> None:
+        """What waits for a session waits no longer."""
+        self._hope_until = self._said_until = None
+
     def session_gone(self) -> list[Request]:
         """What lived in the session is gone; returns what was asked for and never sounded."""
         silent = [
@@ -390,3 +478,18 @@ class Answers:
         if asked is not None:
             self._asked_outside.pop(asked.event_id, None)
         return asked
+
+
+def _response_id(event: Event) -> str:
+    """The answer that an event names; "" if none."""
+    match event:
+        case AudioDelta(part) | AudioDone(part) | TextDelta(part) | TextDone(part):
+            return part.response_id
+        case (
+            ItemReported(response_id=found)
+            | ResponseCreated(found)
+            | CallArgumentsDone(found)
+            | ResponseDone(found)
+        ):
+            return found
+    return ""

@@ -33,6 +33,7 @@ class CallBatch:
     calls: tuple[FunctionCall, ...]
     origin: Origin | None
     expires_at: float
+    patience_s: float
     in_session: bool = True
     """Whether the session in use knows the calls."""
     superseded: bool = False
@@ -54,6 +55,20 @@ class CallBatch:
     def complete(self) -> bool:
         """Whether every call has its result."""
         return len(self.outputs) == len(self.calls)
+
+    @property
+    def overdue(self) -> str:
+        """What to report of it when it has expired, in words."""
+        names = ", ".join(call.name for call in self.calls)
+        return f"no result of {names} came in {self.patience_s:g} s"
+
+    def wants_answer(self, *, answered_soon: bool) -> bool:
+        """Whether nobody else will ask for an answer that knows these results.
+
+        `answered_soon`: somebody speaks, or an answer is to come that will know them. Whoever sends
+        results by hand asks for the answer by hand, too.
+        """
+        return not (self.sent or self.silenced or (self.superseded and answered_soon))
 
     def items(self) -> list[Json]:
         """The items that the session in use lacks, in the order of the calls."""
@@ -124,7 +139,7 @@ class FunctionCalls:
         calls = self._written.pop(event.response_id, {})
         if not calls or event.status != "completed":
             return None  # the model may not have finished writing them
-        batch = CallBatch(tuple(calls.values()), origin, now + patience_s)
+        batch = CallBatch(tuple(calls.values()), origin, now + patience_s, patience_s)
         self._batches = [*self._batches[1 - _MOST :], batch]
         return batch
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 from dataclasses import dataclass
 from itertools import count
-from unicodedata import category
 
 from ..protocol.events import (
     AudioDelta,
@@ -28,12 +26,9 @@ from ..protocol.events import (
     UserTranscript,
 )
 from ..protocol.session_format import Json
+from .cut_words import heard_words
 
 _ITEMS_MOST = 400  # more than any limit of turns can mean; what is older is forgotten
-# Thai, Lao, Burmese, Khmer, Chinese, Japanese: scripts that put no spaces between words.
-_UNSPACED = re.compile(
-    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3400-\u9fff\uff00-\uff9f]"
-)
 _PENDING = ("in_progress", "incomplete")
 _BYTES_PER_MS = 48
 _LESSONS = (
@@ -64,21 +59,9 @@ class _Entry:
     @property
     def heard(self) -> str:
         """The words as far as they were heard."""
-        if self.heard_ms is None or self.heard_ms >= self.received_ms:
+        if self.heard_ms is None:
             return self.words
-        share = self.heard_ms / self.received_ms if self.received_ms else 0.0
-        cut = _cut(self.words, int(len(self.words) * share))
-        return f"{cut} …" if cut else ""
-
-
-def _cut(words: str, length: int) -> str:
-    """The first words, of so many characters at most; whole words where there are spaces."""
-    while 0 < length < len(words) and category(words[length]) == "Mn":
-        length -= 1  # a sign that belongs to the letter before it
-    cut = words[:length]
-    if cut and not _UNSPACED.match(cut[-1]):
-        cut = cut.rpartition(" ")[0]
-    return cut.rstrip()
+        return heard_words(self.words, self.heard_ms, self.received_ms)
 
 
 class History:

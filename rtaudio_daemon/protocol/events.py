@@ -180,10 +180,11 @@ class TextDelta:
 
 @dataclass(frozen=True, slots=True)
 class TextDone:
-    """The words of a part of an answer, written or spoken, complete."""
+    """The words of a part of an answer, complete. `spoken`: they go with sound."""
 
     part: AudioPart
     text: str
+    spoken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,7 +362,7 @@ def _text_done(raw: Json) -> Event:
 
 
 def _spoken_text_done(raw: Json) -> Event:
-    return TextDone(_part(raw), text_of(raw.get("transcript")))
+    return TextDone(_part(raw), text_of(raw.get("transcript")), spoken=True)
 
 
 def _call_arguments_done(raw: Json) -> Event:

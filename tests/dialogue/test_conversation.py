@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtaudio_daemon.dialogue.conversation import SAY_METADATA, Conversation
+from rtaudio_daemon.dialogue.announcements import SAY_METADATA
+from rtaudio_daemon.dialogue.conversation import Conversation
 from rtaudio_daemon.dialogue.inputs import (
     AnswerDropped,
     AnswerRequested,
@@ -754,7 +755,7 @@ def test_whatever_happens_nothing_raises_and_patience_ends_in_idle(
         for step in steps:
             if isinstance(step, TruncateItem):
                 assert step.audio_end_ms >= 0
-        if mind.status is THINKING and not mind.sounds:
+        if mind.status is THINKING and not mind._playing.queued:
             assert mind.deadline is not None, "nobody thinks for ever"
         if isinstance(happening, TimePassed):
             assert mind.deadline is None or mind.deadline > now
