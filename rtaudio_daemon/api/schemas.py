@@ -182,9 +182,16 @@ EVENTS: Mapping[str, tuple[str, Schema]] = {
         _object({"phase": _words("started", "stopped"), "source": _SOURCE}),
     ),
     "transcript": (
-        "words that were said; only with http.publish_transcripts",
+        "words that were said, the assistant's when they were heard (`cut`: playing stopped there); "
+        "only with http.publish_transcripts",
         _object(
-            {"role": _words("user", "assistant"), "text": _TEXT, "final": _FLAG, "item_id": _TEXT}
+            {
+                "role": _words("user", "assistant"),
+                "text": _TEXT,
+                "final": _FLAG,
+                "item_id": _TEXT,
+                "cut": _FLAG,
+            }
         ),
     ),
     "interruption": (
