@@ -252,7 +252,7 @@ class Answers:
         request = self._asked = self._waiting.popleft()
         self.heard_at = now
         if not request.outside:
-            self.put_question()
+            self.put_question(now)
         return self._commands(request)
 
     def _commands(self, request: Request) -> list[ServiceCommand]:
@@ -270,9 +270,10 @@ class Answers:
             self.expected = True
             self.heard_at = now
 
-    def put_question(self) -> None:
+    def put_question(self, now: float) -> None:
         """Somebody waits for an answer from now on; those under way are not meant."""
         self.owed = True
+        self.heard_at = now
         for answer in self._under_way.values():
             answer.earlier = True
 
@@ -366,8 +367,8 @@ class Answers:
                 return None
             self._under_way.pop("", None)  # the unknown one that stood in our way
             # An answer that ends without ever having begun is the one that we waited for.
-            answer = Answer(response_id, self._request_of(None), interrupted=self.unwanted)
-            self.unwanted = False
+            answer = Answer(response_id, self._request_of(None))
+            answer.interrupted = self._refuses()
         if response_id:
             self._finished.append(response_id)
         self.heard_at = now
@@ -385,8 +386,8 @@ class Answers:
         request.attempts += 1
         self._waiting.appendleft(request)
         self.heard_at = now
-        if not self.generating:  # its id may be in the words only; its end says when to try again
-            self._under_way[""] = Answer("", earlier=True)
+        # The id of the one under way may be in the words only; its end says when to try again.
+        self._under_way[""] = Answer("", earlier=True)
         return None
 
     # -------------------------------------------------------------- sessions
@@ -449,16 +450,20 @@ class Answers:
         for forgotten in (self._finished, self._cancelled):
             while response_id in forgotten:
                 forgotten.remove(response_id)
-        answer = Answer(response_id, request, interrupted=self.unwanted)
-        if not (answer.outside and not answer.aloud):
-            self.unwanted = False
-        else:
-            answer.interrupted = False
+        answer = Answer(response_id, request)
+        if answer.aloud:
+            answer.interrupted = self._refuses()
         if not answer.outside and not answer.interrupted:
             self.owed = True
         self._under_way[response_id] = answer
         self.heard_at = now
         return answer
+
+    def _refuses(self) -> bool:
+        """Whether the answer that has come is the unwanted one, and not one before it."""
+        refuses = self.unwanted and self._asked is None
+        self.unwanted = self.unwanted and not refuses
+        return refuses
 
     def _request_of(self, event: ResponseCreated | None) -> Request | None:
         """The request that an answer belongs to, which is not asked for any more."""

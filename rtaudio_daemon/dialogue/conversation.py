@@ -269,7 +269,7 @@ class Conversation:
             if self._turns.hears(event.item_id):
                 self._end_service_speech()  # not every service reports that
             if self.settings.replies and not self._turns.is_silence(event.item_id):
-                self._answers.put_question()
+                self._answers.put_question(self._now)
             self._expect_answer()
 
     def _expect_answer(self) -> None:
@@ -330,7 +330,7 @@ class Conversation:
         self._turns.drop_kept()
         self._commit(by_user=False)
         self._calls.speech_started()
-        self._answers.put_question()
+        self._answers.put_question(self._now)
         self._answers.wish(Request(question=True), first=True)
 
     # ---------------------------------------------------------------- button
@@ -628,7 +628,7 @@ class Conversation:
     def _adjust(self, settings: DialogueSettings) -> None:
         self.settings = settings
         self._turns.settings = self._answers.settings = settings
-        self.unsent.outage_s = settings.outage_s
+        self.unsent.limit(settings.outage_s)
 
     # -------------------------------------------------------------- requests
 
@@ -665,7 +665,7 @@ class Conversation:
             self._do(*self._answers.ask_outside(request, self._now))
         else:
             self._answers.wish(request)
-            self._answers.put_question()
+            self._answers.put_question(self._now)
 
     def _on_cancel_requested(self, event: inputs.CancelRequested) -> None:
         active = self._answers.current_id
@@ -690,7 +690,7 @@ class Conversation:
         if self._in_session:
             careful = batch.superseded or self.settings.playback == "reported"
             self._answers.wish(Request(after_speech=careful, origin=batch.origin))
-            self._answers.put_question()
+            self._answers.put_question(self._now)
         else:
             self._hope_for_session()
 

@@ -12,6 +12,8 @@ from ..protocol.events import CallArgumentsDone, Event, Item, ItemReported, Resp
 from ..protocol.session_format import Json
 from .latency import Origin
 
+RESULT_MOST = 32_000
+"""Characters of a result that the model is given: more costs with every answer that follows."""
 _MOST = 64
 
 
@@ -163,11 +165,11 @@ class FunctionCalls:
     def answer(self, call_id: str, output: str, *, sent: bool = False) -> CallBatch | None:
         """Note a result (`sent`: the session has it); returns its batch if that is complete now.
 
-        A result that nobody waits for is ignored.
+        A result that nobody waits for is ignored; what is too long is cut, and says so.
         """
         for batch in self._batches:
             if any(call.call_id == call_id for call in batch.calls):
-                batch.outputs[call_id] = output
+                batch.outputs[call_id] = _shortened(output)
                 if sent:
                     batch.sent.add(call_id)
                 if not batch.complete:
@@ -201,3 +203,10 @@ class FunctionCalls:
         )
         while len(self._written) > _MOST:
             del self._written[next(iter(self._written))]
+
+
+def _shortened(output: str) -> str:
+    if len(output) <= RESULT_MOST:
+        return output
+    note = f"\n[cut: these are the first characters of {len(output):,}]"
+    return output[: RESULT_MOST - len(note)] + note

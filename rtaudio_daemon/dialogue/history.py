@@ -185,8 +185,9 @@ class History:
                 entry = self._entries.get(item_id)
                 if entry is not None:
                     entry.heard_ms = float(audio_end_ms)
-            case ItemDeleted(item_id):
-                self._entries.pop(item_id, None)
+            case _:
+                assert isinstance(event, ItemDeleted)
+                self._entries.pop(event.item_id, None)
 
     def _forget_past(self) -> None:
         entries = self._entries.items()

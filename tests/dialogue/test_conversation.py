@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 
 from rtaudio_daemon.dialogue.announcements import SAY_METADATA
 from rtaudio_daemon.dialogue.inputs import (
     ButtonPressed,
     ButtonReleased,
+    CallAnswered,
     Input,
     InterruptRequested,
     SayRequested,
@@ -21,6 +24,7 @@ from rtaudio_daemon.dialogue.inputs import (
 )
 from rtaudio_daemon.dialogue.outputs import (
     AnswerGivenUp,
+    CallsRequested,
     CancelResponse,
     ClearAudio,
     CommitAudio,
@@ -800,3 +804,46 @@ def test_too_many_requests_are_told_before_they_are_made() -> None:
     assert not talk.mind.full
     talk.tell(*[SayRequested(str(number)) for number in range(17)])
     assert talk.mind.full
+
+
+# ------------------------------------------------------------ function calls
+
+WEATHER = wire.Item("item_c", "call", "{}", False, "completed", "call_1", "weather")
+
+
+def calls_of(steps: Iterable[Output]) -> list[str]:
+    batches = [step.calls for step in steps if isinstance(step, CallsRequested)]
+    return [call.call_id for batch in batches for call in batch]
+
+
+@pytest.mark.parametrize("status", ["incomplete", "failed", "cancelled"])
+def test_a_call_that_took_long_to_write_and_was_not_finished_ends_in_idle(status: str) -> None:
+    talk = opened()
+    talk.tell(wire.InputCommitted("item_0"), created("resp_1"))
+    talk.tell(wire.ItemReported(WEATHER, "resp_1", done=False))
+    talk.now += 20.0
+    talk.tell(TimePassed())
+    talk.tell(wire.CallArgumentsDone("resp_1", "item_c", "call_1", "weather", "{}"))
+    assert calls_of(talk.tell(done("resp_1", status))) == []
+    assert talk.status is IDLE
+    assert talk.deadline is None
+
+
+def test_calls_of_an_answer_that_ends_without_an_id_are_made() -> None:
+    talk = opened()
+    talk.tell(wire.InputCommitted("item_0"), created("resp_1"))
+    talk.tell(wire.ItemReported(WEATHER, "resp_1", done=True))
+    assert calls_of(talk.tell(done("", "completed"))) == ["call_1"]
+    talk.tell(CallAnswered("call_1", "sunny"))
+    talk.tell(created("resp_2"), done("resp_2", "completed"))
+    assert talk.status is IDLE
+
+
+def test_calls_of_answers_that_never_have_an_id_are_made() -> None:
+    talk = opened()
+    for call_id in ("call_1", "call_2"):
+        talk.tell(wire.InputCommitted("item_0"), created(""))
+        talk.tell(wire.CallArgumentsDone("", "item_c", call_id, "weather", "{}"))
+        assert calls_of(talk.tell(done("", "completed"))) == [call_id]
+        talk.tell(CallAnswered(call_id, "sunny"), created(""), done("", "completed"))
+        assert talk.status is IDLE

@@ -18,6 +18,7 @@ from rtaudio_daemon.dialogue.inputs import (
     SessionOpened,
     SpeechAborted,
 )
+from rtaudio_daemon.dialogue.latency import LatencyTracker
 from rtaudio_daemon.notifications import (
     AudioPart,
     Heard,
@@ -285,3 +286,9 @@ def test_a_turn_by_button_lasts_as_long_as_it_is_held_whatever_was_said_before()
         *ANSWER,
     )
     assert turn.latencies["speech_ms"] == 2000
+
+
+def test_sound_of_an_answer_that_is_not_measured_counts_for_nothing() -> None:
+    latency = LatencyTracker()
+    latency.received(AudioPart("resp_1", "item_1", 0), bytes(480), 0.0)
+    assert latency.over() == []

@@ -183,3 +183,10 @@ def test_words_whose_sound_never_comes_are_bounded() -> None:
     talk.tell(wire.AudioDelta(first, SECOND), wire.AudioDelta(last, SECOND))
     talk.tell(wire.AudioDone(first), wire.AudioDone(last))
     assert reported(talk.tell(PlaybackFinished())) == [whole(WORDS, "item_99")]
+
+
+def test_the_end_of_one_answer_forgets_no_words_of_another() -> None:
+    talk = opened()
+    talk.tell(created("resp_1"), created("resp_2"), spoken(), done("resp_2", "completed"))
+    talk.tell(wire.AudioDelta(PART, SECOND), wire.AudioDone(PART), done("resp_1", "completed"))
+    assert reported(talk.tell(PlaybackStarted(), PlaybackFinished())) == [whole()]
