@@ -5,7 +5,7 @@
     python bench/sound.py cost [--seconds S] [--only half_duplex|cancel|wake_word]
 
 `echo`: what the loudspeaker plays comes back to the microphone (80 ms, 0.3). First answers of eight
-seconds are heard and nobody speaks: how often does the house interrupt itself? Then somebody says
+seconds are heard and nobody speaks: how often does the daemon interrupt itself? Then somebody says
 "hello" over answers: how often is that noticed, how long after the first sample of the word is the
 loudspeaker silent, and how wrong is `audio_end_ms`, compared to the recording?
 
@@ -89,7 +89,7 @@ def answer(turn: Turn) -> Reply:
 
 
 @contextlib.asynccontextmanager
-async def house(
+async def running_daemon(
     folder: Path, change: Callable[[config.Audio], config.Audio]
 ) -> AsyncIterator[Harness]:
     def with_devices(settings: config.Config) -> config.Config:
@@ -107,7 +107,7 @@ async def ask(home: Harness) -> None:
     """Let an answer begin."""
     for _ in range(10):
         await until(lambda: home.statuses[-1] == "idle")
-        await home.post("/api/say", {"text": "tell me", "mode": "prompt"})
+        await home.post("/api/say", {"text": "speak", "mode": "prompt"})
         # A machine that is too busy loses its sound devices for a moment, and with them an answer.
         with contextlib.suppress(TimeoutError):
             await until(lambda: home.statuses[-1] == "speaking", 5)
@@ -122,7 +122,7 @@ class Outcome:
     own: int
     latencies: list[float]
     errors: list[float]
-    told: list[float]
+    reported: list[float]
 
 
 async def echo(mode: str, answers: int, words: list[Path], loop: bool) -> Outcome:
@@ -131,13 +131,13 @@ async def echo(mode: str, answers: int, words: list[Path], loop: bool) -> Outcom
             server.echo()
         if mode == "system":
             server.cancel_echo()
-        async with house(Path(name), lambda audio: replace(audio, echo=mode)) as home:
+        async with running_daemon(Path(name), lambda audio: replace(audio, echo=mode)) as home:
             for _ in range(answers):
                 await ask(home)
                 await until(lambda: home.statuses[-1] == "idle")
             own = len(home.named("interruption"))
             print(f"{mode}: {answers} answers of 8 s, {own} interrupted themselves", flush=True)
-            latencies, errors, told = [], [], []
+            latencies, errors, reported = [], [], []
             for number, word in enumerate(words):
                 found = await interrupt(home, server, Path(name) / str(number), word)
                 if found is not None:
@@ -145,8 +145,8 @@ async def echo(mode: str, answers: int, words: list[Path], loop: bool) -> Outcom
                     print(f"  {word.stem}: {latency:.0f} ms, {error:+.0f} ms, {wrong:+.0f} ms")
                     latencies.append(latency)
                     errors.append(error)
-                    told.append(wrong)
-            outcome = Outcome(own, latencies, errors, told)
+                    reported.append(wrong)
+            outcome = Outcome(own, latencies, errors, reported)
             print(f"{mode}: {report(len(words), outcome)}", flush=True)
             return outcome
 
@@ -255,11 +255,11 @@ async def table() -> None:
             own = f"{found.own} of 10" if loop else "–"
             p50, p95 = np.percentile(found.latencies or [np.nan], (50, 95))
             off50, off95 = np.percentile(np.abs(found.errors or [np.nan]), (50, 95))
-            told50, told95 = np.percentile(np.abs(found.told or [np.nan]), (50, 95))
+            said50, said95 = np.percentile(np.abs(found.reported or [np.nan]), (50, 95))
             rows.append(
                 f"| `{mode}`{'' if loop else ' (no echo)'} | {own} | {len(found.latencies)} of "
                 f"{len(words)} | {p50:.0f} / {p95:.0f} ms | {off50:.0f} / {off95:.0f} ms | "
-                f"{told50:.0f} / {told95:.0f} ms |"
+                f"{said50:.0f} / {said95:.0f} ms |"
             )
     print("\n".join(rows))
 
@@ -269,12 +269,12 @@ def report(tried: int, found: Outcome) -> str:
         return f"0 of {tried} interruptions noticed"
     p50, p95 = np.percentile(found.latencies, (50, 95))
     off50, off95 = np.percentile(np.abs(found.errors), (50, 95))
-    told50, told95 = np.percentile(np.abs(found.told), (50, 95))
+    said50, said95 = np.percentile(np.abs(found.reported), (50, 95))
     return (
         f"{len(found.latencies)} of {tried} interruptions noticed; first sample to silence "
         f"p50 {p50:.0f} ms, p95 {p95:.0f} ms; "
         f"audio_end_ms off by p50 {off50:.0f}, p95 {off95:.0f} ms; "
-        f"latency_ms off by p50 {told50:.0f}, p95 {told95:.0f} ms"
+        f"latency_ms off by p50 {said50:.0f}, p95 {said95:.0f} ms"
     )
 
 
@@ -314,7 +314,7 @@ def family(pid: int) -> dict[str, int]:
     found = {"daemon": pid}
     for line in listed:
         for role in ("input", "output"):
-            if f"audio.portaudio {role}" in line:
+            if f"audio.worker {role}" in line:
                 found[role] = int(line.split()[0])
     return found
 
@@ -406,7 +406,7 @@ def measure(
     )
     label = f"{echo_mode}, {listen}: "
     try:
-        time.sleep(15)  # after ten seconds of quiet the devices are told to be cheap
+        time.sleep(15)  # after ten seconds of quiet the devices use long frames
         compare(label + "quiet", daemon.pid, seconds)
         voice = server.say(folder / "long.wav")
         time.sleep(1)

@@ -1,8 +1,7 @@
-"""rtaudio-daemon: a voice for a home.
+"""rtaudio-daemon: joins microphone and loudspeaker to a realtime voice service.
 
-These are the public names for Python developers; import them from here, as modules inside the
-package may move. They are imported on first use, so that the small audio processes do not load the
-network code.
+The public names for Python developers; import them from here, because modules inside the package
+may move. They load on first use, so that the audio processes do not load the network code.
 """
 
 from __future__ import annotations
@@ -77,7 +76,7 @@ _MODULES = {
     "WebsocketOptions": "realtime.options",
     "endpoint": "protocol.endpoint",
 }
-"""Where each name lives; what is not named here is an error and lives in `errors`."""
+"""The module of each name; names that are missing here are errors, in `errors`."""
 
 
 def __getattr__(name: str) -> Any:

@@ -53,6 +53,12 @@ class DeviceStatus:
     device: str
     reason: str | None
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether one is configured and there is none: lost, or never found."""
+        never_found = self.state is DeviceState.NONE and self.device != "none"
+        return never_found or self.state is DeviceState.LOST
+
 
 @dataclass(frozen=True, slots=True)
 class MicrophoneStatus(DeviceStatus):
@@ -139,7 +145,10 @@ class Controls(Protocol):
         """Play at `level` (0 to 1)."""
 
     def devices(self) -> Awaitable[Sequence[Mapping[str, Any]]]:
-        """All microphones and loudspeakers, with the names that the configuration takes."""
+        """All microphones and loudspeakers, with the names that the configuration takes.
+
+        Raises DeviceError if they cannot be listed.
+        """
 
     def reload(self) -> Awaitable[dict[str, Any]]:
         """Read the configuration again; returns what changed. Raises ConfigError."""

@@ -46,14 +46,14 @@ class Emitter:
         self._listeners.clear()
 
     def emit(self, event: str, *args: Any) -> None:
-        """Tell every listener of `event`. Never raises."""
+        """Call every listener of `event`. Never raises."""
         for entry in self._listeners.get(event, ()):
             if entry[1]:
                 self._forget(event, entry)
             self._call(event, entry[0], args)
 
     def has_listeners(self, event: str) -> bool:
-        """Whether anybody would hear `event`."""
+        """Whether `event` has a listener."""
         return event in self._listeners
 
     def _add(self, event: str, listener: Listener, *, once: bool) -> Callable[[], None]:

@@ -14,7 +14,7 @@ Source = Literal["local", "service"]
 
 
 class ModelStatus(StrEnum):
-    """Who has the floor, as seen from outside."""
+    """The status of the conversation, as seen from outside."""
 
     IDLE = "idle"
     LISTENING = "listening"
@@ -243,7 +243,7 @@ class VolumeChanged:
 
 @dataclass(frozen=True, slots=True)
 class UplinkChanged:
-    """Sound began or ceased to leave the house; `bytes` so far, since the start."""
+    """Sending sound to the service started or stopped; `bytes` sent since the start."""
 
     open: bool
     bytes: int

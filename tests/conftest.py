@@ -49,6 +49,28 @@ def log_levels() -> Iterator[None]:
         logger.setLevel(level)
 
 
+class _Mistakes(logging.Handler):
+    """Keeps what the guard around the service's messages caught."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "please report it" in record.getMessage():
+            self.found.append(record)
+
+
+@pytest.fixture(autouse=True)
+def mistakes() -> Iterator[list[logging.LogRecord]]:
+    """Fails a test in which a message of the service could not be handled, unless it empties it."""
+    handler, logger = _Mistakes(), logging.getLogger("rtaudio_daemon.realtime.session")
+    logger.addHandler(handler)
+    yield handler.found
+    logger.removeHandler(handler)
+    assert [logging.Formatter().format(record) for record in handler.found] == []
+
+
 @pytest.fixture(autouse=True)
 def answers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Counts what the simulator is asked for, where that is wanted."""

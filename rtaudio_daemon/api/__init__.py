@@ -1,5 +1,4 @@
-"""The api room is the window through which home tools see and steer the daemon.
+"""The HTTP API: other programs read the state, follow events and control the daemon.
 
-It refuses to know of devices and of the service: it is handed an object with the few verbs it
-needs.
+It knows neither devices nor the service, only `Controls`.
 """

@@ -1,4 +1,4 @@
-"""Why an address cannot be listened on, in words that say what to do."""
+"""Explain why the server cannot listen on an address, and what to do."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _REMEDIES = {
 
 
 def complaint(host: str, port: int, error: OSError) -> tuple[str, str]:
-    """What is wrong with listening on `host` and `port`, and the remedy."""
-    # asyncio leaves the number out where it found the host, but not among our own addresses.
+    """Return what is wrong with `host` and `port`, and the remedy."""
+    # asyncio omits the number if the host resolves to an address that is not ours.
     number = error.errno or errno.EADDRNOTAVAIL
     if isinstance(error, socket.gaierror):
         why, remedy = "there is no host of this name", "correct http.host"

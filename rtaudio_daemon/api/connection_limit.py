@@ -1,4 +1,4 @@
-"""Hangs up at once on connections above a limit, so that there are always files left to open."""
+"""Close connections above a limit at once, so that file descriptors remain for the daemon."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ _LOG = logging.getLogger(__name__)
 
 
 class Server(Protocol):
-    """Makes the protocol of a connection, and knows those that are open (aiohttp's web.Server)."""
+    """Creates the protocol of a connection and lists the open ones (aiohttp's web.Server)."""
 
     @property
     def connections(self) -> Sequence[object]:
-        """All that are open now."""
+        """All open connections."""
 
     def __call__(self) -> asyncio.BaseProtocol:
-        """A protocol for a new connection."""
+        """Create the protocol of a new connection."""
 
 
 class ConnectionLimit:
-    """Makes the protocol of each new connection to `server`; above `most` of them it hangs up.
+    """Creates the protocol of each new connection to `server`; closes those above `most`.
 
-    `closed` counts those. The log gets one line a minute at most.
+    `closed` counts them. The log gets one line a minute at most.
     """
 
     def __init__(self, server: Server, most: int, clock: Callable[[], float] | None = None) -> None:
@@ -37,7 +37,7 @@ class ConnectionLimit:
         self._unreported = 0
 
     def __call__(self) -> asyncio.BaseProtocol:
-        """The protocol of a connection that has just been accepted."""
+        """Create the protocol of a connection that was just accepted."""
         if len(self._server.connections) < self.most:
             return self._server()
         self.closed += 1
@@ -54,7 +54,7 @@ class ConnectionLimit:
 
 
 class _HangUp(asyncio.Protocol):
-    """A connection that is not wanted."""
+    """Closes the connection it gets."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Close it."""

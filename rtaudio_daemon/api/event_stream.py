@@ -1,7 +1,7 @@
-"""Server-Sent Events: every piece of news is encoded once and written to whoever listens.
+"""Server-Sent Events: encode every event once and write it to all subscribers.
 
-A subscriber first gets a `snapshot` (the whole status) or, when its `Last-Event-ID` is still in
-the ring, exactly what it missed. One that does not read is dropped instead of filling memory.
+A subscriber first gets a `snapshot` (the whole status) or, if its `Last-Event-ID` is still in the
+ring, exactly the events it missed. One that does not read is dropped, so that memory stays bounded.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import socket
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -22,12 +23,13 @@ from ..controls import timestamp
 HEARTBEAT_S = 15.0
 RETRY_MS = 2000
 _UNREAD_MAX = 64 * 1024  # bytes a subscriber may leave unread before it is dropped
-_ONLY_WHEN_ASKED = frozenset({"level"})  # too frequent for everybody
+_ONLY_WHEN_ASKED = frozenset({"level"})  # too frequent to send by default
+_NUMBER = re.compile(r"[0-9]{1,18}")
 _LOG = logging.getLogger(__name__)
 
 
 class StatusSource(Protocol):
-    """What the stream reports."""
+    """Gives the status and the time."""
 
     def snapshot(self) -> dict[str, Any]:
         """The whole status."""
@@ -58,10 +60,9 @@ class _Subscriber:
 
 
 class EventStream:
-    """The hub of `/api/events`.
+    """Serves `/api/events`.
 
-    `boot` is different at every start of the daemon; `ring` events are kept for subscribers that
-    return.
+    `boot` differs at every start of the daemon; the newest `ring` events are kept for replay.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class EventStream:
         self._boot = boot
         self._ring: deque[_Event] = deque(maxlen=ring)
         self.max_subscribers = max_subscribers
-        """How many may listen at once; whoever listens already may stay."""
+        """How many may subscribe at once; present subscribers stay."""
         self._sequence = 0
         self._subscribers: set[_Subscriber] = set()
         self._joined = asyncio.Event()
@@ -85,48 +86,48 @@ class EventStream:
 
     @property
     def subscribers(self) -> int:
-        """How many are listening now."""
+        """The number of subscribers."""
         return len(self._subscribers)
 
     def publish(self, name: str, data: dict[str, Any]) -> None:
-        """Send an event to everybody who wants it."""
+        """Send an event to every subscriber that wants it."""
         self._sequence += 1
         event = _Event(self._sequence, name, self._encode(self._sequence, name, data))
         self._ring.append(event)
         self._send(event.text, [one for one in self._subscribers if one.wants(name)])
 
     async def until_wanted(self, name: str) -> None:
-        """Wait until somebody would get an event of this name."""
+        """Wait until a subscriber wants events of this name."""
         while not any(subscriber.wants(name) for subscriber in self._subscribers):
             self._joined.clear()
             await self._joined.wait()
 
     def publish_unkept(self, name: str, data: dict[str, Any]) -> None:
-        """Send something that is soon out of date: it has no id and is not told again."""
+        """Send an event that is soon out of date: it has no id and is not replayed."""
         text = self._encode(None, name, data)
         self._send(text, [one for one in self._subscribers if one.wants(name)])
 
     async def heartbeat(self) -> None:
-        """Write a comment to everybody now and then, so that dead connections are noticed."""
+        """Write a comment to all subscribers every 15 s, which detects dead connections."""
         while True:
             await asyncio.sleep(HEARTBEAT_S)
-            self._send(b": still here\n\n", list(self._subscribers))
+            self._send(b": still here\n", list(self._subscribers))
 
     def dismiss(self, unwelcome: Callable[[web.Request], bool]) -> None:
-        """Let those go whose request is not welcome any more."""
+        """Disconnect the subscribers whose request is `unwelcome`."""
         going = {one for one in self._subscribers if unwelcome(one.request)}
         self._subscribers -= going
         for subscriber in going:
             subscriber.gone.set()
 
     def forget(self, name: str) -> None:
-        """Do not tell events of this name to those who return."""
+        """Replay no events of this name."""
         kept = [event for event in self._ring if event.name != name]
         self._ring.clear()
         self._ring.extend(kept)
 
     def shut_down(self) -> None:
-        """Tell everybody that the daemon goes down, and let them go."""
+        """Publish `shutdown` and disconnect all subscribers."""
         if not self._closing:
             self._closing = True
             self.publish("shutdown", {})
@@ -146,10 +147,10 @@ class EventStream:
                 "X-Accel-Buffering": "no",
             }
         )
+        subscriber, received = self._subscriber(request), self._sequence
+        welcome = self._welcome(request, subscriber)
         await response.prepare(request)
-        subscriber = self._subscriber(request)
-        received = self._sequence
-        await response.write(self._welcome(request, subscriber))
+        await response.write(welcome)
         if self._closing:
             return response
         # No await from here to the registration: nothing can be published in between.
@@ -177,7 +178,8 @@ class EventStream:
 
     def _welcome(self, request: web.Request, subscriber: _Subscriber) -> bytes:
         last = request.headers.get("Last-Event-ID", "")
-        start = f"retry: {RETRY_MS}\n\n".encode()
+        # Not a block of its own: some clients report a block without data as an empty message.
+        start = f"retry: {RETRY_MS}\n".encode()
         missed = self._since(last)
         if missed is None:
             data = {**self._source.snapshot(), **({"gap": True} if last else {})}
@@ -185,9 +187,9 @@ class EventStream:
         return start + b"".join(one.text for one in missed if subscriber.wants(one.name))
 
     def _since(self, last_event_id: str) -> list[_Event] | None:
-        """The events after an id; None when they cannot be told completely."""
+        """The events after an id; None if some of them are no longer kept."""
         boot, _, number = last_event_id.partition("-")
-        if boot != self._boot or not number.isdecimal():
+        if boot != self._boot or not _NUMBER.fullmatch(number):
             return None
         last = int(number)
         oldest = self._ring[0].sequence if self._ring else self._sequence + 1

@@ -1,8 +1,8 @@
-"""The lock on the door: who may come in, from where, and with what in their hands.
+"""Check every request: its host, its origin, its token and its body.
 
-A request must name this machine (or a DNS name bound to our address would do: DNS rebinding), must
-not be sent by somebody else's web page, must show a token where one is set, and may change
-something only with a JSON body, which no foreign form can send.
+A request must name this machine (against DNS rebinding), must not come from a foreign web page,
+must carry the token if one is set, and may change something only with a JSON body, which no foreign
+form can send.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import asyncio
 import hmac
 import ipaddress
 import logging
+import re
 import socket
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
@@ -23,13 +24,14 @@ from .routes import PUBLIC_PATHS
 BODY_MAX = 64 * 1024
 BODY_PATIENCE_S = 10.0
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_HOST = re.compile(r"(?:\[(?P<address>[^\[\]]+)\]|(?P<name>[^\[\]:]*))(?::[0-9]*)?")
 _LOG = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Guard:
-    """Judges every request before anything else sees it. `hostname`: this machine's own name."""
+    """Admits or refuses every request. `hostname`: this machine's own name."""
 
     def __init__(self, settings: config.Http, hostname: str = "") -> None:
         self._own = (hostname or socket.gethostname()).lower()
@@ -37,7 +39,7 @@ class Guard:
         self.adjust(settings)
 
     def adjust(self, settings: config.Http) -> None:
-        """Judge by these settings from now on."""
+        """Apply these settings from now on."""
         own = self._own
         self._token = settings.token.reveal().encode()
         self._read_token = settings.read_token.reveal().encode()
@@ -49,7 +51,7 @@ class Guard:
 
     @property
     def origins(self) -> frozenset[str]:
-        """The foreign origins that may use the window."""
+        """The foreign origins that may use the HTTP API."""
         return self._origins
 
     @property
@@ -58,7 +60,7 @@ class Guard:
         return bool(self._token)
 
     def admits(self, request: web.Request) -> bool:
-        """Whether a request that came in before would come in now."""
+        """Whether the present settings would admit a request that was admitted before."""
         try:
             self._check(request)
         except web.HTTPException:
@@ -66,7 +68,7 @@ class Guard:
         return True
 
     async def admit(self, request: web.Request) -> None:
-        """Return if the request may go on; its body is then read. Raises web.HTTPException."""
+        """Return if the request may go on, with its body read. Raises web.HTTPException."""
         try:
             self._check(request)
         except web.HTTPClientError as error:
@@ -74,12 +76,12 @@ class Guard:
             level = logging.WARNING if self.refused == 1 else logging.DEBUG
             _LOG.log(level, "refused %s: %s", request.remote, error.text)
             raise
-        is_known = request.match_info.http_exception is None  # else it is told 404 or 405
+        is_known = request.match_info.http_exception is None  # else the answer is 404 or 405
         if request.method not in _SAFE and is_known:
             await _check_body(request)
 
     def shared_with(self, request: web.Request) -> str | None:
-        """The foreign origin of the request, if it is one that may use the window."""
+        """The foreign origin of the request, if it may use the HTTP API."""
         origin = request.headers.get("Origin", "").lower()
         return origin if origin in self._origins else None
 
@@ -91,11 +93,14 @@ class Guard:
         self._check_token(request)
 
     def _check_host(self, request: web.Request) -> None:
-        name = _host_name(request.headers.get("Host", ""))
+        host = request.headers.get("Host")
+        if host is None and request.method in _SAFE:
+            return  # a health check of HTTP/1.0; every browser sends the header
+        name = _host_name(host or "")
         if name in self._names or _is_address(name):
             return
         raise web.HTTPMisdirectedRequest(
-            text=f"this machine is not called {name[:64]!r}; http.allowed_hosts may name it"
+            text=f"this machine is not called {name[:64]!r}; add the name to http.allowed_hosts"
         )
 
     def _check_origin(self, request: web.Request) -> None:
@@ -104,12 +109,12 @@ class Guard:
         origin = request.headers.get("Origin")
         if origin is not None and not _same_origin(origin, request.headers.get("Host", "")):
             raise web.HTTPForbidden(
-                text="this web page may not use the window; http.allowed_origins may name it"
+                text="this web page may not use it; add its origin to http.allowed_origins"
             )
         page = request.path == "/" and request.method in _SAFE
         site = request.headers.get("Sec-Fetch-Site", "none")
         if site not in ("none", "same-origin") and not page:
-            raise web.HTTPForbidden(text="not for requests that another web page makes")
+            raise web.HTTPForbidden(text="requests from other web pages are refused")
 
     def _check_token(self, request: web.Request) -> None:
         if not self._token or request.path in PUBLIC_PATHS:
@@ -123,7 +128,7 @@ class Guard:
                 return
             raise web.HTTPForbidden(text="this token may only read")
         raise web.HTTPUnauthorized(
-            text="show the token in the header Authorization (on the command line: RTAUDIO_TOKEN)",
+            text="send the token in the header Authorization (on the command line: RTAUDIO_TOKEN)",
             headers={"WWW-Authenticate": 'Bearer realm="rtaudio-daemon"'},
         )
 
@@ -152,10 +157,12 @@ def _says_nothing(request: web.Request) -> bool:
 
 
 def _host_name(host: str) -> str:
-    """`name` of `name:port`, without a final dot, in lower case; the inside of [brackets]."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0].lower()
-    return host.partition(":")[0].rstrip(".").lower()
+    """`name` of `name:port`, without a final dot, in lower case; the inside of [brackets].
+
+    Empty if `host` has another form.
+    """
+    parts = _HOST.fullmatch(host)
+    return (parts["address"] or parts["name"]).rstrip(".").lower() if parts else ""
 
 
 def _is_address(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Shows those the door who hold a connection and ask for nothing.
+"""Close connections that send no request.
 
 aiohttp waits for ever for the first request of a connection and for the end of a request's head.
 """
@@ -14,7 +14,7 @@ from typing import Any, Protocol
 PATIENCE_S = 15.0
 CONNECTIONS_MAX = 256  # besides the subscribers
 _ROUND_S = 1.0
-_HURRY_S = 3.0  # a crowd that comes all at once may need so long to be served
+_HURRY_S = 3.0  # a burst of connections may take so long to be served
 _LOG = logging.getLogger(__name__)
 
 
@@ -28,11 +28,11 @@ class ServerConnection(Protocol):
 
 
 class ConnectionOwner(Protocol):
-    """Whoever has connections (aiohttp's web.Server)."""
+    """Lists its connections (aiohttp's web.Server)."""
 
     @property
     def connections(self) -> Iterable[Any]:
-        """All that are open now."""
+        """All open connections."""
 
 
 class IdleConnections:
@@ -44,7 +44,7 @@ class IdleConnections:
         self.closed = 0
 
     def begin(self, connection: Any) -> None:
-        """A whole request has come on `connection`."""
+        """A complete request arrived on `connection`."""
         if connection not in self._busy and connection not in self._idle_since:
             _watch_for_death(connection)
         self._busy[connection] = self._busy.get(connection, 0) + 1
@@ -59,7 +59,7 @@ class IdleConnections:
             self._idle_since[connection] = asyncio.get_running_loop().time()
 
     async def run(self, server: ConnectionOwner) -> None:
-        """Make rounds until cancelled."""
+        """Check all connections every second, until cancelled."""
         while True:
             await asyncio.sleep(_ROUND_S)
             self._round(server, asyncio.get_running_loop().time())
@@ -77,11 +77,11 @@ class IdleConnections:
             del self._idle_since[connection]
             self.closed += 1
             connection.force_close()
-            _LOG.debug("closed a connection that asked for nothing")
+            _LOG.debug("closed a connection without a request")
 
 
 def _watch_for_death(connection: Any) -> None:
-    """Have the kernel notice a peer that vanished without a word."""
+    """Let the kernel detect a peer that vanished."""
     transport = connection.transport
     link: socket.socket | None = transport and transport.get_extra_info("socket")
     if link is None or link.family not in (socket.AF_INET, socket.AF_INET6):

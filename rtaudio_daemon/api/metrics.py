@@ -1,4 +1,4 @@
-"""The numbers of the daemon for Prometheus, under names that begin with `rtaudio_`."""
+"""Metrics of the daemon for Prometheus, under names that begin with `rtaudio_`."""
 
 from __future__ import annotations
 
@@ -10,54 +10,64 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from ..controls import Snapshot
 from ..notifications import (
     ConnectionChanged,
     ConnectionState,
+    DeviceState,
     ErrorReported,
     Interruption,
     ModelStatus,
     Notification,
     SpeechNoticed,
-    StatusChanged,
     TurnFinished,
     UsageReported,
 )
 from ..version import VERSION
 
 COUNTS: Mapping[str, tuple[str, str]] = {
-    "uplink_bytes": ("counter", "sound that left the house"),
-    "microphone_frames": ("counter", "frames heard by the microphone"),
-    "microphone_frames_dropped": ("counter", "frames lost because nobody took them in time"),
-    "microphone_frame_age_seconds": ("gauge", "time since the last frame was heard"),
-    "gate_openings": ("counter", "how often the gate decided that somebody speaks"),
-    "speaker_underruns": ("counter", "holes in what was played"),
-    "speaker_dropped_seconds": ("counter", "sound dropped because too much waited"),
+    "uplink_bytes": ("counter", "bytes of sound sent to the service"),
+    "microphone_frames": ("counter", "frames recorded"),
+    "microphone_frames_dropped": ("counter", "frames dropped because they were not read in time"),
+    "microphone_frame_age_seconds": ("gauge", "time since the last recorded frame"),
+    "gate_openings": ("counter", "how often the gate detected speech"),
+    "speaker_underruns": ("counter", "gaps in playback"),
+    "speaker_dropped_seconds": ("counter", "sound dropped because the queue was full"),
     "wire_frames_up": ("counter", "pieces of sound sent to the service"),
     "wire_frames_dropped": ("counter", "pieces of sound not sent: no session, or a slow network"),
-    "wire_malformed": ("counter", "messages of the service that could not be read"),
-    "wire_unknown": ("counter", "messages of the service of an unknown kind"),
+    "wire_malformed": ("counter", "messages of the service that cannot be read"),
+    "wire_unknown": ("counter", "messages of the service of an unknown type"),
     "reconnects": ("counter", "connections made because one was lost"),
+    "wire_late": ("counter", "pieces of interrupted answers that came late and were dropped"),
     "renewals": ("counter", "connections made because one was about to end"),
     "muted": ("gauge", "1 while muted"),
     "volume": ("gauge", "0 to 1"),
 }
-"""What `Controls.counts` may hold: name → kind and meaning."""
+"""The names in `Controls.counts`, each with its type and meaning."""
 _LATENCIES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20)
 _SHORT = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5)
 _LAG_EVERY_S = 0.5
 
 
 class Counted(Protocol):
-    """What has counters and gauges."""
+    """Has counters and gauges."""
 
     def counts(self) -> Mapping[str, float]:
         """Their values now, by name."""
 
 
-class Metrics:
-    """Listens to the news, and asks the daemon and the HTTP API for the rest when it is scraped."""
+class Daemon(Counted, Protocol):
+    """Has a state besides its counters."""
 
-    def __init__(self, daemon: Counted, api: Counted) -> None:
+    def snapshot(self) -> Snapshot:
+        """The whole state now."""
+
+
+class Metrics:
+    """Counts notifications, and asks the daemon and the HTTP API for the rest at every scrape."""
+
+    def __init__(self, daemon: Daemon, api: Counted) -> None:
+        self._daemon = daemon
         self.registry = CollectorRegistry()
         self._clock = asyncio.get_running_loop().time
         self._renewals = 0
@@ -65,14 +75,16 @@ class Metrics:
         def make(kind: Any, name: str, what: str, *labels: str, **more: Any) -> Any:
             return kind(f"rtaudio_{name}", what, labels, registry=self.registry, **more)
 
-        self._status = make(Gauge, "status", "1 for the status that holds", "status")
-        self._connection = make(Gauge, "connection", "1 for the state that holds", "state")
+        self._status = make(Gauge, "status", "1 for the present status", "status")
+        self._connection = make(Gauge, "connection", "1 for the present state", "state")
+        self._device = make(Gauge, "device_state", "1 for the present state", "direction", "state")
+        self._asleep = make(Gauge, "asleep", "1 while there is no session because none is needed")
         self._gap = make(
             Histogram, "connection_gap_seconds", "time without a session", "cause",
             buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300),
         )  # fmt: skip
-        self._speech = make(Counter, "speech", "beginnings and ends of speech", "phase", "source")
-        self._turns = make(Counter, "turns", "answers that are over", "status")
+        self._speech = make(Counter, "speech", "starts and stops of speech", "phase", "source")
+        self._turns = make(Counter, "turns", "finished answers", "status")
         self._latency = make(
             Histogram, "turn_latency_seconds", "from the end of speech", "stage", buckets=_LATENCIES
         )
@@ -82,23 +94,28 @@ class Metrics:
         self._tokens = make(Counter, "tokens", "tokens as the service reports them", "kind")
         self._errors = make(Counter, "errors", "errors that were reported", "source")
         self._lag = make(
-            Histogram, "loop_lag_seconds", "how late the event loop comes", buckets=_SHORT
+            Histogram, "loop_lag_seconds", "how late the event loop is", buckets=_SHORT
         )
         make(Gauge, "info", "the version", "version").labels(VERSION).set(1)
         self.registry.register(_Counts(daemon, COUNTS))
         self.registry.register(_Counts(api, HTTP_COUNTS))
-        self._hold(self._status, ModelStatus, ModelStatus.IDLE)
-        self._hold(self._connection, ConnectionState, ConnectionState.CLOSED)
 
     def text(self) -> bytes:
-        """Everything, in Prometheus' own format."""
+        """All metrics in Prometheus' text format."""
+        now = self._daemon.snapshot()
+        for status in ModelStatus:
+            self._status.labels(str(status)).set(status is now.status)
+        for state in ConnectionState:
+            self._connection.labels(str(state)).set(state is now.connection.state)
+        for direction, device in (("microphone", now.microphone), ("speaker", now.speaker)):
+            for each in DeviceState:
+                self._device.labels(direction, str(each)).set(each is device.state)
+        self._asleep.set(now.connection.asleep)
         return generate_latest(self.registry)
 
     def notice(self, notification: Notification) -> None:
-        """Count a piece of news."""
+        """Count a notification."""
         match notification:
-            case StatusChanged(status=status):
-                self._hold(self._status, ModelStatus, status)
             case ConnectionChanged():
                 self._notice_connection(notification)
             case SpeechNoticed(phase, source):
@@ -120,38 +137,32 @@ class Metrics:
                 pass
 
     async def watch_loop(self) -> None:
-        """Measure how late the event loop comes, until cancelled."""
+        """Measure how late the event loop is, until cancelled."""
         while True:
             due = self._clock() + _LAG_EVERY_S
             await asyncio.sleep(_LAG_EVERY_S)
             self._lag.observe(max(0.0, self._clock() - due))
 
     def _notice_connection(self, notification: ConnectionChanged) -> None:
-        self._hold(self._connection, ConnectionState, notification.state)
         if notification.state is ConnectionState.OPEN and notification.gap_ms is not None:
             cause = "renewal" if notification.renewals > self._renewals else "loss"
             self._gap.labels(cause).observe(notification.gap_ms / 1000)
         self._renewals = notification.renewals
 
-    @staticmethod
-    def _hold(gauge: Any, states: type[Any], now: str) -> None:
-        for state in states:
-            gauge.labels(str(state)).set(state == now)
-
 
 HTTP_COUNTS: Mapping[str, tuple[str, str]] = {
-    "subscribers": ("gauge", "who follows the events now"),
-    "subscribers_dropped": ("counter", "subscribers that did not read"),
-    "requests_refused": ("counter", "requests that the lock turned away"),
-    "connections_closed": ("counter", "connections closed because they asked for nothing"),
-    "cost": ("counter", "money spent since the start, by the prices in the configuration"),
+    "subscribers": ("gauge", "subscribers of the events"),
+    "subscribers_dropped": ("counter", "subscribers dropped because they did not read"),
+    "requests_refused": ("counter", "requests refused for their host, origin or token"),
+    "connections_closed": ("counter", "connections closed without a request, or above the limit"),
+    "cost": ("counter", "money spent since the start, at the configured prices"),
     "cost_today": ("gauge", "money spent since midnight"),
     "uptime_seconds": ("gauge", "time since the start"),
 }
 
 
 class _Counts(Collector):
-    """Numbers that are asked for when they are needed."""
+    """Reads its numbers from `source` at every scrape."""
 
     def __init__(self, source: Counted, known: Mapping[str, tuple[str, str]]) -> None:
         self._source = source
@@ -168,6 +179,6 @@ class _Counts(Collector):
             yield family
 
     def _family(self, name: str) -> CounterMetricFamily | GaugeMetricFamily:
-        kind, meaning = self._known.get(name, ("gauge", name))
+        kind, meaning = self._known[name]
         family = CounterMetricFamily if kind == "counter" else GaugeMetricFamily
         return family(f"rtaudio_{name}", meaning)

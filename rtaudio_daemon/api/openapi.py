@@ -1,4 +1,4 @@
-"""The two documents about the window, made of the routes and the schemas."""
+"""OpenAPI and AsyncAPI documents, generated from the routes and the schemas."""
 
 from __future__ import annotations
 
@@ -10,28 +10,32 @@ from .routes import ROUTES, Route
 
 _TITLE = "rtaudio-daemon"
 _REFUSALS = {
-    400: "the request is not as it should be",
+    400: "the request is malformed",
     401: "no token, or the wrong one",
     403: "a token that may only read, or a foreign web page",
     408: "the body did not come in time",
-    409: "not in the present state",
+    409: "impossible in the present state",
     413: "the body is too large",
     415: "the body is not JSON",
-    421: "this machine is not called so",
+    421: "the Host header does not name this machine",
     422: "the configuration is wrong; nothing was changed",
-    500: "something went wrong in the daemon",
-    503: "not now; Retry-After says when",
+    500: "the daemon failed; its log has the details",
+    503: "unavailable; Retry-After says when to try again",
 }
 
 
 def openapi() -> dict[str, Any]:
-    """OpenAPI 3.1 for every route."""
+    """Return the OpenAPI 3.1 document of all routes."""
     paths: dict[str, Any] = {}
     for route in ROUTES:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
     return {
         "openapi": "3.1.0",
-        "info": {"title": _TITLE, "version": VERSION, "description": "A voice for a home."},
+        "info": {
+            "title": _TITLE,
+            "version": VERSION,
+            "description": "Voice conversations with a realtime service.",
+        },
         "paths": paths,
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
@@ -41,7 +45,7 @@ def openapi() -> dict[str, Any]:
 
 
 def asyncapi() -> dict[str, Any]:
-    """AsyncAPI 3.0 for the events on `/api/events`."""
+    """Return the AsyncAPI 3.0 document of the events on `/api/events`."""
     messages = {
         name: {
             "name": name,
@@ -100,7 +104,7 @@ def _operation(route: Route) -> dict[str, Any]:
             {
                 "name": "Last-Event-ID",
                 "in": "header",
-                "description": "the last id that was received: what came after it is told again",
+                "description": "the last received id; the events after it are replayed",
                 "schema": {"type": "string"},
             },
         ]
@@ -110,7 +114,7 @@ def _operation(route: Route) -> dict[str, Any]:
 def _responses(route: Route) -> dict[str, Any]:
     schema = {"type": "string"} if route.gives is None else _known(route.gives)
     found: dict[str, Any] = {
-        "200": {"description": "fine", "content": {route.media: {"schema": schema}}}
+        "200": {"description": "success", "content": {route.media: {"schema": schema}}}
     }
     refusals = {403, 421, 500, *route.fails}
     if not route.public:
@@ -127,7 +131,7 @@ def _responses(route: Route) -> dict[str, Any]:
 
 
 def _known(schema: schemas.Schema) -> schemas.Schema:
-    """A reference for what has a name, the schema itself for the rest."""
+    """A reference to a named schema, or the schema itself."""
     for name, known in (("Status", schemas.STATUS), ("Error", schemas.ERROR)):
         if schema is known:
             return {"$ref": f"#/components/schemas/{name}"}

@@ -1,4 +1,4 @@
-"""The page, which is one file without anything from elsewhere, and the rules it is served under."""
+"""The page (one self-contained file) and its Content-Security-Policy."""
 
 from __future__ import annotations
 

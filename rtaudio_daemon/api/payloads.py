@@ -1,6 +1,6 @@
-"""The state and the news as other programs see them, ready for JSON.
+"""Events and readiness as JSON.
 
-The names and fields are the contract of the window; see docs/http-api.md.
+Names and fields are the contract of the HTTP API; see docs/http-api.md.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ EVENT_NAMES: Mapping[type[Any], str] = {
 
 
 def describe(notification: Notification) -> tuple[str, dict[str, Any]]:
-    """The event's name and its data, ready for JSON (without `time`)."""
+    """Return the event's name and its data as JSON (without `time`)."""
     data = asdict(notification)
     if isinstance(notification, ConnectionChanged) and notification.expires_at is not None:
         data["expires_at"] = timestamp(notification.expires_at)
@@ -59,9 +59,9 @@ def describe(notification: Notification) -> tuple[str, dict[str, Any]]:
 
 
 def reasons_not_ready(state: Snapshot) -> list[str]:
-    """Why no conversation can be held now; empty when one can.
+    """Why no conversation is possible now; empty if one is.
 
-    A session that is asleep until somebody speaks is no reason.
+    A session that sleeps until somebody speaks is no reason.
     """
     reasons = []
     connection = state.connection
@@ -71,6 +71,6 @@ def reasons_not_ready(state: Snapshot) -> list[str]:
         reasons.append(f"the connection to the service is {connection.state}{why}")
     if state.microphone.state is not DeviceState.OK:
         reasons.append(f"the microphone is {state.microphone.state}")
-    if state.speaker.state is DeviceState.LOST:
-        reasons.append("the loudspeaker is lost")
+    if state.speaker.is_missing:
+        reasons.append(f"the loudspeaker is {state.speaker.state}")
     return reasons

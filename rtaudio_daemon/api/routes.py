@@ -1,6 +1,6 @@
-"""What can be asked at the window: every route once, with what it takes and gives.
+"""All routes of the HTTP API, with their bodies and answers.
 
-The server builds its router from this table, and the OpenAPI document is made of it.
+The router and the OpenAPI document are built from this table.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from . import schemas
 from .schemas import Schema
 
 PUBLIC_PATHS = frozenset({"/", "/health"})
-"""What answers without a token: the page, which holds nothing, and a sign of life."""
+"""Paths that need no token: the page, which holds no data, and the liveness check."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One method of one path. `body`: what a POST takes; `gives`: schema of the answer."""
+    """One method of one path. `body`, `gives`: schemas of request and answer."""
 
     method: Literal["GET", "POST"]
     path: str
@@ -30,7 +30,7 @@ class Route:
 
     @property
     def public(self) -> bool:
-        """Whether it answers without a token."""
+        """Whether it needs no token."""
         return self.path in PUBLIC_PATHS
 
 
@@ -40,12 +40,14 @@ def _post(path: str, name: str, summary: str, body: Schema = schemas.NOTHING, *f
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/", "page", "The page", media="text/html"),
-    Route("GET", "/health", "health", "Alive", schemas.HEALTH),
-    Route("GET", "/ready", "ready", "Able to hold a conversation", schemas.READY, fails=(503,)),
+    Route("GET", "/health", "health", "Liveness", schemas.HEALTH),
+    Route(
+        "GET", "/ready", "ready", "Whether a conversation is possible", schemas.READY, fails=(503,)
+    ),
     Route("GET", "/metrics", "metrics", "Prometheus metrics", media="text/plain"),
     Route("GET", "/openapi.json", "openapi", "This document", {"type": "object"}),
-    Route("GET", "/asyncapi.json", "asyncapi", "The events, described", {"type": "object"}),
-    Route("GET", "/api/status", "status", "The whole state", schemas.STATUS),
+    Route("GET", "/asyncapi.json", "asyncapi", "The events as AsyncAPI", {"type": "object"}),
+    Route("GET", "/api/status", "status", "The whole status", schemas.STATUS),
     Route(
         "GET",
         "/api/events",
@@ -65,22 +67,22 @@ ROUTES: tuple[Route, ...] = (
     _post(
         "/api/say",
         "say",
-        "Speak words as they stand, or let them be answered",
+        "Speak a text verbatim, or let the model answer it",
         schemas.SAY,
         409,
         503,
     ),
-    _post("/api/interrupt", "interrupt", "Be silent now"),
+    _post("/api/interrupt", "interrupt", "Stop speaking"),
     _post("/api/mute", "mute", "Stop listening"),
     _post("/api/unmute", "unmute", "Listen again"),
-    _post("/api/listen/start", "listen_start", "Push to talk: begin", schemas.NOTHING, 409, 503),
-    _post("/api/listen/stop", "listen_stop", "Push to talk: end, and let it be answered"),
-    _post("/api/volume", "volume", "How loud to speak", schemas.VOLUME),
+    _post("/api/listen/start", "listen_start", "Push to talk: start", schemas.NOTHING, 409, 503),
+    _post("/api/listen/stop", "listen_stop", "Push to talk: stop, and answer"),
+    _post("/api/volume", "volume", "Set the volume", schemas.VOLUME),
     Route(
         "POST",
         "/api/reload",
         "reload",
-        "Read the configuration again",
+        "Reload the configuration",
         schemas.REPORT,
         schemas.NOTHING,
         fails=(422,),

@@ -1,7 +1,7 @@
-"""What goes over the window, as JSON Schemas: bodies, the status, and the data of every event.
+"""JSON Schemas of the HTTP API: request bodies, the status, and the data of every event.
 
-`check` holds a body against its schema with the few words of JSON Schema that are used here, so
-that the documents cannot say anything else than the code.
+`check` validates a body with the few keywords of JSON Schema that are used here, so that the
+documents always agree with the code.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from ..notifications import DeviceCode
 
 Schema = dict[str, Any]
-TEXT_MAX = 4000  # characters that may be said at once
+TEXT_MAX = 4000  # characters of one text
 
 
 def _object(properties: Schema, *optional: str, more: bool = False) -> Schema:
@@ -103,7 +103,7 @@ _SOUND: Schema = {
     "notes": {
         "type": "array",
         "items": _TEXT,
-        "description": "what was asked for and is not so, each with the remedy",
+        "description": "configured features that are not in effect, each with the remedy",
     },
 }
 STATUS: Schema = _object(
@@ -159,19 +159,26 @@ STATUS: Schema = _object(
 
 _LATENCY: Schema = {"type": "integer"}
 TURN_LATENCIES: Mapping[str, str] = {
-    "speech_ms": "how long the user spoke",
-    "endpoint_ms": "end of speech until the service said that the turn is over",
+    "speech_ms": "duration of the user's speech",
+    "endpoint_ms": "end of speech until the service reported the end of the turn",
     "response_ms": "end of speech until the service began an answer",
     "first_audio_ms": "end of speech until the first sound of the answer arrived",
-    "first_sound_ms": "end of speech until the first sample left the loudspeaker",
-    "generated_ms": "end of speech until the service had generated everything",
-    "last_sound_ms": "end of speech until the last sample left the loudspeaker",
+    "first_sound_ms": "end of speech until the first sample was played",
+    "generated_ms": "end of speech until the whole answer was generated",
+    "last_sound_ms": "end of speech until the last sample was played",
 }
 
 EVENTS: Mapping[str, tuple[str, Schema]] = {
     "snapshot": (
-        "the whole status; first, and after a gap that cannot be told (`gap`)",
-        {**STATUS, "properties": {**STATUS["properties"], "gap": {"const": True}}},
+        "the whole status; first, and (with `gap`) when missed events are no longer kept",
+        {
+            **STATUS,
+            "properties": {
+                **STATUS["properties"],
+                "gap": {"const": True},
+                "transcripts": {**_FLAG, "description": "whether transcripts are published"},
+            },
+        },
     ),
     "status": (
         "the status changed; `speaking` lasts from the first sample played to the last",
@@ -182,7 +189,7 @@ EVENTS: Mapping[str, tuple[str, Schema]] = {
         _object({"phase": _words("started", "stopped"), "source": _SOURCE}),
     ),
     "transcript": (
-        "words that were said, the assistant's when they were heard (`cut`: playing stopped there); "
+        "what was said, by the assistant as far as it was heard (`cut`: playing stopped there); "
         "only with http.publish_transcripts",
         _object(
             {
@@ -195,11 +202,11 @@ EVENTS: Mapping[str, tuple[str, Schema]] = {
         ),
     ),
     "interruption": (
-        "an answer was cut off after audio_end_ms; silence came latency_ms after the decision",
+        "an answer was cut off after audio_end_ms; it was silent latency_ms after the decision",
         _object({"item_id": _or_null("string"), "audio_end_ms": _COUNT, "latency_ms": _COUNT}),
     ),
     "turn": (
-        "an answer is over; its latencies, from the end of the user's speech or from the request",
+        "an answer finished; latencies from the end of the user's speech or from the request",
         _object(
             {
                 "response_id": _TEXT,
@@ -224,14 +231,16 @@ EVENTS: Mapping[str, tuple[str, Schema]] = {
                 "retry_in_s": _or_null("number"),
                 "renewals": _COUNT,
                 "gap_ms": _or_null("number"),
+                "asleep": _FLAG,
             },
+            "asleep",
             "renewals",
             "gap_ms",
             more=True,
         ),
     ),
     "device": (
-        "a microphone or loudspeaker came, went, went deaf, or does not work for another reason",
+        "a microphone or loudspeaker was found, lost or found deaf, or its reason changed",
         _object(
             {
                 "direction": _words("microphone", "speaker"),
@@ -245,31 +254,31 @@ EVENTS: Mapping[str, tuple[str, Schema]] = {
         ),
     ),
     "sound": (
-        "how sound is judged, in effect, or what is not as asked for, changed",
+        "the effective echo mode, speech detector or listening mode changed, or their notes",
         _object(_SOUND, more=True),
     ),
-    "wake": ("somebody said a wake word", _object({"word": _TEXT})),
+    "wake": ("a wake word was detected", _object({"word": _TEXT})),
     "mute": ("the microphone was muted or unmuted", _object({"muted": _FLAG})),
-    "volume": ("everything is played louder or softer now", _object({"level": _LEVEL})),
+    "volume": ("the volume changed", _object({"level": _LEVEL})),
     "uplink": (
-        "sound began or ceased to leave the house; bytes since the start",
+        "sending of sound to the service started or stopped; bytes since the start",
         _object({"open": _FLAG, "bytes": _COUNT}),
     ),
     "usage": (
-        "what one answer cost, in tokens as the service reports them",
+        "tokens of one answer, as the service reports them",
         _object({"response_id": _TEXT, "usage": {"type": "object"}}, more=True),
     ),
     "error": (
-        "something went wrong that a person may want to know",
+        "an error that concerns the user",
         _object({"source": _TEXT, "code": _TEXT, "message": _TEXT}),
     ),
     "level": (
-        "loudness of the microphone, ten times a second; only when asked for with ?types=level",
+        "level of the microphone, ten times a second; only with ?types=level",
         _object({"level_dbfs": {"type": "number"}}),
     ),
-    "shutdown": ("the daemon goes down; come back later", NOTHING),
+    "shutdown": ("the daemon stops; reconnect later", NOTHING),
 }
-"""Every event: its meaning and the schema of its data without `time`."""
+"""Every event with its meaning and the schema of its data without `time`."""
 
 
 def event_schema(name: str) -> Schema:
@@ -283,7 +292,7 @@ def event_schema(name: str) -> Schema:
 
 
 def check(schema: Schema, value: object, name: str = "the body") -> str | None:
-    """What is wrong with `value`, in words; None if nothing is."""
+    """Explain what is wrong with `value`; None if it is valid."""
     if schema.get("type") == "object":
         return _check_object(schema, value, name)
     if "enum" in schema and value not in schema["enum"]:

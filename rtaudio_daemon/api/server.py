@@ -1,4 +1,4 @@
-"""The HTTP server: the window behind its lock."""
+"""The HTTP server: routes behind the guard."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from aiohttp import web
 
 from .. import config
 from ..controls import Controls
-from ..errors import ConfigError, NotConnectedError, NotNowError, RTAudioError
-from ..notifications import Notification, Transcript
+from ..errors import ConfigError, DeviceError, NotConnectedError, NotNowError, RTAudioError
+from ..notifications import ConnectionChanged, ConnectionState, Notification, Transcript
 from . import openapi, page, payloads, schemas
 from .binding import complaint
 from .connection_limit import ConnectionLimit
@@ -28,20 +28,20 @@ from .metrics import Metrics
 from .routes import ROUTES
 
 _LEVEL_EVERY_S = 0.1
-_DEVICES_FRESH_S = 5.0  # asking for devices starts a process: not for every request
-_LINGERING_S = 1.0  # the rest of a refused body is read for so long, then it is cut off
-_AT_ONCE = 16  # connections that asyncio accepts in one go; a few such go before they are counted
+_DEVICES_FRESH_S = 5.0  # listing devices starts a process: not at every request
+_LINGERING_S = 1.0  # how long the rest of a refused body is read
+_AT_ONCE = 16  # connections that asyncio accepts in one go, before they are counted
 _QUEUED = 1024  # connections that the kernel keeps until they are accepted
 _OTHER_FILES = 64 + 4 * _AT_ONCE  # what else is open: the rest of the daemon, those not yet counted
 _FEWEST_CONNECTIONS = 16
 _LOG = logging.getLogger(__name__)
 _WIRE_LOG = logging.getLogger(f"{__name__}.wire")
-# aiohttp writes a traceback for every piece of nonsense that anybody sends.
+# aiohttp logs a traceback for every malformed request.
 _WIRE_LOG.addFilter(lambda _record: _LOG.isEnabledFor(logging.DEBUG))
 
 
 class ApiServer:
-    """The local window; `settings.port` 0 takes any free port, told by `address`."""
+    """Serves the HTTP API; with `settings.port` 0 on a free port, see `address`."""
 
     def __init__(
         self,
@@ -54,9 +54,10 @@ class ApiServer:
         self._settings = settings
         self._controls = controls
         self._clock = asyncio.get_running_loop().time
-        self._devices_found: tuple[float, list[Any]] | None = None
+        self._devices_found: list[Any] | DeviceError = []
+        self._devices_listed_at = float("-inf")
         self._devices_lock = asyncio.Lock()
-        self._lock = Guard(settings)
+        self._guard = Guard(settings)
         self._idle_connections = IdleConnections()
         self._limit: ConnectionLimit | None = None
         self._listener: asyncio.Server | None = None
@@ -66,41 +67,46 @@ class ApiServer:
         self.address = ""
 
     def adjust(self, settings: config.Http) -> None:
-        """Go on with these settings, all but host and port; who may not come in now has to go."""
+        """Apply all settings but host and port; disconnect subscribers that they do not admit."""
         if self._settings.publish_transcripts and not settings.publish_transcripts:
             self.events.forget("transcript")
         self._settings = settings
-        self._lock.adjust(settings)
+        self._guard.adjust(settings)
         self.events.max_subscribers = settings.max_subscribers
         most = _allow_connections(settings.max_subscribers)
         if self._limit is not None:
             self._limit.most = most
-        self.events.dismiss(lambda request: not self._lock.admits(request))
+        self.events.dismiss(lambda request: not self._guard.admits(request))
 
     def publish(self, notification: Notification) -> None:
-        """Tell the subscribers; what was said stays in the house unless the settings allow it."""
+        """Publish a notification as an event; transcripts only if the settings allow them."""
         self.metrics.notice(notification)
         if isinstance(notification, Transcript) and not self._settings.publish_transcripts:
             return
-        self.events.publish(*payloads.describe(notification))
+        name, data = payloads.describe(notification)
+        if isinstance(notification, ConnectionChanged):
+            closed = notification.state is ConnectionState.CLOSED
+            data["asleep"] = closed and self._controls.snapshot().connection.asleep
+        self.events.publish(name, data)
 
     def snapshot(self) -> dict[str, Any]:
-        """The whole state, as `/api/status` shows it."""
-        return self._controls.snapshot().document()
+        """The whole status as JSON, for the first event of a stream."""
+        transcripts = self._settings.publish_transcripts
+        return {**self._controls.snapshot().document(), "transcripts": transcripts}
 
     def now(self) -> float:
         """The time of day, in seconds since 1970."""
         return self._wall_clock()
 
     def counts(self) -> dict[str, float]:
-        """Counters and gauges, by the names in `metrics.WINDOW_COUNTS`."""
+        """Counters and gauges, by the names in `metrics.HTTP_COUNTS`."""
         now = self._controls.snapshot()
         return {
             "cost": now.usage.cost_total,
             "cost_today": now.usage.cost_today,
             "subscribers": self.events.subscribers,
             "subscribers_dropped": self.events.dropped,
-            "requests_refused": self._lock.refused,
+            "requests_refused": self._guard.refused,
             "connections_closed": self._idle_connections.closed
             + (self._limit.closed if self._limit else 0),
             "uptime_seconds": now.uptime_s,
@@ -108,7 +114,7 @@ class ApiServer:
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[str]:
-        """Serve while the context lasts; gives the address. Raises RTAudioError if it cannot."""
+        """Serve while the context lasts; yields the address. Raises RTAudioError on failure."""
         runner = web.AppRunner(
             self.application(),
             access_log=None,
@@ -125,8 +131,8 @@ class ApiServer:
             asyncio.create_task(coroutine, name=f"api {name}")
             for name, coroutine in (
                 ("heartbeat", self.events.heartbeat()),
-                ("janitor", self._idle_connections.run(runner.server)),
-                ("level", self._mention_levels()),
+                ("idle connections", self._idle_connections.run(runner.server)),
+                ("level", self._publish_levels()),
                 ("loop lag", self.metrics.watch_loop()),
             )
         ]
@@ -142,7 +148,7 @@ class ApiServer:
             await runner.cleanup()
 
     def application(self) -> web.Application:
-        """The routes behind the lock."""
+        """The routes behind the guard."""
         app = web.Application(client_max_size=BODY_MAX, middlewares=[self._guarded])
         app.on_response_prepare.append(self._add_headers)
         for route in ROUTES:
@@ -173,7 +179,7 @@ class ApiServer:
     async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         self._idle_connections.begin(request.protocol)
         try:
-            await self._lock.admit(request)
+            await self._guard.admit(request)
             return await handler(request)
         except web.HTTPException as error:
             return _refusal(error)
@@ -181,14 +187,16 @@ class ApiServer:
             return _error(503, "not_connected", str(error), {"Retry-After": "5"})
         except NotNowError as error:
             return _error(409, "not_now", str(error))
+        except DeviceError as error:
+            return _error(503, "device_error", str(error), {"Retry-After": "5"})
         except ConfigError as error:
             return _error(422, "config_error", str(error))
         except ConnectionError as error:
-            _LOG.debug("whoever asked for %s has left: %s", request.path, error)
+            _LOG.debug("the client left during %s: %s", request.path, error)
             return web.Response(status=400)
         except Exception:
             _LOG.exception("%s %s failed", request.method, request.path)
-            return _error(500, "internal_error", "something went wrong here; the log says what")
+            return _error(500, "internal_error", "the daemon failed; its log has the details")
         finally:
             self._idle_connections.end(request.protocol)
 
@@ -199,20 +207,20 @@ class ApiServer:
         headers["Referrer-Policy"] = "no-referrer"
         headers.setdefault("Cache-Control", "no-store")
         headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-        if not self._lock.origins:
+        if not self._guard.origins:
             headers["X-Frame-Options"] = "DENY"
             headers["Cross-Origin-Resource-Policy"] = "same-origin"
             return
         headers["Vary"] = "Origin"
-        if origin := self._lock.shared_with(request):
+        if origin := self._guard.shared_with(request):
             headers["Access-Control-Allow-Origin"] = origin
             headers["Access-Control-Allow-Methods"] = "GET, POST"
             headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, Last-Event-ID"
 
-    # ------------------------------------------------------------- what can be seen
+    # ------------------------------------------------------------- reading
 
     async def _page(self, _request: web.Request) -> web.Response:
-        policy = page.content_policy(sorted(self._lock.origins))
+        policy = page.content_policy(sorted(self._guard.origins))
         headers = {"Content-Security-Policy": policy, "Permissions-Policy": "microphone=()"}
         return web.Response(text=page.html(), content_type="text/html", headers=headers)
 
@@ -238,20 +246,24 @@ class ApiServer:
         return web.json_response(openapi.asyncapi())
 
     async def _status(self, _request: web.Request) -> web.Response:
-        return web.json_response(self.snapshot())
+        return web.json_response(self._controls.snapshot().document())
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         return await self.events.serve(request)
 
     async def _devices(self, _request: web.Request) -> web.Response:
         async with self._devices_lock:
-            found = self._devices_found
-            if found is None or self._clock() - found[0] > _DEVICES_FRESH_S:
-                devices = [dict(device) for device in await self._controls.devices()]
-                found = self._devices_found = (self._clock(), devices)
-        return web.json_response(found[1])
+            if self._clock() - self._devices_listed_at > _DEVICES_FRESH_S:
+                try:
+                    self._devices_found = [dict(each) for each in await self._controls.devices()]
+                except DeviceError as error:
+                    self._devices_found = error
+                self._devices_listed_at = self._clock()
+        if isinstance(self._devices_found, DeviceError):
+            raise self._devices_found
+        return web.json_response(self._devices_found)
 
-    # ------------------------------------------------------------- what can be done
+    # ------------------------------------------------------------- controlling
 
     async def _say(self, request: web.Request) -> web.Response:
         body = await _body(request, schemas.SAY)
@@ -297,9 +309,9 @@ class ApiServer:
         await _body(request, schemas.NOTHING)
         return web.json_response(await self._controls.reload())
 
-    # ------------------------------------------------------------- meanwhile
+    # ------------------------------------------------------------- background
 
-    async def _mention_levels(self) -> None:
+    async def _publish_levels(self) -> None:
         while True:
             await self.events.until_wanted("level")
             self.events.publish_unkept("level", {"level_dbfs": self._controls.level_dbfs})
@@ -307,7 +319,7 @@ class ApiServer:
 
 
 async def _body(request: web.Request, schema: schemas.Schema) -> dict[str, Any]:
-    """The JSON object that was sent; nothing at all is an empty one."""
+    """The JSON object in the request; no body means an empty one."""
     text = await request.read() or b"{}"
     try:
         body = json.loads(text, parse_constant=_no_such_number)
@@ -344,9 +356,9 @@ def _error(
 
 
 def _allow_connections(subscribers: int) -> int:
-    """Raise the soft limit of open files as far as the subscribers need and the system allows.
+    """Raise the soft limit of open files to what the subscribers need and the system allows.
 
-    Returns how many connections there may be, so that other files can still be opened.
+    Returns how many connections fit, so that other files can still be opened.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most, needed = subscribers + CONNECTIONS_MAX, subscribers + 1024

@@ -1,7 +1,7 @@
-"""A conversation with the built-in service, told in plain words.
+"""A conversation with the built-in service, printed in plain words.
 
-Without sound devices it is held by recordings: somebody says hello, asks a question, and
-interrupts the answer. Then they begin again.
+Without sound devices recordings speak: somebody says hello, asks a question, and interrupts the
+answer; then it repeats.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from ..notifications import (
     UplinkChanged,
 )
 
-# What is heard in the recorded evening: silence before (ms), and what is said then. The last one
+# The recorded user: silence before (ms), and what is said then. The last one
 # comes in the middle of the answer to the one before.
 _EVENING = ((1500, "hello"), (5500, "weather"), (3500, "stop"), (6500, None))
 
@@ -121,7 +121,7 @@ class Demo:
             case Transcript(role="user", text=text):
                 _print(f"            the person said: {text}")
             case Transcript(role="assistant", text=text):
-                _print(f"            the house says: {text}")
+                _print(f"            the assistant says: {text}")
             case Interruption(audio_end_ms=audio_end_ms, latency_ms=latency_ms):
                 _print(
                     f"            interrupted after {audio_end_ms / 1000:.1f} s of the answer; "
@@ -129,7 +129,7 @@ class Demo:
                 )
             case UplinkChanged(is_open, sent):
                 state = "opens" if is_open else "closes"
-                _print(f"            the microphone's way out {state} ({sent} bytes so far)")
+                _print(f"            the gate {state} ({sent} bytes so far)")
             case DeviceChanged(direction, state, device, reason):
                 _print(f"            {direction}: {device} ({reason or state})")
             case ErrorReported(message=message):

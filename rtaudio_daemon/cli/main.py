@@ -1,4 +1,4 @@
-"""The command line: opens the door to everything else.
+"""The command line.
 
 Exit status: 0 fine, 78 the configuration is wrong, 77 the doctor's credentials were refused,
 130 interrupted, 1 anything else.
@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(log.redaction(f"error: {error}"), file=sys.stderr)
         return 1
     except BrokenPipeError:
-        sys.stderr.close()  # whoever read us has left, as in `daemon.py status --watch | head`
+        sys.stderr.close()  # the reader has gone, as in `daemon.py status --watch | head`
         return 0
     except KeyboardInterrupt:
         return 0
@@ -67,7 +67,8 @@ def _with_default(argv: list[str]) -> list[str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="daemon.py", description="A voice for a home. Without a command: run."
+        prog="daemon.py",
+        description="A voice assistant for microphone and loudspeaker. Without a command: run.",
     )
     parser.add_argument("--version", action="version", version=f"rtaudio-daemon {VERSION}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -87,10 +88,12 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--recorded", action="store_true", help="do not use the sound devices")
     demo.add_argument("--turns", type=int, default=0, help="end after so many answers")
     demo.add_argument("--record", metavar="FILE", help="write what is played into a WAV file")
-    demo.add_argument("--scenario", metavar="FILE", default="", help="what the service answers")
+    demo.add_argument(
+        "--scenario", metavar="FILE", default="", help="a file that says what the service answers"
+    )
     devices = add("devices", _devices, "list microphones and loudspeakers")
     devices.add_argument("--json", action="store_true", help="as JSON")
-    examine = add("doctor", _doctor, "try everything that may be wrong, and say what to do")
+    examine = add("doctor", _doctor, "test everything that may be wrong, and say what to do")
     _add_config(examine)
     examine.add_argument("--json", action="store_true", help="as JSON")
     examine.add_argument(
@@ -101,19 +104,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     examine.add_argument("--tone", action="store_true", help="play a tone and listen for it")
     _add_simulate(add("simulate", _simulate, "run the local realtime service on its own"))
-    status = _add_remote(add("status", _status, "what a running daemon is doing"))
-    status.add_argument("--watch", action="store_true", help="go on telling")
-    say = _add_remote(add("say", _say, "let a running daemon speak, or answer"))
+    status = _add_remote(add("status", _status, "show the state of a running daemon"))
+    status.add_argument("--watch", action="store_true", help="print every event until Ctrl-C")
+    say = _add_remote(add("say", _say, "make a running daemon speak, or answer"))
     say.add_argument("text", nargs="+")
-    say.add_argument("--prompt", action="store_true", help="let the model answer the text")
-    say.add_argument("--urgent", action="store_true", help="before all else, and interrupting")
-    volume = _add_remote(add("volume", _volume, "how loud a running daemon speaks"))
+    say.add_argument("--prompt", action="store_true", help="the model answers the text")
+    say.add_argument("--urgent", action="store_true", help="interrupt, and speak first")
+    volume = _add_remote(add("volume", _volume, "set the loudness of a running daemon"))
     volume.add_argument("level", type=float, help="0 to 1")
-    _add_remote(add("reload", _reload, "let a running daemon read its settings again"))
+    _add_remote(add("reload", _reload, "make a running daemon read its settings again"))
     for name, text in (
-        ("interrupt", "silence a running daemon"),
-        ("mute", "stop listening"),
-        ("unmute", "listen again"),
+        ("interrupt", "stop what a running daemon says"),
+        ("mute", "close the microphone of a running daemon"),
+        ("unmute", "open the microphone again"),
     ):
         _add_remote(add(name, _post, text)).set_defaults(path=f"/api/{name}")
     return parser
@@ -129,7 +132,7 @@ def _add_config(command: Any) -> None:
 def _add_remote(command: Any) -> Any:
     _add_config(command)
     command.add_argument("--url", help="address of the daemon (then its token is in RTAUDIO_TOKEN)")
-    command.add_argument("--json", action="store_true", help="what comes back, as JSON")
+    command.add_argument("--json", action="store_true", help="print the answer as JSON")
     return command
 
 
@@ -137,14 +140,18 @@ def _add_simulate(command: Any) -> None:
     command.add_argument("--host", default="127.0.0.1")
     command.add_argument("--port", type=_port, default=8771)
     command.add_argument(
-        "--api-key", type=_key, metavar="K", help="refuse everybody without this key"
+        "--api-key", type=_key, metavar="K", help="refuse connections without this key"
     )
     command.add_argument("--voice", choices=("auto", "parrot", "espeak", "tone", "silence"))
     command.add_argument("--pacing", choices=("burst", "realtime", "slow"), help="default: burst")
-    command.add_argument("--scenario", metavar="FILE", help="what to answer, and what goes wrong")
+    command.add_argument(
+        "--scenario", metavar="FILE", help="a file with the answers and the faults"
+    )
     command.add_argument("--tls", action="store_true", help="wss, with a self-made certificate")
     command.add_argument("--record", metavar="FILE", help="write all frames as JSON lines")
-    command.add_argument("--keep-sound", action="store_true", help="sound too, not just its size")
+    command.add_argument(
+        "--keep-sound", action="store_true", help="record the sound too, not just its size"
+    )
     command.add_argument("--replay", metavar="FILE", help="play a recording as the service")
 
 

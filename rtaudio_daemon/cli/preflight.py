@@ -1,6 +1,6 @@
-"""What the settings require of this machine: optional packages, and files that are really there.
+"""Checks what the settings require of this machine: optional packages, and files that exist.
 
-Only `check` and the doctor ask; the daemon itself tells when it comes to the part that needs it.
+For `check` and the doctor; the daemon itself reports what is missing when it builds a component.
 """
 
 from __future__ import annotations

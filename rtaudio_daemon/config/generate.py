@@ -33,7 +33,7 @@ _HEAD = """\
 #   2. Below, under `realtime`, set these four:
 #        profile: azure
 #        host_name: RESOURCE.openai.azure.com
-#        deployment: gpt-realtime
+#        deployment: gpt-realtime-2.1
 #        api_key: !secret api_key
 #   3. `python daemon.py check` names every mistake; `python daemon.py doctor` tries it out.
 #
@@ -72,7 +72,7 @@ scenario, `wav:PATH`) are looked for beside it.
    realtime:
      profile: azure
      host_name: RESOURCE.openai.azure.com
-     deployment: gpt-realtime
+     deployment: gpt-realtime-2.1
      api_key: !secret api_key
    ```
 
@@ -110,8 +110,8 @@ is a mistake. A reload never takes a token away, as the file may be half written
 Text that YAML takes for something else (`no`, `5`) must be quoted. A key that stands in
 `config.yaml` itself works but is warned about, as is a file with secrets that other users can read.
 
-Editors with the YAML language server complete and check the file with `config.schema.json`; tell
-them about the tags with `"yaml.customTags": ["!secret", "!env_var", "!credential", "!include"]`.
+Editors with the YAML language server complete and check the file with `config.schema.json`;
+teach them the tags with `"yaml.customTags": ["!secret", "!env_var", "!credential", "!include"]`.
 
 ## Options
 """

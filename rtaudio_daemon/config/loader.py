@@ -1,7 +1,7 @@
-"""The settings as the rest of the house knows them: the sections, and `load`, which reads them.
+"""Reads the settings: `load` returns the frozen sections, checked.
 
-Everything that is wrong with a file comes at once, in one `ConfigError`: what a single option may
-be is said where the option is (`config_sections`), what must hold between options is said here.
+One `ConfigError` names every mistake in a file. What a single option may be stands with the option
+(`sections`); the rules between options stand here.
 """
 
 from __future__ import annotations
@@ -285,7 +285,7 @@ _RULES = (
         lambda config: (
             config.audio.gate.engine in ("always", "never") and config.audio.listen == "wake_word"
         ),
-        "after a wake word speech must be told from silence: use silero, webrtc or level",
+        "after a wake word the engine must detect speech: use silero, webrtc or level",
     ),
     _Rule(
         "http.token",
@@ -298,7 +298,7 @@ _RULES = (
         "http.read_token",
         ("http.token",),
         lambda config: bool(config.http.read_token) and not config.http.token,
-        "without http.token everybody may steer; set that one too",
+        "without http.token everybody has full access; set that one too",
     ),
     _Rule(
         "http.read_token",
@@ -315,7 +315,7 @@ _RULES = (
             bool(config.http.token)
             and config.http.read_token.reveal() == config.http.token.reveal()
         ),
-        "must differ from http.token, or it could steer",
+        "must differ from http.token, or it gives full access",
     ),
 )
 

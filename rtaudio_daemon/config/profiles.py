@@ -58,7 +58,7 @@ class Profile:
     transcription_is_deployment: bool = False
     """Whether the transcription model must be a deployment of ours."""
     lifetime_s: float = 28 * 60
-    """How long a session may last when its greeting does not tell."""
+    """How long a session may last when its greeting does not say."""
 
     @property
     def takes_entra(self) -> bool:

@@ -50,7 +50,7 @@ HINTS: Mapping[str, str] = MappingProxyType(
         "key": "the key goes into realtime.api_key",
     }
 )
-"""What to say of options that there are not, but that people look for: by their last word."""
+"""Hints for options that do not exist, but that people look for: by their last word."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class TurnDetection:
 
     type: str = option(
         "server_vad",
-        "by silence (server_vad), by sense (semantic_vad), or not by the service (none)",
+        "by silence (server_vad), by meaning (semantic_vad), or not by the service (none)",
         choice(
             "server_vad",
             "semantic_vad",
@@ -69,7 +69,7 @@ class TurnDetection:
         ),
     )
     threshold: float = option(
-        0.5, "server_vad: how sure the service must be that it hears speech", number(0, 1)
+        0.5, "server_vad: certainty from which the service hears speech", number(0, 1)
     )
     prefix_padding_ms: int = option(
         300, "server_vad: sound kept from before the speech", integer(0, 10_000), "ms"
@@ -92,12 +92,12 @@ class Transcription:
     """Whether the service also writes down what it heard."""
 
     model: str = option("", "transcription model (on Azure: a deployment); empty = off", text())
-    language: str = option("", "language, as in en or de; empty = found out by itself", text())
+    language: str = option("", "language, as in en or de; empty = detected", text())
 
 
 @dataclass(frozen=True)
 class Session:
-    """What the model is told at the beginning, in one spelling for every profile."""
+    """The settings of a session, in one spelling for every profile."""
 
     voice: str = option("alloy", "the voice", text())
     instructions: str = option("", "who the assistant is and how it should talk", text())
@@ -117,7 +117,7 @@ class Session:
         integer(1, 4096, endless="leave it empty for no limit"),
     )
     extra: dict[str, Any] | None = option(
-        None, "merged last into the session, as it stands", free_mapping()
+        None, "merged last into the session, unchanged", free_mapping()
     )
 
 
@@ -126,22 +126,22 @@ class Simulator:
     """The built-in service, used by `profile: simulator`."""
 
     voice: str = option(
-        "auto", "how it speaks; auto = espeak where installed", choice("auto", "espeak", "parrot")
+        "auto", "voice; auto = espeak where installed", choice("auto", "espeak", "parrot")
     )
     scenario: str = option(
-        "", "file that says what it answers, and what goes wrong; empty = says all back", text()
+        "", "file with the answers and the faults; empty = repeats what it hears", text()
     )
 
 
 @dataclass(frozen=True)
 class History:
-    """What a new session is told of what was said before (after a renewal or an outage)."""
+    """How much of the conversation a new session gets (after a renewal or an outage)."""
 
-    turns: int = option(20, "how many turns; 0 = nothing", integer(0, 200))
-    characters: int = option(8000, "how much of their words", integer(0, 100_000), "characters")
+    turns: int = option(20, "number of turns; 0 = none", integer(0, 200))
+    characters: int = option(8000, "length of their text", integer(0, 100_000), "characters")
     forget_after_s: int = option(
         600,
-        "silence after which all is forgotten, as old words cost money; 0 = never",
+        "forget everything after this much silence, because old text costs money; 0 = never",
         integer(0, 86_400),
         "s",
     )
@@ -167,7 +167,7 @@ class Budget:
 
     daily_limit: float = option(
         0.0,
-        "money per day, then there is no session until midnight; 0 = no limit",
+        "money per day; then no session until midnight; 0 = no limit",
         number(0, 100_000),
     )
     prices: Prices = section(Prices, "what the service charges")
@@ -196,7 +196,7 @@ class Realtime:
     api_key: Secret = option(Secret(""), "the key; not here, but in secrets.yaml", secret())
     url: str = option(
         "",
-        "compatible: the whole address, used as it stands",
+        "compatible: the whole address, used unchanged",
         text(r"wss?://[^\s/]+\S*", "an address that begins with ws:// or wss://"),
     )
     auth: str = option(
@@ -206,17 +206,17 @@ class Realtime:
     )
     hold: str = option(
         "always",
-        "when there is a session; on_speech = only when it is needed, for services that bill time",
+        "when to keep a session; on_speech = only when needed, for services that bill time",
         choice("always", "on_speech"),
     )
     hold_idle_s: int = option(
-        60, "on_speech: silence after which the session is closed", integer(5, 86_400), "s"
+        60, "on_speech: close the session after this much silence", integer(5, 86_400), "s"
     )
     outage_buffer_s: int = option(
-        10, "how old sound may get in an outage and still be sent", integer(0, 60), "s"
+        10, "send sound after an outage that is no older than this", integer(0, 60), "s"
     )
-    session: Session = section(Session, "what the model is told at the beginning")
-    history: History = section(History, "what a new session is told of what was said before")
+    session: Session = section(Session, "what the model gets at the start of a session")
+    history: History = section(History, "how much of the conversation a new session gets")
     budget: Budget = section(Budget, "what the service may cost")
     simulator: Simulator = section(Simulator, "the built-in service")
 
@@ -225,24 +225,26 @@ class Realtime:
 class Input:
     """The microphone."""
 
-    device: str = option("default", "which one; `daemon.py devices` lists them", device())
+    device: str = option("default", "name of the device; `daemon.py devices` lists them", device())
     fallback: str = option(
         "none",
-        "what to use while the device is lost: nothing, or the system's default",
+        "device to use while this one is lost: none, or the system's default",
         choice("none", "default"),
     )
     channel: str = option(
         "left",
-        "what to hear of a microphone with two channels",
+        "channel of a microphone with two",
         choice("left", "right", "mix"),
     )
     deaf_after_s: int = option(
-        4, "digital silence or full scale for so long means it is deaf; 0 = never", integer(0, 3600)
+        4,
+        "report the microphone as deaf after this much digital silence or full scale; 0 = never",
+        integer(0, 3600),
     )
     deaf_without_speech_h: int = option(
         0,
-        "nobody heard for so many hours means it is deaf (who says no wake word counts too; not "
-        "where only the button is listened to); 0 = never",
+        "report the microphone as deaf after this many hours without detected speech (with or "
+        "without a wake word; not with listen: push_to_talk); 0 = never",
         integer(0, 1000),
     )
 
@@ -251,10 +253,10 @@ class Input:
 class Output:
     """The loudspeaker."""
 
-    device: str = option("default", "which one; `daemon.py devices` lists them", device())
+    device: str = option("default", "name of the device; `daemon.py devices` lists them", device())
     fallback: str = option(
         "none",
-        "what to use while the device is lost: nothing, or the system's default",
+        "device to use while this one is lost: none, or the system's default",
         choice("none", "default"),
     )
     volume: float = option(1.0, "loudness", number(0, 1))
@@ -262,30 +264,30 @@ class Output:
 
 @dataclass(frozen=True)
 class Gate:
-    """Which sound may leave the house: only speech, with a little before and after it."""
+    """Which sound is sent to the service: only speech, with a little before and after it."""
 
     engine: str = option(
         "silero",
-        "what tells speech from noise: a small model (silero), simple statistics (webrtc, an "
-        "optional package), loudness (level), nothing (always); never = sound leaves only while "
-        "the button of push to talk is held",
+        "speech detector: a small model (silero), simple statistics (webrtc, an optional "
+        "package), loudness (level), none (always); never = send sound only while the button of "
+        "push to talk is held",
         choice("silero", "webrtc", "level", "always", "never"),
     )
-    threshold: float = option(0.5, "how sure it must be that it hears speech", number(0, 1))
+    threshold: float = option(0.5, "certainty from which a frame counts as speech", number(0, 1))
     start_ms: int = option(
         64, "speech needed within start_window_ms to open the gate", integer(0, 5_000), "ms"
     )
     start_window_ms: int = option(
-        130, "the stretch in which start_ms is looked for", integer(0, 10_000), "ms"
+        130, "period in which start_ms of speech must occur", integer(0, 10_000), "ms"
     )
     pre_roll_ms: int = option(
         320, "sound sent from before the gate opened", integer(0, 5_000), "ms"
     )
     hangover_ms: int = option(
         1200,
-        "silence after which the gate closes by itself; never sooner than the service can end the "
-        "turn (silence_duration_ms + 300, longer by sense); with turn_detection none turn_end_ms "
-        "counts instead",
+        "close the gate after this much silence; never before the service can end the turn "
+        "(silence_duration_ms + 300, longer for semantic_vad); with turn_detection none "
+        "turn_end_ms counts instead",
         integer(0, 30_000),
         "ms",
     )
@@ -296,13 +298,13 @@ class Gate:
     barge_in: bool = option(True, "speech interrupts an answer", boolean())
     barge_in_threshold: float = option(
         0.7,
-        "like threshold, while an answer is heard: in half duplex; with cancel for what is heard "
-        "before the echo is taken out",
+        "like threshold, while an answer is heard: in half duplex; with cancel for the sound "
+        "before the echo is removed",
         number(0, 1),
     )
     barge_in_ms: int = option(80, "speech needed to interrupt an answer", integer(0, 5_000), "ms")
     duck: bool = option(
-        False, "play an answer softly while it is not certain that it is spoken over", boolean()
+        False, "play an answer softly while somebody may be speaking over it", boolean()
     )
 
 
@@ -317,49 +319,49 @@ class Wake:
     )
     follow_up_s: int = option(
         8,
-        "after the word, and after each answer to you (by the button too, but not after an "
-        "announcement), speech needs no word for so long",
+        "speech needs no word for this long after the word, and after each answer (also by the "
+        "button; not after an announcement)",
         integer(1, 600),
     )
 
 
 @dataclass(frozen=True)
 class Earcons:
-    """Short sounds that tell how it stands. While one is heard nobody is listened to."""
+    """Short sounds that report changes. The gate ignores the microphone while one is heard."""
 
     listening: str = option(
         "wake_word",
-        "it listens: to who said the wake word and paused; always = when the button is pressed too "
+        "the wake word was heard and a pause follows; always = also when the button is pressed "
         "(then speak after the sound)",
         choice("wake_word", "always", "never"),
     )
-    done: bool = option(False, "your turn is over, an answer is on its way", boolean())
-    muted: bool = option(True, "the microphone was muted, or is on again", boolean())
+    done: bool = option(False, "your turn is over, an answer follows", boolean())
+    muted: bool = option(True, "the microphone was muted or unmuted", boolean())
     error: bool = option(
-        True, "an answer failed, or the service is away while somebody waits", boolean()
+        True, "an answer failed, or there is no service while somebody waits", boolean()
     )
-    connected: bool = option(False, "the service is there, or is there again", boolean())
-    volume: float = option(0.4, "loudness, beside that of the answers", number(0, 1))
+    connected: bool = option(False, "the service is connected, or connected again", boolean())
+    volume: float = option(0.4, "loudness, relative to the answers", number(0, 1))
 
 
 @dataclass(frozen=True)
 class Audio:
-    """Microphone, loudspeaker and the gate between the house and the service."""
+    """Microphone, loudspeaker, and the gate between the microphone and the service."""
 
     input: Input = section(Input, "the microphone")
     output: Output = section(Output, "the loudspeaker")
-    gate: Gate = section(Gate, "which sound may leave the house")
+    gate: Gate = section(Gate, "which sound is sent to the service")
     listen: str = option(
         "open",
-        "to whom: to everybody (open), after a wake word (an optional package), or only while the "
+        "when to listen: always (open), after a wake word (an optional package), or only while the "
         "button of push to talk is held",
         choice("open", "wake_word", "push_to_talk"),
     )
     wake: Wake = section(Wake, "with listen: wake_word")
-    earcons: Earcons = section(Earcons, "short sounds that tell how it stands")
+    earcons: Earcons = section(Earcons, "short sounds that report changes")
     echo: str = option(
         "auto",
-        "how the loudspeaker is kept out of the microphone; auto = cancel where livekit is "
+        "how to keep the loudspeaker out of the microphone; auto = cancel where livekit is "
         "installed, else half_duplex; system = a device that cancels echo; off = headphones",
         choice("auto", "system", "cancel", "half_duplex", "off"),
     )
@@ -367,7 +369,7 @@ class Audio:
 
 @dataclass(frozen=True)
 class Http:
-    """The local window for other tools."""
+    """The HTTP API and the page."""
 
     host: str = option(
         "127.0.0.1",
@@ -376,21 +378,23 @@ class Http:
     )
     port: int = option(8770, "port to listen on; 0 = any free one", integer(0, 65_535))
     token: Secret = option(
-        Secret(""), "who shows it may see and steer everything; empty = everybody here", secret()
+        Secret(""),
+        "bearer token with full access; empty = no token needed from this machine",
+        secret(),
     )
     read_token: Secret = option(
-        Secret(""), "who shows it may see everything and steer nothing", secret()
+        Secret(""), "bearer token that may read and change nothing", secret()
     )
     allowed_hosts: tuple[str, ...] = option(
-        (), "further names by which this machine may be called", several(text(_NAME, "a host name"))
+        (), "further host names that requests may use", several(text(_NAME, "a host name"))
     )
     allowed_origins: tuple[str, ...] = option(
         (),
-        "web pages of others that may use the window or show the page in a frame",
+        "other web pages that may use the HTTP API or show the page in a frame",
         several(text(_ORIGIN, "an origin, as in http://homeassistant.local:8123")),
     )
-    max_subscribers: int = option(64, "how many may follow the events at once", integer(1, 10_000))
-    publish_transcripts: bool = option(False, "put what was said into the events", boolean())
+    max_subscribers: int = option(64, "largest number of event streams at once", integer(1, 10_000))
+    publish_transcripts: bool = option(False, "put transcripts into the events", boolean())
 
 
 @dataclass(frozen=True)
@@ -412,7 +416,7 @@ class Config:
 
     realtime: Realtime = section(Realtime, "the service that listens and answers")
     audio: Audio = section(Audio, "sound in and out")
-    http: Http = section(Http, "the local window for other tools")
+    http: Http = section(Http, "the HTTP API and the page")
     logger: Logger = section(Logger, "the log")
     warnings: tuple[str, ...] = field(default=(), compare=False)
     source: Source | None = field(default=None, compare=False, repr=False)

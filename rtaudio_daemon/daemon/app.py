@@ -1,4 +1,4 @@
-"""The daemon: builds its parts, keeps them alive, changes them on reload, takes them down."""
+"""The daemon: builds its components, runs them, changes them on reload, closes them."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class App:
 
     @property
     def address(self) -> str:
-        """Where the window is, as in http://127.0.0.1:8770."""
+        """Address of the HTTP API, as in http://127.0.0.1:8770."""
         return self._components.address
 
     @property
@@ -129,8 +129,8 @@ class App:
         Returns `changed`, one entry per option with its part and `state`: applied, pending (until
         the turn that is under way is over), failed (with `reason`; the part goes on as it was), or
         restart (of the daemon, is needed). Raises ConfigError when the configuration is wrong;
-        then everything goes on as it was. `warnings` tells of doubtful settings, of a new device
-        that is not found, and of what is not as asked for.
+        then nothing changes. `warnings` names doubtful settings, a new device that is not found,
+        and settings that are not in effect.
         """
         self._health.reloading()
         try:

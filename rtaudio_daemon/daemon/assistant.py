@@ -2,7 +2,7 @@
 
 Sound takes the short way: microphone → gate → session, session → loudspeaker. What happens is
 given to the conversation, and what it decides is carried out here. Notifications go to the emitter,
-as the event `news`, for whoever listens.
+as the event `notification`.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Assistant:
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.conversation = Conversation()
-        """Who has the floor."""
+        """The state machine of the conversation."""
         self.driver = ConversationDriver(
             self.conversation, self, usage=usage, wall_clock=wall_clock
         )

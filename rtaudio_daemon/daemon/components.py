@@ -140,7 +140,7 @@ class Components:
                 ("access", self._apply_access),
                 ("session", self._apply_session),
                 ("gate", self._apply_gate),
-                # Last, so that there is somebody to tell what it hears, or that it is gone.
+                # Last: what takes its sound and its faults must exist.
                 ("microphone", self._apply_microphone),
             )
         )
@@ -295,7 +295,7 @@ class Components:
         if "http_api" not in self._lives:
             await self._open_http_api(settings.http)
             return
-        # The port may be the one that is wanted again, so the old window closes first.
+        # The new one may want the same port, so the old one closes first.
         await self._between_turns()
         self.http_api.events.shut_down()
         await self._lives.pop("http_api").aclose()

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 from ..audio.devices.open import described, list_devices
 from ..controls import ConnectionStatus, SayMode, Snapshot, UplinkStatus, UsageStatus
 from ..dialogue.inputs import InterruptRequested, SayRequested
-from ..errors import ConfigError, NotConnectedError, NotNowError
-from ..notifications import MuteChanged, VolumeChanged
+from ..errors import ConfigError, DeviceError, NotConnectedError, NotNowError
+from ..notifications import DeviceCode, MuteChanged, VolumeChanged
 from ..protocol.settings_check import speaks
 from ..version import VERSION
 from .assistant import Assistant
@@ -108,7 +108,12 @@ class DaemonControls:
 
     async def devices(self) -> list[dict[str, Any]]:
         """All microphones and loudspeakers, with the names that the configuration takes."""
-        return [described(each) for each in await list_devices()]
+        try:
+            return [described(each) for each in await list_devices()]
+        except DeviceError as error:
+            stuck = error.code is DeviceCode.STUCK
+            why = "the sound server does not answer; restart it" if stuck else error
+            raise DeviceError(f"cannot list the devices: {why}", code=error.code) from error
 
     # ------------------------------------------------------------- what can be done
 

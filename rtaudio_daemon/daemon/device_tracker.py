@@ -1,4 +1,4 @@
-"""What the microphone and the loudspeaker tell of themselves, and what can be asked of them."""
+"""Keeps the state of the microphone and the loudspeaker, and refuses what they cannot do now."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _Direction = Literal["microphone", "speaker"]
 
 
 class DeviceTracker:
-    """Tell it of every device that is used, and of all that it says."""
+    """The newest state of each device: report every exchange and every change to it."""
 
     def __init__(self) -> None:
         self._latest: dict[str, DeviceChanged] = {}
-        self._untried: set[str] = set()  # devices that have told nothing yet
+        self._untried: set[str] = set()  # devices that have reported nothing yet
         self._lost_at: dict[str, float] = {}
 
     def exchanged(self, direction: _Direction) -> None:
@@ -50,7 +50,12 @@ class DeviceTracker:
             raise NotNowError(f"not listening: the microphone is {latest.state} ({why})")
 
     def need_loudspeaker(self, speaker: Speaker | None) -> None:
-        """Raises NotNowError when it is lost, and will hardly be back at once."""
+        """Raise NotNowError if there never was one, or it has been lost for `RECOVERY_S`."""
+        if speaker is not None and speaker.state is DeviceState.NONE and speaker.reason:
+            raise NotNowError(
+                f"nothing was said: there is no loudspeaker ({speaker.reason}): plug one in, "
+                "or see what `daemon.py doctor` says"
+            )
         lost_at = self._lost_at.get("speaker")
         if lost_at is not None and asyncio.get_running_loop().time() - lost_at >= RECOVERY_S:
             why = (speaker and speaker.reason) or self._latest["speaker"].reason

@@ -1,4 +1,4 @@
-"""When a short sound tells people at home how it stands; `audio.earcons` are the sounds.
+"""Plays a short sound when something changes that people should hear; see `audio.earcons`.
 
     listening   a wake word was heard and a pause follows; or the button was pressed
     done        the user's turn is over and an answer is awaited
@@ -31,7 +31,7 @@ from ..notifications import (
 )
 
 _BREATH_S = 0.4  # who goes on speaking after a wake word does so within this time
-_SAME_S = 1.0  # one trouble may be told in several ways
+_SAME_S = 1.0  # one fault may be reported several times
 
 
 class EarconHost(Protocol):
@@ -74,9 +74,9 @@ class EarconPlayer:
             self._sound("error")
         self._called = False
 
-    def note(self, news: Notification) -> None:
+    def note(self, notification: Notification) -> None:
         """This happens now."""
-        match news:
+        match notification:
             case WakeWordHeard():
                 self._called = True
                 self.close()
@@ -91,7 +91,7 @@ class EarconPlayer:
             case ErrorReported():
                 self._sound("error")
             case ConnectionChanged():
-                self._note_connection(news)
+                self._note_connection(notification)
             case _:
                 pass
 

@@ -14,7 +14,7 @@ SILENCE_S = 10.0
 
 
 class HealthMonitor:
-    """Looks at the `parts` and hears the `news`, on behalf of `systemd`."""
+    """Looks at the `components` and listens to `notifications`, on behalf of `systemd`."""
 
     def __init__(
         self, components: Components, notifications: Emitter, systemd: Systemd | None = None
@@ -78,12 +78,16 @@ class HealthMonitor:
 
     def _silence(self) -> str | None:
         """A microphone that is said to work, and gives no frames."""
-        hearing = self._components.assistant.microphone_input
-        microphone, now = hearing.microphone, asyncio.get_running_loop().time()
-        if microphone is None or microphone.state is not DeviceState.OK or hearing.gate.muted:
+        microphone_input = self._components.assistant.microphone_input
+        microphone, now = microphone_input.microphone, asyncio.get_running_loop().time()
+        if (
+            microphone is None
+            or microphone.state is not DeviceState.OK
+            or microphone_input.gate.muted
+        ):
             self._quiet_since = None
             return None
-        since = hearing.last_frame_at
+        since = microphone_input.last_frame_at
         if since is None:
             since = self._quiet_since or now
             self._quiet_since = since

@@ -27,6 +27,7 @@ from ..notifications import (
     Notification,
     StatusChanged,
 )
+from ..protocol.bounds import printable
 from .log_handlers import DatagramHandler, DescriptorHandler
 
 JOURNAL = "/run/systemd/journal/socket"
@@ -72,15 +73,15 @@ def _hidden(found: re.Match[str]) -> str:
 
 
 redaction = Redaction()
-"""The one that the log uses; tell it the secrets with `add`."""
+"""The one that the log uses; `add` gives it the secrets."""
 
 
 class RedactingFormatter(logging.Formatter):
     """Formats as usual (with traceback), and leaves out what is secret."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The whole text of `record`."""
-        return redaction(super().format(record))
+        """The whole text of `record`, without control characters but tabs and line feeds."""
+        return printable(redaction(super().format(record)))
 
 
 class JournalHandler(DatagramHandler):

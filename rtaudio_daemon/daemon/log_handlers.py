@@ -160,8 +160,8 @@ class DescriptorHandler(QueuedHandler):
         self.start()
 
     def encode(self, record: logging.LogRecord, message: str) -> bytes:
-        """A line."""
-        return message.encode("utf-8", "backslashreplace") + b"\n"
+        """A line; what follows a line feed is indented, so that it cannot look like an entry."""
+        return message.replace("\n", "\n  ").encode("utf-8", "backslashreplace") + b"\n"
 
     def write(self, data: bytes) -> None:
         """Write it whole."""

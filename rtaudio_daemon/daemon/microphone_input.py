@@ -27,9 +27,9 @@ _LEAST_BYTES = int(LEAST_TURN_S * 1000) * BYTES_PER_MS
 
 
 class HearingListener(Protocol):
-    """Who hears of what the microphone hears."""
+    """Reacts to what the microphone hears."""
 
-    def publish(self, news: Notification) -> None:
+    def publish(self, notification: Notification) -> None:
         """Report this to everybody."""
 
     def button_pressed(self) -> None:

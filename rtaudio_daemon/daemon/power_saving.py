@@ -15,7 +15,7 @@ _CHANGED_AFTER_S = 1.0  # how long the devices need to become quick
 
 
 class PowerSaving:
-    """Tells the microphone and the loudspeaker what they are needed for."""
+    """Switches the microphone and the loudspeaker between quick and cheap."""
 
     def __init__(self) -> None:
         self._devices: dict[str, Device] = {}

@@ -92,4 +92,4 @@ async def _on_hangup(
             try:
                 await reload()
             except ConfigError:
-                _LOG.debug("SIGHUP: everything goes on as it was")  # the reason was told
+                _LOG.debug("SIGHUP: the settings stay as they are")  # the reason is logged

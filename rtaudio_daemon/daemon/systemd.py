@@ -1,4 +1,4 @@
-"""What systemd is told: that we are up, what we are doing, that we are alive, that we go.
+"""Notifies systemd: ready, status, watchdog, reloading, stopping.
 
 Everything here is a no-op when the daemon does not run as a service.
 """
@@ -16,7 +16,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class Systemd:
-    """The manager that started us, as found in the `environment` of the process."""
+    """The service manager that started the process, found in its `environment`."""
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         self._address = environment.get("NOTIFY_SOCKET", "")
@@ -24,37 +24,37 @@ class Systemd:
         usec, pid = environment.get("WATCHDOG_USEC", ""), environment.get("WATCHDOG_PID", "")
         ours = pid in ("", str(os.getpid()))
         self.watchdog_s = int(usec) / 1e6 if usec.isdigit() and ours and self._address else 0.0
-        """How long we may be silent before we are killed; 0: as long as we like."""
+        """systemd kills the process after this time without a notification; 0: never."""
 
     @property
     def listens(self) -> bool:
-        """Whether there is a manager that wants to know of us."""
+        """Whether a service manager takes notifications."""
         return bool(self._address)
 
     def ready(self, status: str) -> None:
-        """We can be used."""
+        """The daemon can be used."""
         self._sent = status
         self._notify(f"READY=1\nSTATUS={_line(status)}")
 
     def status(self, status: str) -> None:
-        """What we are doing, in words; the same words are said only once."""
+        """What the daemon is doing, in words; the same words are sent once."""
         if status != self._sent:
             self._sent = status
             self._notify(f"STATUS={_line(status)}")
 
     def reloading(self) -> None:
-        """We read the configuration again; `ready` ends it."""
+        """The daemon reads its configuration again; `ready` ends it."""
         self._notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self) -> None:
-        """We go down."""
-        self._notify("STOPPING=1\nSTATUS=going down")
+        """The daemon stops."""
+        self._notify("STOPPING=1\nSTATUS=stopping")
 
     async def watch(self, ailment: Callable[[], str | None]) -> None:
         """Feed the watchdog while `ailment` returns None; for a task of its own.
 
-        When it names what is wrong, that is logged and told, and systemd ends us after
-        `watchdog_s` unless it gets well again.
+        What `ailment` returns is logged and becomes the status; systemd kills the daemon after
+        `watchdog_s` unless it recovers.
         """
         ill = False
         while self.watchdog_s:
@@ -62,9 +62,9 @@ class Systemd:
             if reason is None:
                 self._notify("WATCHDOG=1")
                 if ill:
-                    _LOG.info("well again; the watchdog is fed")
+                    _LOG.info("healthy again; the watchdog is fed")
             elif not ill:
-                _LOG.error("not well: %s; the watchdog is no longer fed", reason)
+                _LOG.error("unhealthy: %s; the watchdog is no longer fed", reason)
                 self._notify(f"STATUS={_line(reason)}")
             ill = reason is not None
             await asyncio.sleep(self.watchdog_s / 2)
@@ -79,7 +79,7 @@ class Systemd:
                 out.setblocking(False)
                 out.sendto(message.encode(), address)
         except OSError as error:
-            _LOG.debug("systemd was not told: %s", error)
+            _LOG.debug("cannot notify systemd: %s", error)
 
 
 def _line(text: str) -> str:

@@ -386,8 +386,8 @@ class Answers:
         request.attempts += 1
         self._waiting.appendleft(request)
         self.heard_at = now
-        # The id of the one under way may be in the words only; its end says when to try again.
-        self._under_way[""] = Answer("", earlier=True)
+        if not self.generating:  # its id may be in the words only; its end says when to try again
+            self._under_way[""] = Answer("", earlier=True)
         return None
 
     # -------------------------------------------------------------- sessions

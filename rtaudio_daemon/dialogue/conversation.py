@@ -623,7 +623,8 @@ class Conversation:
         self._drop_what_is_to_be_said(self._why_away or "there is no connection")
 
     def _drop_what_is_to_be_said(self, why: str) -> None:
-        self._do(*(not_said(why) for request in self._answers.drop_waiting() if request.say))
+        # Nothing else waits while there is no session.
+        self._do(*(not_said(why) for _ in self._answers.drop_waiting()))
 
     def _adjust(self, settings: DialogueSettings) -> None:
         self.settings = settings

@@ -31,16 +31,16 @@ from .cut_words import heard_words
 _ITEMS_MOST = 400  # more than any limit of turns can mean; what is older is forgotten
 _PENDING = ("in_progress", "incomplete")
 _BYTES_PER_MS = 48
-_LESSONS = (
-    AudioDelta,
-    CallArgumentsDone,
-    InputCommitted,
-    ItemDeleted,
-    ItemReported,
-    ItemTruncated,
-    ResponseDone,
-    TextDone,
-    UserTranscript,
+_Lesson = (
+    AudioDelta
+    | CallArgumentsDone
+    | InputCommitted
+    | ItemDeleted
+    | ItemReported
+    | ItemTruncated
+    | ResponseDone
+    | TextDone
+    | UserTranscript
 )
 _UNNAMED = "turn"  # the question, until the service says which item it is
 
@@ -92,7 +92,7 @@ class History:
 
     def hear(self, event: Event, now: float, *, outside: bool = False) -> None:
         """Take note of an event; `outside`: of an answer that is no part of the conversation."""
-        if outside or type(event) not in _LESSONS:
+        if outside or not isinstance(event, _Lesson):
             return
         if self.stale(now):
             self._forget_past()
@@ -142,6 +142,10 @@ class History:
         over = now - self._last_word_at > self._forget_after_s > 0
         return over and bool(self._entries)
 
+    def slept(self, seconds: float) -> None:
+        """The machine slept for so long, and the clock of `now` stood still."""
+        self._last_word_at -= seconds
+
     def retell(self, now: float) -> list[Json]:
         """The items (canonical spelling) that tell a new session what was said, oldest first.
 
@@ -162,7 +166,7 @@ class History:
 
     # ------------------------------------------------------------------ private
 
-    def _learn(self, event: Event) -> None:
+    def _learn(self, event: _Lesson) -> None:
         match event:
             case AudioDelta(part, _, size):
                 self._learn_sound(part.item_id, size)
@@ -186,8 +190,7 @@ class History:
                 if entry is not None:
                     entry.heard_ms = float(audio_end_ms)
             case _:
-                assert isinstance(event, ItemDeleted)
-                self._entries.pop(event.item_id, None)
+                self._entries.pop(event.item_id, None)  # it was deleted
 
     def _forget_past(self) -> None:
         entries = self._entries.items()

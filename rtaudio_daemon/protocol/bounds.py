@@ -1,11 +1,13 @@
-"""The bounds of what a service sends: one function per kind of value.
+"""Bound the values that a service sends: one function per kind of value.
 
 Each function takes any JSON value and returns one that is safe to keep, to log and to publish: of
-the right type, no longer than its kind may be, and without lone surrogates, which no file takes.
+the right type, of bounded length, and without lone surrogates, which UTF-8 cannot encode.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 ID_CHARACTERS = 128
@@ -13,10 +15,30 @@ ERROR_CHARACTERS = 300
 TEXT_CHARACTERS = 64 * 1024
 INDEX_MOST = 65_535
 DAY_MS = 86_400_000
+TOKENS_MOST = 1_000_000_000
+DEPTH_MOST = 64
+"""Lists and objects in one another: no real message has a quarter of that."""
+OTHER = "other"
+"""Stands for a state that is not known here."""
+
+_RESPONSE_STATES = frozenset({"in_progress", "completed", "cancelled", "failed", "incomplete"})
+_KINDS = ("text_tokens", "audio_tokens", "image_tokens", "cached_tokens", "reasoning_tokens")
+_USAGE: Mapping[str, Any] = {
+    **dict.fromkeys(("total_tokens", "input_tokens", "output_tokens", "seconds")),
+    "input_token_details": {
+        **dict.fromkeys(_KINDS),
+        "cached_tokens_details": dict.fromkeys(_KINDS),
+    },
+    "output_token_details": dict.fromkeys(_KINDS),
+}
+# Controls but tab and line feed, marks of direction, and separators that some programs break at.
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 def id_of(value: Any) -> str:
-    """An id, a name or a state of the service; "" for what is no text."""
+    """An id, a name or a state of the service; "" if it is not a string."""
     return _text(value, ID_CHARACTERS)
 
 
@@ -26,26 +48,78 @@ def code_of(value: Any) -> str:
 
 
 def error_message_of(value: Any) -> str:
-    """The words of an error on one line, as a log holds them; "" for what is no text."""
-    text = " ".join(_text(value, 4 * ERROR_CHARACTERS).split())
+    """The message of an error on one line, cut for a log; "" if it is not a string."""
+    text = printable(" ".join(_text(value, 4 * ERROR_CHARACTERS).split()))
     return text if len(text) <= ERROR_CHARACTERS else text[: ERROR_CHARACTERS - 1] + "…"
 
 
 def text_of(value: Any) -> str:
-    """What was said or written, or the arguments of a call; "" for what is no text."""
+    """A transcript, a text, or the arguments of a call; "" if it is not a string."""
     return _text(value, TEXT_CHARACTERS)
 
 
 def index_of(value: Any) -> int:
-    """A position in a list; 0 for what is none."""
+    """A position in a list; 0 if it is not one."""
     return value if type(value) is int and 0 <= value <= INDEX_MOST else 0
 
 
 def milliseconds_of(value: Any) -> int | None:
-    """A length of sound, from nothing to a day; None for what is no number."""
+    """A duration, clamped to a day; None if it is not a number."""
     if type(value) not in (int, float) or value != value:
         return None
     return int(max(0, min(value, DAY_MS)))
+
+
+def response_status_of(value: Any) -> str:
+    """The status of an answer: a known one, "completed" if it has none, else `OTHER`."""
+    if not isinstance(value, str) or not value:
+        return "completed"
+    return value if value in _RESPONSE_STATES else OTHER
+
+
+def usage_of(value: Any) -> dict[str, Any]:
+    """A copy of the known fields of a ``usage`` object that are plausible; {} for anything else."""
+    usage = _known(value, _USAGE)
+    if usage and (kind := id_of(value.get("type"))):
+        usage["type"] = kind
+    return usage
+
+
+def is_too_deep(value: Any) -> bool:
+    """Whether lists and objects are nested deeper than `DEPTH_MOST`."""
+    level = [value]
+    for _ in range(DEPTH_MOST + 1):
+        inner: list[Any] = []
+        for each in level:
+            if isinstance(each, dict):
+                inner += each.values()
+            elif isinstance(each, list):
+                inner += each
+        if not inner:
+            return False
+        level = inner
+    return True
+
+
+def printable(text: str) -> str:
+    """`text` with escapes for what would forge lines or rule a terminal; tabs and "\\n" stay."""
+    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def _known(value: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if not isinstance(value, dict):
+        return found
+    for name, kind in fields.items():
+        given = value.get(name)
+        if isinstance(kind, Mapping):
+            if isinstance(given, dict):
+                found[name] = _known(given, kind)
+        elif (
+            isinstance(given, int | float) and type(given) is not bool and 0 <= given <= TOKENS_MOST
+        ):
+            found[name] = given
+    return found
 
 
 def _text(value: Any, most: int) -> str:

@@ -1,12 +1,13 @@
-"""Wire and house: the spelling of the Realtime API, in both dialects.
+"""Translate messages between the two dialects of the Realtime API and JSON.
 
-The *house* speaks the preview dialect everywhere: names such as ``response.audio.delta`` and flat
-settings such as ``turn_detection``. The *ga* dialect names seven events differently, nests the
-settings of sound under ``audio`` and calls the assistant's content ``output_text`` and
-``output_audio``. Reading accepts both spellings at any time; only writing asks for a dialect.
+Inside the package, names and shapes are *canonical*, which is the preview dialect: names such as
+``response.audio.delta`` and flat settings such as ``turn_detection``. The *ga* dialect names seven
+events differently, nests the audio settings under ``audio`` and calls the assistant's content
+``output_text`` and ``output_audio``. Decoding accepts both dialects at any time; only encoding
+needs to know the dialect.
 
-Whatever is not known here passes unchanged in both directions. The shapes behind the names are in
-`shapes`, and are offered here too.
+Unknown names and fields pass unchanged in both directions. The shapes behind the names are in
+`session_format`, whose functions this module exports too.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..config.profiles import Dialect
+from .bounds import DEPTH_MOST, is_too_deep
 from .session_format import (
     CANONICAL_TO_GA_FORMATS,
     GA_PLACES,
@@ -69,7 +71,7 @@ __all__ = [
 ]
 
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024
-"""The longest message that is read; a service that sends more is broken."""
+"""The longest message that is decoded; a service that sends more is broken."""
 
 CANONICAL_TO_GA: Mapping[str, str] = MappingProxyType(
     {
@@ -82,12 +84,12 @@ CANONICAL_TO_GA: Mapping[str, str] = MappingProxyType(
         "conversation.item.created": "conversation.item.added",
     }
 )
-"""House name of a server event → its name in the GA dialect, where the two differ."""
+"""Canonical name of a server event → its name in the GA dialect, where the two differ."""
 
 GA_ALIASES: Mapping[str, str] = MappingProxyType(
     {ga: canonical for canonical, ga in CANONICAL_TO_GA.items()}
 )
-"""GA name of a server event → its house name, where the two differ."""
+"""GA name of a server event → its canonical name, where the two differ."""
 
 SERVER_EVENTS: frozenset[str] = frozenset(
     """
@@ -112,7 +114,7 @@ SERVER_EVENTS: frozenset[str] = frozenset(
     mcp_list_tools.in_progress mcp_list_tools.completed mcp_list_tools.failed
     """.split()  # noqa: SIM905
 )
-"""House names of all server events of both dialects."""
+"""Canonical names of all server events of both dialects."""
 
 CLIENT_EVENTS: frozenset[str] = frozenset(
     """
@@ -126,7 +128,7 @@ CLIENT_EVENTS: frozenset[str] = frozenset(
 
 
 def canonical_name(name: str) -> str:
-    """The house name of a server event, given by its name in either dialect."""
+    """The canonical name of a server event, given by its name in either dialect."""
     return GA_ALIASES.get(name, name)
 
 
@@ -137,10 +139,10 @@ def wire_name(name: str, dialect: Dialect) -> str:
 
 
 def decode(raw: str | bytes) -> Json:
-    """A server's message in house names and shapes.
+    """Decode a server's message into canonical names and shapes.
 
-    Raises ValueError for what is no message: not JSON, not an object, no ``type``, or longer than
-    `MAX_MESSAGE_BYTES`.
+    Raises ValueError if it is not JSON, not an object, has no ``type``, is nested too deeply, or is
+    longer than `MAX_MESSAGE_BYTES`.
     """
     if len(raw) > MAX_MESSAGE_BYTES:
         raise ValueError(f"a message of {len(raw)} bytes is longer than {MAX_MESSAGE_BYTES}")
@@ -148,6 +150,9 @@ def decode(raw: str | bytes) -> Json:
         event = json.loads(raw)
     except RecursionError as error:
         raise ValueError("the message is nested too deeply") from error
+    # Most messages are flat, and counting brackets is quicker than looking.
+    if _brackets(raw) > DEPTH_MOST and is_too_deep(event):
+        raise ValueError("the message is nested too deeply")
     if not isinstance(event, dict):
         raise ValueError(f"the message is a {type(event).__name__}, not an object")
     name = event.get("type")
@@ -161,10 +166,10 @@ def decode(raw: str | bytes) -> Json:
 
 
 def encode(event: Mapping[str, Any], dialect: Dialect, *, commits_answers: bool = False) -> str:
-    """A client's message as JSON in `dialect`; `event` may be spelled in either dialect.
+    """Encode a client's message as JSON in `dialect`; `event` may be in either dialect.
 
-    `commits_answers`: the service has words of its own for answers outside the conversation.
-    Raises ValueError or TypeError for what JSON cannot hold.
+    `commits_answers`: the service names the fields of answers outside the conversation its own way.
+    Raises ValueError or TypeError for values that JSON cannot hold.
     """
     message = dict(event)
     name = message.get("type")
@@ -181,10 +186,16 @@ def encode(event: Mapping[str, Any], dialect: Dialect, *, commits_answers: bool 
 def encode_append(pcm: bytes) -> str:
     """The message that appends `pcm` (whole samples) to the service's input buffer.
 
-    Fifty of these leave the house per second, so it is put together by hand.
+    Fifty of these are sent per second, so it is built without the JSON encoder.
     """
     audio = binascii.b2a_base64(pcm, newline=False).decode("ascii")
     return '{"type":"input_audio_buffer.append","audio":"' + audio + '"}'
+
+
+def _brackets(raw: str | bytes) -> int:
+    if isinstance(raw, str):
+        return raw.count("[") + raw.count("{")
+    return raw.count(b"[") + raw.count(b"{")
 
 
 def _shape_session(event: Json) -> None:

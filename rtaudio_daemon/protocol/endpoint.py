@@ -1,6 +1,6 @@
-"""From options to one service: an :class:`Endpoint` has its address, dialect and credentials.
+"""Make an `Endpoint` (address, dialect, credentials) of the options of one service.
 
-What is true of a kind of service is data in `config_profiles`.
+Differences between services are data in `config.profiles`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Endpoint:
     """Where tokens of the style ``entra`` come from; None: from azure-identity."""
 
     def headers(self, token: str = "") -> dict[str, str]:
-        """The headers that show who we are (secret; not to be logged)."""
+        """The headers with the credentials (secret; never log them)."""
         if self.key_style == "entra":
             return {"Authorization": f"Bearer {token}"}
         if not self.key or self.key_style == "none":
@@ -43,7 +43,7 @@ class Endpoint:
 
     @property
     def host(self) -> str:
-        """Where it is, for people: host and port."""
+        """Host and port, for messages."""
         return urlsplit(self.url).netloc
 
 
@@ -58,7 +58,7 @@ def endpoint(
     auth: str = "api_key",
     token: TokenSource | None = None,
 ) -> Endpoint:
-    """The endpoint these options describe (see `problems` for what they may be).
+    """Make the endpoint that these options describe (see `problems` for allowed values).
 
     Raises ValueError with one sentence per wrong or missing option.
     """
@@ -95,10 +95,10 @@ def problems(
     api_key: str = "",
     auth: str = "api_key",
 ) -> list[tuple[str, str]]:
-    """What is wrong with these options, as (name of the option, what to do); [] when all is well.
+    """List what is wrong with these options, as (option, what to do); [] when nothing is.
 
     `host_name` is a plain host or carries its scheme (``ws://127.0.0.1:8771``); `url`, when given,
-    is used as it stands and stands for host, deployment and version.
+    is used unchanged, instead of host, deployment and version.
     """
     if profile not in PROFILES:
         return [("profile", f"unknown profile {profile!r}; allowed: {', '.join(PROFILES)}")]

@@ -1,4 +1,4 @@
-"""What an error of the service means for us, judged by its code, then its type, then its words."""
+"""Classify errors of the service by code, then by type, then by message."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ class Severity(StrEnum):
     """How serious an error is: who has to act on it, if anybody."""
 
     BENIGN = "benign"
-    """Nobody's: somebody else was quicker, or it is settled by waiting."""
+    """Nobody: something else happened first, or waiting settles it."""
     CONFIGURATION = "configuration"
-    """A person's: a setting is wrong, or its spelling is that of another dialect."""
+    """A person: a setting is wrong, or belongs to another dialect."""
     RETRY = "retry"
-    """Ours: the same may work on the next attempt or the next connection."""
+    """The daemon: the same may work on the next attempt or the next connection."""
     FATAL = "fatal"
-    """A person's: with this key and account nothing will work."""
+    """A person: nothing works with this key or account."""
 
 
 _CODES = {
@@ -56,7 +56,7 @@ _WORDS = (
 
 
 def severity_of(error: Mapping[str, Any]) -> Severity:
-    """What an error object (``code``, ``type``, ``message``) means; unknown ones may pass."""
+    """The severity of an error object (``code``, ``type``, ``message``); RETRY if unknown."""
     code, kind = (str(error.get(key) or "").lower() for key in ("code", "type"))
     words = str(error.get("message") or "").lower()
     by_words = next((severity for start, severity in _WORDS if words.startswith(start)), None)

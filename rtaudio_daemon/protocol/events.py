@@ -1,9 +1,9 @@
-"""What a service sends, as typed events: only what somebody acts on, and `Unknown` for the rest.
+"""Decode what a service sends into typed events; events that nobody acts on become `Unknown`.
 
-`decode` is total for every JSON object with a ``type``: an event whose fields are missing or of the
-wrong shape still is one. An id that is missing is "", which means *the one under way*; an event
-that makes no sense without a field is `Unknown` when the field is missing. All values are bounded
-(see `bounds`). The dictionary itself, in canonical names and shapes, is `Message.raw`.
+`decode` accepts every JSON object with a ``type``, even if fields are missing or have the wrong
+type. A missing id is "", which means *the answer under way*; an event that is useless without a
+field becomes `Unknown` if the field is missing. All values are bounded (see `bounds`).
+`Message.raw` is the whole dictionary, unbounded, in canonical names and shapes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,16 @@ from typing import Any, Literal
 
 from ..notifications import AudioPart
 from . import codec
-from .bounds import code_of, error_message_of, id_of, index_of, milliseconds_of, text_of
+from .bounds import (
+    code_of,
+    error_message_of,
+    id_of,
+    index_of,
+    milliseconds_of,
+    response_status_of,
+    text_of,
+    usage_of,
+)
 from .error_codes import Severity, severity_of
 from .session_format import Json, SessionFacts, describe_session
 
@@ -32,9 +41,9 @@ class Item:
     id: str
     kind: ItemKind
     text: str
-    """The words of a message, the arguments of a call, or the output of a result."""
+    """The text of a message, the arguments of a call, or the output of a result."""
     spoken: bool
-    """Whether it holds sound of the user."""
+    """Whether it contains audio of the user."""
     status: str
     call_id: str
     """The call that it is, or that it is the result of; "" for a message."""
@@ -51,7 +60,7 @@ class SessionCreated:
 
 @dataclass(frozen=True, slots=True)
 class SessionUpdated:
-    """The service has taken settings; `settings` are all that hold now, flat."""
+    """The service accepted settings; `settings` are all effective ones, flat."""
 
     facts: SessionFacts
     settings: Json
@@ -70,21 +79,21 @@ class ServiceErrorReported:
 
 @dataclass(frozen=True, slots=True)
 class SpeechStarted:
-    """The service hears somebody speak; `item_id` is what their turn will be called."""
+    """The service detects speech; `item_id` is the id that the turn will get."""
 
     item_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechStopped:
-    """The service hears nobody speak any more."""
+    """The service detects the end of speech."""
 
     item_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class InputCommitted:
-    """The sound in the service's input buffer became an item, a turn of the user."""
+    """The audio in the service's input buffer became an item, a turn of the user."""
 
     item_id: str
 
@@ -96,7 +105,7 @@ class InputCleared:
 
 @dataclass(frozen=True, slots=True)
 class InputTimedOut:
-    """Nobody has spoken for long; the service makes an item of the silence and answers it."""
+    """Nobody spoke for long; the service commits the silence as an item and answers it."""
 
     item_id: str
 
@@ -112,7 +121,7 @@ class ItemReported:
 
 @dataclass(frozen=True, slots=True)
 class ItemTruncated:
-    """Of an answer's sound only the first `audio_end_ms` count."""
+    """The service keeps only the first `audio_end_ms` of an item's audio."""
 
     item_id: str
     content_index: int
@@ -121,14 +130,14 @@ class ItemTruncated:
 
 @dataclass(frozen=True, slots=True)
 class ItemDeleted:
-    """An item is no part of the conversation any more."""
+    """The service removed an item from the conversation."""
 
     item_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class UserTranscript:
-    """What a turn of the user said, complete; `usage` is {} if it cost nothing."""
+    """The complete transcript of a user's turn; `usage` is {} if not reported."""
 
     item_id: str
     text: str
@@ -146,9 +155,9 @@ class ResponseCreated:
 
 @dataclass(frozen=True, slots=True)
 class AudioDelta:
-    """The next piece of an answer's sound: whole samples, in the format of the session.
+    """The next piece of an answer's audio: whole samples, in the format of the session.
 
-    `size`: how many bytes it has, also where nobody wants the bytes themselves.
+    `size`: its length in bytes, also when `decode` left out the bytes themselves.
     """
 
     part: AudioPart
@@ -162,16 +171,16 @@ class AudioDelta:
 
 @dataclass(frozen=True, slots=True)
 class AudioDone:
-    """All sound of a part has been sent."""
+    """The service sent all audio of a part."""
 
     part: AudioPart
 
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
-    """More words of an answer; nobody acts on the words themselves.
+    """More text of an answer; nobody acts on the text itself.
 
-    `spoken`: they go with sound, which may still be to come.
+    `spoken`: it transcribes audio, which may still follow.
     """
 
     part: AudioPart
@@ -180,7 +189,7 @@ class TextDelta:
 
 @dataclass(frozen=True, slots=True)
 class TextDone:
-    """The words of a part of an answer, complete. `spoken`: they go with sound."""
+    """The complete text of a part of an answer, written or `spoken`."""
 
     part: AudioPart
     text: str
@@ -189,7 +198,7 @@ class TextDone:
 
 @dataclass(frozen=True, slots=True)
 class CallArgumentsDone:
-    """The model has written the arguments of a function call; "" is what it did not repeat."""
+    """The arguments of a function call are complete; fields that it does not repeat are ""."""
 
     response_id: str
     item_id: str
@@ -200,9 +209,10 @@ class CallArgumentsDone:
 
 @dataclass(frozen=True, slots=True)
 class ResponseDone:
-    """An answer has ended: `status` is completed (also if not named), cancelled, failed, …
+    """An answer has ended: `status` is completed, cancelled, failed, incomplete, … or "other".
 
-    `reason` says why it did not complete, "" if nothing does; `error` is what made it fail.
+    `reason` says why it did not complete, "" if nothing does; `error` is what made it fail;
+    `usage` has only token counts that are plausible, {} if there are none.
     """
 
     response_id: str
@@ -215,7 +225,7 @@ class ResponseDone:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """An event that nobody acts on, or one that lacks what it is about."""
+    """An event that nobody acts on, or one that lacks a field it is useless without."""
 
     name: str
 
@@ -252,24 +262,20 @@ class Message:
     raw: Json
     event: Event
     malformed: bool = False
-    """Whether it is sound that cannot be decoded: to be counted; its event is `Unknown`."""
+    """Whether it is audio that cannot be decoded; its event is `Unknown`."""
 
 
 def decode(text: str | bytes, *, audio: bool = True) -> Message:
     """Decode a message of the service, in either dialect.
 
-    `audio`: whether the sound is wanted; else only its size is looked at.
+    `audio`: whether to decode audio; if False, only its size is computed.
 
-    Raises ValueError for what is no message: not JSON, not an object, no ``type``, nested too
-    deeply, or longer than `codec.MAX_MESSAGE_BYTES`.
+    Raises ValueError as `codec.decode` does.
     """
-    try:
-        raw = codec.decode(text)
-        name = raw["type"]
-        reader = _READERS.get(name) if audio or name != _AUDIO_DELTA else _audio_size
-        event = reader(raw) if reader is not None else None
-    except RecursionError as error:
-        raise ValueError("the message is nested too deeply") from error
+    raw = codec.decode(text)
+    name = raw["type"]
+    reader = _READERS.get(name) if audio or name != _AUDIO_DELTA else _audio_size
+    event = reader(raw) if reader is not None else None
     if event is None:
         return Message(name, raw, Unknown(id_of(name)), malformed=name == _AUDIO_DELTA)
     return Message(name, raw, event)
@@ -323,7 +329,7 @@ def _item_truncated(raw: Json) -> Event | None:
 
 
 def _user_transcript(raw: Json) -> Event:
-    words, usage = text_of(raw.get("transcript")), _object(raw.get("usage"))
+    words, usage = text_of(raw.get("transcript")), usage_of(raw.get("usage"))
     return UserTranscript(id_of(raw.get("item_id")), words, usage)
 
 
@@ -382,11 +388,11 @@ def _response_done(raw: Json) -> Event:
     items = output[:_OUTPUT_MOST] if isinstance(output, list) else ()
     return ResponseDone(
         _response_id(raw, response),
-        id_of(response.get("status")) or "completed",
+        response_status_of(response.get("status")),
         code_of(details.get("reason")),
         _error_of(error) if isinstance(error, dict) else None,
         tuple(_item(item) for item in items if isinstance(item, dict)),
-        _object(response.get("usage")),
+        usage_of(response.get("usage")),
     )
 
 

@@ -1,7 +1,6 @@
-"""The shapes of the Realtime API: sessions, responses and items, flat (house) and nested (ga).
+"""Convert sessions, responses and items between the flat (canonical) and the nested (ga) shape.
 
-The functions of this module take either shape and turn it into the one that is asked for. What
-they do not know passes unchanged.
+The functions of this module take either shape. Unknown fields pass unchanged.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from typing import Any
 
 from .. import config
 from ..config.profiles import Dialect
+from .bounds import id_of
 
 Json = dict[str, Any]
 
@@ -24,7 +24,7 @@ CANONICAL_TO_GA_FORMATS: Mapping[str, Json] = MappingProxyType(
         "g711_alaw": {"type": "audio/pcma"},
     }
 )
-"""House name of a sound format → the object that describes it in the GA dialect."""
+"""Canonical name of an audio format → the object that describes it in the GA dialect."""
 
 GA_PLACES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -39,7 +39,7 @@ GA_PLACES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "turn_detection": ("audio", "input", "turn_detection"),
     }
 )
-"""House name of a setting → where the GA dialect keeps it."""
+"""Canonical name of a setting → where the GA dialect keeps it."""
 
 _AZURE_DETECTION: Json = {
     "threshold": 0.5,
@@ -68,12 +68,12 @@ TURN_DETECTION_DEFAULTS: Mapping[str, Json] = MappingProxyType(
         "azure_semantic_vad_multilingual": _AZURE_DETECTION,
     }
 )
-"""What we send for numbers that nobody set, as a missing one resets the others on some services."""
+"""What to send for fields that are not set: some services reset the others if one is missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionFacts:
-    """What a ``session`` object says, whatever its dialect.
+    """The facts in a ``session`` object, in either dialect.
 
     ``expires_at`` is in Unix seconds, and None unless it is plausible.
     """
@@ -87,7 +87,7 @@ class SessionFacts:
 
 
 def describe_session(session: Mapping[str, Any]) -> SessionFacts:
-    """What a ``session`` object (as sent by the service, or decoded) says about itself."""
+    """Read the facts from a ``session`` object, as sent by the service or decoded."""
     nested = any(key in session for key in ("type", "audio", "output_modalities"))
     flat = flat_session(session)
     voice = flat.get("voice")
@@ -96,17 +96,17 @@ def describe_session(session: Mapping[str, Any]) -> SessionFacts:
     expires_at = flat.get("expires_at")
     turn_detection = flat.get("turn_detection")
     return SessionFacts(
-        id=_text(flat.get("id")),
+        id=id_of(flat.get("id")) or None,
         dialect="ga" if nested else "preview",
-        model=_text(flat.get("model")),
-        voice=_text(voice),
+        model=id_of(flat.get("model")) or None,
+        voice=id_of(voice) or None,
         expires_at=_unix_time(expires_at),
         turn_detection=turn_detection if isinstance(turn_detection, dict) else None,
     )
 
 
 def session_settings(session: config.Session) -> Json:
-    """The ``realtime.session`` section of the configuration, as house session settings."""
+    """The ``realtime.session`` section of the configuration, as canonical session settings."""
     settings: Json = {
         "modalities": ["audio", "text"],
         "voice": session.voice,
@@ -133,12 +133,12 @@ def session_settings(session: config.Session) -> Json:
 
 
 def flat_session(session: Mapping[str, Any]) -> Json:
-    """Session or response settings in house shape; what is flat already stays as it is."""
+    """Flatten session or response settings; what is flat already stays as it is."""
     return _flat(session, GA_PLACES)
 
 
 def nested_session(session: Mapping[str, Any]) -> Json:
-    """House settings in GA shape, without adding or leaving out any."""
+    """Nest canonical settings into the GA shape, without adding or leaving out any."""
     rest = copy.deepcopy(dict(session))
     nested: Json = {}
     for canonical, path in GA_PLACES.items():
@@ -180,7 +180,7 @@ def wire_response(response: Mapping[str, Any], dialect: Dialect) -> Json:
 
 
 def committing(response: Mapping[str, Any]) -> Json:
-    """The ``response`` settings (preview shape) in Voice Live's words, as its SDK has them."""
+    """Rename ``response`` settings (preview shape) to Voice Live's field names, as in its SDK."""
     named = {_COMMITTING.get(key, key): value for key, value in response.items()}
     if named.pop("conversation", "auto") == "none":
         named |= {"commit": False, "cancel_previous": False}
@@ -195,12 +195,12 @@ def wire_item(item: Mapping[str, Any], dialect: Dialect) -> Json:
 
 
 def canonical_item(item: Mapping[str, Any]) -> Json:
-    """A conversation item with the house's content types."""
+    """A conversation item with canonical content types."""
     return _retyped(item, _TO_CANONICAL_CONTENT)
 
 
 def canonical_response(response: Mapping[str, Any]) -> Json:
-    """A response object of the service in house shape; ``status_details`` is an object or None."""
+    """A response object in canonical shape; ``status_details`` is an object or None."""
     canonical = _flat(response, _RESPONSE_PLACES)
     if isinstance(canonical.get("output"), list):
         canonical["output"] = [
@@ -238,10 +238,6 @@ _RESPONSE_PLACES = {key: GA_PLACES[key] for key in ("modalities", "voice", "outp
 _COMMITTING = {"input": "input_items", "max_response_output_tokens": "max_output_tokens"}
 _MISSING = object()
 _PLAUSIBLE_S = (1_000_000_000, 4_102_444_800)  # Unix seconds: from 2001 to 2100
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
 
 
 def _unix_time(value: Any) -> float | None:
@@ -327,7 +323,7 @@ def _take(settings: Json, path: tuple[str, ...]) -> Any:
 
 
 def _dressed(flat: Json, dialect: Dialect) -> Json:
-    """Flat settings as `dialect` wants to see them."""
+    """Convert flat settings to the shape of `dialect`."""
     choice = flat.get("tool_choice")
     if dialect == "ga":
         flat.pop("temperature", None)

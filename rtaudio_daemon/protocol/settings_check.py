@@ -1,4 +1,4 @@
-"""What a session really uses, held against what was asked of it, and what to do about it."""
+"""Compare what a session uses with what was requested, and say what to do about it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..config.profiles import Dialect
-from .session_format import explicit_turn_detection, flat_session
+from .bounds import id_of
+from .session_format import explicit_turn_detection, flat_session, merged
 
 _WORDS: Mapping[Dialect, str] = {"ga": "GA", "preview": "preview"}
 _REMEDY: Mapping[Dialect, str] = {
@@ -26,11 +27,13 @@ _DIALECT_CODES = ("unknown_parameter", "missing_required_parameter")
 
 
 def differences(requested: Mapping[str, Any], effective: Mapping[str, Any]) -> list[str]:
-    """Each setting that the service uses differently, in words; [] when all is as asked.
+    """Each setting that the service uses differently, in words; [] when none.
 
-    What the service does not report is taken to be as asked.
+    ``extra`` counts as laid over the rest, as it is when sent. What the service does not report
+    counts as accepted.
     """
-    wanted, used = flat_session(requested), flat_session(effective)
+    wanted = merged(flat_session(requested), flat_session(_object(requested.get("extra"))))
+    used = flat_session(effective)
     found = []
     for name in ("voice", "input_audio_format", "output_audio_format", "instructions"):
         if name in used and name in wanted and _plain(wanted[name]) != _plain(used[name]):
@@ -46,7 +49,7 @@ def differences(requested: Mapping[str, Any], effective: Mapping[str, Any]) -> l
 
 
 def speaks(settings: Mapping[str, Any]) -> bool:
-    """Whether answers are spoken, by these (house) session settings."""
+    """Whether answers are spoken, by these flat session settings."""
     flat = {**settings, **flat_session(settings.get("extra") or {})}
     return "audio" in (flat.get("modalities") or ["audio"])
 
@@ -54,7 +57,7 @@ def speaks(settings: Mapping[str, Any]) -> bool:
 def advice(
     speaks: Dialect | None, profile: str, error: Mapping[str, Any] | None = None
 ) -> str | None:
-    """What to do when the service `speaks` another dialect, or an `error` hints at that."""
+    """Say what to do when the service `speaks` another dialect, or an `error` hints at that."""
     speaks = speaks or (_spoken_by(error) if error else None)
     if speaks is not None:
         return (
@@ -112,4 +115,8 @@ def _object(value: Any) -> Mapping[str, Any]:
 
 
 def _said(name: str, used: Any, wanted: Any) -> str:
-    return f"{name} is {_plain(used)!r} instead of {_plain(wanted)!r}"
+    return f"{name} is {_shown(used)} instead of {_shown(wanted)}"
+
+
+def _shown(value: Any) -> str:
+    return id_of(repr(_plain(value)))

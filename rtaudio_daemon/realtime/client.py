@@ -324,7 +324,7 @@ class AzureRealTimeAudio:
         self.send({"type": "conversation.item.delete", "item_id": item_id})
 
     def truncate_item(self, item_id: str, content_index: int, audio_end_ms: int) -> None:
-        """Tell how much of an answer was heard; the service forgets the rest."""
+        """Report how much of an answer was heard; the service forgets the rest."""
         self.send(
             {
                 "type": "conversation.item.truncate",

@@ -13,11 +13,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import aiohttp
 
 from ..config.profiles import AZURE_SCOPE
 from ..errors import HandshakeError, ServiceError
+from ..protocol.bounds import code_of, error_message_of, id_of
 from ..protocol.codec import MAX_MESSAGE_BYTES
 from ..protocol.endpoint import Endpoint
 from .entra import fetch_token
@@ -33,6 +35,7 @@ _BODY_TIMEOUT_S = 5.0
 _SHORTEST_KEY = 8  # the letters of a shorter one stand in any sentence
 _NO_STATUS = 1006  # RFC 6455: closed without a close frame
 
+_WEB_PAGE = "a web page answered, perhaps the login page of this network"
 _HINTS = {
     400: "check deployment and api_version",
     401: "check api_key and host_name",
@@ -174,17 +177,18 @@ class Connection:
         raise self._refusal(response, body)
 
     def _refusal(self, response: aiohttp.ClientResponse, body: bytes) -> HandshakeError:
-        code, words = _error_of(body)
+        key = (self._secret or self._endpoint.key.reveal()).encode()
+        body = body.replace(key, b"**") if len(key) >= _SHORTEST_KEY else body
+        code, words = _error_of(body, error_message_of(response.reason))
+        hint = _HINTS.get(response.status, "it will be tried again")
         if 300 <= response.status < 400:
-            words = "it points to another host, which is not followed"
-            hint = "put the host that it means into host_name"
-        else:
-            hint = _HINTS.get(response.status, "it will be tried again")
-        said = " ".join(filter(None, (code, words or response.reason)))
-        key = self._secret or self._endpoint.key.reveal()
+            place = urlsplit(response.headers.get("Location", "")).hostname or "another address"
+            words = f"it points to {id_of(place)}, which is not followed"
+            hint = "log in to this network if it wants that, or correct host_name"
+        said = " ".join(filter(None, (code, words)))
         return HandshakeError(
             f"{self._endpoint.host} refused the connection with HTTP {response.status}: "
-            f"{said.replace(key, '**') if len(key) >= _SHORTEST_KEY else said} ({hint})",
+            f"{said} ({hint})",
             status=response.status,
             code=code,
             retry_after_s=_retry_after_s(response),
@@ -205,7 +209,8 @@ class Connection:
     def _note_end(self, message: aiohttp.WSMessage) -> None:
         assert self._socket is not None
         if message.type is aiohttp.WSMsgType.CLOSE:
-            self.close_code, self.close_reason = message.data, message.extra or ""
+            self.close_code = message.data
+            self.close_reason = error_message_of(message.extra)
             return
         error = self._socket.exception() or message.data
         self.close_code = self._socket.close_code or _NO_STATUS
@@ -227,18 +232,23 @@ async def _read_body(response: aiohttp.ClientResponse) -> bytes:
     return body[:_BODY_BYTES]
 
 
-def _error_of(body: bytes) -> tuple[str | None, str]:
-    """Code and message of a refusal: Azure's, OpenAI's and API management's shapes, or text."""
+def _error_of(body: bytes, reason: str) -> tuple[str | None, str]:
+    """Code and message of a refusal: Azure's, OpenAI's and API management's shapes, or text.
+
+    `reason` (of the status line) is the message where the body has none.
+    """
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
         text = body.decode("utf-8", "replace").strip()
-        return None, "" if text.startswith("<") else " ".join(text.split())[:300]
+        if text.startswith("<"):
+            return None, f"{reason}; {_WEB_PAGE}"
+        return None, error_message_of(text) or reason
     error = answer.get("error", answer) if isinstance(answer, dict) else answer
     if not isinstance(error, dict):
-        return None, str(error)[:300]
-    code = error.get("code") or error.get("type")
-    return (str(code) if code else None), str(error.get("message") or "")[:300]
+        return None, error_message_of(str(error)) or reason
+    code = code_of(error.get("code") or error.get("type"))
+    return code or None, error_message_of(error.get("message")) or reason
 
 
 def _retry_after_s(response: aiohttp.ClientResponse) -> float | None:

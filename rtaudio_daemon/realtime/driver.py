@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -68,6 +69,7 @@ from .usage import Prices, UsageMeter
 
 _LOG = logging.getLogger(__name__)
 _KEPT_MOST = 64
+_SLEEP_S = 1.0  # less is how the two clocks are read one after the other
 
 
 class DriverListener(Protocol):
@@ -126,6 +128,7 @@ class ConversationDriver:
         self._can_hurry = True  # the next attempt may come sooner for somebody who waits
         self._dropped = 0
         self._former_bytes = 0
+        self._suspended_s = suspended_s()
 
     # --------------------------------------------------------------- session
 
@@ -315,6 +318,7 @@ class ConversationDriver:
 
     def stale(self) -> bool:
         """Whether the session in use knows what should be forgotten."""
+        self._note_sleep()
         return self.conversation.history.stale(_now())
 
     # --------------------------------------------------------------- private
@@ -339,12 +343,21 @@ class ConversationDriver:
             return  # the call that is under way goes on with it
         self._handling = True
         try:
+            if not isinstance(event, AudioDelta):
+                self._note_sleep()
             while self._inbox:
                 self._take_in(*self._inbox.popleft())
         finally:
             self._handling = False
         if self._alarm is None or not isinstance(event, AudioDelta):
             self._set_alarm()  # sound only puts off what is awaited
+
+    def _note_sleep(self) -> None:
+        """What was said before the machine slept is older than the loop's clock says."""
+        slept_s = suspended_s() - self._suspended_s
+        if slept_s > _SLEEP_S:
+            self._suspended_s += slept_s
+            self.conversation.history.slept(slept_s)
 
     def _take_in(self, event: Input, message: Message | None) -> None:
         late = message is not None and self.conversation.is_late(message.event)
@@ -465,6 +478,13 @@ def _trouble(event: Event) -> str | None:
         return None
     words = error.message or error.code or error.type
     return f"the service will not answer with this configuration: {words}"
+
+
+def suspended_s() -> float:
+    """How long this machine slept since it was started, where that can be known, else 0."""
+    if sys.platform != "linux":
+        return 0.0
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
 
 
 def _now() -> float:

@@ -33,7 +33,7 @@ class WebsocketOptions:
     max_reconnect_attempts: int | None = None
     """How many attempts may fail in a row; None for any number."""
     should_reconnect: bool | Callable[[str], bool] = True
-    """Whether to connect again; a function is told the reason why the connection ended."""
+    """Whether to connect again; a function gets the reason why the connection ended."""
     protocols: str | tuple[str, ...] | list[str] = ()
     """WebSocket subprotocols to ask for."""
     connect_resend: bool = False
@@ -64,16 +64,16 @@ class WebsocketOptions:
 
 @dataclass(frozen=True, slots=True)
 class SessionPolicy:
-    """When there should be a session, what it is told of the past, and what it may cost."""
+    """When to hold a session, how much history it gets, and what it may cost."""
 
     hold: Literal["always", "on_speech"] = "always"
     """on_speech: connect when there is something to send, and close after `idle_s`."""
     idle_s: float = 60.0
     """on_speech: seconds without a word after which the session is closed."""
     history_turns: int = 20
-    """How many turns of the user a new session is told; 0 for nothing."""
+    """How many turns of the user a new session gets as history; 0 for none."""
     history_characters: int = 8000
-    """How many characters of all that was said a new session is told."""
+    """How many characters of history a new session gets at most."""
     forget_after_s: float = 600.0
     """Seconds without a word after which the conversation is forgotten; 0 for never."""
     prices: Prices = field(default_factory=Prices)
@@ -120,7 +120,7 @@ class Counters:
 def pause_after(error: ServiceError, pauses: Iterator[float]) -> float:
     """How long to wait before the next attempt."""
     pause = next(pauses)
-    if is_final(error):
+    if is_final(error) and not _is_redirect(error):
         pause = REFUSED_PAUSE_S
     if isinstance(error, HandshakeError) and error.retry_after_s is not None:
         pause = max(pause, min(error.retry_after_s, _LONGEST_RETRY_AFTER_S))
@@ -136,10 +136,15 @@ def may_hurry(error: ServiceError) -> bool:
 def is_final(error: ServiceError) -> bool:
     """Whether only a person can mend this: a refusal of our key, our deployment, our account."""
     if isinstance(error, HandshakeError):
-        if error.status in (400, 401, 403, 404) or 300 <= error.status < 400:
+        if error.status in (400, 401, 403, 404) or _is_redirect(error):
             return True
         return error.status < 500 and _severity(error) is Severity.FATAL
     return _severity(error) is Severity.FATAL
+
+
+def _is_redirect(error: ServiceError) -> bool:
+    """Whether somebody else is meant, as by the login page of a network, which goes by itself."""
+    return isinstance(error, HandshakeError) and 300 <= error.status < 400
 
 
 def _severity(error: ServiceError) -> Severity:

@@ -27,6 +27,7 @@ LIVED_S = 10.0
 HURRY_S = 2.0
 """The longest pause while somebody waits for a session."""
 _REST_LOOK_S = 0.5
+_CLOCK_LOOK_S = 10.0  # clocks are set, and machines sleep
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +301,7 @@ class ReconnectingSession:
         gap_s = self._record.open(started, _now(), renewed=former is not None)
         self._change(ConnectionState.OPEN, reason=session.refused, gap_s=gap_s)
         for message in (*early, session.answer):
-            self._listener.received(message)
+            session.report(message)
 
     def _see_off(self, session: Session) -> None:
         session.retire()
@@ -343,7 +344,7 @@ class ReconnectingSession:
             self._record.rested()
             self._woken.clear()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(recess.for_s):
+                async with asyncio.timeout(recess.for_s and min(recess.for_s, _CLOCK_LOOK_S)):
                     await self._woken.wait()
         return reported is not None
 

@@ -42,6 +42,8 @@ GREETING_S = 10.0
 """How long session.created, and then session.updated, may take."""
 
 _UPDATE_ID = "rtaudio_session"
+_MISTAKES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What a message may cause that nobody foresaw; it must not end the daemon."""
 _EARLY_MOST = 32
 _GOING_AWAY = 1001
 
@@ -121,6 +123,8 @@ class Traffic:
     """Pieces of sound that gave way to others, on sessions that are gone."""
     malformed: int = 0
     """Messages of the service that could not be read, and were skipped."""
+    mistakes: int = 0
+    """Those of them for which nobody had foreseen what to do."""
     undecodable: int = 0
     """Pieces of sound of the service that could not be decoded, and were skipped."""
     unknown: int = 0
@@ -222,7 +226,7 @@ class Session:
         return early
 
     def send(self, message: Json) -> None:
-        """Send a message (in house spelling). Raises NotConnectedError if the network is stuck."""
+        """Send a message (canonical). Raises NotConnectedError if the network is stuck."""
         if not self._outbox.put(self._encode(message)):
             raise NotConnectedError(f"the network is stuck: {message.get('type')} was not sent")
 
@@ -310,7 +314,7 @@ class Session:
         async for raw in self._connection:
             message = self._read(raw)
             if message is not None:
-                self._report(message)
+                self.report(message)
 
     def _read(self, text: str) -> Message | None:
         """What a message says; None for a malformed one, which is skipped and counted."""
@@ -321,6 +325,9 @@ class Session:
             self._traffic.malformed += 1
             _LOG.log(level, "skipped a malformed message of the service: %s", error)
             return None
+        except _MISTAKES as error:
+            self._note_mistake("read", error)
+            return None
         if message.malformed:
             level = logging.DEBUG if self._traffic.undecodable else logging.WARNING
             self._traffic.undecodable += 1
@@ -330,16 +337,31 @@ class Session:
             _LOG.debug("the service sent an event unknown to us: %s", message.event)
         return message
 
-    def _report(self, message: Message) -> None:
+    def report(self, message: Message) -> None:
+        """Report a message to the listener, or keep it for the one that adopts this session.
+
+        A message that nobody can handle is counted as malformed.
+        """
         match message.event:
             case AudioDelta():
                 self.has_spoken = True
             case ServiceErrorReported(code="session_expired"):
                 self._expired = True
         if self._listener is not None:
-            self._listener.received(message)
+            try:
+                self._listener.received(message)
+            except _MISTAKES as error:
+                self._note_mistake("handled", error)
         elif self._reader is None and len(self._early) < _EARLY_MOST:
             self._early.append(message)
+
+    def _note_mistake(self, done: str, error: Exception) -> None:
+        self._traffic.malformed += 1
+        level = logging.DEBUG if self._traffic.mistakes else logging.ERROR
+        self._traffic.mistakes += 1
+        _LOG.log(
+            level, "a message of the service cannot be %s; please report it", done, exc_info=error
+        )
 
     # --------------------------------------------------------------- greeting
 
@@ -356,7 +378,7 @@ class Session:
             session = self._requested
             update = {"type": "session.update", "event_id": _UPDATE_ID, "session": session}
             await self._connection.send(self._encode(update))
-            self._report(created)
+            self.report(created)
             async with asyncio.timeout(GREETING_S):
                 answer = await self._wait_for(SessionUpdated)
         except TimeoutError as error:
@@ -364,8 +386,8 @@ class Session:
             words = f"the service sent no {awaited} within {GREETING_S:.0f} s"
             raise ServiceError(words, code=None if self.facts else NO_ANSWER) from error
         match answer.event:
-            case ServiceErrorReported():
-                self._note_refusal(answer.raw["error"])
+            case ServiceErrorReported(message=words):
+                self._note_refusal(words, answer.raw["error"])
             case SessionUpdated(facts, settings):
                 self._note_settings(facts, settings)
         return answer
@@ -382,9 +404,9 @@ class Session:
             if isinstance(event, ServiceErrorReported) and event.event_id in ("", _UPDATE_ID):
                 if self.facts is not None:
                     return message
-                self._report(message)
+                self.report(message)
                 raise _refusal(event)
-            self._report(message)
+            self.report(message)
         raise ServiceError(self.ending)
 
     def _look_at(self, created: Event) -> None:
@@ -402,9 +424,9 @@ class Session:
             self.refused = f"the service did not take all of our settings: {'; '.join(found)}"
             _LOG.warning("%s", self.refused)
 
-    def _note_refusal(self, error: Json) -> None:
+    def _note_refusal(self, words: str, error: Json) -> None:
         assert self.facts is not None
-        self.refused = f"the service refused our settings: {error.get('message')}"
+        self.refused = f"the service refused our settings: {words}"
         speaks = self.facts.dialect if self.facts.dialect != self.dialect else None
         if found := advice(speaks, self._endpoint.profile.name, error):
             self.refused += f" ({found})"

@@ -22,11 +22,11 @@ class Recess:
 
 
 class SessionNeed:
-    """The need for a session, by `policy` and by what `ledger` says was spent."""
+    """The need for a session, by `policy` and by what `usage` says was spent."""
 
-    def __init__(self, policy: SessionPolicy, ledger: UsageMeter) -> None:
+    def __init__(self, policy: SessionPolicy, usage: UsageMeter) -> None:
         self._policy = policy
-        self._usage_meter = ledger
+        self._usage_meter = usage
         self._needed_at = float("-inf")
 
     @property

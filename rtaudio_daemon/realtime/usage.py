@@ -51,13 +51,14 @@ class Tokens:
         return tokens / 1e6 + self.transcription_s / 60 * prices.transcription_minute
 
 
+_DAYS_MOST = 8
 _KINDS = tuple(each.name for each in fields(Tokens) if each.name != "transcription_s")
 
 
-class LedgerListener(Protocol):
+class UsageListener(Protocol):
     """Whoever keeps what is spent."""
 
-    def ledger_changed(self) -> None:
+    def usage_changed(self) -> None:
         """Something was counted."""
 
 
@@ -69,10 +70,9 @@ class UsageMeter:
         self.daily_limit = daily_limit
         self.responses = 0
         self.total = Tokens()
-        self.today = Tokens()
-        self.listener: LedgerListener | None = None
+        self.listener: UsageListener | None = None
         """Hears whenever something was counted."""
-        self._day: int | None = None
+        self._days: dict[int, Tokens] = {}  # the day counted last comes last
 
     def add_response(self, usage: Mapping[str, Any], day: int) -> Tokens:
         """Count the ``usage`` of an answer; returns what was counted."""
@@ -92,8 +92,11 @@ class UsageMeter:
 
     def cost_today(self, day: int) -> float:
         """Money spent today."""
-        self._turn_page(day)
-        return self.today.cost(self.prices)
+        return self.on(day).cost(self.prices)
+
+    def on(self, day: int) -> Tokens:
+        """What was counted on `day`. Clocks are set back and forth: of several days it is known."""
+        return self._days.get(day, Tokens())
 
     def exhausted(self, day: int) -> bool:
         """Whether the daily limit is reached."""
@@ -101,43 +104,43 @@ class UsageMeter:
 
     def summary(self, day: int) -> dict[str, Any]:
         """Everything, ready for JSON."""
-        self._turn_page(day)
+        today = self.on(day)
         return {
             "responses": self.responses,
-            "cost_today": round(self.today.cost(self.prices), 6),
+            "cost_today": round(today.cost(self.prices), 6),
             "cost_total": round(self.total.cost(self.prices), 6),
             "daily_limit": self.daily_limit or None,
-            "today": _plain(self.today),
+            "today": _plain(today),
             "total": _plain(self.total),
         }
 
     def state(self) -> dict[str, Any]:
         """What was counted, ready for JSON and for `restore`."""
-        today, total = _plain(self.today), _plain(self.total)
-        return {"day": self._day, "responses": self.responses, "today": today, "total": total}
+        days = {str(day): _plain(tokens) for day, tokens in self._days.items()}
+        return {"responses": self.responses, "days": days, "total": _plain(self.total)}
 
     def restore(self, state: Any) -> None:
         """Go on from a `state`. Raises ValueError when it is none, and counts on as before then."""
         try:
-            day, responses = state["day"], state["responses"]
-            today, total = _tokens(state["today"]), _tokens(state["total"])
-        except (TypeError, KeyError) as error:
+            if "day" in state:  # written before several days were kept
+                state = {**state, "days": {state["day"] or 0: state["today"]}}
+            responses, total = state["responses"], _tokens(state["total"])
+            days = {int(day): _tokens(tokens) for day, tokens in state["days"].items()}
+        except (TypeError, KeyError, AttributeError, ValueError) as error:
             raise ValueError("it is not what was written there") from error
-        if not (day is None or _is_count(day)) or not _is_count(responses):
+        if not _is_count(responses):
             raise ValueError("it is not what was written there")
-        self._day, self.responses, self.today, self.total = day, responses, today, total
+        self.responses, self.total = responses, total
+        self._days = dict(list(days.items())[-_DAYS_MOST:])
 
     def _add(self, spent: Tokens, day: int) -> None:
-        self._turn_page(day)
-        self.today.add(spent)
+        today = self._days[day] = self._days.pop(day, Tokens())
+        today.add(spent)
+        if len(self._days) > _DAYS_MOST:
+            del self._days[next(iter(self._days))]
         self.total.add(spent)
         if self.listener is not None:
-            self.listener.ledger_changed()
-
-    def _turn_page(self, day: int) -> None:
-        if day != self._day:
-            self._day = day
-            self.today = Tokens()
+            self.listener.usage_changed()
 
 
 def _response_tokens(usage: Mapping[str, Any]) -> Tokens:

@@ -29,25 +29,25 @@ def state_folder(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 class UsageFile:
-    """Keeps `ledger` in the file `path`.
+    """Keeps `usage` in the file `path`.
 
-    What cannot be read is told once, and counting begins at nothing; what cannot be written is
-    told once, and tried again with the next answer.
+    If it cannot be read, one warning says so and counting begins at zero; if it cannot be
+    written, one warning says so and the next answer tries again.
     """
 
-    def __init__(self, path: Path, ledger: UsageMeter) -> None:
+    def __init__(self, path: Path, usage: UsageMeter) -> None:
         self._path = path
-        self._usage_meter = ledger
+        self._usage_meter = usage
         self._spent = asyncio.Event()
         self._failed = False
-        ledger.listener = self
+        usage.listener = self
 
-    def ledger_changed(self) -> None:
+    def usage_changed(self) -> None:
         """Something was spent: write it down soon."""
         self._spent.set()
 
     async def load(self) -> None:
-        """Let the ledger go on from where the file says."""
+        """Restore what the file says was spent."""
         try:
             self._usage_meter.restore(json.loads(await asyncio.to_thread(self._read)))
         except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The simulator room is a local realtime service for demos, tests and development.
+"""A local realtime service for demos, tests and development.
 
-It refuses to know the client; of the rest of the house it knows only how the wire is spelled.
+It does not know the client; of the package it imports words, config and `protocol` only.
 """

@@ -1,9 +1,9 @@
-"""Everything that can be told to go wrong, as data, and when it does.
+"""Faults of the service as data: every kind, its options, and when it strikes.
 
 A fault strikes at a moment: when a server event is about to be sent (`on`, a pattern of names in
 either dialect; the `nth` one of the connection and those after it), some seconds into a connection
-(`at_s`), or at the occasion it is made for (`refuse`: somebody connects; `fail`: an answer
-begins …). It strikes `times` times in all, over all connections; 0 means always.
+(`at_s`), or at the occasion that it belongs to (`refuse`: a client connects; `fail`: an answer
+begins …). It strikes `times` times over all connections; 0 means always.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ CONNECTION: dict[str, dict[str, Shape]] = {
     "close": {"code": integer(1000, 4999), "reason": text},
     "expire": {},
 }
-"""Faults of the connection. They strike at once when nothing says when."""
+"""Faults of the connection. They strike at once unless `on` or `at_s` is given."""
 
 EVENTS: dict[str, dict[str, Shape]] = {
     "duplicate": {},
@@ -95,7 +95,7 @@ _REFUSALS = {
     429: ("429", "Requests to this deployment have exceeded the rate limit. Please retry later."),
     503: ("ServiceUnavailable", "The service is temporarily unable to process your request."),
 }
-_UNKNOWN_EVENT = {"type": "simulator.unknown", "detail": {"nobody": ["knows", "this"]}}
+_UNKNOWN_EVENT = {"type": "simulator.unknown", "detail": {"unknown": ["to", "all"]}}
 _UNKNOWN_FIELDS = {"simulator_unknown": {"nested": [1, None, "x"]}}
 _NESTED = ("session", "response", "item", "part", "error")
 
@@ -113,7 +113,7 @@ class InjectedFault:
 
     @property
     def immediate(self) -> bool:
-        """Whether it strikes the moment it is asked for, at every open connection."""
+        """Whether it strikes at once, at every open connection."""
         return self.kind in CONNECTION and not self.on and self.at_s is None
 
 
@@ -133,7 +133,7 @@ def fault_from(data: Mapping[str, Any], path: str = "") -> InjectedFault:
     return InjectedFault(kind, **moment, options=MappingProxyType(options))
 
 
-def refusal_of(fault: InjectedFault) -> tuple[int, str, str]:
+def rejection_of(fault: InjectedFault) -> tuple[int, str, str]:
     """HTTP status, error code and words of a `refuse` fault."""
     status = fault.options.get("status", 503)
     code, message = _REFUSALS.get(status, (str(status), "The request was refused."))
@@ -160,7 +160,7 @@ class ArmedFault:
 
 
 class FaultInjector:
-    """What is armed at one simulator, in the order in which it was armed."""
+    """The armed faults of one simulator, oldest first."""
 
     def __init__(self, scripted: Iterable[InjectedFault] = ()) -> None:
         self._armed = [ArmedFault(fault) for fault in scripted]
@@ -189,7 +189,7 @@ class FaultInjector:
 
 
 class EventFaults:
-    """The faults as one connection meets them: counts its events and disturbs them."""
+    """The faults of one connection: counts its events and changes them."""
 
     def __init__(self, faults: FaultInjector) -> None:
         self._faults = faults
@@ -197,11 +197,11 @@ class EventFaults:
         self._held: list[dict[str, Any]] = []
 
     def timed(self) -> list[ArmedFault]:
-        """Those that strike by the clock of the connection."""
+        """The faults that strike some seconds into the connection."""
         return [armed for armed in self._faults if armed.fault.at_s is not None]
 
     def strikes(self, event: Mapping[str, Any]) -> list[InjectedFault]:
-        """The faults of the line and of events that strike at `event`."""
+        """The faults of the connection and of events that strike at `event`."""
         found = []
         for armed in self._faults:
             fault = armed.fault

@@ -1,4 +1,4 @@
-"""A scenario: what the simulator answers to what, how, and what goes wrong, as YAML data."""
+"""Scenarios: YAML files that say what the simulator answers, how, and what goes wrong."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ _Loader.add_implicit_resolver(
 
 @dataclass(frozen=True, slots=True)
 class ScriptedAnswer:
-    """One line of the script: an answer, and what it is the answer to (nothing: to everything)."""
+    """One answer, and the conditions under which it is given (none: always)."""
 
     reply: Reply
     heard: tuple[str, ...] = ()
@@ -120,7 +120,7 @@ class ScriptedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """Everything a scenario says. `manner` holds the settings it names, by their names."""
+    """Everything a scenario says. `behaviour` holds the fields of `Behaviour` that it sets."""
 
     answers: tuple[ScriptedAnswer, ...] = ()
     faults: tuple[InjectedFault, ...] = ()
@@ -130,14 +130,14 @@ class Scenario:
 
     @property
     def phrases(self) -> tuple[str, ...]:
-        """What somebody may say to it."""
-        return tuple(plain(phrase) for line in self.answers for phrase in line.heard)
+        """The phrases to recognize in speech, in plain words."""
+        return tuple(plain(phrase) for answer in self.answers for phrase in answer.heard)
 
     def reply(self, turn: Turn) -> Reply:
         """The first answer that fits; without one, what was said is said back."""
         if turn.say:
             return default_reply(turn)
-        found = (line.reply for line in self.answers if line.fits(turn))
+        found = (answer.reply for answer in self.answers if answer.fits(turn))
         return next(found, None) or default_reply(turn)
 
 
@@ -162,7 +162,7 @@ def scenario_from(data: Any) -> Scenario:
     faults = data.get("faults", [])
     return Scenario(
         answers=tuple(
-            _line(each, f"answers[{index}]") for index, each in enumerate(data.get("answers", []))
+            _answer(each, f"answers[{index}]") for index, each in enumerate(data.get("answers", []))
         ),
         faults=tuple(_fault(each, index) for index, each in enumerate(faults)),
         behaviour={key: data[key] for key in _BEHAVIOUR if key in data},
@@ -191,7 +191,7 @@ def _fault(data: Any, index: int) -> InjectedFault:
     return fault_from(data, path)
 
 
-def _line(data: dict[str, Any], path: str) -> ScriptedAnswer:
+def _answer(data: dict[str, Any], path: str) -> ScriptedAnswer:
     calls = enumerate(data.get("calls", ()))
     reply = Reply(
         data.get("say", ""),

@@ -140,6 +140,12 @@ async def test_who_calls_this_machine_by_another_name_is_refused(
         "",
         "1",
         "[x]",
+        "[::1].evil.example",
+        "[::1]evil.example:80",
+        "[::1",
+        "::1",
+        "127.0.0.1:evil",
+        "localhost:80.evil.example",
     )
     for host in strange:
         headers = {**bearer(TOKEN), "Host": host}
@@ -236,6 +242,28 @@ async def test_the_token_opens_every_door(locked: HttpApi, method: str, path: st
     assert "default-src 'none'" in shown["Content-Security-Policy"]
     assert shown["Server"] == "rtaudio-daemon"
     assert "Access-Control-Allow-Origin" not in shown
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"GET /health HTTP/1.0\r\n\r\n", 200),
+        (b"HEAD /ready HTTP/1.0\r\n\r\n", 200),
+        (b"GET /api/status HTTP/1.0\r\n\r\n", 200),
+        (b"GET /health HTTP/1.1\r\nHost: evil.example\r\n\r\n", 421),
+        (b"GET /health HTTP/1.1\r\nHost: ::1\r\nHost: localhost\r\n\r\n", 400),
+        (b"POST /api/mute HTTP/1.0\r\nContent-Length: 0\r\n\r\n", 421),
+    ],
+)
+async def test_a_health_check_without_a_host_is_answered_and_nothing_is_changed_by_one(
+    head: bytes, status: int
+) -> None:
+    http_api = HttpApi()
+    async with http_api.server.listening():
+        reader, writer = await connect(http_api, head)
+        assert int((await reader.readline()).split()[1]) == status
+        writer.close()
+    assert http_api.person.told == []
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "[::1]:8770", "192.168.1.5", "a.b."])

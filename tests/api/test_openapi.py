@@ -19,6 +19,7 @@ import yaml
 from rtaudio_daemon.api import openapi, payloads, schemas
 from rtaudio_daemon.api.metrics import COUNTS
 from rtaudio_daemon.api.routes import ROUTES
+from rtaudio_daemon.controls import DeviceStatus
 from rtaudio_daemon.notifications import ConnectionState, DeviceState, Notification
 from tests.api.test_server import HttpApi
 
@@ -183,7 +184,8 @@ async def test_the_dashboard_and_the_alerts_ask_for_metrics_that_exist() -> None
         ("lost", "ok", ["the microphone is lost"]),
         ("none", "ok", ["the microphone is none"]),
         ("ok", "lost", ["the loudspeaker is lost"]),
-        ("ok", "none", []),
+        ("ok", "none", ["the loudspeaker is none"]),
+        ("ok", "not wanted", []),
     ],
 )
 async def test_whatever_prevents_a_conversation_is_named(
@@ -193,6 +195,8 @@ async def test_whatever_prevents_a_conversation_is_named(
     snapshot = replace(
         snapshot,
         microphone=replace(snapshot.microphone, state=DeviceState(microphone)),
-        speaker=replace(snapshot.speaker, state=DeviceState(speaker)),
+        speaker=DeviceStatus(DeviceState.NONE, "none", None)
+        if speaker == "not wanted"
+        else replace(snapshot.speaker, state=DeviceState(speaker)),
     )
     assert payloads.reasons_not_ready(snapshot) == reasons

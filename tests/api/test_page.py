@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import aiohttp
 import pytest
@@ -15,7 +16,10 @@ import pytest
 from rtaudio_daemon import config
 from rtaudio_daemon.api import page
 from rtaudio_daemon.audio.processing.format import BYTES_PER_MS
+from rtaudio_daemon.controls import ConnectionStatus, UsageStatus
 from rtaudio_daemon.notifications import (
+    ConnectionChanged,
+    ConnectionState,
     DeviceChanged,
     DeviceState,
     ErrorReported,
@@ -26,8 +30,9 @@ from rtaudio_daemon.notifications import (
 )
 from rtaudio_daemon.simulator.model.reply import Reply
 from tests.api.browser import Visit, browsing
-from tests.api.test_server import HttpApi
+from tests.api.test_server import HttpApi, Person
 from tests.harness import Harness, speech
+from tests.waiting import until
 
 pytestmark = [pytest.mark.real_time, pytest.mark.alone]
 TOKEN = "sesame-" * 6
@@ -246,3 +251,178 @@ async def test_the_page_is_small_and_stands_alone() -> None:
         policy = answer.headers["Content-Security-Policy"]
     assert "'unsafe" not in policy
     assert policy.count("sha256-") == 2
+
+
+async def text_is(visit: Visit, element: str, text: str) -> None:
+    await visit.until(f"document.getElementById('{element}').textContent === {json.dumps(text)}")
+
+
+async def claims(visit: Visit) -> list[str]:
+    """What the page says of the daemon now: its pills, and the details that are known."""
+    shown = "[...document.querySelectorAll('.pill:not([hidden]), dd, #meter:not([hidden])')]"
+    texts = await visit.page.evaluate(f"{shown}.map((one) => one.textContent.trim())")
+    return [text for text in texts if text != "–"]
+
+
+def connection(state: ConnectionState, **more: Any) -> ConnectionStatus:
+    return replace(Person().snapshot().connection, state=state, **more)
+
+
+async def test_asleep_is_neither_unreachable_nor_red_and_a_renewal_changes_nothing() -> None:
+    http_api = HttpApi()
+    person, server = http_api.person, http_api.server
+    async with server.listening() as address, browsing(address) as visit:
+        await status_is(visit, "idle")
+        await visit.page.evaluate(
+            "() => { const detail = document.getElementById('detail'); window.details = [];"
+            "new MutationObserver(() => window.details.push(detail.textContent))"
+            ".observe(detail, { childList: true }); }"
+        )
+        for state in (ConnectionState.RENEWING, ConnectionState.OPEN):
+            server.publish(ConnectionChanged(state, "azure", "sess_1"))
+        person.now = {"connection": connection(ConnectionState.CLOSED, asleep=True)}
+        server.publish(ConnectionChanged(ConnectionState.CLOSED, "azure"))
+        await text_is(visit, "connection", "Asleep")
+        assert await visit.words("word") == "asleep"
+        assert await visit.page.get_attribute("#connection", "class") == "pill"
+        sentences = await visit.page.evaluate("window.details")
+        assert sentences == ["The session opens when somebody speaks."]
+        person.now = {}
+        server.publish(ConnectionChanged(ConnectionState.CONNECTING, "azure"))
+        await text_is(visit, "connection", "Connecting")
+        server.publish(ConnectionChanged(ConnectionState.CONNECTING, "azure", reason="no route"))
+        await text_is(visit, "connection", "Not connected")
+        assert await visit.words("word") == "no connection"
+        assert await visit.words("detail") == "The service cannot be reached: no route."
+
+
+@pytest.mark.parametrize(
+    ("direction", "state", "device", "headline"),
+    [
+        ("microphone", DeviceState.DEAF, "desk", "microphone deaf"),
+        ("microphone", DeviceState.LOST, "desk", "microphone lost"),
+        ("microphone", DeviceState.NONE, "none", "no microphone"),
+        ("speaker", DeviceState.LOST, "desk", "loudspeaker lost"),
+        ("speaker", DeviceState.NONE, "default", "no loudspeaker"),
+        ("speaker", DeviceState.NONE, "none", "idle"),
+    ],
+)
+async def test_a_device_that_does_not_work_is_the_headline(
+    direction: Literal["microphone", "speaker"], state: DeviceState, device: str, headline: str
+) -> None:
+    http_api = HttpApi()
+    server = http_api.server
+    small: dict[str, Any] = {"viewport": {"width": 320, "height": 640}}
+    async with server.listening() as address, browsing(address, **small) as visit:
+        await status_is(visit, "idle")
+        why = None if device == "none" else "the plug is out"
+        server.publish(DeviceChanged(direction, state, device, why))
+        if headline != "idle":
+            await status_is(visit, headline)
+            assert await visit.page.locator("#devices").is_visible()
+            assert await visit.page.locator("#detail").bounding_box() is not None
+            assert ("the plug is out" in await visit.words("detail")) is (why is not None)
+        http_api.change(ModelStatus.SPEAKING)
+        await status_is(visit, "speaking")
+        assert await visit.words("devices") == ("" if headline == "idle" else headline)
+
+
+async def test_nothing_is_claimed_before_the_first_status_and_when_the_daemon_is_gone() -> None:
+    http_api = HttpApi()
+    async with http_api.server.listening() as address, browsing(address) as visit:
+        await status_is(visit, "idle")
+        assert "Connected" in await claims(visit)
+        subscriber = next(iter(http_api.server.events._subscribers))
+        http_api.server.events.shut_down()
+        await status_is(visit, "not connected")
+        assert await claims(visit) == []
+        assert subscriber.gone.is_set()
+        await visit.page.route("**/api/events*", lambda _route: None)  # never answered
+        await visit.page.reload()
+        await status_is(visit, "connecting")
+        assert await claims(visit) == []
+        assert not await visit.page.locator("#silent").is_visible()
+
+
+async def test_without_javascript_nothing_is_claimed() -> None:
+    http_api = HttpApi()
+    async with http_api.server.listening() as address, browsing(java_script_enabled=False) as visit:
+        await visit.page.goto(address)
+        assert await visit.page.locator(".pill:visible").count() == 0
+        shown = await visit.page.locator("main").inner_text()
+        assert "This page needs JavaScript" in shown
+        assert "stays here" not in shown
+        assert "Idle" not in shown
+
+
+HIDE = (
+    "Object.defineProperty(document, 'hidden', {{ value: {0}, configurable: true }});"
+    "document.dispatchEvent(new Event('visibilitychange'))"
+)
+
+
+async def test_hidden_tabs_leave_their_connections_to_the_one_that_is_looked_at() -> None:
+    http_api = HttpApi(publish_transcripts=True)
+    server = http_api.server
+    async with server.listening() as address, browsing(address) as visit:
+        await status_is(visit, "idle")
+        for _ in range(6):  # as many connections as a browser allows, and one more
+            await visit.page.evaluate(HIDE.format("true"))
+            await until(lambda: server.events.subscribers == 0)
+            tab = Visit(visit.context, await visit.context.new_page())
+            await tab.open(address)
+            await status_is(tab, "idle")
+            visit, first = tab, visit
+        await visit.page.click("#mute")
+        await until(lambda: http_api.person.told == ["mute"])
+        server.publish(Transcript("user", "meanwhile", True, "item_1"))
+        await visit.page.evaluate(HIDE.format("true"))
+        await first.page.evaluate(HIDE.format("false"))
+        await status_is(first, "idle")
+        await text_is(first, "log", "Youmeanwhile")
+
+
+async def test_a_button_whose_request_finds_no_connection_is_reported() -> None:
+    http_api = HttpApi()
+    async with http_api.server.listening() as address, browsing(address) as visit:
+        await status_is(visit, "idle")
+        for _ in range(5):
+            tab = Visit(visit.context, await visit.context.new_page())
+            await tab.open(address)
+            await status_is(tab, "idle")
+        began = asyncio.get_running_loop().time()
+        await visit.page.click("#mute")
+        await visit.until("document.getElementById('alert').textContent.includes('other tabs')")
+        assert asyncio.get_running_loop().time() - began < 10
+        assert http_api.person.told == []
+
+
+async def test_words_of_other_scripts_and_typed_words_are_shown_as_they_are_read() -> None:
+    http_api = HttpApi(publish_transcripts=True)
+    async with http_api.server.listening() as address, browsing(address) as visit:
+        await status_is(visit, "idle")
+        assert not await visit.page.locator("#silent").is_visible(), "transcripts are published"
+        hebrew = "מה השעה?"
+        http_api.server.publish(Transcript("user", hebrew, True, "item_1"))
+        await visit.until("document.getElementById('log').children.length === 1")
+        script = "getComputedStyle(document.querySelector('#log span')).direction"
+        assert await visit.page.evaluate(script) == "rtl"
+        await visit.page.fill("#text", hebrew)
+        assert await visit.page.evaluate("getComputedStyle(text).direction") == "rtl"
+        await visit.page.press("#text", "Enter")
+        await visit.until("document.getElementById('log').children.length === 2")
+        assert await visit.page.locator("#log li").nth(1).inner_text() == f"You\n{hebrew}"
+        await visit.page.fill("#text", "Dinner is ready.")
+        await visit.page.select_option("#mode", "verbatim")
+        await visit.page.press("#text", "Enter")
+        await visit.until("document.getElementById('log').children.length === 3")
+        said = await visit.page.locator("#log li").nth(2).inner_text()
+        assert said == "You, to be said\nDinner is ready."
+        http_api.person.now = {"usage": UsageStatus(1, 0.0, 0.0, None, {}, {})}
+        await visit.page.reload()
+        await status_is(visit, "idle")
+        assert await visit.words("usage") == "1 answer"
+    closed = HttpApi()
+    async with closed.server.listening() as address, browsing(address) as visit:
+        await status_is(visit, "idle")
+        assert await visit.page.locator("#silent").is_visible()

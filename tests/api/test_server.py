@@ -1,10 +1,11 @@
-"""The window for other tools: state, verbs, events."""
+"""The HTTP API: state, controls, events."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any, Literal
 
 import aiohttp
@@ -21,7 +22,13 @@ from rtaudio_daemon.controls import (
     UplinkStatus,
     UsageStatus,
 )
-from rtaudio_daemon.errors import ConfigError, NotConnectedError, NotNowError, RTAudioError
+from rtaudio_daemon.errors import (
+    ConfigError,
+    DeviceError,
+    NotConnectedError,
+    NotNowError,
+    RTAudioError,
+)
 from rtaudio_daemon.notifications import (
     ConnectionChanged,
     ConnectionState,
@@ -36,18 +43,20 @@ from tests.waiting import until
 
 
 class Person:
-    """What the window steers: remembers what it was told."""
+    """Fake controls; `told` are the calls in order."""
 
     def __init__(self) -> None:
         self.told: list[Any] = []
         self.connected = True
+        self.now: dict[str, Any] = {}
+        """What else is true of the snapshot."""
 
     level_dbfs = -40.0
 
     def snapshot(self) -> Snapshot:
         muted = [told for told in self.told if told in ("mute", "unmute")]
         state = ConnectionState.OPEN if self.connected else ConnectionState.CLOSED
-        return Snapshot(
+        snapshot = Snapshot(
             usage=UsageStatus(0, 0.0, 0.0, None, {}, {}),
             status=ModelStatus.IDLE,
             previous=ModelStatus.IDLE,
@@ -63,6 +72,7 @@ class Person:
             version="0.0.0",
             uptime_s=2.0,
         )
+        return replace(snapshot, **self.now)
 
     def say(
         self,
@@ -104,7 +114,7 @@ class Person:
 
 
 class HttpApi:
-    """A served window and a client of it."""
+    """A running API server and a client of it."""
 
     def __init__(self, **settings: Any) -> None:
         self.person = Person()
@@ -174,8 +184,29 @@ async def test_whoever_returns_gets_exactly_what_was_missed(http_api: HttpApi) -
         assert (await read(answer))["id"] == "b1-4"
 
 
-@pytest.mark.parametrize("last", ["b0-1", "b1-9", "b1-x", "nonsense"])
-async def test_a_gap_that_cannot_be_told_begins_with_the_whole_status(
+@pytest.mark.parametrize("last", ["", "b1-1"])
+async def test_every_block_of_the_stream_carries_data(http_api: HttpApi, last: str) -> None:
+    # httpx-sse and aiosseclient report a block without data as an empty message.
+    http_api.change(ModelStatus.LISTENING)
+    async with http_api.subscribe(last=last) as answer:
+        await asyncio.sleep(HEARTBEAT_S + 1)
+        http_api.change(ModelStatus.THINKING)
+        await asyncio.sleep(HEARTBEAT_S + 1)
+        http_api.change(ModelStatus.IDLE)
+        blocks: list[str] = []
+        while "b1-3" not in "".join(blocks[-1:]):
+            blocks.append((await answer.content.readuntil(b"\n\n")).decode())
+    assert len(blocks) == (2 if last else 3)
+    assert all("\ndata: " in block for block in blocks)
+    assert blocks[0].startswith("retry: 2000\n")
+    assert ": still here\n" in "".join(blocks)
+
+
+@pytest.mark.parametrize(
+    "last",
+    ["b0-1", "b1-9", "b1-x", "nonsense", "b1-" + "9" * 5000, "b1-" + "0" * 5000, "b1-²", "b1-١"],
+)
+async def test_a_gap_that_cannot_be_filled_begins_with_the_whole_status(
     http_api: HttpApi, last: str
 ) -> None:
     http_api.change(ModelStatus.LISTENING)
@@ -332,6 +363,30 @@ async def test_without_a_connection_nothing_is_said_and_that_is_told(http_api: H
     http_api.person.connected = False
     status, answer = await http_api.post("/api/say", {"text": "hello"})
     assert (status, answer["error"]["code"]) == (503, "not_connected")
+
+
+async def test_devices_that_cannot_be_listed_are_unavailable_for_a_while(
+    http_api: HttpApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    async def devices() -> list[dict[str, Any]]:
+        asked.append(1)
+        await asyncio.sleep(10)
+        raise DeviceError("cannot list the devices: the sound server does not answer")
+
+    monkeypatch.setattr(http_api.person, "devices", devices)
+
+    async def ask() -> tuple[int, str]:
+        async with http_api.http.get("/api/devices") as answer:
+            assert answer.headers["Retry-After"] == "5"
+            return answer.status, (await answer.json())["error"]["message"]
+
+    began = asyncio.get_running_loop().time()
+    found = await asyncio.gather(*(ask() for _ in range(5)))
+    assert found == [(503, "cannot list the devices: the sound server does not answer")] * 5
+    assert len(asked) == 1, "those who wait do not wait one after the other"
+    assert asyncio.get_running_loop().time() - began < 11
 
 
 async def test_unknown_places_and_methods_are_answered_in_json(http_api: HttpApi) -> None:

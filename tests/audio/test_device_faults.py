@@ -133,7 +133,7 @@ def suspend_and_resume(server: SoundServer) -> None:
 
 def kill_the_audio_processes(_server: SoundServer) -> None:
     ours = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    them = [pid for pid in ours if b"audio.portaudio" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    them = [pid for pid in ours if b"audio.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     assert len(them) == 2
     for pid in them:
         os.kill(int(pid), signal.SIGKILL)

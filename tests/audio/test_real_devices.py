@@ -230,9 +230,9 @@ async def test_a_loudspeaker_at_rest_plays_the_whole_answer(
 
 _LATE = """
 import sys, time
-from rtaudio_daemon.audio import output_pump, portaudio
+from rtaudio_daemon.audio.worker import __main__ as worker, output_stream
 
-class LatePump(output_pump.OutputPump):
+class LateStream(output_stream.OutputStream):
     blocks = 0
 
     def _callback(self, *arguments):
@@ -241,8 +241,8 @@ class LatePump(output_pump.OutputPump):
             time.sleep(0.045)
         return super()._callback(*arguments)
 
-portaudio.OutputPump = LatePump
-portaudio.main(sys.argv[1:])
+worker.OutputStream = LateStream
+worker.main(sys.argv[1:])
 """
 
 

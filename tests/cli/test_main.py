@@ -160,7 +160,7 @@ async def test_the_commands_show_the_token(tmp_path: Path, monkeypatch: pytest.M
         address = (await line_with(process, r"listening at http")).rpartition(" ")[2]
         status, output = await finished("status", "--url", address)
         assert status == 1, output
-        assert "show the token" in output
+        assert "send the token" in output
         monkeypatch.setenv("RTAUDIO_TOKEN", "sesame-" * 6)
         assert (await finished("volume", "0.5", "--url", address))[0] == 0
         _, output = await finished("status", "--url", address)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import signal
 import socket
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 
 from rtaudio_daemon import config
 from rtaudio_daemon.daemon import log
+from rtaudio_daemon.daemon.log_handlers import DescriptorHandler
 from rtaudio_daemon.notifications import (
     ConnectionChanged,
     ConnectionState,
@@ -98,6 +100,24 @@ def test_text_of_several_lines_and_too_long_text_arrive(
     assert entry(listening.recv(65536))["MESSAGE"] == "one\ntwo"
     handler.emit(record("x" * 500_000))
     assert len(entry(listening.recv(65536))["MESSAGE"]) == 48 * 1024
+
+
+def test_a_service_can_neither_forge_an_entry_nor_rule_the_terminal(
+    journal: tuple[log.JournalHandler, socket.socket],
+) -> None:
+    said = "no\r\n2026-11-28 ERROR all is lost \x1b[31m\u202e\x85\ud800"
+    shown = r"no\r" "\n" r"2026-11-28 ERROR all is lost \x1b[31m\u202e\x85\ud800"
+    handler, listening = journal
+    handler.emit(record(said))
+    assert entry(listening.recv(65536))["MESSAGE"] == shown
+    reading, writing = os.pipe()
+    plain = DescriptorHandler(writing)
+    plain.setFormatter(log.RedactingFormatter("%(message)s"))
+    plain.emit(record(said))
+    plain.close()
+    assert os.read(reading, 65536).decode() == shown.replace("\n", "\n  ") + "\n"
+    os.close(reading)
+    os.close(writing)
 
 
 @pytest.mark.parametrize(

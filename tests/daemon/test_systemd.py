@@ -49,7 +49,7 @@ def test_ready_and_status_are_told_in_one_line_each_and_only_once(manager: Manag
     assert manager.heard() == [
         "READY=1\nSTATUS=idle, session sess_1",
         "STATUS=speaking",
-        "STOPPING=1\nSTATUS=going down",
+        "STOPPING=1\nSTATUS=stopping",
     ]
 
 
@@ -86,7 +86,7 @@ async def test_the_watchdog_is_fed_at_half_time_while_all_is_well_and_not_otherw
     assert [round(time - asked[0]) for time in asked] == [0, 15, 30, 45, 60]
     assert manager.heard() == ["WATCHDOG=1", "WATCHDOG=1", "STATUS=no sound", "WATCHDOG=1"]
     words = [record.getMessage() for record in caplog.records]
-    assert len([each for each in words if "not well: no sound" in each]) == 1
+    assert len([each for each in words if "unhealthy: no sound" in each]) == 1
 
 
 async def test_without_systemd_nothing_is_told_and_nothing_waits() -> None:

@@ -292,3 +292,15 @@ def test_what_is_taken_back_before_it_was_asked_for_is_not_asked_for() -> None:
     answers.take_back_question()
     answers.done(done("r"), 0.0)
     assert asked_id(answers.next(0.0, silence=True)) == "other"
+
+
+def test_what_is_refused_because_a_known_answer_is_under_way_waits_for_its_end() -> None:
+    answers = Answers()
+    answers.expect(0.0)
+    aside = asked_id(ask(answers, Request(ASIDE, outside=True, after_speech=False)))
+    answers.created(created("resp_1"), 0.1)  # the service answers the turn first
+    assert answers.current_id == "resp_1"
+    assert answers.refused(refusal(aside, ACTIVE), 0.2) is None
+    assert answers.next(0.3, silence=True) == []
+    answers.done(done("resp_1"), 0.4)
+    assert asked_id(answers.next(0.5, silence=True)) == aside

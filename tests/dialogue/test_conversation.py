@@ -8,6 +8,8 @@ import pytest
 
 from rtaudio_daemon.dialogue.announcements import SAY_METADATA
 from rtaudio_daemon.dialogue.inputs import (
+    AnswerDropped,
+    AnswerRequested,
     ButtonPressed,
     ButtonReleased,
     CallAnswered,
@@ -49,6 +51,8 @@ from rtaudio_daemon.notifications import (
     SpeechNoticed,
 )
 from rtaudio_daemon.protocol import events as wire
+from rtaudio_daemon.protocol.error_codes import Severity
+from tests.dialogue import events
 
 from .talk import (
     GATE_CLOSED,
@@ -847,3 +851,125 @@ def test_calls_of_answers_that_never_have_an_id_are_made() -> None:
         assert calls_of(talk.tell(done("", "completed"))) == [call_id]
         talk.tell(CallAnswered(call_id, "sunny"), created(""), done("", "completed"))
         assert talk.status is IDLE
+
+
+# ------------------------------------------------------- results and losses
+
+CALL = wire.Item("item_c", "call", "{}", False, "completed", "call_1", "weather")
+
+
+def asking_for_weather(talk: Talk, response_id: str = "resp_1") -> Talk:
+    """The user asked something, and the answer is a function call."""
+    talk.tell(*events.user(1, "Weather?"), wire.InputCommitted("user_1"), created(response_id))
+    talk.tell(wire.ResponseDone(response_id, "completed", "", None, (CALL,), {}))
+    assert talk.status is THINKING
+    return talk
+
+
+def test_a_result_that_comes_while_there_is_no_session_is_answered_by_the_next() -> None:
+    talk = asking_for_weather(opened(outage_s=5.0))
+    talk.tell(SessionLost("gone"))
+    assert commands(talk.tell(CallAnswered("call_1", "sunny"))) == []
+    assert talk.status is THINKING
+    items = [each for each in talk.tell(SessionOpened()) if isinstance(each, CreateItem)]
+    assert items[-1].item["output"] == "sunny"
+    assert talk.status is THINKING
+
+
+def test_a_result_for_which_no_session_comes_is_reported_once() -> None:
+    talk = asking_for_weather(opened(outage_s=5.0))
+    talk.tell(SessionLost("gone"), CallAnswered("call_1", "sunny"))
+    assert talk.deadline is not None
+    talk.now = talk.deadline
+    given_up = "not answered: the connection was lost for too long"
+    assert talk.tell(TimePassed()) == [AnswerGivenUp("not_answered", given_up)]
+    assert talk.status is IDLE
+    assert talk.deadline is None
+
+
+def test_a_question_waits_for_a_session_from_its_loss_on_not_from_the_latest_result() -> None:
+    talk = asking_for_weather(opened(outage_s=5.0))
+    talk.tell(AnswerRequested(), created("resp_2"), SessionLost("gone"))
+    deadline = talk.deadline
+    assert deadline is not None
+    talk.tell(CallAnswered("call_1", "sunny"))
+    assert talk.deadline == deadline
+
+
+def test_whoever_asked_for_silence_gets_no_answer_to_the_results_that_come_later() -> None:
+    talk = asking_for_weather(opened())
+    talk.tell(InterruptRequested())
+    told = talk.tell(CallAnswered("call_1", "sunny"))
+    assert [type(each) for each in told] == [CreateItem], "the model knows it, and says nothing"
+    assert talk.status is IDLE
+
+
+def test_an_answer_that_nobody_waits_for_any_more_is_not_asked_for_again() -> None:
+    talk = opened(outage_s=5.0)
+    talk.tell(*events.user(1, "Weather?"), wire.InputCommitted("user_1"), AnswerRequested())
+    talk.tell(SessionLost("gone"))
+    assert talk.status is THINKING
+    talk.tell(AnswerDropped(), AnswerDropped())
+    assert talk.status is IDLE
+    told = talk.tell(SessionOpened())
+    assert not [each for each in told if isinstance(each, CreateResponse | AnswerGivenUp)]
+
+
+def test_a_refused_turn_whose_answer_nobody_waits_for_is_not_reported() -> None:
+    talk = opened()
+    (commit,) = [
+        each
+        for each in talk.tell(ButtonPressed(), ButtonReleased())
+        if isinstance(each, CommitAudio)
+    ]
+    talk.tell(AnswerDropped())
+    refused = wire.ServiceErrorReported("empty", "", "No.", commit.event_id, Severity.BENIGN)
+    assert not [each for each in talk.tell(refused) if isinstance(each, AnswerGivenUp)]
+
+
+def test_what_is_to_be_said_is_given_up_when_no_session_will_come() -> None:
+    talk = Talk()
+    talk.tell(SessionAwaited(True), SayRequested("hello"))
+    assert talk.status is THINKING
+    refused = ErrorReported("conversation", "not_said", "not said: the key is wrong")
+    assert talk.tell(SessionAwaited(False, "the key is wrong")) == [refused]
+    assert talk.status is IDLE
+
+
+def test_a_turn_of_which_nothing_is_left_when_the_session_comes_is_reported() -> None:
+    talk = by_the_gate()
+    talk.tell(SessionAwaited(True), GATE_OPENED, GATE_CLOSED)
+    too_late = "not answered: the connection came too late for what was said"
+    assert AnswerGivenUp("not_answered", too_late) in talk.tell(SessionOpened(), heard=False)
+    assert talk.status is IDLE
+
+
+def test_arguments_of_an_answer_without_a_name_begin_none() -> None:
+    talk = opened()
+    assert talk.tell(wire.CallArgumentsDone("", "item_c", "call_1", "weather", "{}")) == []
+    assert talk.status is IDLE
+
+
+def test_an_interruption_of_which_the_loudspeaker_knows_nothing_is_reported_all_the_same() -> None:
+    talk = answer_heard(opened())
+    talk.tell(STARTED)
+    (report,) = [each for each in talk.tell(PlaybackStopped(())) if isinstance(each, Interruption)]
+    assert (report.item_id, report.audio_end_ms) == (None, 0)
+
+
+def test_results_of_a_question_before_are_known_to_the_answer_that_comes_anyway() -> None:
+    talk = asking_for_weather(opened())
+    talk.tell(STARTED, STOPPED, wire.InputCommitted("user_2"))
+    told = talk.tell(CallAnswered("call_1", "sunny"))
+    assert [type(each) for each in told] == [CreateItem], "the service answers by itself"
+    assert talk.status is THINKING
+
+
+def test_what_is_to_be_said_is_given_up_when_a_hoped_for_session_takes_too_long() -> None:
+    talk = Talk()
+    talk.tell(SessionAwaited(True), SayRequested("hello"))
+    assert talk.deadline is not None
+    talk.now = talk.deadline
+    why = "not said: there was no connection for too long"
+    assert talk.tell(TimePassed()) == [ErrorReported("conversation", "not_said", why)]
+    assert talk.status is IDLE

@@ -308,3 +308,17 @@ def test_an_item_without_a_name_is_not_remembered() -> None:
     item = {"type": "message", "role": "user", "content": content}
     history.hear(event("conversation.item.created", item=item), 0.0)
     assert remembered(history) == []
+
+
+def test_what_is_reported_of_unknown_items_changes_nothing() -> None:
+    strange = event("conversation.item.created", item={"id": "odd_1", "type": "reasoning"})
+    nameless = event("conversation.item.created", item={"type": "message", "role": "user"})
+    events = [*user(1, "Weather?"), strange, nameless, cut(1000, "nobody_knows")]
+    assert remembered(History(), *events) == ["Weather?"]
+
+
+def test_what_was_forgotten_on_purpose_is_not_told() -> None:
+    history = History()
+    history.ask(PCM)
+    history.forget()
+    assert (remembered(history), history.answerable) == ([], False)

@@ -288,7 +288,24 @@ def test_a_turn_by_button_lasts_as_long_as_it_is_held_whatever_was_said_before()
     assert turn.latencies["speech_ms"] == 2000
 
 
-def test_sound_of_an_answer_that_is_not_measured_counts_for_nothing() -> None:
-    latency = LatencyTracker()
-    latency.received(AudioPart("resp_1", "item_1", 0), bytes(480), 0.0)
-    assert latency.over() == []
+def test_speech_that_began_before_the_button_was_pressed_is_no_other_turn() -> None:
+    story: list[tuple[float, Input | None]] = [
+        (1.0, ButtonPressed()),
+        (1.1, STARTED),
+        (3.0, ButtonReleased()),
+        (3.2, created("resp_1")),
+        (3.5, wire.AudioDelta(PART, b"\0" * 480)),
+        (3.6, PlaybackStarted()),
+        (4.0, wire.AudioDone(PART)),
+        (4.0, done("resp_1", "completed")),
+        (5.0, PlaybackFinished()),
+    ]
+    (turn,) = told(*story)
+    assert turn.latencies["response_ms"] == 200
+
+
+def test_the_sound_of_an_answer_that_is_forgotten_is_not_measured() -> None:
+    tracker = LatencyTracker()
+    tracker.received(PART, b"\0" * 480, 1.0)
+    assert tracker.finished("resp_1", "completed", 2.0) is None
+    assert tracker.over() == []

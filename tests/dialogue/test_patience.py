@@ -110,15 +110,6 @@ def test_what_a_button_keeps_may_be_forgotten_after_its_release() -> None:
     assert (talk.status, talk.deadline) == (IDLE, None)
 
 
-def test_speech_that_the_service_reports_while_a_button_is_held_began_before_it() -> None:
-    talk = opened()
-    talk.tell(ButtonPressed())
-    talk.now += 5.0
-    talk.tell(STARTED, ButtonReleased(), wire.InputCommitted("item_0"), created("resp_1"))
-    (turn,) = talk.mind.handle(done("resp_1", "completed"), talk.now)[-1:]
-    assert turn.latencies["speech_ms"] == 5200
-
-
 # -------------------------------------------------------------------- speech
 
 

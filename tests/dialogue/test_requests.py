@@ -1,4 +1,4 @@
-"""What a message that is written by hand means to the conversation."""
+"""Messages that a user of the library writes by hand, and what they mean to the conversation."""
 
 from __future__ import annotations
 
@@ -6,27 +6,43 @@ from typing import Any
 
 import pytest
 
-from rtaudio_daemon.dialogue.inputs import CallAnswered, LocalInput
+from rtaudio_daemon.dialogue.inputs import (
+    AnswerRequested,
+    AudioCleared,
+    AudioCommitted,
+    CallAnswered,
+    CancelRequested,
+    LocalInput,
+)
 from rtaudio_daemon.dialogue.requests import input_of
+
+ASIDE = {"conversation": "none"}
+
+
+def result(**fields: Any) -> dict[str, Any]:
+    return {"type": "conversation.item.create", "item": {"type": "function_call_output", **fields}}
 
 
 @pytest.mark.parametrize(
-    ("item", "meaning"),
+    ("message", "meaning"),
     [
-        (None, None),
-        ({"type": "message"}, None),
-        ({"type": "function_call_output", "output": "x"}, None),
-        (
-            {"type": "function_call_output", "call_id": "c", "output": "x"},
-            CallAnswered("c", "x", sent=True),
-        ),
-        (
-            {"type": "function_call_output", "call_id": "c", "output": 5},
-            CallAnswered("c", "", sent=True),
-        ),
+        ({"type": "response.create", "event_id": "event_1"}, AnswerRequested(event_id="event_1")),
+        ({"type": "response.create", "event_id": 7, "response": "odd"}, AnswerRequested()),
+        ({"type": "response.create", "response": ASIDE}, AnswerRequested(ASIDE, outside=True)),
+        ({"type": "response.cancel"}, CancelRequested()),
+        ({"type": "response.cancel", "response_id": "resp_1"}, CancelRequested("resp_1")),
+        ({"type": "input_audio_buffer.commit"}, AudioCommitted()),
+        ({"type": "input_audio_buffer.clear", "event_id": "event_1"}, AudioCleared("event_1")),
+        (result(call_id="call_1", output="sunny"), CallAnswered("call_1", "sunny", sent=True)),
+        (result(call_id="call_1"), CallAnswered("call_1", "", sent=True)),
+        (result(output="of no call"), None),
+        ({"type": "conversation.item.create", "item": {"type": "message"}}, None),
+        ({"type": "conversation.item.create"}, None),
+        ({"type": "session.update"}, None),
+        ({}, None),
     ],
 )
-def test_only_the_result_of_a_call_means_something_among_items(
-    item: Any, meaning: LocalInput | None
+def test_a_message_written_by_hand_is_understood(
+    message: dict[str, Any], meaning: LocalInput | None
 ) -> None:
-    assert input_of({"type": "conversation.item.create", "item": item}) == meaning
+    assert input_of(message) == meaning

@@ -1,4 +1,4 @@
-"""Wire and house: names and shapes, in both dialects and both directions."""
+"""Names and shapes, in both dialects and both directions."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def received(event: Json) -> Json:
 
 
 @pytest.mark.parametrize(("canonical", "ga"), codec.CANONICAL_TO_GA.items())
-def test_an_event_has_its_house_name_whoever_sends_it(canonical: str, ga: str) -> None:
+def test_an_event_has_its_canonical_name_whoever_sends_it(canonical: str, ga: str) -> None:
     assert received({"type": ga})["type"] == canonical
     assert received({"type": canonical})["type"] == canonical
     assert codec.wire_name(canonical, "ga") == codec.wire_name(ga, "ga") == ga
@@ -236,7 +236,7 @@ def test_an_error_is_always_an_object_with_a_message(event: Json, message: str) 
 # ------------------------------------------------------------------ writing
 
 
-def test_a_session_in_house_words_is_nested_for_ga() -> None:
+def test_a_session_in_canonical_words_is_nested_for_ga() -> None:
     session = sent({"type": "session.update", "session": FULL}, "ga")["session"]
     assert session == {
         "type": "realtime",
@@ -264,7 +264,7 @@ def test_a_session_in_house_words_is_nested_for_ga() -> None:
     }
 
 
-def test_a_session_in_house_words_stays_flat_for_preview() -> None:
+def test_a_session_in_canonical_words_stays_flat_for_preview() -> None:
     session = sent({"type": "session.update", "session": FULL}, "preview")["session"]
     detection = session.pop("turn_detection")
     assert session == {key: value for key, value in FULL.items() if key != "turn_detection"}
@@ -468,6 +468,24 @@ def test_the_default_configuration_says_neither_too_much_nor_too_little(dialect:
 def test_transcription_without_a_language_names_only_the_model() -> None:
     section = config.Session(transcription=config.Transcription(model="m"))
     assert codec.session_settings(section)["input_audio_transcription"] == {"model": "m"}
+
+
+def test_what_the_service_does_to_the_microphone_s_sound_is_named_where_it_is_wanted() -> None:
+    names = ("input_audio_noise_reduction", "input_audio_echo_cancellation")
+    plain = codec.session_settings(config.Session(noise_reduction="none"))
+    assert not set(names) & set(plain)
+    section = config.Session(noise_reduction="far_field", echo_cancellation="server")
+    settings = codec.session_settings(section)
+    assert [settings[name]["type"] for name in names] == ["far_field", "server_echo_cancellation"]
+
+
+def test_a_session_that_only_transcribes_asks_for_no_answers() -> None:
+    session = {"type": "transcription", "turn_detection": {"type": "server_vad"}}
+    wire = codec.wire_session(session, "ga")
+    assert wire["type"] == "transcription"
+    detection = wire["audio"]["input"]["turn_detection"]
+    assert detection["silence_duration_ms"] == 500
+    assert not {"create_response", "interrupt_response"} & set(detection)
 
 
 def test_turn_detection_of_the_configuration_in_each_kind() -> None:

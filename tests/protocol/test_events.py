@@ -237,6 +237,32 @@ def test_half_a_sample_never_shifts_what_follows() -> None:
     assert event("response.audio.delta", **IDS, delta=sound(b"a")) == AudioDelta(PART, b"")
 
 
+def test_sound_that_nobody_wants_is_only_measured() -> None:
+    for pcm in (b"", b"abcd", b"abcdef", b"abcdefgh", b"abc"):
+        for delta in (sound(pcm), sound(pcm).rstrip("=")):
+            raw = json.dumps({"type": "response.audio.delta", **IDS, "delta": delta})
+            measured = decode(raw, audio=False).event
+            assert measured == AudioDelta(PART, b"", len(pcm) & ~1)
+    odd = decode('{"type": "response.audio.delta", "delta": 5}', audio=False)
+    assert (odd.event, odd.malformed) == (Unknown("response.audio.delta"), True)
+
+
+def test_what_an_answer_cost_is_plausible_and_its_status_known() -> None:
+    response = {"id": "r", "status": "\ud800", "usage": {"input_tokens": -5, "output_tokens": 7}}
+    done = event("response.done", response=response)
+    assert done == ResponseDone("r", "other", "", None, (), {"output_tokens": 7})
+    said = event("conversation.item.input_audio_transcription.completed", usage={"seconds": 1e400})
+    assert said == UserTranscript("", "", {})
+
+
+def test_a_session_says_little_of_itself() -> None:
+    long = {"id": "s" * 10**6, "model": "m\ud800", "voice": "v" * 10**6}
+    created = event("session.created", session=long)
+    assert isinstance(created, SessionCreated)
+    facts = created.facts
+    assert (facts.id, facts.model, facts.voice) == ("s" * 128, "m?", "v" * 128)
+
+
 def test_values_are_bounded() -> None:
     assert event("conversation.item.deleted", item_id="x" * 1000) == ItemDeleted("x" * 128)
     error = event("error", error={"code": 429, "message": "a\nb " + "x" * 10_000})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rtaudio_daemon.protocol.codec import Json
-from rtaudio_daemon.protocol.settings_check import advice, differences
+from rtaudio_daemon.protocol.settings_check import advice, differences, speaks
 
 VAD: Json = {"type": "server_vad", "threshold": 0.5, "silence_duration_ms": 600}
 
@@ -80,3 +80,27 @@ def test_a_refusal_of_another_parameter_leaves_it_open_whose_mistake_it_is(error
 def test_an_error_that_is_not_about_spelling_needs_no_advice() -> None:
     assert advice(None, "azure", {"code": "server_error"}) is None
     assert advice(None, "azure") is None
+
+
+def test_what_extra_asks_for_is_what_was_asked_for() -> None:
+    voice = {"type": "azure-standard", "name": "en-US-Ava:DragonHDLatestNeural"}
+    live = {"voice": "alloy", "extra": {"voice": voice}}
+    assert differences(live, {"voice": {**voice, "temperature": 0.8}}) == []
+    assert differences(live, {"voice": "alloy"}) == [
+        f"voice is 'alloy' instead of '{voice['name']}'"
+    ]
+    nested = {"voice": "alloy", "extra": {"audio": {"output": {"voice": "cedar"}}}}
+    assert differences(nested, {"type": "realtime", "audio": {"output": {"voice": "cedar"}}}) == []
+
+
+def test_what_the_service_uses_is_quoted_in_few_characters() -> None:
+    (quoted,) = differences({"voice": "alloy"}, {"voice": "\x1b[31m\u202e\ud800" + "x" * 10**6})
+    assert len(quoted) < 200
+    assert quoted.isprintable()
+
+
+def test_answers_are_spoken_unless_the_settings_leave_sound_out() -> None:
+    assert speaks({})
+    assert speaks({"modalities": ["audio", "text"]})
+    assert not speaks({"modalities": ["text"]})
+    assert not speaks({"modalities": ["audio"], "extra": {"output_modalities": ["text"]}})

@@ -120,7 +120,9 @@ async def test_a_service_that_answers_no_ping_is_given_up(service: Service) -> N
         ('{"error":"plain"}', None, "plain"),
         ('["odd"]', None, "odd"),
         ("Just   text", None, "Just text"),
-        ("<html>proxy</html>", None, "Not Found"),
+        ("<html>proxy</html>", None, "Not Found; a web page answered"),
+        ('{"error":{"message":"half an emoji \\ud83d"}}', None, "half an emoji ?"),
+        ('{"error":{"code":["x"],"message":"a\\nb\\u001b[2J"}}', None, r"a b\x1b[2J"),
         ("", None, "Not Found"),
         ('{"error":{"message":"the key sk-very-secret is bad"}}', None, "the key ** is bad"),
     ],
@@ -159,8 +161,27 @@ async def test_a_redirect_is_not_followed(service: Service) -> None:
         service.refusals.append((307, {"Location": f"http://127.0.0.1:{other.port}/x"}, ""))
         error = await refusal(service)
         assert error.status == 307
-        assert "not followed" in str(error)
+        assert "it points to 127.0.0.1, which is not followed" in str(error)
+        assert "log in to this network" in str(error)
         assert other.attempts == 0
+
+
+async def test_a_refusal_can_be_written_anywhere_and_hides_a_key_that_would_be_cut(
+    service: Service,
+) -> None:
+    code, words = "c" * 10_000 + "\\ud800", "x" * 290 + KEY
+    service.refusals.append((500, {}, f'{{"error":{{"code":"{code}","message":"{words}"}}}}'))
+    error = await refusal(service)
+    assert len(str(error)) < 1000
+    assert KEY[:8] not in str(error)
+    (str(error) + str(error.code)).encode()
+
+
+async def test_a_web_page_that_answers_is_called_one(service: Service) -> None:
+    service.refusals.append((200, {}, "<!doctype html><title>Welcome to this hotel</title>"))
+    assert "HTTP 200: OK; a web page answered, perhaps the login page" in str(
+        await refusal(service)
+    )
 
 
 async def test_nobody_there_is_a_service_error(service: Service) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import datetime
 
 import pytest
 
 from rtaudio_daemon.protocol.codec import Json
 from rtaudio_daemon.realtime.options import SessionPolicy
+from rtaudio_daemon.realtime.usage import Prices
 from tests.realtime.user import Talk, sentence, talking
 
 HOUR = 3600.0
@@ -150,7 +152,7 @@ async def test_a_next_session_that_dies_while_it_waits_is_replaced() -> None:
         talk.client.is_quiet = lambda: False
         await asyncio.sleep(975)
         assert len(talk.simulator.sessions) == 2
-        first, second = talk.simulator._lines.values()
+        first, second = talk.simulator._connections.values()
         await second.close(1011, "oops")
         talk.client.is_quiet = lambda: True
         await talk.until(lambda: talk.states[-1] == "open", 20)
@@ -337,10 +339,6 @@ async def test_held_on_speech_a_session_is_opened_by_speech_and_no_word_is_lost(
 async def test_a_used_up_budget_ends_in_a_clear_state_until_midnight(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    from datetime import datetime
-
-    from rtaudio_daemon.realtime.usage import Prices
-
     caplog.set_level(logging.INFO)
     start, evening = now(), datetime(2026, 11, 22, 22, 0).timestamp()
     prices = Prices(audio_input=1e5, audio_output=1e5, text_output=1e5, text_input=1e5)
@@ -359,6 +357,41 @@ async def test_a_used_up_budget_ends_in_a_clear_state_until_midnight(
         assert talk.client.usage["cost_today"] == 0
         assert talk.client.usage["cost_total"] > 0.5
         await talk.turn(sentence(1000, seed=2))
+
+
+@pytest.mark.parametrize("step_s", [3 * HOUR, 365 * 24 * HOUR], ids=["sleep", "year"])
+async def test_a_new_day_that_comes_at_once_brings_a_new_budget_at_once(step_s: float) -> None:
+    start, evening, stepped_s = now(), datetime(2026, 11, 22, 22, 0).timestamp(), 0.0
+    prices = Prices(audio_input=1e5, audio_output=1e5, text_output=1e5, text_input=1e5)
+    policy = SessionPolicy(prices=prices, daily_limit=0.5)
+    async with talking(
+        policy=policy, wall_clock=lambda: evening + now() - start + stepped_s
+    ) as talk:
+        await talk.turn(sentence(1000))
+        await talk.until(lambda: talk.states[-1] == "closed", 5)
+        closed = talk.states.count("closed")
+        stepped_s = step_s
+        await talk.until(lambda: talk.states[-1] == "open", 15)
+        assert talk.client.usage["cost_today"] == 0
+        assert talk.states.count("closed") == closed, "said once"
+        stepped_s = 0.0
+        await talk.until(lambda: talk.states[-1] == "closed", 15)
+        assert talk.client.usage["cost_today"] > 0.5, "the day before is known again"
+
+
+async def test_what_was_said_before_a_sleep_is_as_old_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slept_s = 0.0
+    monkeypatch.setattr("rtaudio_daemon.realtime.driver.suspended_s", lambda: slept_s)
+    async with talking(policy=SessionPolicy(forget_after_s=300)) as talk:
+        await talk.turn(sentence(1000))
+        await asyncio.sleep(30)
+        assert talk.changes[-1].renewals == 0
+        slept_s = 8.0 * HOUR
+        await asyncio.sleep(30)
+        assert talk.changes[-1].renewals == 1
+        assert told(talk) == []
 
 
 # ------------------------------------------------------------- one at a time

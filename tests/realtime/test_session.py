@@ -289,7 +289,7 @@ async def test_a_session_that_dies_young_does_not_make_the_pause_short_again(
         (400, {}, 60),
         (403, {}, 60),
         (404, {}, 60),
-        (308, {}, 60),
+        (308, {}, 0.5),
         (429, {}, 0.5),
         (429, {"Retry-After": "12"}, 12),
         (503, {"Retry-After": "0"}, 0.5),
@@ -441,6 +441,46 @@ async def test_malformed_messages_are_counted_skipped_and_told_once(
         assert recorder.session.ready
     skipped = [r.levelname for r in caplog.records if "malformed" in r.getMessage()]
     assert skipped == ["WARNING", "DEBUG"]
+
+
+async def test_a_message_that_hurts_while_it_is_handled_is_malformed_and_ends_nothing(
+    service: Service, monkeypatch: pytest.MonkeyPatch, mistakes: list[logging.LogRecord]
+) -> None:
+    def stumble(_self: Client, message: Message) -> None:
+        if message.name == "hurts":
+            raise RecursionError("as deep as that")
+        received(_self, message)
+
+    received = Client.received
+    monkeypatch.setattr(Client, "received", stumble)
+    async with running(service) as recorder:
+        await recorder.until(recorder.readied, 1)
+        call = await service.call()
+        for name in ("hurts", "hurts", "helps"):
+            await call.send({"type": name})
+        assert (await recorder.until(recorder.events, 3))["type"] == "helps"
+        assert recorder.session.counters.malformed == 2
+        assert recorder.session.ready
+    (record,) = mistakes
+    assert record.levelno == logging.ERROR
+    assert record.exc_info
+    mistakes.clear()
+
+
+async def test_what_the_service_says_of_our_settings_is_cut_before_anybody_sees_it(
+    service: Service,
+) -> None:
+    async def refuse(call: Call, message: Json) -> bool:
+        error = {"code": "x", "message": "no\n\x1b" + "\ud800" * 10**6}
+        await call.send({"type": "error", "error": error})
+        return True
+
+    service.on_message = refuse
+    async with running(service) as recorder:
+        await recorder.until(recorder.readied, 1)
+        reason = str(recorder.changes[-1].reason)
+        assert reason.startswith(r"the service refused our settings: no \x1b")
+        assert len(reason.encode()) < 400
 
 
 async def test_malformed_messages_do_not_disturb_the_greeting(service: Service) -> None:

@@ -42,6 +42,29 @@ def test_a_new_day_begins_with_nothing_spent() -> None:
     assert ledger.summary(2)["cost_total"] >= 0.01
 
 
+def test_a_clock_that_steps_back_and_forth_gives_nobody_a_second_budget() -> None:
+    ledger = UsageMeter(PRICES, daily_limit=0.01)
+    while not ledger.exhausted(5):
+        ledger.add_response(USAGE, day=5)
+    for day in (4, 5 - 365, 1, 6, 7, 4):
+        assert not ledger.exhausted(day)
+        ledger.add_response(USAGE, day=day)
+    assert ledger.exhausted(5)
+    assert ledger.summary(5)["cost_today"] >= 0.01
+    after = UsageMeter(PRICES, daily_limit=0.01)
+    after.restore(ledger.state())
+    assert after.exhausted(5)
+    assert after.summary(4) == ledger.summary(4)
+
+
+def test_few_days_are_known() -> None:
+    ledger = UsageMeter(PRICES)
+    for day in range(1000):
+        ledger.add_response(USAGE, day=day)
+    assert len(ledger.state()["days"]) == 8
+    assert ledger.cost_today(999) > 0
+
+
 def test_without_a_limit_nothing_is_ever_used_up() -> None:
     ledger = UsageMeter(PRICES)
     for _ in range(100):

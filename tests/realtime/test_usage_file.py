@@ -39,7 +39,7 @@ async def test_what_was_spent_is_there_again_and_the_day_goes_on(tmp_path: Path)
     after = ledger()
     await UsageFile(path, after).load()
     assert after.summary(TODAY) == before.summary(TODAY)
-    assert after.today.transcription_s == 1.5, "also what came in last"
+    assert after.on(TODAY).transcription_s == 1.5, "also what came in last"
     assert after.exhausted(TODAY)
     assert not after.exhausted(TODAY + 1)
     assert after.total.audio_output == 5
@@ -53,10 +53,11 @@ BROKEN = {
     "a list": "[]",
     "null": "null",
     "without a day": '{"responses": 1, "today": {}, "total": {}}',
-    "a day in words": json.dumps({**UsageMeter().state(), "day": "monday"}),
+    "no days": json.dumps({**UsageMeter().state(), "days": [1]}),
+    "a day in words": json.dumps({**UsageMeter().state(), "days": {"monday": {}}}),
     "less than nothing": json.dumps({**UsageMeter().state(), "responses": -1}),
     "not a number": json.dumps({**UsageMeter().state(), "responses": True}),
-    "no tokens": json.dumps({**UsageMeter().state(), "today": 7}),
+    "no tokens": json.dumps({**UsageMeter().state(), "days": {str(TODAY): 7}}),
     "other tokens": json.dumps({**UsageMeter().state(), "total": {"gold": 1}}),
 }
 
@@ -74,6 +75,19 @@ async def test_a_file_that_makes_no_sense_is_told_and_counting_begins_anew(
     await spend(path, counted)
     await UsageFile(path, after := ledger()).load()
     assert after.responses == 1
+
+
+async def test_the_file_of_an_earlier_version_counts(tmp_path: Path) -> None:
+    counted = ledger()
+    counted.add_response(ANSWER, TODAY)
+    state = counted.state()
+    today, path = state.pop("days")[str(TODAY)], tmp_path / "usage.json"
+    path.write_text(json.dumps({**state, "day": TODAY, "today": today}))
+    await UsageFile(path, after := ledger()).load()
+    assert after.summary(TODAY) == counted.summary(TODAY)
+    path.write_text(json.dumps({**UsageMeter().state(), "day": None, "today": today}))
+    await UsageFile(path, after).load()
+    assert not after.exhausted(TODAY)
 
 
 async def test_no_file_is_no_matter(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

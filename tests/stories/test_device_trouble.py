@@ -85,7 +85,7 @@ def default_microphone(settings: config.Config) -> config.Config:
     ("module", "reason", "remedy"),
     [
         (MISSING, "PyAudio cannot be loaded", "`apt-get install libportaudio2`"),
-        (CARDS, "'Desk (hw:1,0)' does not open", "`fuser -v /dev/snd/*` tells which"),
+        (CARDS, "'Desk (hw:1,0)' does not open", "`fuser -v /dev/snd/*` shows which"),
     ],
     ids=["PyAudio is missing", "the device is busy"],
 )
@@ -265,7 +265,7 @@ async def test_a_card_that_another_program_holds_is_told_by_the_audio_process(
     build(tmp_path)
     elsewhere = f"""
         from pathlib import Path
-        from rtaudio_daemon.audio import cards
+        from rtaudio_daemon.audio.worker import alsa_cards as cards
         for ask in (cards.find_or_explain, cards.closed_card):
             ask.__defaults__ = (Path({str(tmp_path)!r}),)
     """

@@ -13,7 +13,7 @@ _RARE_LOOK_S = 900.0  # at a device that seemed to be there, and was not
 
 
 class Fallback:
-    """Of the device `wanted`, if `allowed`, by the default. Tell it what became of each attempt."""
+    """Of the device `wanted`, if `allowed`, by the default. Report each attempt to it."""
 
     def __init__(self, wanted: str, *, allowed: bool) -> None:
         self.wanted = wanted

@@ -24,7 +24,7 @@ __all__ = [
 
 
 def described(info: DeviceInfo) -> dict[str, Any]:
-    """What other programs are told of a device, as JSON; `name` and `place` name it in options."""
+    """A device as JSON for other programs; `name` and `place` name it in options."""
     return {
         "name": info.name,
         "kind": "microphone" if info.direction == "input" else "speaker",

@@ -1,4 +1,4 @@
-"""What `pactl` (16 or newer) tells of a sound server, PulseAudio or PipeWire, if there is one."""
+"""What `pactl` (16 or newer) says of a sound server, PulseAudio or PipeWire, if there is one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PATIENCE_S = 2.0
 
 
 async def listed(what: str) -> list[dict[str, Any]]:
-    """All `sources`, `sinks`, `clients` …; none when it cannot tell."""
+    """All `sources`, `sinks`, `clients` …; none when it does not answer."""
     try:
         found = json.loads(await answer("--format=json", "list", what) or "[]")
     except ValueError:

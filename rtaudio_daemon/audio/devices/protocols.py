@@ -119,7 +119,7 @@ class Speaker(Device, Protocol):
         """
 
     def overlay(self, pcm: bytes) -> float:
-        """Mix a short sound into whatever is played, at once; nobody is told of it.
+        """Mix a short sound into whatever is played, at once; nothing is reported of it.
 
         Neither the volume nor `stop` touches it. Returns how many ms it takes until its last
         sample is heard; 0 when nobody will hear it.

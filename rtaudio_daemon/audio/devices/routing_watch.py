@@ -2,7 +2,7 @@
 
 When a device goes away, PulseAudio and PipeWire move its streams to any other, as that of the
 microphone to the monitor of the loudspeaker, and PortAudio notices nothing. PipeWire even opens a
-stream on another device when the named one is not there. `pactl` (16 or newer) tells, where there
+stream on another device when the named one is not there. `pactl` (16 or newer) says where, if there
 is one; without it, or without a sound server, nothing is watched.
 """
 
@@ -19,8 +19,8 @@ from ...notifications import DeviceCode
 from ..worker.device_lookup import Direction
 from .pactl import answer, end, listed, properties, start
 
-_SETTLED_S = 0.05  # a move is told of in several events
-_SUBSCRIBED_S = 0.5  # what happens before that may not be told of
+_SETTLED_S = 0.05  # a move comes as several events
+_SUBSCRIBED_S = 0.5  # what happens before that may not be reported
 _FIRST_PAUSE_S = 2.0
 _LAST_PAUSE_S = 600.0  # a stream that goes by no sound server is never found: it may cost nothing
 _STREAMS = {"input": "source-output", "output": "sink-input"}
@@ -50,7 +50,7 @@ class RoutingWatch:
         """Look where the stream is now.
 
         Raises DeviceError when that is the monitor of the loudspeaker, or, if it may not move,
-        another device than it asked for, as far as the sound server tells (PipeWire does), or than
+        another device than it asked for, as far as the sound server knows (PipeWire does), or than
         it was at the first look.
         """
         places = await self._find()
@@ -85,7 +85,7 @@ class RoutingWatch:
             await self.check()
 
     async def _follow(self) -> None:
-        """Check whenever the server tells of a change, for as long as it tells."""
+        """Check at every change that the server reports, until it ends."""
         process = await start("subscribe")
         assert process.stdout is not None
         try:

@@ -98,7 +98,7 @@ def overlap(old: bytes, new: bytes, rate: int, expected: int) -> int | None:
     """How many samples from the beginning of `new` are in `old` already; may be more than it has.
 
     Looked for around `expected`. All that both streams would then have heard is compared: a voice
-    is like itself one period later, but not with its beginning. None if `new` must first tell more.
+    is like itself one period later, but not with its beginning. None if more of `new` is needed.
     """
     before, after = _centred(old, new)
     reach, least = rate * _REACH_MS // 1000, rate * _LEAST_MS // 1000

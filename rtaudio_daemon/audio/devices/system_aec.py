@@ -1,6 +1,6 @@
 """Do the sound server's default devices cancel echo, as `audio.echo: system` takes for granted?
 
-As far as their names tell: PulseAudio's and PipeWire's modules both say so.
+It is recognized by names: PulseAudio's and PipeWire's modules both put it there.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _NAMED = ("name", "description", "driver")
 
 
 async def default_device(kind: Literal["source", "sink"]) -> tuple[str, bool]:
-    """Its name, empty when no sound server tells of it, and whether it cancels echo."""
+    """Its name, empty when no sound server answers, and whether it cancels echo."""
     name = await answer(f"get-default-{kind}")
     for device in await listed(f"{kind}s") if name else []:
         if device.get("name") == name:
@@ -48,5 +48,5 @@ def _note(side: str, name: str) -> str:
 
 
 def _cancels(device: dict[str, Any]) -> bool:
-    told = [*(device.get(each) for each in _NAMED), *properties(device).values()]
-    return any("echo-cancel" in str(each).lower().replace(" ", "-") for each in told)
+    names = [*(device.get(each) for each in _NAMED), *properties(device).values()]
+    return any("echo-cancel" in str(each).lower().replace(" ", "-") for each in names)

@@ -1,4 +1,4 @@
-"""One audio process and the line to it."""
+"""One audio process and the connection to it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class MessageListener(Protocol):
 
 
 class WorkerProcess(asyncio.Protocol):
-    """The line to an audio process; `listener` gets its messages, as they come.
+    """The connection to an audio process; `listener` gets its messages, as they come.
 
     `ended` never has a result. It gets a DeviceError when the process gives up, shows no life for
     too long, or ends, and whatever `listener` raises.
@@ -56,7 +56,7 @@ class WorkerProcess(asyncio.Protocol):
         self._watch = self.ended.get_loop().call_at(self._alive_at + _OPEN_S, self._look)
 
     def send(self, kind: Kind, body: bytes = b"") -> bool:
-        """Say something to the process; False if it does not listen any more."""
+        """Send a message to the process; False if it does not read any more."""
         transport = self._transport
         if transport is None or transport.get_write_buffer_size() > _UNSENT_BYTES:
             return False
@@ -64,11 +64,11 @@ class WorkerProcess(asyncio.Protocol):
         return True
 
     def close(self) -> None:
-        """Hang up; the process ends by that."""
+        """Close the connection, which ends the process."""
         self.fail(DeviceError("the audio process ended"))
 
     def fail(self, error: Exception) -> None:
-        """Hang up for this reason."""
+        """Close the connection for this reason."""
         self._watch.cancel()
         if self._transport is not None:
             self._transport.abort()

@@ -25,7 +25,9 @@ _USUAL_RETRY_S = 2.0  # a sound server that starts again, a plug that is put in 
 _LAST_RETRY_S = 4.0  # each costs a third of a second of CPU, and this may last for weeks
 _USUAL_RETRIES = 25
 _STEADY_S = 20.0  # after this long, with opening, the next fault is the first one again
-_REASONS = 8  # of one loss are told at most, so that none that counts up floods the log
+_REASONS = (
+    8  # of one loss are logged at most, so that one with a counter in it does not flood the log
+)
 _NOUN = {"input": "microphone", "output": "loudspeaker"}
 
 
@@ -132,7 +134,7 @@ class WorkerSupervisor:
             await asyncio.sleep(next(pauses))
 
     def send(self, kind: Kind, body: bytes = b"") -> bool:
-        """Say something to the process; False if it is not there or does not listen any more."""
+        """Send a message to the process; False if there is none or it does not read any more."""
         if self._worker is None or self._waiting is not None:
             return False
         return self._worker.send(kind, body)
@@ -236,10 +238,10 @@ class WorkerSupervisor:
         self._listener.stream_opened(facts)
 
     def _is_new(self, failure: DeviceError) -> bool:
-        reason, told = str(failure), self._reported
-        if reason in told or len(told) == _REASONS:
+        reason, reported = str(failure), self._reported
+        if reason in reported or len(reported) == _REASONS:
             return False
-        told.add(reason)
+        reported.add(reason)
         return True
 
     def _log(self, device: str, failure: DeviceError, is_new: bool) -> None:
@@ -264,7 +266,7 @@ async def list_devices(
     """All devices of this machine, both directions. DeviceError if they cannot be listed.
 
     What a device does not say about its rates within some seconds stays unknown. When there is no
-    device at all, `on_none` is told why.
+    device at all, `on_none` is called with the reason.
     """
     found = _DeviceList()
     async with worker_process("list", "default", "left", found) as worker:

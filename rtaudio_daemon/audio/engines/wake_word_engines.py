@@ -1,4 +1,4 @@
-"""Wake words by microWakeWord, from the optional package pymicro-wakeword; who is listened to."""
+"""Wake words by microWakeWord, from the optional package pymicro-wakeword."""
 
 from __future__ import annotations
 

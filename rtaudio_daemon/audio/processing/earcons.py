@@ -1,4 +1,4 @@
-"""Short sounds that tell how it stands, made of notes: nothing is read from a file."""
+"""Short sounds for what happens (earcons), computed from notes: no file is read."""
 
 from __future__ import annotations
 

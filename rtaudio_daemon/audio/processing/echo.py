@@ -1,4 +1,4 @@
-"""The loudspeaker in the microphone: taking it out, and knowing it from a person.
+"""The loudspeaker in the microphone: cancel it, and distinguish it from a person.
 
 Two helpers, together or alone. A canceller subtracts what is played from what is heard. A guard
 learns how loud the (remaining) echo is, compared to what is played, and asks of speech over an
@@ -33,7 +33,7 @@ LEAK_DB = 2.0
 _DELAYS = 25  # frames; how late an echo may come, with buffers and a room
 _LEARNED_FRAMES = 750  # of playing that are remembered: 15 s
 _QUANTILE = 0.9  # of them: most of an echo, but not somebody who tries to speak over it
-_SMEAR = 6  # frames; a busy machine tells of what is played in bursts
+_SMEAR = 6  # frames; a busy machine reports what is played in bursts
 _ALIGN_EVERY = 50
 _ALIKE = 0.5
 _FAINT_DBFS = -70.0
@@ -202,7 +202,7 @@ class _Alignment:
 
 
 class Echo:
-    """Tell it what is played; pass every frame of the microphone through `clean`."""
+    """Knows an answer's echo. Give it what is played, and every frame of the microphone."""
 
     def __init__(
         self,
@@ -233,7 +233,7 @@ class Echo:
         return self._learned.coupling_db
 
     def played(self, pcm: bytes, skipped: int = 0) -> None:
-        """This goes to the loudspeaker now, after so many samples of silence not told of."""
+        """Take note of what goes to the loudspeaker now, after `skipped` samples of silence."""
         self._plays = True
         self._playing_dbfs = max(self._playing_dbfs, dbfs(pcm))
         self._own.played(pcm, skipped)
@@ -281,7 +281,7 @@ class Echo:
         """Whether a frame (cleaned) is louder than what is played explains; learns from it too.
 
         `learn` off: it is known that somebody speaks, which says nothing of the echo. Nothing is
-        louder as long as the echo is not known; where nobody tells what is played, everything is.
+        louder as long as the echo is not known; where what is played is not known, everything is.
         """
         if self.mode == "off" or not self._plays:
             return True

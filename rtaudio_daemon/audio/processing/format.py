@@ -1,6 +1,6 @@
-"""The one format inside the house, and the way into and out of it.
+"""The one format of sound inside the daemon, and conversions into and out of it.
 
-Inside, sound is 24 kHz, mono, signed 16-bit little-endian: 48 bytes per millisecond.
+PCM is 24 kHz, mono, signed 16-bit little-endian: 48 bytes per millisecond.
 """
 
 from __future__ import annotations

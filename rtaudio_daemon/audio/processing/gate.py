@@ -1,4 +1,4 @@
-"""Which sound may leave the house: speech, with a little before and after it.
+"""Which sound is sent to the service: speech, with a little before and after it.
 
 While an answer is heard (and for a moment after it) speech must be louder than the echo of the
 answer, and go on for longer; in half duplex it must also be more certain. What was held back until
@@ -23,17 +23,17 @@ _SUSPICION = 0.4  # of the speech that interrupts
 _REST_MS = 500  # quiet after which a turn that was too long may be followed by another
 _PROOF_MS = 40  # of speech that follows an interruption, and is not explained by the answer either
 _PROOF_WITHIN_MS = 500
-_OVERHEAR_EVERY_MS = 60_000  # judging what is not for us costs something in a loud house
+_OVERHEAR_EVERY_MS = 60_000  # judging what is not for us costs something in a loud room
 
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
     """What one frame led to: sound to send now (may be more than the frame), speech events.
 
-    `cut`: the gate closed although somebody speaks; the service must be told that it is over.
+    `cut`: the gate closed although somebody speaks; the service needs silence to end the turn.
     `aborted`: it closed, and what it has sent was nobody: the service must forget it.
     `woken`: the wake word that was just heard.
-    `overheard`: somebody speaks, but not to us, as no wake word was said (told now and then).
+    `overheard`: somebody speaks, but not to us, as no wake word was said (once a minute at most).
     """
 
     pcm_to_send: bytes
@@ -68,12 +68,12 @@ class Gate:
     ) -> None:
         self._open = False
         self._open_ms = 0.0
-        self._deaf_ms = 0.0  # to who does not say the wake word
+        self._deaf_ms = 0.0  # for so long no speech without a wake word is reported
         self._rest_ms = 0.0
         self._ignored_ms = 0.0
         self._muted = False
         self.floor_taken = False
-        """Whether anybody has the floor, or an answer is awaited (told by the caller)."""
+        """Whether anybody has the floor, or an answer is awaited; set by the caller."""
         self._playing = False
         self._tail_ms = 0.0
         self._cut = False
@@ -114,7 +114,7 @@ class Gate:
 
     @property
     def open(self) -> bool:
-        """Whether sound is leaving the house right now."""
+        """Whether sound is sent right now."""
         if self._always:
             return not self._muted and (not self._guarded or self._barge_in.speaking)
         return self._open
@@ -148,7 +148,7 @@ class Gate:
 
     @property
     def playing(self) -> bool:
-        """Whether an answer is heard (told by the caller)."""
+        """Whether an answer is heard; set by the caller."""
         return self._playing
 
     @playing.setter
@@ -167,7 +167,7 @@ class Gate:
         self._playing = playing
 
     def played(self, pcm: bytes, skipped: int = 0) -> None:
-        """This goes to the loudspeaker now, after so many samples of silence not told of."""
+        """Take note of what goes to the loudspeaker now, after `skipped` samples of silence."""
         self._echo.played(pcm, skipped)
 
     def forget_echo(self) -> None:
@@ -337,7 +337,7 @@ class Gate:
         return True
 
     def _overhear(self, spoken: bool, ms: float) -> bool:
-        """Whether somebody has begun to speak who is not listened to."""
+        """Whether speech has begun that is not listened to."""
         if self._usual.feed(spoken, ms) != "started":
             return False
         self._usual.reset()

@@ -1,4 +1,4 @@
-"""What a chirp tells of a room: how late and how loud the loudspeaker is in the microphone."""
+"""Measure with a chirp how late and how loud a room sends the loudspeaker to the microphone."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ class TwoStageEngine:
 @dataclass(slots=True)
 class TurnSegmenter:
     """Speech begins after `start_ms` of it within `start_window_ms`; ends after `hangover_ms`
-    without any. Its clock is the sound it is told of.
+    without any. Its clock is the sound it is fed.
     """
 
     start_ms: float
@@ -115,7 +115,7 @@ class TurnSegmenter:
 
     @property
     def spoken_ms(self) -> float:
-        """Speech within the window, while there is not enough of it yet."""
+        """Speech within the last `start_window_ms`, in ms, while there is not enough of it yet."""
         return sum(ms for spoken, ms in self._recent if spoken)
 
     def adjust(self, start_ms: float, start_window_ms: float, hangover_ms: float) -> None:

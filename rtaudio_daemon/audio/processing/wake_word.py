@@ -1,4 +1,4 @@
-"""To whom does the house listen: to everybody, after a wake word, or only at the press of a button.
+"""Whom to listen to: everybody, after a wake word, or only while a button is pressed.
 
 Time is the sound itself.
 """
@@ -13,8 +13,8 @@ from .format import BYTES_PER_MS
 from .vad import TurnSegmenter
 
 Listen = Literal["open", "wake_word", "push_to_talk"]
-_REFRACTORY_MS = 2_000  # a word is still in the detector's window for a while
-_SPOTTED_MS = 500  # for so long a spotter goes on hearing it; who says it again is slower
+_REFRACTORY_MS = 2_000  # for so long the detector may find the same word again
+_SPOTTED_MS = 500  # for so long the detector finds a word again; nobody repeats it as fast
 _SOONEST_MS = 600  # an answer is heard for longer before a word of it is spotted
 _LATEST_MS = 500  # after its end
 _WORD_MS = 1_200  # how long ago a word may have begun that is spotted now
@@ -31,16 +31,15 @@ class WakeWordEngine(Protocol):
 class Attention:
     """Whether speech is for us.
 
-    `open`: always. `push_to_talk`: never (the button has its own way). `wake_word`: after a wake
-    word, or `pay`, for `window_ms`; while a turn goes on, or an answer is awaited or heard, the
-    window does not close, and for as long after it no wake word is needed.
+    `open`: always. `push_to_talk`: never (a held button passes this by). `wake_word`: for
+    `follow_up_ms` after a wake word or `pay`, and after each turn and answer that begin meanwhile.
     """
 
     def __init__(
         self,
         listen: Listen = "open",
         engine: WakeWordEngine | None = None,
-        window_ms: float = 8_000,
+        follow_up_ms: float = 8_000,
         *,
         note: str | None = None,
     ) -> None:
@@ -48,7 +47,7 @@ class Attention:
         self.note = note
         """Why this is not what was asked for."""
         self._engine = engine
-        self._window_ms = window_ms
+        self._follow_up_ms = follow_up_ms
         self._left_ms = 0.0
         self._refractory_ms = 0.0
 
@@ -75,10 +74,10 @@ class Attention:
     def pay(self) -> None:
         """Somebody talks to us, although no wake word was said."""
         if self.spots:
-            self._left_ms = self._window_ms
+            self._left_ms = self._follow_up_ms
 
     def forget(self) -> None:
-        """The window closes: a wake word is needed."""
+        """Need a wake word from now on."""
         self._left_ms = 0.0
 
     def feed(self, pcm: bytes, *, engaged: bool, meant: bool = True) -> str | None:
@@ -90,7 +89,9 @@ class Attention:
         if not self.spots:
             return None
         ms = len(pcm) / BYTES_PER_MS
-        self._left_ms = self._window_ms if engaged and self.paid else max(0.0, self._left_ms - ms)
+        self._left_ms = (
+            self._follow_up_ms if engaged and self.paid else max(0.0, self._left_ms - ms)
+        )
         self._refractory_ms = max(0.0, self._refractory_ms - ms)
         word = self._engine.feed(pcm) if self._engine is not None else None
         if word is None or self._refractory_ms > 0:
@@ -99,7 +100,7 @@ class Attention:
             self._refractory_ms = _SPOTTED_MS
             return None
         self._refractory_ms = _REFRACTORY_MS
-        self._left_ms = self._window_ms
+        self._left_ms = self._follow_up_ms
         return word
 
 
@@ -122,7 +123,7 @@ class OwnWord:
 
     @property
     def looks(self) -> bool:
-        """Whether it must be told who is heard."""
+        """Whether `heard` must be called for each frame."""
         return self._answer_ms > 0 or self._left_ms > 0
 
     def advance(self, ms: float, *, answer: bool) -> None:

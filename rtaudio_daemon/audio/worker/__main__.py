@@ -2,7 +2,7 @@
 
 ``python -m rtaudio_daemon.audio.worker input|output|list FD DEVICE FRAME_MS CHANNEL``
 
-One process serves one direction. It speaks `child_protocol` over the socket with the number FD
+One process serves one direction. It sends and takes `messages` over the socket with the number FD
 and ends when that socket closes. It is expected to be killed at any time. Known faults of
 PortAudio 19.6 that shape this file:
 
@@ -84,7 +84,7 @@ def _open(link: WorkerLink, stream: WorkerStream | None, device: str, frame_ms: 
         _give_up(link, DeviceError(what, code=DeviceCode.NO_LIBRARY))
     except DeviceError as error:
         _give_up(link, error)
-    except Exception as error:  # whatever it is: the daemon says it and starts us again
+    except Exception as error:  # whatever it is: the daemon logs it and starts another process
         _give_up(link, DeviceError(f"{type(error).__name__}: {error}"))
 
 
@@ -123,7 +123,7 @@ def _no_device(folder: Path = _DEVICES) -> DeviceError:
 
 
 def _list(link: WorkerLink, audio: Any, devices: list[DeviceInfo]) -> None:
-    """Tell of all devices, and again with the rates of each: asking one of them may hang."""
+    """Send all devices, then again with the rates of each: asking one of them may hang."""
     link.send(Kind.DEVICES, json_body(devices))
     for at, info in enumerate(devices):
         rates = tuple(rate for rate in RATES if _takes(audio, info, rate))

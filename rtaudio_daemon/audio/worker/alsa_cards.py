@@ -1,7 +1,7 @@
 """The sound cards that the kernel knows, also those that PortAudio does not list.
 
 PortAudio looks at a card by opening it: one that another program has for itself is not there for
-it. Standard library only: it is the audio process that asks.
+it. Standard library only: it runs in the audio process.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Hardware:
 def find_or_explain(
     devices: Sequence[DeviceInfo], wanted: str, direction: Direction, root: Path = _ROOT
 ) -> DeviceInfo:
-    """As `find_device`; the DeviceError also tells of a card that fits and does not open now."""
+    """As `find_device`; the DeviceError also names a card that fits and does not open now."""
     try:
         return find_device(devices, wanted, direction)
     except DeviceError as error:
@@ -72,12 +72,12 @@ def closed_card(wanted: str, direction: Direction, root: Path = _ROOT) -> Device
 
 
 def hardware(cards: str, pcm: str) -> Iterator[Hardware]:
-    """What /proc/asound/cards and /proc/asound/pcm tell of."""
+    """The devices in the text of /proc/asound/cards and of /proc/asound/pcm."""
     names = {int(number): name.strip() for number, name in _CARD.findall(cards)}
-    for card, device, told in _PCM.findall(pcm):
+    for card, device, properties in _PCM.findall(pcm):
         directions: tuple[Direction, Direction] = ("input", "output")
         for direction in directions:
-            if f": {_STREAM[direction]} " in told and int(card) in names:
+            if f": {_STREAM[direction]} " in properties and int(card) in names:
                 yield Hardware(int(card), int(device), names[int(card)], direction)
 
 

@@ -1,6 +1,6 @@
 """Which device does a name in the configuration mean?
 
-Standard library only: it is the audio process that asks, as device numbers mean nothing elsewhere.
+Standard library only: it runs in the audio process, as device numbers mean nothing elsewhere.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from .stream import LONG_MS, WorkerStream
 
 _OVERFLOW = 2  # paInputOverflow
 _QUIET = 200  # softer samples than that are sent several frames at once, to wake the daemon less
-_OVERLAP_S = 0.5  # for how long both streams of a microphone are told of
+_OVERLAP_S = 0.5  # for how long the sound of both streams is sent
 _BEGINS_S = 1.5  # a stream that begins more slowly is not waited for
 _TRY_AGAIN_S = 1.0
 
@@ -41,7 +41,7 @@ class InputStream(WorkerStream):
             self.attend(yes(body))
 
     def report(self) -> None:
-        """A microphone's callback tells it all."""
+        """Do nothing: a microphone's callback reports everything."""
 
     @property
     def _channel_counts(self) -> tuple[int, ...]:

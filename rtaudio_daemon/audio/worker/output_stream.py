@@ -71,7 +71,7 @@ class OutputStream(WorkerStream):
                 self.attend(yes(body) or self._busy)
 
     def report(self) -> None:
-        """Tell the daemon what is new, after the line was woken (in the main thread)."""
+        """Report to the daemon what is new, in the main thread, after `WorkerLink.wake`."""
         self._report_moments()
         if not self._progress_due:
             return

@@ -82,7 +82,7 @@ class PlaybackQueue(Generic[Key]):
 
     @property
     def eventful(self) -> bool:
-        """Whether `moments` has something to tell."""
+        """Whether `moments` would return anything."""
         return bool(self._moments)
 
     def push(self, key: Key, pcm: bytes) -> None:

@@ -1,10 +1,10 @@
 """One direction of an audio process: a stream of PortAudio, and what is said about it.
 
 A pump opens its stream anew when another length of frames is wanted: short while somebody speaks
-or is answered, long (`LONG_MS`) while the house is quiet, as every frame wakes two threads here and
-one in the sound server. A loudspeaker's stream is closed for that, which nobody hears, as it plays
-nothing; a microphone's next stream is opened beside the one there is, and both are told of for a
-while, so that the daemon can join them without losing a sample.
+or is answered, long (`LONG_MS`) in a quiet room, as every frame wakes two threads here and one in
+the sound server. A loudspeaker's stream is closed for that, which nobody hears, as it plays
+nothing; a microphone's next stream is opened beside the one there is, and the sound of both is
+sent for a while, so that the daemon can join them without losing a sample.
 
 Standard library only: the audio process loads nothing else.
 """
@@ -104,7 +104,7 @@ class WorkerStream(ABC):
 
     @abstractmethod
     def report(self) -> None:
-        """Tell the daemon what is new that the callback has not told (in the main thread)."""
+        """Report to the daemon, in the main thread, what the callback has not reported."""
 
     @property
     def _channel_counts(self) -> tuple[int, ...]:
@@ -141,5 +141,5 @@ def _code(error: OSError) -> DeviceCode:
 def _remedy(error: OSError) -> str:
     """PortAudio's error with what can be done about it."""
     if error.errno == _BUSY:
-        return f"{error}; another program uses it (`fuser -v /dev/snd/*` tells which)"
+        return f"{error}; another program uses it (`fuser -v /dev/snd/*` shows which)"
     return str(error)

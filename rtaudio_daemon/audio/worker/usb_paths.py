@@ -1,7 +1,7 @@
 """USB sound devices by the place where they are plugged in, from sysfs.
 
 The place (as in `1-1.3`: bus 1, port 1 of it, port 3 of the hub there) is the same after a reboot,
-and tells two equal devices apart. Standard library only: it is the audio process that asks.
+and differs between two equal devices. Standard library only: it runs in the audio process.
 """
 
 from __future__ import annotations
@@ -28,6 +28,6 @@ def places(sysfs: Path = _SYSFS) -> dict[int, str]:
 
 
 def place_of(name: str, by_card: dict[int, str]) -> str | None:
-    """Where the device of this name is plugged in; PortAudio's names of hardware tell the card."""
+    """Where the device of this name is plugged in; PortAudio names the card by its number."""
     card = _CARD.search(name)
     return by_card.get(int(card[1])) if card else None

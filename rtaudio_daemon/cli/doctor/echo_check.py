@@ -1,4 +1,4 @@
-"""What becomes of the loudspeaker's echo: by `audio.echo`, and where a device should cancel it."""
+"""Check what is done about the loudspeaker's echo, by `audio.echo` and by the sound server."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ async def examine(path: str, *, tone: bool = False) -> AsyncGenerator[Finding, N
 async def run(
     path: str, *, tone: bool = False, report: Callable[[Finding], None] = lambda _finding: None
 ) -> tuple[list[Finding], int]:
-    """All findings, each told as it is made, and the exit status they lead to."""
+    """All findings, each reported as it is made, and the exit status they lead to."""
     findings = []
     async with aclosing(examine(path, tone=tone)) as found:
         async for finding in found:

@@ -54,7 +54,7 @@ async def check_python() -> AsyncIterator[Finding]:
 
 
 async def check_machine(settings: config.Config, path: str) -> AsyncIterator[Finding]:
-    """Clock, files, window, sound server and service."""
+    """Clock, files, HTTP API, sound server and service."""
     yield _clock(time.time())
     yield _permissions(path)
     yield await asyncio.to_thread(_port, settings.http)
@@ -135,7 +135,7 @@ def _port(http: config.Http) -> Finding:
 
 def _token(http: config.Http) -> Finding:
     if http.token:
-        return passed("token", "the window asks for a token")
+        return passed("token", "the HTTP API needs a token")
     return passed("token", f"no token is needed: only this machine reaches {http.host}")
 
 

@@ -1,4 +1,4 @@
-"""Why a device cannot be had, as its audio process told, and what to do about it."""
+"""What to do when a device cannot be opened, by the reason that its audio process reported."""
 
 from __future__ import annotations
 

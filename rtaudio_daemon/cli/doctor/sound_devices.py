@@ -1,4 +1,4 @@
-"""The doctor listens and speaks: devices, what the microphone delivers, a tone on request."""
+"""Check devices: what there is, what the microphone delivers, and a tone on request."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _there(devices: list[DeviceInfo], settings: config.Output) -> Finding:
     found = find_device(devices, settings.device, "output")
     if found.rates == ():
         what = f"{found.name} does not open now: another program may use it"
-        return warned("loudspeaker", what, "`fuser -v /dev/snd/*` tells which; is it the daemon?")
+        return warned("loudspeaker", what, "`fuser -v /dev/snd/*` shows which; is it the daemon?")
     return passed("loudspeaker", f"{found.name} is there; with --tone it is heard")
 
 

@@ -1,4 +1,4 @@
-"""How the simulator behaves, in one place."""
+"""How the simulator answers: the settings of its model."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Quirks = Literal["localai", "huggingface", "huggingface-old", "xai", "sglang"]
 class Behaviour:
     """How the simulator answers.
 
-    * `think_s` passes between the request and the first rung.
+    * `think_s` passes between the request and the first event.
     * `understand` makes words of the user's sound; it is run in a thread unless it is the default.
-    * `hearing` makes what tells speech from noise, for each change of the turn detection.
+    * `voice_detector` makes what tells speech from noise, for each change of the turn detection.
     * `late_deltas` still follow an interruption.
     * `transcription`: when the words of the user come: after 250 ms (normal), before the answer
       (early), long after it (late), as an error (failed), word by word (streamed), or never.

@@ -1,4 +1,4 @@
-"""One response being given: thinks, makes the sound, sends the ladder at its pace."""
+"""One response being generated: waits, makes the sound, sends the events at their pace."""
 
 from __future__ import annotations
 

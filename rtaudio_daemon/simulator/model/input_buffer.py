@@ -56,7 +56,7 @@ class InputBuffer:
         return (self._origin + len(self._sound)) // BYTES_PER_MS
 
     def listen(self, settings: TurnDetection | None, voice_detector: VoiceDetector | None) -> None:
-        """Find turns with `settings` and a fresh `hearing` from here on, or not at all."""
+        """Find turns with `settings` and a fresh `voice_detector` from here on, or not at all."""
         self._settings = settings
         self._voice_detector = voice_detector
         self._detector_ms = self.position_ms

@@ -1,4 +1,4 @@
-"""The conversation as the service keeps it: items in order, and what may be done to them."""
+"""The conversation as the service keeps it: items in order, and how they are changed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def new_id(kind: str) -> str:
 
 @dataclass(slots=True)
 class ConversationItem:
-    """One item in house spelling. `pcm` is the sound of user items, `understood` its words."""
+    """One item with canonical names. `pcm` is the sound of user items, `understood` its words."""
 
     data: dict[str, Any]
     pcm: bytes = b""
@@ -45,7 +45,7 @@ class ConversationItem:
 
     @property
     def words(self) -> str:
-        """Whatever was said or written in it."""
+        """The words that were said or written in it."""
         if self.data["type"] == "function_call":
             return str(self.data["arguments"])
         if self.data["type"] == "function_call_output":
@@ -106,7 +106,7 @@ class ConversationItems:
         return previous_item_id
 
     def retrieve(self, item_id: str) -> dict[str, Any]:
-        """The item in house spelling, with the bytes of the user's sound."""
+        """The item with canonical names and the user's sound in base64."""
         item = self._items[self._index(item_id, "item_retrieve_invalid_item_id")]
         if not item.pcm:
             return dict(item.data)
@@ -118,7 +118,7 @@ class ConversationItems:
         return {**item.data, "content": content}
 
     def delete(self, item_id: str) -> None:
-        """Take an item out; those around it close ranks."""
+        """Remove an item."""
         del self._items[self._index(item_id, "item_delete_invalid_item_id")]
         self._ids.discard(item_id)
 
@@ -185,7 +185,7 @@ class ConversationItems:
 
 
 def item_from_client(data: dict[str, Any], new_id: str) -> ConversationItem:
-    """Check an item that a client sent (house spelling) and fill in what it left out."""
+    """Check an item that a client sent (canonical names) and fill in what it left out."""
     kind = data.get("type")
     if kind is None:
         raise missing("item.type")

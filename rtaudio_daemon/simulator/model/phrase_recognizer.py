@@ -1,7 +1,7 @@
-"""Understands the phrases of a scenario, with the optional package pocketsphinx; offline.
+"""Recognizes the phrases of a scenario, with the optional package pocketsphinx; offline.
 
-Free dictation does not work with its small English model; telling a handful of short phrases apart
-does.
+Its small English model is too weak for free dictation, and good enough to choose among a handful
+of short phrases.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ _OTHER_WORDS = (
 _OTHER_WEIGHT = "0.000001"
 _BEAMS = {"beam": 1e-30, "pbeam": 1e-30, "wbeam": 1e-20}  # a third of the time of the usual ones
 _LONGEST_S = 4.0
+_PHRASE_S, _CHARACTER_S = 0.4, 0.1  # a phrase lasts no longer: the decoder stretches short ones
 
 
 def can_recognize() -> bool:
@@ -39,7 +40,7 @@ def can_recognize() -> bool:
 
 
 class PhraseRecognizer:
-    """Call it with 24 kHz pcm; it answers with one of `phrases`, or says how long it listened.
+    """Call it with 24 kHz pcm; it returns one of `phrases`, or `heard_words` of it.
 
     Takes up to half of the time that the sound lasts: run it in a thread. What lasts longer than
     four seconds is no phrase. Phrases with words that the model's dictionary lacks are left out,
@@ -61,7 +62,8 @@ class PhraseRecognizer:
                 self._load()
             words = self._decode(sound) if self._phrases else ""
         # What is only the beginning of a phrase was not that phrase.
-        return words if words in self._phrases else heard_words(pcm)
+        fits = words in self._phrases and _speech_s(sound) <= _longest_s(words)
+        return words if fits else heard_words(pcm)
 
     def _decode(self, sound: bytes) -> str:
         self._decoder.start_utt()
@@ -84,6 +86,14 @@ class PhraseRecognizer:
         if unknown:
             _LOG.warning("the dictionary has no %r: %r will not be heard", unknown[0], phrase)
         return not unknown
+
+
+def _longest_s(phrase: str) -> float:
+    return _PHRASE_S + _CHARACTER_S * len(phrase)
+
+
+def _speech_s(prepared: bytes) -> float:
+    return len(prepared) / (2 * _RATE) - 2 * _PAUSE_S
 
 
 def _prepared(pcm: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""What the simulated model is asked, and what it answers."""
+"""What the simulated model is asked (`Turn`), and what it answers (`Reply`)."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def default_reply(turn: Turn) -> Reply:
 
 
 def heard_words(pcm: bytes) -> str:
-    """Words for speech that nobody here can understand."""
+    """The transcript of speech that was not recognized."""
     return f"speech of {len(pcm) / BYTES_PER_MS / 1000:.1f} s"
 
 

@@ -1,7 +1,7 @@
-"""The ladder of events that one response climbs, rung by rung, and how it gets off early.
+"""The events of one response in their order, also when it ends early.
 
 A `ResponseEvents` keeps what was sent so far, so that closing out repeats exactly that: a response
-that is cut off says neither more nor less than its deltas did. Events carry house (preview) names.
+that is cut off says neither more nor less than its deltas did. Events carry canonical names.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ Status = Literal["completed", "cancelled", "incomplete", "failed"]
 
 
 @dataclass(slots=True)
-class _Rung:
-    """The output item that is being said."""
+class _OpenItem:
+    """The output item that is being sent."""
 
     item: ConversationItem
     index: int
@@ -58,8 +58,8 @@ class ResponseEvents:
         self._items = request.items
         self._request = request
         self._encoder = Encoder(request.sound_format)
-        self._rung: _Rung | None = None
-        self._last: _Rung | None = None
+        self._current: _OpenItem | None = None
+        self._last: _OpenItem | None = None
         self._response = {
             "object": "realtime.response",
             "id": response_id,
@@ -106,10 +106,10 @@ class ResponseEvents:
             "content": [],
             **({} if phase is None else {"phase": phase}),
         }
-        rung = self._add(data, "audio" if self.speaks else "text")
-        part = {"type": rung.kind, self._words_key(rung): ""}
-        self._sink.emit({"type": "response.content_part.added", **self._at(rung), "part": part})
-        rung.item.data = {**data, "content": [dict(part)]}
+        current = self._add(data, "audio" if self.speaks else "text")
+        part = {"type": current.kind, self._words_key(current): ""}
+        self._sink.emit({"type": "response.content_part.added", **self._at(current), "part": part})
+        current.item.data = {**data, "content": [dict(part)]}
 
     def open_call(self, item_id: str, call_id: str, name: str) -> None:
         """Begin a function call."""
@@ -125,24 +125,24 @@ class ResponseEvents:
 
     def words(self, delta: str) -> None:
         """A piece of transcript, text or arguments, whatever the open item is made of."""
-        rung = self._open()
-        rung.words.append(delta)
+        current = self._open()
+        current.words.append(delta)
         kinds = {
             "audio": "response.audio_transcript.delta",
             "text": "response.text.delta",
             "call": "response.function_call_arguments.delta",
         }
-        self._sink.emit({"type": kinds[rung.kind], **self._at(rung), "delta": delta})
+        self._sink.emit({"type": kinds[current.kind], **self._at(current), "delta": delta})
 
     def sound(self, pcm: bytes) -> None:
         """A piece of sound."""
-        rung = self._open()
-        rung.sound_bytes += len(pcm)
-        rung.item.audio_ms = rung.sound_bytes // BYTES_PER_MS
-        self._emit_sound(rung, pcm)
+        current = self._open()
+        current.sound_bytes += len(pcm)
+        current.item.audio_ms = current.sound_bytes // BYTES_PER_MS
+        self._emit_sound(current, pcm)
 
     def stray(self, pcm: bytes) -> None:
-        """A piece of sound after the end of what was spoken: no server should send it, some do."""
+        """Send a piece of sound after the end of what was spoken, as some servers do."""
         assert self._last is not None, "nothing was spoken"
         self._emit_sound(self._last, pcm)
 
@@ -152,31 +152,31 @@ class ResponseEvents:
 
     def close_item(self, status: Literal["completed", "incomplete"] = "completed") -> None:
         """End the open item with exactly what its deltas said."""
-        rung = self._open()
-        said = "".join(rung.words)
-        if rung.kind == "call":
-            self._close_call(rung, said)
+        current = self._open()
+        said = "".join(current.words)
+        if current.kind == "call":
+            self._close_call(current, said)
         else:
-            self._close_part(rung, said)
-        rung.item.data["status"] = status
+            self._close_part(current, said)
+        current.item.data["status"] = status
         if self._items is not None:
-            before = self._previous(rung.item.id)
+            before = self._previous(current.item.id)
             self._sink.emit(
                 {
                     "type": "conversation.item.done",
                     "previous_item_id": before,
-                    "item": dict(rung.item.data),
+                    "item": dict(current.item.data),
                 }
             )
         self._sink.emit(
             {
                 "type": "response.output_item.done",
                 "response_id": self.id,
-                "output_index": rung.index,
-                "item": dict(rung.item.data),
+                "output_index": current.index,
+                "item": dict(current.item.data),
             }
         )
-        self._last, self._rung = rung, None
+        self._last, self._current = current, None
 
     def finish(
         self,
@@ -185,7 +185,7 @@ class ResponseEvents:
         error: dict[str, str] | None = None,
     ) -> None:
         """Close what is open and send response.done."""
-        if self._rung is not None:
+        if self._current is not None:
             self.close_item("completed" if status == "completed" else "incomplete")
         details: dict[str, Any] | None = None
         if status != "completed":
@@ -200,20 +200,20 @@ class ResponseEvents:
         )
         self._sink.emit({"type": "response.done", "response": dict(self._response)})
 
-    def _add(self, data: dict[str, Any], kind: Literal["audio", "text", "call"]) -> _Rung:
-        rung = _Rung(ConversationItem(data), len(self.output), kind)
-        self._rung = rung
-        self.output.append(rung.item)
+    def _add(self, data: dict[str, Any], kind: Literal["audio", "text", "call"]) -> _OpenItem:
+        current = _OpenItem(ConversationItem(data), len(self.output), kind)
+        self._current = current
+        self.output.append(current.item)
         self._sink.emit(
             {
                 "type": "response.output_item.added",
                 "response_id": self.id,
-                "output_index": rung.index,
+                "output_index": current.index,
                 "item": dict(data),
             }
         )
         if self._items is not None:
-            previous = self._items.append(rung.item)
+            previous = self._items.append(current.item)
             self._sink.emit(
                 {
                     "type": "conversation.item.created",
@@ -221,59 +221,59 @@ class ResponseEvents:
                     "item": dict(data),
                 }
             )
-        return rung
+        return current
 
-    def _close_call(self, rung: _Rung, said: str) -> None:
-        rung.item.data = {**rung.item.data, "arguments": said}
+    def _close_call(self, current: _OpenItem, said: str) -> None:
+        current.item.data = {**current.item.data, "arguments": said}
         self._sink.emit(
             {
                 "type": "response.function_call_arguments.done",
                 "response_id": self.id,
-                "item_id": rung.item.id,
-                "output_index": rung.index,
-                "call_id": rung.item.data["call_id"],
-                "name": rung.item.data["name"],
+                "item_id": current.item.id,
+                "output_index": current.index,
+                "call_id": current.item.data["call_id"],
+                "name": current.item.data["name"],
                 "arguments": said,
             }
         )
 
-    def _close_part(self, rung: _Rung, said: str) -> None:
-        part = {"type": rung.kind, self._words_key(rung): said}
-        rung.item.data = {**rung.item.data, "content": [dict(part)]}
-        at = self._at(rung)
-        if rung.kind == "audio":
+    def _close_part(self, current: _OpenItem, said: str) -> None:
+        part = {"type": current.kind, self._words_key(current): said}
+        current.item.data = {**current.item.data, "content": [dict(part)]}
+        at = self._at(current)
+        if current.kind == "audio":
             self._sink.emit({"type": "response.audio.done", **at})
             self._sink.emit({"type": "response.audio_transcript.done", **at, "transcript": said})
         else:
             self._sink.emit({"type": "response.text.done", **at, "text": said})
         self._sink.emit({"type": "response.content_part.done", **at, "part": part})
 
-    def _emit_sound(self, rung: _Rung, pcm: bytes) -> None:
+    def _emit_sound(self, current: _OpenItem, pcm: bytes) -> None:
         delta = base64.b64encode(self._encoder.encoded(pcm)).decode("ascii")
-        self._sink.emit({"type": "response.audio.delta", **self._at(rung), "delta": delta})
+        self._sink.emit({"type": "response.audio.delta", **self._at(current), "delta": delta})
 
-    def _at(self, rung: _Rung) -> dict[str, Any]:
+    def _at(self, current: _OpenItem) -> dict[str, Any]:
         place = {
             "response_id": self.id,
-            "item_id": rung.item.id,
-            "output_index": rung.index,
+            "item_id": current.item.id,
+            "output_index": current.index,
         }
-        if rung.kind == "call":
-            return {**place, "call_id": rung.item.data["call_id"]}
+        if current.kind == "call":
+            return {**place, "call_id": current.item.data["call_id"]}
         return {**place, "content_index": 0}
 
     @staticmethod
-    def _words_key(rung: _Rung) -> str:
-        return "transcript" if rung.kind == "audio" else "text"
+    def _words_key(current: _OpenItem) -> str:
+        return "transcript" if current.kind == "audio" else "text"
 
     def _tokens(self) -> int:
         said: int = usage("", (), self.output)["output_tokens"]
-        return said + text_tokens("".join(self._rung.words)) if self._rung else said
+        return said + text_tokens("".join(self._current.words)) if self._current else said
 
-    def _open(self) -> _Rung:
-        if self._rung is None:
+    def _open(self) -> _OpenItem:
+        if self._current is None:
             raise RuntimeError("no output item is open")
-        return self._rung
+        return self._current
 
     def _previous(self, item_id: str) -> str | None:
         before: str | None = None

@@ -18,7 +18,7 @@ _BESIDE = 16
 
 
 class Responses:
-    """The answers of a session; `listener` hears of each that is done."""
+    """The answers of a session; reports each that is done to `listener`."""
 
     def __init__(self, session: Surroundings, listener: AnswerListener) -> None:
         self.active: Generation | None = None
@@ -46,7 +46,7 @@ class Responses:
         self._begin(asked)
 
     def create_after_turn(self) -> None:
-        """A turn was detected and asks to be answered, after the answer in progress if any."""
+        """Answer the turn that was detected, after the answer in progress if any."""
         if self.active is None:
             self._begin({})
         else:
@@ -63,13 +63,13 @@ class Responses:
         )
 
     def interrupt(self) -> None:
-        """Somebody speaks: cut off the answer in the conversation."""
+        """Speech has started: cut off the answer in the conversation."""
         if self.active is not None:
             self._queued = False
             self.active.stop("turn_detected", self._late_deltas())
 
     async def close(self) -> None:
-        """End every answer without a word."""
+        """End every answer and send nothing about it."""
         for answer in [*self._beside, *filter(None, [self.active])]:
             await answer.abandon()
 
@@ -122,7 +122,7 @@ class Responses:
         return behaviour.late_deltas or (3 if behaviour.quirks == "sglang" else 0)
 
     def answer_ended(self, answer: Generation) -> None:
-        """An answer is done: the turn that waited for it is answered."""
+        """An answer is done: answer the turn that waited for it."""
         self._beside.discard(answer)
         self.spoke = self.spoke or any(item.audio_ms for item in answer.events.output)
         if answer is self.active:

@@ -1,4 +1,4 @@
-"""What is to be sent to one client: in order, bounded, by one task."""
+"""The events that wait for one client: in order, bounded, sent by one task."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ENVELOPE_BYTES = 500
 
 
 class EventSink(Protocol):
-    """Takes events in house spelling, to be sent to the client."""
+    """Takes events under their canonical names, to be sent to the client."""
 
     def emit(self, event: dict[str, Any]) -> None:
         """Send this event, after all before it."""
@@ -23,11 +23,11 @@ class Sender(Protocol):
     """The connection to a client."""
 
     async def send(self, event: dict[str, Any]) -> None:
-        """Send one event in wire spelling."""
+        """Send one event in the client's dialect."""
 
 
 class SendQueue:
-    """`put` never waits; answers ask for `room` first, so that only a flood meets the limit."""
+    """`put` never waits; answers wait for `room` first, so that only a flood reaches the limit."""
 
     def __init__(self) -> None:
         self.dropped = 0
@@ -59,8 +59,8 @@ class SendQueue:
         """Wait until everything queued was handed to the connection."""
         await self._empty.wait()
 
-    async def run(self, line: Sender) -> None:
-        """Send to `line` for ever; raises what it raises."""
+    async def run(self, sender: Sender) -> None:
+        """Send to `sender` for ever. Raises what its `send` raises."""
         while True:
             await self._filled.wait()
             self._filled.clear()
@@ -69,7 +69,7 @@ class SendQueue:
                 self._waiting_bytes -= _size(event)
                 if len(self._waiting) < _COMFORTABLE:
                     self._room.set()
-                await line.send(event)
+                await sender.send(event)
             self._empty.set()
 
 

@@ -1,4 +1,4 @@
-"""What one session heard and said, kept for tests and for the curious; bounded."""
+"""What one session received and sent, kept for tests; bounded."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LONGEST_TEXT = 10_000
 
 
 class SessionRecord:
-    """`received` and `sent` hold messages in wire spelling, sound replaced by its size."""
+    """`received` and `sent` hold messages as on the wire, sound replaced by its size."""
 
     def __init__(self) -> None:
         self.received: deque[dict[str, Any]] = deque(maxlen=_MESSAGES)

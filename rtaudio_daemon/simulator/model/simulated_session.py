@@ -1,4 +1,4 @@
-"""One connection of one client: what it says is carried out here, in order."""
+"""One connection of one client: carries out its messages, in order."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ _DEEPEST = 64
 
 
 class SimulatedSession:
-    """The service's side of one conversation. `record` tells what was said.
+    """The service's side of one conversation. `record` holds what both sides sent.
 
-    `lifetime_s`: after so long, from now on, whoever holds it should let it `expire`.
+    `lifetime_s`: the owner calls `expire` so long after the session was made.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class SimulatedSession:
             conversation_id=self._conversation_id,
         )
 
-    # What tests look at most, without the detour.
+    # Shortcuts for tests.
 
     @property
     def received(self) -> deque[Json]:
@@ -136,7 +136,7 @@ class SimulatedSession:
             self.emit({"type": "conversation.created", "conversation": conversation})
 
     def emit(self, event: Json) -> None:
-        """Send a house event in this service's spelling, if it has it."""
+        """Send an event (canonical names) in this service's dialect, if it has that event."""
         spelled = in_dialect(event, self.service)
         if spelled is None:
             return
@@ -153,9 +153,9 @@ class SimulatedSession:
         words = f"Your session hit the maximum duration of {minutes} minutes."
         self.emit(Rejection(words, code="session_expired").event())
 
-    async def run_outbox(self, line: Sender) -> None:
-        """Send to `line` for ever what `emit` queues."""
-        await self._outbox.run(line)
+    async def run_outbox(self, sender: Sender) -> None:
+        """Send to `sender` for ever what `emit` queues."""
+        await self._outbox.run(sender)
 
     async def handle(self, raw: str) -> None:
         """Carry out one client message; what cannot be done becomes an ``error`` event."""
@@ -172,8 +172,8 @@ class SimulatedSession:
                 await self._commit()
             elif kind in self._verbs:
                 self._verbs[kind](message)
-        except Rejection as refusal:
-            self.emit(refusal.event(event_id if isinstance(event_id, str) else None))
+        except Rejection as rejection:
+            self.emit(rejection.event(event_id if isinstance(event_id, str) else None))
         except Exception:
             _LOG.exception("the simulator could not carry out a message")
             words = "The server had an error while processing your request. Sorry about that!"
@@ -297,7 +297,7 @@ class SimulatedSession:
     # --------------------------------------------------------- idleness
 
     def _watch_idleness(self, said_ms: int | None) -> None:
-        """Begin to wait for somebody to speak, after `said_ms` of answer; None: no longer."""
+        """Start to wait for speech, after `said_ms` of answer; None: stop waiting."""
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None
@@ -349,7 +349,7 @@ class SimulatedSession:
         self.emit({"type": "conversation.item.truncated", **place})
 
     def answer_ended(self, answer: Generation) -> None:
-        """An answer is done: the limits are reported, and idleness begins."""
+        """An answer is done: report the limits and start to wait for speech."""
         if self.service.reports_limits:
             self.emit({"type": "rate_limits.updated", "rate_limits": rate_limits()})
         if answer.events.in_conversation:

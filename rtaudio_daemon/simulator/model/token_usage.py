@@ -1,4 +1,4 @@
-"""What an answer costs in tokens: a simple count that always adds up."""
+"""The tokens of an answer: a simple count whose sums are always right."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def transcription_usage(model: str | None, audio_ms: int, words: str) -> dict[st
 
 
 def rate_limits() -> list[dict[str, Any]]:
-    """Limits that nobody reaches here."""
+    """Rate limits that are never reached here."""
     return [
         {"name": "requests", "limit": 5000, "remaining": 4999, "reset_seconds": 0.012},
         {"name": "tokens", "limit": 800_000, "remaining": 799_000, "reset_seconds": 0.075},

@@ -1,4 +1,4 @@
-"""What the user's sound means in words, and when the client is told."""
+"""The words of what the user said, and when they are sent to the client."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _STREAM_S = 0.05
 
 
 class Transcriber:
-    """Understands each spoken item once, for the answer and for the transcription."""
+    """Recognizes each spoken item once, for the answer and for the transcription."""
 
     def __init__(self, sink: EventSink, behaviour: Behaviour, faults: FaultInjector) -> None:
         self._sink = sink
@@ -30,7 +30,7 @@ class Transcriber:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def hear(self, item: ConversationItem, asked: dict[str, Any] | None) -> None:
-        """Begin to understand a spoken `item`, and report it if a transcription is `asked` for."""
+        """Start to recognize a spoken `item`, and report it if a transcription is `asked` for."""
         work = self._understand(item)
         task = asyncio.create_task(work, name="simulator-understand")
         self._understood[item.id] = task

@@ -36,7 +36,7 @@ class TurnDetector:
         self._last_speech_ms = 0
 
     def frame(self, probability: float) -> Edge | None:
-        """Tell it the next frame; answers with an edge when there is one."""
+        """Take in the next frame; returns an edge when speech starts or stops."""
         start_ms = self._frames * FRAME_MS
         self._frames += 1
         now_ms = self._frames * FRAME_MS

@@ -1,4 +1,4 @@
-"""How likely is it that somebody speaks? Silero's model on what a client sends."""
+"""The probability of speech in what a client sends, by Silero's model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class VoiceDetector(Protocol):
 
 
 class SileroVoiceDetector:
-    """The speech model of the simulator; a tone does not fool it, as with the real service.
+    """The speech model of the simulator; as with the real service, a tone is no speech.
 
     Loading takes a moment: make it in a thread.
     """

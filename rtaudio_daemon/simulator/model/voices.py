@@ -82,7 +82,7 @@ def chime(length_ms: int) -> bytes:
 
 @cache
 def warn_that_there_is_no_voice() -> None:
-    """Once in a process: text sounds as a chime, and how to get a voice."""
+    """Log once in a process that text sounds as a chime, and how to get a voice."""
     _LOG.warning("text is not spoken, it sounds as a chime; for a voice: apt install espeak-ng")
 
 

@@ -1,4 +1,4 @@
-"""Sound at the door: base64, and the telephone's 8 kHz formats, made 24 kHz pcm and back."""
+"""Base64 and the telephone's 8 kHz formats, converted to 24 kHz pcm and back."""
 
 from __future__ import annotations
 

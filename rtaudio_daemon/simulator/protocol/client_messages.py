@@ -310,7 +310,7 @@ _TABLES = {
 
 
 def check_message(message: dict[str, Any], service: SimulatedService) -> str:
-    """Hold a client message against the service; returns its type, raises `Rejection`."""
+    """Check a client message for `service`; returns its type, raises `Rejection`."""
     kind = message.get("type")
     if kind is None:
         raise missing("type")

@@ -1,4 +1,4 @@
-"""How what the service says is spelled in each dialect.
+"""The events of the service in each dialect.
 
 Inside the simulator every event has its preview name and the flat preview shape. `spell` turns it
 into what goes over the wire.
@@ -57,7 +57,7 @@ def item_in_dialect(item: dict[str, Any], dialect: Dialect) -> dict[str, Any]:
 
 
 def canonical_item(item: dict[str, Any], dialect: Dialect) -> dict[str, Any]:
-    """An item that a client sends, in house spelling; refuses the other dialect's content types."""
+    """A client's item with canonical names; refuses the other dialect's content types."""
     plain = {key: value for key, value in item.items() if key != "object"}
     if dialect == "preview":
         return plain
@@ -73,14 +73,14 @@ def canonical_item(item: dict[str, Any], dialect: Dialect) -> dict[str, Any]:
 
 
 def canonical_request(asked: dict[str, Any]) -> dict[str, Any]:
-    """What Voice Live is asked to answer, in the words that the others are asked in."""
+    """A request of Voice Live, in the fields of the other services."""
     names = {"input_items": "input", "max_output_tokens": "max_response_output_tokens"}
     canonical = {names.get(key, key): value for key, value in asked.items()}
     return canonical if canonical.pop("commit", True) else {**canonical, "conversation": "none"}
 
 
 def _without_phase(item: dict[str, Any], dialect: Dialect) -> dict[str, Any]:
-    """An item as ``response.done`` lists it: it was never seen to say the phase."""
+    """An item as ``response.done`` lists it: without its phase, as far as was seen."""
     return item_in_dialect(_plain(item), dialect)
 
 

@@ -1,4 +1,4 @@
-"""Servers that are compatible, but not quite: their habits, put upon what is said here."""
+"""Servers that are almost compatible: events changed to what those servers send."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the service says when it will not do something: the content of an ``error`` event."""
+"""Refused client messages, and the ``error`` events that report them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of the real services a connection imitates: what differs between them, as data."""
+"""The real services that a connection can imitate: their differences, as data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ...protocol.codec import Dialect
 
 @dataclass(frozen=True, slots=True)
 class SimulatedService:
-    """One address of the real world.
+    """One address of a real service.
 
     `parameter`: the query parameter that names the model; `needs_version`: whether the query must
     (True), must not (False) or may (None) carry an api-version; `reports_limits`: sends

@@ -1,4 +1,4 @@
-"""Fields that the real services send and nobody documents, put on at the very end."""
+"""Fields that the real services send without documenting them, added last."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a client message may look like, as data: nested tables of rules, checked strictly.
+"""The allowed shapes of client messages, as nested tables of rules, checked strictly.
 
 A shape is a rule (a function that raises `Rejection` when it dislikes a value) or a table from
 field name to shape. Fields that are not in the table are refused with ``unknown_parameter``.

@@ -1,4 +1,4 @@
-"""``/simulator/fault``: from outside, while it runs, but only from this machine."""
+"""``/simulator/fault``: arms faults while the simulator runs, from this machine only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PATH = "/simulator/fault"
 
 
 class FaultTarget(Protocol):
-    """The service that is to go wrong."""
+    """The simulator whose faults are armed."""
 
     @property
     def faults(self) -> FaultInjector:
@@ -58,8 +58,8 @@ class AdminApi:
             return http_error(400, "BadRequest", "The body is no JSON object.")
         try:
             self._target.arm(data)
-        except Rejection as refusal:
-            return http_error(400, refusal.code or "BadRequest", refusal.message)
+        except Rejection as rejection:
+            return http_error(400, rejection.code or "BadRequest", rejection.message)
         return self._armed()
 
     def _armed(self) -> web.Response:
@@ -78,7 +78,7 @@ class AdminApi:
 
 
 def rejected_origin(request: web.Request) -> web.Response | None:
-    """The refusal of whoever is not on this machine, or is a page in somebody's browser."""
+    """The refusal of clients on other machines, and of web pages in a browser."""
     try:
         near = ipaddress.ip_address(request.remote or "").is_loopback
     except ValueError:

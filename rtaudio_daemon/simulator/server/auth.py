@@ -1,4 +1,4 @@
-"""The door: who may come in, and how it is said that somebody may not."""
+"""Checks the key of a connection, and refuses it in the way of Azure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hmac
 
 from aiohttp import web
 
-from ..fault_injection import FaultInjector, refusal_of
+from ..fault_injection import FaultInjector, rejection_of
 from ..protocol.services import OPENAI, SimulatedService
 
 _KEY_PROTOCOL = "openai-insecure-api-key."
@@ -20,10 +20,10 @@ _ACCESS_DENIED = (
 def rejected(
     request: web.Request, service: SimulatedService, api_key: str | None, faults: FaultInjector
 ) -> web.Response | None:
-    """The answer to somebody who may not come in, in Azure's shape; None for everybody else."""
+    """The refusal of a client without the key, in Azure's shape; None for all others."""
     fault = faults.take("refuse")
     if fault is not None:
-        status, code, message = refusal_of(fault)
+        status, code, message = rejection_of(fault)
         wait_s = fault.options.get("retry_after_s")
         headers = {} if wait_s is None else {"Retry-After": str(wait_s)}
         return http_error(status, code, message, headers)
@@ -36,7 +36,7 @@ def rejected(
 
 
 def transcribes(request: web.Request, service: SimulatedService) -> bool:
-    """Whether the client wants what it says written down, and no answers."""
+    """Whether the client asks for a transcription session, which answers nothing."""
     return request.query.get("intent") == "transcription" and not service.rich
 
 

@@ -1,4 +1,4 @@
-"""The line to one client: events go out here, and whatever is to go wrong on the way does."""
+"""The connection to one client: sends events, with the faults that strike on the way."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ClientConnection:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
-        """Begin the clock of the faults that strike by it."""
+        """Start the clock of the faults with `at_s`."""
         for armed in self._faults.timed():
             self.arm(armed)
 
@@ -53,14 +53,14 @@ class ClientConnection:
         self._spawn(self._later(armed), "later")
 
     def strike(self, fault: InjectedFault) -> None:
-        """Let a fault of the line strike now."""
+        """Let a fault of the connection strike now."""
         if fault.kind == "drop":
             self.drop()
         else:
             self._spawn(self._strike(fault), fault.kind)
 
     def drop(self) -> None:
-        """Cut the connection without a word."""
+        """Cut the TCP connection without a close frame."""
         self._hang_up(None)
         if self._transport is not None:
             self._transport.abort()
@@ -85,7 +85,7 @@ class ClientConnection:
             await self._write(text)
 
     async def receive(self) -> WSMessage:
-        """The next message that is not a ping (pings are answered, unless the line stalls)."""
+        """The next message that is no ping (pings are answered, unless the connection stalls)."""
         while True:
             await self._flows.wait()
             message = await self._socket.receive()
@@ -98,7 +98,7 @@ class ClientConnection:
                 return message
 
     async def close(self, code: int, reason: str = "") -> None:
-        """Say goodbye; nothing is sent after it."""
+        """Send a close frame; nothing is sent after it."""
         self._hang_up(int(code))
         # A reason has room for 123 bytes in a close frame.
         await self._socket.close(code=code, message=reason.encode()[:123])
@@ -132,7 +132,7 @@ class ClientConnection:
             try:
                 await self._socket.pong(data)
             except (ClientConnectionError, ConnectionError):
-                return  # the next receive tells
+                return  # the next receive reports it
 
     async def _strike(self, fault: InjectedFault) -> None:
         options = fault.options

@@ -51,13 +51,13 @@ class Recorder:
             raise ConfigError([f"{path}: cannot be written: {error.strerror}"]) from error
 
     def connection(self, path: str) -> Track:
-        """A new connection to `path`; what happens on it is to be noted in the track."""
+        """Note a new connection to `path`; what happens on it is noted in the track."""
         self._connections += 1
         self.write(self._connections, "open", {"path": path})
         return Track(self, self._connections, keep_sound=self._keep_sound)
 
     def close(self) -> None:
-        """Nothing more will come."""
+        """Close the file."""
         self._file.close()
 
     def write(self, connection: int, what: What, content: dict[str, Any]) -> None:

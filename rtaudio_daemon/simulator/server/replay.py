@@ -1,4 +1,4 @@
-"""Plays a recording as the service: says what was said then, when it was said then."""
+"""Plays a recording as the service: sends what was sent then, at the same times."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ class Replay:
     than it took then; after that the play goes on); sound is not, time alone moves it along.
     """
 
-    def __init__(self, entries: list[Entry], line: ClientConnection) -> None:
+    def __init__(self, entries: list[Entry], connection: ClientConnection) -> None:
         self._entries = entries
-        self._line = line
+        self._connection = connection
         self._heard: Counter[str] = Counter()
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
 
     async def run(self) -> None:
         """Play it until it ends or the client leaves."""
         play = asyncio.create_task(self._play(), name="simulator-replay")
         try:
-            while (message := await self._line.receive()).type is WSMsgType.TEXT:
+            while (message := await self._connection.receive()).type is WSMsgType.TEXT:
                 self._heard[_kind(message.data)] += 1
-                self._news.set()
+                self._changed.set()
         finally:
             play.cancel()
             await asyncio.gather(play, return_exceptions=True)
@@ -50,18 +50,18 @@ class Replay:
                 continue
             await asyncio.sleep(gap_s)
             if entry.what == "out":
-                await self._line.send_text(entry.text)
+                await self._connection.send_text(entry.text)
             elif entry.what == "close" and entry.code is None:
-                self._line.drop()
+                self._connection.drop()
             elif entry.what == "close":
-                await self._line.close(entry.code or 1000)
+                await self._connection.close(entry.code or 1000)
 
     async def _client_said(self, kind: str, count: int, timeout_s: float) -> None:
         try:
             async with asyncio.timeout(timeout_s):
                 while self._heard[kind] < count:
-                    self._news.clear()
-                    await self._news.wait()
+                    self._changed.clear()
+                    await self._changed.wait()
         except TimeoutError:
             return  # Today's client behaves differently; the play goes on.
 

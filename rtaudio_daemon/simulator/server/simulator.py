@@ -1,4 +1,4 @@
-"""The simulator: a WebSocket server that real clients cannot tell from the service."""
+"""The simulator: a WebSocket server that behaves like the service to real clients."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ _LIFETIME_S = 3600.0
 
 
 class SimulatorOptions(TypedDict, total=False):
-    """What can be chosen when a `Simulator` is made.
+    """The options of a `Simulator`.
 
-    What is not given, or None, is as the scenario says, or as usual.
+    An option that is missing or None is as the scenario says, else its default.
 
-    * `api_key`: ask clients for this key (header, query or bearer); None lets everybody in.
-    * `scenario`: a `Scenario`, or the path of one; what is given here besides overrides it.
+    * `api_key`: ask clients for this key (header, query or bearer); None: any key or none.
+    * `scenario`: a `Scenario`, or the path of one; the other options override it.
     * `lifetime_s`: how long a session may last.
     * `tls`: True, or the folder for its certificate: ``url`` is ``wss://…``, `certificate` the
       file that clients have to trust.
     * `record`: the path of a file for all frames as JSON lines; `keep_sound` keeps sound in it.
-    * `replay`: the path of such a file, to be played instead of being a service.
+    * `replay`: the path of such a file, to play instead of being a service.
     * `voice`: auto (says back what it heard, espeak-ng for text), parrot, espeak, tone, silence.
     * `reply`: called with each `Turn`, returns (or awaits) a `Reply` or a plain string.
     * `pacing`: burst (20 times faster than real time, as the service), realtime or slow.
@@ -111,7 +111,7 @@ class Simulator:
         self._recorded = recording.load(replay) if replay else []
         self._replayed = 0
         self._runner: web.AppRunner | None = None
-        self._lines: dict[web.WebSocketResponse, ClientConnection] = {}
+        self._connections: dict[web.WebSocketResponse, ClientConnection] = {}
         self.behaviour = _behaviour(script, options)
 
     @property
@@ -162,13 +162,15 @@ class Simulator:
         return app
 
     async def stop(self) -> None:
-        """Say goodbye (close 1001) and stop listening. Harmless when not started."""
+        """Close every connection (1001) and stop listening. Harmless when not started."""
         runner, self._runner = self._runner, None
         if runner is None:
             return
         words = "server is going away"
-        lines = list(self._lines.values())
-        await asyncio.gather(*(line.close(WSCloseCode.GOING_AWAY, words) for line in lines))
+        connections = list(self._connections.values())
+        await asyncio.gather(
+            *(connection.close(WSCloseCode.GOING_AWAY, words) for connection in connections)
+        )
         await runner.cleanup()
         if self._recorder is not None:
             self._recorder.close()
@@ -176,14 +178,14 @@ class Simulator:
     def fault(self, kind: str, **details: Any) -> None:
         """Let something go wrong: ``fault("drop")``, ``fault("refuse", status=429, times=2)``.
 
-        The kinds and their details are those of `faults`. A fault of the line without a moment
-        strikes every open connection at once; others wait for theirs. Raises `Rejection` for a
-        fault that does not exist.
+        The kinds and their details are those of `fault_injection`. A fault of the connection
+        without a moment strikes every open one at once; others wait for theirs. Raises `Rejection`
+        for a fault that does not exist.
         """
         self.arm({"fault": kind, **details})
 
     async def drop_connections(self) -> None:
-        """Cut every connection without a word, as a network does that breaks."""
+        """Cut every TCP connection without a close frame, as a broken network does."""
         self.fault("drop")
         await asyncio.sleep(0)
 
@@ -191,13 +193,13 @@ class Simulator:
         """Let the fault that `data` describes strike; see `fault`."""
         fault = fault_from(dict(data))
         if fault.immediate:
-            for line in list(self._lines.values()):
-                line.strike(fault)
+            for connection in list(self._connections.values()):
+                connection.strike(fault)
             return
         armed = self.faults.arm(fault)
         if fault.at_s is not None:
-            for line in list(self._lines.values()):
-                line.arm(armed)
+            for connection in list(self._connections.values()):
+                connection.arm(armed)
 
     # -------------------------------------------------------- connections
 
@@ -226,32 +228,37 @@ class Simulator:
             behaviour=self.behaviour,
             faults=self.faults,
         )
-        line = ClientConnection(socket, request.transport, self.faults, session, track)
-        self._lines[socket] = line
+        connection = ClientConnection(socket, request.transport, self.faults, session, track)
+        self._connections[socket] = connection
         self.sessions.append(session)
         try:
-            await (self._play(line) if self._recorded else self._converse(session, line))
+            await (
+                self._play(connection) if self._recorded else self._converse(session, connection)
+            )
         finally:
-            del self._lines[socket]
+            del self._connections[socket]
         return socket
 
-    async def _play(self, line: ClientConnection) -> None:
+    async def _play(self, connection: ClientConnection) -> None:
         entries = self._recorded[min(self._replayed, len(self._recorded) - 1)]
         self._replayed += 1
         try:
-            await Replay(entries, line).run()
+            await Replay(entries, connection).run()
         finally:
-            await line.end()
+            await connection.end()
 
-    async def _converse(self, session: SimulatedSession, line: ClientConnection) -> None:
+    async def _converse(self, session: SimulatedSession, connection: ClientConnection) -> None:
         session.greet()
-        line.start()
+        connection.start()
         tasks = [
-            asyncio.create_task(_send(session, line), name="simulator-outbox"),
+            asyncio.create_task(_send(session, connection), name="simulator-outbox"),
             asyncio.create_task(self._expire(session), name="simulator-expiry"),
         ]
         try:
-            while (message := await line.receive()).type in (WSMsgType.TEXT, WSMsgType.BINARY):
+            while (message := await connection.receive()).type in (
+                WSMsgType.TEXT,
+                WSMsgType.BINARY,
+            ):
                 if message.type is WSMsgType.TEXT:
                     await session.handle(message.data)
                 else:
@@ -259,13 +266,13 @@ class Simulator:
                     session.emit(Rejection(words, code="invalid_json").event())
                 if session.flooded:
                     _LOG.warning("a client does not take what it asked for; it is cut off")
-                    line.drop()  # a close frame would wait behind all the rest
-                await asyncio.sleep(0)  # who talks without a break does not silence the others
+                    connection.drop()  # a close frame would wait behind all the rest
+                await asyncio.sleep(0)  # lets other clients in between
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await line.end()
+            await connection.end()
             await session.close()
 
     async def _expire(self, session: SimulatedSession) -> None:
@@ -286,20 +293,20 @@ def _behaviour(script: Scenario, given: Mapping[str, Any]) -> Behaviour:
 
 
 def _harmless(request: web.Request) -> str:
-    """The address without what is secret in it."""
+    """The address without its secrets."""
     secret = ("api-key", "Authorization")
     query = "&".join(f"{k}={v}" for k, v in request.query.items() if k not in secret)
     return f"{request.path}?{query}"
 
 
-async def _send(session: SimulatedSession, line: ClientConnection) -> None:
+async def _send(session: SimulatedSession, connection: ClientConnection) -> None:
     try:
-        await session.run_outbox(line)
+        await session.run_outbox(connection)
     except (ClientConnectionError, ConnectionError):
         return  # The reader sees the end of the connection too, and ends the session.
     except Exception:
         _LOG.exception("the simulator cannot send")
-        await line.close(WSCloseCode.INTERNAL_ERROR)
+        await connection.close(WSCloseCode.INTERNAL_ERROR)
 
 
 async def _not_found(_request: web.Request) -> web.StreamResponse:
@@ -308,6 +315,6 @@ async def _not_found(_request: web.Request) -> web.StreamResponse:
 
 async def _beta_is_over(socket: web.WebSocketResponse) -> None:
     code = "beta_api_shape_disabled"
-    refusal = Rejection("The Realtime Beta API is no longer supported.", code=code)
-    await socket.send_json({"event_id": "event_1", **refusal.event()})
+    rejection = Rejection("The Realtime Beta API is no longer supported.", code=code)
+    await socket.send_json({"event_id": "event_1", **rejection.event()})
     await socket.close(code=4000, message=f"invalid_request_error.{code}".encode())

@@ -1,4 +1,4 @@
-"""A certificate made on the spot, for clients that insist on TLS. Blocking."""
+"""Makes a certificate for clients that need TLS. Blocking."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DAYS = 365
 
 
 def cache_folder() -> Path:
-    """Where certificates are kept when nobody says otherwise."""
+    """The default folder for certificates."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "rtaudio-daemon"
 
@@ -43,7 +43,7 @@ def _is_valid(certificate: Path, key: Path) -> bool:
 
 def _make(certificate: Path, key: Path, host: str) -> None:
     names = ["DNS:localhost", "IP:127.0.0.1", "IP:::1", _alternative_name(host)]
-    old_mask = os.umask(0o077)  # the key is nobody else's
+    old_mask = os.umask(0o077)  # the key is readable by its owner only
     try:
         problem = _openssl(
             *("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),

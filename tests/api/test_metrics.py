@@ -1,0 +1,63 @@
+"""Metrics that agree with the status, and alerts that fire for trouble only."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from rtaudio_daemon.notifications import ConnectionState, DeviceState, ModelStatus
+from tests.api.test_server import HttpApi
+
+ALERTS = Path(__file__).parent.parent.parent / "docs" / "alerts.yml"
+CASES = Path(__file__).parent / "alerts.test.yml"
+
+
+def test_each_alert_fires_for_its_trouble_and_not_for_a_sleeping_or_muted_daemon() -> None:
+    found = subprocess.run(
+        ["promtool", "test", "rules", str(CASES)], capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 0, found.stdout + found.stderr
+    names = {rule["alert"] for rule in yaml.safe_load(ALERTS.read_text())["groups"][0]["rules"]}
+    cases = [
+        (case["alertname"], bool(case["exp_alerts"]))
+        for test in yaml.safe_load(CASES.read_text())["tests"]
+        for case in test["alert_rule_test"]
+    ]
+    assert {name for name, fires in cases if fires} == names
+    assert {name for name, fires in cases if not fires} == names
+
+
+@pytest.mark.parametrize("microphone", list(DeviceState))
+@pytest.mark.parametrize("asleep", [False, True])
+async def test_metrics_are_the_status_at_the_moment_of_the_scrape(
+    microphone: DeviceState, asleep: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    http_api = HttpApi()
+    now = http_api.person.snapshot()
+    state = ConnectionState.CLOSED if asleep else ConnectionState.OPEN
+    now = replace(
+        now,
+        status=ModelStatus.THINKING,
+        connection=replace(now.connection, state=state, asleep=asleep),
+        microphone=replace(now.microphone, state=microphone),
+    )
+    monkeypatch.setattr(http_api.person, "snapshot", lambda: now)
+    true = {
+        (sample.name, *sample.labels.values())
+        for family in text_string_to_metric_families(http_api.server.metrics.text().decode())
+        for sample in family.samples
+        if sample.value == 1
+    }
+    states = ("rtaudio_status", "rtaudio_connection", "rtaudio_device_state", "rtaudio_asleep")
+    assert {each for each in true if each[0] in states} == {
+        ("rtaudio_status", "thinking"),
+        ("rtaudio_connection", str(state)),
+        ("rtaudio_device_state", "microphone", str(microphone)),
+        ("rtaudio_device_state", "speaker", "ok"),
+        *([("rtaudio_asleep",)] if asleep else []),
+    }

@@ -1,0 +1,46 @@
+"""Documents name modules, classes and commands that exist."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "rtaudio_daemon"
+OTHERS = {"Protocol", "NumPy"}
+"""Names in code style that are not ours."""
+
+
+def spans(name: str) -> list[str]:
+    """What a document sets in code style, blocks aside."""
+    text = re.sub(r"```.*?```", "", (ROOT / name).read_text(), flags=re.S)
+    return re.findall(r"`([^`\n]+)`", text)
+
+
+def classes() -> set[str]:
+    """The names of all classes of the package."""
+    trees = [ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py")]
+    return {
+        node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)
+    }
+
+
+@pytest.mark.parametrize("name", ["docs/architecture.md", "CONTRIBUTING.md"])
+def test_modules_and_folders_that_are_named_exist(name: str) -> None:
+    paths = [span for span in spans(name) if re.fullmatch(r"[\w/]+(\.py|/)|script/\w+", span)]
+    assert len(paths) > 5
+    missing = [path for path in paths if not any((at / path).exists() for at in (PACKAGE, ROOT))]
+    assert missing == []
+
+
+def test_classes_of_the_architecture_exist() -> None:
+    named = {
+        found
+        for span in spans("docs/architecture.md")
+        for found in re.findall(r"^[A-Z][a-zA-Z]+", span)
+    }
+    assert len(named) > 20
+    assert named - OTHERS - classes() == set()
