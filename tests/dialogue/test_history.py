@@ -317,8 +317,10 @@ def test_what_is_reported_of_unknown_items_changes_nothing() -> None:
     assert remembered(History(), *events) == ["Weather?"]
 
 
-def test_what_was_forgotten_on_purpose_is_not_told() -> None:
-    history = History()
-    history.ask(PCM)
-    history.forget()
-    assert (remembered(history), history.answerable) == ([], False)
+def test_the_time_that_the_machine_slept_counts_as_well() -> None:
+    history = History(forget_after_s=600.0)
+    for each in user(1, "Weather?"):
+        history.hear(each, 0.0)
+    history.slept(590.0)
+    assert not history.stale(5.0)
+    assert history.stale(15.0)
