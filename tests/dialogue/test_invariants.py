@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,7 +29,13 @@ from rtaudio_daemon.dialogue.inputs import (
     TimePassed,
 )
 from rtaudio_daemon.dialogue.outputs import (
+    AnswerGivenUp,
+    CancelResponse,
+    CommitAudio,
     CreateResponse,
+    DeleteItem,
+    Output,
+    Play,
     TruncateItem,
 )
 from rtaudio_daemon.dialogue.settings import DialogueSettings
@@ -191,3 +199,113 @@ def test_one_answer_inside_the_conversation_is_asked_for_at_a_time(
                 alone = isinstance(happening, AnswerRequested) and happening.outside
                 assert alone or not unanswered
                 unanswered = unanswered or not (outside and alone)
+
+
+# ------------------------------------------------------- every question ends
+
+_ANSWERED = (wire.AudioDelta, wire.TextDelta, wire.ResponseDone)
+_SUPERSEDED = (wire.SpeechStarted, ButtonPressed)
+_TAKEN_BACK = (InterruptRequested, CancelRequested, AnswerDropped, SpeechAborted)
+
+
+class Witness:
+    """Follows the questions of a conversation, and the names that its sessions know.
+
+    Each session has ids of its own: what happens in the third is named `resp_1@3`.
+    """
+
+    def __init__(self, options: DialogueSettings) -> None:
+        self.mind = Conversation(options)
+        self.now = 0.0
+        self._session = 0
+        self._played: list[AudioPart] = []
+
+    @property
+    def asks(self) -> bool:
+        """Whether a question is open: put, or kept for a session."""
+        return self.mind._answers.owed or self.mind._turns.kept
+
+    def tell(self, happening: Input) -> None:
+        """Let it happen, and check what is done about it."""
+        if isinstance(happening, SessionOpened | SessionRenewed):
+            self._session += 1
+        happening = self._named(happening)
+        asked, pending = self.asks, self.mind.status is not IDLE or not self.mind.quiet
+        steps = self.mind.handle(happening, self.now)
+        reports = [step for step in steps if isinstance(step, AnswerGivenUp)]
+        if asked and not self.asks and not reports:
+            self._check_end(happening)
+        if reports and not isinstance(happening, SessionLost):
+            assert pending, "what nobody waited for is not reported"
+        assert len(reports) <= 2
+        if isinstance(happening, SessionOpened) and CommitAudio() in steps:
+            assert not self.mind._answers.question_waits, "a turn is asked for once"
+            assert [step for step in steps if isinstance(step, CreateResponse)] != [] or (
+                self.mind.status is not IDLE
+            )
+        self._check_names(happening, steps)
+        self.now += 0.5
+
+    def _check_end(self, happening: Input) -> None:
+        """A question is over that was not reported: who ended it?"""
+        if isinstance(happening, SessionLost):
+            assert happening.closing
+        elif isinstance(happening, ButtonReleased):
+            assert not happening.answer
+        else:
+            assert isinstance(happening, _ANSWERED + _SUPERSEDED + _TAKEN_BACK), happening
+
+    def _check_names(self, happening: Input, steps: list[Output]) -> None:
+        if isinstance(happening, CancelRequested):
+            return  # by its user, who may name what they like
+        for step in steps:
+            match step:
+                case CancelResponse(str(name)) | DeleteItem(name) | TruncateItem(name):
+                    assert name == "" or name.endswith(f"@{self._session}"), step
+                case Play(part):
+                    self._played.append(part)
+
+    def _own(self, name: str) -> str:
+        return f"{name}@{self._session}" if name else ""
+
+    def _own_part(self, part: AudioPart) -> AudioPart:
+        return replace(
+            part, response_id=self._own(part.response_id), item_id=self._own(part.item_id)
+        )
+
+    def _named(self, happening: Input) -> Input:
+        match happening:
+            case wire.AudioDelta(part) | wire.AudioDone(part) | wire.TextDelta(part):
+                return replace(happening, part=self._own_part(part))
+            case wire.TextDone(part):
+                return replace(happening, part=self._own_part(part))
+            case wire.ResponseCreated(name) | wire.ResponseDone(name):
+                return replace(happening, response_id=self._own(name))
+            case wire.InputCommitted(name) | wire.SpeechStarted(name) | wire.InputTimedOut(name):
+                return replace(happening, item_id=self._own(name))
+            case PlaybackStopped(heard):
+                played, self._played = self._played, []
+                heard_ms = {each.part.item_id: each.heard_ms for each in heard}
+                named = [(part, part.item_id.partition("@")[0]) for part in dict.fromkeys(played)]
+                parts = [Heard(part, heard_ms[name]) for part, name in named if name in heard_ms]
+                return replace(happening, heard=tuple(parts))
+        return happening
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.lists(_HAPPENINGS, max_size=80), _SETTINGS)
+def test_every_question_ends_and_no_session_hears_of_anothers_names(
+    happenings: list[Input], options: DialogueSettings
+) -> None:
+    witness = Witness(options)
+    witness.tell(SessionOpened())
+    for happening in happenings:
+        witness.tell(happening)
+    for last in (GATE_CLOSED, ButtonReleased(), PlaybackStopped(), SessionAwaited(False, "gone")):
+        witness.tell(last)
+    for _ in range(40):
+        if witness.mind.deadline is not None:
+            witness.now = max(witness.now, witness.mind.deadline)
+            witness.tell(TimePassed())
+        witness.tell(PlaybackFinished())
+    assert not witness.asks
