@@ -1,6 +1,6 @@
 """Says "turn on the light" to the simulator, switches a light, and hears the confirmation.
 
-Needs no key and no sound card; espeak-ng speaks, and pocketsphinx (optional) understands:
+Needs no key and no sound card; espeak-ng speaks, and pocketsphinx (optional) recognizes:
 
     python daemon.py simulate --scenario examples/scenarios/light.yaml
     python examples/light.py
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import soxr
 
-from rtaudio_daemon import AzureRealTimeAudio, RTAudioError
+from rtaudio_daemon import AzureRealTimeAudio, FunctionCall, RTAudioError
 
 SET_LIGHT = {
     "type": "function",
@@ -41,25 +41,22 @@ async def main(host_name: str, words: str) -> None:
     sound = bytearray()
     client = AzureRealTimeAudio(
         host_name=host_name,
-        deployment="gpt-realtime",
+        deployment="gpt-realtime-2.1",
         api_key="any",
         session_config={"tools": [SET_LIGHT], "turn_detection": {"type": "server_vad"}},
     )
 
-    def call(event: dict[str, Any]) -> None:
-        on = json.loads(event["arguments"])["on"]
-        print(f"the light is {'on' if on else 'off'} now")
-        client.create_conversation_item(
-            {"type": "function_call_output", "call_id": event["call_id"], "output": "done"}
-        )
+    def call(calls: list[FunctionCall]) -> None:
+        for each in calls:
+            on = json.loads(each.arguments)["on"]
+            print(f"the light is {'on' if on else 'off'} now")
+            client.answer_function_call(each.call_id, "done")
 
-    def finished(event: dict[str, Any]) -> None:
-        if event["response"]["output"][0]["type"] == "function_call":
-            client.create_response()
-        else:
+    def finished(_event: dict[str, Any]) -> None:
+        if sound:  # the answer that only calls the function has none
             done.set()
 
-    client.on("response.function_call_arguments.done", call)
+    client.on("function_calls", call)
     client.on("response.done", finished)
     client.on(
         "response.audio_transcript.done", lambda event: print(f"heard: {event['transcript']}")

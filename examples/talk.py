@@ -1,6 +1,6 @@
 """Say a WAV file (24 kHz, mono, 16 bit) to the service and count what it answers.
 
-AZURE_HOST=RESOURCE.openai.azure.com AZURE_DEPLOYMENT=gpt-realtime AZURE_KEY=… \
+AZURE_HOST=RESOURCE.openai.azure.com AZURE_DEPLOYMENT=gpt-realtime-2.1 AZURE_KEY=… \
     python examples/talk.py hello.wav
 """
 
@@ -34,7 +34,7 @@ async def main(path: str) -> None:
 
 if len(sys.argv) != 2:
     sys.exit(__doc__)
-logging.basicConfig(level=logging.ERROR)  # the last error is told below
+logging.basicConfig(level=logging.ERROR)  # the last error is printed below
 try:
     asyncio.run(main(sys.argv[1]))
 except KeyError as name:

@@ -38,6 +38,7 @@ COUNTS: Mapping[str, tuple[str, str]] = {
     "wire_malformed": ("counter", "messages of the service that cannot be read"),
     "wire_unknown": ("counter", "messages of the service of an unknown type"),
     "reconnects": ("counter", "connections made because one was lost"),
+    "wire_errors_repeated": ("counter", "errors of the service like one just reported"),
     "wire_late": ("counter", "pieces of interrupted answers that came late and were dropped"),
     "renewals": ("counter", "connections made because one was about to end"),
     "muted": ("gauge", "1 while muted"),

@@ -99,6 +99,7 @@ class DaemonControls:
             "reconnects": wire.reconnects,
             "renewals": wire.renewals,
             "wire_late": wire.late,
+            "wire_errors_repeated": wire.repeated_errors,
             "muted": microphone_input.gate.muted,
             "volume": assistant.volume,
         }

@@ -53,6 +53,8 @@ class HealthMonitor:
         said = [str(state.status)]
         if connection.state.is_up:
             said.append(f"session {connection.session_id}")
+        elif connection.asleep:
+            said.append("asleep until somebody speaks")
         else:
             why = connection.last_error
             said.append(f"connection {connection.state}{f' ({why})' if why else ''}")

@@ -106,6 +106,7 @@ class Conversation:
             wire.InputTimedOut: lambda event: self._turns.timed_out(event.item_id),
             wire.ItemReported: self._on_part_of_answer,
             wire.UserTranscript: self._on_user_transcript,
+            wire.UserTranscriptFailed: self._on_user_transcript_failed,
             wire.ResponseCreated: self._on_response_created,
             wire.AudioDone: lambda event: self._do(*self._playing.ended(event.part)),
             wire.TextDelta: self._on_text_delta,
@@ -278,6 +279,11 @@ class Conversation:
 
     def _on_user_transcript(self, event: wire.UserTranscript) -> None:
         self._do(news.Transcript("user", event.text, True, event.item_id))
+
+    def _on_user_transcript_failed(self, event: wire.UserTranscriptFailed) -> None:
+        code = event.error.code or event.error.type or "transcription_failed"
+        words = f"the service could not transcribe what was said: {event.error.message or code}"
+        self._do(news.ErrorReported("service", code, words))
 
     def _on_local_speech_started(self, _event: inputs.LocalSpeechStarted) -> None:
         kept = not self._in_session and self.settings.local_turns
@@ -629,7 +635,7 @@ class Conversation:
     def _adjust(self, settings: DialogueSettings) -> None:
         self.settings = settings
         self._turns.settings = self._answers.settings = settings
-        self.unsent.limit(settings.outage_s)
+        self.unsent.outage_s = settings.outage_s
 
     # -------------------------------------------------------------- requests
 

@@ -29,6 +29,7 @@ from ..protocol.session_format import Json
 from .cut_words import heard_words
 
 _ITEMS_MOST = 400  # more than any limit of turns can mean; what is older is forgotten
+_WORDS_MOST = 8192  # of one item, where the limit of all together is lower
 _PENDING = ("in_progress", "incomplete")
 _BYTES_PER_MS = 48
 _Lesson = (
@@ -110,7 +111,7 @@ class History:
     def result(self, call_id: str, output: str) -> None:
         """A function call has this result; the session may learn it later, or never."""
         item_id = f"result_{next(self._numbers)}"
-        self._entries[item_id] = _Entry("result", words=output, call_id=call_id)
+        self._entries[item_id] = _Entry("result", words=self._kept(output), call_id=call_id)
 
     def ask(self, pcm: bytes) -> None:
         """The turn that becomes an item now, in the input format, waits for its answer."""
@@ -192,6 +193,10 @@ class History:
             case _:
                 self._entries.pop(event.item_id, None)  # it was deleted
 
+    def _kept(self, words: str) -> str:
+        """As much of them as could ever be repeated, and one character that says it is too long."""
+        return words[: max(self._characters, _WORDS_MOST) + 1]
+
     def _forget_past(self) -> None:
         entries = self._entries.items()
         self._entries = {key: entry for key, entry in entries if entry is self._question}
@@ -245,9 +250,9 @@ class History:
         if item.kind in ("call", "result"):
             entry.name = item.name or entry.name
             entry.call_id = item.call_id or entry.call_id
-            entry.words = item.text or entry.words
+            entry.words = self._kept(item.text) or entry.words
         elif item.text and not entry.final:
-            entry.words = item.text
+            entry.words = self._kept(item.text)
             entry.final = item.status not in _PENDING
 
     def _name_call(self, item: Item) -> None:
@@ -266,19 +271,19 @@ class History:
     def _learn_user_words(self, item_id: str, text: str) -> None:
         entry = self._entry(item_id, "user")
         if entry is not None:
-            entry.words = text.strip()
+            entry.words = self._kept(text.strip())
 
     def _learn_assistant_words(self, item_id: str, text: str) -> None:
         entry = self._entry(item_id, "assistant") if text else None
         if entry is not None:
-            entry.words = text
+            entry.words = self._kept(text)
 
     def _learn_arguments(self, event: CallArgumentsDone) -> None:
         entry = self._entry(event.item_id, "call")
         if entry is not None:
             entry.name = event.name or entry.name
             entry.call_id = event.call_id or entry.call_id
-            entry.words = event.arguments or entry.words
+            entry.words = self._kept(event.arguments) or entry.words
 
     def _learn_sound(self, item_id: str, size: int) -> None:
         entry = self._entry(item_id, "assistant")

@@ -71,9 +71,14 @@ class UnsentAudio:
         """Whether anything is kept while there is no session."""
         return self._age_most_s > 0
 
-    def limit(self, outage_s: float) -> None:
-        """From now on sound may be so old when it is sent after all."""
-        self._outage_s = outage_s
+    @property
+    def outage_s(self) -> float:
+        """How old sound may be when it is sent after all, in seconds."""
+        return self._outage_s
+
+    @outage_s.setter
+    def outage_s(self, seconds: float) -> None:
+        self._outage_s = seconds
         self._limit()
 
     # ------------------------------------------------------------- what we do

@@ -145,6 +145,14 @@ class UserTranscript:
 
 
 @dataclass(frozen=True, slots=True)
+class UserTranscriptFailed:
+    """The service could not transcribe a turn of the user; it answers the turn all the same."""
+
+    item_id: str
+    error: ServiceErrorReported
+
+
+@dataclass(frozen=True, slots=True)
 class ResponseCreated:
     """The service begins an answer; `conversation_id` is "" for one outside the conversation."""
 
@@ -243,6 +251,7 @@ Event = (
     | ItemTruncated
     | ItemDeleted
     | UserTranscript
+    | UserTranscriptFailed
     | ResponseCreated
     | AudioDelta
     | AudioDone
@@ -333,6 +342,10 @@ def _user_transcript(raw: Json) -> Event:
     return UserTranscript(id_of(raw.get("item_id")), words, usage)
 
 
+def _user_transcript_failed(raw: Json) -> Event:
+    return UserTranscriptFailed(id_of(raw.get("item_id")), _error_of(_object(raw.get("error"))))
+
+
 def _response_created(raw: Json) -> Event:
     response = _object(raw.get("response"))
     metadata = response.get("metadata")
@@ -416,6 +429,7 @@ _READERS: Mapping[str, Callable[[Json], Event | None]] = MappingProxyType(
         "conversation.item.truncated": _item_truncated,
         "conversation.item.deleted": lambda raw: ItemDeleted(id_of(raw.get("item_id"))),
         "conversation.item.input_audio_transcription.completed": _user_transcript,
+        "conversation.item.input_audio_transcription.failed": _user_transcript_failed,
         "response.created": _response_created,
         _AUDIO_DELTA: _audio_delta,
         "response.audio.done": lambda raw: AudioDone(_part(raw)),

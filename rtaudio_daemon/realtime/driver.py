@@ -50,7 +50,7 @@ from ..dialogue.outputs import (
 )
 from ..dialogue.requests import input_of
 from ..errors import NotConnectedError, ServiceError
-from ..notifications import ConnectionChanged, ConnectionState
+from ..notifications import ConnectionChanged, ConnectionState, ErrorReported
 from ..protocol.codec import Json, flat_session, merged
 from ..protocol.error_codes import Severity
 from ..protocol.events import (
@@ -69,6 +69,8 @@ from .usage import Prices, UsageMeter
 
 _LOG = logging.getLogger(__name__)
 _KEPT_MOST = 64
+_SAME_ERROR_S = 5.0
+_CODES_MOST = 64  # kinds of errors that are told apart
 _SLEEP_S = 1.0  # less is how the two clocks are read one after the other
 
 
@@ -129,6 +131,8 @@ class ConversationDriver:
         self._dropped = 0
         self._former_bytes = 0
         self._suspended_s = suspended_s()
+        self._errors_until: dict[str, float] = {}
+        self._repeated = 0
 
     # --------------------------------------------------------------- session
 
@@ -152,7 +156,9 @@ class ConversationDriver:
         """What went over the wire so far."""
         counters, conversation = self._session.counters, self.conversation
         dropped = counters.dropped + self._dropped + conversation.unsent.dropped
-        return replace(counters, dropped=dropped, late=conversation.late)
+        return replace(
+            counters, dropped=dropped, late=conversation.late, repeated_errors=self._repeated
+        )
 
     @property
     def uplink_bytes(self) -> int:
@@ -359,12 +365,25 @@ class ConversationDriver:
             self._suspended_s += slept_s
             self.conversation.history.slept(slept_s)
 
+    def _is_repeated(self, error: ErrorReported, event: Input) -> bool:
+        """Whether the service reported an error of this kind a moment ago; answers always count."""
+        if not isinstance(event, ServiceErrorReported):
+            return False
+        now, known = _now(), self._errors_until
+        code = error.code if error.code in known or len(known) < _CODES_MOST else ""
+        repeated = now < known.get(code, 0.0)
+        if not repeated:
+            known[code] = now + _SAME_ERROR_S
+        return repeated
+
     def _take_in(self, event: Input, message: Message | None) -> None:
         late = message is not None and self.conversation.is_late(message.event)
         after: list[Report] = []
         for step in self.conversation.handle(event, _now()):
             if message is not None and isinstance(step, CallsRequested | AnswerGivenUp):
                 after.append(step)
+            elif isinstance(step, ErrorReported) and self._is_repeated(step, event):
+                self._repeated += 1
             else:
                 self._carry_out(step)
         if message is None:

@@ -115,6 +115,8 @@ class Counters:
     """Sessions that replaced one which was about to expire."""
     late: int = 0
     """Pieces of answers that came after the answer had been interrupted, and were dropped."""
+    repeated_errors: int = 0
+    """Errors of the service that were not reported, because one with the same code just was."""
 
 
 def pause_after(error: ServiceError, pauses: Iterator[float]) -> float:

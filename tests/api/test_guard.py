@@ -375,7 +375,7 @@ async def test_drop_by_drop_is_as_bad_as_not_at_all() -> None:
 
 
 class Guest:
-    """A connection as the janitor sees it."""
+    """A fake connection of the server."""
 
     transport = None
     closed = False

@@ -324,3 +324,11 @@ def test_the_time_that_the_machine_slept_counts_as_well() -> None:
     history.slept(590.0)
     assert not history.stale(5.0)
     assert history.stale(15.0)
+
+
+def test_what_is_too_long_to_be_repeated_is_not_kept_either() -> None:
+    history = History(characters=8000)
+    for number in range(1, 50):
+        history.hear(user(number, "x" * 60_000)[1], 0.0)
+    assert sum(len(entry.words) for entry in history._entries.values()) < 50 * 8200
+    assert remembered(history, *user(99, "And this?")) == ["And this?"]

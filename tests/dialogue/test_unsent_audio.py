@@ -226,3 +226,13 @@ def test_while_a_button_is_held_sound_is_kept_as_long_as_the_button_waits() -> N
         turn.kept(SECOND, float(second))
     assert b"".join(turn.resume(9.0)) == SECOND * 9
     assert not turn.keeps
+
+
+def test_an_outage_may_last_longer_from_now_on() -> None:
+    turn = UnsentAudio(outage_s=2.0)
+    turn.outage_s = 30.0
+    assert turn.outage_s == 30.0
+    for second in range(20):
+        turn.sent(SECOND, float(second))
+    turn.lost(20.0)
+    assert b"".join(turn.resume(20.0)) == SECOND * 20

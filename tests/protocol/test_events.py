@@ -38,6 +38,7 @@ from rtaudio_daemon.protocol.events import (
     TextDone,
     Unknown,
     UserTranscript,
+    UserTranscriptFailed,
     decode,
 )
 
@@ -87,6 +88,11 @@ def sound(pcm: bytes) -> str:
             "conversation.item.input_audio_transcription.completed",
             {"item_id": "i", "transcript": "hello", "usage": {"seconds": 1}},
             UserTranscript("i", "hello", {"seconds": 1}),
+        ),
+        (
+            "conversation.item.input_audio_transcription.failed",
+            {"item_id": "i", "error": ERROR_ON_THE_WIRE},
+            UserTranscriptFailed("i", ERROR),
         ),
         ("response.audio.delta", {**IDS, "delta": sound(b"abcd")}, AudioDelta(PART, b"abcd")),
         ("response.audio.done", IDS, AudioDone(PART)),
@@ -297,7 +303,7 @@ def test_what_is_no_message_is_refused() -> None:
 
 
 def test_the_union_names_every_event() -> None:
-    assert len(typing.get_args(Event)) == 20
+    assert len(typing.get_args(Event)) == 21
 
 
 # ------------------------------------------------------------------- anything at all
@@ -367,3 +373,12 @@ def _check(value: Any) -> None:
         elif isinstance(found, tuple):
             for one in found:
                 _check(one)
+
+
+@pytest.mark.parametrize("delta", [None, 7, ["AAAA"]])
+def test_sound_of_which_only_the_size_is_wanted_is_refused_where_it_is_none(delta: Any) -> None:
+    text = json.dumps({"type": "response.output_audio.delta", "delta": delta})
+    for audio in (True, False):
+        message = decode(text, audio=audio)
+        assert message.malformed
+        assert isinstance(message.event, Unknown)

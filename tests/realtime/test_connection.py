@@ -184,6 +184,33 @@ async def test_a_web_page_that_answers_is_called_one(service: Service) -> None:
     )
 
 
+async def test_a_proxy_that_the_environment_names_is_asked_for_the_service(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readuntil(b"\r\n\r\n")).splitlines()[0])
+        writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    asked: list[bytes] = []
+    server = await asyncio.start_server(proxy, "127.0.0.1", 0)
+    address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    for name in ("NO_PROXY", "no_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", address)
+    far = service.endpoint(host_name="wss://far.invalid", api_key=KEY)
+    with pytest.raises(ServiceError, match=f"the proxy {address} refused.*407"):
+        await Connection(far).open()
+    assert asked == [b"CONNECT far.invalid:443 HTTP/1.1"]
+    monkeypatch.setenv("NO_PROXY", "far.invalid")
+    with pytest.raises(ServiceError, match=r"cannot reach far\.invalid"):
+        await Connection(far).open()
+    async with Connection(service.endpoint()):
+        pass  # this machine is reached directly
+    assert len(asked) == 1
+    server.close()
+
+
 async def test_nobody_there_is_a_service_error(service: Service) -> None:
     await service.stop()
     with pytest.raises(ServiceError, match=r"cannot reach 127\.0\.0\.1:\d+: Connect"):
