@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ..notifications import ErrorReported
 from ..protocol.session_format import Json
 from .answers import Request
 from .inputs import SayRequested
@@ -21,11 +20,6 @@ def request_to_say(event: SayRequested, now: float) -> Request:
     after = (_message(event.text, "assistant"),) if event.remember else ()
     announcement = _announcement(event.text)
     return Request(announcement, after=after, outside=True, say=True, origin=origin)
-
-
-def not_said(why: str) -> ErrorReported:
-    """The report for the program."""
-    return ErrorReported("conversation", "not_said", f"not said: {why}")
 
 
 def _message(text: str, role: str = "user") -> Json:

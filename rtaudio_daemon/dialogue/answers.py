@@ -54,7 +54,7 @@ class Request:
     after_speech: bool = True
     """Whether it waits until nobody speaks and the service owes no answer of its own."""
     say: bool = False
-    """Whether a program wanted it, which is told when nothing comes of it."""
+    """Whether a program wants it said: it gets a report when nothing comes of it."""
     question: bool = False
     """Whether it answers what the user said: one such request is enough."""
     origin: Origin | None = None
@@ -272,8 +272,9 @@ class Answers:
 
     def put_question(self, now: float) -> None:
         """Somebody waits for an answer from now on; those under way are not meant."""
+        if not self.awaited:
+            self.heard_at = now
         self.owed = True
-        self.heard_at = now
         for answer in self._under_way.values():
             answer.earlier = True
 

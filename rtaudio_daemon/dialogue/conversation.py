@@ -40,9 +40,8 @@ from typing import Any
 from .. import notifications as news
 from ..notifications import ModelStatus
 from ..protocol import events as wire
-from ..protocol.error_codes import Severity
-from . import inputs, outputs
-from .announcements import not_said, request_to_say
+from . import inputs, outputs, reports
+from .announcements import request_to_say
 from .answers import Answer, Answers, Request
 from .function_calls import FunctionCalls
 from .history import History
@@ -61,7 +60,6 @@ _ENDING = (
     inputs.SessionRenewed,
     inputs.TimePassed,
 )
-_EXPIRED = "session_expired"  # another session takes over
 _Rules = dict[type[Any], Callable[[Any], object]]
 
 
@@ -106,7 +104,7 @@ class Conversation:
             wire.InputTimedOut: lambda event: self._turns.timed_out(event.item_id),
             wire.ItemReported: self._on_part_of_answer,
             wire.UserTranscript: self._on_user_transcript,
-            wire.UserTranscriptFailed: self._on_user_transcript_failed,
+            wire.UserTranscriptFailed: lambda event: self._do(reports.not_transcribed(event)),
             wire.ResponseCreated: self._on_response_created,
             wire.AudioDone: lambda event: self._do(*self._playing.ended(event.part)),
             wire.TextDelta: self._on_text_delta,
@@ -280,11 +278,6 @@ class Conversation:
     def _on_user_transcript(self, event: wire.UserTranscript) -> None:
         self._do(news.Transcript("user", event.text, True, event.item_id))
 
-    def _on_user_transcript_failed(self, event: wire.UserTranscriptFailed) -> None:
-        code = event.error.code or event.error.type or "transcription_failed"
-        words = f"the service could not transcribe what was said: {event.error.message or code}"
-        self._do(news.ErrorReported("service", code, words))
-
     def _on_local_speech_started(self, _event: inputs.LocalSpeechStarted) -> None:
         kept = not self._in_session and self.settings.local_turns
         if not (self._in_session or kept) or "local" in self._turns.speaking:
@@ -381,15 +374,10 @@ class Conversation:
         self._clear()
         self._resume_detection()
 
-    def _give_up_kept(self, code: str, why: str) -> None:
+    def _give_up_kept(self, report: AnswerGivenUp) -> None:
         self._turns.speaking.discard("button")
         self._drop_kept()
-        self._do(AnswerGivenUp(code, why))
-
-    def _give_up_button(self) -> None:
-        why = self._why_away or "it took too long"
-        words = f"not listening: there is no connection to the service ({why})"
-        self._give_up_kept("not_connected", words)
+        self._do(report)
 
     # --------------------------------------------------------------- answers
 
@@ -459,25 +447,20 @@ class Conversation:
             self._do(outputs.CallsRequested(batch.calls))
         if not (answer.outside or answer.earlier) and self._answers.drop_owed() and batch is None:
             self.history.answered()
-        if event.status in ("failed", "incomplete") and not answer.interrupted:
-            error = event.error
-            code = (error.code if error else "") or event.reason or event.status
-            message = (error.message if error else "") or f"the answer ended {event.status}"
-            self._do(news.ErrorReported("service", code, message))
+        if not answer.interrupted:
+            self._do(*reports.failure(event))
         if event.usage:
             self._do(news.UsageReported(response_id, event.usage))
 
     def _on_service_error(self, event: wire.ServiceErrorReported) -> None:
-        if event.severity is not Severity.BENIGN and event.code != _EXPIRED:
-            code = event.code or event.type or "error"
-            self._do(news.ErrorReported("service", code, event.message or code))
+        self._do(*reports.trouble(event))
         if event.event_id and self._turns.commit_refused(event.event_id):
             self._answers.take_back_question()
             self._give_up_owed("the service did not take what was said")
             return
         request = self._answers.refused(event, self._now)
         if request is not None and request.say:
-            self._do(not_said("the service refused it"))
+            self._do(reports.not_said("the service refused it"))
         elif request is not None and not request.outside:
             self._give_up_owed("the service refused to answer")
 
@@ -495,7 +478,7 @@ class Conversation:
 
     def _give_up_owed(self, why: str) -> None:
         if self._drop_owed():
-            self._do(AnswerGivenUp("not_answered", f"not answered: {why}"))
+            self._do(reports.not_answered(why))
 
     def _silence(self) -> None:
         """End every answer, also one that has not begun."""
@@ -543,9 +526,7 @@ class Conversation:
             if grows:
                 self._do(CancelResponse(response_id))
             if lost is not None and (grows or heard != "whole"):
-                what = "not played" if heard == "unheard" else "not played to its end"
-                words = f"{what}: the loudspeaker is lost ({lost})"
-                self._do(news.ErrorReported("conversation", "not_played", words))
+                self._do(reports.not_played(lost, heard=heard != "unheard"))
 
     # -------------------------------------------------------------- sessions
 
@@ -555,8 +536,8 @@ class Conversation:
         if self._turns.kept and self.holds_turn:
             self._hand_over()
         elif self._turns.kept:
-            why = "not answered: the connection came too late for what was said"
-            self._give_up_kept("not_answered", why)
+            why = "the connection came too late for what was said"
+            self._give_up_kept(reports.not_answered(why))
         else:
             self._ask_again()
         self._turns.drop_kept()
@@ -592,12 +573,14 @@ class Conversation:
         self.unsent.lost(self._now)
         self.latency.session_lost()
         if self._turns.died_unheard(self._now, self.unsent.seconds):
-            why = "not answered: the connection died before the service heard what was said"
-            self._do(AnswerGivenUp("not_answered", why))
+            why = "the connection died before the service heard what was said"
+            self._do(reports.not_answered(why))
         waiting = self._answers.drop_waiting()
         owed = any(request.question for request in waiting)
         silent = self._leave_session()
-        self._do(*(not_said(event.reason) for request in [*silent, *waiting] if request.say))
+        self._do(
+            *(reports.not_said(event.reason) for request in [*silent, *waiting] if request.say)
+        )
         self._turns.session_lost(self._now)
         self._answers.owed = self._answers.owed or owed
         if event.closing:
@@ -625,12 +608,12 @@ class Conversation:
         if self._in_session or event.hopeful:
             return
         if self._turns.kept_by_button:
-            self._give_up_button()
+            self._give_up_kept(reports.not_connected(self._why_away))
         self._drop_what_is_to_be_said(self._why_away or "there is no connection")
 
     def _drop_what_is_to_be_said(self, why: str) -> None:
         # Nothing else waits while there is no session.
-        self._do(*(not_said(why) for _ in self._answers.drop_waiting()))
+        self._do(*(reports.not_said(why) for _ in self._answers.drop_waiting()))
 
     def _adjust(self, settings: DialogueSettings) -> None:
         self.settings = settings
@@ -651,7 +634,7 @@ class Conversation:
         may_wait = self._in_session or self._hopeful
         if not may_wait or self._answers.full:
             why = "too much is waiting to be said" if may_wait else "there is no connection"
-            self._do(not_said(why))
+            self._do(reports.not_said(why))
             return
         request = request_to_say(event, self._now)
         self._answers.say(request, self._now, in_session=self._in_session, urgent=event.urgent)
@@ -708,10 +691,10 @@ class Conversation:
         if turns.held_too_long(now):
             self._release_button()
         if turns.kept_too_long(now) and turns.kept_by_button:
-            self._give_up_button()
+            self._give_up_kept(reports.not_connected(self._why_away))
         elif turns.kept_too_long(now):
-            why = "not answered: there was no connection for too long"
-            self._give_up_kept("not_answered", why)
+            why = "there was no connection for too long"
+            self._give_up_kept(reports.not_answered(why))
         if answers.hoped_too_long(now):
             self._give_up_owed("the connection was lost for too long")
         if turns.silent_for_long(now, self.unsent.sent_at):
@@ -721,7 +704,7 @@ class Conversation:
         if self._in_session:
             self._give_up_silent_answers()
         for batch in self._calls.expire(now):
-            self._do(AnswerGivenUp("not_answered", f"not answered: {batch.overdue}"))
+            self._do(reports.not_answered(batch.overdue))
 
     def _give_up_silent_answers(self) -> None:
         patience_s = self._answers.silent_for_s(self._now)

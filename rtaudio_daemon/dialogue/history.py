@@ -1,6 +1,6 @@
 """What was said so far, for a session that does not know it: words, tool calls and their results.
 
-Sound is not told again, but for a question whose words are unknown and that waits for its answer.
+Sound is not repeated, but for a question whose words are unknown and that waits for its answer.
 The assistant is quoted only as far as it was heard. Old context costs money with every answer, so
 there is a limit to turns and characters, and after a while without a word everything is forgotten.
 """
@@ -127,11 +127,11 @@ class History:
 
     @property
     def answerable(self) -> bool:
-        """Whether a session that is told the items knows what there is to answer."""
+        """Whether a session that gets the items knows what there is to answer."""
         if self._question is not None:
             return bool(self._question.words or self._question.sound)
-        told = self._tellable()
-        return bool(told) and told[-1].kind in ("user", "result")
+        entries = self._repeatable()
+        return bool(entries) and entries[-1].kind in ("user", "result")
 
     def forget(self) -> None:
         """Begin anew."""
@@ -148,17 +148,17 @@ class History:
         self._last_word_at -= seconds
 
     def retell(self, now: float) -> list[Json]:
-        """The items (canonical spelling) that tell a new session what was said, oldest first.
+        """The items (canonical spelling) that repeat to a new session what was said, oldest first.
 
         From here on the items are known by the ids given here; `heard` knows the former ones too.
         """
         if self.stale(now):
             self._forget_past()
         former = {id(entry): item_id for item_id, entry in self._entries.items()}
-        told = self._bounded(self._tellable())
+        entries = self._bounded(self._repeatable())
         self._entries, self._renamed = {}, {}
         items = []
-        for entry in told:
+        for entry in entries:
             item_id = f"past_{next(self._numbers)}"
             self._entries[item_id] = entry
             self._renamed[former[id(entry)]] = item_id
@@ -201,7 +201,7 @@ class History:
         entries = self._entries.items()
         self._entries = {key: entry for key, entry in entries if entry is self._question}
 
-    def _tellable(self) -> list[_Entry]:
+    def _repeatable(self) -> list[_Entry]:
         answered = {e.call_id for e in self._entries.values() if e.kind == "result"}
         called = {e.call_id for e in self._entries.values() if e.kind == "call"}
         return [

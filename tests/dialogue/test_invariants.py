@@ -227,6 +227,10 @@ class Witness:
 
     def tell(self, happening: Input) -> None:
         """Let it happen, and check what is done about it."""
+        if isinstance(happening, SessionOpened) == self.mind._in_session and isinstance(
+            happening, SessionOpened | SessionRenewed
+        ):
+            return  # a session is opened where there is none, and renewed where there is one
         if isinstance(happening, SessionOpened | SessionRenewed):
             self._session += 1
         happening = self._named(happening)

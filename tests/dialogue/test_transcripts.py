@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from rtaudio_daemon.dialogue.inputs import (
     InterruptRequested,
     SayRequested,
@@ -11,6 +13,7 @@ from rtaudio_daemon.dialogue.inputs import (
 from rtaudio_daemon.dialogue.outputs import Output
 from rtaudio_daemon.notifications import (
     AudioPart,
+    ErrorReported,
     Heard,
     PlaybackFinished,
     PlaybackStarted,
@@ -18,6 +21,7 @@ from rtaudio_daemon.notifications import (
     Transcript,
 )
 from rtaudio_daemon.protocol import events as wire
+from rtaudio_daemon.protocol.error_codes import Severity
 
 from .talk import PART, SECOND, STARTED, Talk, created, done, opened
 
@@ -190,3 +194,20 @@ def test_the_end_of_one_answer_forgets_no_words_of_another() -> None:
     talk.tell(created("resp_1"), created("resp_2"), spoken(), done("resp_2", "completed"))
     talk.tell(wire.AudioDelta(PART, SECOND), wire.AudioDone(PART), done("resp_1", "completed"))
     assert reported(talk.tell(PlaybackStarted(), PlaybackFinished())) == [whole()]
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "reported_as"),
+    [
+        ("audio_unintelligible", "No words.", ("audio_unintelligible", "No words.")),
+        ("", "", ("transcription_failed", "transcription_failed")),
+    ],
+)
+def test_what_the_service_could_not_transcribe_is_reported(
+    code: str, message: str, reported_as: tuple[str, str]
+) -> None:
+    error = wire.ServiceErrorReported(code, "", message, "", Severity.BENIGN)
+    (report,) = opened().tell(wire.UserTranscriptFailed("item_0", error))
+    name, why = reported_as
+    words = f"the service could not transcribe what was said: {why}"
+    assert report == ErrorReported("service", name, words)
