@@ -3,8 +3,8 @@
     python bench/subscribers.py [--subscribers 1000 4000] [--seconds 8] [--rounds 3]
 
 Ten events a second of about 190 bytes go to everybody. A subscriber program in C (compiled here,
-with gcc) tells how late each event came; both servers are processes of their own, and take turns.
-nchan is left out where Debian's nginx-light and libnginx-mod-nchan are not installed.
+with gcc) measures how late each event came; both servers are processes of their own, and take
+turns. nchan is left out where Debian's nginx-light and libnginx-mod-nchan are not installed.
 """
 
 from __future__ import annotations
@@ -50,29 +50,55 @@ http {{
 """
 
 
-class _Nobody:
-    """What the window needs of a daemon, without one."""
+class _Idle:
+    """What the HTTP API asks of a daemon, without one."""
 
-    def snapshot(self) -> dict[str, Any]:
-        return {
-            "status": "idle",
-            "since": 0.0,
-            "connection": {"state": "open", "expires_at": None, "last_error": None},
-            "microphone": {"state": "ok", "level_dbfs": -90.0},
-            "speaker": {"state": "ok"},
-        }
+    def snapshot(self) -> Any:
+        from rtaudio_daemon.controls import (
+            ConnectionStatus,
+            DeviceStatus,
+            MicrophoneStatus,
+            Snapshot,
+            UplinkStatus,
+            UsageStatus,
+        )
+        from rtaudio_daemon.notifications import (
+            ConnectionState,
+            DeviceState,
+            ModelStatus,
+            SoundChanged,
+        )
+
+        return Snapshot(
+            usage=UsageStatus(0, 0.0, 0.0, None, {}, {}),
+            status=ModelStatus.IDLE,
+            previous=ModelStatus.IDLE,
+            since=0.0,
+            connection=ConnectionStatus(
+                ConnectionState.OPEN, "simulator", None, None, 0, 0, None, False
+            ),
+            microphone=MicrophoneStatus(DeviceState.OK, "default", None, -90.0),
+            speaker=DeviceStatus(DeviceState.OK, "default", None),
+            sound=SoundChanged("none", "silero", "always"),
+            muted=False,
+            talking=False,
+            volume=1.0,
+            uplink=UplinkStatus(False, 0),
+            version="bench",
+            uptime_s=0.0,
+        )
 
     def counts(self) -> dict[str, float]:
         return {}
 
 
 async def serve() -> None:
-    """Our window, publishing; prints its port and runs until it is killed."""
+    """Our HTTP API, publishing; prints its port and runs until it is killed."""
     from rtaudio_daemon import config
     from rtaudio_daemon.api.server import ApiServer
 
     settings = config.Http(port=0, max_subscribers=10_000)
-    server = ApiServer(settings, _Nobody(), boot="bench")  # type: ignore[arg-type]
+    server = ApiServer(settings, _Idle(), boot="bench")  # type: ignore[arg-type]
     async with server.listening() as address:
         print(address.rpartition(":")[2], flush=True)
         loop = asyncio.get_running_loop()

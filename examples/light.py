@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from typing import Any
@@ -74,6 +75,6 @@ async def main(host_name: str, words: str) -> None:
 if __name__ == "__main__":
     said = " ".join(sys.argv[1:]) or "Turn on the light."
     try:
-        asyncio.run(main("ws://127.0.0.1:8771", said))
+        asyncio.run(main(os.environ.get("AZURE_HOST", "ws://127.0.0.1:8771"), said))
     except RTAudioError as error:
         sys.exit(str(error))

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import signal
-from typing import Any
-
-EXIT_INTERRUPTED = 130
+from .cli import startup
 
 
 def main() -> int:
-    """Run the command line; a Ctrl-C at any moment ends it in one line or, once it runs, cleanly.
-
-    Commands that only look around end at once, whatever they wait for; those that go on until
-    they are stopped set a better rule for themselves.
-    """
-    signal.signal(signal.SIGINT, _leave)
-    from .cli.main import main as command_line  # slow, and a Ctrl-C may come meanwhile
+    """Run the command line; signals are handled before anything slow is imported."""
+    startup.take_signals()
+    startup.fill_standard_streams()
+    from .cli.main import main as command_line
 
     return command_line()
-
-
-def _leave(_number: int, _frame: Any) -> None:
-    # A thread that still asks for a host's address would hold up an orderly end for seconds.
-    os.write(2, b"\ninterrupted\n")
-    os._exit(EXIT_INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -6,12 +6,15 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from tests.answers import AnswerCounts, count_into, keep
 from tests.virtual_time import VirtualTimeLoop
+
+_numbers = count()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -69,6 +72,13 @@ def mistakes() -> Iterator[list[logging.LogRecord]]:
     yield handler.found
     logger.removeHandler(handler)
     assert [logging.Formatter().format(record) for record in handler.found] == []
+
+
+@pytest.fixture(autouse=True)
+def state_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a daemon keeps over its restart does not outlive its test."""
+    home = tmp_path_factory.getbasetemp() / f"state-{next(_numbers)}"
+    monkeypatch.setenv("XDG_STATE_HOME", str(home))
 
 
 @pytest.fixture(autouse=True)

@@ -90,7 +90,7 @@ class Harness:
         reply: ReplyFunction | None = None,
         simulator: Simulator | None = None,
         change: Callable[[config.Config], config.Config] = lambda settings: settings,
-        usage: Path | None = None,
+        state: Path | None = None,
     ) -> None:
         self.dialect = dialect
         self.microphone = folder / "microphone.wav"
@@ -103,7 +103,7 @@ class Harness:
         self.edit: Callable[[config.Config], config.Config] = lambda settings: settings
         """What a person changes in the configuration before the next reload."""
         self._change = change
-        self._usage = usage
+        self._state = state
         self._news = asyncio.Event()
         self._stop = asyncio.Event()
         self._parts = AsyncExitStack()
@@ -112,7 +112,7 @@ class Harness:
     async def __aenter__(self) -> Self:
         await self._parts.enter_async_context(self.simulator)
         self.app = App(
-            self._settings(), load=lambda: self.edit(self._settings()), usage=self._usage
+            self._settings(), load=lambda: self.edit(self._settings()), state=self._state
         )
         ready = asyncio.Event()
         self._daemon = asyncio.create_task(self.app.run(self._stop, ready.set), name="daemon")

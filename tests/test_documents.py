@@ -36,6 +36,15 @@ def test_modules_and_folders_that_are_named_exist(name: str) -> None:
     assert missing == []
 
 
+def test_files_that_any_document_names_exist() -> None:
+    named = set()
+    for path in (ROOT / "README.md", *ROOT.glob("[A-Z]*.md"), *(ROOT / "docs").glob("*.md")):
+        folders = r"(?:rtaudio_daemon|tests|script|bench|examples|systemd|docs)"
+        named |= set(re.findall(rf"(?<![\w/.~-]){folders}/[\w/.-]*\w", path.read_text()))
+    assert len(named) > 20
+    assert sorted(name for name in named if not (ROOT / name).exists()) == []
+
+
 def test_classes_of_the_architecture_exist() -> None:
     named = {
         found

@@ -44,6 +44,19 @@ async def test_a_file_is_said_and_answered() -> None:
     assert "bytes of answer" in out
 
 
+async def test_a_light_is_switched_by_a_spoken_sentence() -> None:
+    async with Simulator(scenario=ROOT / "examples" / "scenarios" / "light.yaml") as simulator:
+        status, out, err = await run("light.py", **at(simulator))
+    assert (status, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[:3] == [
+        "said: Turn on the light.",
+        "the light is on now",
+        "heard: Done. The light has changed.",
+    ]
+    assert lines[3].endswith(" s of spoken answer")
+
+
 async def test_a_wrong_key_is_one_line() -> None:
     async with Simulator(api_key=KEY) as simulator:
         status, _, err = await run("talk.py", HELLO, **at(simulator, "another-key-that-is-wrong"))
@@ -53,7 +66,7 @@ async def test_a_wrong_key_is_one_line() -> None:
     assert "api_key" in line
 
 
-async def test_what_is_missing_is_told_without_a_traceback() -> None:
+async def test_what_is_missing_is_reported_without_a_traceback() -> None:
     async with Simulator(api_key=KEY) as simulator:
         status, _, err = await run("talk.py", "nope.wav", **at(simulator))
     assert (status, err.splitlines()) == (1, ["[Errno 2] No such file or directory: 'nope.wav'"])

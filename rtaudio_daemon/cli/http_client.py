@@ -1,88 +1,152 @@
-"""Talks to a running daemon over HTTP, for the command line."""
+"""Talks to a running daemon over HTTP, for the command line.
+
+It asks the daemon's own address and nothing else: no proxy, no redirect. It loads neither aiohttp
+nor the checks of the configuration, so that a command answers at once.
+"""
 
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from .. import config
+from ..config import yaml_loader
+from ..config.defaults import HTTP_HOST, HTTP_PORT
+from ..config.secret import EmptySecret, Secret
 from ..errors import ConfigError, RTAudioError
 
 _SYSTEMD = Path("/run/systemd/system")
 _TIMEOUT_S = 10.0
 _SILENCE_S = 45.0  # the daemon writes at least a heartbeat in this time
+_MOST_BYTES = 1 << 24
+_CONNECTIONS = {"http": HTTPConnection, "https": HTTPSConnection}
 
 
 class DaemonClient:
-    """The daemon at `address`, as in http://127.0.0.1:8770. Raises RTAudioError.
+    """The daemon at `address`, as in http://127.0.0.1:8770. Every method raises RTAudioError.
 
     `token`: what its `http.token` says, if it has one.
     """
 
     def __init__(self, address: str, token: str = "") -> None:
-        self._address = address
+        self._address = address.rstrip("/")
+        try:
+            url = urlsplit(self._address)
+            self._host, self._port = url.hostname or "", url.port
+        except ValueError:
+            self._host = ""
+        if not self._host or url.scheme not in _CONNECTIONS or "@" in url.netloc:
+            raise RTAudioError("this is no address of a daemon, as http://127.0.0.1:8770 is one")
+        if not token.isascii() or not token.isprintable():
+            raise RTAudioError("the token holds characters that no HTTP header can carry")
+        self._kind, self._path = _CONNECTIONS[url.scheme], url.path
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 
     def get(self, path: str) -> dict[str, Any]:
         """The JSON at `path`."""
-        request = urllib.request.Request(self._address + path, headers=self._headers)
-        with self._open(request, _TIMEOUT_S) as answer:
-            return dict(json.load(answer))
+        with self._answer("GET", path) as answer:
+            return self._json(answer)
 
     def post(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Send `body` to `path`; the JSON that comes back."""
-        request = urllib.request.Request(
-            self._address + path,
-            data=json.dumps(body or {}).encode(),
-            headers={**self._headers, "Content-Type": "application/json"},
-            method="POST",
-        )
-        with self._open(request, _TIMEOUT_S) as answer:
-            return dict(json.load(answer))
+        """Send `body` to `path`; the JSON that comes back. Raises ConfigError as well."""
+        with self._answer("POST", path, json.dumps(body or {})) as answer:
+            return self._json(answer)
 
     def events(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Every event's name and data, until the daemon goes down."""
-        request = urllib.request.Request(self._address + "/api/events", headers=self._headers)
-        with self._open(request, _SILENCE_S) as answer:
+        """Every event's name and data, until the daemon stops."""
+        with self._answer("GET", "/api/events", timeout_s=_SILENCE_S) as answer:
             name = "message"
             for raw in answer:
-                line = raw.decode().rstrip("\n")
+                line = raw.decode(errors="replace").rstrip("\n")
                 if line.startswith("event: "):
                     name = line[7:]
                 elif line.startswith("data: "):
                     yield name, json.loads(line[6:])
 
-    def _open(self, request: urllib.request.Request, timeout_s: float) -> Any:
+    @contextmanager
+    def _answer(
+        self, method: str, path: str, body: str | None = None, timeout_s: float = _TIMEOUT_S
+    ) -> Iterator[HTTPResponse]:
+        connection = self._kind(self._host, self._port, timeout=timeout_s)
+        headers = self._headers if body is None else {**self._headers, **_JSON}
         try:
-            return urllib.request.urlopen(request, timeout=timeout_s)
-        except urllib.error.HTTPError as error:
-            reason = _reason(error)
-            if error.code == HTTPStatus.UNPROCESSABLE_ENTITY:
-                raise ConfigError(reason.splitlines()) from error
-            raise RTAudioError(reason) from error
-        except OSError as error:
+            connection.request(method, self._path + path, body, headers)
+            answer = connection.getresponse()
+            if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
+                self._refused(answer)
+            yield answer
+        except (OSError, HTTPException) as error:
             hint = " (systemctl status rtaudio-daemon)" if _SYSTEMD.exists() else ""
+            why = str(error) or type(error).__name__
             raise RTAudioError(
-                f"no daemon answers at {self._address} ({getattr(error, 'reason', error)}); "
-                f"is it running?{hint}"
+                f"no daemon answers at {self._address} ({why}); is it running?{hint}"
             ) from error
+        except ValueError as error:
+            raise RTAudioError(f"what answers at {self._address} is no daemon") from error
+        finally:
+            connection.close()
+
+    def _json(self, answer: HTTPResponse) -> dict[str, Any]:
+        found = json.loads(answer.read(_MOST_BYTES))
+        if not isinstance(found, dict):
+            raise ValueError("no object")
+        return found
+
+    def _refused(self, answer: HTTPResponse) -> None:
+        try:
+            reason = str(self._json(answer)["error"]["message"])
+        except (ValueError, LookupError, TypeError):
+            reason = f"{self._address} answers HTTP {answer.status} {answer.reason}"
+        if answer.status == HTTPStatus.UNPROCESSABLE_ENTITY:
+            raise ConfigError(reason.splitlines())
+        raise RTAudioError(reason)
 
 
-def local_daemon(http: config.Http) -> DaemonClient:
-    """The daemon that runs on this machine with these settings."""
-    host = http.host.strip("[]")
+_JSON = {"Content-Type": "application/json"}
+
+
+def local_daemon(path: str) -> DaemonClient:
+    """The daemon that runs on this machine with the configuration file at `path`.
+
+    Raises ConfigError when its section `http` cannot be read.
+    """
+    found = _address(path)
+    if found is None:  # the checks say what is wrong, or what a value stands for
+        http = config.load(path).http
+        found = http.host, http.port, http.token.reveal()
+    host, port, token = found
+    return daemon_at(host, port, token)
+
+
+def daemon_at(host: str, port: int, token: str = "") -> DaemonClient:
+    """The daemon of this machine that listens on `host`, an address or a name."""
+    host = host.strip("[]")
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     named = f"[{host}]" if ":" in host else host
-    return DaemonClient(f"http://{named}:{http.port}", http.token.reveal())
+    return DaemonClient(f"http://{named}:{port}", token)
 
 
-def _reason(error: urllib.error.HTTPError) -> str:
-    try:
-        return str(json.load(error)["error"]["message"])
-    except (ValueError, KeyError, TypeError):
-        return f"HTTP {error.code} {error.reason}"
+def _address(path: str) -> tuple[str, int, str] | None:
+    """Host, port and token as they stand in the file; None when they are not that simple."""
+    source = yaml_loader.read(path)
+    if not isinstance(source.value, dict):
+        return None
+    http = source.value.get("http", {})
+    if not isinstance(http, dict) or any(steps[:1] in ((), ("http",)) for steps in source.failed):
+        return None
+    host, port, token = (
+        http.get("host", HTTP_HOST),
+        http.get("port", HTTP_PORT),
+        http.get("token", ""),
+    )
+    if type(host) is not str or type(port) is not int or not host or not 0 < port < 1 << 16:
+        return None
+    if not isinstance(token, str) or isinstance(token, EmptySecret):
+        return None
+    return host, port, token.reveal() if isinstance(token, Secret) else token

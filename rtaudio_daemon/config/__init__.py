@@ -1,26 +1,34 @@
-"""The options of the daemon: how they are declared, read, checked, documented and edited."""
+"""The options of the daemon: how they are declared, read, checked, documented and edited.
 
-from .checks import Secret
-from .loader import TOKEN_MIN, describe, load, load_again, parse, redacted
-from .sections import (
-    Audio,
-    Budget,
-    Config,
-    Earcons,
-    Gate,
-    History,
-    Http,
-    Input,
-    Logger,
-    Output,
-    Prices,
-    Realtime,
-    Session,
-    Simulator,
-    Transcription,
-    TurnDetection,
-    Wake,
-)
+The names load on first use: the commands for a running daemon need none of the checks.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .loader import TOKEN_MIN, describe, load, load_again, parse, redacted
+    from .secret import Secret
+    from .sections import (
+        Audio,
+        Budget,
+        Config,
+        Earcons,
+        Gate,
+        History,
+        Http,
+        Input,
+        Logger,
+        Output,
+        Prices,
+        Realtime,
+        Session,
+        Simulator,
+        Transcription,
+        TurnDetection,
+        Wake,
+    )
 
 __all__ = [
     "TOKEN_MIN",
@@ -48,3 +56,14 @@ __all__ = [
     "parse",
     "redacted",
 ]
+
+_LOADER = ("TOKEN_MIN", "describe", "load", "load_again", "parse", "redacted")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    module = "loader" if name in _LOADER else "secret" if name == "Secret" else "sections"
+    return getattr(import_module(f"{__name__}.{module}"), name)

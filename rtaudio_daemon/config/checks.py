@@ -7,42 +7,18 @@ A check is called with what the file says and returns the value to use, or raise
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import voluptuous as vol
 
+from .secret import EmptySecret, Secret, did_you_mean
+
 _LONGEST_NUMBER = 24
-
-
-class Secret(str):
-    """A string that never shows itself: its repr is `**`. Use `.reveal()` to get at it."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "**" if self else "''"
-
-    def __str__(self) -> str:
-        return "**" if self else ""
-
-    def __format__(self, spec: str) -> str:
-        return format(str(self), spec)
-
-    def reveal(self) -> str:
-        """The secret itself, as a plain string."""
-        return str.__str__(self)
-
-
-class EmptySecret(Secret):
-    """What a tag with an empty default yields: a mistake where a secret is wanted."""
-
-    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -242,14 +218,6 @@ def free_mapping() -> Check:
         return {name: _json_able(entry, [name]) for name, entry in value.items()}
 
     return Check("a group of any settings", convert, {"type": ["object", "null"]})
-
-
-def did_you_mean(word: Any, names: Iterable[str]) -> str:
-    """`; did you mean …?` when one of `names` is much like `word`, else nothing."""
-    if not isinstance(word, str):
-        return ""
-    near = difflib.get_close_matches(word.strip().lower(), list(names), n=1, cutoff=0.6)
-    return f"; did you mean {near[0]}?" if near else ""
 
 
 def shown(value: Any) -> str:

@@ -17,8 +17,8 @@ from typing import Any
 
 from ..errors import ConfigError
 from . import parse
-from .checks import Secret
 from .schema import Option, options
+from .secret import Secret
 from .sections import Config
 
 _HEAD = """\

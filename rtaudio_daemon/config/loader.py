@@ -17,55 +17,10 @@ from urllib.parse import urlsplit
 
 from ..errors import ConfigError
 from . import schema, yaml_loader
-from .checks import Secret
 from .profiles import PROFILES, Profile
-from .sections import (
-    HINTS,
-    Audio,
-    Budget,
-    Config,
-    Earcons,
-    Gate,
-    History,
-    Http,
-    Input,
-    Logger,
-    Output,
-    Prices,
-    Realtime,
-    Session,
-    Simulator,
-    Transcription,
-    TurnDetection,
-    Wake,
-)
+from .secret import Secret
+from .sections import HINTS, Config
 from .yaml_loader import Place, Problem, Source, Steps
-
-__all__ = [
-    "Audio",
-    "Budget",
-    "Config",
-    "Earcons",
-    "Gate",
-    "History",
-    "Http",
-    "Input",
-    "Logger",
-    "Output",
-    "Prices",
-    "Realtime",
-    "Secret",
-    "Session",
-    "Simulator",
-    "Transcription",
-    "TurnDetection",
-    "Wake",
-    "describe",
-    "load",
-    "load_again",
-    "parse",
-    "redacted",
-]
 
 
 def load(path: str | os.PathLike[str]) -> Config:

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 import voluptuous as vol
 
-from .checks import Check, Secret, did_you_mean, shown
+from .checks import Check, shown
+from .secret import Secret, did_you_mean
 from .yaml_loader import Problem, Source, Steps
 
 T = TypeVar("T")

@@ -13,7 +13,6 @@ from types import MappingProxyType
 from typing import Any
 
 from .checks import (
-    Secret,
     address,
     boolean,
     choice,
@@ -28,7 +27,9 @@ from .checks import (
     several,
     text,
 )
+from .defaults import HTTP_HOST, HTTP_PORT
 from .profiles import PROFILES
+from .secret import Secret
 from .yaml_loader import Problem, Source, Steps
 
 _HOST = r"(wss?://)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
@@ -372,11 +373,11 @@ class Http:
     """The HTTP API and the page."""
 
     host: str = option(
-        "127.0.0.1",
+        HTTP_HOST,
         "address to listen on; any but this machine's own needs a token",
         address(),
     )
-    port: int = option(8770, "port to listen on; 0 = any free one", integer(0, 65_535))
+    port: int = option(HTTP_PORT, "port to listen on; 0 = any free one", integer(0, 65_535))
     token: Secret = option(
         Secret(""),
         "bearer token with full access; empty = no token needed from this machine",

@@ -18,8 +18,8 @@ from typing import Any
 
 import yaml
 
-from .checks import EmptySecret, Secret, did_you_mean
 from .file_reading import read_bounded
+from .secret import EmptySecret, Secret, did_you_mean
 
 Steps = tuple[str | int, ...]
 

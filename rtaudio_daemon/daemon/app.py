@@ -17,13 +17,14 @@ from ..emitter import Emitter
 from ..errors import ConfigError, RTAudioError
 from ..notifications import DeviceChanged, DeviceState, ErrorReported, Notification
 from ..realtime.usage import UsageMeter
-from ..realtime.usage_file import UsageFile
+from ..realtime.usage_file import USAGE_FILE, UsageFile
 from ..simulator.server.simulator import Simulator
 from .assistant import Assistant
 from .components import Component, Components
 from .controls import DaemonControls
 from .health import HealthMonitor
 from .log import log_notification
+from .mute_file import MUTE_FILE, MuteFile
 from .reload import RESTART, Change, differences
 
 _LOG = logging.getLogger(__name__)
@@ -34,7 +35,8 @@ _DEVICES = {"microphone": "audio.input.device", "speaker": "audio.output.device"
 class App:
     """The daemon. After `on_ready` was called, `address`, and `assistant` can be used.
 
-    `load` reads the configuration again, for `reload`. What is spent is kept in the file `usage`.
+    `load` reads the configuration again, for `reload`. The folder `state` keeps what was spent and
+    whether the microphone is muted.
     """
 
     def __init__(
@@ -43,7 +45,7 @@ class App:
         *,
         load: Callable[[], config.Config] | None = None,
         devices: Devices | None = None,
-        usage: Path | None = None,
+        state: Path | None = None,
     ) -> None:
         self._settings = settings
         self._load = load
@@ -51,7 +53,9 @@ class App:
         self._usage_meter = UsageMeter()
         # What the built-in service charges is not money.
         real = not PROFILES[settings.realtime.profile].built_in
-        self._usage = UsageFile(usage, self._usage_meter) if usage is not None and real else None
+        self._usage = UsageFile(state / USAGE_FILE, self._usage_meter) if state and real else None
+        self._mute_file = MuteFile(state / MUTE_FILE) if state else None
+        self._started = asyncio.Event()
         self._reloaded = asyncio.Event()
         self._settled = asyncio.Event()
         self._device_reason = asyncio.Event()
@@ -98,6 +102,9 @@ class App:
             components.controls.reloader = self
             self.notifications.on("notification", log_notification)
             self.notifications.on("notification", self._notice)
+            if self._mute_file is not None:
+                components.assistant.microphone_input.gate.mute(self._mute_file.muted())
+                self.notifications.on("notification", self._mute_file.notice)
             self._health = HealthMonitor(components, self.notifications)
             try:
                 if self._usage is not None:
@@ -112,6 +119,7 @@ class App:
                     ):
                         await tasks.enter_async_context(_running(group, work, name))
                     self._health.ready()
+                    self._started.set()
                     on_ready()
                     await stop.wait()
                     self._health.stopping()
@@ -132,6 +140,7 @@ class App:
         then nothing changes. `warnings` names doubtful settings, a new device that is not found,
         and settings that are not in effect.
         """
+        await self._started.wait()
         self._health.reloading()
         try:
             if self._load is None:

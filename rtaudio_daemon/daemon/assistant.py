@@ -232,6 +232,11 @@ class Assistant:
 
     # ------------------------------------------------------- what the gate reports
 
+    def echo_changed(self, echo: Echo) -> None:
+        """The gate treats the loudspeaker's echo otherwise, and `echo.note` says why."""
+        notes = (*self.sound.notes, *filter(None, [echo.note]))
+        self.sound_changed(replace(self.sound, echo=echo.mode, notes=notes))
+
     def button_pressed(self) -> None:
         """Somebody holds a button to talk."""
         self._earcon_player.button_pressed()

@@ -9,6 +9,7 @@ import asyncio
 from typing import Protocol
 
 from ..audio.devices.protocols import Microphone
+from ..audio.processing.echo import Echo
 from ..audio.processing.format import BYTES_PER_MS, SILENCE_DBFS, Frame, dbfs
 from ..audio.processing.gate import Gate, GateResult
 from ..dialogue.inputs import (
@@ -40,6 +41,9 @@ class HearingListener(Protocol):
 
     def speech_stopped(self) -> None:
         """The gate hears nobody any more."""
+
+    def echo_changed(self, echo: Echo) -> None:
+        """The loudspeaker's echo is treated otherwise from now on."""
 
     def speech_suspected(self, suspected: bool) -> None:
         """Somebody may be speaking over an answer, or is not after all."""
@@ -188,7 +192,10 @@ class MicrophoneInput:
             self._said += len(pcm)
             self._driver.append_audio(pcm)
             return
+        echo_mode = self.gate.echo.mode
         result = self.gate.feed(frame.pcm)
+        if self.gate.echo.mode != echo_mode:
+            self._listener.echo_changed(self.gate.echo)
         self._report_suspicion()
         if result.woken:
             self._listener.publish(WakeWordHeard(result.woken))

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import os
 import signal
-import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -32,30 +30,15 @@ def spared() -> Iterator[None]:
         gc.unfreeze()
 
 
-def fill_standard_streams() -> None:
-    """Put /dev/null where stdin, stdout or stderr is closed.
-
-    Else the next file that is opened would take its number, and print() would write into it.
-    """
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        try:
-            os.fstat(number)
-        except OSError:
-            handle = os.open(os.devnull, os.O_RDWR)
-            os.dup2(handle, number)
-            if handle != number:
-                os.close(handle)
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "r" if number == 0 else "w"))  # noqa: SIM115
-
-
 def until_stopped(
     run: Callable[[asyncio.Event], Any],
     reload: Callable[[], Coroutine[Any, Any, Any]] | None = None,
+    hung_up: Callable[[], bool] = lambda: False,
 ) -> int:
     """Run until SIGTERM or SIGINT, which set the event; SIGHUP reloads. Returns the exit status.
 
-    Raises RTAudioError for what is not the program's own mistake.
+    `hung_up`: whether a SIGHUP came already; it reloads, too. Raises RTAudioError for what is not
+    the program's own mistake.
     """
     status = 0
 
@@ -66,6 +49,8 @@ def until_stopped(
             loop.add_signal_handler(number, stop.set)
         hangups = asyncio.Event()
         loop.add_signal_handler(signal.SIGHUP, hangups.set)
+        if hung_up():
+            hangups.set()
         reloading = asyncio.create_task(_on_hangup(hangups, reload), name="hangup")
         try:
             await run(stop)

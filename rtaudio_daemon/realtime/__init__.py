@@ -1,4 +1,4 @@
-"""The realtime room speaks the Realtime API in every dialect and holds a session open.
+"""Hold a session of the Realtime API open, in every dialect.
 
-It refuses to know of microphones, loudspeakers and HTTP.
+Nothing here knows microphones, loudspeakers or HTTP.
 """

@@ -1,8 +1,8 @@
 """One WebSocket to the service: opened once, used once, closed once.
 
-Messages are text; nothing of their meaning is known here. A refusal keeps the service's own words:
-aiohttp throws them away, so they are read before it can, and redirects are never followed, as they
-would carry the key to somebody else.
+Messages are text that this module does not interpret. A refusal keeps the service's own message:
+aiohttp drops it, so a middleware reads it before. Redirects are never followed, because they would
+carry the key to another host.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from ..protocol.endpoint import Endpoint
 from .entra import fetch_token
 
 HEARTBEAT_S = 18.0
-"""A quiet connection is forgotten by routers and proxies. A dead one is noticed by its ping, whose
-answer may take half as long again: 27 seconds after the last sign of life."""
+"""Routers and proxies forget quiet connections. A ping whose
+answer may take half as long again finds a dead one within 27 seconds."""
 
 _OPEN_TIMEOUT_S = 15.0
 _CLOSE_TIMEOUT_S = 1.0  # the daemon must be down within two seconds
@@ -83,7 +83,7 @@ class Connection:
         await self.close()
 
     async def open(self) -> None:
-        """Connect. Raises HandshakeError when refused, ServiceError when nobody is reached."""
+        """Connect. Raises HandshakeError when refused, ServiceError when there is no answer."""
         assert self._http is None, "a connection is used once"
         token = await self._token()
         self._http = self._new_http()
@@ -98,7 +98,7 @@ class Connection:
                     max_msg_size=MAX_MESSAGE_BYTES,
                     compress=self._compress,
                     autoping=True,
-                    proxy=_proxy(self._endpoint.url),
+                    proxy=_proxy_of(self._endpoint.url),
                 )
         except BaseException as error:
             await self._close_http()
@@ -132,14 +132,14 @@ class Connection:
                 raise StopAsyncIteration
 
     async def close(self) -> None:
-        """Say goodbye (waiting for at most a second) and let go of everything."""
+        """Send a close frame, wait at most a second for the answer, and release everything."""
         if self._socket is not None:
             await self._socket.close()
             self.close_code = self.close_code or self._socket.close_code
         await self._close_http()
 
     def _new_http(self) -> aiohttp.ClientSession:
-        """A session of our own, as the handshake's answer is read by a middleware."""
+        """Make an HTTP session whose middleware reads the answer to the handshake."""
         shared = self._shared
         connector = shared.connector if shared else None
         return aiohttp.ClientSession(
@@ -152,7 +152,7 @@ class Connection:
         )
 
     async def _token(self) -> str:
-        """A token for this one connection, where one is wanted."""
+        """Fetch a token for this connection, if it needs one."""
         endpoint = self._endpoint
         if endpoint.key_style != "entra":
             return ""
@@ -203,9 +203,9 @@ class Connection:
             return ServiceError(f"{host} did not answer within {_OPEN_TIMEOUT_S:.0f} s")
         if isinstance(error, aiohttp.ClientHttpProxyError):
             words = f"HTTP {error.status} {error_message_of(error.message)}"
-            return ServiceError(f"the proxy {_proxy_name(self._endpoint.url)} refused: {words}")
+            return ServiceError(f"the proxy {proxy_name(self._endpoint.url)} refused: {words}")
         if isinstance(error, aiohttp.ClientProxyConnectionError):
-            host = f"the proxy {_proxy_name(self._endpoint.url)}"
+            host = f"the proxy {proxy_name(self._endpoint.url)}"
         if isinstance(error, aiohttp.ClientSSLError):
             return ServiceError(f"the certificate of {host} is not trusted: {error}")
         if isinstance(error, aiohttp.WSServerHandshakeError):
@@ -228,7 +228,7 @@ class Connection:
             self.close_reason = str(error) or type(error).__name__
 
 
-def _proxy(url: str) -> str | None:
+def _proxy_of(url: str) -> str | None:
     """The proxy that the environment names (HTTPS_PROXY, NO_PROXY) for a wss:// `url`, if any."""
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -239,13 +239,13 @@ def _proxy(url: str) -> str | None:
     return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
 
-def _proxy_name(url: str) -> str:
+def proxy_name(url: str) -> str:
     """Host and port of the proxy, without the password that its address may have."""
-    return urlsplit(_proxy(url) or "").netloc.rpartition("@")[2]
+    return urlsplit(_proxy_of(url) or "").netloc.rpartition("@")[2]
 
 
 async def _read_body(response: aiohttp.ClientResponse) -> bytes:
-    """At most `_BODY_BYTES` of a refusal; what cannot be read in time is left out."""
+    """Read at most `_BODY_BYTES` of a refusal, and only what arrives in time."""
     body = b""
     try:
         async with asyncio.timeout(_BODY_TIMEOUT_S):

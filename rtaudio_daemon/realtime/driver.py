@@ -1,7 +1,7 @@
-"""Between the conversation and the world: one inbox, one timer, and a session to send on.
+"""Drive a conversation: one inbox, one timer, and a session to send on.
 
-Nothing else calls `Conversation.handle`. The session may be exchanged for another one, of another
-service even; the conversation goes on.
+Only this module calls `Conversation.handle`. The session may be exchanged for one of another
+service; the conversation goes on.
 """
 
 from __future__ import annotations
@@ -70,12 +70,12 @@ from .usage import Prices, UsageMeter
 _LOG = logging.getLogger(__name__)
 _KEPT_MOST = 64
 _SAME_ERROR_S = 5.0
-_CODES_MOST = 64  # kinds of errors that are told apart
+_CODES_MOST = 64  # of errors that are kept apart
 _SLEEP_S = 1.0  # less is how the two clocks are read one after the other
 
 
 class DriverListener(Protocol):
-    """Whose conversation it is. Nothing here may raise."""
+    """The owner of the conversation. Its methods must not raise."""
 
     def command_speaker(self, command: SpeakerCommand) -> None:
         """Do this with the loudspeaker."""
@@ -84,23 +84,23 @@ class DriverListener(Protocol):
         """Something happened that people or programs may want to know."""
 
     def received(self, message: Message) -> None:
-        """The service sent this, and the status follows from it already."""
+        """The service sent this; the status reflects it already."""
 
     def connection_changed(self, change: ConnectionChanged) -> None:
-        """The state of the connection is another, or there is something to say about it."""
+        """The state of the connection changed, or there is a reason to report."""
 
     def attempt_failed(self, error: ServiceError) -> None:
         """No session could be opened, or the one in use ended by itself."""
 
     def quiet(self) -> bool:
-        """Whether nothing outside the conversation speaks against exchanging the session."""
+        """Return whether nothing outside the conversation prevents exchanging the session."""
 
 
 class ConversationDriver:
-    """Holds `conversation`, whatever session it is in. Use it from one event loop.
+    """Runs `conversation` over all of its sessions. Use it from one event loop.
 
-    It is the listener of the session given to `use_session`, and counts in `usage` what the
-    service reports.
+    It is the listener of the session given to `use_session`, and adds the usage that the service
+    reports to `usage`.
     """
 
     def __init__(
@@ -173,7 +173,7 @@ class ConversationDriver:
     def use_session(
         self, session: ReconnectingSession, policy: SessionPolicy | None = None
     ) -> None:
-        """Talk to this service from now on. What was said so far is repeated to it.
+        """Use this service from now on; it gets what was said so far.
 
         `policy`: another one than before. Whoever ran the former session ends it.
         """
@@ -193,7 +193,7 @@ class ConversationDriver:
             self.session_opened(session.current, renewed=False)
 
     def adjust_settings(self, settings: Json) -> None:
-        """These flat settings hold from now on, for this session and those to come."""
+        """Use these flat settings from now on, for this session and those to come."""
         self._session.sessions.settings = settings
         self.conversation.unsent.by_hand = settings.get("turn_detection", {}) is None
 
@@ -225,7 +225,7 @@ class ConversationDriver:
             self._session.wake()
 
     def close(self) -> None:
-        """Forget the deadlines that are waited for."""
+        """Cancel the timer."""
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
@@ -233,11 +233,11 @@ class ConversationDriver:
     # ---------------------------------------------------------------- inputs
 
     def handle(self, event: Input) -> None:
-        """Take this in after what is being handled; messages to a session that goes are lost."""
+        """Handle this after what is being handled; messages to a session that ends are lost."""
         self._put(event, None)
 
     def request(self, event: Input) -> None:
-        """Take this in for somebody. Raises NotConnectedError if the network is stuck."""
+        """Handle this for a caller. Raises NotConnectedError if the network is stuck."""
         self.wake()
         self._failure = None
         self._put(event, None)
@@ -285,7 +285,7 @@ class ConversationDriver:
     # ------------------------------------------------- what the session reports
 
     def session_opened(self, session: Session, *, renewed: bool) -> None:
-        """A session is in use: the conversation is repeated to it."""
+        """A session is in use: send it what was said so far."""
         assert not self._handling, "a session is taken over between two inputs"
         self.handle(SessionRenewed() if renewed else SessionOpened())
 
@@ -298,7 +298,7 @@ class ConversationDriver:
         self._put(message.event, message)
 
     def connection_changed(self, change: ConnectionChanged) -> None:
-        """The state of the connection is another, or there is something to say about it."""
+        """The state of the connection changed, or there is a reason to report."""
         self._listener.connection_changed(change)
         if change.state is ConnectionState.OPEN:
             kept, self._kept = self._kept, []
@@ -313,17 +313,17 @@ class ConversationDriver:
         self._listener.attempt_failed(error)
 
     def recess(self) -> Recess | None:
-        """Why there should be no session now."""
+        """Return why there should be no session now; None if there should be one."""
         if self.connected and not self.quiet():
             self._need.arise(_now())
         return self._need.recess(_now(), self._wall_clock())
 
     def quiet(self) -> bool:
-        """Whether the session may be exchanged, and nobody notices."""
+        """Return whether the session may be exchanged without anybody noticing."""
         return self.conversation.quiet and self._listener.quiet()
 
     def stale(self) -> bool:
-        """Whether the session in use knows what should be forgotten."""
+        """Return whether the session in use knows a past that should be forgotten."""
         self._note_sleep()
         return self.conversation.history.stale(_now())
 
@@ -337,7 +337,7 @@ class ConversationDriver:
         )
 
     def _hopeful(self, change: ConnectionChanged) -> bool:
-        """Whether somebody who waits now will see the next attempt."""
+        """Whether somebody who waits now will still wait at the next attempt."""
         if change.reason is None:
             return True
         soon = (change.retry_in_s or 0.0) <= self.conversation.settings.button_patience_s
@@ -491,7 +491,7 @@ def _event_id(event_id: str) -> Json:
 
 
 def _trouble(event: Event) -> str | None:
-    """What only a person can mend, in words."""
+    """A message about what only a person can mend; None if there is nothing."""
     error = event.error if isinstance(event, ResponseDone) else event
     if not isinstance(error, ServiceErrorReported) or error.severity is not Severity.FATAL:
         return None

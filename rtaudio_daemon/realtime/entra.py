@@ -1,6 +1,6 @@
 """Entra ID: tokens instead of keys, through azure-identity (the extra ``entra``).
 
-The package is loaded when the first token is wanted, as it is large and most homes have a key.
+The package is loaded with the first token, because it is large and most users have a key.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ REFUSED = "entra_refused"
 
 
 async def fetch_token(scope: str) -> str:
-    """A token for `scope` that is valid now, from wherever this machine may get one.
+    """Fetch a token for `scope` that is valid now, from whatever source this machine has.
 
     Raises ServiceError (code ``entra_refused``) when there is none, with what to do.
     """

@@ -1,4 +1,4 @@
-"""How a session is held: the seed's websocket options, the pauses between attempts, the counts."""
+"""How to hold a session: websocket options, pauses between attempts, and counters."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LONGEST_RETRY_AFTER_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class WebsocketOptions:
-    """How the connection is held; the seed's names, in seconds."""
+    """How to hold the connection; the names of the TypeScript original, in seconds."""
 
     reconnect_interval: float = FIRST_PAUSE_S
     """The first pause before connecting again; it doubles up to 30 s."""
@@ -41,7 +41,7 @@ class WebsocketOptions:
     outage_buffer: float = OUTAGE_S
     """Seconds that sound is kept for while there is no connection; 0 for not at all."""
     compress: bool = False
-    """Offer to compress messages; sound does not get smaller by it, but the CPU gets warmer."""
+    """Offer to compress messages; audio does not get smaller, but costs CPU time."""
 
     @classmethod
     def of(cls, options: WebsocketOptions | Mapping[str, Any] | None) -> WebsocketOptions:
@@ -101,7 +101,7 @@ Policy = SessionPolicy
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """What went over the wire since the start. `bytes_up` and `frames_up` count sound only."""
+    """What went over the wire since the start. `bytes_up` and `frames_up` count audio only."""
 
     bytes_up: int = 0
     frames_up: int = 0
@@ -145,7 +145,7 @@ def is_final(error: ServiceError) -> bool:
 
 
 def _is_redirect(error: ServiceError) -> bool:
-    """Whether somebody else is meant, as by the login page of a network, which goes by itself."""
+    """Whether it points elsewhere, as the login page of a network does until somebody logs in."""
     return isinstance(error, HandshakeError) and 300 <= error.status < 400
 
 

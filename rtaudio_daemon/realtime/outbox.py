@@ -1,7 +1,6 @@
-"""What waits to be sent: one queue, bounded in messages and bytes, in the order of its filling.
+"""Queue what waits to be sent, in order, bounded in messages and bytes.
 
-When it is full the oldest sound goes first, and is counted; other messages are never dropped, they
-are refused.
+When it is full, the oldest audio is dropped and counted; other messages are refused instead.
 """
 
 from __future__ import annotations
@@ -10,12 +9,12 @@ import asyncio
 from collections import deque
 
 MOST_MESSAGES = 1500
-"""Thirty seconds of sound in frames of 20 ms: more than that is no conversation any more."""
+"""Thirty seconds of audio in frames of 20 ms: nobody converses with more delay."""
 MOST_BYTES = 8 * 1024 * 1024
 
 
 class Outbox:
-    """Messages on their way out. `dropped` counts the sound messages that had to go."""
+    """Messages on their way out. `dropped` counts the audio messages that were dropped."""
 
     def __init__(self, most_messages: int = MOST_MESSAGES, most_bytes: int = MOST_BYTES) -> None:
         self.dropped = 0
@@ -31,13 +30,13 @@ class Outbox:
 
     @property
     def words(self) -> int:
-        """How many messages wait that are not sound."""
+        """How many messages wait that are not audio."""
         return self._words
 
     def put(self, message: str, pcm_bytes: int = 0) -> bool:
-        """Queue `message`; with `pcm_bytes` it is sound and may be dropped for others.
+        """Queue `message`; with `pcm_bytes` it is audio and may be dropped for others.
 
-        False when there is no room for it: everything that waits is more important.
+        Returns False when there is no room for it.
         """
         self._waiting.append((message, pcm_bytes))
         self._bytes += len(message)
@@ -53,7 +52,7 @@ class Outbox:
         return True
 
     async def take(self) -> tuple[str, int]:
-        """The next message and how many bytes of sound it carries; one taker waits at a time."""
+        """Wait for the next message; returns it and its bytes of audio. One taker at a time."""
         while not self._waiting:
             # A bare future: this happens fifty times a second, and an Event costs twice as much.
             self._waiter = asyncio.get_running_loop().create_future()
@@ -64,7 +63,7 @@ class Outbox:
         return message, pcm_bytes
 
     def clear(self) -> None:
-        """Forget everything: it belonged to a session that is gone."""
+        """Drop everything: its session has ended."""
         self._waiting.clear()
         self._bytes = self._words = 0
 

@@ -1,4 +1,4 @@
-"""A session that is always there, or on its way back.
+"""Hold a session open, and open another when it ends.
 
 `ReconnectingSession.run` is a loop over sessions, of one connection each. One that is lost is
 replaced after a pause that grows from failure to failure. One that will expire is renewed before:
@@ -32,7 +32,7 @@ _CLOCK_LOOK_S = 10.0  # clocks are set, and machines sleep
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """How a session was lost."""
+    """How a session ended."""
 
     error: ServiceError
     lasted_s: float = 0.0
@@ -85,7 +85,7 @@ class ConnectionRecord:
         retry_in_s: float | None = None,
         gap_s: float | None = None,
     ) -> ConnectionChanged:
-        """Note the new state; returns what there is to say about it. `facts`: of the session."""
+        """Note the new state; returns the notification about it. `facts`: of the session."""
         self.state = state
         return ConnectionChanged(
             state=state,
@@ -118,7 +118,7 @@ class ReconnectingSession:
 
     @property
     def listener(self) -> SessionListener:
-        """To whom it reports; another one takes over at once, with the session in use."""
+        """The listener; a new one takes over at once, with the session in use."""
         return self._listener
 
     @listener.setter
@@ -178,11 +178,11 @@ class ReconnectingSession:
             await self._end(self._life)
 
     def wake(self) -> None:
-        """Somebody waits for a session: ask again whether there should be one, and hurry."""
+        """Somebody waits for a session: check again whether there should be one, and hurry."""
         self._woken.set()
 
     def report(self, reason: str) -> None:
-        """Report a trouble while the session goes on."""
+        """Report a problem while the session goes on."""
         self._change(self.state, reason=reason)
 
     # ---------------------------------------------------------------- the loop

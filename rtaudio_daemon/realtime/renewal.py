@@ -1,4 +1,4 @@
-"""A session makes way for the next one before it expires, and nobody notices."""
+"""Replace a session by the next one before it expires, in a quiet moment."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _EARLY_S = 300.0  # from here on the next quiet moment is taken
 _LATE_S = 30.0  # from here on the next session is opened whatever happens
 _SANE_S = (5.0, 48 * 3600.0)
 _SPACING_S = (0.01, 300.0)  # the tenth renewal in a row may come after five seconds
-_LOOK_S = 0.25  # how often is looked for a quiet moment, when one is wanted
+_LOOK_S = 0.25  # how often to look for a quiet moment
 _STALE_LOOK_S = 10.0
 
 
@@ -29,10 +29,10 @@ class Renewal:
 
 
 def renewal(expires_in_s: float | None, lifetime_s: float, soonest_s: float = 0.0) -> Renewal:
-    """When to renew a session that ends in `expires_in_s`, as its greeting says.
+    """Plan the renewal of a session that ends in `expires_in_s`, as its greeting says.
 
-    `lifetime_s` is taken where it does not say so, or says what cannot be, as happens on a machine
-    whose clock is wrong. It is never renewed before `soonest_s`.
+    `lifetime_s` counts where the greeting names no plausible time, as on a machine whose clock is
+    wrong. The session is never renewed before `soonest_s`.
     """
     if expires_in_s is None or not _SANE_S[0] <= expires_in_s <= _SANE_S[1]:
         expires_in_s = lifetime_s
@@ -42,10 +42,10 @@ def renewal(expires_in_s: float | None, lifetime_s: float, soonest_s: float = 0.
 
 
 class SessionRenewer:
-    """Makes the next session ready beside the one in use. `listener` says when it is quiet.
+    """Opens the next session beside the one in use. `listener` says when it is quiet.
 
-    Sessions that seem to last only moments may be an effect of a wrong clock: when several in a
-    row are renewed so soon, each is kept twice as long as the one before it, up to five minutes.
+    A wrong clock makes sessions seem to last only moments: when several in a row are renewed so
+    soon, each is kept twice as long as the one before it, up to five minutes.
     """
 
     def __init__(self, sessions: SessionFactory, listener: SessionListener) -> None:
@@ -74,9 +74,9 @@ class SessionRenewer:
             await asyncio.sleep(_LOOK_S)
 
     async def successor(self, current: Session) -> Session:
-        """Open the session that follows `current`, for ever if need be; returns in a quiet moment.
+        """Open the session that follows `current`, retrying for ever; return it in a quiet moment.
 
-        Until then it stands ready (see `take_ready`).
+        Until then `take_ready` gives it.
         """
         while True:
             ready = self._ready = await self._open()
@@ -90,7 +90,7 @@ class SessionRenewer:
             await ready.close()
 
     def take_ready(self) -> Session | None:
-        """The next session, if it stands ready; it may have ended. It is the caller's then."""
+        """Hand over the next session if it is open; it may have ended meanwhile."""
         ready, self._ready = self._ready, None
         return ready
 

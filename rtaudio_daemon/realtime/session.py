@@ -1,6 +1,6 @@
-"""One connection to a service, used once: opened, greeted, configured, then in use until it ends.
+"""One session on one connection, used once: opened, greeted, configured, then in use until it ends.
 
-What was agreed on it (dialect, facts, settings) ends with it. Who uses it is its one listener.
+Its dialect, facts and settings end with it. It reports to one listener.
 """
 
 from __future__ import annotations
@@ -49,86 +49,86 @@ _GOING_AWAY = 1001
 
 
 class SessionListener(Protocol):
-    """Who uses the sessions that follow one another; nothing here may raise."""
+    """Uses the sessions that follow one another. Its methods must not raise."""
 
     def session_opened(self, session: Session, *, renewed: bool) -> None:
-        """`session` is in use from here on, and what is sent now is the first that it gets.
+        """`session` is in use from now on; what is sent now is the first that it gets.
 
         `renewed`: it took over from one that was still open.
         """
 
     def session_lost(self, reason: str) -> None:
-        """The session in use has ended; what it was not done with is gone."""
+        """The session in use has ended; what was under way in it is gone."""
 
     def received(self, message: Message) -> None:
         """The service sent a message on the session in use, or on the first while it opens."""
 
     def connection_changed(self, change: ConnectionChanged) -> None:
-        """The state of the connection is another, or there is something to say about it."""
+        """The state of the connection changed, or there is a reason to report."""
 
     def attempt_failed(self, error: ServiceError) -> None:
         """No session could be opened, or the one in use ended by itself."""
 
     def recess(self) -> Recess | None:
-        """Why there should be no session now."""
+        """Return why there should be no session now; None if there should be one."""
 
     def quiet(self) -> bool:
-        """Whether nobody speaks and no answer is under way, so that nobody notices a renewal."""
+        """Return whether nobody speaks and no answer is under way, so that it can be renewed."""
 
     def stale(self) -> bool:
-        """Whether the session in use knows what should be forgotten."""
+        """Return whether the session in use knows a past that should be forgotten."""
 
 
 class IdleListener(SessionListener):
-    """Wants a session and nothing of it."""
+    """Holds a session and ignores what it reports."""
 
     def session_opened(self, session: Session, *, renewed: bool) -> None:
-        """The connection says so, too."""
+        """Ignore it."""
 
     def session_lost(self, reason: str) -> None:
-        """The connection says so, too."""
+        """Ignore it."""
 
     def received(self, message: Message) -> None:
-        """Nobody talks on it yet, or any more."""
+        """Ignore it."""
 
     def connection_changed(self, change: ConnectionChanged) -> None:
-        """Nobody asks."""
+        """Ignore it."""
 
     def attempt_failed(self, error: ServiceError) -> None:
-        """The connection says so, too."""
+        """Ignore it."""
 
     def recess(self) -> Recess | None:
-        """A session is wanted, also where it is held on speech only."""
+        """Always want a session, even if it is held on speech only."""
         return None
 
     def quiet(self) -> bool:
-        """Nobody talks."""
+        """Return True: nobody talks."""
         return True
 
     def stale(self) -> bool:
-        """Nothing was said."""
+        """Return False: nothing was said."""
         return False
 
 
 @dataclass(slots=True)
 class Traffic:
-    """What went over the wire on all sessions of one client, since the start."""
+    """Counts what went over the wire in all sessions of one client, since the start."""
 
     given_bytes: int = 0
-    """Sound that was given to a session, in bytes."""
+    """Audio handed to a session, in bytes."""
     sent_bytes: int = 0
-    """Sound that was sent, in bytes."""
+    """Audio that was sent, in bytes."""
     sent_frames: int = 0
     dropped: int = 0
-    """Pieces of sound that gave way to others, on sessions that are gone."""
+    """Pieces of audio dropped by sessions that have ended."""
     malformed: int = 0
-    """Messages of the service that could not be read, and were skipped."""
+    """Messages of the service that could not be read or handled, and were skipped."""
     mistakes: int = 0
-    """Those of them for which nobody had foreseen what to do."""
+    """Those of them that raised an unexpected exception."""
     undecodable: int = 0
-    """Pieces of sound of the service that could not be decoded, and were skipped."""
+    """Pieces of audio of the service that could not be decoded, and were skipped."""
     unknown: int = 0
-    """Messages of the service whose name is unknown here."""
+    """Messages of the service with an unknown name."""
 
 
 class Session:
@@ -151,13 +151,13 @@ class Session:
     ) -> None:
         self.dialect: Dialect = endpoint.dialect
         self.facts: SessionFacts | None = None
-        """What the session said about itself."""
+        """What the service said about the session."""
         self.refused: str | None = None
-        """What the service did not take of our settings, in words."""
+        """Which of the settings the service refused, in words; None if it took all."""
         self.answer: Message
         """The message that answered our settings."""
         self.has_spoken = False
-        """Whether it has spoken, which locks its voice."""
+        """Whether it has spoken: its voice cannot change any more."""
         self.greeted_at = 0.0
         """When it was ready, in seconds of the event loop's clock."""
         self.expires_in_s: float | None = None
@@ -200,11 +200,14 @@ class Session:
 
     @property
     def dropped(self) -> int:
-        """Pieces of sound that gave way to others, as the network was too slow."""
+        """Pieces of audio that were dropped because the network was too slow."""
         return self._outbox.dropped
 
     async def open(self) -> None:
-        """Connect, greet, and listen from then on. Raises ServiceError, and is closed then."""
+        """Connect, exchange greetings, and listen from then on.
+
+        Raises ServiceError, and is closed then.
+        """
         try:
             await self._connection.open()
             self.answer = await self._greet()
@@ -231,7 +234,7 @@ class Session:
             raise NotConnectedError(f"the network is stuck: {message.get('type')} was not sent")
 
     def send_audio(self, pcm: bytes) -> None:
-        """Send sound (whole samples); the oldest gives way when the network is too slow."""
+        """Send audio (whole samples); the oldest is dropped when the network is too slow."""
         self._traffic.given_bytes += len(pcm)
         self._outbox.put(encode_append(pcm), len(pcm))
 
@@ -247,7 +250,7 @@ class Session:
             self.send({"type": "session.update", "session": changed})
 
     def catch_up(self, settings: Json) -> None:
-        """Change what `settings` (all of them) has different from what it was asked for."""
+        """Send those of `settings` (all of them) that differ from what was requested so far."""
         asked = self._requested
         self.update(
             {
@@ -366,10 +369,10 @@ class Session:
     # --------------------------------------------------------------- greeting
 
     async def _greet(self) -> Message:
-        """Wait for session.created and send our settings.
+        """Wait for session.created and send the settings.
 
         Returns the answer to them: session.updated, or an error (the session goes on with the
-        service's own settings then). Raises ServiceError when the service does not play its part.
+        service's own settings then). Raises ServiceError when the service answers neither.
         """
         try:
             async with asyncio.timeout(GREETING_S):
@@ -393,7 +396,7 @@ class Session:
         return answer
 
     async def _wait_for(self, kind: type[SessionCreated | SessionUpdated]) -> Message:
-        """The event of this kind, or the error that answers our settings."""
+        """Wait for the event of this kind, or the error that answers the settings."""
         async for text in self._connection:
             message = self._read(text)
             if message is None:
@@ -436,8 +439,8 @@ class Session:
 class SessionFactory:
     """Makes the sessions of one client, one after the other.
 
-    `settings` are the flat ones that the next session begins with; whoever changes them replaces
-    them. `chance` returns a number from 0 to 1, `wall_clock` Unix seconds.
+    `settings` are the flat ones that the next session begins with; replace them to change them.
+    `chance` returns a number from 0 to 1, `wall_clock` Unix seconds.
     """
 
     def __init__(
@@ -455,13 +458,13 @@ class SessionFactory:
         self.options = options or WebsocketOptions()
         self.traffic = Traffic()
         self.wants_audio = True
-        """Whether the listener plays; else the sound is not decoded."""
+        """Whether the listener plays audio; if not, it is not decoded."""
         self._http_session = http_session
         self._chance = chance
         self._wall_clock = wall_clock
 
     def new(self) -> Session:
-        """A session that is not open yet."""
+        """Make a session that is not open yet."""
         protocols = self.options.protocols
         connection = Connection(
             self.endpoint,

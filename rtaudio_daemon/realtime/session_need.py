@@ -1,4 +1,4 @@
-"""Whether a session is needed at all: somebody has to speak to it, and it has to be affordable.
+"""Decide whether a session is needed: somebody speaks to it, and the budget allows it.
 
 Times `now` are seconds of any one clock; `wall_s` are seconds since 1970, as the day of a budget
 ends at local midnight.
@@ -22,7 +22,7 @@ class Recess:
 
 
 class SessionNeed:
-    """The need for a session, by `policy` and by what `usage` says was spent."""
+    """Decides by `policy`, and by what was spent according to `usage`."""
 
     def __init__(self, policy: SessionPolicy, usage: UsageMeter) -> None:
         self._policy = policy
@@ -43,11 +43,11 @@ class SessionNeed:
         return self.on_speech and now - self._needed_at >= self._policy.idle_s
 
     def asleep(self, now: float, wall_s: float) -> bool:
-        """Whether all that keeps a session from being opened is that nobody needs it."""
+        """Whether there is no session only because nobody needs one."""
         return self.recess(now, wall_s) == Recess()
 
     def recess(self, now: float, wall_s: float) -> Recess | None:
-        """Why there should be no session."""
+        """Return why there should be no session; None if there should be one."""
         time = datetime.fromtimestamp(wall_s)
         day = time.toordinal()
         if self._usage_meter.exhausted(day):

@@ -1,4 +1,4 @@
-"""What it costs: tokens by kind, money by a table of prices, today and since the start.
+"""Add up what the service charges: tokens by kind, and money by a table of prices.
 
 A day is a number that changes at midnight; the caller knows the calendar.
 """
@@ -56,7 +56,7 @@ _KINDS = tuple(each.name for each in fields(Tokens) if each.name != "transcripti
 
 
 class UsageListener(Protocol):
-    """Whoever keeps what is spent."""
+    """Stores what was spent."""
 
     def usage_changed(self) -> None:
         """Something was counted."""
@@ -71,7 +71,7 @@ class UsageMeter:
         self.responses = 0
         self.total = Tokens()
         self.listener: UsageListener | None = None
-        """Hears whenever something was counted."""
+        """Is called whenever something was counted."""
         self._days: dict[int, Tokens] = {}  # the day counted last comes last
 
     def add_response(self, usage: Mapping[str, Any], day: int) -> Tokens:
@@ -95,7 +95,7 @@ class UsageMeter:
         return self.on(day).cost(self.prices)
 
     def on(self, day: int) -> Tokens:
-        """What was counted on `day`. Clocks are set back and forth: of several days it is known."""
+        """What was counted on `day`; several days are kept, because clocks step back and forth."""
         return self._days.get(day, Tokens())
 
     def exhausted(self, day: int) -> bool:
@@ -103,7 +103,7 @@ class UsageMeter:
         return 0 < self.daily_limit <= self.cost_today(day)
 
     def summary(self, day: int) -> dict[str, Any]:
-        """Everything, ready for JSON."""
+        """Return everything, ready for JSON."""
         today = self.on(day)
         return {
             "responses": self.responses,
@@ -120,7 +120,7 @@ class UsageMeter:
         return {"responses": self.responses, "days": days, "total": _plain(self.total)}
 
     def restore(self, state: Any) -> None:
-        """Go on from a `state`. Raises ValueError when it is none, and counts on as before then."""
+        """Go on from a `state`. Raises ValueError, and changes nothing, if it is not one."""
         try:
             if "day" in state:  # written before several days were kept
                 state = {**state, "days": {state["day"] or 0: state["today"]}}
@@ -176,7 +176,7 @@ def _object(value: Any) -> Mapping[str, Any]:
 
 
 def _number(value: Any) -> float:
-    """A number that can be counted; everything else is nothing."""
+    """A plausible number; 0 for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return 0.0
     return float(value) if 0 <= value < 1e12 else 0.0

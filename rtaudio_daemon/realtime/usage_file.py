@@ -1,4 +1,4 @@
-"""What was spent, kept over a restart: the budget of a day is one of the day, not of a process."""
+"""Keep what was spent over a restart: a daily budget outlives the process."""
 
 from __future__ import annotations
 
@@ -19,12 +19,15 @@ _MOST_BYTES = 65_536
 _LOG = logging.getLogger(__name__)
 
 
-def state_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where a program of this name keeps its state: what systemd says, else the user's place."""
+def state_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """The state directory: the one that systemd names, else the user's; None without a home."""
     if given := environment.get("STATE_DIRECTORY"):
         return Path(given.split(":")[0])
     home = environment.get("XDG_STATE_HOME", "")
-    base = Path(home) if home.startswith("/") else Path.home() / ".local" / "state"
+    try:
+        base = Path(home) if home.startswith("/") else Path.home() / ".local" / "state"
+    except RuntimeError:
+        return None
     return base / "rtaudio-daemon"
 
 
@@ -43,7 +46,7 @@ class UsageFile:
         usage.listener = self
 
     def usage_changed(self) -> None:
-        """Something was spent: write it down soon."""
+        """Something was spent: write it soon."""
         self._spent.set()
 
     async def load(self) -> None:
@@ -56,7 +59,7 @@ class UsageFile:
             _LOG.warning("what was spent before is not known, %s: %s", self._path, error)
 
     async def run(self) -> None:
-        """Write down what is spent, soon after it is and at the end, until cancelled."""
+        """Write what is spent, soon after it is and at the end, until cancelled."""
         try:
             while True:
                 await self._spent.wait()

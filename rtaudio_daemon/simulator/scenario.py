@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config import yaml_loader
-from ..config.checks import Secret
+from ..config.secret import Secret
 from ..errors import ConfigError
 from .fault_injection import InjectedFault, fault_from
 from .model.reply import Call, Reply, Turn, default_reply

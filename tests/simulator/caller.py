@@ -1,4 +1,4 @@
-"""A client without a mind: says what a test tells it and holds every answer against the SDK."""
+"""A plain client: sends what a test asks for and checks every answer against the SDK's types."""
 
 from __future__ import annotations
 

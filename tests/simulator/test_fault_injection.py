@@ -1,4 +1,4 @@
-"""Everything that can be told to go wrong does, at its moment, and only then."""
+"""Every fault strikes at its moment, and only then."""
 
 from __future__ import annotations
 

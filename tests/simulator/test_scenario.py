@@ -30,7 +30,7 @@ def example(name: str, **settings: Any) -> Simulator:
 
 
 async def raw_frames(simulator: Simulator, dialect: Dialect, until: str) -> list[Any]:
-    """What somebody sees who speaks once and believes nothing: frames, and how it ended."""
+    """What a plain WebSocket client gets that speaks once: frames, and how it ended."""
     seen: list[Any] = []
     async with (
         asyncio.timeout(120),

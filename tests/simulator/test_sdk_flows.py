@@ -55,7 +55,7 @@ class Talk:
         self.seen: list[Any] = []
 
     async def until(self, kind: str) -> Any:
-        """Receive up to and with the first event of this type (house name)."""
+        """Receive up to and with the first event of this type (canonical name)."""
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 event = await self.connection.recv()
@@ -164,9 +164,9 @@ async def test_a_voice_turn_is_detected_and_answered(talk: Talk) -> None:
     assert response.status == "completed"
     assert len(talk.sound()) > 48 * 400
     kinds = talk.kinds()
-    ladder = ["input_audio_buffer.speech_started", "input_audio_buffer.speech_stopped"]
-    ladder += ["input_audio_buffer.committed", "response.created", "response.done"]
-    assert [kind for kind in kinds if kind in ladder] == ladder
+    wanted = ["input_audio_buffer.speech_started", "input_audio_buffer.speech_stopped"]
+    wanted += ["input_audio_buffer.committed", "response.created", "response.done"]
+    assert [kind for kind in kinds if kind in wanted] == wanted
 
 
 async def test_push_to_talk(talk: Talk) -> None:

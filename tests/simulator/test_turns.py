@@ -1,4 +1,4 @@
-"""What a client sees of a turn: the ladders of events, in both dialects."""
+"""What a client sees of a turn: the order of events, in both dialects."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ HEARD = [
 ]
 
 
-def in_dialect(ladder: list[str], dialect: Dialect) -> list[str]:
+def in_dialect(kinds: list[str], dialect: Dialect) -> list[str]:
     if dialect == "ga":
-        return ladder
-    return [kind for kind in ladder if kind != "conversation.item.done"]
+        return kinds
+    return [kind for kind in kinds if kind != "conversation.item.done"]
 
 
-async def test_a_spoken_turn_climbs_the_ladder_of_the_dialect(caller: Caller) -> None:
+async def test_a_spoken_turn_has_the_events_of_the_dialect_in_order(caller: Caller) -> None:
     caller.events.clear()
     await caller.speak(quiet(480) + loud(960) + quiet(480))
     done = await caller.until("response.done")
@@ -123,7 +123,7 @@ async def test_the_parrot_says_back_what_it_heard(dialect: Dialect) -> None:
         assert done["transcript"] == "speech of 1.5 s"
 
 
-async def test_a_text_turn_climbs_its_ladder(caller: Caller) -> None:
+async def test_a_text_turn_has_its_events_in_order(caller: Caller) -> None:
     caller.events.clear()
     await caller.write("good morning")
     await caller.send("response.create", response=caller.in_text())

@@ -123,3 +123,22 @@ def responses(harness: Harness) -> list[str]:
     """How each answer ended."""
     sent = harness.simulator.sessions[-1].sent
     return [one["response"]["status"] for one in sent if one["type"] == "response.done"]
+
+
+async def test_a_daemon_that_hears_itself_with_echo_off_says_so_and_goes_over_to_half_duplex(
+    tmp_path: Path,
+) -> None:
+    # The beginnings of two answers, each about 80 ms after they are played.
+    said = [(200, ANSWER[: 1000 * BYTES_PER_MS]), (740, ANSWER), (5000, b"")]
+    simulator = Simulator(api_key=KEY, reply=lambda _turn: Reply("Rain, then sun.", ANSWER))
+    change = settings(echo="off")
+    async with Harness(tmp_path, said, simulator=simulator, change=change) as harness:
+        await harness.until(lambda: harness.named("connection"))
+        await harness.post("/api/say", {"text": "Will it rain?"})
+        await harness.until(lambda: harness.named("sound"))
+        (sound,) = harness.named("sound")
+        assert sound["echo"] == "half_duplex"
+        assert "set audio.echo: auto" in sound["notes"][0]
+        await asyncio.sleep(12)
+        assert (await harness.status())["sound"]["echo"] == "half_duplex"
+        assert responses(harness) == ["cancelled", "completed"], "the second answer is heard whole"

@@ -316,7 +316,7 @@ async def test_a_muted_microphone_is_closed_and_nothing_leaves(tmp_path: Path) -
 
 @pytest.mark.parametrize("away", ["muted", "lost"])
 async def test_a_microphone_that_is_not_there_hears_silence(tmp_path: Path, away: str) -> None:
-    async with Harness(tmp_path, [(0, b"\0\x10" * 96_000)], change=deaf_gate) as harness:
+    async with Harness(tmp_path, [(0, b"\0\x10\0\xf0" * 48_000)], change=deaf_gate) as harness:
         await asyncio.sleep(1)
         assert (await harness.status())["microphone"]["level_dbfs"] > -60
         if away == "muted":

@@ -147,20 +147,20 @@ async def test_a_quota_that_is_used_up_is_told_and_not_asked_for_in_a_hurry(
 
 
 async def test_what_a_day_may_cost_is_not_forgotten_by_a_restart(tmp_path: Path) -> None:
-    prices, usage = config.Prices(audio_output=1e6), tmp_path / "state" / "usage.json"
+    prices, state = config.Prices(audio_output=1e6), tmp_path / "state"
     change = realtime(budget=config.Budget(daily_limit=0.01, prices=prices))
     said = [(1000, speech("hello"))]
-    async with Harness(tmp_path, said, reply=answer, change=change, usage=usage) as harness:
+    async with Harness(tmp_path, said, reply=answer, change=change, state=state) as harness:
         await harness.turns(1)
         spent = (await harness.status())["usage"]
-    async with Harness(tmp_path, reply=answer, change=change, usage=usage) as harness:
+    async with Harness(tmp_path, reply=answer, change=change, state=state) as harness:
         assert states(harness) == []
         status = await harness.status()
         assert status["usage"] == spent
         assert status["connection"]["state"] == "closed"
         assert "the daily limit of 0.01 is used up" in status["connection"]["last_error"]
         assert len(harness.simulator.sessions) == 0
-    assert [path.name for path in usage.parent.iterdir()] == ["usage.json"]
+    assert [path.name for path in state.iterdir()] == ["usage.json"]
 
 
 async def test_another_price_or_limit_needs_no_other_session(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ PACKAGES = (
     "python3 python3-venv python3-dev gcc portaudio19-dev libportaudio2 libasound2-plugins "
     "alsa-utils pipewire pipewire-pulse pipewire-alsa wireplumber pulseaudio-utils"
 )
+LOCKS = ("build.lock", "requirements.lock")
 BOOT_S = 60.0
 
 
@@ -37,8 +38,8 @@ def tree(suite: str) -> Path:
         include = ",".join([*PACKAGES.split(), POLKIT[suite]])
         mirror = "http://deb.debian.org/debian"
         run("mmdebstrap", "--variant=minbase", f"--include={include}", suite, str(path), mirror)
-    wanted = (ROOT / "requirements.txt").read_text()
-    stamp = path / "wheels/requirements.txt"
+    wanted = "".join((ROOT / name).read_text() for name in LOCKS)
+    stamp = path / "wheels/wanted"
     if not stamp.exists() or stamp.read_text() != wanted:
         _make_wheels(path, wanted)
     return path
@@ -48,17 +49,20 @@ def _make_wheels(path: Path, wanted: str) -> None:
     shutil.copy("/etc/resolv.conf", path / "etc/resolv.conf")
     (path / "etc/pip.conf").unlink(missing_ok=True)
     (path / "wheels").mkdir(exist_ok=True)
-    (path / "requirements.txt").write_text(wanted)
+    for name in LOCKS:
+        shutil.copy(ROOT / name, path / name)
     authorities = "/etc/ssl/certs/ca-certificates.crt"
     shutil.copy(authorities, path / "etc/ssl/certs/authorities.crt")
     build = (
-        "python3 -m venv /tmp/v && PIP_CERT=/etc/ssl/certs/authorities.crt "
-        "/tmp/v/bin/pip wheel -q -r /requirements.txt -w /wheels && rm -rf /tmp/v"
+        "python3 -m venv /tmp/v && export PIP_CERT=/etc/ssl/certs/authorities.crt && "
+        "/tmp/v/bin/pip install -q --require-hashes -r /build.lock && "
+        "/tmp/v/bin/pip download -q --require-hashes --no-build-isolation -d /wheels "
+        "-r /build.lock -r /requirements.lock && rm -rf /tmp/v"
     )
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
     subprocess.run(["chroot", str(path), "sh", "-c", build], check=True, env=environment)
     (path / "etc/pip.conf").write_text("[global]\nno-index = true\nfind-links = /wheels\n")
-    shutil.move(path / "requirements.txt", path / "wheels/requirements.txt")
+    (path / "wheels/wanted").write_text(wanted)
 
 
 def run(*command: str, timeout_s: float = 600.0) -> str:

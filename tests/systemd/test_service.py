@@ -257,7 +257,7 @@ def test_it_asks_for_azure_and_fetches_what_debian_lacks(machine: Machine) -> No
     machine.ok(STUB)
     machine.ok("useradd -m -s /bin/bash eve")
     told = machine.text(machine.as_user("eve", "/src/script/install --system --dry-run"))
-    assert "This is what would be done" in told
+    assert "These are the steps; none is done now" in told
     told = machine.text(machine.as_user("eve", "cp -r /src/script . && script/setup"))
     assert told.endswith("there is no sudo here; as root: apt-get install portaudio19-dev")
     machine.write("/root/answers.py", ANSWERS)

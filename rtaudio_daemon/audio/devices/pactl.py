@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 from typing import Any
 
 from .process_end import kill
 
 _PATIENCE_S = 2.0
+_TIED = ("setpriv", "--pdeathsig", "TERM")  # the kernel ends it when we die
 
 
 async def listed(what: str) -> list[dict[str, Any]]:
@@ -45,14 +47,16 @@ async def end(process: asyncio.subprocess.Process) -> None:
 
 
 async def start(*arguments: str) -> asyncio.subprocess.Process:
-    """Start it. Raises OSError where there is none."""
+    """Start it, to end with this process. Raises OSError where there is none."""
     return await asyncio.create_subprocess_exec(
+        *(_TIED if shutil.which(_TIED[0]) and shutil.which("pactl") else ()),
         "pactl",
         *arguments,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
         env={**os.environ, "LC_ALL": "C"},
+        start_new_session=True,  # signals to the daemon's process group are for the daemon alone
     )
 
 

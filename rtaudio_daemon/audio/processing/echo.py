@@ -9,13 +9,15 @@ answer to be clearly louder than that.
                                      parts of a voice, what half duplex asks of the raw sound
     system       no          yes     the same: the sound server or the device cancels
     half_duplex  no          yes     speech needs more certainty, and a gate that is open closes
-    off          no          no      nothing is special, as with headphones
+    off          no          no      nothing is special, as with headphones; half duplex from the
+                                     second answer on that is heard and taken for somebody
 
 All sound is pcm. Time is the sound itself: frames of the microphone, and what is played meanwhile.
 """
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from dataclasses import dataclass, field
 from itertools import islice
@@ -46,8 +48,16 @@ _REACH = SAMPLE_RATE * 4 // 5  # of what is played that may be in it
 _TWICE_FRAMES = 25  # half a second
 _BLOCK = SAMPLE_RATE // 50
 _OWN = 0.65  # how alike they are; a voice 6 dB above the echo stays below it, in most words by far
+_OWN_TIMES = 2  # in a row, with mode off; once it may be a voice that is much like the answer
 _PIECE = SAMPLE_RATE // 100
 _TAIL = SAMPLE_RATE * 4 // 5  # silence after which there is nothing to cancel
+
+
+_NEEDED = (
+    'audio.echo is "off", but the microphone hears the loudspeaker, and the daemon would answer '
+    "itself; it is half_duplex now: set audio.echo: auto, or use headphones"
+)
+_LOG = logging.getLogger(__name__)
 
 
 class Canceller(Protocol):
@@ -142,6 +152,7 @@ class _OwnVoice:
 
     def recognized(self) -> bool:
         far, near = _last(self._played, _REACH), _last(self._heard, _WINDOW)
+        near -= near.mean()  # an offset of the sound card
         size = 1 << (_REACH + _WINDOW).bit_length()
         product = np.fft.irfft(np.fft.rfft(far, size) * np.conj(np.fft.rfft(near, size)), size)
         energy = np.concatenate([[0.0], np.cumsum(far * far)])
@@ -224,6 +235,7 @@ class Echo:
         self._surpassed_cleaned = False
         self._frames = 0
         self._recognized_at = -_TWICE_FRAMES
+        self._own_times = 0
         self._playing_dbfs = SILENCE_DBFS
         self._plays = False
 
@@ -266,7 +278,9 @@ class Echo:
         much like it. What is left of it by a canceller is not looked at. Asked again in the same
         frame it says the same.
         """
-        if self.mode == "off" or not self._plays:
+        if self.mode == "off":
+            return self._is_needed()
+        if not self._plays:
             return False
         if self._recognized_at == self._frames:
             return True
@@ -275,6 +289,15 @@ class Echo:
         if self._frames - self._recognized_at <= _TWICE_FRAMES:
             self.relearn()
         self._recognized_at = self._frames
+        return True
+
+    def _is_needed(self) -> bool:
+        """Whether the microphone hears the loudspeaker, although nothing is done about it."""
+        self._own_times = self._own_times + 1 if self._own.recognized() else 0
+        if self._own_times < _OWN_TIMES:
+            return False
+        self.mode, self.note = "half_duplex", _NEEDED
+        _LOG.warning("%s", _NEEDED)
         return True
 
     def surpassed(self, pcm: bytes, *, learn: bool = True) -> bool:

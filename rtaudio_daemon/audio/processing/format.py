@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import soxr
+from numpy.typing import NDArray
 
 SAMPLE_RATE = 24_000
 BYTES_PER_SAMPLE = 2
@@ -17,6 +19,8 @@ BYTES_PER_MS = 48
 FRAME_MS = 20
 FRAME_BYTES = FRAME_MS * BYTES_PER_MS
 SILENCE_DBFS = -96.0  # what 16 bits can just not hold any more
+_FRAME_SAMPLES = FRAME_BYTES // BYTES_PER_SAMPLE
+_LOW_HZ = (30, 60, 90)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +66,25 @@ class Resampler:
 
 
 def dbfs(pcm: bytes) -> float:
-    """The loudness of `pcm` (root mean square) in dB below full scale; `SILENCE_DBFS` at least."""
+    """The loudness of `pcm` (root mean square) in dB below full scale; `SILENCE_DBFS` at least.
+
+    What is below about 100 Hz does not count, as the offset of a sound card, hum and rumble do.
+    What is left over at the end, after frames of 20 ms, does not count either.
+    """
     samples = np.frombuffer(pcm, dtype="<i2").astype(np.float64)
     if not samples.size:
         return SILENCE_DBFS
-    power = float(np.dot(samples, samples)) / samples.size / 32768.0**2
-    return max(SILENCE_DBFS, 10 * math.log10(power)) if power else SILENCE_DBFS
+    length = min(_FRAME_SAMPLES, samples.size)
+    frames = samples[: samples.size // length * length].reshape(-1, length)
+    low = frames @ _low_shapes(length)
+    power = float(np.vdot(frames, frames) - np.vdot(low, low)) / frames.size / 32768.0**2
+    return max(SILENCE_DBFS, 10 * math.log10(power)) if power > 0 else SILENCE_DBFS
+
+
+@lru_cache(maxsize=32)
+def _low_shapes(length: int) -> NDArray[np.float64]:
+    """Orthonormal columns that make up any sound of `length` samples below about 100 Hz."""
+    time = np.arange(length) / SAMPLE_RATE
+    turns = [2 * np.pi * pitch * time for pitch in _LOW_HZ]
+    shapes = [np.ones(length), *map(np.cos, turns), *map(np.sin, turns)]
+    return np.asarray(np.linalg.svd(np.array(shapes).T, full_matrices=False)[0], dtype=np.float64)

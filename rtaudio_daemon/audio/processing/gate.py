@@ -104,7 +104,7 @@ class Gate:
         self._echo = echo or self._echo
         self._attention = attention or self._attention
         # Where we end the turns, an answer to half of what is being said is stopped at once.
-        self._closes_for_playing = self._echo.mode != "off" and not local_turns
+        self._closes_for_playing = not local_turns
         self._always = settings.engine == "always" and self._attention.always
         hangover_ms = settings.turn_end_ms if local_turns else settings.hangover_ms
         self._usual.adjust(settings.start_ms, settings.start_window_ms, hangover_ms)
@@ -135,6 +135,11 @@ class Gate:
         return self._open
 
     @property
+    def echo(self) -> Echo:
+        """What knows the echo of answers, and the mode in effect."""
+        return self._echo
+
+    @property
     def muted(self) -> bool:
         """Whether everything is dropped."""
         return self._muted
@@ -155,7 +160,9 @@ class Gate:
     def playing(self, playing: bool) -> None:
         begins = playing and not self._playing
         keeps_open = self._settings.barge_in and (
-            not self._closes_for_playing or (self._speech and self._echo.mode != "half_duplex")
+            self._echo.mode == "off"
+            or not self._closes_for_playing
+            or (self._speech and self._echo.mode != "half_duplex")
         )
         if begins and self._open and not keeps_open:
             # What goes on being said over the answer must prove itself anew; it loses nothing.

@@ -21,7 +21,7 @@ _PROGRESS_S, _PROGRESS_AT_REST_S = 0.1, 0.39
 _UNDERFLOW = 4  # paOutputUnderflow
 _SILENT_BLOCKS = 4  # of a new stream: until its buffer is full, a late block is lost
 _STUTTERS, _STUTTERS_S = 3, 60.0  # so many late blocks in so long: the buffer becomes longer
-_LONGER_MS = 40
+_LONGER_MS, _LONGER_S = 40, 600.0  # for so long after the last of them
 
 
 class OutputStream(WorkerStream):
@@ -38,6 +38,7 @@ class OutputStream(WorkerStream):
         self._silent_blocks = 0  # to come before the queue is read
         self._late_blocks = 0
         self._late_at: deque[float] = deque(maxlen=_STUTTERS)
+        self._longer_until = 0.0
         self._reported_at = 0.0
         self._tapped = False
         self._silent_frames = RATES[0]
@@ -135,6 +136,12 @@ class OutputStream(WorkerStream):
         self._stream.start_stream()
         return True
 
+    @property
+    def _brief_ms(self) -> int:
+        if time.monotonic() < self._longer_until:
+            return max(self._short_ms, _LONGER_MS)
+        return self._short_ms
+
     def _latency_s(self, stream: Any) -> float:
         return float(stream.get_output_latency())
 
@@ -175,8 +182,9 @@ class OutputStream(WorkerStream):
         self._late_blocks += 1
         now = time.monotonic()
         self._late_at.append(now)
-        if len(self._late_at) == _STUTTERS and now - self._late_at[0] < _STUTTERS_S:
-            self._short_ms = max(self._short_ms, _LONGER_MS)  # from the next short frames on
+        stutters = len(self._late_at) == _STUTTERS and now - self._late_at[0] < _STUTTERS_S
+        if stutters or now < self._longer_until:
+            self._longer_until = now + _LONGER_S  # from the next short frames on
 
 
 def _both(sound: bytes) -> bytes:

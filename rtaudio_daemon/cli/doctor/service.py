@@ -16,6 +16,7 @@ from ...errors import NO_ANSWER, ConfigError, HandshakeError, RTAudioError, Serv
 from ...notifications import ConnectionChanged
 from ...protocol.endpoint import Endpoint
 from ...realtime.client import AzureRealTimeAudio
+from ...realtime.connection import proxy_name
 from .finding import Finding, failed, passed, warned
 
 _REACH_S = 5.0
@@ -77,6 +78,9 @@ async def check_service(settings: config.Realtime) -> AsyncIterator[Finding]:
 
 
 async def _reach(where: Endpoint) -> AsyncIterator[Finding]:
+    if proxy := proxy_name(where.url):
+        yield passed("proxy", f"HTTPS_PROXY says to ask {proxy}, which looks for {where.host}")
+        return
     parts = urlsplit(where.url)
     host = parts.hostname or ""
     port = parts.port or (443 if parts.scheme == "wss" else 80)

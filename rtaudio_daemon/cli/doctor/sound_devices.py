@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import math
 from array import array
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from statistics import median
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ... import config
 from ...audio.devices.open import list_devices, open_microphone, open_speaker
 from ...audio.devices.protocols import Microphone
 from ...audio.devices.signal_check import DITHER
-from ...audio.processing.format import BYTES_PER_MS, SAMPLE_RATE, dbfs
+from ...audio.processing.format import BYTES_PER_MS, FRAME_BYTES, SAMPLE_RATE, SILENCE_DBFS, dbfs
 from ...audio.worker.alsa_cards import find_or_explain
 from ...audio.worker.device_lookup import DeviceInfo, Direction, find_device
 from ...errors import DeviceError
@@ -29,6 +31,10 @@ _TONE_HZ = 1000
 _TONE_MS = 600
 _QUIET_DBFS = -75.0
 _CLIPPED = 32_000
+_UNCLEAN_DBFS = -45.0  # an offset or a hum below is usual
+_MAINS_HZ = (50, 60)
+_COMPARE_MS = 1000
+_CANCELLED_DB = 20.0
 _PART = AudioPart("doctor", "tone", 0)
 _NOTHING = DeviceError("PortAudio finds no sound device to listen to", code=DeviceCode.NO_DEVICE)
 
@@ -68,8 +74,13 @@ async def check_sound(settings: config.Audio, *, tone: bool = False) -> AsyncIte
     async with _running(microphone):
         heard = await _listen(microphone, _LISTEN_MS)
         yield _judged(microphone, heard, reasons)
+        for unclean in _unclean(heard):
+            yield unclean
         if tone and heard and loudspeaker.verdict != "fail":
             yield await _tone(settings.output, microphone)
+    if heard and settings.input.channel != "right" and real:
+        for cancelled in _compared(heard, await _right_channel(settings.input)):
+            yield cancelled
 
 
 def _named(
@@ -161,6 +172,42 @@ def _judged(microphone: Microphone, heard: bytes, reasons: Reasons) -> Finding:
     return passed("microphone", f"{name} hears the room at {level:.0f} dBFS")
 
 
+def _unclean(heard: bytes) -> Iterator[Finding]:
+    """What lies under the sound and makes no microphone deaf, but leaves less room for a voice."""
+    samples = np.frombuffer(heard, dtype="<i2").astype(np.float64)
+    mean = samples.mean() if len(samples) else 0.0
+    hums = [(f"mains hum of {hertz} Hz", _strength(samples - mean, hertz)) for hertz in _MAINS_HZ]
+    for what, amplitude in (("a constant offset", abs(mean)), *hums):
+        level = 20 * math.log10(max(amplitude, 1.0) / 32768)
+        if level > _UNCLEAN_DBFS:
+            remedy = "try another USB port, cable, power supply or sound card"
+            yield warned("interference", f"{what} at {level:.0f} dBFS lies under the sound", remedy)
+
+
+async def _right_channel(settings: config.Input) -> bytes:
+    """A second of the right channel alone."""
+    microphone = open_microphone(replace(settings, channel="right"), Reasons())
+    async with _running(microphone):
+        return await _listen(microphone, _COMPARE_MS)
+
+
+def _compared(heard: bytes, right: bytes) -> Iterator[Finding]:
+    """Whether the microphone's channels cancel each other in what is heard of both."""
+    louder = _usual_dbfs(right) - _usual_dbfs(heard)
+    if louder > _CANCELLED_DB:
+        what = (
+            f"the right channel alone is {louder:.0f} dB louder than what is heard: the channels "
+            "cancel each other, or only the right one has a microphone"
+        )
+        yield warned("channels", what, "set audio.input.channel: right")
+
+
+def _usual_dbfs(pcm: bytes) -> float:
+    """The level of most frames, whatever else happens for a moment."""
+    frames = range(0, len(pcm), FRAME_BYTES)
+    return median([dbfs(pcm[at : at + FRAME_BYTES]) for at in frames] or [SILENCE_DBFS])
+
+
 async def _tone(settings: config.Output, microphone: Microphone) -> Finding:
     """Play a tone, and look for it in what the microphone hears."""
     reasons = Reasons()
@@ -170,7 +217,7 @@ async def _tone(settings: config.Output, microphone: Microphone) -> Finding:
         return failed("loudspeaker", str(error), "correct audio.output.device")
     task = asyncio.create_task(speaker.run(), name="speaker")
     try:
-        before = _strength(await _listen(microphone, 500))
+        before = _tone_strength(await _listen(microphone, 500))
         deadline = asyncio.get_running_loop().time() + _OPEN_S
         while speaker.state is not DeviceState.OK:
             if asyncio.get_running_loop().time() > deadline:
@@ -189,7 +236,9 @@ async def _tone(settings: config.Output, microphone: Microphone) -> Finding:
 
 def _heard_tone(device: str, before: float, heard: bytes) -> Finding:
     step = 20 * BYTES_PER_MS
-    strengths = [_strength(heard[at : at + step]) for at in range(0, len(heard) - step + 1, step)]
+    strengths = [
+        _tone_strength(heard[at : at + step]) for at in range(0, len(heard) - step + 1, step)
+    ]
     loudest = max(strengths, default=0.0)
     if loudest < 3 * before + 5:
         what = f"the microphone does not hear the tone that {device} plays"
@@ -208,10 +257,14 @@ def _pcm() -> bytes:
     return array("h", wave).tobytes()
 
 
-def _strength(pcm: bytes) -> float:
-    """The amplitude of the tone in `pcm`."""
-    samples = np.frombuffer(pcm, dtype="<i2").astype(np.float64)
+def _tone_strength(pcm: bytes) -> float:
+    """The amplitude of our tone in `pcm`."""
+    return _strength(np.frombuffer(pcm, dtype="<i2").astype(np.float64), _TONE_HZ)
+
+
+def _strength(samples: NDArray[np.float64], hertz: int) -> float:
+    """The amplitude of a tone of this pitch."""
     if not len(samples):
         return 0.0
-    turns = np.exp(-2j * np.pi * _TONE_HZ * np.arange(len(samples)) / SAMPLE_RATE)
+    turns = np.exp(-2j * np.pi * hertz * np.arange(len(samples)) / SAMPLE_RATE)
     return float(2 * abs(np.dot(samples, turns)) / len(samples))

@@ -38,7 +38,7 @@ class Heard:
 
 
 def room(
-    mode: str,
+    mode: str | Echo,
     played: Samples,
     said: Samples,
     *,
@@ -68,7 +68,7 @@ def room(
     noise = np.random.default_rng(3).normal(0, 8, length)
     microphone = np.clip(said + echo + noise, -32768, 32767).astype("<i2")
     far = played.astype("<i2")
-    echoes = open_echo(mode)
+    echoes = mode if isinstance(mode, Echo) else open_echo(mode)
     gate = Gate(Settings(barge_in=barge_in), SileroEngine(), echoes, attention)
     started, sent, woken, skipped, silent = [], [], [], 0, FRAME * 50
     for at in range(0, length, FRAME):
@@ -113,6 +113,33 @@ def test_ten_answers_of_eight_seconds_never_interrupt_themselves(mode: str) -> N
 def test_without_any_care_the_echo_is_taken_for_a_person() -> None:
     played, answers = evening(1, 8.0)
     assert room("off", played, np.zeros(0), answers=answers).started
+
+
+@pytest.mark.parametrize("reverberation", [0.0, 0.3])
+def test_with_echo_off_a_daemon_that_hears_itself_goes_over_to_half_duplex(
+    reverberation: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    played, answers = evening(3, 8.0)
+    echo = Echo("off")
+    heard = room(echo, played, np.zeros(0), answers=answers, reverberation=reverberation)
+    assert len(heard.started) == 1, "it takes two times to be sure"
+    assert echo.mode == "half_duplex"
+    assert echo.note is not None
+    assert "set audio.echo: auto" in echo.note
+    assert caplog.messages == [echo.note]
+
+
+def test_with_headphones_nobody_who_speaks_over_answers_is_taken_for_them() -> None:
+    played, answers = evening(4, 8.0)
+    said = np.zeros(len(played))
+    for number, (begin, _) in enumerate(answers):
+        voice = recording(("stop", "hello", "weather", "stop")[number])
+        at = int((begin + 2) * 24_000)
+        said[at : at + len(voice)] = voice[: len(said) - at]
+    echo = Echo("off")
+    heard = room(echo, played, said, gain=0.0, answers=answers)
+    assert len(heard.started) >= 4
+    assert (echo.mode, echo.note) == ("off", None)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -160,7 +187,7 @@ def test_where_the_room_blurs_the_echo_it_interrupts_itself_once_at_most(by_db: 
 
 
 def test_another_device_is_learned_anew() -> None:
-    echo, loud = Echo("half_duplex"), np.full(480, 8000, dtype="<i2").tobytes()
+    echo, loud = Echo("half_duplex"), np.tile([8000, -8000], 240).astype("<i2").tobytes()
     for _ in range(20):
         echo.played(loud)
         echo.surpassed(echo.clean(loud))
@@ -170,7 +197,7 @@ def test_another_device_is_learned_anew() -> None:
 
 
 def test_with_headphones_nothing_is_the_answer_itself() -> None:
-    loud = np.full(480, 8000, dtype="<i2").tobytes()
+    loud = np.tile(np.array([8000, -8000], dtype="<i2"), 240).tobytes()
     for mode, expected in (("off", False), ("half_duplex", True)):
         echo = Echo(mode)  # type: ignore[arg-type]
         assert not echo.recognized(), "nobody told what is played"
@@ -181,8 +208,8 @@ def test_with_headphones_nothing_is_the_answer_itself() -> None:
 
 
 def test_the_guard_knows_the_echo_after_a_third_of_a_second_and_nothing_passes_before() -> None:
-    echo, loud = Echo("half_duplex"), np.full(480, 8000, dtype="<i2").tobytes()
-    soft, voice = (np.full(480, level, dtype="<i2").tobytes() for level in (2000, 6000))
+    echo, wave = Echo("half_duplex"), np.tile([1, -1], 240)
+    loud, soft, voice = ((wave * level).astype("<i2").tobytes() for level in (8000, 2000, 6000))
     for _ in range(14):
         echo.played(loud)
         assert not echo.surpassed(echo.clean(soft))

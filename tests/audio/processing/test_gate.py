@@ -214,7 +214,7 @@ def test_an_open_gate_without_judgement_keeps_the_echo_of_an_answer_in_the_house
     for _ in range(80):
         gate.played(played)
         assert gate.feed(loud(6000)).pcm_to_send == b"", "the same wave, only louder, is nobody"
-    sent, person = b"", array("h", [16_000, -16_000] * 240).tobytes()
+    sent, person = b"", array("h", [16_000, 16_000, -16_000, -16_000] * 120).tobytes()
     for _ in range(6):
         gate.played(played)
         sent += gate.feed(person).pcm_to_send
@@ -261,7 +261,7 @@ def test_where_echo_is_cancelled_only_who_speaks_keeps_the_gate_open_when_an_ans
 
 
 def loud(amplitude: int) -> bytes:
-    return amplitude.to_bytes(2, "little") * 480
+    return array("h", [amplitude, -amplitude] * 240).tobytes()
 
 
 def test_an_open_gate_without_barge_in_is_half_duplex() -> None:

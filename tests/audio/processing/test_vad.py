@@ -1,10 +1,12 @@
 """Engines and the decision what counts as a turn."""
 
 import numpy as np
+import pytest
 
 from rtaudio_daemon.audio.processing.format import FRAME_BYTES
 from rtaudio_daemon.audio.processing.vad import (
     AlwaysEngine,
+    Engine,
     LevelEngine,
     TurnSegmenter,
     TwoStageEngine,
@@ -94,6 +96,18 @@ def test_when_something_stirs_the_costly_engine_hears_what_came_just_before_too(
     assert staged.probability(loud) == 0.9
     assert engine.heard == [*quiet[-25:], loud]
     assert [staged.probability(frame) for frame in quiet].count(0.9) == 39  # 0.8 s
+
+
+@pytest.mark.parametrize("hertz", [0, 50, 60])
+@pytest.mark.parametrize("engine", [TwoStageEngine(AlwaysEngine()), LevelEngine()])
+def test_a_voice_is_heard_above_a_louder_offset_or_hum(engine: Engine, hertz: int) -> None:
+    random, time = np.random.default_rng(5), np.arange(400 * 480) / 24_000
+    hum = (3_300 * np.cos(2 * np.pi * hertz * time)).reshape(400, 480)  # -20 dBFS
+    quiet, voice = random.normal(0, 8, (380, 480)), random.normal(0, 583, (20, 480))  # -35 dBFS
+    frames = (hum + np.concatenate([quiet, voice])).astype("<i2")
+    heard = [engine.probability(frame.tobytes()) for frame in frames]
+    assert heard[100:380] == [0.0] * 280
+    assert heard[380:] == [1.0] * 20
 
 
 def test_a_fan_that_is_switched_on_is_quiet_after_a_while() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import time
 from array import array
 from collections.abc import Callable
 from typing import Any
@@ -241,9 +242,31 @@ def test_a_loudspeaker_that_stutters_gets_a_longer_buffer_after_the_next_rest(
     assert not stream._reopen(card, info("output"), LONG_MS), "never while it plays"
     stream.receive(Kind.STOP, b"")
     assert stream._reopen(card, info("output"), LONG_MS)
-    assert stream._reopen(card, info("output"), stream._short_ms)
+    assert stream._reopen(card, info("output"), stream._brief_ms)
     assert card.frame_ms == [20, 200, 40]
     assert card.streams == 1
+
+
+def test_a_loudspeaker_that_stutters_no_more_gets_its_short_buffer_back(
+    pumps: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    card = ChoosyCard({24_000}, {1})
+    stream = pumps(OutputStream)
+    playing(stream, card, 60)
+    for _ in range(3):
+        card.callback(None, 480, None, 4)
+    assert stream._brief_ms == 40
+    now[0] += 599
+    assert stream._brief_ms == 40
+    card.callback(None, 480, None, 4)
+    now[0] += 599
+    assert stream._brief_ms == 40, "one more late block is reason enough to keep it"
+    now[0] += 1
+    assert stream._brief_ms == 20
+    card.callback(None, 480, None, 4)
+    assert stream._brief_ms == 20, "one alone is not"
 
 
 def test_a_microphone_that_does_not_become_quick_at_once_is_tried_again(pumps: Any) -> None:
@@ -304,7 +327,7 @@ def test_a_late_block_of_a_new_stream_costs_nothing_and_does_not_count(pumps: An
     stream.receive(Kind.PUSH, part_body(1, b"\1\1" * 24_000))
     for _ in range(4):
         assert card.callback(None, 480, None, 4) == (bytes(960), 0)
-    assert stream._short_ms == 20
+    assert stream._brief_ms == 20
     assert card.callback(None, 480, None, 4) == (b"\1\1" * 480, 0)
     assert stream._progress([]).underruns == 1
 

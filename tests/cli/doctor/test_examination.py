@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from aiohttp import web
 
@@ -25,7 +26,7 @@ from rtaudio_daemon.optional_packages import how_to_install
 from rtaudio_daemon.simulator.fault_injection import fault_from
 from rtaudio_daemon.simulator.server.simulator import Simulator
 from tests.cli.test_main import finished, line_with, started
-from tests.harness import speech
+from tests.harness import samples, speech
 from tests.sound_server import SoundServer, sound_server
 
 __all__ = ["sound_server"]
@@ -107,6 +108,19 @@ async def test_a_host_that_does_not_exist_is_named(tmp_path: Path) -> None:
     found, status = await verdict(configuration(tmp_path, "ws://resource.invalid"))
     assert (found["dns"].verdict, status) == ("fail", 1)
     assert "realtime.host_name" in found["dns"].remedy
+
+
+async def test_a_proxy_is_named_instead_of_the_network_behind_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_PROXY", "no_proxy", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:secret@127.0.0.1:9")
+    found, status = await verdict(configuration(tmp_path, "wss://resource.invalid"))
+    assert (found["proxy"].verdict, status) == ("pass", 1)
+    assert "dns" not in found
+    assert "the proxy 127.0.0.1:9" in found["handshake"].what
+    assert "secret" not in str(found)
 
 
 @pytest.mark.real_time
@@ -293,6 +307,41 @@ async def test_the_microphone_is_judged_by_what_it_delivers(
     found = {each.name: each async for each in sound_devices.check_sound(audio)}
     assert found["microphone"].verdict == verdict
     assert words in found["microphone"].what
+
+
+@pytest.mark.parametrize(
+    ("hertz", "words"),
+    [
+        (0, "a constant offset at -20 dBFS"),
+        (50, "mains hum of 50 Hz at -20 dBFS"),
+        (60, "mains hum of 60 Hz at -20 dBFS"),
+    ],
+)
+def test_an_offset_and_a_hum_of_the_microphone_are_named(hertz: int, words: str) -> None:
+    said = samples(speech("weather"))[: 2 * SAMPLE_RATE]
+    assert list(sound_devices._unclean(said.astype("<i2").tobytes())) == []
+    assert list(sound_devices._unclean(b"")) == []
+    hum = 3277 * np.cos(2 * np.pi * hertz * np.arange(len(said)) / SAMPLE_RATE)
+    (found,) = sound_devices._unclean((said / 2 + hum).astype("<i2").tobytes())
+    assert (found.name, found.verdict) == ("interference", "warn")
+    assert words in found.what
+
+
+@pytest.mark.sound
+async def test_channels_that_cancel_each_other_are_named(
+    sound_server: SoundServer, tmp_path: Path
+) -> None:
+    voice = np.resize(samples(speech("weather")), 12 * SAMPLE_RATE).astype("<i2")
+    with wave.open(str(tmp_path / "stereo.wav"), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE)
+        file.writeframes(np.column_stack([voice, -voice]).tobytes())
+    sound_server.say(tmp_path / "stereo.wav")
+    audio = replace(config.Audio(), input=config.Input("va_mic"))
+    found = {each.name: each async for each in sound_devices.check_sound(audio)}
+    assert found["channels"].verdict == "warn"
+    assert found["channels"].remedy == "set audio.input.channel: right"
 
 
 @pytest.mark.real_time

@@ -14,8 +14,8 @@ class Sink:
         raise AssertionError(event)
 
 
-def test_a_ladder_without_an_open_item_says_nothing() -> None:
+def test_without_an_open_item_nothing_is_sent() -> None:
     request = ResponseRequest({"modalities": ["audio"], "max_output_tokens": "inf"})
-    ladder = ResponseEvents("r", Sink(), request)
+    events = ResponseEvents("r", Sink(), request)
     with pytest.raises(RuntimeError, match="no output item is open"):
-        ladder.words("a")
+        events.words("a")

@@ -1,4 +1,4 @@
-"""TLS, compression, the telephone's formats, and waiting for somebody who says nothing."""
+"""TLS, compression, the telephone's formats, and idle timeouts."""
 
 from __future__ import annotations
 

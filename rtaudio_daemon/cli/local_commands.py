@@ -1,0 +1,176 @@
+"""The commands that do their work here: they load the daemon, the simulator and the doctor."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict
+from types import MappingProxyType
+
+from .. import config
+from ..audio.devices.open import DeviceInfo, described, list_devices
+from ..daemon import log
+from ..daemon.app import App
+from ..daemon.signals import spared, until_stopped
+from ..errors import ConfigError, RTAudioError
+from ..realtime.usage_file import state_folder
+from ..simulator.server.simulator import Simulator
+from . import preflight, startup
+from .demo import Demo
+from .doctor import examination
+from .doctor.calibration import calibrate
+from .doctor.finding import Finding
+
+_LOG = logging.getLogger(__name__)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the daemon until it is stopped."""
+    settings = config.load(arguments.config)
+    log.redaction.add(settings)
+    log.start(settings.logger)
+    for warning in settings.warnings:
+        _LOG.warning("%s", warning)
+    if (state := state_folder()) is None:
+        _LOG.warning("nothing is kept over a restart: without HOME set XDG_STATE_HOME to a folder")
+
+    newest = settings
+
+    def load() -> config.Config:
+        nonlocal newest
+        newest = config.load_again(arguments.config, newest)
+        log.redaction.add(newest)
+        return newest
+
+    app = App(settings, load=load, state=state)
+
+    async def live(stop: asyncio.Event) -> None:
+        with ExitStack() as life:
+            await app.run(stop, lambda: life.enter_context(spared()))
+
+    return until_stopped(live, reload=app.reload, hung_up=startup.hung_up)
+
+
+def check(arguments: argparse.Namespace) -> int:
+    """Print what is wrong with the configuration, or that it is fine."""
+    settings = config.load(arguments.config)
+    for warning in (*settings.warnings, *preflight.missing_packages(settings)):
+        print(f"warning: {warning}", file=sys.stderr)
+    if problems := preflight.unusable_files(settings):
+        raise ConfigError(problems)
+    print(f"{arguments.config}: fine")
+    return 0
+
+
+def demo(arguments: argparse.Namespace) -> int:
+    """Hold a conversation with the built-in service."""
+    log.start(config.Logger(default="warning"))
+    demo = Demo(
+        port=arguments.port,
+        recorded=arguments.recorded,
+        turns=arguments.turns,
+        record=arguments.record,
+        scenario=arguments.scenario,
+    )
+    return until_stopped(demo.run)
+
+
+def devices(arguments: argparse.Namespace) -> int:
+    """List microphones and loudspeakers."""
+    found = asyncio.run(list_devices(on_none=lambda why: print(why, file=sys.stderr)))
+    if arguments.json:
+        print(json.dumps([described(each) for each in found], indent=2))
+        return 0
+    for direction, title in (("input", "Microphones"), ("output", "Loudspeakers")):
+        print(f"{title} (audio.{direction}.device):")
+        names = [each for each in found if each.direction == direction]
+        for each in names:
+            print(f"  {each.name}{'   (default)' if each.default else ''}")
+            print(f"      {_facts(each)}")
+        if not names:
+            print("  none found; wav:PATH and none always work")
+    return 0
+
+
+def _facts(device: DeviceInfo) -> str:
+    """What else is known of a device, in one line."""
+    facts = [f"usb:{device.place}"] if device.place else []
+    facts.append(f"{device.channels} channel{'' if device.channels == 1 else 's'}")
+    if device.rates:
+        facts.append(f"{', '.join(map(str, device.rates))} Hz")
+    elif device.rates is not None:
+        facts.append("does not open now (is another program using it?)")
+    return "; ".join(facts)
+
+
+def doctor(arguments: argparse.Namespace) -> int:
+    """Print what may be wrong, with remedies."""
+    log.start(config.Logger(default="critical"))
+
+    def report(finding: Finding) -> None:
+        if not arguments.json:
+            print(examination.line(finding), flush=True)
+
+    if arguments.write and not arguments.calibrate:
+        raise RTAudioError("--write goes with --calibrate: it writes what was measured")
+    if arguments.calibrate:
+        findings = asyncio.run(calibrate(arguments.config, write=arguments.write))
+        status = examination.exit_status(findings)
+        for finding in findings:
+            report(finding)
+    else:
+        findings, status = asyncio.run(
+            examination.run(arguments.config, tone=arguments.tone, report=report)
+        )
+    if arguments.json:
+        print(log.redaction(json.dumps([asdict(each) for each in findings], indent=2)))
+    return status
+
+
+def simulate(arguments: argparse.Namespace) -> int:
+    """Run the local realtime service until it is stopped."""
+    log.start(config.Logger())
+
+    async def serve(stop: asyncio.Event) -> None:
+        simulator = Simulator(
+            arguments.host,
+            arguments.port,
+            api_key=arguments.api_key,
+            scenario=arguments.scenario,
+            voice=arguments.voice,
+            pacing=arguments.pacing,
+            tls=arguments.tls,
+            record=arguments.record,
+            keep_sound=arguments.keep_sound,
+            replay=arguments.replay,
+        )
+        try:
+            await simulator.start()
+        except (OSError, OverflowError) as error:
+            where = f"{arguments.host}:{arguments.port}"
+            raise RTAudioError(f"cannot listen on {where}: {error}") from error
+        async with simulator:
+            if simulator.certificate is not None:
+                print(f"certificate {simulator.certificate}", flush=True)
+            print(f"simulator ready {simulator.url}", flush=True)
+            await stop.wait()
+
+    return until_stopped(serve)
+
+
+COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = MappingProxyType(
+    {
+        "run": run,
+        "check": check,
+        "demo": demo,
+        "devices": devices,
+        "doctor": doctor,
+        "simulate": simulate,
+    }
+)
+"""Each returns its exit status, and raises RTAudioError."""

@@ -1,0 +1,98 @@
+"""The commands that only talk to a running daemon."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from .http_client import DaemonClient, local_daemon
+
+
+def status(arguments: argparse.Namespace) -> int:
+    """Print the state of the daemon, or with --watch every event."""
+    daemon = _remote(arguments)
+    if not arguments.watch:
+        print(json.dumps(daemon.get("/api/status"), indent=2))
+        return 0
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # that is how watching ends
+    for name, data in daemon.events():
+        shown = {key: value for key, value in data.items() if key != "time"}
+        print(f"{data.get('time', '')}  {name:12} {json.dumps(shown)}", flush=True)
+    return 0
+
+
+def say(arguments: argparse.Namespace) -> int:
+    """Make the daemon speak, or answer."""
+    body: dict[str, Any] = {
+        "text": " ".join(arguments.text),
+        "mode": "prompt" if arguments.prompt else "verbatim",
+        "priority": "high" if arguments.urgent else "normal",
+    }
+    return _print_state(arguments, _remote(arguments).post("/api/say", body))
+
+
+def volume(arguments: argparse.Namespace) -> int:
+    """Set the loudness."""
+    state = _remote(arguments).post("/api/volume", {"level": arguments.level})
+    return _print_state(arguments, state)
+
+
+def post(arguments: argparse.Namespace) -> int:
+    """Ask for what needs no more than its name: interrupt, mute, unmute."""
+    return _print_state(arguments, _remote(arguments).post(f"/api/{arguments.name}"))
+
+
+def _print_state(arguments: argparse.Namespace, state: dict[str, Any]) -> int:
+    """What a command led to, in one line."""
+    if arguments.json:
+        print(json.dumps(state, indent=2))
+        return 0
+    muted = ", muted" if state["muted"] else ""
+    connection = f"connection {state['connection']['state']}"
+    print(f"{state['status']}{muted}, volume {state['volume']:g}, {connection}")
+    return 0
+
+
+def reload(arguments: argparse.Namespace) -> int:
+    """Make the daemon read its settings again; 1 if a part refused them."""
+    report = _remote(arguments).post("/api/reload")
+    if arguments.json:
+        print(json.dumps(report, indent=2))
+        return 0
+    for each in report["changed"]:
+        why = f": {each['reason']}" if each.get("reason") else ""
+        before, after = json.dumps(each["before"]), json.dumps(each["after"])
+        print(f"{each['option']}: {before} is now {after} ({each['state']}{why})")
+    for warning in report["warnings"]:
+        print(f"warning: {warning}", file=sys.stderr)
+    if not report["changed"]:
+        print("nothing is different")
+    return 1 if any(each["state"] == "failed" for each in report["changed"]) else 0
+
+
+def _remote(arguments: argparse.Namespace) -> DaemonClient:
+    if arguments.url:
+        url = arguments.url.rstrip("/")
+        url = url if "://" in url else f"http://{url}"
+        return DaemonClient(url, os.environ.get("RTAUDIO_TOKEN", ""))
+    return local_daemon(arguments.config)
+
+
+COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = MappingProxyType(
+    {
+        "status": status,
+        "say": say,
+        "volume": volume,
+        "reload": reload,
+        "interrupt": post,
+        "mute": post,
+        "unmute": post,
+    }
+)
+"""Each returns its exit status, and raises RTAudioError."""

@@ -1,0 +1,67 @@
+"""The first lines of the program: standard streams and signals, before the slow imports.
+
+The event loop of `daemon.signals` takes the signals over. Until then SIGINT and SIGTERM end the
+process at once, also as process 1 of a container, where the kernel drops a signal without a
+handler; and `run` remembers SIGHUP, to reload as soon as it is ready.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Any
+
+EXIT_INTERRUPTED = 130
+_EXIT_TERMINATED = 143
+_hung_up = False
+_hangup_before: Any = signal.SIG_DFL
+
+
+def take_signals() -> None:
+    """Handle SIGINT, SIGTERM and SIGHUP from now on, as `run` does."""
+    global _hangup_before
+    signal.signal(signal.SIGINT, _interrupt)
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    _hangup_before = signal.signal(signal.SIGHUP, _hang_up)
+
+
+def release_signals() -> None:
+    """For every other command: SIGTERM ends it with 143, and SIGHUP does what it did before."""
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(_EXIT_TERMINATED))
+    signal.signal(signal.SIGHUP, _hangup_before)
+    if _hung_up:
+        os.kill(os.getpid(), signal.SIGHUP)
+
+
+def hung_up() -> bool:
+    """Whether SIGHUP came before the event loop took the signals over."""
+    return _hung_up
+
+
+def fill_standard_streams() -> None:
+    """Put /dev/null where stdin, stdout or stderr is closed.
+
+    Else the next file that is opened would take its number, and print() would write into it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            handle = os.open(os.devnull, os.O_RDWR)
+            os.dup2(handle, number)
+            if handle != number:
+                os.close(handle)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r" if number == 0 else "w"))  # noqa: SIM115
+
+
+def _hang_up(_number: int, _frame: Any) -> None:
+    global _hung_up
+    _hung_up = True
+
+
+def _interrupt(_number: int, _frame: Any) -> None:
+    # A thread that still asks for a host's address would hold up an orderly end for seconds.
+    os.write(2, b"\ninterrupted\n")
+    os._exit(EXIT_INTERRUPTED)

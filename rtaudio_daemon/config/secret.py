@@ -1,0 +1,40 @@
+"""Secrets that never show themselves, and the hint for a misspelt name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+
+class Secret(str):
+    """A string that never shows itself: its repr is `**`. Use `.reveal()` to get at it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "**" if self else "''"
+
+    def __str__(self) -> str:
+        return "**" if self else ""
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
+    def reveal(self) -> str:
+        """The secret itself, as a plain string."""
+        return str.__str__(self)
+
+
+class EmptySecret(Secret):
+    """What a tag with an empty default yields: a mistake where a secret is wanted."""
+
+    __slots__ = ()
+
+
+def did_you_mean(word: Any, names: Iterable[str]) -> str:
+    """`; did you mean …?` when one of `names` is much like `word`, else nothing."""
+    if not isinstance(word, str):
+        return ""
+    near = difflib.get_close_matches(word.strip().lower(), list(names), n=1, cutoff=0.6)
+    return f"; did you mean {near[0]}?" if near else ""
