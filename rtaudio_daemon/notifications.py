@@ -153,12 +153,17 @@ class SpeechNoticed:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """Words that were said; `final` when no more will come for this item."""
+    """Words that were said; `final` when no more will come for this item.
+
+    The assistant's are those that were heard. `cut`: playing stopped before the end of the item, so
+    that `text` ends there too.
+    """
 
     role: Literal["user", "assistant"]
     text: str
     final: bool
     item_id: str
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,9 +189,16 @@ EVENTS: Mapping[str, tuple[str, Schema]] = {
         _object({"phase": _words("started", "stopped"), "source": _SOURCE}),
     ),
     "transcript": (
-        "what was said; only with http.publish_transcripts",
+        "what was said, by the assistant as far as it was heard (`cut`: playing stopped there); "
+        "only with http.publish_transcripts",
         _object(
-            {"role": _words("user", "assistant"), "text": _TEXT, "final": _FLAG, "item_id": _TEXT}
+            {
+                "role": _words("user", "assistant"),
+                "text": _TEXT,
+                "final": _FLAG,
+                "item_id": _TEXT,
+                "cut": _FLAG,
+            }
         ),
     ),
     "interruption": (

@@ -13,7 +13,6 @@ from ..audio.devices.protocols import Microphone
 from ..audio.processing.echo import Echo
 from ..audio.processing.format import BYTES_PER_MS, SILENCE_DBFS, Frame, dbfs
 from ..audio.processing.gate import Gate, GateResult
-from ..dialogue.conversation import LEAST_TURN_S
 from ..dialogue.inputs import (
     ButtonPressed,
     ButtonReleased,
@@ -21,6 +20,7 @@ from ..dialogue.inputs import (
     LocalSpeechStopped,
     SpeechAborted,
 )
+from ..dialogue.turns import LEAST_TURN_S
 from ..notifications import DeviceState, Notification, UplinkChanged, WakeWordHeard
 from ..realtime.driver import ConversationDriver
 

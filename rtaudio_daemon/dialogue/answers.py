@@ -10,13 +10,25 @@ An id that is used again begins a new life, and "" names the answer under way.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
-from ..protocol.events import ResponseCreated, ResponseDone, ServiceErrorReported
+from ..protocol.events import (
+    AudioDelta,
+    AudioDone,
+    CallArgumentsDone,
+    Event,
+    ItemReported,
+    ResponseCreated,
+    ResponseDone,
+    ServiceErrorReported,
+    TextDelta,
+    TextDone,
+)
 from ..protocol.session_format import Json
 from .latency import Origin
 from .outputs import CreateItem, CreateResponse, ServiceCommand
+from .settings import DialogueSettings
 
 WAITING_MOST = 16
 """Requests that may wait for their turn."""
@@ -42,7 +54,7 @@ class Request:
     after_speech: bool = True
     """Whether it waits until nobody speaks and the service owes no answer of its own."""
     say: bool = False
-    """Whether a program wanted it, which is told when nothing comes of it."""
+    """Whether a program wants it said: it gets a report when nothing comes of it."""
     question: bool = False
     """Whether it answers what the user said: one such request is enough."""
     origin: Origin | None = None
@@ -77,7 +89,8 @@ class Answer:
 class Answers:
     """Times are seconds of any one clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: DialogueSettings | None = None) -> None:
+        self.settings = settings or DialogueSettings()
         self.owed = False
         """Whether a question was put whose answer has not begun."""
         self.expected = False
@@ -93,6 +106,8 @@ class Answers:
         self._finished: deque[str] = deque(maxlen=_REMEMBERED)
         self._cancelled: deque[str] = deque(maxlen=_REMEMBERED)
         self._sessions_asked = 0
+        self._hope_until: float | None = None  # what is owed waits so long for a session
+        self._said_until: float | None = None  # what is to be said waits so long for a session
         self._numbers = count(1)
 
     # ----------------------------------------------------------------- facts
@@ -106,6 +121,11 @@ class Answers:
     def waiting(self) -> bool:
         """Whether a request waits."""
         return bool(self._waiting)
+
+    @property
+    def pending(self) -> bool:
+        """Whether somebody waits for an answer, or for one that is under way."""
+        return self.coming or self.owed or self.waiting
 
     @property
     def to_come(self) -> bool:
@@ -152,11 +172,42 @@ class Answers:
         inside = [each.response_id for each in self._under_way.values() if not each.outside]
         return inside[-1] if inside else None
 
-    def named(self, response_id: str) -> str:
-        """The id that is meant: "" names the answer under way."""
+    def deadline(self, *, in_session: bool) -> float | None:
+        """When what is awaited is overdue."""
+        if not in_session:
+            times = [time for time in (self._hope_until, self._said_until) if time is not None]
+            return min(times, default=None)
+        return self.heard_at + self._patience_s if self.awaited else None
+
+    @property
+    def _patience_s(self) -> float:
+        settings = self.settings
+        return settings.silence_patience_s if self.generating else settings.reply_patience_s
+
+    def silent_for_s(self, now: float) -> float | None:
+        """After how many seconds without a sign to give up what is awaited; None: not yet."""
+        overdue = self.awaited and now >= self.heard_at + self._patience_s
+        return self._patience_s if overdue else None
+
+    def named(self, event: Event) -> Event:
+        """The event with the id of the answer that is meant where the service gives none."""
+        found = None if _response_id(event) else self._meant("")
+        match event:
+            case AudioDelta(part) | AudioDone(part) | TextDelta(part) | TextDone(part) if found:
+                return replace(event, part=replace(part, response_id=found))
+            case ResponseDone() if found:
+                return replace(event, response_id=found)
+        return event
+
+    def _meant(self, response_id: str) -> str:
         if response_id or "" in self._under_way:
             return response_id
         return self.current_id or next(iter(self._under_way), "")
+
+    def is_outside(self, event: Event) -> bool:
+        """Whether it is of an answer under way that is no part of the conversation."""
+        answer = self._under_way.get(_response_id(event))
+        return answer is not None and answer.outside
 
     def get(self, response_id: str) -> Answer | None:
         """The answer under way with this id."""
@@ -164,6 +215,7 @@ class Answers:
 
     def is_late(self, response_id: str) -> bool:
         """Whether this answer was interrupted or cancelled, so that nobody wants to hear it."""
+        response_id = self._meant(response_id)
         answer = self._under_way.get(response_id)
         return answer.interrupted if answer else response_id in self._cancelled
 
@@ -177,6 +229,12 @@ class Answers:
             self._waiting.appendleft(request)
         else:
             self._waiting.append(request)
+
+    def say(self, request: Request, now: float, *, in_session: bool, urgent: bool) -> None:
+        """Let something be said; without a session it waits for one for a while."""
+        if not in_session:
+            self._said_until = now + self.settings.button_patience_s
+        self.wish(request, first=urgent)
 
     def ask_outside(self, request: Request, now: float) -> list[ServiceCommand]:
         """Ask for an answer that nothing waits for and that waits for nothing."""
@@ -194,7 +252,7 @@ class Answers:
         request = self._asked = self._waiting.popleft()
         self.heard_at = now
         if not request.outside:
-            self.put_question()
+            self.put_question(now)
         return self._commands(request)
 
     def _commands(self, request: Request) -> list[ServiceCommand]:
@@ -212,8 +270,10 @@ class Answers:
             self.expected = True
             self.heard_at = now
 
-    def put_question(self) -> None:
+    def put_question(self, now: float) -> None:
         """Somebody waits for an answer from now on; those under way are not meant."""
+        if not self.awaited:
+            self.heard_at = now
         self.owed = True
         for answer in self._under_way.values():
             answer.earlier = True
@@ -232,6 +292,7 @@ class Answers:
         """What waits is not wanted any more; returns it."""
         dropped = list(self._waiting)
         self._waiting.clear()
+        self._said_until = None
         return dropped
 
     def refuse_to_come(self) -> None:
@@ -257,6 +318,14 @@ class Answers:
                 answer.interrupted = True
                 ids.append(answer.response_id)
         return ids
+
+    def interrupt_one(self, response_id: str) -> bool:
+        """Nobody will hear the rest of this answer; whether it is still generated."""
+        answer = self._under_way.get(response_id)
+        if answer is None or answer.interrupted:
+            return False
+        answer.interrupted = True
+        return True
 
     def cancel(self, response_id: str | None) -> None:
         """This answer is not wanted."""
@@ -299,8 +368,8 @@ class Answers:
                 return None
             self._under_way.pop("", None)  # the unknown one that stood in our way
             # An answer that ends without ever having begun is the one that we waited for.
-            answer = Answer(response_id, self._request_of(None), interrupted=self.unwanted)
-            self.unwanted = False
+            answer = Answer(response_id, self._request_of(None))
+            answer.interrupted = self._refuses()
         if response_id:
             self._finished.append(response_id)
         self.heard_at = now
@@ -323,6 +392,27 @@ class Answers:
         return None
 
     # -------------------------------------------------------------- sessions
+
+    def hope(self, now: float) -> None:
+        """What is owed waits for a session from now on."""
+        self.owed = True
+        if self._hope_until is None:
+            self._hope_until = now + self.settings.outage_s
+
+    def hoped_too_long(self, now: float) -> bool:
+        """Whether what is owed is too old for another session."""
+        over = self._hope_until is not None and now >= self._hope_until
+        if over:
+            self._hope_until = None
+        return over
+
+    def waited_too_long(self, now: float) -> bool:
+        """Whether what is to be said is too old for another session."""
+        return self._said_until is not None and now >= self._said_until
+
+    def session_opened(self) -> None:
+        """What waits for a session waits no longer."""
+        self._hope_until = self._said_until = None
 
     def session_gone(self) -> list[Request]:
         """What lived in the session is gone; returns what was asked for and never sounded."""
@@ -361,16 +451,20 @@ class Answers:
         for forgotten in (self._finished, self._cancelled):
             while response_id in forgotten:
                 forgotten.remove(response_id)
-        answer = Answer(response_id, request, interrupted=self.unwanted)
-        if not (answer.outside and not answer.aloud):
-            self.unwanted = False
-        else:
-            answer.interrupted = False
+        answer = Answer(response_id, request)
+        if answer.aloud:
+            answer.interrupted = self._refuses()
         if not answer.outside and not answer.interrupted:
             self.owed = True
         self._under_way[response_id] = answer
         self.heard_at = now
         return answer
+
+    def _refuses(self) -> bool:
+        """Whether the answer that has come is the unwanted one, and not one before it."""
+        refuses = self.unwanted and self._asked is None
+        self.unwanted = self.unwanted and not refuses
+        return refuses
 
     def _request_of(self, event: ResponseCreated | None) -> Request | None:
         """The request that an answer belongs to, which is not asked for any more."""
@@ -390,3 +484,18 @@ class Answers:
         if asked is not None:
             self._asked_outside.pop(asked.event_id, None)
         return asked
+
+
+def _response_id(event: Event) -> str:
+    """The answer that an event names; "" if none."""
+    match event:
+        case AudioDelta(part) | AudioDone(part) | TextDelta(part) | TextDone(part):
+            return part.response_id
+        case (
+            ItemReported(response_id=found)
+            | ResponseCreated(found)
+            | CallArgumentsDone(found)
+            | ResponseDone(found)
+        ):
+            return found
+    return ""

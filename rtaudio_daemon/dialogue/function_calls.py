@@ -12,6 +12,8 @@ from ..protocol.events import CallArgumentsDone, Event, Item, ItemReported, Resp
 from ..protocol.session_format import Json
 from .latency import Origin
 
+RESULT_MOST = 32_000
+"""Characters of a result that the model is given: more costs with every answer that follows."""
 _MOST = 64
 
 
@@ -33,6 +35,7 @@ class CallBatch:
     calls: tuple[FunctionCall, ...]
     origin: Origin | None
     expires_at: float
+    patience_s: float
     in_session: bool = True
     """Whether the session in use knows the calls."""
     superseded: bool = False
@@ -54,6 +57,20 @@ class CallBatch:
     def complete(self) -> bool:
         """Whether every call has its result."""
         return len(self.outputs) == len(self.calls)
+
+    @property
+    def overdue(self) -> str:
+        """What to report of it when it has expired, in words."""
+        names = ", ".join(call.name for call in self.calls)
+        return f"no result of {names} came in {self.patience_s:g} s"
+
+    def wants_answer(self, *, answered_soon: bool) -> bool:
+        """Whether nobody else will ask for an answer that knows these results.
+
+        `answered_soon`: somebody speaks, or an answer is to come that will know them. Whoever sends
+        results by hand asks for the answer by hand, too.
+        """
+        return not (self.sent or self.silenced or (self.superseded and answered_soon))
 
     def items(self) -> list[Json]:
         """The items that the session in use lacks, in the order of the calls."""
@@ -124,7 +141,7 @@ class FunctionCalls:
         calls = self._written.pop(event.response_id, {})
         if not calls or event.status != "completed":
             return None  # the model may not have finished writing them
-        batch = CallBatch(tuple(calls.values()), origin, now + patience_s)
+        batch = CallBatch(tuple(calls.values()), origin, now + patience_s, patience_s)
         self._batches = [*self._batches[1 - _MOST :], batch]
         return batch
 
@@ -148,11 +165,11 @@ class FunctionCalls:
     def answer(self, call_id: str, output: str, *, sent: bool = False) -> CallBatch | None:
         """Note a result (`sent`: the session has it); returns its batch if that is complete now.
 
-        A result that nobody waits for is ignored.
+        A result that nobody waits for is ignored; what is too long is cut, and says so.
         """
         for batch in self._batches:
             if any(call.call_id == call_id for call in batch.calls):
-                batch.outputs[call_id] = output
+                batch.outputs[call_id] = _shortened(output)
                 if sent:
                     batch.sent.add(call_id)
                 if not batch.complete:
@@ -186,3 +203,10 @@ class FunctionCalls:
         )
         while len(self._written) > _MOST:
             del self._written[next(iter(self._written))]
+
+
+def _shortened(output: str) -> str:
+    if len(output) <= RESULT_MOST:
+        return output
+    note = f"\n[cut: these are the first characters of {len(output):,}]"
+    return output[: RESULT_MOST - len(note)] + note

@@ -1,6 +1,6 @@
 """What was said so far, for a session that does not know it: words, tool calls and their results.
 
-Sound is not told again, but for a question whose words are unknown and that waits for its answer.
+Sound is not repeated, but for a question whose words are unknown and that waits for its answer.
 The assistant is quoted only as far as it was heard. Old context costs money with every answer, so
 there is a limit to turns and characters, and after a while without a word everything is forgotten.
 """
@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 from dataclasses import dataclass
 from itertools import count
-from unicodedata import category
 
 from ..protocol.events import (
     AudioDelta,
@@ -28,12 +26,9 @@ from ..protocol.events import (
     UserTranscript,
 )
 from ..protocol.session_format import Json
+from .cut_words import heard_words
 
 _ITEMS_MOST = 400  # more than any limit of turns can mean; what is older is forgotten
-# Thai, Lao, Burmese, Khmer, Chinese, Japanese: scripts that put no spaces between words.
-_UNSPACED = re.compile(
-    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3400-\u9fff\uff00-\uff9f]"
-)
 _WORDS_MOST = 8192  # of one item, where the limit of all together is lower
 _PENDING = ("in_progress", "incomplete")
 _BYTES_PER_MS = 48
@@ -65,21 +60,9 @@ class _Entry:
     @property
     def heard(self) -> str:
         """The words as far as they were heard."""
-        if self.heard_ms is None or self.heard_ms >= self.received_ms:
+        if self.heard_ms is None:
             return self.words
-        share = self.heard_ms / self.received_ms if self.received_ms else 0.0
-        cut = _cut(self.words, int(len(self.words) * share))
-        return f"{cut} …" if cut else ""
-
-
-def _cut(words: str, length: int) -> str:
-    """The first words, of so many characters at most; whole words where there are spaces."""
-    while 0 < length < len(words) and category(words[length]) == "Mn":
-        length -= 1  # a sign that belongs to the letter before it
-    cut = words[:length]
-    if cut and not _UNSPACED.match(cut[-1]):
-        cut = cut.rpartition(" ")[0]
-    return cut.rstrip()
+        return heard_words(self.words, self.heard_ms, self.received_ms)
 
 
 class History:
@@ -144,11 +127,11 @@ class History:
 
     @property
     def answerable(self) -> bool:
-        """Whether a session that is told the items knows what there is to answer."""
+        """Whether a session that gets the items knows what there is to answer."""
         if self._question is not None:
             return bool(self._question.words or self._question.sound)
-        told = self._tellable()
-        return bool(told) and told[-1].kind in ("user", "result")
+        entries = self._repeatable()
+        return bool(entries) and entries[-1].kind in ("user", "result")
 
     def forget(self) -> None:
         """Begin anew."""
@@ -165,17 +148,17 @@ class History:
         self._last_word_at -= seconds
 
     def retell(self, now: float) -> list[Json]:
-        """The items (canonical spelling) that tell a new session what was said, oldest first.
+        """The items (canonical spelling) that repeat to a new session what was said, oldest first.
 
         From here on the items are known by the ids given here; `heard` knows the former ones too.
         """
         if self.stale(now):
             self._forget_past()
         former = {id(entry): item_id for item_id, entry in self._entries.items()}
-        told = self._bounded(self._tellable())
+        entries = self._bounded(self._repeatable())
         self._entries, self._renamed = {}, {}
         items = []
-        for entry in told:
+        for entry in entries:
             item_id = f"past_{next(self._numbers)}"
             self._entries[item_id] = entry
             self._renamed[former[id(entry)]] = item_id
@@ -218,7 +201,7 @@ class History:
         entries = self._entries.items()
         self._entries = {key: entry for key, entry in entries if entry is self._question}
 
-    def _tellable(self) -> list[_Entry]:
+    def _repeatable(self) -> list[_Entry]:
         answered = {e.call_id for e in self._entries.values() if e.kind == "result"}
         called = {e.call_id for e in self._entries.values() if e.kind == "call"}
         return [

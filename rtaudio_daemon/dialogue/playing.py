@@ -1,13 +1,23 @@
-"""Sound in the loudspeaker's hands, or assumed to be there."""
+"""Sound in the loudspeaker's hands, or assumed to be there, and its words."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..notifications import AudioPart, Heard, Interruption, PlaybackStopped
-from .outputs import EndPlay, Play, SpeakerCommand, StopPlayback
+from ..notifications import AudioPart, Heard, Interruption, PlaybackStopped, Transcript
+from .cut_words import heard_words
+from .outputs import (
+    DeleteItem,
+    EndPlay,
+    Play,
+    ServiceCommand,
+    SpeakerCommand,
+    StopPlayback,
+    TruncateItem,
+)
 
 BYTES_PER_MS = 48
+_REMEMBERED = 32  # parts whose words or whose sound are still to come
 
 
 @dataclass(slots=True)
@@ -17,7 +27,22 @@ class Sound:
     in_session: bool
     """Whether the session in use has an item that can be truncated."""
     received_ms: float = 0.0
+    missed_ms: float = 0.0
+    """What came of it after the answer was interrupted."""
+    heard_ms: int | None = None
+    """How much was played; None: all of it, or it is still being played."""
     ended: bool = False
+
+    def transcript(self, part: AudioPart, words: str) -> list[Transcript]:
+        """The words as far as they were heard, if any was."""
+        if self.heard_ms is None:
+            return [Transcript("assistant", words, True, part.item_id)]
+        generated_ms = self.received_ms + self.missed_ms
+        words = heard_words(words, self.heard_ms, generated_ms) if self.heard_ms > 0 else ""
+        if not words:
+            return []
+        cut = self.heard_ms < int(generated_ms) or not self.ended
+        return [Transcript("assistant", words, True, part.item_id, cut)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +50,13 @@ class Stopped:
     """How far playing came when it stopped.
 
     `heard` lists what was not played whole, of the parts in `sounds`. `asked_at`: when we asked
-    for it; None if the loudspeaker stopped by itself.
+    for it; None if the loudspeaker stopped by itself. `transcripts`: what was said of it.
     """
 
     sounds: dict[AudioPart, Sound]
     heard: tuple[Heard, ...]
     asked_at: float | None
+    transcripts: list[Transcript]
 
     def interruption(self, now: float, silent_in_ms: int) -> Interruption:
         """What to report of it, `now` being the time of the report."""
@@ -41,11 +67,38 @@ class Stopped:
             return Interruption(None, 0, latency_ms)
         return Interruption(first.part.item_id, first.heard_ms, latency_ms)
 
+    @property
+    def past(self) -> list[Heard]:
+        """What was not heard whole of items that the session in use does not have."""
+        return [each for each in self.heard if not self.sounds[each.part].in_session]
+
+    def corrections(self) -> list[ServiceCommand]:
+        """What lets the model remember no more of its items than was heard."""
+        commands: list[ServiceCommand] = []
+        for part, heard_ms in ((each.part, each.heard_ms) for each in self.heard):
+            sound, received_ms = self.sounds[part], int(self.sounds[part].received_ms)
+            if sound.in_session and heard_ms <= 0:
+                commands.append(DeleteItem(part.item_id))
+            elif sound.in_session and (heard_ms < received_ms or not sound.ended):
+                end_ms = min(heard_ms, received_ms)
+                commands.append(TruncateItem(part.item_id, part.content_index, end_ms))
+        return commands
+
+    @property
+    def answers(self) -> dict[str, str]:
+        """How much was heard of each answer, by its id: "whole", "cut" or "unheard"."""
+        answers: dict[str, str] = {}
+        for response_id in dict.fromkeys(part.response_id for part in self.sounds):
+            heard = [each.heard_ms for each in self.heard if each.part.response_id == response_id]
+            answers[response_id] = "whole" if not heard else "cut" if any(heard) else "unheard"
+        return answers
+
 
 class Playing:
     """What is queued and what sounds.
 
     `assumed`: nobody reports playback. Sound is heard from its first piece on, until `finished`.
+    Words that go with a sound are reported when it was played, as far as it was.
     """
 
     def __init__(self, *, assumed: bool) -> None:
@@ -53,6 +106,8 @@ class Playing:
         """Whether something is heard."""
         self._assumed = assumed
         self._sounds: dict[AudioPart, Sound] = {}
+        self._over: dict[AudioPart, Sound] = {}  # whose words have not come
+        self._words: dict[AudioPart, str] = {}  # whose sound is not over
         self._stopping: tuple[float, frozenset[AudioPart]] | None = None
 
     @property
@@ -65,9 +120,29 @@ class Playing:
         if self._assumed:
             self.playing = True
             return []
-        sound = self._sounds.setdefault(part, Sound(in_session))
+        sound = self._sounds.get(part)
+        if sound is None:
+            sound = self._sounds[part] = Sound(in_session)
+            self._over.pop(part, None)
         sound.received_ms += len(audio) / BYTES_PER_MS
         return [Play(part, audio)]
+
+    def missed(self, part: AudioPart, size: int) -> None:
+        """A piece of so many bytes that nobody wants to hear any more."""
+        sound = self._sounds.get(part) or self._over.get(part)
+        if sound is not None:
+            sound.missed_ms += size / BYTES_PER_MS
+
+    def words(self, part: AudioPart, words: str) -> list[Transcript]:
+        """The words of a sound; returns them if it is over, as far as it was heard."""
+        if self._assumed:
+            return [Transcript("assistant", words, True, part.item_id)]
+        if part in self._over and part not in self._sounds:
+            return self._over.pop(part).transcript(part, words)
+        self._words[part] = words
+        while len(self._words) > _REMEMBERED:
+            del self._words[next(iter(self._words))]
+        return []
 
     def ended(self, part: AudioPart) -> list[SpeakerCommand]:
         """No more sound comes for this part."""
@@ -79,12 +154,14 @@ class Playing:
 
     def answer_ended(self, response_id: str) -> list[SpeakerCommand]:
         """No more sound comes for this answer."""
+        self._forget_words(response_id)
         parts = [part for part in self._sounds if part.response_id == response_id]
         return [command for part in parts for command in self.ended(part)]
 
     def session_gone(self) -> list[SpeakerCommand]:
         """No more sound comes at all; what is there is played, and is in no session any more."""
         self.playing = self.playing and not self._assumed
+        self._forget_words()
         for sound in self._sounds.values():
             sound.in_session = False
         return [command for part in list(self._sounds) for command in self.ended(part)]
@@ -93,10 +170,11 @@ class Playing:
         """The first sample leaves the loudspeaker."""
         self.playing = bool(self._sounds)
 
-    def finished(self) -> None:
-        """The last sample of all that was queued has left the loudspeaker."""
+    def finished(self) -> list[Transcript]:
+        """The last sample of all that was queued has left the loudspeaker; returns its words."""
         self.playing = False
-        self._sounds = {part: sound for part, sound in self._sounds.items() if not sound.ended}
+        over = [part for part, sound in self._sounds.items() if sound.ended]
+        return [words for part in over for words in self._is_over(part, self._sounds.pop(part))]
 
     def stop(self, now: float) -> list[SpeakerCommand]:
         """End everything that sounds or waits to."""
@@ -114,4 +192,21 @@ class Playing:
         self._stopping = None
         sounds = {part: self._sounds.pop(part) for part in list(self._sounds) if part in parts}
         heard = tuple(each for each in event.heard if each.part in sounds)
-        return Stopped(sounds, heard, asked_at)
+        for each in heard:
+            sounds[each.part].heard_ms = each.heard_ms
+        words = [words for part in sounds for words in self._is_over(part, sounds[part])]
+        return Stopped(sounds, heard, asked_at, words)
+
+    def _is_over(self, part: AudioPart, sound: Sound) -> list[Transcript]:
+        if part in self._words:
+            return sound.transcript(part, self._words.pop(part))
+        self._over[part] = sound
+        while len(self._over) > _REMEMBERED:
+            del self._over[next(iter(self._over))]
+        return []
+
+    def _forget_words(self, response_id: str | None = None) -> None:
+        """Words of an answer (None: of all) that never sounded are not said."""
+        for part in [part for part in self._words if part not in self._sounds]:
+            if response_id in (None, part.response_id):
+                del self._words[part]

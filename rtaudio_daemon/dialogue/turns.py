@@ -7,49 +7,136 @@ muting. If the service makes an item of it all the same, that item is to be dele
 from __future__ import annotations
 
 from collections import deque
+from itertools import count
 from typing import Literal
 
+from .settings import DialogueSettings
+
 Speaker = Literal["local", "service", "button"]
+LEAST_TURN_S = 0.1
+"""The service takes no shorter turn."""
+_DEAD_LINE_S = 60.0  # a line that gives no sign for so long was found dead by its pings
 _REMEMBERED = 64
 
 
 class Turns:
-    """Whoever speaks, in whose judgement, and the turns that are over and not in a session yet."""
+    """Whoever speaks, in whose judgement, and the turns that are over and not in a session yet.
 
-    def __init__(self) -> None:
+    Times are seconds of any one clock.
+    """
+
+    def __init__(self, settings: DialogueSettings) -> None:
+        self.settings = settings
         self.speaking: set[Speaker] = set()
         """Who says that somebody speaks."""
-        self.speaking_since = 0.0
-        """When the service reported the speech that goes on."""
-        self.service_item = ""
-        """What the turn that the service hears will be called."""
         self.unheard_at: float | None = None
         """When the end of speech in our own gate was last followed by no sign of the service."""
-        self.pressed_at = 0.0
-        """When the button was pressed that is held."""
+        self.detection_paused = False
+        """Whether a button decides what a turn is."""
         self.kept = False
         """Whether a turn that is over waits for a session."""
-        self.kept_until: float | None = None
-        """When what waits for a session is too old for it."""
         self.kept_by_button = False
-        """Whether a button decides how long that is."""
-        self.clears: deque[bool] = deque(maxlen=_REMEMBERED)
-        """Clears of ours that are not confirmed; whether each ends speech that is reported."""
+        """Whether a turn by button waits for a session, or will when it is over."""
+        self._kept_until: float | None = None
+        self._speaking_since = 0.0
+        self._pressed_at = 0.0
+        self._service_item = ""
+        self._idle_item: str | None = None
         self._uncommitted = False
         self._disowned = False
         self._commits: deque[str] = deque(maxlen=_REMEMBERED)
+        self._clears: deque[bool] = deque(maxlen=_REMEMBERED)  # whether each ends reported speech
+        self._commit_numbers, self._clear_numbers = count(1), count(1)
+
+    # ----------------------------------------------------------------- facts
 
     @property
     def held(self) -> bool:
         """Whether a button is held."""
         return "button" in self.speaking
 
-    def service_started(self, item_id: str, now: float) -> None:
-        """The service hears somebody."""
+    @property
+    def waits(self) -> bool:
+        """Whether a turn that is over waits, or a turn by button will."""
+        return self.kept or (self.kept_by_button and not self.held)
+
+    def deadline(self, sent_at: float) -> float | None:
+        """When one of the methods that follow says yes; `sent_at`: when sound was sent last."""
+        times = [self._kept_until] if self.kept or self.kept_by_button else []
+        if self.held:
+            times.append(self._pressed_at + self.settings.button_most_s)
+        elif "service" in self.speaking:
+            times.append(self._speech_over_at(sent_at))
+        return min((time for time in times if time is not None), default=None)
+
+    def held_too_long(self, now: float) -> bool:
+        """Whether whoever held the button is gone."""
+        return self.held and now >= self._pressed_at + self.settings.button_most_s
+
+    def kept_too_long(self, now: float) -> bool:
+        """Whether what waits for a session is too old for it."""
+        waits = self.kept or self.kept_by_button
+        return waits and self._kept_until is not None and now >= self._kept_until
+
+    def silent_for_long(self, now: float, sent_at: float) -> bool:
+        """Whether speech that the service reported is over, as no sound of it was sent for long."""
+        speaks = "service" in self.speaking and not self.held
+        return speaks and now >= self._speech_over_at(sent_at)
+
+    def _speech_over_at(self, sent_at: float) -> float:
+        return max(self._speaking_since, sent_at) + self.settings.speech_patience_s
+
+    def died_unheard(self, now: float, kept_s: float) -> bool:
+        """Whether somebody spoke on a line that was dead; `kept_s` of it can be sent again."""
+        if self.unheard_at is None or kept_s >= LEAST_TURN_S:
+            return False
+        return now - self.unheard_at <= _DEAD_LINE_S
+
+    def is_silence(self, item_id: str) -> bool:
+        """Whether the service made this item because nobody has spoken for long."""
+        return bool(item_id) and item_id == self._idle_item
+
+    # ---------------------------------------------------------------- speech
+
+    def service_started(self, item_id: str, now: float) -> bool:
+        """The service hears somebody; whether that is new."""
+        self.unheard_at = None
+        if "service" in self.speaking:
+            return False
         self.speaking.add("service")
-        self.speaking_since, self.service_item = now, item_id
-        self.clears = deque([False] * len(self.clears), _REMEMBERED)
+        self._speaking_since, self._service_item = now, item_id
+        self._clears = deque([False] * len(self._clears), _REMEMBERED)
         self._uncommitted, self._disowned = True, False
+        return True
+
+    def service_stopped(self) -> bool:
+        """The service hears nobody any more; whether that ends a turn."""
+        if self.held:
+            self.speaking.discard("service")  # that was said before the button was pressed
+            return False
+        spoke = bool(self.speaking)
+        self.speaking.clear()
+        return spoke
+
+    def local_stopped(self, now: float, *, in_session: bool) -> None:
+        """Our own gate hears nobody any more."""
+        self.speaking.discard("local")
+        if in_session and not self.settings.local_turns:
+            self.unheard_at = self.unheard_at or now
+
+    def timed_out(self, item_id: str) -> None:
+        """Nobody has spoken for long; the service makes this item of it."""
+        self._idle_item = item_id
+
+    def pressed(self, now: float, *, in_session: bool) -> None:
+        """A button is held: that begins a turn, or goes on with one that waits."""
+        self.drop_kept()
+        self.detection_paused = True
+        self.speaking = {"button"}
+        self._pressed_at = now
+        if not in_session:
+            self.kept_by_button = True
+            self._kept_until = now + self.settings.button_patience_s
 
     def aborted(self) -> None:
         """What is being said, or waits, does not count."""
@@ -57,17 +144,39 @@ class Turns:
         self.drop_kept()
         self._disowned = self._uncommitted
 
-    def handed_over(self, event_id: str) -> None:
-        """We made a turn of the sound that the service holds."""
-        self._commits.append(event_id)
+    # --------------------------------------------- what the service makes of it
+
+    def commit(self, event_id: str | None = None, *, by_user: bool = False) -> str:
+        """We make an item of the sound that the service holds; returns the id of that message.
+
+        `by_user`: of the library, who asks for answers by hand.
+        """
+        event_id = event_id or f"rtaudio_commit_{next(self._commit_numbers)}"
+        if not by_user:
+            self._commits.append(event_id)
+        return event_id
+
+    def clear(self, event_id: str | None = None, *, in_session: bool, by_user: bool = False) -> str:
+        """We empty the service's buffer; returns the id of that message.
+
+        `by_user`: of the library, who ends by it the speech that the service reported.
+        """
+        if in_session:
+            self._clears.append(by_user and "service" in self.speaking)
+        return event_id or f"rtaudio_clear_{next(self._clear_numbers)}"
 
     def committed(self) -> Literal["ours", "disowned", "theirs"]:
         """The service made an item of a turn: as we asked, of what does not count, or by itself."""
+        self.unheard_at = None
         self._uncommitted, disowned, self._disowned = False, self._disowned, False
         if self._commits:
             self._commits.popleft()
             return "ours"
         return "disowned" if disowned or self.held else "theirs"
+
+    def hears(self, item_id: str) -> bool:
+        """Whether the service reported the speech of this turn, and not its end."""
+        return "service" in self.speaking and item_id in ("", self._service_item)
 
     def commit_refused(self, event_id: str) -> bool:
         """The service refused a message of ours; whether it was the end of a turn."""
@@ -78,16 +187,24 @@ class Turns:
 
     def cleared(self) -> None:
         """The service has emptied its buffer: at our request, or because it wanted to."""
-        if not self.clears or self.clears.popleft():
+        if not self._clears or self._clears.popleft():
             self.speaking.discard("service")
 
-    def keep(self, until: float) -> None:
+    # -------------------------------------------------------------- sessions
+
+    def keep(self, now: float) -> None:
         """What is being said from now on is kept; what waits already is part of it."""
-        self.kept, self.kept_until, self.kept_by_button = False, until, False
+        self.drop_kept()
+        self._kept_until = now + self.settings.outage_s
 
     def drop_kept(self) -> None:
         """Nothing waits for a session."""
-        self.kept, self.kept_until, self.kept_by_button = False, None, False
+        self.kept, self._kept_until, self.kept_by_button = False, None, False
+
+    def session_lost(self, now: float) -> None:
+        """There is no session: only what we find a turn ourselves can wait for the next one."""
+        self.speaking &= {"local"} if self.settings.local_turns else set()
+        self.keep(now)
 
     def session_gone(self) -> None:
         """What the service heard is gone with it."""
@@ -95,4 +212,4 @@ class Turns:
         self._uncommitted = self._disowned = False
         self.unheard_at = None
         self._commits.clear()
-        self.clears.clear()
+        self._clears.clear()

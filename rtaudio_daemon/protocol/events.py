@@ -197,10 +197,11 @@ class TextDelta:
 
 @dataclass(frozen=True, slots=True)
 class TextDone:
-    """The complete text of a part of an answer, written or spoken."""
+    """The complete text of a part of an answer, written or `spoken`."""
 
     part: AudioPart
     text: str
+    spoken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,7 +381,7 @@ def _text_done(raw: Json) -> Event:
 
 
 def _spoken_text_done(raw: Json) -> Event:
-    return TextDone(_part(raw), text_of(raw.get("transcript")))
+    return TextDone(_part(raw), text_of(raw.get("transcript")), spoken=True)
 
 
 def _call_arguments_done(raw: Json) -> Event:

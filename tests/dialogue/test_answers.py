@@ -233,7 +233,7 @@ def test_answers_outside_that_never_begin_are_forgotten_one_by_one_or_when_refus
 
 def test_a_question_is_owed_its_answer_until_that_begins() -> None:
     answers = Answers()
-    answers.put_question()
+    answers.put_question(0.0)
     answer = answers.created(created("r1"), 0.0)
     assert answers.owed
     assert answers.begun(answer)
@@ -245,7 +245,7 @@ def test_the_answer_before_says_nothing_about_the_newest_question() -> None:
     answers = Answers()
     first = answers.created(created("r1"), 0.0)
     answers.begun(first)
-    answers.put_question()
+    answers.put_question(0.0)
     assert not answers.begun(first)
     assert answers.owed
     answers.done(done("r1"), 0.0)
@@ -254,7 +254,7 @@ def test_the_answer_before_says_nothing_about_the_newest_question() -> None:
 
 def test_what_is_owed_outlives_its_session_but_is_not_asked_for_ever() -> None:
     answers = Answers()
-    answers.put_question()
+    answers.put_question(0.0)
     answers.created(created("r1"), 0.0)
     answers.session_gone()
     assert answers.owed

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from rtaudio_daemon.dialogue.conversation import SAY_METADATA, Conversation
+from rtaudio_daemon.dialogue.announcements import SAY_METADATA
 from rtaudio_daemon.dialogue.inputs import (
     AnswerDropped,
     AnswerRequested,
-    AudioCleared,
-    AudioCommitted,
     ButtonPressed,
     ButtonReleased,
     CallAnswered,
-    CancelRequested,
     Input,
     InterruptRequested,
-    LocalSpeechStarted,
-    LocalSpeechStopped,
     SayRequested,
     SessionAwaited,
     SessionLost,
@@ -34,6 +26,7 @@ from rtaudio_daemon.dialogue.inputs import (
 )
 from rtaudio_daemon.dialogue.outputs import (
     AnswerGivenUp,
+    CallsRequested,
     CancelResponse,
     ClearAudio,
     CommitAudio,
@@ -42,130 +35,45 @@ from rtaudio_daemon.dialogue.outputs import (
     DeleteItem,
     EndPlay,
     Output,
-    PauseTurnDetection,
     Play,
-    ResumeTurnDetection,
-    SendKeptAudio,
-    ServiceCommand,
-    SpeakerCommand,
     StopPlayback,
     TruncateItem,
 )
-from rtaudio_daemon.dialogue.playing import BYTES_PER_MS
 from rtaudio_daemon.dialogue.settings import DialogueSettings
 from rtaudio_daemon.notifications import (
     AudioPart,
     ErrorReported,
     Heard,
     Interruption,
-    ModelStatus,
     PlaybackFinished,
     PlaybackStarted,
     PlaybackStopped,
     SpeechNoticed,
-    StatusChanged,
-    TurnFinished,
 )
 from rtaudio_daemon.protocol import events as wire
 from rtaudio_daemon.protocol.error_codes import Severity
 from tests.dialogue import events
 
-IDLE, LISTENING = ModelStatus.IDLE, ModelStatus.LISTENING
-THINKING, SPEAKING = ModelStatus.THINKING, ModelStatus.SPEAKING
-PART = AudioPart("resp_1", "item_1", 0)
-SECOND = b"\0" * 1000 * BYTES_PER_MS
-
-STARTED, STOPPED = wire.SpeechStarted("item_0"), wire.SpeechStopped("item_0")
-GATE_OPENED, GATE_CLOSED = LocalSpeechStarted(), LocalSpeechStopped()
-
-
-def created(response_id: str, metadata: dict[str, Any] | None = None) -> wire.Event:
-    return wire.ResponseCreated(response_id, metadata, "" if metadata else "conv_1")
-
-
-def done(response_id: str, status: str, reason: str = "", message: str = "") -> wire.Event:
-    error = None
-    if message:
-        error = wire.ServiceErrorReported(reason, "", message, "", Severity.RETRY)
-    return wire.ResponseDone(response_id, status, reason, error, (), {})
-
-
-def message(text: str, role: str = "user") -> CreateItem:
-    kind = "input_text" if role == "user" else "text"
-    content = [{"type": kind, "text": text}]
-    return CreateItem({"type": "message", "role": role, "content": content})
-
-
-def say(text: str) -> CreateResponse:
-    """An answer outside the conversation that speaks `text`."""
-    settings = {
-        "conversation": "none",
-        "metadata": SAY_METADATA,
-        "modalities": ["audio", "text"],
-        "instructions": "Speak the user's words exactly as they stand, and add nothing.",
-        "input": [message(text).item],
-    }
-    return CreateResponse(settings)
-
-
-_ASIDE = (SendKeptAudio, PauseTurnDetection, ResumeTurnDetection, TurnFinished)
-
-
-class Talk:
-    """A conversation with a clock that ticks 0.1 s before everything that happens.
-
-    Changes of status, latencies and what only a session needs have tests of their own. Before a
-    session opens a second of sound is kept for it, unless `heard` is False.
-    """
-
-    def __init__(self, **options: Any) -> None:
-        self.mind = Conversation(DialogueSettings(**options))
-        self.now = 0.0
-        self.statuses: list[ModelStatus] = []
-
-    def tell(self, *happenings: Input, heard: bool = True) -> list[Output]:
-        """Let all of it happen; returns what is done."""
-        done: list[Output] = []
-        for happening in happenings:
-            self.now += 0.1
-            if isinstance(happening, SessionOpened) and heard:
-                self.mind.unsent.kept(SECOND, self.now)
-            for step in self.mind.handle(happening, self.now):
-                if isinstance(step, StatusChanged):
-                    assert step.previous != step.status
-                    self.statuses.append(step.status)
-                elif isinstance(step, ClearAudio):
-                    done += [] if isinstance(happening, ButtonPressed | SpeechAborted) else [step]
-                elif not isinstance(step, _ASIDE):
-                    done.append(step)
-        return done
-
-    @property
-    def status(self) -> ModelStatus:
-        return self.mind.status
-
-    @property
-    def deadline(self) -> float | None:
-        return self.mind.deadline
-
-
-def opened(**options: Any) -> Talk:
-    talk = Talk(**options)
-    talk.tell(SessionOpened())
-    return talk
-
-
-def answer_heard(talk: Talk, *, generated: bool = True) -> Talk:
-    """An answer of one second is being heard."""
-    talk.tell(created("resp_1"), wire.AudioDelta(PART, SECOND))
-    if generated:
-        talk.tell(wire.AudioDone(PART), done("resp_1", "completed"))
-    talk.tell(PlaybackStarted())
-    return talk
-
-
-def commands(steps: Iterable[Output]) -> list[Output]:
-    return [step for step in steps if isinstance(step, ServiceCommand | SpeakerCommand)]
+from .talk import (
+    GATE_CLOSED,
+    GATE_OPENED,
+    IDLE,
+    LISTENING,
+    PART,
+    SECOND,
+    SPEAKING,
+    STARTED,
+    STOPPED,
+    THINKING,
+    Talk,
+    answer_heard,
+    commands,
+    created,
+    done,
+    message,
+    opened,
+    say,
+)
 
 
 def test_a_voice_turn_goes_from_idle_over_listening_thinking_and_speaking_back_to_idle() -> None:
@@ -660,148 +568,6 @@ def test_another_service_may_work_otherwise() -> None:
     assert commands(talk.tell(PlaybackStopped((Heard(PART, 400),)))) == []
 
 
-# ---------------------------------------------------------------- anything
-
-_IDS = st.sampled_from(["resp_1", "resp_2", "resp_3", ""])
-_PARTS = st.builds(AudioPart, _IDS, st.sampled_from(["item_1", "item_2"]), st.integers(0, 1))
-_HEARD = st.lists(st.builds(Heard, _PARTS, st.integers(-5, 2000)), max_size=3).map(tuple)
-_STATUSES = st.sampled_from(["completed", "cancelled", "failed", "incomplete"])
-_CALL = wire.Item("item_c", "call", "{}", False, "completed", "call_1", "weather")
-_HAPPENINGS: st.SearchStrategy[Input] = st.one_of(
-    st.sampled_from(
-        [
-            STARTED,
-            STOPPED,
-            GATE_OPENED,
-            GATE_CLOSED,
-            SpeechAborted(),
-            ButtonPressed(),
-            ButtonReleased(),
-            ButtonReleased(answer=False),
-            InterruptRequested(),
-            TimePassed(),
-            SessionOpened(),
-            SessionRenewed(),
-            SessionLost("gone"),
-            SessionLost("closed", closing=True),
-            SessionAwaited(False, "refused"),
-            PlaybackStarted(),
-            PlaybackFinished(),
-            wire.InputCleared(),
-            wire.InputTimedOut("item_0"),
-            CallAnswered("call_1", "sunny"),
-            CallAnswered("call_1", "sunny", sent=True),
-            AnswerRequested(),
-            AnswerRequested({"conversation": "none"}, outside=True),
-            CancelRequested(),
-            CancelRequested("resp_2"),
-            AudioCommitted(),
-            AudioCleared(),
-            AnswerDropped(),
-        ]
-    ),
-    st.builds(wire.InputCommitted, st.sampled_from(["item_0", ""])),
-    st.builds(created, _IDS, st.sampled_from([None, SAY_METADATA])),
-    st.builds(wire.AudioDelta, _PARTS, st.binary(max_size=200)),
-    st.builds(wire.AudioDone, _PARTS),
-    st.builds(wire.TextDelta, _PARTS),
-    st.builds(wire.TextDone, _PARTS, st.just("words")),
-    st.builds(done, _IDS, _STATUSES),
-    st.builds(
-        wire.ResponseDone, _IDS, _STATUSES, st.just(""), st.none(), st.just((_CALL,)), st.just({})
-    ),
-    st.builds(PlaybackStopped, _HEARD, lost=st.sampled_from([None, "gone"])),
-    st.builds(
-        wire.ServiceErrorReported,
-        st.sampled_from(["conversation_already_has_active_response", "invalid_value"]),
-        st.just(""),
-        st.just("No."),
-        st.sampled_from(["", "rtaudio_response_1", "rtaudio_commit_1", "rtaudio_response_2"]),
-        st.sampled_from(Severity),
-    ),
-    st.builds(
-        SayRequested,
-        st.just("hello"),
-        st.sampled_from(["verbatim", "prompt"]),
-        st.booleans(),
-        st.booleans(),
-    ),
-)
-_SETTINGS = st.builds(
-    DialogueSettings,
-    replies=st.booleans(),
-    interruption=st.sampled_from(["service", "us", "nobody"]),
-    service_cancels=st.booleans(),
-    truncation=st.sampled_from(["service", "us", "nobody"]),
-    local_turns=st.booleans(),
-    barge_in=st.booleans(),
-    playback=st.sampled_from(["reported", "assumed"]),
-    outage_s=st.sampled_from([0.0, 5.0]),
-)
-
-
-@settings(max_examples=600, deadline=None)
-@given(st.lists(_HAPPENINGS, max_size=60), _SETTINGS)
-def test_whatever_happens_nothing_raises_and_patience_ends_in_idle(
-    happenings: list[Input], options: DialogueSettings
-) -> None:
-    mind, now = Conversation(options), 0.0
-    for happening in happenings:
-        before = mind.status
-        steps = mind.handle(happening, now)
-        changes = [step for step in steps if isinstance(step, StatusChanged)]
-        assert len(changes) <= 1
-        assert mind.status == (changes[0].status if changes else before)
-        for step in steps:
-            if isinstance(step, TruncateItem):
-                assert step.audio_end_ms >= 0
-        if mind.status is THINKING and not mind.sounds:
-            assert mind.deadline is not None, "nobody thinks for ever"
-        if isinstance(happening, TimePassed):
-            assert mind.deadline is None or mind.deadline > now
-        now += 0.5
-    # Whoever speaks falls silent, the loudspeaker plays what it has, and nothing else comes.
-    for last in (GATE_CLOSED, ButtonReleased(), PlaybackStopped(), SessionAwaited(False, "gone")):
-        mind.handle(last, now)
-    for _ in range(40):
-        if mind.deadline is not None:
-            now = max(now, mind.deadline)
-            mind.handle(TimePassed(), now)
-        mind.handle(PlaybackFinished(), now)
-    assert mind.status is IDLE
-    assert mind.deadline is None
-
-
-_ENDS_ASKING = (
-    wire.ResponseCreated,
-    wire.ResponseDone,
-    wire.AudioDelta,
-    wire.TextDelta,
-    wire.ServiceErrorReported,
-    SessionLost,
-    SessionRenewed,
-    TimePassed,
-)
-
-
-@settings(max_examples=400, deadline=None)
-@given(st.lists(_HAPPENINGS, max_size=60), _SETTINGS)
-def test_one_answer_inside_the_conversation_is_asked_for_at_a_time(
-    happenings: list[Input], options: DialogueSettings
-) -> None:
-    mind = Conversation(options)
-    unanswered = False
-    for now, happening in enumerate([SessionOpened(), *happenings]):
-        if isinstance(happening, _ENDS_ASKING):
-            unanswered = False
-        for step in mind.handle(happening, float(now)):
-            if isinstance(step, CreateResponse):
-                outside = (step.settings or {}).get("conversation") == "none"
-                alone = isinstance(happening, AnswerRequested) and happening.outside
-                assert alone or not unanswered
-                unanswered = unanswered or not (outside and alone)
-
-
 def test_where_we_end_the_turns_silence_hands_the_turn_over_and_asks_for_an_answer() -> None:
     talk = opened(local_turns=True, replies=False, service_cancels=False)
     talk.tell(GATE_OPENED)
@@ -1042,6 +808,49 @@ def test_too_many_requests_are_told_before_they_are_made() -> None:
     assert not talk.mind.full
     talk.tell(*[SayRequested(str(number)) for number in range(17)])
     assert talk.mind.full
+
+
+# ------------------------------------------------------------ function calls
+
+WEATHER = wire.Item("item_c", "call", "{}", False, "completed", "call_1", "weather")
+
+
+def calls_of(steps: Iterable[Output]) -> list[str]:
+    batches = [step.calls for step in steps if isinstance(step, CallsRequested)]
+    return [call.call_id for batch in batches for call in batch]
+
+
+@pytest.mark.parametrize("status", ["incomplete", "failed", "cancelled"])
+def test_a_call_that_took_long_to_write_and_was_not_finished_ends_in_idle(status: str) -> None:
+    talk = opened()
+    talk.tell(wire.InputCommitted("item_0"), created("resp_1"))
+    talk.tell(wire.ItemReported(WEATHER, "resp_1", done=False))
+    talk.now += 20.0
+    talk.tell(TimePassed())
+    talk.tell(wire.CallArgumentsDone("resp_1", "item_c", "call_1", "weather", "{}"))
+    assert calls_of(talk.tell(done("resp_1", status))) == []
+    assert talk.status is IDLE
+    assert talk.deadline is None
+
+
+def test_calls_of_an_answer_that_ends_without_an_id_are_made() -> None:
+    talk = opened()
+    talk.tell(wire.InputCommitted("item_0"), created("resp_1"))
+    talk.tell(wire.ItemReported(WEATHER, "resp_1", done=True))
+    assert calls_of(talk.tell(done("", "completed"))) == ["call_1"]
+    talk.tell(CallAnswered("call_1", "sunny"))
+    talk.tell(created("resp_2"), done("resp_2", "completed"))
+    assert talk.status is IDLE
+
+
+def test_calls_of_answers_that_never_have_an_id_are_made() -> None:
+    talk = opened()
+    for call_id in ("call_1", "call_2"):
+        talk.tell(wire.InputCommitted("item_0"), created(""))
+        talk.tell(wire.CallArgumentsDone("", "item_c", call_id, "weather", "{}"))
+        assert calls_of(talk.tell(done("", "completed"))) == [call_id]
+        talk.tell(CallAnswered(call_id, "sunny"), created(""), done("", "completed"))
+        assert talk.status is IDLE
 
 
 # ------------------------------------------------------- results and losses

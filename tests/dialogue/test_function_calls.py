@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rtaudio_daemon.dialogue.function_calls import CallBatch, FunctionCalls
+from rtaudio_daemon.dialogue.function_calls import RESULT_MOST, CallBatch, FunctionCalls
 from rtaudio_daemon.protocol.events import Event, ResponseDone
 from tests.dialogue.events import call, event
 
@@ -169,3 +169,20 @@ def test_what_one_event_leaves_out_takes_nothing_from_another() -> None:
     assert batch is not None
     assert [each.arguments for each in batch.calls] == ['{"day":1}']
     assert [each.response_id for each in batch.calls] == ["r"]
+
+
+def test_a_result_that_is_too_long_is_cut_and_says_so() -> None:
+    calls = one_call()
+    batch = calls.answer("one", "x" * 1_000_000)
+    assert batch is not None
+    (item,) = batch.items()
+    assert len(item["output"]) == RESULT_MOST
+    assert item["output"].endswith("x\n[cut: these are the first characters of 1,000,000]")
+
+
+def test_a_result_that_fits_is_sent_as_it_is() -> None:
+    calls = one_call()
+    batch = calls.answer("one", "x" * RESULT_MOST)
+    assert batch is not None
+    (item,) = batch.items()
+    assert item["output"] == "x" * RESULT_MOST

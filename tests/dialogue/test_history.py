@@ -282,11 +282,48 @@ def test_words_and_calls_are_learned_from_whichever_event_reports_them() -> None
     assert said[2]["output"] == "sun"
 
 
+def test_a_sign_that_belongs_to_the_letter_before_it_is_not_cut_off_from_it() -> None:
+    history = History()
+    for each in assistant(1, "ขี่ขี่ขี่", ms=900):
+        history.hear(each, 0.0)
+    history.hear(event("conversation.item.truncated", item_id="assistant_1", audio_end_ms=500), 0.0)
+    assert remembered(history) == ["ขี่ …"]
+
+
+def test_a_result_of_ours_gets_the_name_that_the_service_gives_it() -> None:
+    history = History()
+    for each in call(1, None):
+        history.hear(each, 0.0)
+    history.result("call_1", "rain")
+    made = {"id": "theirs", "type": "function_call_output", "call_id": "call_1", "output": "rain"}
+    history.hear(event("conversation.item.created", item=made), 0.0)
+    assert len(history) == 2
+    history.hear(event("conversation.item.deleted", item_id="theirs"), 0.0)
+    assert len(history) == 1
+
+
+def test_an_item_without_a_name_is_not_remembered() -> None:
+    history = History()
+    content = [{"type": "input_text", "text": "Hello."}]
+    item = {"type": "message", "role": "user", "content": content}
+    history.hear(event("conversation.item.created", item=item), 0.0)
+    assert remembered(history) == []
+
+
 def test_what_is_reported_of_unknown_items_changes_nothing() -> None:
     strange = event("conversation.item.created", item={"id": "odd_1", "type": "reasoning"})
     nameless = event("conversation.item.created", item={"type": "message", "role": "user"})
     events = [*user(1, "Weather?"), strange, nameless, cut(1000, "nobody_knows")]
     assert remembered(History(), *events) == ["Weather?"]
+
+
+def test_the_time_that_the_machine_slept_counts_as_well() -> None:
+    history = History(forget_after_s=600.0)
+    for each in user(1, "Weather?"):
+        history.hear(each, 0.0)
+    history.slept(590.0)
+    assert not history.stale(5.0)
+    assert history.stale(15.0)
 
 
 def test_what_is_too_long_to_be_repeated_is_not_kept_either() -> None:

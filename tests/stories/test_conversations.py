@@ -158,7 +158,30 @@ async def test_an_announcement_is_spoken_and_leaves_no_trace_in_the_conversation
         assert harness.received("conversation.item.create") == []
         assert harness.received("conversation.item.truncate") == []
         (interruption,) = harness.named("interruption")
+        assert all(words["cut"] for words in harness.named("transcript"))
+        assert "Dinner is ready." not in [words["text"] for words in harness.named("transcript")]
     assert last_sound(harness.heard()) < len(ANSWER) // 2, interruption
+
+
+async def test_words_that_nobody_heard_are_not_published(tmp_path: Path) -> None:
+    def speak(turn: Turn) -> Reply:
+        return Reply(turn.text, ANSWER)
+
+    async with Harness(tmp_path, reply=speak) as harness:
+        await harness.until(lambda: harness.named("connection"))
+        await harness.post("/api/say", {"text": "The first one.", "mode": "verbatim"})
+        await harness.post("/api/say", {"text": "The second one.", "mode": "verbatim"})
+        await harness.until(lambda: len(harness.received("response.create")) == 2)
+        await harness.until(lambda: harness.statuses[-1] == "speaking")
+        await harness.post("/api/interrupt")
+        await harness.until(lambda: harness.statuses[-1] == "idle")
+        await harness.post("/api/say", {"text": "The third one.", "mode": "verbatim"})
+        await harness.until(lambda: harness.named("transcript"))
+        await harness.until(lambda: harness.statuses[-1] == "idle")
+        words = [(each["text"], each["cut"]) for each in harness.named("transcript")]
+    assert words[-1] == ("The third one.", False)
+    assert "The second one." not in [text for text, _ in words]
+    assert all(is_cut for _, is_cut in words[:-1])
 
 
 async def test_muting_in_mid_speech_sends_nothing_more_and_is_not_answered(

@@ -1,0 +1,37 @@
+"""What a program wants to be said, as a request for an answer."""
+
+from __future__ import annotations
+
+from ..protocol.session_format import Json
+from .answers import Request
+from .inputs import SayRequested
+from .latency import Origin
+
+SAY_METADATA = {"rtaudio": "say"}
+"""Marks the answers that speak an announcement."""
+_SAY_INSTRUCTIONS = "Speak the user's words exactly as they stand, and add nothing."
+
+
+def request_to_say(event: SayRequested, now: float) -> Request:
+    """What lets the model answer the text, or speak it as it stands."""
+    origin = Origin(now)
+    if event.mode == "prompt":
+        return Request(before=(_message(event.text),), say=True, origin=origin)
+    after = (_message(event.text, "assistant"),) if event.remember else ()
+    announcement = _announcement(event.text)
+    return Request(announcement, after=after, outside=True, say=True, origin=origin)
+
+
+def _message(text: str, role: str = "user") -> Json:
+    kind = "input_text" if role == "user" else "text"
+    return {"type": "message", "role": role, "content": [{"type": kind, "text": text}]}
+
+
+def _announcement(text: str) -> Json:
+    return {
+        "conversation": "none",
+        "metadata": SAY_METADATA,
+        "modalities": ["audio", "text"],
+        "instructions": _SAY_INSTRUCTIONS,
+        "input": [_message(text)],
+    }

@@ -1,0 +1,32 @@
+"""How much of what was said was heard: the words that belong to the beginning of a sound."""
+
+from __future__ import annotations
+
+import re
+from unicodedata import category
+
+# Thai, Lao, Burmese, Khmer, Chinese, Japanese: scripts that put no spaces between words.
+_UNSPACED = re.compile(
+    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3400-\u9fff\uff00-\uff9f]"
+)
+
+
+def heard_words(words: str, heard_ms: float, received_ms: float) -> str:
+    """The words of a sound of `received_ms`, of which `heard_ms` were heard.
+
+    Ends in " …" where it was cut, and is "" if not one word was heard.
+    """
+    if heard_ms >= received_ms:
+        return words
+    cut = _cut(words, int(len(words) * heard_ms / received_ms))
+    return f"{cut} …" if cut else ""
+
+
+def _cut(words: str, length: int) -> str:
+    """The first words, of so many characters at most; whole words where there are spaces."""
+    while 0 < length < len(words) and category(words[length]) == "Mn":
+        length -= 1  # a sign that belongs to the letter before it
+    cut = words[:length]
+    if cut and not _UNSPACED.match(cut[-1]):
+        cut = cut.rpartition(" ")[0]
+    return cut.rstrip()

@@ -1,0 +1,59 @@
+"""What goes wrong, in words for people."""
+
+from __future__ import annotations
+
+from ..notifications import ErrorReported
+from ..protocol.error_codes import Severity
+from ..protocol.events import ResponseDone, ServiceErrorReported, UserTranscriptFailed
+from .outputs import AnswerGivenUp
+
+_EXPIRED = "session_expired"  # another session takes over
+
+
+def not_said(why: str) -> ErrorReported:
+    """What a program wanted to be said is not said."""
+    return ErrorReported("conversation", "not_said", f"not said: {why}")
+
+
+def not_answered(why: str) -> AnswerGivenUp:
+    """A question gets no answer."""
+    return AnswerGivenUp("not_answered", f"not answered: {why}")
+
+
+def not_connected(why: str) -> AnswerGivenUp:
+    """A turn by button waited for a session in vain."""
+    why = why or "it took too long"
+    words = f"not listening: there is no connection to the service ({why})"
+    return AnswerGivenUp("not_connected", words)
+
+
+def not_played(lost: str, *, heard: bool) -> ErrorReported:
+    """The loudspeaker is lost in the middle of an answer; `heard`: some of it was played."""
+    what = "not played to its end" if heard else "not played"
+    words = f"{what}: the loudspeaker is lost ({lost})"
+    return ErrorReported("conversation", "not_played", words)
+
+
+def not_transcribed(event: UserTranscriptFailed) -> ErrorReported:
+    """The words of a turn are unknown."""
+    code = event.error.code or event.error.type or "transcription_failed"
+    words = f"the service could not transcribe what was said: {event.error.message or code}"
+    return ErrorReported("service", code, words)
+
+
+def trouble(event: ServiceErrorReported) -> list[ErrorReported]:
+    """What a person may want to know of an error of the service."""
+    if event.severity is Severity.BENIGN or event.code == _EXPIRED:
+        return []
+    code = event.code or event.type or "error"
+    return [ErrorReported("service", code, event.message or code)]
+
+
+def failure(event: ResponseDone) -> list[ErrorReported]:
+    """Why an answer did not complete."""
+    if event.status not in ("failed", "incomplete"):
+        return []
+    error = event.error
+    code = (error.code if error else "") or event.reason or event.status
+    message = (error.message if error else "") or f"the answer ended {event.status}"
+    return [ErrorReported("service", code, message)]
