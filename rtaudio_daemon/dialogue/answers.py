@@ -164,7 +164,14 @@ class Answers:
     @property
     def awaited(self) -> bool:
         """Whether the service should give a sign of an answer."""
-        return bool(self._asked or self.expected or self.unwanted or self._under_way or self.owed)
+        return bool(
+            self._asked
+            or self._asked_outside
+            or self.expected
+            or self.unwanted
+            or self._under_way
+            or (self.owed and not self._waiting)  # what waits was not asked for yet
+        )
 
     @property
     def current_id(self) -> str | None:
@@ -441,6 +448,7 @@ class Answers:
         ids = list(self._under_way)
         self._asked = None
         self.expected = self.unwanted = False
+        self._asked_outside.clear()
         self._under_way.clear()
         self._finished.extend(each for each in ids if each)
         return ids

@@ -261,7 +261,8 @@ class Conversation:
     def _on_committed(self, event: wire.InputCommitted) -> None:
         whose = self._turns.committed()
         if whose == "disowned":
-            self._do(outputs.DeleteItem(event.item_id))
+            if event.item_id:
+                self._do(outputs.DeleteItem(event.item_id))
             if self.settings.replies:
                 self._answers.refuse_unasked(self._now)
         elif whose == "theirs":
@@ -307,6 +308,7 @@ class Conversation:
         self.latency.speech_aborted()
         self._turns.aborted()
         self._clear()
+        self._resume_detection()
 
     def _clear(self, event_id: str | None = None, *, by_user: bool = False) -> None:
         """Let nobody hear the sound that no turn was made of."""
@@ -397,7 +399,7 @@ class Conversation:
 
     def _note_beginning(self, answer: Answer) -> None:
         if answer.interrupted:
-            self._do(CancelResponse(answer.response_id))
+            self._do(CancelResponse(answer.response_id or None))
         elif answer.aloud:
             origin = answer.request.origin if answer.request else None
             self.latency.begun(answer.response_id, self._now, origin)
@@ -489,7 +491,7 @@ class Conversation:
         """End every answer: what is being generated, waiting in the loudspeaker, or heard."""
         for response_id in self._answers.interrupt():
             if cancel:
-                self._do(CancelResponse(response_id))
+                self._do(CancelResponse(response_id or None))
         self._do(*self._playing.stop(self._now))
 
     # -------------------------------------------------------------- playback
@@ -524,7 +526,7 @@ class Conversation:
         for response_id, heard in answers.items():
             grows = self._answers.interrupt_one(response_id)
             if grows:
-                self._do(CancelResponse(response_id))
+                self._do(CancelResponse(response_id or None))
             if lost is not None and (grows or heard != "whole"):
                 self._do(reports.not_played(lost, heard=heard != "unheard"))
 
@@ -545,7 +547,8 @@ class Conversation:
             self._resume_detection()
 
     def _on_session_renewed(self, _event: inputs.SessionRenewed) -> None:
-        self._leave_session()
+        unsaid = self._leave_session()
+        self._do(*(reports.not_said("the session was renewed") for _ in unsaid))
         self._enter_session(self.unsent.renew(self._now))
         self._ask_again()
 
@@ -577,23 +580,28 @@ class Conversation:
             self._do(reports.not_answered(why))
         waiting = self._answers.drop_waiting()
         owed = any(request.question for request in waiting)
-        silent = self._leave_session()
-        self._do(
-            *(reports.not_said(event.reason) for request in [*silent, *waiting] if request.say)
-        )
+        unsaid = [*self._leave_session(), *(request for request in waiting if request.say)]
+        self._do(*(reports.not_said(event.reason) for _ in unsaid))
         self._turns.session_lost(self._now)
+        if self._turns.held:
+            self.unsent.keep_for(self.settings.button_patience_s)
         self._answers.owed = self._answers.owed or owed
         if event.closing:
+            self._calls.silence()
             self._supersede()
         elif self._answers.owed:
             self._hope_for_session()
 
     def _leave_session(self) -> list[Request]:
-        """What lived in the session is gone; returns what was asked for and never sounded."""
+        """What lived in the session is gone; returns what will not be said after all.
+
+        A prompt is not among it: it is owed its answer, and put to the next session.
+        """
         self._turns.session_gone()
         self._calls.session_gone()
         self._do(*self._playing.session_gone())
-        return self._answers.session_gone()
+        silent = self._answers.session_gone()
+        return [request for request in silent if request.say and request.outside]
 
     def _hope_for_session(self) -> None:
         self._answers.owed = True

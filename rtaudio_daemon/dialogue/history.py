@@ -154,15 +154,17 @@ class History:
         """
         if self.stale(now):
             self._forget_past()
-        former = {id(entry): item_id for item_id, entry in self._entries.items()}
-        entries = self._bounded(self._repeatable())
-        self._entries, self._renamed = {}, {}
+        repeated = {id(entry) for entry in self._bounded(self._repeatable())}
+        former, self._entries, self._renamed = self._entries, {}, {}
         items = []
-        for entry in entries:
-            item_id = f"past_{next(self._numbers)}"
-            self._entries[item_id] = entry
-            self._renamed[former[id(entry)]] = item_id
-            items.append({"id": item_id, **_item(entry)})
+        for former_id, entry in former.items():
+            if id(entry) in repeated:
+                item_id = f"past_{next(self._numbers)}"
+                self._entries[item_id] = entry
+                self._renamed[former_id] = item_id
+                items.append({"id": item_id, **_item(entry)})
+            elif entry.kind == "call":
+                self._entries[former_id] = entry  # its result is still to come, and goes behind it
         return items
 
     # ------------------------------------------------------------------ private

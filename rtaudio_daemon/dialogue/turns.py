@@ -135,8 +135,11 @@ class Turns:
         self.speaking = {"button"}
         self._pressed_at = now
         if not in_session:
-            self.kept_by_button = True
-            self._kept_until = now + self.settings.button_patience_s
+            self._wait_by_button(now)
+
+    def _wait_by_button(self, now: float) -> None:
+        self.kept_by_button = True
+        self._kept_until = now + self.settings.button_patience_s
 
     def aborted(self) -> None:
         """What is being said, or waits, does not count."""
@@ -203,8 +206,11 @@ class Turns:
 
     def session_lost(self, now: float) -> None:
         """There is no session: only what we find a turn ourselves can wait for the next one."""
-        self.speaking &= {"local"} if self.settings.local_turns else set()
+        ours: set[Speaker] = {"local", "button"} if self.settings.local_turns else {"button"}
+        self.speaking &= ours
         self.keep(now)
+        if self.held:
+            self._wait_by_button(now)
 
     def session_gone(self) -> None:
         """What the service heard is gone with it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
@@ -36,6 +37,7 @@ from rtaudio_daemon.dialogue.outputs import (
     EndPlay,
     Output,
     Play,
+    ResumeTurnDetection,
     StopPlayback,
     TruncateItem,
 )
@@ -973,3 +975,96 @@ def test_what_is_to_be_said_is_given_up_when_a_hoped_for_session_takes_too_long(
     why = "not said: there was no connection for too long"
     assert talk.tell(TimePassed()) == [ErrorReported("conversation", "not_said", why)]
     assert talk.status is IDLE
+
+
+# ------------------------------------------------------------------ found by random stories
+
+CALL = wire.Item("item_c", "call", "{}", False, "completed", "call_1", "weather")
+
+
+def calling(talk: Talk) -> Talk:
+    """A question whose answer calls a function."""
+    talk.tell(STARTED, STOPPED, wire.InputCommitted("item_0"), created("resp_1"))
+    talk.tell(wire.ResponseDone("resp_1", "completed", "", None, (CALL,), {}))
+    return talk
+
+
+def test_a_button_that_is_held_stays_held_over_a_lost_session() -> None:
+    talk = opened()
+    talk.tell(ButtonPressed())
+    talk.tell(SessionLost("gone"))
+    assert talk.status is LISTENING
+    assert talk.deadline == pytest.approx(talk.now + 10)
+    talk.tell(SessionOpened())
+    assert talk.status is LISTENING
+    assert commands(talk.tell(ButtonReleased())) == [CommitAudio(), CreateResponse()]
+
+
+def test_a_turn_by_button_that_is_over_while_the_session_is_away_is_answered_by_the_next() -> None:
+    talk = opened()
+    talk.tell(ButtonPressed(), SessionLost("gone"), ButtonReleased())
+    assert talk.status is THINKING
+    assert commands(talk.tell(SessionOpened())) == [CommitAudio(), CreateResponse()]
+
+
+def test_an_aborted_turn_by_button_lets_the_service_detect_turns_again() -> None:
+    talk = opened()
+    talk.tell(ButtonPressed())
+    talk.now += 0.1
+    assert ResumeTurnDetection() in talk.mind.handle(SpeechAborted(), talk.now)
+
+
+def test_a_question_that_only_waits_is_not_overdue() -> None:
+    talk = opened()
+    talk.now += 100
+    talk.tell(STARTED, AnswerRequested(after_speech=True))
+    assert talk.tell(TimePassed()) == []
+
+
+def test_a_result_is_repeated_behind_its_call_also_to_a_third_session() -> None:
+    talk = calling(opened())
+    talk.tell(SessionLost("gone"), SessionOpened(), CallAnswered("call_1", "sunny"))
+    made = replace(CALL, id="item_d")
+    talk.tell(wire.ItemReported(made, "", done=True), created("resp_2"), SessionLost("gone"))
+    items = [step.item for step in talk.tell(SessionOpened()) if isinstance(step, CreateItem)]
+    kinds = [item["type"] for item in items]
+    assert kinds[-2:] == ["function_call", "function_call_output"]
+
+
+def test_an_answer_outside_the_conversation_that_never_begins_keeps_nothing_busy() -> None:
+    talk = opened()
+    talk.tell(AnswerRequested({"conversation": "none"}, outside=True))
+    assert not talk.mind.quiet
+    talk.now += 15
+    assert talk.tell(TimePassed()) == []
+    assert talk.mind.quiet
+
+
+def test_a_prompt_whose_session_goes_is_owed_and_not_called_unsaid() -> None:
+    talk = opened()
+    (prompt, _) = talk.tell(SayRequested("Greet me"))
+    assert isinstance(prompt, CreateItem)
+    said = wire.Item("item_p", "user", "Greet me", False, "completed", "", "")
+    talk.tell(wire.ItemReported(said, "", done=True), created("resp_1"))
+    assert talk.tell(SessionLost("gone")) == []
+    assert CreateResponse() in talk.tell(SessionOpened(), heard=False)
+
+
+def test_an_announcement_whose_session_goes_before_its_first_sound_is_reported() -> None:
+    talk = opened()
+    talk.tell(SayRequested("dinner", "verbatim"), created("resp_1", SAY_METADATA))
+    assert talk.tell(SessionLost("gone")) == [
+        ErrorReported("conversation", "not_said", "not said: gone")
+    ]
+
+
+def test_a_late_result_after_closing_on_purpose_asks_for_nothing() -> None:
+    talk = calling(opened())
+    talk.tell(SessionLost("closed", closing=True), CallAnswered("call_1", "sunny"))
+    assert talk.status is IDLE
+
+
+def test_a_turn_that_does_not_count_and_has_no_id_cannot_be_deleted() -> None:
+    talk = opened()
+    talk.tell(STARTED, SpeechAborted())
+    assert talk.tell(wire.InputCommitted("")) == []
