@@ -6,6 +6,7 @@ What is sent to the service is decided here, and reported.
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Protocol
 
 from ..audio.devices.protocols import Microphone
@@ -23,6 +24,7 @@ from ..dialogue.turns import LEAST_TURN_S
 from ..notifications import DeviceState, Notification, UplinkChanged, WakeWordHeard
 from ..realtime.driver import ConversationDriver
 
+_LOG = logging.getLogger(__name__)
 _SPEECH = 0.5  # the certainty from which a frame counts as the user's voice, for latencies
 _LEAST_BYTES = int(LEAST_TURN_S * 1000) * BYTES_PER_MS
 
@@ -195,6 +197,7 @@ class MicrophoneInput:
         echo_mode = self.gate.echo.mode
         result = self.gate.feed(frame.pcm)
         if self.gate.echo.mode != echo_mode:
+            _LOG.warning("%s", self.gate.echo.note)
             self._listener.echo_changed(self.gate.echo)
         self._report_suspicion()
         if result.woken:

@@ -355,8 +355,8 @@ class ConversationDriver:
                 self._take_in(*self._inbox.popleft())
         finally:
             self._handling = False
-        if self._alarm is None or not isinstance(event, AudioDelta):
-            self._set_alarm()  # sound only puts off what is awaited
+            if self._alarm is None or not isinstance(event, AudioDelta):
+                self._set_alarm()  # sound only puts off what is awaited
 
     def _note_sleep(self) -> None:
         """What was said before the machine slept is older than the loop's clock says."""

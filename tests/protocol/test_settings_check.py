@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
+from rtaudio_daemon import config
 from rtaudio_daemon.protocol.codec import Json
+from rtaudio_daemon.protocol.events import SessionUpdated, decode
+from rtaudio_daemon.protocol.session_format import GA_PLACES, session_settings
 from rtaudio_daemon.protocol.settings_check import advice, differences, speaks
 
 VAD: Json = {"type": "server_vad", "threshold": 0.5, "silence_duration_ms": 600}
@@ -104,3 +110,33 @@ def test_answers_are_spoken_unless_the_settings_leave_sound_out() -> None:
     assert speaks({"modalities": ["audio", "text"]})
     assert not speaks({"modalities": ["text"]})
     assert not speaks({"modalities": ["audio"], "extra": {"output_modalities": ["text"]}})
+
+
+ODD: tuple[Any, ...] = (
+    None,
+    True,
+    -1,
+    1e308,
+    "",
+    "\ud800",
+    [],
+    [[]],
+    {},
+    {"type": []},
+    {"name": {}},
+    [{"a": 1}],
+)
+
+
+@pytest.mark.parametrize("name", [*sorted(GA_PLACES), "audio", "instructions", "type", "id"])
+def test_a_session_of_any_shape_can_be_compared(name: str) -> None:
+    asked = session_settings(config.Session(instructions="Be brief."))
+    for odd in ODD:
+        nested: Any = odd
+        for key in reversed(GA_PLACES.get(name, ())):
+            nested = {key: nested}
+        for session in ({name: odd}, nested, {**asked, name: odd}, {"audio": {"input": odd}}):
+            updated = decode(json.dumps({"type": "session.updated", "session": session})).event
+            assert isinstance(updated, SessionUpdated)
+            for found in differences(asked, updated.settings):
+                found.encode()

@@ -126,7 +126,7 @@ def responses(harness: Harness) -> list[str]:
 
 
 async def test_a_daemon_that_hears_itself_with_echo_off_says_so_and_goes_over_to_half_duplex(
-    tmp_path: Path,
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     # The beginnings of two answers, each about 80 ms after they are played.
     said = [(200, ANSWER[: 1000 * BYTES_PER_MS]), (740, ANSWER), (5000, b"")]
@@ -139,6 +139,7 @@ async def test_a_daemon_that_hears_itself_with_echo_off_says_so_and_goes_over_to
         (sound,) = harness.named("sound")
         assert sound["echo"] == "half_duplex"
         assert "set audio.echo: auto" in sound["notes"][0]
+        assert caplog.messages.count(sound["notes"][0]) == 1
         await asyncio.sleep(12)
         assert (await harness.status())["sound"]["echo"] == "half_duplex"
         assert responses(harness) == ["cancelled", "completed"], "the second answer is heard whole"

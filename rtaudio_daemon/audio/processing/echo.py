@@ -17,7 +17,6 @@ All sound is pcm. Time is the sound itself: frames of the microphone, and what i
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from dataclasses import dataclass, field
 from itertools import islice
@@ -57,7 +56,6 @@ _NEEDED = (
     'audio.echo is "off", but the microphone hears the loudspeaker, and the daemon would answer '
     "itself; it is half_duplex now: set audio.echo: auto, or use headphones"
 )
-_LOG = logging.getLogger(__name__)
 
 
 class Canceller(Protocol):
@@ -297,7 +295,6 @@ class Echo:
         if self._own_times < _OWN_TIMES:
             return False
         self.mode, self.note = "half_duplex", _NEEDED
-        _LOG.warning("%s", _NEEDED)
         return True
 
     def surpassed(self, pcm: bytes, *, learn: bool = True) -> bool:
