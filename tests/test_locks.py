@@ -18,7 +18,9 @@ _ENTRY = re.compile(
 def locked(name: str) -> list[tuple[str, str]]:
     """Every package and its version in a lock; several versions of one for several Pythons."""
     text = (ROOT / name).read_text() + "\n"
-    entries = [(canonicalize_name(each[1]), each[2]) for each in _ENTRY.finditer(text)]
+    entries: list[tuple[str, str]] = [
+        (canonicalize_name(each[1]), each[2]) for each in _ENTRY.finditer(text)
+    ]
     lines = [line for line in text.splitlines() if re.match(r"[A-Za-z0-9]", line)]
     assert len(entries) == len(lines), "each entry has its hashes"
     return entries
