@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,12 +49,17 @@ def no_cards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "modules"))
 
 
+def speakers(harness: Harness) -> list[dict[str, Any]]:
+    """The events about the loudspeaker."""
+    return [one for one in harness.named("device") if one["direction"] == "speaker"]
+
+
 @pytest.mark.usefixtures("no_cards")
 @pytest.mark.parametrize("mode", ["verbatim", "prompt"])
 async def test_nothing_is_said_where_no_loudspeaker_was_found(tmp_path: Path, mode: str) -> None:
     async with Harness(tmp_path, reply=answer, change=default_loudspeaker) as harness:
-        await harness.until(lambda: harness.named("device"))
-        (found,) = [one for one in harness.named("device") if one["direction"] == "speaker"]
+        await harness.until(lambda: speakers(harness))
+        (found,) = speakers(harness)
         assert (found["state"], found["code"]) == ("none", "no_device")
         status, answered = await harness.post("/api/say", {"text": "Dinner.", "mode": mode})
         assert (status, answered["error"]["code"]) == (409, "not_now")
