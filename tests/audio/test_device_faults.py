@@ -131,9 +131,16 @@ def suspend_and_resume(server: SoundServer) -> None:
         server.ask("suspend-sink", sink, "0")
 
 
+def _command_of(pid: str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""  # another child, which has just ended
+
+
 def kill_the_audio_processes(_server: SoundServer) -> None:
     ours = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    them = [pid for pid in ours if b"audio.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    them = [pid for pid in ours if b"audio.worker" in _command_of(pid)]
     assert len(them) == 2
     for pid in them:
         os.kill(int(pid), signal.SIGKILL)
