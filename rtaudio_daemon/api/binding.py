@@ -7,7 +7,7 @@ import os
 import socket
 
 _REMEDIES = {
-    errno.EADDRINUSE: "another daemon may be running, or change http.port",
+    errno.EADDRINUSE: "another daemon may be running; or choose another port (http.port, --port)",
     errno.EADDRNOTAVAIL: "this machine has no such address: correct http.host",
     errno.EACCES: "a port below 1024 is for root alone: change http.port",
 }
