@@ -99,7 +99,11 @@ def sound(pcm: bytes) -> str:
         ("response.text.delta", {**IDS, "delta": "he"}, TextDelta(PART)),
         ("response.audio_transcript.delta", {**IDS, "delta": "he"}, TextDelta(PART, spoken=True)),
         ("response.text.done", {**IDS, "text": "hello"}, TextDone(PART, "hello")),
-        ("response.audio_transcript.done", {**IDS, "transcript": "hi"}, TextDone(PART, "hi")),
+        (
+            "response.audio_transcript.done",
+            {**IDS, "transcript": "hi"},
+            TextDone(PART, "hi", spoken=True),
+        ),
         (
             "response.function_call_arguments.done",
             {**IDS, "call_id": "c", "name": "lamp", "arguments": "{}"},
