@@ -28,7 +28,7 @@ class Turns:
     def __init__(self, settings: DialogueSettings) -> None:
         self.settings = settings
         self.speaking: set[Speaker] = set()
-        """Who says that somebody speaks."""
+        """The judges that hear somebody speak: our own gate, the service, a button."""
         self.unheard_at: float | None = None
         """When the end of speech in our own gate was last followed by no sign of the service."""
         self.detection_paused = False
