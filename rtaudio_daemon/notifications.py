@@ -13,6 +13,11 @@ from typing import Any, Literal
 Source = Literal["local", "service"]
 
 
+ToolPhase = Literal[
+    "started", "done", "failed", "timed_out", "late", "refused", "unconfirmed", "cancelled"
+]
+
+
 class ModelStatus(StrEnum):
     """The status of the conversation, as seen from outside."""
 
@@ -275,6 +280,38 @@ class ErrorReported:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class ToolReported:
+    """A call of a tool went on. `took_ms`: since it was asked for.
+
+    `as_asked`: whether the target was found as it was asked for, if that was looked at. `arguments`
+    and `result`: JSON, cut; published only where transcripts are.
+    """
+
+    call: str
+    tool: str
+    source: str
+    phase: ToolPhase
+    took_ms: int = 0
+    as_asked: Literal["yes", "no", "unknown"] = "unknown"
+    arguments: str = ""
+    result: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TimerReported:
+    """Something happened to a timer, an alarm or a reminder."""
+
+    id: str
+    name: str
+    phase: Literal["set", "changed", "cancelled", "ringing", "dismissed", "missed"]
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechIgnored:
+    """The model judged that what was said was not meant for it."""
+
+
 Notification = (
     StatusChanged
     | SpeechNoticed
@@ -290,4 +327,7 @@ Notification = (
     | UsageReported
     | TurnFinished
     | ErrorReported
+    | ToolReported
+    | TimerReported
+    | SpeechIgnored
 )

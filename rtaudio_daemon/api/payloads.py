@@ -20,8 +20,11 @@ from ..notifications import (
     MuteChanged,
     Notification,
     SoundChanged,
+    SpeechIgnored,
     SpeechNoticed,
     StatusChanged,
+    TimerReported,
+    ToolReported,
     Transcript,
     TurnFinished,
     UplinkChanged,
@@ -45,6 +48,9 @@ EVENT_NAMES: Mapping[type[Any], str] = {
     WakeWordHeard: "wake",
     UsageReported: "usage",
     ErrorReported: "error",
+    ToolReported: "tool",
+    TimerReported: "timer",
+    SpeechIgnored: "ignored",
 }
 
 

@@ -7,9 +7,9 @@ documents always agree with the code.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
-from ..notifications import DeviceCode
+from ..notifications import DeviceCode, ToolPhase
 
 Schema = dict[str, Any]
 TEXT_MAX = 4000  # characters of one text
@@ -272,6 +272,35 @@ EVENTS: Mapping[str, tuple[str, Schema]] = {
         "an error that concerns the user",
         _object({"source": _TEXT, "code": _TEXT, "message": _TEXT}),
     ),
+    "tool": (
+        "a call of a tool began, went on or ended; `late`: its result came after 120 s and was "
+        "dropped; `arguments` and `result` only with http.publish_transcripts",
+        _object(
+            {
+                "call": _TEXT,
+                "tool": _TEXT,
+                "source": _TEXT,
+                "phase": _words(*get_args(ToolPhase)),
+                "took_ms": _COUNT,
+                "as_asked": _words("yes", "no", "unknown"),
+                "arguments": _TEXT,
+                "result": _TEXT,
+            },
+            "arguments",
+            "result",
+        ),
+    ),
+    "timer": (
+        "something happened to a timer, an alarm or a reminder",
+        _object(
+            {
+                "id": _TEXT,
+                "name": _TEXT,
+                "phase": _words("set", "changed", "cancelled", "ringing", "dismissed", "missed"),
+            }
+        ),
+    ),
+    "ignored": ("what was said was not meant for us", NOTHING),
     "level": (
         "level of the microphone, ten times a second; only with ?types=level",
         _object({"level_dbfs": {"type": "number"}}),

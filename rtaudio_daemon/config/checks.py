@@ -28,6 +28,8 @@ class Check:
     allowed: str
     convert: Callable[[Any], Any]
     json: Mapping[str, Any]
+    entries: type[Any] | None = None
+    """The section that each entry of a list is, if it is a list of such."""
 
     def __call__(self, value: Any) -> Any:
         """`value` as it is to be used, or vol.Invalid."""

@@ -17,7 +17,7 @@ from typing import Any
 
 from ..errors import ConfigError
 from . import parse
-from .schema import Option, options
+from .schema import Option, options, written
 from .secret import Secret
 from .sections import Config
 
@@ -169,8 +169,10 @@ def _config_yaml() -> str:
 def _guide() -> str:
     parts = (
         f"\n### `{each.path}`: {each.meaning}\n\n{_rows(each.steps)}"
-        for each in options(Config)
         if each.check is None
+        else f"\n### each entry of `{each.path}`\n\n{_rows((), entries)}"
+        for each in options(Config)
+        if (entries := each.check.entries if each.check else Config) is not None
     )
     return _GUIDE.replace("MISTAKES", _mistakes()) + "".join(parts)
 
@@ -183,9 +185,9 @@ def _mistakes() -> str:
     raise AssertionError("the example is in order")
 
 
-def _rows(group: tuple[str, ...]) -> str:
+def _rows(group: tuple[str, ...], kind: type[Any] = Config) -> str:
     rows = ["| option | default | allowed | meaning |", "| --- | --- | --- | --- |"]
-    for each in options(Config):
+    for each in options(kind):
         if each.steps[:-1] != group:
             continue
         if each.check is None:
@@ -218,7 +220,7 @@ def _yaml(value: Any) -> str:
         return '""'
     if isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9][\w.-]*", value):
         return value
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(written(value), ensure_ascii=False)
 
 
 def _group(meaning: str) -> dict[str, Any]:
@@ -238,7 +240,7 @@ def _leaf(each: Option) -> dict[str, Any]:
     if "enum" in leaf:
         leaf["enum"] = [*leaf["enum"], None]
     if each.default is not None and not isinstance(each.default, Secret):
-        leaf["default"] = each.default
+        leaf["default"] = written(each.default)
     return leaf
 
 

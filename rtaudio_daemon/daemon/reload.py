@@ -18,6 +18,7 @@ COMPONENT_OF: Mapping[str, str] = MappingProxyType(
         "logger": "log",
         "audio": "gate",
         "audio.earcons": "earcons",
+        "tools": "tools",
         "audio.input": "microphone",
         "audio.output": "speaker",
         "audio.output.volume": "volume",

@@ -28,7 +28,11 @@ def test_a_generated_file_is_in_step_with_the_code(name: str) -> None:
 def test_the_shipped_configuration_names_every_option() -> None:
     source = load(ROOT / "config.yaml").source
     assert source is not None
-    assert {each.steps for each in describe()} == {steps for steps in source.places if steps}
+    assert {each.steps for each in describe()} == {
+        steps
+        for steps in source.places
+        if steps and not any(isinstance(step, int) for step in steps)  # these are in lists
+    }
 
 
 def test_the_documentation_names_every_option_with_what_is_allowed() -> None:

@@ -1,0 +1,1 @@
+"""Where tools come from, one module for each source."""
