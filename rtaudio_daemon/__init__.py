@@ -6,11 +6,14 @@ may move. They load on first use, so that the audio processes do not load the ne
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from .version import VERSION
 
+TYPE_CHECKING = False
+"""Not typing's: loading that takes longer than all the rest, before signals are handled."""
+
 if TYPE_CHECKING:
+    from typing import Any
+
     from .dialogue.function_calls import FunctionCall
     from .errors import (
         ConfigError,
