@@ -53,7 +53,10 @@ class Loader(yaml.SafeLoader):
 
 @dataclass(frozen=True)
 class Place:
-    """Where something stands: the file as the user named it, and the line, counted from 1."""
+    """Where something stands: the file as the user named it, and the line, counted from 1.
+
+    Line 0 is the file itself, which cannot be read.
+    """
 
     file: str
     line: int
@@ -71,11 +74,8 @@ class Problem:
     what: str
 
     def __str__(self) -> str:
-        return (
-            f"{self.place}: {dotted(self.steps)}: {self.what}"
-            if self.steps
-            else (f"{self.place}: {self.what}")
-        )
+        place = str(self.place) if self.place.line else ""  # else `what` names the file
+        return ": ".join(filter(None, (place, dotted(self.steps), self.what)))
 
 
 @dataclass
@@ -119,7 +119,7 @@ def read(path: str | os.PathLike[str], loader: type[Loader] = Loader) -> Source:
     `loader` decides which plain words are numbers, yes or no.
     """
     source = Source(os.fspath(path))
-    text = _read_text(source.file, source, Place(source.file, 1), ())
+    text = _read_text(source.file, source, Place(source.file, 0), ())
     if text is not None:
         _Document(source, source.file, _folder(source.file), (), loader=loader).read_into(text)
     return source
@@ -337,7 +337,7 @@ class _Document:
         if not os.path.exists(file):
             what = f"there is no {beside}; make it, with a line `NAME: value`, then chmod 600"
             return self._fail(line, what, steps)
-        text = _read_text(file, self._source, Place(file, 1), steps)
+        text = _read_text(file, self._source, Place(file, 0), steps)
         if text is None:
             return _FAILED
         self._source.secret_files.add(file)

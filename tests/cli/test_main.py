@@ -103,8 +103,7 @@ async def test_check_names_files_that_are_not_there(tmp_path: Path) -> None:
     assert output.splitlines() == [
         f"{path}:4: audio.input.device: cannot read {tmp_path}/no.wav: No such file or directory",
         f"{path}:5: audio.output.device: there is no folder {tmp_path}/no that can be written to",
-        f"{path}:2: realtime.simulator.scenario: {tmp_path}/no.yaml:1: "
-        f"there is no file {tmp_path}/no.yaml",
+        f"{path}:2: realtime.simulator.scenario: there is no file {tmp_path}/no.yaml",
     ]
     with wave.open(str(tmp_path / "no.wav"), "wb") as file:
         file.setparams((1, 2, 24_000, 0, "NONE", ""))

@@ -83,12 +83,12 @@ def test_no_explanation_in_the_corpus_shows_what_might_be_a_key() -> None:
 
 
 def test_a_missing_file_is_a_configuration_error(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"none\.yaml:1: there is no file"):
+    with pytest.raises(ConfigError, match=r"^there is no file .*/none\.yaml$"):
         load(tmp_path / "none.yaml")
 
 
 def test_a_folder_is_a_configuration_error(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r":1: .* is a folder, expected a file"):
+    with pytest.raises(ConfigError, match=r"^/.* is a folder, expected a file$"):
         load(tmp_path)
 
 
