@@ -64,9 +64,9 @@ def open_echo(mode: str, engine: str = "silero") -> Echo:
         canceller: Canceller = LivekitCanceller()
     except (ImportError, OSError) as error:
         what = (
-            "echo is not cancelled, while an answer is heard only clear speech interrupts: that "
-            f"needs the package livekit: `{how_to_install('livekit.rtc')}`, then restart the "
-            f"daemon ({error})"
+            f"the package livekit, which cancels echo, cannot be loaded ({error}): only clear "
+            "speech interrupts an answer now. To install it: "
+            f"`{how_to_install('livekit.rtc')}`, then restart the daemon"
         )
         if mode == "auto":
             _LOG.info("%s", what)

@@ -11,7 +11,8 @@ from ...notifications import DeviceChanged, DeviceCode
 _NAMES = "correct {option}; `daemon.py devices` lists what there is"
 _PLUG_IN = (
     "plug one in (arecord -l and aplay -l list them), or set {option}; "
-    "a daemon as a service needs the right unit"
+    "does it run as a service? With PipeWire or PulseAudio it hears and plays only if it was "
+    "installed by `script/install --user`, without them by `script/install --system`"
 )
 _REMEDIES: Mapping[DeviceCode, str] = {
     DeviceCode.BUSY: "end that program (is it the daemon itself?), or set {option}: default",
