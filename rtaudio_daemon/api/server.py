@@ -338,6 +338,8 @@ def _refusal(error: web.HTTPException) -> web.StreamResponse:
     if error.status < 400:
         raise error
     message = error.text if error.text and "\n" not in error.text else error.reason
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        message = f"send {' or '.join(sorted(error.allowed_methods))} here, not {error.method}"
     kept = ("Retry-After", "Allow", "WWW-Authenticate")
     headers = {key: error.headers[key] for key in kept if key in error.headers}
     if error.status in (408, 413):
