@@ -12,7 +12,7 @@ import logging
 import re
 import socket
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -23,6 +23,7 @@ from ..controls import timestamp
 HEARTBEAT_S = 15.0
 RETRY_MS = 2000
 _UNREAD_MAX = 64 * 1024  # bytes a subscriber may leave unread before it is dropped
+_KEPT_BYTES = 4 * 1024 * 1024  # of events that may be replayed
 _ONLY_WHEN_ASKED = frozenset({"level"})  # too frequent to send by default
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _LOG = logging.getLogger(__name__)
@@ -45,6 +46,28 @@ class _Event:
     text: bytes
 
 
+class _Ring:
+    """The newest events: at most `most` of them, and `_KEPT_BYTES` of text."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._events: deque[_Event] = deque()
+        self._bytes = 0
+
+    def __iter__(self) -> Iterator[_Event]:
+        return iter(self._events)
+
+    def append(self, event: _Event) -> None:
+        self._events.append(event)
+        self._bytes += len(event.text)
+        while len(self._events) > self._most or self._bytes > _KEPT_BYTES:
+            self._bytes -= len(self._events.popleft().text)
+
+    def forget(self, name: str) -> None:
+        self._events = deque(event for event in self._events if event.name != name)
+        self._bytes = sum(len(event.text) for event in self._events)
+
+
 @dataclass(eq=False, slots=True)
 class _Subscriber:
     request: web.Request
@@ -62,7 +85,8 @@ class _Subscriber:
 class EventStream:
     """Serves `/api/events`.
 
-    `boot` differs at every start of the daemon; the newest `ring` events are kept for replay.
+    `boot` differs at every start of the daemon; the newest `ring` events, of 4 MiB at most, are
+    kept for replay.
     """
 
     def __init__(
@@ -75,7 +99,7 @@ class EventStream:
     ) -> None:
         self._source = source
         self._boot = boot
-        self._ring: deque[_Event] = deque(maxlen=ring)
+        self._ring = _Ring(ring)
         self.max_subscribers = max_subscribers
         """How many may subscribe at once; present subscribers stay."""
         self._sequence = 0
@@ -122,9 +146,7 @@ class EventStream:
 
     def forget(self, name: str) -> None:
         """Replay no events of this name."""
-        kept = [event for event in self._ring if event.name != name]
-        self._ring.clear()
-        self._ring.extend(kept)
+        self._ring.forget(name)
 
     def shut_down(self) -> None:
         """Publish `shutdown` and disconnect all subscribers."""
@@ -192,7 +214,7 @@ class EventStream:
         if boot != self._boot or not _NUMBER.fullmatch(number):
             return None
         last = int(number)
-        oldest = self._ring[0].sequence if self._ring else self._sequence + 1
+        oldest = next((event.sequence for event in self._ring), self._sequence + 1)
         if last > self._sequence or last < oldest - 1:
             return None
         return [event for event in self._ring if event.sequence > last]

@@ -225,6 +225,24 @@ async def test_events_older_than_the_ring_are_a_gap(http_api: HttpApi) -> None:
         assert (await read(answer))["id"] == "b1-300"
 
 
+async def test_events_beyond_four_megabytes_are_not_kept(http_api: HttpApi) -> None:
+    events = http_api.server.events
+    for number in range(100):
+        events.publish("transcript", {"text": "x" * 64 * 1024, "number": number})
+    async with http_api.subscribe(last="b1-36") as answer:
+        assert json.loads((await read(answer))["data"])["gap"] is True
+    async with http_api.subscribe(last="b1-37") as answer:
+        assert (await read(answer))["id"] == "b1-38", "62 of 64 KiB and a little are 4 MiB"
+    events.forget("transcript")
+    http_api.change(ModelStatus.LISTENING)
+    events.publish("transcript", {"text": "x" * 5_000_000})
+    async with http_api.subscribe(last="b1-101") as answer:
+        assert json.loads((await read(answer))["data"])["gap"] is True
+    http_api.change(ModelStatus.IDLE)
+    async with http_api.subscribe(last="b1-102") as answer:
+        assert (await read(answer))["id"] == "b1-103"
+
+
 async def test_a_filter_lets_only_the_wanted_events_through(http_api: HttpApi) -> None:
     async with http_api.subscribe("/api/events?types=turn,connection") as answer:
         assert (await read(answer))["event"] == "snapshot"
@@ -393,6 +411,9 @@ async def test_unknown_places_and_methods_are_answered_in_json(http_api: HttpApi
     assert (await http_api.post("/api/nothing"))[0] == 404
     status, answer = await http_api.post("/api/status")
     assert (status, answer["error"]["code"]) == (405, "method_not_allowed")
+    async with http_api.http.get("/api/say") as refused:
+        assert (refused.status, refused.headers["Allow"]) == (405, "POST")
+        assert (await refused.json())["error"]["message"] == "send POST here, not GET"
 
 
 async def test_a_fault_of_ours_is_logged_and_not_shown(
