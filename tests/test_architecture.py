@@ -25,6 +25,7 @@ WORDS = {
     "errors",
     "notifications",
     "optional_packages",
+    "user_folders",
     "version",
 }
 """The modules at the root, which everybody may import; they import each other only."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..config.file_reading import read_bounded
+from ..user_folders import user_folder
 from .usage import UsageMeter
 
 USAGE_FILE = "usage.json"
@@ -23,12 +24,7 @@ def state_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
     """The state directory: the one that systemd names, else the user's; None without a home."""
     if given := environment.get("STATE_DIRECTORY"):
         return Path(given.split(":")[0])
-    home = environment.get("XDG_STATE_HOME", "")
-    try:
-        base = Path(home) if home.startswith("/") else Path.home() / ".local" / "state"
-    except RuntimeError:
-        return None
-    return base / "rtaudio-daemon"
+    return user_folder("XDG_STATE_HOME", ".local/state", environment)
 
 
 class UsageFile:

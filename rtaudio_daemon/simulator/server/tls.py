@@ -9,14 +9,19 @@ import subprocess
 from pathlib import Path
 
 from ...errors import ConfigError
+from ...user_folders import user_folder
 
 _DAYS = 365
 
 
 def cache_folder() -> Path:
-    """The default folder for certificates."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "rtaudio-daemon"
+    """The default folder for certificates. Raises ConfigError where the user has none."""
+    folder = user_folder("XDG_CACHE_HOME", ".cache")
+    if folder is None:
+        raise ConfigError(
+            ["--tls: this user has no home for the certificate; set XDG_CACHE_HOME to a folder"]
+        )
+    return folder
 
 
 def server_context(folder: Path, host: str) -> tuple[ssl.SSLContext, Path]:

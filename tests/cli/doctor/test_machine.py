@@ -7,7 +7,6 @@ import os
 import pytest
 
 from rtaudio_daemon.cli.doctor import machine
-from rtaudio_daemon.realtime.usage_file import state_folder
 
 NOBODY = 4_000_000
 
@@ -24,9 +23,3 @@ def test_a_user_without_a_name_is_a_number(
     assert findings[0].name == "sound server"
     if socket:
         assert f"the services of {NOBODY}" in findings[-1].what
-
-
-def test_a_user_without_a_home_has_no_state_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "getuid", lambda: NOBODY)
-    monkeypatch.delenv("HOME")
-    assert state_folder({}) is None
