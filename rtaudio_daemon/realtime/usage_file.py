@@ -6,11 +6,11 @@ import asyncio
 import json
 import logging
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from ..config.file_reading import read_bounded
+from ..config.file_writing import write_whole
 from ..user_folders import user_folder
 from .usage import UsageMeter
 
@@ -74,24 +74,10 @@ class UsageFile:
 
     def _save(self, words: str) -> None:
         try:
-            self._replace(words)
+            write_whole(self._path, words)
         except OSError as error:
             level = logging.DEBUG if self._failed else logging.WARNING
             self._failed = True
             _LOG.log(level, "what was spent cannot be kept in %s: %s", self._path, error.strerror)
         else:
             self._failed = False
-
-    def _replace(self, words: str) -> None:
-        """Whole or not at all, also when the power goes in the middle of it."""
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{USAGE_FILE}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(words)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(name, self._path)
-        except BaseException:
-            os.unlink(name)
-            raise
