@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, replace
+from math import inf
 
 from ...config import Gate as Settings
 from .echo import Echo
@@ -23,6 +24,7 @@ _SUSPICION = 0.4  # of the speech that interrupts
 _REST_MS = 500  # quiet after which a turn that was too long may be followed by another
 _PROOF_MS = 40  # of speech that follows an interruption, and is not explained by the answer either
 _PROOF_WITHIN_MS = 500
+_WORD_END_MS = 200  # of a wake word may follow when it is spotted; who goes on says more than that
 _OVERHEAR_EVERY_MS = 60_000  # judging what is not for us costs something in a loud room
 
 
@@ -71,6 +73,7 @@ class Gate:
         self._deaf_ms = 0.0  # for so long no speech without a wake word is reported
         self._rest_ms = 0.0
         self._ignored_ms = 0.0
+        self._since_word_ms = inf
         self._muted = False
         self.floor_taken = False
         """Whether anybody has the floor, or an answer is awaited; set by the caller."""
@@ -195,6 +198,7 @@ class Gate:
         So is the time in which no wake word is needed.
         """
         self._ignored_ms = self._rest_ms = 0.0
+        self._since_word_ms = inf
         self._attention.forget()
 
     def attend(self) -> None:
@@ -209,6 +213,7 @@ class Gate:
         """Drop everything, or no longer. True if that cut off a turn (then it is aborted)."""
         aborted = muted and self._open
         self._muted = muted
+        self._since_word_ms = inf
         self._close()
         self._forget()
         self._cut = False
@@ -236,6 +241,7 @@ class Gate:
         self._own_word.advance(ms, answer=guarded and self._echo.mode != "off")
         engaged, meant = self._open or self.floor_taken, self._open or not self._own_word.likely
         woken = self._attention.feed(pcm, engaged=engaged, meant=meant)
+        self._since_word_ms = 0.0 if woken else self._since_word_ms + ms
         ignored = self._ignoring(pcm)
         if ignored:
             raw = pcm = bytes(len(pcm))
@@ -273,6 +279,11 @@ class Gate:
     @property
     def _guarded(self) -> bool:
         return self._playing or (self._tail_ms > 0 and self._echo.mode != "off")
+
+    @property
+    def _word_end_ms(self) -> int:
+        """For so long after a wake word nobody begins a turn: it may not have ended itself."""
+        return max(0, _WORD_END_MS - self._settings.start_ms)
 
     def _ignoring(self, pcm: bytes) -> bool:
         ignored = self._ignored_ms > 0
@@ -330,6 +341,8 @@ class Gate:
 
     def _listen(self, spoken: bool, ms: float, *, guarded: bool) -> bool:
         self._speech = spoken
+        if self._since_word_ms <= self._word_end_ms:
+            return False
         if not guarded:
             self._barge_in.reset()
             if self._rest_ms > 0:
@@ -363,7 +376,10 @@ class Gate:
     def _hold(self, pcm: bytes) -> None:
         self._held.append(pcm)
         self._held_bytes += len(pcm)
-        limit = self._settings.pre_roll_ms * BYTES_PER_MS + len(pcm)
+        held_ms = self._settings.pre_roll_ms
+        if self._since_word_ms < _WORD_END_MS + self._settings.start_window_ms:
+            held_ms += self._word_end_ms  # who goes on in one breath began so much earlier
+        limit = held_ms * BYTES_PER_MS + len(pcm)
         while self._held_bytes > limit:
             self._held_bytes -= len(self._held.popleft())
 

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from rtaudio_daemon.audio.devices.wav_devices import read_wav
+from rtaudio_daemon.audio.engines.vad_engines import open_engine
 from rtaudio_daemon.audio.engines.wake_word_engines import open_attention
+from rtaudio_daemon.audio.processing import gate as processing
+from rtaudio_daemon.config import Gate
 from rtaudio_daemon.optional_packages import how_to_install
 from tests.audio.processing.test_wake_word import FRAME
 
@@ -40,3 +43,18 @@ def test_a_spoken_wake_word_is_spotted_once_and_other_words_are_not(tmp_path: Pa
         ]
         heard.append([word for word in found if word])
     assert heard == [[], ["alexa"], ["alexa"]]
+
+
+@pytest.mark.parametrize(
+    ("words", "opens"), [("hey mycroft", False), ("alexa, stop", True), ("hey mycroft, stop", True)]
+)
+def test_only_what_follows_a_wake_word_is_a_turn(words: str, opens: bool, tmp_path: Path) -> None:
+    """The first of them is spotted 180 ms before its end."""
+    path = tmp_path / "said.wav"
+    subprocess.run(["espeak-ng", "-v", "en-gb", "-s", "150", "-w", str(path), words], check=True)
+    pcm = bytes(48_000) + read_wav(path) + bytes(2 * 48_000)
+    settings, attention = Gate(), open_attention("wake_word", "any", 8)
+    gate = processing.Gate(settings, open_engine(settings.engine).engine, None, attention)
+    results = [gate.feed(pcm[at : at + FRAME]) for at in range(0, len(pcm) - FRAME, FRAME)]
+    assert sum(result.woken is not None for result in results) == 1
+    assert any(result.started for result in results) == opens

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from rtaudio_daemon.audio.engines.wake_word_engines import open_attention
 from rtaudio_daemon.audio.processing.gate import Gate
 from rtaudio_daemon.audio.processing.wake_word import Attention
@@ -20,9 +24,11 @@ class Script:
         return 0.9 if pcm[0] in b"xw" else 0.0
 
 
+USUAL = Settings(pre_roll_ms=100, hangover_ms=200)
+
+
 class Home:
-    def __init__(self, attention: Attention) -> None:
-        settings = Settings(pre_roll_ms=100, hangover_ms=200)
+    def __init__(self, attention: Attention, settings: Settings = USUAL) -> None:
         self.gate = Gate(settings, Script(), None, attention)
         self.sent = ""
         self.woken: list[str] = []
@@ -34,8 +40,8 @@ class Home:
             self.woken += [result.woken] if result.woken else []
 
 
-def home(window_ms: float = 1000) -> Home:
-    return Home(Attention("wake_word", Script(), window_ms))
+def home(window_ms: float = 1000, settings: Settings = USUAL) -> Home:
+    return Home(Attention("wake_word", Script(), window_ms), settings)
 
 
 def test_without_a_wake_word_nothing_leaves_the_house() -> None:
@@ -46,9 +52,61 @@ def test_without_a_wake_word_nothing_leaves_the_house() -> None:
 
 def test_in_one_breath_the_end_of_the_wake_word_and_all_that_follows_is_sent() -> None:
     harness = home()
-    harness.hear("..xxw" + "xxxxxx" + "." * 10)
+    harness.hear("..xxxxw" + "x" * 12 + "." * 10)
     assert harness.woken == ["alexa"]
-    assert harness.sent == "xxwxxxxxx" + "." * 10
+    assert harness.sent == "xw" + "x" * 12 + "." * 10
+
+
+any_start = pytest.mark.parametrize(
+    ("start_ms", "start_window_ms"), [(0, 0), (20, 20), (64, 130), (64, 1000), (300, 500)]
+)
+
+
+@any_start
+def test_the_end_of_the_wake_word_alone_is_no_turn(start_ms: int, start_window_ms: int) -> None:
+    settings = replace(USUAL, start_ms=start_ms, start_window_ms=start_window_ms)
+    harness = home(settings=settings)
+    for tail in ("x" * 4, "xx.xx", "x" * 9):
+        harness.hear("xxxxw" + tail + "." * 200)
+        assert not harness.sent
+    assert harness.woken == ["alexa"] * 3
+
+
+@any_start
+def test_of_a_sentence_in_one_breath_nothing_is_lost(start_ms: int, start_window_ms: int) -> None:
+    settings = Settings(start_ms=start_ms, start_window_ms=start_window_ms, hangover_ms=200)
+    harness = home(settings=settings)
+    harness.hear("." * 20 + "xxxxw" + "x" * 17 + "." * 10)
+    assert harness.sent.endswith("xw" + "x" * 17 + "." * 10)
+
+
+def test_who_begins_after_the_wake_word_is_heard_as_soon_as_ever() -> None:
+    harness = home()
+    harness.hear("w" + "." * 10 + "xxx")
+    assert not harness.gate.open
+    harness.hear("x")
+    assert harness.gate.open
+
+
+def test_a_button_after_the_wake_word_begins_a_turn_of_its_own() -> None:
+    harness = home()
+    harness.hear("w")
+    harness.gate.mute(True)  # as a button does, before it passes the gate by
+    harness.gate.mute(False)
+    harness.gate.attend()
+    harness.hear("xxxx")
+    assert harness.gate.open
+
+
+@pytest.mark.parametrize("echo_tail", [False, True])
+def test_the_end_of_the_wake_word_is_no_turn_after_an_answer_either(echo_tail: bool) -> None:
+    harness = home()
+    harness.gate.playing = True
+    harness.hear("." * 10)
+    harness.gate.playing = False
+    harness.hear("." * (2 if echo_tail else 20) + "w" + "x" * 9 + "." * 20)
+    assert harness.woken == ["alexa"]
+    assert not harness.sent
 
 
 def test_after_the_wake_word_alone_there_is_time_to_begin() -> None:
@@ -61,7 +119,7 @@ def test_after_the_wake_word_alone_there_is_time_to_begin() -> None:
 
 def test_until_an_answer_and_for_a_while_after_it_no_wake_word_is_needed() -> None:
     harness = home()
-    harness.hear("w" + "xxxxx" + "." * 10)
+    harness.hear("w" + "x" * 12 + "." * 10)
     harness.gate.floor_taken = True  # an answer is awaited, and then heard
     harness.hear("." * 500)
     harness.gate.floor_taken = False
@@ -86,7 +144,7 @@ def test_when_the_sound_pauses_a_wake_word_is_needed_again() -> None:
     harness.gate.pause()
     harness.hear("x" * 20)
     assert harness.sent == ""
-    harness.hear("." * 100 + "wxxxxx")
+    harness.hear("." * 100 + "w" + "x" * 12)
     assert harness.sent
 
 
