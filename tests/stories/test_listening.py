@@ -173,6 +173,67 @@ async def test_a_wake_word_said_twice_in_a_hurry_counts_once(
         assert len(harness.named("wake")) == 2
 
 
+def patient(settings: config.Config) -> config.Config:
+    """Listens for any wake word, without a canceller, which would take it for echo here."""
+    wake = config.Wake(word="any", follow_up_s=6)
+    audio = replace(settings.audio, listen="wake_word", wake=wake, echo="half_duplex")
+    return replace(settings, audio=audio)
+
+
+@both_dialects
+@pytest.mark.parametrize("turns", [by_the_service, by_the_gate])
+async def test_a_wake_word_alone_is_not_answered_and_what_is_said_then_is(
+    tmp_path: Path, dialect: Dialect, turns: Callable[[config.Config], config.Config]
+) -> None:
+    path = tmp_path / "word.wav"  # spotted 180 ms before its end
+    command = ["espeak-ng", "-v", "en-gb", "-s", "150", "-w", str(path), "hey mycroft"]
+    subprocess.run(command, check=True)
+    said = [(1500, read_wav(path)), (4000, speech("hello")), (3000, b"")]
+    simulator = Simulator(api_key=KEY, reply=lambda _turn: Reply("Noon.", SHORT))
+    async with Harness(
+        tmp_path,
+        said,
+        dialect=dialect,
+        simulator=simulator,
+        change=lambda settings: turns(patient(settings)),
+    ) as harness:
+        await harness.until(lambda: harness.named("wake"))
+        await asyncio.sleep(3.5)
+        assert harness.statuses == ["idle"]
+        assert harness.simulator.sessions[-1].heard == b""
+        await harness.turns(1)
+        sent = samples(harness.simulator.sessions[-1].heard)
+    assert find(samples(speech("hello")), sent)[1] > 0.99
+    assert harness.statuses == ["idle", "listening", "thinking", "speaking", "idle"]
+
+
+@both_dialects
+@pytest.mark.parametrize("turns", [by_the_service, by_the_gate])
+async def test_a_wake_word_alone_ends_an_answer_and_what_is_said_then_is_answered(
+    tmp_path: Path, dialect: Dialect, turns: Callable[[config.Config], config.Config]
+) -> None:
+    said = [(2500, spoken(tmp_path, "alexa")), (3000, speech("hello")), (3000, b"")]
+    simulator = Simulator(api_key=KEY, reply=lambda _turn: Reply("Rain, then sun.", ANSWER))
+    async with Harness(
+        tmp_path,
+        said,
+        dialect=dialect,
+        simulator=simulator,
+        change=lambda settings: turns(patient(settings)),
+    ) as harness:
+        await harness.until(lambda: harness.named("connection"))
+        await harness.post("/api/say", {"text": "Will it rain?"})
+        await harness.until(lambda: harness.named("interruption"))
+        await asyncio.sleep(2.5)
+        assert harness.statuses[-1] == "idle"
+        assert harness.statuses.count("speaking") == 1
+        await harness.turns(1)
+        assert harness.statuses.count("speaking") == 2
+        assert not harness.named("error")
+        session = harness.simulator.sessions[-1]
+        assert sum(item.data["role"] == "user" for item in session.items) == 2
+
+
 @both_dialects
 @pytest.mark.parametrize("refusals", [2, 3])
 @pytest.mark.parametrize("turns", [by_the_service, by_the_gate])

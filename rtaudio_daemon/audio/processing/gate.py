@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, replace
-from math import inf
 
 from ...config import Gate as Settings
 from .echo import Echo
@@ -33,7 +32,7 @@ class GateResult:
     """What one frame led to: sound to send now (may be more than the frame), speech events.
 
     `cut`: the gate closed although somebody speaks; the service needs silence to end the turn.
-    `aborted`: it closed, and what it has sent was nobody: the service must forget it.
+    `aborted`: it closed, and what it has sent was nothing: the service must forget it.
     `woken`: the wake word that was just heard.
     `overheard`: somebody speaks, but not to us, as no wake word was said (once a minute at most).
     """
@@ -55,8 +54,8 @@ class Gate:
     (Even then, while an answer is heard, only what is louder than its echo.) With `local_turns`
     the end of speech as the gate sees it is the end of the turn.
 
-    Who interrupts an answer goes on speaking for a moment. If nobody does, it was the answer itself
-    or a noise, and the turn is aborted.
+    Who interrupts an answer goes on speaking for a moment. If nobody does, it was the answer
+    itself, a noise or a wake word alone, and the turn is aborted.
     """
 
     def __init__(
@@ -73,7 +72,6 @@ class Gate:
         self._deaf_ms = 0.0  # for so long no speech without a wake word is reported
         self._rest_ms = 0.0
         self._ignored_ms = 0.0
-        self._since_word_ms = inf
         self._muted = False
         self.floor_taken = False
         """Whether anybody has the floor, or an answer is awaited; set by the caller."""
@@ -83,6 +81,7 @@ class Gate:
         self._speech = False
         self._proof_ms = 0.0  # still needed
         self._proof_left_ms = 0.0
+        self._called = False  # by a wake word, which needs no proof itself
         self._held: deque[bytes] = deque()
         self._held_bytes = 0
         self._usual = TurnSegmenter(0, 0, 0)
@@ -198,7 +197,6 @@ class Gate:
         So is the time in which no wake word is needed.
         """
         self._ignored_ms = self._rest_ms = 0.0
-        self._since_word_ms = inf
         self._attention.forget()
 
     def attend(self) -> None:
@@ -213,7 +211,6 @@ class Gate:
         """Drop everything, or no longer. True if that cut off a turn (then it is aborted)."""
         aborted = muted and self._open
         self._muted = muted
-        self._since_word_ms = inf
         self._close()
         self._forget()
         self._cut = False
@@ -241,7 +238,6 @@ class Gate:
         self._own_word.advance(ms, answer=guarded and self._echo.mode != "off")
         engaged, meant = self._open or self.floor_taken, self._open or not self._own_word.likely
         woken = self._attention.feed(pcm, engaged=engaged, meant=meant)
-        self._since_word_ms = 0.0 if woken else self._since_word_ms + ms
         ignored = self._ignoring(pcm)
         if ignored:
             raw = pcm = bytes(len(pcm))
@@ -270,7 +266,8 @@ class Gate:
         started = not ignored and self._listen(spoken, ms, guarded=guarded)
         if woken and self._playing:
             started = self._usual.speaking = True  # somebody's wake word always interrupts
-            self._proof_ms = 0.0
+            self._called = True
+            self._proof_ms, self._proof_left_ms = _PROOF_MS, _PROOF_WITHIN_MS + _WORD_END_MS
         if started:
             self._open = True
             pcm = self._take_held()
@@ -308,8 +305,9 @@ class Gate:
         self._speech = probability >= self._settings.threshold - _HYSTERESIS
         stopped = self._usual.feed(self._speech, ms) == "stopped"
         if self._proof_ms > 0 and self._disproved(raw, pcm, ms, stopped=stopped):
+            if not self._called:
+                self._echo.relearn()
             self._close()
-            self._echo.relearn()
             return GateResult(pcm, False, False, probability, aborted=True)
         self._open_ms += ms
         cut = not stopped and self._open_ms >= self._settings.max_turn_s * 1000
@@ -319,8 +317,11 @@ class Gate:
         return GateResult(pcm, False, stopped or cut, probability, cut)
 
     def _disproved(self, raw: bytes, pcm: bytes, ms: float, *, stopped: bool) -> bool:
-        if self._surpasses(raw, pcm, self._speech, learn=False):
-            self._proof_ms -= ms
+        if self._called:
+            proves = self._speech and self._attention.since_word_ms > _WORD_END_MS
+        else:
+            proves = self._surpasses(raw, pcm, self._speech, learn=False)
+        self._proof_ms -= ms if proves else 0.0
         self._proof_left_ms -= ms
         return self._proof_ms > 0 and (stopped or self._proof_left_ms <= 0)
 
@@ -341,7 +342,7 @@ class Gate:
 
     def _listen(self, spoken: bool, ms: float, *, guarded: bool) -> bool:
         self._speech = spoken
-        if self._since_word_ms <= self._word_end_ms:
+        if self._attention.since_word_ms <= self._word_end_ms:
             return False
         if not guarded:
             self._barge_in.reset()
@@ -377,7 +378,7 @@ class Gate:
         self._held.append(pcm)
         self._held_bytes += len(pcm)
         held_ms = self._settings.pre_roll_ms
-        if self._since_word_ms < _WORD_END_MS + self._settings.start_window_ms:
+        if self._attention.since_word_ms < _WORD_END_MS + self._settings.start_window_ms:
             held_ms += self._word_end_ms  # who goes on in one breath began so much earlier
         limit = held_ms * BYTES_PER_MS + len(pcm)
         while self._held_bytes > limit:
@@ -393,7 +394,7 @@ class Gate:
         self._held_bytes = 0
 
     def _close(self) -> None:
-        self._open = self._speech = False
+        self._open = self._speech = self._called = False
         self._open_ms = self._proof_ms = 0.0
         self._usual.reset()
         self._barge_in.reset()

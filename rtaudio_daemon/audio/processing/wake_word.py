@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 from typing import Literal, Protocol
 
 from .format import BYTES_PER_MS
@@ -46,6 +47,8 @@ class Attention:
         self.listen = listen
         self.note = note
         """Why this is not what was asked for."""
+        self.since_word_ms = inf
+        """How much sound came since the wake word that is attended to."""
         self._engine = engine
         self._follow_up_ms = follow_up_ms
         self._left_ms = 0.0
@@ -73,11 +76,13 @@ class Attention:
 
     def pay(self) -> None:
         """Somebody talks to us, although no wake word was said."""
+        self.since_word_ms = inf
         if self.spots:
             self._left_ms = self._follow_up_ms
 
     def forget(self) -> None:
         """Need a wake word from now on."""
+        self.since_word_ms = inf
         self._left_ms = 0.0
 
     def feed(self, pcm: bytes, *, engaged: bool, meant: bool = True) -> str | None:
@@ -92,6 +97,7 @@ class Attention:
         self._left_ms = (
             self._follow_up_ms if engaged and self.paid else max(0.0, self._left_ms - ms)
         )
+        self.since_word_ms += ms
         self._refractory_ms = max(0.0, self._refractory_ms - ms)
         word = self._engine.feed(pcm) if self._engine is not None else None
         if word is None or self._refractory_ms > 0:
@@ -101,6 +107,7 @@ class Attention:
             return None
         self._refractory_ms = _REFRACTORY_MS
         self._left_ms = self._follow_up_ms
+        self.since_word_ms = 0.0
         return word
 
 

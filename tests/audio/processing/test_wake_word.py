@@ -88,11 +88,9 @@ def test_who_begins_after_the_wake_word_is_heard_as_soon_as_ever() -> None:
     assert harness.gate.open
 
 
-def test_a_button_after_the_wake_word_begins_a_turn_of_its_own() -> None:
+def test_after_a_button_no_wake_word_may_still_be_ending() -> None:
     harness = home()
     harness.hear("w")
-    harness.gate.mute(True)  # as a button does, before it passes the gate by
-    harness.gate.mute(False)
     harness.gate.attend()
     harness.hear("xxxx")
     assert harness.gate.open
@@ -154,6 +152,32 @@ def test_a_wake_word_interrupts_an_answer_and_the_same_one_counts_once() -> None
     harness.hear("...www")
     assert harness.woken == ["alexa"]
     assert harness.gate.open
+
+
+@pytest.mark.parametrize(
+    ("then", "proved"),
+    [
+        ("x" * 9 + "." * 40, False),
+        ("." * 40, False),
+        ("x" * 14, True),
+        ("x" * 9 + "." * 12 + "x" * 4, True),
+    ],
+)
+def test_a_wake_word_over_an_answer_ends_it_and_alone_it_is_no_turn(
+    then: str, proved: bool
+) -> None:
+    harness = home(settings=replace(USUAL, hangover_ms=1000))
+    harness.gate.playing = True
+    harness.hear("." * 20 + "w")
+    assert harness.gate.open
+    harness.gate.playing = False
+    results = [harness.gate.feed(mark.encode() * FRAME) for mark in then]
+    assert any(result.aborted for result in results) is not proved
+    assert not any(result.stopped for result in results)
+    assert harness.gate.open is proved
+    if not proved:
+        harness.hear("xxxx")
+        assert harness.gate.open, "the word still counts"
 
 
 def test_a_wake_word_in_the_middle_of_a_turn_is_told_too() -> None:
