@@ -20,6 +20,7 @@ PACKAGE = Path(__file__).parent.parent / NAME
 
 WORDS = {
     "backoff",
+    "child_processes",
     "controls",
     "emitter",
     "errors",

@@ -1,12 +1,10 @@
-"""The end of a child process: by a kill, not by a hangup; its exit status stays for its parent."""
+"""The end of a child process: its exit status stays for its parent."""
 
 from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
-import sys
 
 from rtaudio_daemon.audio.devices.process_end import kill
 
@@ -25,19 +23,3 @@ def test_a_running_process_is_killed_and_an_ended_one_left_alone() -> None:
     kill(process)
     assert process.wait(10) == -signal.SIGKILL
     kill(process)
-
-
-def test_a_hangup_that_is_meant_for_the_daemon_does_not_end_an_audio_process() -> None:
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        module = ("-m", "rtaudio_daemon.audio.worker")
-        process = subprocess.Popen(
-            [sys.executable, *module, "list", str(theirs.fileno()), "default", "20", "left"],
-            pass_fds=(theirs.fileno(),),
-            stderr=subprocess.DEVNULL,
-        )
-        ours.settimeout(30)
-        assert ours.recv(1), "it works"
-        process.send_signal(signal.SIGHUP)
-        ours.shutdown(socket.SHUT_RDWR)
-        assert process.wait(10) == 0

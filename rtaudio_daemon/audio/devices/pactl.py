@@ -8,6 +8,7 @@ import os
 import shutil
 from typing import Any
 
+from ...child_processes import no_hangups
 from .process_end import kill
 
 _PATIENCE_S = 2.0
@@ -48,16 +49,17 @@ async def end(process: asyncio.subprocess.Process) -> None:
 
 async def start(*arguments: str) -> asyncio.subprocess.Process:
     """Start it, to end with this process. Raises OSError where there is none."""
-    return await asyncio.create_subprocess_exec(
-        *(_TIED if shutil.which(_TIED[0]) and shutil.which("pactl") else ()),
-        "pactl",
-        *arguments,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        env={**os.environ, "LC_ALL": "C"},
-        start_new_session=True,  # signals to the daemon's process group are for the daemon alone
-    )
+    with no_hangups():
+        return await asyncio.create_subprocess_exec(
+            *(_TIED if shutil.which(_TIED[0]) and shutil.which("pactl") else ()),
+            "pactl",
+            *arguments,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env={**os.environ, "LC_ALL": "C"},
+            start_new_session=True,  # a Ctrl-C in the terminal is for the daemon alone
+        )
 
 
 def properties(one: dict[str, Any]) -> dict[str, Any]:

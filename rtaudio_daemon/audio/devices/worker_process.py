@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Protocol, cast
 
+from ...child_processes import no_hangups
 from ...errors import DeviceError
 from ...notifications import DeviceCode
 from ..processing.format import FRAME_MS
@@ -137,7 +138,7 @@ async def worker_process(
     process: asyncio.subprocess.Process | None = None
     worker = WorkerProcess(listener)
     try:
-        with theirs:
+        with theirs, no_hangups():
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 *("-P", "-m", "rtaudio_daemon.audio.worker"),

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import os
 import selectors
-import signal
 import socket
 import sys
 import threading
@@ -41,7 +40,6 @@ _DEVICES = Path("/dev/snd")
 def main(arguments: list[str]) -> None:
     """Serve until the socket closes or something fails; never returns."""
     role, fd, device, frame_ms, channel = arguments
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it may reach every process of the daemon's unit
     sys.setswitchinterval(0.001)
     os.environ["JACK_NO_START_SERVER"] = "1"
     daemon = socket.socket(fileno=int(fd))

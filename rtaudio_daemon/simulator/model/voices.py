@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from ...child_processes import no_hangups
 from .items import BYTES_PER_MS
 
 Voice = Literal["auto", "parrot", "espeak", "tone", "silence"]
@@ -59,13 +60,14 @@ def espeak(text: str) -> bytes | None:
     if not text.strip():
         return None
     try:
-        done = subprocess.run(
-            [program, "--stdin", "--stdout"],
-            input=text[:_LONGEST_TEXT].encode(errors="replace"),
-            capture_output=True,
-            timeout=_TIMEOUT_S,
-            check=True,
-        )
+        with no_hangups():
+            done = subprocess.run(
+                [program, "--stdin", "--stdout"],
+                input=text[:_LONGEST_TEXT].encode(errors="replace"),
+                capture_output=True,
+                timeout=_TIMEOUT_S,
+                check=True,
+            )
     except (OSError, subprocess.SubprocessError):
         return None
     return _from_wav(done.stdout)
