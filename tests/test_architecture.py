@@ -88,6 +88,7 @@ PURE_BESIDES = {
     "simulator.model.session_record",
     "simulator.model.token_usage",
     "simulator.model.turn_detector",
+    "tools.permissions",
 }
 """Single modules that are pure, too, in folders that are not."""
 

@@ -19,7 +19,7 @@ from ..errors import ConfigError
 from . import schema, yaml_loader
 from .profiles import PROFILES, Profile
 from .secret import Secret
-from .sections import HINTS, Config
+from .sections import HINTS, Config, ToolRule, Tools
 from .yaml_loader import Place, Problem, Source, Steps
 
 
@@ -96,6 +96,10 @@ _WRITING_ENDS_S = 3.0
 TOKEN_MIN = 32
 """Characters a token needs where others in the network can try."""
 _EXAMPLE_KEY = "0123456789abcdef"
+_EMPTY_RULE = (
+    "an entry that gives nothing would concern every call; give it a tool, domain, device_class, "
+    'entity or area (tool: "*" if every call is meant)'
+)
 _PROFILE = ("realtime.profile",)
 _KEYED = (*_PROFILE, "realtime.auth")
 
@@ -272,6 +276,13 @@ _RULES = (
         ),
         "must differ from http.token, or it gives full access",
     ),
+    _Rule(
+        "tools.confirm",
+        (),
+        lambda config: ToolRule() in config.tools.confirm,
+        _EMPTY_RULE,
+    ),
+    _Rule("tools.deny", (), lambda config: ToolRule() in config.tools.deny, _EMPTY_RULE),
 )
 
 _CAUTIONS = (
@@ -291,6 +302,19 @@ _CAUTIONS = (
             and _beyond_loopback(urlsplit(config.realtime.url).hostname or "")
         ),
         "ws:// sends the key where others in the network can read it; use wss://",
+    ),
+    _Rule(
+        "tools.confirm",
+        ("tools.own", "realtime.session.transcription.model"),
+        lambda config: (
+            not config.realtime.session.transcription.model
+            and (
+                any(each.confirm for each in config.tools.own)
+                or config.tools.confirm not in ((), Tools().confirm)
+            )
+        ),
+        "nobody can say yes: a yes counts only where it is written down, so these calls will be "
+        "refused; set realtime.session.transcription.model",
     ),
 )
 

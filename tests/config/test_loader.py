@@ -393,6 +393,8 @@ def test_a_setting_that_json_cannot_express_is_refused_wherever_it_hides() -> No
         ("realtime: {deployment: !!binary x}", "unknown tag"),
         ("realtime: {deployment: !!set {x}}", "unknown tag"),
         ('realtime: !include "a\\0b"', "cannot be a file's name"),
+        ("tools: {confirm: [{}]}", "an entry that gives nothing would concern every call"),
+        ("tools: {deny: [{domain: lock}, {tool: ''}]}", "would concern every call"),
     ],
 )
 def test_odd_values_are_refused_with_a_remedy(text: str, what: str) -> None:
@@ -411,6 +413,20 @@ def test_a_secrets_file_may_be_empty_but_not_unreadable(tmp_path: Path) -> None:
     assert found.endswith(
         "secrets.yaml:1: realtime.api_key: is not UTF-8 text; save the file as UTF-8"
     )
+
+
+def test_calls_that_need_a_yes_where_nobody_can_say_it_are_warned_about() -> None:
+    rule, own = (
+        "tools:\n  confirm: [{domain: oven}]\n",
+        "tools:\n  own: [{name: a, confirm: yes}]\n",
+    )
+    heard = "realtime: {session: {transcription: {model: whisper-1}}}\n"
+    for text in (rule, own):
+        (warning,) = parse(text).warnings
+        assert warning.startswith("config.yaml:2: tools.confirm: nobody can say yes: ")
+        assert parse(text + heard).warnings == ()
+    assert parse("tools: {confirm: []}").warnings == ()
+    assert parse("tools: {deny: [{domain: oven}]}").warnings == ()
 
 
 def test_an_address_that_is_not_used_and_a_key_in_the_clear_are_warned_about() -> None:

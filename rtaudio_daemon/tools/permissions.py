@@ -1,0 +1,164 @@
+"""Which calls are carried out, which need a spoken yes, and which are refused.
+
+The rules are settings (`tools.confirm`, `tools.deny`); the model cannot change them. A rule matches
+a call when all that it gives fits one target of the call. What is not known of a target fits every
+rule: a lock that is only known as "all in the hall" is still a lock.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+from itertools import product
+from math import prod
+from typing import Any, Literal
+
+from ..config.sections import ToolRule
+from .tool import Json, Target, Tool, ToolError
+
+Decision = Literal["allow", "confirm", "deny"]
+
+TARGETS_MOST = 256
+"""Most things that one call may name."""
+_GENERAL = frozenset({"", "all", "group", "homeassistant"})
+"""Domains behind which things of any domain may be."""
+_ACTION = re.compile(r"([a-z_]+)\.[a-z0-9_]+")
+_NAMES = {
+    "domain": ("domain", "domains"),
+    "device_class": ("deviceclass", "deviceclasses"),
+    "entity": ("entityid", "entityids", "entity", "entities"),
+    "area": ("areaid", "areaids", "area", "areas"),
+    "action": ("action", "service"),
+    "other": ("floor", "floorid", "labelid", "deviceid"),
+}
+"""The names of arguments that say what a call concerns, in lower case and without `_`."""
+
+_FIELDS = ("domain", "device_class", "entity", "area")
+_INSIDE = ("target", "data", "servicedata")
+
+
+class Permissions:
+    """Decides by rules; a rule that gives nothing matches every call."""
+
+    def __init__(self, confirm: Sequence[ToolRule], deny: Sequence[ToolRule]) -> None:
+        self._confirm = tuple(confirm)
+        self._deny = tuple(deny)
+
+    def decide(self, tool: Tool, targets: Sequence[Target], wire_name: str = "") -> Decision:
+        """What is to be done with a call of `tool` that concerns `targets`.
+
+        `wire_name`: the name by which the model knows the tool; rules may use either. A tool that
+        only reads needs no yes because of a rule, but is denied by one.
+        """
+        names = (tool.name, wire_name)
+        if any(_matches(rule, names, targets) for rule in self._deny):
+            return "deny"
+        if tool.confirm:
+            return "confirm"
+        if tool.read_only:
+            return "allow"
+        needed = any(_matches(rule, names, targets) for rule in self._confirm)
+        return "confirm" if needed else "allow"
+
+
+def targets_in(arguments: Json) -> tuple[Target, ...]:
+    """What a call with these arguments concerns, as far as they say; () if they say nothing.
+
+    Read are `domain`, `device_class`, `entity_id` (its domain stands before the dot), `area` and
+    `area_id`, in any case, each a text or a list, also inside `target` or `data`; and `action` or
+    `service` where it is like `lock.unlock`. A floor, a label or a device concerns things that are
+    not known. Raises ToolError if a call names more than `TARGETS_MOST` things.
+    """
+    outer = _given(arguments)
+    inside = [each for key, each in arguments.items() if _plain(key) in _INSIDE]
+    groups = [_given(each) for value in inside for each in _list(value) if isinstance(each, dict)]
+    found: dict[Target, None] = {}
+    for given in [each for each in groups if each] or [{}]:
+        both = {kind: outer.get(kind, []) + given.get(kind, []) for kind in outer | given}
+        found.update(dict.fromkeys(_combinations(both)))
+    return tuple(found)
+
+
+def _given(arguments: Json) -> dict[str, list[str]]:
+    """The values that say something, by kind; "" stands for one that cannot be read."""
+    found: dict[str, list[str]] = {}
+    for key, value in arguments.items():
+        for kind, names in _NAMES.items():
+            if _plain(key) in names and (texts := list(_texts(kind, value))):
+                found.setdefault(kind, []).extend(texts)
+    for action in found.pop("action", []):
+        if like := _ACTION.fullmatch(action.casefold()):
+            found.setdefault("domain", []).append(like[1])
+    return found
+
+
+def _texts(kind: str, value: Any) -> Iterator[str]:
+    for each in _list(value):
+        text = each.strip() if isinstance(each, str) else None
+        if text is None:
+            yield ""
+        elif kind == "entity":  # Home Assistant takes several in one text
+            yield from (part.strip() for part in text.split(",") if part.strip())
+        elif text:
+            yield text
+
+
+def _combinations(given: dict[str, list[str]]) -> Iterator[Target]:
+    if not given:
+        return
+    kinds = [list(dict.fromkeys(given.get(kind, [""]))) for kind in _FIELDS]
+    if prod(map(len, kinds)) > TARGETS_MOST:
+        raise ToolError(f"too many things in one call: name at most {TARGETS_MOST}")
+    for domain, device_class, entity, area in product(*kinds):
+        if entity.casefold() == "all":
+            entity = ""
+        yield Target(domain or _domain_of(entity), device_class, entity, area)
+
+
+def _matches(rule: ToolRule, names: Sequence[str], targets: Sequence[Target]) -> bool:
+    if rule.tool and not any(name and _like(name, rule.tool) for name in names):
+        return False
+    if not any(getattr(rule, field) for field in _FIELDS):
+        return True
+    # A tool that is named and does not say what it concerns may concern what the rule is about.
+    named = rule.tool.strip("*") != ""
+    return any(_fits(rule, target) for target in targets or ((Target(),) if named else ()))
+
+
+def _fits(rule: ToolRule, target: Target) -> bool:
+    domains = {target.domain.casefold(), _domain_of(target.entity).casefold()} - {""} or {""}
+    wanted = [pattern for pattern in (rule.domain, _domain_of(rule.entity)) if pattern]
+    if not domains & _GENERAL and not all(
+        any(_like(domain, pattern) for domain in domains) for pattern in wanted
+    ):
+        return False
+    # The name of a group, or one that is no entity id, does not say which thing it is.
+    known = _domain_of(target.entity).casefold() not in _GENERAL
+    return (
+        _unknown_or_like(target.device_class, rule.device_class)
+        and _unknown_or_like(target.entity if known else "", rule.entity)
+        and _unknown_or_like(target.area, rule.area)
+    )
+
+
+def _unknown_or_like(value: str, pattern: str) -> bool:
+    return not value or not pattern or _like(value, pattern)
+
+
+def _like(value: str, pattern: str) -> bool:
+    return fnmatchcase(value.casefold(), pattern.casefold())
+
+
+def _domain_of(entity: str) -> str:
+    return entity.partition(".")[0] if "." in entity else ""
+
+
+def _plain(key: str) -> str:
+    return key.casefold().replace("_", "").replace("-", "")
+
+
+def _list(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
