@@ -48,7 +48,7 @@ def samples(pcm: bytes) -> Samples:
 
 def find(needle: Samples, haystack: Samples) -> tuple[int, float]:
     """Where `needle` is in `haystack` (sample) and how alike the two are there (0 to 1)."""
-    size = len(haystack) + len(needle)
+    size = 1 << (len(haystack) + len(needle)).bit_length()  # other lengths take many times longer
     spectrum = np.fft.rfft(haystack, size) * np.conj(np.fft.rfft(needle, size))
     likeness = np.fft.irfft(spectrum, size)[: max(1, len(haystack) - len(needle) + 1)]
     at = int(np.argmax(likeness))

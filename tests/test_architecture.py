@@ -11,7 +11,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -107,6 +109,14 @@ EXPORTING = {"__init__", "config.__init__"}
 Graph = dict[str, set[str]]
 
 
+class Module(NamedTuple):
+    """What a module says: every name it imports, what it imports wrongly, nothing else."""
+
+    imported: tuple[str, ...]
+    absolute: tuple[str, ...]
+    is_docstring: bool
+
+
 def modules(package: Path) -> dict[str, Path]:
     """Every module by its name inside the package, as in `audio.processing.gate`."""
     return {
@@ -124,10 +134,10 @@ def examine(package: Path) -> list[str]:
     for name, path in known.items():
         if _layer(name) is None:
             found.append(f"{name} belongs to no layer")
-        tree = _without_type_checking(ast.parse(path.read_text(encoding="utf-8")))
-        inside[name], outside[name] = _imports(name, tree, known)
-        found += _absolute(name, tree)
-        if path.name == "__init__.py" and name not in EXPORTING and not _is_docstring(tree):
+        module = _read(name, path.read_text(encoding="utf-8"))
+        inside[name], outside[name] = _targets(name, module, known)
+        found += module.absolute
+        if path.name == "__init__.py" and name not in EXPORTING and not module.is_docstring:
             found.append(f"{name} holds more than a docstring")
     for name in known:
         for target in sorted(inside[name]):
@@ -185,23 +195,30 @@ def _without_type_checking(tree: ast.Module) -> ast.Module:
     return tree
 
 
-def _imports(name: str, tree: ast.Module, known: Iterable[str]) -> tuple[set[str], set[str]]:
+@cache
+def _read(name: str, text: str) -> Module:
+    tree = _without_type_checking(ast.parse(text))
+    return Module(tuple(_imported(name, tree)), tuple(_absolute(name, tree)), _is_docstring(tree))
+
+
+def _imported(name: str, tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = _base(name, node)
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def _targets(name: str, module: Module, known: Iterable[str]) -> tuple[set[str], set[str]]:
     """What a module imports: modules of this package, and the packages of others."""
     inside: set[str] = set()
     outside: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            imported = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = _base(name, node)
-            imported = [f"{base}.{alias.name}" for alias in node.names]
+    for each in module.imported:
+        if each.partition(".")[0] == NAME:
+            inside.add(_module(each.removeprefix(NAME).removeprefix("."), known))
         else:
-            continue
-        for each in imported:
-            if each.partition(".")[0] == NAME:
-                inside.add(_module(each.removeprefix(NAME).removeprefix("."), known))
-            else:
-                outside.add(each.partition(".")[0])
+            outside.add(each.partition(".")[0])
     return inside - {name}, outside
 
 

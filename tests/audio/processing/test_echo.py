@@ -63,7 +63,7 @@ def room(
             -3 * np.arange(12_000) / 12_000
         )
         impulse = np.concatenate([[1.0], reverberation * tail / np.linalg.norm(tail)])
-        size = length + len(impulse)
+        size = 1 << (length + len(impulse)).bit_length()
         echo = np.fft.irfft(np.fft.rfft(echo, size) * np.fft.rfft(impulse, size), size)[:length]
     noise = np.random.default_rng(3).normal(0, 8, length)
     microphone = np.clip(said + echo + noise, -32768, 32767).astype("<i2")
