@@ -37,6 +37,8 @@ def until_stopped(
 ) -> int:
     """Run until SIGTERM or SIGINT, which set the event; SIGHUP reloads. Returns the exit status.
 
+    Without `reload` SIGHUP ends it, too, as its terminal is gone; but not under nohup.
+
     `hung_up`: whether a SIGHUP came already; it reloads, too. Raises RTAudioError for what is not
     the program's own mistake.
     """
@@ -48,7 +50,10 @@ def until_stopped(
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         hangups = asyncio.Event()
-        loop.add_signal_handler(signal.SIGHUP, hangups.set)
+        if reload is not None:
+            loop.add_signal_handler(signal.SIGHUP, hangups.set)
+        elif signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            loop.add_signal_handler(signal.SIGHUP, stop.set)
         if hung_up():
             hangups.set()
         reloading = asyncio.create_task(_on_hangup(hangups, reload), name="hangup")
