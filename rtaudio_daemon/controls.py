@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
@@ -79,6 +79,7 @@ class UplinkStatus:
 class Snapshot:
     """The whole state at one moment; `since` (of the status) in seconds since 1970.
 
+    `tools`: sources with their state, how many tools there are and what they cost in tokens.
     `volume` from 0 to 1; `talking`: the button of push to talk is held.
     """
 
@@ -96,6 +97,7 @@ class Snapshot:
     uplink: UplinkStatus
     version: str
     uptime_s: float
+    tools: Mapping[str, Any] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         """The state as `/api/status` shows it, ready for JSON: times are timestamps."""

@@ -53,6 +53,8 @@ EVENT_NAMES: Mapping[type[Any], str] = {
     SpeechIgnored: "ignored",
 }
 
+_SAID = frozenset({"arguments", "result"})
+
 
 def describe(notification: Notification) -> tuple[str, dict[str, Any]]:
     """Return the event's name and its data as JSON (without `time`)."""
@@ -61,6 +63,8 @@ def describe(notification: Notification) -> tuple[str, dict[str, Any]]:
         data["expires_at"] = timestamp(notification.expires_at)
     if isinstance(notification, TurnFinished):
         data.update(data.pop("latencies"))
+    if isinstance(notification, ToolReported):
+        data = {key: value for key, value in data.items() if value or key not in _SAID}
     return EVENT_NAMES[type(notification)], data
 
 

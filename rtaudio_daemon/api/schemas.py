@@ -150,6 +150,29 @@ STATUS: Schema = _object(
         "talking": _FLAG,
         "volume": _LEVEL,
         "uplink": _object({"open": _FLAG, "bytes": _COUNT}),
+        "tools": _object(
+            {
+                "sources": {
+                    "type": "array",
+                    "items": _object(
+                        {
+                            "name": _TEXT,
+                            "state": _words("ok", "starting", "unreachable", "refused"),
+                            "tools": _COUNT,
+                            "note": _TEXT,
+                        }
+                    ),
+                },
+                "tools": _COUNT,
+                "tokens": {**_COUNT, "description": "about what the tools cost with each answer"},
+                "notes": {"type": "array", "items": _TEXT},
+            },
+            "sources",
+            "tools",
+            "tokens",
+            "notes",
+            more=True,
+        ),
         "usage": {"type": "object"},
         "version": _TEXT,
         "uptime_s": {"type": "number", "minimum": 0},

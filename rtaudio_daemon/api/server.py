@@ -10,6 +10,7 @@ import resource
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
@@ -17,7 +18,13 @@ from aiohttp import web
 from .. import config
 from ..controls import Controls
 from ..errors import ConfigError, DeviceError, NotConnectedError, NotNowError, RTAudioError
-from ..notifications import ConnectionChanged, ConnectionState, Notification, Transcript
+from ..notifications import (
+    ConnectionChanged,
+    ConnectionState,
+    Notification,
+    ToolReported,
+    Transcript,
+)
 from . import openapi, page, payloads, schemas
 from .binding import complaint
 from .connection_limit import ConnectionLimit
@@ -70,6 +77,7 @@ class ApiServer:
         """Apply all settings but host and port; disconnect subscribers that they do not admit."""
         if self._settings.publish_transcripts and not settings.publish_transcripts:
             self.events.forget("transcript")
+            self.events.forget("tool")
         self._settings = settings
         self._guard.adjust(settings)
         self.events.max_subscribers = settings.max_subscribers
@@ -83,6 +91,8 @@ class ApiServer:
         self.metrics.notice(notification)
         if isinstance(notification, Transcript) and not self._settings.publish_transcripts:
             return
+        if isinstance(notification, ToolReported) and not self._settings.publish_transcripts:
+            notification = replace(notification, arguments="", result="")
         name, data = payloads.describe(notification)
         if isinstance(notification, ConnectionChanged):
             closed = notification.state is ConnectionState.CLOSED

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Protocol
 
 from .. import config
 from ..audio.devices.protocols import Microphone, PlaybackEvent, Speaker
@@ -60,6 +61,19 @@ _ROOM_MS = 200  # how long the room and the microphone's buffer hold a short sou
 _WAKING_MS = 130  # how much later that is while the devices are not quick yet
 
 
+class CallsListener(Protocol):
+    """Answers the function calls of the model."""
+
+    def run(self, requested: CallsRequested) -> None:
+        """Run the calls of an answer, and give each its result."""
+
+    def note(self, notification: Notification) -> None:
+        """This happens now."""
+
+    def received(self, message: Message) -> None:
+        """The service sent this."""
+
+
 class Assistant:
     """Joins one session, one gate and one pair of devices; the `use_…` methods exchange them."""
 
@@ -93,6 +107,8 @@ class Assistant:
         """The status, and the one before."""
         self.since = wall_clock()
         """When the status changed, in seconds since 1970."""
+        self.calls: CallsListener | None = None
+        """Who answers function calls; None: nobody, so that they are given up after a while."""
         self.sound = sound
         """How sound is judged, in effect."""
         self._notifications = notifications
@@ -202,6 +218,8 @@ class Assistant:
             self._power_saving.stir()
         self._notifications.emit("notification", notification)
         self._earcon_player.note(notification)
+        if self.calls is not None:
+            self.calls.note(notification)
 
     # ------------------------------------------------------ what the devices report
 
@@ -254,6 +272,10 @@ class Assistant:
         self._ducked = suspected
         self._set_loudness()
 
+    def play_working(self) -> None:
+        """Let somebody who waits for a tool hear that it is at work."""
+        self._earcon_player.working()
+
     # ---------------------------------------------------- what the short sounds need
 
     @property
@@ -296,12 +318,15 @@ class Assistant:
                 self.microphone_input.turn_ended()
                 self.publish(notification)
             case CallsRequested():
-                pass  # there are no tools yet: the conversation gives the calls up by itself
+                if self.calls is not None:
+                    self.calls.run(notification)
             case _:
                 self.publish(notification)
 
     def received(self, message: Message) -> None:
         """The conversation has taken in what the service sent."""
+        if self.calls is not None:
+            self.calls.received(message)
 
     def connection_changed(self, change: ConnectionChanged) -> None:
         """The state of the connection is another, or there is something to say about it."""

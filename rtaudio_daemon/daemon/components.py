@@ -45,10 +45,13 @@ from ..realtime.reconnect import ReconnectingSession
 from ..realtime.session import IdleListener, SessionFactory
 from ..realtime.usage import UsageMeter
 from ..simulator.server.simulator import Simulator
+from ..tools.tool import ToolSource
 from .assistant import Assistant
 from .controls import DaemonControls
 from .log import set_levels
 from .reload import Change, differences
+from .tool_box import CALL_ROUNDS_MOST, CALLS_PATIENCE_S, ToolBox
+from .tool_sources import open_sources
 
 _LOG = logging.getLogger(__name__)
 # semantic_vad waits so long at most, by eagerness, for somebody to go on.
@@ -127,16 +130,19 @@ class Components:
             usage=self._usage_meter,
         )
         self.controls = DaemonControls(self.assistant)
+        self.tool_box = ToolBox(self.assistant, self.controls)
+        self.assistant.calls = self.controls.tool_box = self.tool_box
         self.table = tuple(
             Component(name, apply, settings, settings)
             for name, apply in (
                 ("log", self._apply_log),
+                # Before the service, whose first session is given them.
+                ("tools", self._apply_tools),
                 ("service", self._apply_service),
                 ("budget", self._apply_budget),
                 ("speaker", self._apply_speaker),
                 ("volume", self._apply_volume),
                 ("earcons", self._apply_earcons),
-                ("tools", self._apply_tools),
                 ("http_api", self._apply_http_api),
                 ("access", self._apply_access),
                 ("session", self._apply_session),
@@ -162,6 +168,7 @@ class Components:
 
     async def close(self) -> None:
         """Take everything down."""
+        await self.tool_box.close()
         for component in reversed(self.table):
             if life := self._lives.pop(component.name, None):
                 await life.aclose()
@@ -188,6 +195,17 @@ class Components:
 
     async def _apply_tools(self, settings: config.Config) -> None:
         """Offer these tools from now on; calls that run already end by the former ones."""
+        tools, box = settings.tools, self.tool_box
+        sources = open_sources(tools, box)
+        async with AsyncExitStack() as opening:
+            for source in sources:
+                await opening.enter_async_context(self._running(_lasting(source), source.name))
+            await self._between_turns()
+            box.use(sources, tools.room, limit_s=tools.limit_s, most=tools.result_characters)
+            if "service" in self._lives:
+                box.offer()
+            life = opening.pop_all()
+        await self._take_over("tools", life)
 
     async def _apply_speaker(self, settings: config.Config) -> None:
         speaker = self._devices.open_speaker(settings.audio.output, self.assistant)
@@ -262,6 +280,7 @@ class Components:
         async with AsyncExitStack() as opening:
             where, simulator = await service_at(settings.realtime, opening)
             sessions = new_sessions(where, settings.realtime)
+            sessions.settings = self.tool_box.dressed(sessions.settings)
             if "service" in self._lives:
                 trial = _Trial(give_up=driver.connected)
                 session = ReconnectingSession(sessions, trial)
@@ -282,7 +301,8 @@ class Components:
         self.assistant.driver.adjust_budget(policy.prices, policy.daily_limit)
 
     async def _apply_session(self, settings: config.Config) -> None:
-        wanted, now = session_settings(settings.realtime.session), self.assistant.driver.settings
+        wanted = self.tool_box.dressed(session_settings(settings.realtime.session))
+        now = self.assistant.driver.settings
         changed = {key: value for key, value in wanted.items() if now.get(key) != value}
         changed |= {key: _UNSET[key] for key in _UNSET if key in now and key not in wanted}
         await self._between_turns()
@@ -358,6 +378,12 @@ class Components:
             await asyncio.wait([task])
 
 
+async def _lasting(source: ToolSource) -> None:
+    """Keep in touch with what is outside, where there is anything."""
+    await source.run()
+    await asyncio.Event().wait()
+
+
 def _attention(audio: config.Audio) -> Attention:
     return open_attention(audio.listen, audio.wake.word, audio.wake.follow_up_s)
 
@@ -386,6 +412,8 @@ def _dialogue(settings: config.Config, profile: Profile) -> DialogueSettings:
         local_turns=local_turns,
         barge_in=gate.barge_in,
         outage_s=realtime.outage_buffer_s,
+        calls_patience_s=CALLS_PATIENCE_S,
+        call_rounds_most=CALL_ROUNDS_MOST,
     )
 
 

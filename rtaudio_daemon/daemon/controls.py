@@ -22,6 +22,13 @@ class Reloader(Protocol):
         """Read the configuration again; returns what changed. Raises ConfigError."""
 
 
+class Documented(Protocol):
+    """A part that `/api/status` shows."""
+
+    def document(self) -> dict[str, Any]:
+        """What it shows, ready for JSON."""
+
+
 class DaemonControls:
     """The `Controls` of a daemon whose conversation `assistant` runs."""
 
@@ -31,6 +38,8 @@ class DaemonControls:
         self._started = self._clock()
         self.reloader: Reloader | None = None
         """Who reloads the configuration, if there is one."""
+        self.tool_box: Documented | None = None
+        """The tools, if there are any."""
 
     # ------------------------------------------------------------- what can be seen
 
@@ -72,6 +81,7 @@ class DaemonControls:
             talking=microphone_input.held,
             volume=assistant.volume,
             uplink=UplinkStatus(microphone_input.uplink.open, driver.uplink_bytes),
+            tools=self.tool_box.document() if self.tool_box else {},
             version=VERSION,
             uptime_s=round(self._clock() - self._started, 1),
         )

@@ -1,6 +1,7 @@
 """Plays a short sound when something changes that people should hear; see `audio.earcons`.
 
     listening   a wake word was heard and a pause follows; or the button was pressed
+    working     a tool that the user waits for takes long
     done        the user's turn is over and an answer is awaited
     muted       the microphone was muted, or is on again
     error       an answer failed; there is no service and somebody waits for it or calls it; the
@@ -74,6 +75,10 @@ class EarconPlayer:
             self._sound("error")
         self._called = False
 
+    def working(self) -> None:
+        """A tool that somebody waits for takes long."""
+        self._sound("working")
+
     def note(self, notification: Notification) -> None:
         """This happens now."""
         match notification:
@@ -123,6 +128,7 @@ class EarconPlayer:
         settings = self.settings
         wanted = {
             "done": settings.done,
+            "working": settings.working,
             "muted": settings.muted,
             "unmuted": settings.muted,
             "error": settings.error,

@@ -26,6 +26,8 @@ from ..notifications import (
     MuteChanged,
     Notification,
     StatusChanged,
+    TimerReported,
+    ToolReported,
 )
 from ..protocol.bounds import printable
 from .log_handlers import DatagramHandler, DescriptorHandler
@@ -153,6 +155,12 @@ def log_notification(notification: Notification) -> None:
             _write(logging.INFO, "muted" if muted else "unmuted", muted=int(muted))
         case Interruption(item_id, audio_end_ms):
             _write(logging.DEBUG, f"interrupted after {audio_end_ms} ms", item=item_id)
+        case ToolReported(call, tool, source, phase, took_ms):
+            level = logging.INFO if phase in ("done", "started") else logging.WARNING
+            facts = {"tool": tool, "call": call, "phase": phase}
+            _write(level, f"tool {tool} ({source}): {phase} after {took_ms} ms", **facts)
+        case TimerReported(id_, name, phase):
+            _write(logging.INFO, f"timer {name or id_}: {phase}", timer=id_, phase=phase)
         case ErrorReported(source, code, message):
             _write(logging.WARNING, f"{source}: {message} ({code})", error=code, source=source)
         case _:

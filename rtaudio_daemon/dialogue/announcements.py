@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from ..protocol.session_format import Json
 from .answers import Request
 from .inputs import SayRequested
@@ -16,14 +18,15 @@ def request_to_say(event: SayRequested, now: float) -> Request:
     """What lets the model answer the text, or speak it as it stands."""
     origin = Origin(now)
     if event.mode == "prompt":
-        return Request(before=(_message(event.text),), say=True, origin=origin)
-    after = (_message(event.text, "assistant"),) if event.remember else ()
+        return Request(before=(message_item(event.text),), say=True, origin=origin)
+    after = (message_item(event.text, "assistant"),) if event.remember else ()
     announcement = _announcement(event.text)
     return Request(announcement, after=after, outside=True, say=True, origin=origin)
 
 
-def _message(text: str, role: str = "user") -> Json:
-    kind = "input_text" if role == "user" else "text"
+def message_item(text: str, role: Literal["user", "assistant", "system"] = "user") -> Json:
+    """A message of text, to be put into the conversation."""
+    kind = "text" if role == "assistant" else "input_text"
     return {"type": "message", "role": role, "content": [{"type": kind, "text": text}]}
 
 
@@ -33,5 +36,5 @@ def _announcement(text: str) -> Json:
         "metadata": SAY_METADATA,
         "modalities": ["audio", "text"],
         "instructions": _SAY_INSTRUCTIONS,
-        "input": [_message(text)],
+        "input": [message_item(text)],
     }

@@ -41,7 +41,7 @@ from .. import notifications as news
 from ..notifications import ModelStatus
 from ..protocol import events as wire
 from . import inputs, outputs, reports
-from .announcements import request_to_say
+from .announcements import message_item, request_to_say
 from .answers import Answer, Answers, Request
 from .function_calls import FunctionCalls
 from .history import History
@@ -138,6 +138,7 @@ class Conversation:
             inputs.CancelRequested: self._on_cancel_requested,
             inputs.AnswerDropped: lambda _: self._drop_owed(),
             inputs.CallAnswered: self._on_call_answered,
+            inputs.CallsTakeLong: self._on_calls_take_long,
             inputs.AudioCommitted: lambda event: self._commit(event.event_id),
             inputs.AudioCleared: lambda event: self._clear(event.event_id, by_user=True),
             inputs.TimePassed: self._on_time_passed,
@@ -446,7 +447,7 @@ class Conversation:
         batch = self._calls.done(event, self._now, patience_s=patience_s, origin=origin)
         if batch is not None:
             batch.superseded = answer.interrupted or answer.earlier
-            self._do(outputs.CallsRequested(batch.calls))
+            self._do(outputs.CallsRequested(batch.calls, answer.sounded, batch.round))
         if not (answer.outside or answer.earlier) and self._answers.drop_owed() and batch is None:
             self.history.answered()
         if not answer.interrupted:
@@ -674,7 +675,9 @@ class Conversation:
         self._do(CancelResponse(response_id, event.event_id or ""))
 
     def _on_call_answered(self, event: inputs.CallAnswered) -> None:
-        batch = self._calls.answer(event.call_id, event.output, sent=event.sent)
+        batch = self._calls.answer(
+            event.call_id, event.output, sent=event.sent, silent=event.silent
+        )
         if batch is None:
             return
         for call in batch.calls:
@@ -684,13 +687,27 @@ class Conversation:
         if not batch.wants_answer(
             answered_soon=bool(self._turns.speaking) or self._answers.to_come
         ):
+            if batch.awaited:
+                self.history.answered()  # it needs no words
             return
-        if self._in_session:
+        most = self.settings.call_rounds_most
+        if most is not None and batch.round > most:
+            self.history.answered()
+            self._do(reports.not_answered("the model only calls tools, again and again"))
+        elif self._in_session:
             careful = batch.superseded or self.settings.playback == "reported"
-            self._answers.wish(Request(after_speech=careful, origin=batch.origin))
+            last = most is not None and batch.round == most
+            settings = {"tool_choice": "none"} if last else None
+            self._answers.wish(Request(settings, after_speech=careful, origin=batch.origin))
             self._answers.put_question(self._now)
         else:
             self._hope_for_session()
+
+    def _on_calls_take_long(self, event: inputs.CallsTakeLong) -> None:
+        if not self._in_session or self._answers.pending or not self._calls.awaited(event.call_ids):
+            return
+        before = (message_item(event.note, "system"),)
+        self._answers.wish(Request({"tool_choice": "none"}, before=before))
 
     # ------------------------------------------------------------------ time
 

@@ -6,6 +6,7 @@ there when the last result of its answer has come.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 from ..protocol.events import CallArgumentsDone, Event, Item, ItemReported, ResponseDone
@@ -36,6 +37,8 @@ class CallBatch:
     origin: Origin | None
     expires_at: float
     patience_s: float
+    round: int = 1
+    """How many answers with calls there were since somebody spoke, this one included."""
     in_session: bool = True
     """Whether the session in use knows the calls."""
     superseded: bool = False
@@ -47,6 +50,8 @@ class CallBatch:
     outputs: dict[str, str] = field(default_factory=dict)
     sent: set[str] = field(default_factory=set)
     """Calls whose results the session has already."""
+    silent: set[str] = field(default_factory=set)
+    """Calls whose results need no answer."""
 
     @property
     def awaited(self) -> bool:
@@ -70,7 +75,8 @@ class CallBatch:
         `answered_soon`: somebody speaks, or an answer is to come that will know them. Whoever sends
         results by hand asks for the answer by hand, too.
         """
-        return not (self.sent or self.silenced or (self.superseded and answered_soon))
+        needless = self.silenced or len(self.silent) == len(self.calls)
+        return not (self.sent or needless or (self.superseded and answered_soon))
 
     def items(self) -> list[Json]:
         """The items that the session in use lacks, in the order of the calls."""
@@ -102,6 +108,7 @@ class FunctionCalls:
     def __init__(self) -> None:
         self._written: dict[str, dict[str, FunctionCall]] = {}
         self._batches: list[CallBatch] = []
+        self._rounds = 0
 
     @property
     def open(self) -> bool:
@@ -139,14 +146,19 @@ class FunctionCalls:
         for call in self._written.pop("", {}).values():
             self._put(replace(call, response_id=event.response_id))
         calls = self._written.pop(event.response_id, {})
-        if not calls or event.status != "completed":
-            return None  # the model may not have finished writing them
-        batch = CallBatch(tuple(calls.values()), origin, now + patience_s, patience_s)
+        if not calls or event.status != "completed":  # the model may not have finished writing
+            if not self._batches:
+                self._rounds = 0
+            return None
+        self._rounds += 1
+        expires_at = now + patience_s
+        batch = CallBatch(tuple(calls.values()), origin, expires_at, patience_s, self._rounds)
         self._batches = [*self._batches[1 - _MOST :], batch]
         return batch
 
     def speech_started(self) -> None:
         """Somebody speaks: what was asked before is not what they wait for now."""
+        self._rounds = 0
         for batch in self._batches:
             batch.superseded = True
 
@@ -162,8 +174,18 @@ class FunctionCalls:
             batch.in_session = False
             batch.sent.clear()
 
-    def answer(self, call_id: str, output: str, *, sent: bool = False) -> CallBatch | None:
-        """Note a result (`sent`: the session has it); returns its batch if that is complete now.
+    def awaited(self, call_ids: Collection[str]) -> bool:
+        """Whether the user waits for the result of one of these calls, which is to come."""
+        return any(
+            batch.awaited and call.call_id in call_ids and call.call_id not in batch.outputs
+            for batch in self._batches
+            for call in batch.calls
+        )
+
+    def answer(
+        self, call_id: str, output: str, *, sent: bool = False, silent: bool = False
+    ) -> CallBatch | None:
+        """Note a result (see `CallAnswered`); returns its batch if that is complete now.
 
         A result that nobody waits for is ignored; what is too long is cut, and says so.
         """
@@ -172,6 +194,8 @@ class FunctionCalls:
                 batch.outputs[call_id] = _shortened(output)
                 if sent:
                     batch.sent.add(call_id)
+                if silent:
+                    batch.silent.add(call_id)
                 if not batch.complete:
                     return None
                 self._batches.remove(batch)

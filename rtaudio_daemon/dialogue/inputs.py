@@ -118,11 +118,24 @@ class CancelRequested:
 
 @dataclass(frozen=True, slots=True)
 class CallAnswered:
-    """The result of a function call. `sent`: the session has it already."""
+    """The result of a function call.
+
+    `sent`: the session has it already. `silent`: it needs no answer; one is asked for all the same
+    if another call of the same answer needs one.
+    """
 
     call_id: str
     output: str
     sent: bool = False
+    silent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CallsTakeLong:
+    """The results of these calls are still to come: let the model say so, as `note` asks it to."""
+
+    call_ids: tuple[str, ...]
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +180,7 @@ LocalInput = (
     | AnswerRequested
     | CancelRequested
     | CallAnswered
+    | CallsTakeLong
     | AnswerDropped
     | AudioCommitted
     | AudioCleared

@@ -133,9 +133,15 @@ SpeakerCommand = Play | EndPlay | StopPlayback
 
 @dataclass(frozen=True, slots=True)
 class CallsRequested:
-    """The function calls of an answer that is complete, in its order."""
+    """The function calls of an answer that is complete, in its order.
+
+    `spoken`: the answer had sound of its own. `round`: 1 for the first calls since somebody spoke,
+    2 for those of the answer to their results, and so on.
+    """
 
     calls: tuple[FunctionCall, ...]
+    spoken: bool = False
+    round: int = 1
 
 
 @dataclass(frozen=True, slots=True)

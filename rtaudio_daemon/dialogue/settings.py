@@ -41,3 +41,5 @@ class DialogueSettings:
     """Seconds without any sound sent after which speech that the service reported is over."""
     calls_patience_s: float = 15.0
     """Seconds after which the results of function calls are not waited for any more."""
+    call_rounds_most: int | None = None
+    """How often the answer to results may call functions again after somebody spoke."""

@@ -203,6 +203,10 @@ class Gate:
         """Somebody talks to us at the press of a button: what follows needs no wake word either."""
         self._attention.pay()
 
+    def need_wake_word(self) -> None:
+        """Listen to nobody without a wake word from now on, where one is used."""
+        self._attention.forget()
+
     def bypass(self, pcm: bytes) -> bytes:
         """One frame as it may be sent without being judged, as while a button is held."""
         return bytes(len(pcm)) if self._ignoring(pcm) else pcm

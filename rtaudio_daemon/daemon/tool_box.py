@@ -1,0 +1,284 @@
+"""Joins the tools to the conversation: offers them to the service, runs its calls, gives results.
+
+The session is given the definitions, and below the instructions of the configuration a few lines
+of our own: when it is, in which room, and what was noted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from ..dialogue.function_calls import FunctionCall
+from ..dialogue.inputs import CallAnswered, CallsTakeLong, Input
+from ..dialogue.outputs import CallsRequested
+from ..errors import NotConnectedError
+from ..notifications import (
+    ConnectionChanged,
+    ConnectionState,
+    ModelStatus,
+    Notification,
+    SpeechIgnored,
+    StatusChanged,
+    ToolReported,
+)
+from ..protocol.events import Message, ServiceErrorReported
+from ..tools import results
+from ..tools.registry import Registry
+from ..tools.runner import Call, Refusal, Runner
+from ..tools.sources.built_in import time_line
+from ..tools.tool import Json, Tool, ToolSource
+from .assistant import Assistant
+from .controls import DaemonControls
+
+_LOG = logging.getLogger(__name__)
+CALL_ROUNDS_MOST = 3
+"""How often the answer to results may call tools again after somebody spoke."""
+CALLS_PATIENCE_S = 125.0
+"""Longer than any call may take: every call is answered here."""
+_STALE_S = 600.0  # after this much silence the model is given the time anew
+_AFTER_ANSWER_S = 20.0  # what is to be done after an answer is done by then
+_STILL_RUNNING = (
+    "What you called is still running; its result will follow by itself. Do not call it again. Say "
+    "in one short sentence that it takes a moment."
+)
+
+
+class ToolBox:
+    """The tools of one daemon. `use` gives it others; calls that run end by the former ones."""
+
+    def __init__(
+        self,
+        assistant: Assistant,
+        controls: DaemonControls,
+        now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
+    ) -> None:
+        self.registry = Registry(())
+        self.runner = Runner(self.registry, self)
+        self.room = ""
+        self._assistant = assistant
+        self._controls = controls
+        self._driver = assistant.driver
+        self._now = now
+        self._instructions = ""
+        self._extra_tools: list[Any] = []
+        self._dated_at: float | None = None
+        self._tells_time = False
+        self._stale = False  # the session has to be given other definitions
+        self._after_answer: list[Callable[[], None]] = []
+        self._after_answer_timer: asyncio.TimerHandle | None = None
+
+    def use(self, sources: Sequence[ToolSource], room: str, *, limit_s: float, most: int) -> None:
+        """Offer the tools of these sources from now on. Between turns only."""
+        self.registry = self.runner.registry = Registry(sources)
+        self.runner.limit_s, self.runner.characters = limit_s, most
+        self.room = room
+        self._tells_time = self.registry.find("time") is not None
+        for note in self.registry.notes:
+            _LOG.warning("%s", note)
+
+    async def close(self) -> None:
+        """Give running calls two seconds, then stop them."""
+        if self._after_answer_timer is not None:
+            self._after_answer_timer.cancel()
+        await self.runner.close()
+
+    def document(self) -> Json:
+        """The tools as `/api/status` shows them."""
+        registry = self.registry
+        return {
+            "sources": [
+                {
+                    "name": source.name,
+                    "state": str(source.state),
+                    "tools": sum(tool.source == source.name for tool in registry.tools.values()),
+                    "note": source.note,
+                }
+                for source in registry.sources
+            ],
+            "tools": len(registry.tools),
+            "tokens": registry.tokens,
+            "notes": registry.notes,
+        }
+
+    # ------------------------------------------------------- what a session gets
+
+    def dressed(self, settings: Json) -> Json:
+        """Session settings with the tools, and with our lines below the instructions."""
+        self._instructions = settings.get("instructions", "")
+        extra = dict(settings.get("extra") or {})
+        theirs = extra.get("tools")
+        self._extra_tools = theirs if isinstance(theirs, list) else []
+        return {**settings, **self._dressing(extra)}
+
+    def _dressing(self, extra: Json) -> Json:
+        definitions = self.registry.definitions()
+        found: Json = {"tools": definitions} if definitions else {}
+        if self._extra_tools:
+            found["extra"] = {**extra, "tools": [*definitions, *self._extra_tools]}
+        return {**found, **self._dated()}
+
+    def _dated(self) -> Json:
+        self._dated_at = asyncio.get_running_loop().time()
+        lines = [self._instructions]
+        if self._tells_time:
+            lines.append(time_line(self._now(), self.room))
+        words = "\n\n".join(line for line in lines if line)
+        return {"instructions": words} if words else {}
+
+    def offer(self) -> None:
+        """Give the session in use, and those to come, the tools as they are now."""
+        extra = dict(self._driver.settings.get("extra") or {})
+        self._update({"tools": [], **self._dressing(extra)})
+
+    def _update(self, changed: Json) -> None:
+        now = self._driver.settings
+        different = {key: value for key, value in changed.items() if now.get(key) != value}
+        if different == {"tools": []} and "tools" not in now:
+            return
+        if different:
+            try:
+                self._driver.update_session(different)
+            except NotConnectedError as error:
+                _LOG.debug("%s", error)
+
+    def tools_changed(self) -> None:
+        """The tools, the state or the note of a source are others now."""
+        if self.registry.refresh():
+            self._stale = True
+            self._offer_when_idle()
+
+    def _offer_when_idle(self) -> None:
+        if self._stale and self._assistant.idle:
+            self._stale = False
+            self.offer()
+
+    # ------------------------------------------------------------ what happens
+
+    def note(self, notification: Notification) -> None:
+        """This happens now."""
+        match notification:
+            case StatusChanged(status=ModelStatus.IDLE):
+                self._do_after_answer()
+                self._offer_when_idle()
+            case StatusChanged(status=ModelStatus.LISTENING) if self._is_dated():
+                self._update(self._dated())
+            case ConnectionChanged(state=ConnectionState.CONNECTING | ConnectionState.RENEWING):
+                self._driver.adjust_settings({**self._driver.settings, **self._dated()})
+            case _:
+                pass
+
+    def _is_dated(self) -> bool:
+        now = asyncio.get_running_loop().time()
+        return self._dated_at is None or now - self._dated_at >= _STALE_S
+
+    def received(self, message: Message) -> None:
+        """The service sent this: it may refuse a tool."""
+        if not isinstance(message.event, ServiceErrorReported):
+            return
+        error = message.raw.get("error")
+        param = error.get("param") if isinstance(error, dict) else None
+        found = self._refused_tool(param if isinstance(param, str) else "", message.event.message)
+        if found and self.registry.refuse(found, message.event.message):
+            _LOG.warning("the service refused the tool %s: %s", found, message.event.message)
+            extra = dict(self._driver.settings.get("extra") or {})
+            # The service refused all that came with it, too.
+            everything = {**self._driver.settings, "tools": [], **self._dressing(extra)}
+            try:
+                self._driver.update_session(everything)
+            except NotConnectedError as error_:
+                _LOG.debug("%s", error_)
+
+    def _refused_tool(self, param: str, words: str) -> str:
+        names = list(self.registry.tools)
+        place = re.match(r"session\.tools\[(\d{1,3})\]", param)
+        if place and int(place[1]) < len(names):
+            return names[int(place[1])]
+        quoted = (
+            set(re.findall(r"[\w-]+", words)) if "tools" in param or "function" in words else ()
+        )
+        return next((name for name in names if name in quoted), "")
+
+    # ------------------------------------------------------------------- calls
+
+    def run(self, requested: CallsRequested) -> None:
+        """Run the calls of an answer."""
+        if requested.round > CALL_ROUNDS_MOST:
+            why = "you have called tools too often; answer with what you know"
+            for call in requested.calls:
+                self._refuse(call, why)
+            return
+        calls = [Call(each.call_id, each.name, each.arguments) for each in requested.calls]
+        self.runner.run(calls, spoken=requested.spoken)
+
+    def _refuse(self, call: FunctionCall, why: str) -> None:
+        tool = self.registry.find(call.name)
+        source = tool.source if tool else ""
+        self.call_reported(ToolReported(call.call_id, call.name[:64], source, "refused"))
+        self.call_answered(call.call_id, results.failure(why, 200), silent=False)
+
+    def call_answered(self, call_id: str, output: str, *, silent: bool) -> None:
+        """This is the one output of a call."""
+        self._handle(CallAnswered(call_id, output, silent=silent))
+
+    def call_reported(self, report: ToolReported) -> None:
+        """A call began, went on or ended."""
+        self._assistant.publish(report)
+
+    def calls_work(self) -> None:
+        """Somebody waits for a call that is still running."""
+        if self._driver.conversation.status is ModelStatus.THINKING:
+            self._assistant.play_working()
+
+    def calls_take_long(self, call_ids: Sequence[str]) -> None:
+        """These calls are still running."""
+        self._handle(CallsTakeLong(tuple(call_ids), _STILL_RUNNING))
+
+    async def permit(self, tool: Tool, arguments: Json) -> Refusal | None:
+        """Why this call may not run, or not yet."""
+        return None
+
+    def _handle(self, event: Input) -> None:
+        self._driver.handle(event)
+
+    # ------------------------------------------------- what the built-in tools do
+
+    @property
+    def volume(self) -> float:
+        """The loudness of answers, 0 to 1."""
+        return self._assistant.volume
+
+    def set_volume(self, level: float) -> None:
+        """Play at this level from now on."""
+        self._controls.set_volume(level)
+
+    def mute_after_answer(self) -> None:
+        """Mute the microphone when the answer under way is over."""
+        self._later(lambda: self._controls.mute(True))
+
+    def end_after_answer(self) -> None:
+        """Need a wake word when the answer under way is over."""
+        self._later(self._assistant.microphone_input.gate.need_wake_word)
+
+    def ignore_speech(self) -> None:
+        """What was said was not meant for us."""
+        self._assistant.publish(SpeechIgnored())
+        self._later(self._assistant.microphone_input.gate.need_wake_word)
+
+    def _later(self, do: Callable[[], None]) -> None:
+        self._after_answer.append(do)
+        if self._after_answer_timer is None:
+            loop = asyncio.get_running_loop()
+            self._after_answer_timer = loop.call_later(_AFTER_ANSWER_S, self._do_after_answer)
+
+    def _do_after_answer(self) -> None:
+        if self._after_answer_timer is not None:
+            self._after_answer_timer.cancel()
+            self._after_answer_timer = None
+        todo, self._after_answer = self._after_answer, []
+        for do in todo:
+            do()

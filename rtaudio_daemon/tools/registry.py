@@ -1,0 +1,110 @@
+"""All tools of all sources, under the names that the service is given."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+
+from .tool import Json, Tool, ToolSource
+
+TOOLS_MOST = 64
+"""Tools that the model is offered: each costs tokens with every answer, and good choices."""
+TOKENS_MANY = 5_000
+"""Tokens of all tools together above which a person is warned."""
+_NAME_CHARACTERS = 64
+_DESCRIPTION_CHARACTERS = 1_024
+_BYTES_PER_TOKEN = 4
+
+
+class Registry:
+    """The tools of `sources` at the moment of the last `refresh`.
+
+    A name that the service would not take, or that a source before has too, is replaced by a
+    shortened one with a hash, which is the same at every start.
+    """
+
+    def __init__(self, sources: Sequence[ToolSource]) -> None:
+        self.sources = tuple(sources)
+        self._tools: dict[str, Tool] = {}
+        self._refused: dict[str, str] = {}
+        self._left_out = 0
+        self.refresh()
+
+    @property
+    def tools(self) -> Mapping[str, Tool]:
+        """Every tool that is offered, by its name for the service."""
+        return self._tools
+
+    @property
+    def tokens(self) -> int:
+        """About how many tokens the tools cost with every answer."""
+        return len(json.dumps(self.definitions()).encode()) // _BYTES_PER_TOKEN
+
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know of the tools as a whole."""
+        notes = [
+            f"the service refused the tool {name}: {why}" for name, why in self._refused.items()
+        ]
+        if self._left_out:
+            notes.append(
+                f"{self._left_out} tools are left out: the model is offered {TOOLS_MOST} at most; "
+                "allow fewer"
+            )
+        if (tokens := self.tokens) > TOKENS_MANY:
+            notes.append(
+                f"the tools cost about {tokens:,} tokens with every answer; allow fewer of them"
+            )
+        return notes
+
+    def refresh(self) -> bool:
+        """Ask the sources again; whether the service has to be given other definitions."""
+        before = self.definitions()
+        self._tools, self._left_out = {}, 0
+        for source in self.sources:
+            for tool in source.tools():
+                name = self._name_for(tool)
+                if name in self._refused:
+                    continue
+                if len(self._tools) < TOOLS_MOST:
+                    self._tools[name] = tool
+                else:
+                    self._left_out += 1
+        return self.definitions() != before
+
+    def definitions(self) -> list[Json]:
+        """The tools as a session is given them."""
+        return [
+            {
+                "type": "function",
+                "name": name,
+                "description": tool.description[:_DESCRIPTION_CHARACTERS],
+                "parameters": tool.parameters,
+            }
+            for name, tool in self._tools.items()
+        ]
+
+    def find(self, name: str) -> Tool | None:
+        """The tool that the service calls so."""
+        return self._tools.get(name)
+
+    def near(self, name: str) -> list[str]:
+        """The names that are most like `name`."""
+        return difflib.get_close_matches(name, self._tools, n=3, cutoff=0.4)
+
+    def refuse(self, name: str, why: str) -> bool:
+        """The service takes no session with this tool: offer it no more; whether it was offered."""
+        if self._tools.pop(name, None) is None:
+            return False
+        self._refused[name] = why
+        return True
+
+    def _name_for(self, tool: Tool) -> str:
+        plain = re.sub(r"[^A-Za-z0-9_-]", "_", tool.name)
+        if plain == tool.name and len(plain) <= _NAME_CHARACTERS and plain not in self._tools:
+            return plain
+        digest = hashlib.sha256(f"{tool.source}\0{tool.name}".encode("utf-8", "replace"))
+        return f"{plain[: _NAME_CHARACTERS - 7]}_{digest.hexdigest()[:6]}"

@@ -1,0 +1,301 @@
+"""Runs the calls of an answer: every call gets exactly one output, whatever happens.
+
+    phase        output                                        the tool
+    done         its result                                    has run
+    failed       why, in its own words                         has run, or could not be tried
+    timed_out    that no result came in time                   was stopped, or goes on (`late`)
+    late         none any more                                 ended after its output was given
+    refused      why: unknown, wrong arguments, not allowed    has not run
+    unconfirmed  that a person must be asked first             has not run
+    cancelled    that it was stopped                           was stopped
+
+Calls of one answer run at once. A call that repeats another of the same answer, or of the last two
+seconds unless it only reads, does not run: it gets the result of the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections import deque
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, Protocol
+
+from ..notifications import ToolPhase, ToolReported
+from . import results
+from .registry import Registry
+from .schema import parse_arguments
+from .tool import CallContext, Json, Outcome, Tool, ToolError
+
+_LOG = logging.getLogger(__name__)
+_AT_ONCE = 8
+_SAME_S = 2.0  # a call that is repeated so soon is the same one
+_OUTPUT_S = 120.0  # a result that comes later is dropped
+_CLOSING_S = 2.0
+_WORKING_S = 2.0  # a call that takes longer is heard, and again after as long twice
+_LONG_S = 8.0  # of a call that takes longer, the model is told
+_SHOWN_CHARACTERS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of an answer. `arguments`: JSON as the model wrote it, which may be faulty."""
+
+    call_id: str
+    name: str
+    arguments: str
+
+
+class RunnerListener(Protocol):
+    """Takes what the runner has to give, and decides what may run."""
+
+    def call_answered(self, call_id: str, output: str, *, silent: bool) -> None:
+        """This is the one output of a call, JSON."""
+
+    def call_reported(self, report: ToolReported) -> None:
+        """A call began, went on or ended."""
+
+    def calls_work(self) -> None:
+        """Somebody waits for a call that is still running: let them hear it."""
+
+    def calls_take_long(self, call_ids: Sequence[str]) -> None:
+        """These calls of one answer are still running."""
+
+    async def permit(self, tool: Tool, arguments: Json) -> Refusal | None:
+        """Why this call may not run, or not yet. Raises ToolError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a call may not run, in words for the model; `ask`: it may, once a person said yes."""
+
+    why: str
+    ask: bool = False
+
+
+@dataclass(slots=True)
+class _Ending:
+    phase: ToolPhase
+    output: str
+    silent: bool = False
+
+
+class Runner:
+    """Runs calls of the tools of `registry`, which may be replaced; times are of the loop.
+
+    `limit_s`: seconds that a call may take unless its tool says otherwise. `characters`: of the
+    longest result.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        listener: RunnerListener,
+        *,
+        limit_s: float = 30.0,
+        characters: int = 4_000,
+    ) -> None:
+        self.registry = registry
+        self.limit_s = limit_s
+        self.characters = characters
+        self._listener = listener
+        self._places = asyncio.Semaphore(_AT_ONCE)
+        self._numbers = count(1)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._recent: deque[tuple[str, float, asyncio.Future[_Ending]]] = deque(maxlen=64)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a call runs."""
+        return bool(self._tasks)
+
+    def run(self, calls: Sequence[Call], *, spoken: bool = False) -> None:
+        """Run the calls of an answer, in the background. `spoken`: it had sound of its own."""
+        self._start(self._run_all(calls, spoken), "calls")
+
+    async def call(self, name: str, arguments: str, *, confirmed: bool) -> str:
+        """Run one call by hand; returns its output. `confirmed`: a person has said yes to it."""
+        call = Call(f"by_hand_{next(self._numbers)}", name, arguments)
+        return (await self._answer(call, spoken=False, confirmed=confirmed)).output
+
+    async def close(self) -> None:
+        """Give running calls two seconds, then stop them."""
+        tasks = list(self._tasks)
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=_CLOSING_S)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late, timeout=_CLOSING_S)
+
+    # --------------------------------------------------------------- one answer
+
+    async def _run_all(self, calls: Sequence[Call], spoken: bool) -> None:
+        open_calls = {call.call_id for call in calls}
+        watch = asyncio.create_task(self._watch(open_calls), name="waiting for tools")
+        try:
+            async with asyncio.TaskGroup() as group:
+                for call in calls:
+                    group.create_task(self._run_one(call, spoken, open_calls), name=call.name)
+        finally:
+            watch.cancel()
+
+    async def _run_one(self, call: Call, spoken: bool, open_calls: set[str]) -> None:
+        ending = await self._answer(call, spoken=spoken, confirmed=False)
+        open_calls.discard(call.call_id)
+        self._listener.call_answered(call.call_id, ending.output, silent=ending.silent)
+
+    async def _watch(self, open_calls: set[str]) -> None:
+        """Let people hear, and the model know, that calls take long."""
+        await asyncio.sleep(_WORKING_S)
+        self._listener.calls_work()
+        waited_s = _WORKING_S
+        while True:
+            await asyncio.sleep(2 * _WORKING_S)
+            before, waited_s = waited_s, waited_s + 2 * _WORKING_S
+            if before < _LONG_S <= waited_s:
+                self._listener.calls_take_long(tuple(open_calls))
+            self._listener.calls_work()
+
+    # ----------------------------------------------------------------- one call
+
+    async def _answer(self, call: Call, *, spoken: bool, confirmed: bool) -> _Ending:
+        now = asyncio.get_running_loop().time
+        started_at = now()
+        tool = self.registry.find(call.name)
+
+        def report(phase: ToolPhase, output: str = "") -> None:
+            self._listener.call_reported(
+                ToolReported(
+                    call.call_id,
+                    call.name if tool else call.name[:64],
+                    tool.source if tool else "",
+                    phase,
+                    round((now() - started_at) * 1000),
+                    arguments=call.arguments[:_SHOWN_CHARACTERS],
+                    result=output[:_SHOWN_CHARACTERS],
+                )
+            )
+
+        try:
+            ending = await self._judge_and_run(call, tool, spoken, confirmed, report)
+        except asyncio.CancelledError:
+            ending = self._failed("cancelled", "it was stopped, as the daemon ends or changes")
+        report(ending.phase, ending.output)
+        return ending
+
+    async def _judge_and_run(
+        self, call: Call, tool: Tool | None, spoken: bool, confirmed: bool, report: _Reporter
+    ) -> _Ending:
+        if tool is None:
+            near = self.registry.near(call.name)
+            hint = f"; did you mean {' or '.join(near)}?" if near else ""
+            return self._failed("refused", f"there is no tool {call.name[:64]}{hint}")
+        try:
+            arguments = parse_arguments(call.arguments, tool.parameters)
+        except ToolError as error:
+            return self._failed("refused", str(error))
+        key = f"{tool.source} {tool.name} {json.dumps(arguments, sort_keys=True)}"
+        former = self._former(key, read_only=tool.read_only)
+        if former is not None:
+            return await asyncio.shield(former)
+        ending: asyncio.Future[_Ending] = asyncio.get_running_loop().create_future()
+        entry = (key, asyncio.get_running_loop().time(), ending)
+        self._recent.append(entry)
+        try:
+            if not confirmed and (refusal := await self._refusal(tool, arguments)):
+                found = refusal
+            else:
+                report("started")
+                context = CallContext(call.call_id, spoken)
+                found = await self._run(tool, arguments, context, report)
+        except asyncio.CancelledError:
+            ending.set_result(self._failed("cancelled", "it was stopped"))
+            raise
+        ending.set_result(found)
+        if found.phase in ("refused", "unconfirmed"):
+            self._recent.remove(entry)  # it has not run: the next one is judged anew
+        return found
+
+    async def _refusal(self, tool: Tool, arguments: Json) -> _Ending | None:
+        try:
+            refusal = await self._listener.permit(tool, arguments)
+        except ToolError as error:
+            return self._failed("refused", str(error))
+        if refusal is None:
+            return None
+        return self._failed("unconfirmed" if refusal.ask else "refused", refusal.why)
+
+    async def _run(
+        self, tool: Tool, arguments: Json, context: CallContext, report: _Reporter
+    ) -> _Ending:
+        limit_s = self.limit_s if tool.limit_s is None else tool.limit_s
+        async with self._places:
+            work = asyncio.create_task(_guarded(tool, arguments, context), name=tool.name)
+            try:
+                await asyncio.wait([work], timeout=min(limit_s, _OUTPUT_S))
+            except asyncio.CancelledError:
+                work.cancel()
+                await asyncio.wait([work], timeout=_CLOSING_S)
+                raise
+        if not work.done() and limit_s <= _OUTPUT_S:
+            work.cancel()
+            await asyncio.wait([work], timeout=_CLOSING_S)
+            return self._failed("timed_out", f"it gave no result within {limit_s:g} s")
+        if not work.done():
+            self._start(_see_off(work, limit_s - _OUTPUT_S, report), "late tool")
+            why = f"it is still running after {_OUTPUT_S:g} s; its result will not be given to you"
+            return self._failed("timed_out", why)
+        error = work.exception()
+        if error is not None:
+            return self._failed("failed", str(error) or "it failed")
+        value = work.result()
+        outcome = value if isinstance(value, Outcome) else Outcome(value)
+        return _Ending("done", results.result(outcome.value, self.characters), outcome.silent)
+
+    def _former(self, key: str, *, read_only: bool) -> asyncio.Future[_Ending] | None:
+        """The ending of the same call a moment ago, or that goes on."""
+        now = asyncio.get_running_loop().time()
+        for known, at, ending in self._recent:
+            recent = not ending.done() or (not read_only and now - at < _SAME_S)
+            if known == key and recent:
+                return ending
+        return None
+
+    def _failed(self, phase: ToolPhase, why: str) -> _Ending:
+        return _Ending(phase, results.failure(why, self.characters))
+
+    def _start(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+class _Reporter(Protocol):
+    def __call__(self, phase: ToolPhase, output: str = "") -> None: ...
+
+
+async def _guarded(tool: Tool, arguments: Json, context: CallContext) -> Any:
+    """Run a tool; whatever it raises becomes a ToolError."""
+    try:
+        return await tool.run(arguments, context)
+    except (ToolError, asyncio.CancelledError):
+        raise
+    except Exception as error:  # it is not ours: none of its mistakes may end the daemon
+        _LOG.warning("the tool %s (%s) failed", tool.name, tool.source, exc_info=error)
+        raise ToolError("it failed by a mistake in its program") from error
+
+
+async def _see_off(work: asyncio.Task[Any], left_s: float, report: _Reporter) -> None:
+    """Wait for a tool whose call has its output already."""
+    await asyncio.wait([work], timeout=left_s)
+    if work.done():
+        report("late")
+    else:
+        work.cancel()
+        await asyncio.wait([work], timeout=_CLOSING_S)
+    if work.done() and not work.cancelled():
+        work.exception()  # it was logged, and nobody else looks at it

@@ -1,0 +1,309 @@
+"""The voice acts: calls of the model are run, and their results are spoken of."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rtaudio_daemon.daemon.tool_box import ToolBox
+from rtaudio_daemon.simulator.model.reply import Call, Reply, Turn
+from rtaudio_daemon.simulator.scenario import Scenario
+from rtaudio_daemon.simulator.server.simulator import Simulator
+from tests.daemon.test_reload import with_
+from tests.harness import KEY, Harness, speech
+from tests.strict import Dialect
+from tests.tools.fakes import FakeSource
+
+Json = dict[str, Any]
+both_dialects = pytest.mark.parametrize("dialect", ["ga", "preview"])
+ANSWER = speech("hello")
+SAID = [(1000, speech("weather"))]
+
+
+def calling(*calls: Call, rounds: int = 1, preamble: bytes = b"", then: str = "All done.") -> Any:
+    """A model that makes these calls, so many rounds long, and then speaks."""
+
+    def reply(turn: Turn) -> Reply:
+        if not turn.say and turn.round < rounds and "still running" not in turn.text:
+            return Reply("One moment." if preamble else "", preamble or None, calls=calls)
+        return Reply(then, ANSWER)
+
+    return reply
+
+
+def offer(harness: Harness, source: FakeSource) -> ToolBox:
+    """Let these be the tools of the daemon."""
+    box = harness.app.assistant.calls
+    assert isinstance(box, ToolBox)
+    box.use([source], "", limit_s=30.0, most=4000)
+    box.offer()
+    return box
+
+
+def outputs(harness: Harness) -> list[Json]:
+    """The results that the service was given, in order, over all sessions."""
+    items = [message["item"] for message in harness.received("conversation.item.create")]
+    return [item for item in items if item["type"] == "function_call_output"]
+
+
+def phases(harness: Harness) -> list[str]:
+    return [f"{event['tool']} {event['phase']}" for event in harness.named("tool")]
+
+
+@both_dialects
+async def test_the_model_asks_what_time_it_is_and_says_it(tmp_path: Path, dialect: Dialect) -> None:
+    async with Harness(tmp_path, SAID, dialect=dialect, reply=calling(Call("time"))) as harness:
+        await harness.turns(1)
+        assert harness.statuses == ["idle", "listening", "thinking", "speaking", "idle"]
+        (output,) = outputs(harness)
+        result = json.loads(output["output"])["result"]
+        assert set(result) == {"date", "weekday", "time", "zone"}
+        assert phases(harness) == ["time started", "time done"]
+        assert harness.named("tool")[-1]["source"] == "built_in"
+        offered = harness.received("session.update")[0]["session"]["tools"]
+        assert [tool["name"] for tool in offered] == ["time", "volume", "mute", "end"]
+        assert harness.received("session.update")[0]["session"]["instructions"].startswith("It is ")
+        assert not harness.named("error")
+
+
+@both_dialects
+async def test_two_calls_of_one_answer_run_at_once_and_get_one_answer_in_their_order(
+    tmp_path: Path, dialect: Dialect
+) -> None:
+    calls = [Call("slow", '{"n": 1}'), Call("broken"), Call("nothing_like_it")]
+    source = FakeSource()
+    both_run = asyncio.Event()
+
+    async def slow(_arguments: Json) -> str:
+        await both_run.wait()
+        await asyncio.sleep(1)
+        return "slow result"
+
+    async def broken(_arguments: Json) -> str:
+        both_run.set()
+        raise ValueError("a mistake in it")
+
+    source.add("slow", slow)
+    source.add("broken", broken)
+    async with Harness(tmp_path, reply=calling(*calls), dialect=dialect) as harness:
+        offer(harness, source)
+        await harness.post("/api/say", {"text": "Go."})
+        await harness.turns(1)
+        found = [json.loads(each["output"]) for each in outputs(harness)]
+        assert found[0] == {"result": "slow result"}
+        assert found[1] == {"error": "it failed by a mistake in its program"}
+        assert found[2]["error"].startswith("there is no tool nothing_like_it")
+        assert len(harness.received("response.create")) == 2
+        assert sorted(phases(harness)) == [
+            "broken failed",
+            "broken started",
+            "nothing_like_it refused",
+            "slow done",
+            "slow started",
+        ]
+
+
+@both_dialects
+async def test_a_tool_that_takes_long_is_heard_and_the_model_says_so(
+    tmp_path: Path, dialect: Dialect
+) -> None:
+    source = FakeSource()
+
+    async def slow(_arguments: Json) -> str:
+        await asyncio.sleep(20)
+        return "here it is"
+
+    source.add("slow", slow)
+    said = [(1000, speech("weather")), (40_000, b"")]
+    async with Harness(tmp_path, said, reply=calling(Call("slow")), dialect=dialect) as harness:
+        offer(harness, source)
+        await harness.turns(1)
+        speaking = [data["status"] for data in harness.named("status")]
+        assert speaking == [
+            *("listening", "thinking", "speaking", "thinking", "speaking", "idle"),
+        ]
+        notes = [
+            message["item"]["content"][0]["text"]
+            for message in harness.received("conversation.item.create")
+            if message["item"].get("role") == "system"
+        ]
+        assert len(notes) == 1
+        assert "still running" in notes[0]
+        asked = [message.get("response") for message in harness.received("response.create")]
+        assert asked == [{"tool_choice": "none"}, None]
+        assert outputs(harness)[0]["output"] == '{"result": "here it is"}'
+
+
+async def test_a_tool_that_never_returns_is_given_up_and_the_next_call_works(
+    tmp_path: Path,
+) -> None:
+    source = FakeSource()
+
+    async def never(_arguments: Json) -> None:
+        await asyncio.Event().wait()
+
+    source.add("never", never, limit_s=3.0)
+    source.add("works")
+    turns = iter([(Call("never"),), (Call("works"),)])
+
+    def reply(turn: Turn) -> Reply:
+        if turn.function_output:
+            return Reply("Done.", ANSWER)
+        return Reply(calls=next(turns))
+
+    async with Harness(tmp_path, reply=reply) as harness:
+        offer(harness, source)
+        await harness.post("/api/say", {"text": "Go."})
+        await harness.turns(1)
+        await harness.post("/api/say", {"text": "Again."})
+        await harness.turns(2)
+        found = [json.loads(each["output"]) for each in outputs(harness)]
+        assert found == [{"error": "it gave no result within 3 s"}, {"result": "done"}]
+        assert phases(harness) == [
+            "never started",
+            "never timed_out",
+            "works started",
+            "works done",
+        ]
+
+
+async def test_the_same_call_twice_in_an_answer_runs_once_and_both_get_its_result(
+    tmp_path: Path,
+) -> None:
+    source = FakeSource()
+    source.add("switch")
+    calls = (Call("switch", '{"a": 1, "b": 2}'), Call("switch", '{"b": 2, "a": 1}'))
+    async with Harness(tmp_path, reply=calling(*calls)) as harness:
+        offer(harness, source)
+        await harness.post("/api/say", {"text": "Go."})
+        await harness.turns(1)
+        assert source.ran == [("switch", {"a": 1, "b": 2})]
+        assert [each["output"] for each in outputs(harness)] == 2 * ['{"result": "done"}']
+
+
+@both_dialects
+async def test_a_model_that_calls_again_and_again_is_stopped_after_three_rounds(
+    tmp_path: Path, dialect: Dialect
+) -> None:
+    source = FakeSource()
+
+    async def count(_arguments: Json) -> int:
+        return len(source.ran)
+
+    source.add("count", count, read_only=True)
+    async with Harness(
+        tmp_path, reply=calling(Call("count"), rounds=9), dialect=dialect
+    ) as harness:
+        offer(harness, source)
+        await harness.post("/api/say", {"text": "Go."})
+        await harness.until(lambda: harness.named("error"))
+        assert len(source.ran) == 3
+        asked = [message.get("response") for message in harness.received("response.create")]
+        assert asked == [None, None, None, {"tool_choice": "none"}]
+        assert harness.named("error")[-1]["code"] == "not_answered"
+        assert harness.statuses[-1] == "idle"
+
+
+async def test_what_was_not_meant_for_us_gets_no_answer(tmp_path: Path) -> None:
+    change = with_(tools__built_in=("not_for_me",))
+    async with Harness(
+        tmp_path, [*SAID, (9_000, b"")], reply=calling(Call("not_for_me")), change=change
+    ) as harness:
+        await harness.until(lambda: harness.named("ignored"))
+        await harness.until(lambda: harness.statuses[-1] == "idle")
+        assert harness.statuses == ["idle", "listening", "thinking", "idle"]
+        assert not harness.named("error")
+    assert not harness.heard().any()
+
+
+async def test_stop_listening_mutes_when_the_answer_is_over(tmp_path: Path) -> None:
+    async with Harness(tmp_path, reply=calling(Call("mute"))) as harness:
+        await harness.post("/api/say", {"text": "Stop listening."})
+        await harness.until(lambda: harness.named("mute"))
+        assert harness.statuses == ["idle", "thinking", "speaking", "idle"]
+        assert harness.named("mute") == [{**harness.named("mute")[0], "muted": True}]
+        assert "unmute" in outputs(harness)[0]["output"]
+
+
+async def test_the_volume_is_changed_by_voice(tmp_path: Path) -> None:
+    call = Call("volume", '{"change": -30}')
+    async with Harness(tmp_path, reply=calling(call)) as harness:
+        await harness.post("/api/say", {"text": "Softer."})
+        await harness.turns(1)
+        assert outputs(harness)[0]["output"] == '{"result": {"percent": 70, "before": 100}}'
+        assert [each["level"] for each in harness.named("volume")] == [0.7]
+
+
+@both_dialects
+async def test_a_session_that_drops_loses_no_result_and_runs_nothing_again(
+    tmp_path: Path, dialect: Dialect
+) -> None:
+    source = FakeSource()
+    done = asyncio.Event()
+
+    async def slow(_arguments: Json) -> str:
+        await done.wait()
+        return "the result"
+
+    source.add("slow", slow)
+    async with Harness(tmp_path, reply=calling(Call("slow")), dialect=dialect) as harness:
+        offer(harness, source)
+        await harness.post("/api/say", {"text": "Go."})
+        await harness.until(lambda: harness.named("tool"))
+        harness.simulator.fault("drop")
+        await harness.until(lambda: len(harness.simulator.sessions) == 2)
+        await harness.until(lambda: harness.named("connection")[-1]["state"] == "open")
+        done.set()
+        await harness.turns(1)
+        assert len(source.ran) == 1
+        items = [
+            message["item"]["type"]
+            for message in harness.simulator.sessions[-1].received
+            if message["type"] == "conversation.item.create"
+        ]
+        assert items[-2:] == ["function_call", "function_call_output"]
+        (update,) = [
+            each
+            for each in harness.simulator.sessions[-1].received
+            if each["type"] == "session.update"
+        ]
+        assert [tool["name"] for tool in update["session"]["tools"]] == ["slow"]
+
+
+async def test_the_tools_are_what_the_configuration_says_and_a_reload_changes_them(
+    tmp_path: Path,
+) -> None:
+    async with Harness(tmp_path, change=with_(tools__room="Kitchen")) as harness:
+        first = harness.received("session.update")[0]["session"]
+        assert "You are in the room: Kitchen." in first["instructions"]
+        harness.edit = with_(tools__built_in=("volume",), tools__room="Kitchen")
+        _, report = await harness.post("/api/reload")
+        assert [each["state"] for each in report["changed"]] == ["applied"]
+        await harness.until(lambda: len(harness.received("session.update")) == 2)
+        second = harness.received("session.update")[1]["session"]
+        assert [tool["name"] for tool in second["tools"]] == ["volume"]
+        harness.edit = with_(tools__built_in=())
+        await harness.post("/api/reload")
+        await harness.until(lambda: len(harness.received("session.update")) == 3)
+        assert harness.received("session.update")[2]["session"]["tools"] == []
+
+
+@pytest.mark.parametrize("refused", [("volume",), ("volume", "end")])
+async def test_a_tool_that_the_service_refuses_costs_nothing_but_itself(
+    tmp_path: Path, refused: Sequence[str]
+) -> None:
+    scenario = Scenario(behaviour={"refused_schemas": refused})
+    simulator = Simulator(api_key=KEY, reply=calling(Call("time")), scenario=scenario)
+    change = with_(realtime__session__instructions="Be brief.")
+    async with Harness(tmp_path, SAID, simulator=simulator, change=change) as harness:
+        await harness.turns(1)
+        session = harness.simulator.sessions[-1].settings.document
+        assert "Be brief." in session["instructions"]
+        names = [tool["name"] for tool in session["tools"]]
+        assert names == [name for name in ("time", "volume", "mute", "end") if name not in refused]
+        assert outputs(harness)
