@@ -8,7 +8,9 @@
     ├── ServiceError         the realtime service said no, or broke the protocol
     │   └── HandshakeError   it refused the connection itself (HTTP status instead of a WebSocket)
     ├── NotConnectedError    a message could not be sent because no connection is open
-    └── NotNowError          what was asked for cannot be done in the present state
+    ├── NotNowError          what was asked for cannot be done in the present state
+    ├── NotFoundError        nothing has the name that was given
+    └── WrongValueError      a value that was given cannot be used
 
 A class exists only because somebody catches it. Messages say what to do next.
 """
@@ -83,3 +85,11 @@ class NotConnectedError(RTAudioError):
 
 class NotNowError(RTAudioError):
     """What was asked for cannot be done in the present state, as in talking while muted."""
+
+
+class NotFoundError(RTAudioError):
+    """Nothing has the name that was given."""
+
+
+class WrongValueError(RTAudioError):
+    """A value that was given cannot be used; nothing was changed."""

@@ -91,6 +91,10 @@ PURE_BESIDES = {
     "simulator.model.token_usage",
     "simulator.model.turn_detector",
     "tools.permissions",
+    "tools.timers.local_time",
+    "tools.timers.schedule",
+    "tools.timers.timer",
+    "tools.timers.words",
 }
 """Single modules that are pure, too, in folders that are not."""
 

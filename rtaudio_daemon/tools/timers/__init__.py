@@ -1,0 +1,1 @@
+"""Timers, alarms and reminders: when they end, and how they outlive the process."""

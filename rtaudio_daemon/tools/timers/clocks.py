@@ -1,0 +1,58 @@
+"""The clocks that timers need, of this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, tzinfo
+from functools import lru_cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from .timer import Moment
+
+_ZONE_FILE = Path("/etc/localtime")
+_BOOT_FILE = Path("/proc/sys/kernel/random/boot_id")
+
+
+class Clocks:
+    """Tells the moment; `wall_clock` gives seconds since 1970."""
+
+    def __init__(self, wall_clock: Callable[[], float] = time.time) -> None:
+        self._wall_clock = wall_clock
+        self._loop_clock = asyncio.get_running_loop().time
+
+    def now(self) -> Moment:
+        """This moment, in the zone that the machine is set to now."""
+        slept_s = time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
+        return Moment(self._wall_clock(), self._loop_clock() + slept_s, local_zone())
+
+
+def boot_id(path: Path = _BOOT_FILE) -> str:
+    """What sets this run of the machine apart from all others; "" if that is not known."""
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return ""
+
+
+def local_zone(environment: Mapping[str, str] = os.environ, path: Path = _ZONE_FILE) -> tzinfo:
+    """The zone that the environment or the machine is set to; UTC if it is set to none."""
+    if name := environment.get("TZ", "").removeprefix(":"):
+        try:
+            return ZoneInfo(name)
+        except (OSError, ValueError, LookupError):
+            return UTC
+    try:
+        found = path.stat()
+        return _zone_in(path, found.st_ino, found.st_mtime)
+    except (OSError, ValueError):
+        return UTC
+
+
+@lru_cache(maxsize=1)
+def _zone_in(path: Path, _inode: int, _changed: float) -> tzinfo:
+    with path.open("rb") as file:
+        return ZoneInfo.from_file(file, key=str(path.resolve()).partition("zoneinfo/")[2] or None)

@@ -1,0 +1,85 @@
+"""Timers in words: for the model, which speaks them in any language, and for messages."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import Any
+
+from ...controls import timestamp
+from .local_time import DAYS, local
+from .timer import Moment, State, Timer
+
+_UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+
+
+def duration(seconds: float) -> str:
+    """As in `2 hours 5 minutes`: the two largest units, rounded up to the smaller one."""
+    left = max(0, math.ceil(seconds - 0.05))
+    for (size, name), (smaller, part) in pairwise(_UNITS):
+        if left >= size:
+            whole, rest = divmod(-(-left // smaller) * smaller, size)
+            more = f" {_count(rest // smaller, part)}" if rest else ""
+            return _count(whole, name) + more
+    return _count(left, "second")
+
+
+def _count(number: int, unit: str) -> str:
+    return f"{number} {unit}" + ("" if number == 1 else "s")
+
+
+def clock_time(wall: float, now: Moment) -> str:
+    """The time of day, with the day where that is not today."""
+    shown, today = local(wall, now.zone), local(now.wall, now.zone).date()
+    distance = (shown.date() - today).days
+    if distance == 0:
+        return f"{shown:%H:%M}"
+    named = {1: "tomorrow", -1: "yesterday"}.get(distance)
+    if named is None:
+        named = f"{shown:%A}" if 0 < distance < 7 else f"{shown:%Y-%m-%d}"
+    return f"{named} {shown:%H:%M}"
+
+
+def label(timer: Timer) -> str:
+    """Its name; if it has none, what else sets it apart."""
+    if timer.name:
+        return timer.name
+    if timer.text:
+        return timer.text[:40]
+    return duration(timer.length) if timer.at is None else f"{timer.at:%H:%M}"
+
+
+def repeats(timer: Timer) -> str:
+    """The days on which it repeats, as in `mon tue`; "" if it does not."""
+    return " ".join(DAYS[day] for day in timer.days)
+
+
+def sentence(timer: Timer, now: Moment) -> str:
+    """As in `timer pasta: 3 minutes 20 seconds left, until 12:30`."""
+    if timer.state is State.RINGING:
+        what = "rings now"
+    elif timer.state is State.PAUSED:
+        left = f", {duration(timer.left)} left" if timer.due is not None else ""
+        what = f"paused{left}"
+    else:
+        until = clock_time(timer.ends_at, now)
+        what = f"{duration(timer.left_s(now))} left, until {until}"
+    every = f", every {repeats(timer)}" if timer.days else ""
+    return f"{timer.kind} {label(timer)}: {what}{every}"
+
+
+def document(timer: Timer, now: Moment) -> dict[str, Any]:
+    """All that programs may know of it, for JSON: times are timestamps, `at` is local."""
+    return {
+        "id": timer.id,
+        "kind": str(timer.kind),
+        "name": timer.name,
+        "text": timer.text,
+        "state": str(timer.state),
+        "ends_at": None if timer.state is State.PAUSED else timestamp(timer.ends_at),
+        "left_s": round(timer.left_s(now), 1),
+        "length_s": round(timer.length, 1),
+        "at": None if timer.at is None else timer.at.isoformat(timespec="minutes"),
+        "days": [DAYS[day] for day in timer.days],
+        "created": timestamp(timer.created),
+    }
