@@ -90,11 +90,13 @@ PURE_BESIDES = {
     "simulator.model.session_record",
     "simulator.model.token_usage",
     "simulator.model.turn_detector",
+    "tools.confirmations",
     "tools.permissions",
     "tools.timers.local_time",
     "tools.timers.schedule",
     "tools.timers.timer",
     "tools.timers.words",
+    "tools.yes_words",
 }
 """Single modules that are pure, too, in folders that are not."""
 
