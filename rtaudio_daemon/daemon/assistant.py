@@ -29,6 +29,7 @@ from ..dialogue.outputs import (
     SpeakerCommand,
     StopPlayback,
 )
+from ..dialogue.own_words import OwnWords
 from ..dialogue.settings import DialogueSettings
 from ..emitter import Emitter
 from ..errors import ServiceError
@@ -46,7 +47,7 @@ from ..notifications import (
     StatusChanged,
     WakeWordHeard,
 )
-from ..protocol.events import Message
+from ..protocol.events import Message, TextDone, UserTranscript
 from ..realtime.driver import ConversationDriver
 from ..realtime.options import SessionPolicy
 from ..realtime.reconnect import ReconnectingSession
@@ -113,6 +114,7 @@ class Assistant:
         """How sound is judged, in effect."""
         self._notifications = notifications
         self._wall_clock = wall_clock
+        self._own_words = OwnWords()
         self._power_saving = PowerSaving()
         self._volume = 1.0
         self._ducks = self._ducked = False
@@ -308,6 +310,8 @@ class Assistant:
 
     def notify(self, notification: Report) -> None:
         """Something happened that people or programs may want to know."""
+        if isinstance(notification, SpeechNoticed):
+            self._note_beginning(notification)
         match notification:
             case AnswerGivenUp(code, reason):
                 self.publish(ErrorReported("conversation", code, reason))
@@ -327,6 +331,11 @@ class Assistant:
         """The conversation has taken in what the service sent."""
         if self.calls is not None:
             self.calls.received(message)
+        match message.event:
+            case TextDone(text=words, spoken=True):
+                self._own_words.said(words)
+            case UserTranscript(text=words) if self._own_words.came_back(words):
+                self.microphone_input.words_came_back()
 
     def connection_changed(self, change: ConnectionChanged) -> None:
         """The state of the connection is another, or there is something to say about it."""
@@ -342,6 +351,11 @@ class Assistant:
     def quiet(self) -> bool:
         """Whether nobody has the floor, nor holds a button: a session may be exchanged."""
         return self.idle and not (self.conversation.held or self.conversation.button_waits)
+
+    def _note_beginning(self, speech: SpeechNoticed) -> None:
+        """A turn begins with the first that hears it, the service or our gate."""
+        if speech.phase == "started" and self.status.status is not ModelStatus.LISTENING:
+            self._own_words.turn_began(over_answer=self.microphone_input.gate.playing)
 
     def _set_loudness(self) -> None:
         if self.speaker is not None:

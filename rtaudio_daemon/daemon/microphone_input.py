@@ -168,6 +168,12 @@ class MicrophoneInput:
         self.gate.end_turn()
         self.report_uplink()
 
+    def words_came_back(self) -> None:
+        """The words of an answer were taken for the user's."""
+        note = self.gate.echo.note
+        self.gate.echo.words_came_back()
+        self._report_echo(note)
+
     def speech_noticed(self) -> None:
         """Somebody speaks, as far as anybody knows: the microphone is not deaf."""
         if self.microphone is not None:
@@ -194,11 +200,9 @@ class MicrophoneInput:
             self._said += len(pcm)
             self._driver.append_audio(pcm)
             return
-        echo_mode = self.gate.echo.mode
+        note = self.gate.echo.note
         result = self.gate.feed(frame.pcm)
-        if self.gate.echo.mode != echo_mode:
-            _LOG.warning("%s", self.gate.echo.note)
-            self._listener.echo_changed(self.gate.echo)
+        self._report_echo(note)
         self._report_suspicion()
         if result.woken:
             self._listener.publish(WakeWordHeard(result.woken))
@@ -217,6 +221,12 @@ class MicrophoneInput:
             self._listener.speech_stopped()
         if result.aborted:
             self.abort()
+
+    def _report_echo(self, note_before: str | None) -> None:
+        """Report whether the gate has come to treat the echo otherwise."""
+        if self.gate.echo.note != note_before:
+            _LOG.warning("%s", self.gate.echo.note)
+            self._listener.echo_changed(self.gate.echo)
 
     def _report_suspicion(self) -> None:
         if self.gate.suspicious != self._suspicious:

@@ -45,6 +45,17 @@ def settings(*, echo: str, **detection: str | int) -> Change:
     return change
 
 
+def transcribed(*, echo: str) -> Change:
+    def change(whole: config.Config) -> config.Config:
+        session = whole.realtime.session
+        session = replace(session, transcription=config.Transcription(model="whisper-1"))
+        return settings(echo=echo)(
+            replace(whole, realtime=replace(whole.realtime, session=session))
+        )
+
+    return change
+
+
 def user_items(harness: Harness) -> list[Any]:
     """The items of the user that the service still holds."""
     return [item for item in harness.simulator.sessions[-1].items if item.data["role"] == "user"]
@@ -143,3 +154,60 @@ async def test_a_daemon_that_hears_itself_with_echo_off_says_so_and_goes_over_to
         await asyncio.sleep(12)
         assert (await harness.status())["sound"]["echo"] == "half_duplex"
         assert responses(harness) == ["cancelled", "completed"], "the second answer is heard whole"
+
+
+def said_by_user(harness: Harness) -> list[str]:
+    return [each["text"] for each in harness.named("transcript") if each["role"] == "user"]
+
+
+async def test_who_speaks_over_answers_is_not_taken_for_their_echo(tmp_path: Path) -> None:
+    said = [(3000, speech("hello")), (2500, speech("hello")), (8000, b"")]
+    simulator = Simulator(
+        api_key=KEY,
+        reply=lambda _turn: Reply("It will rain until noon. Then the sun will shine.", ANSWER),
+        understand=lambda _pcm: "will it rain in Rome",
+    )
+    async with Harness(
+        tmp_path, said, simulator=simulator, change=transcribed(echo="off")
+    ) as harness:
+        await harness.until(lambda: harness.named("connection"))
+        await harness.post("/api/say", {"text": "Will it rain?"})
+        await harness.turns(1)
+        assert said_by_user(harness) == ["will it rain in Rome"] * 2
+        assert not harness.named("sound")
+
+
+@pytest.mark.parametrize(
+    ("echo", "remedy"),
+    [
+        ("off", "set audio.echo: auto, or use headphones"),
+        ("cancel", "turn the volume down, or move the two apart"),
+        ("half_duplex", "or set audio.gate.barge_in: false"),
+    ],
+)
+async def test_a_daemon_whose_own_words_come_back_as_the_users_goes_over_to_half_duplex(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, echo: str, remedy: str
+) -> None:
+    # An echo that no comparison of sounds recognizes, over two answers.
+    said = [(3000, speech("hello")), (2500, speech("hello")), (8000, b"")]
+    simulator = Simulator(
+        api_key=KEY,
+        reply=lambda _turn: Reply("It will rain until noon. Then the sun will shine.", ANSWER),
+        understand=lambda _pcm: "it will rain until",
+    )
+    async with Harness(
+        tmp_path, said, simulator=simulator, change=transcribed(echo=echo)
+    ) as harness:
+        await harness.until(lambda: harness.named("connection"))
+        await harness.post("/api/say", {"text": "Will it rain?"})
+        await harness.until(lambda: said_by_user(harness))
+        assert not harness.named("sound"), "once may be chance"
+        await harness.until(lambda: harness.named("sound"))
+        (sound,) = harness.named("sound")
+        assert sound["echo"] == "half_duplex"
+        (note,) = sound["notes"]
+        assert remedy in note
+        await asyncio.sleep(8)
+        assert caplog.messages.count(note) == 1
+        assert (await harness.status())["sound"]["notes"] == [note]
+        assert len(harness.named("sound")) == 1

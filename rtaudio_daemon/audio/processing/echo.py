@@ -12,6 +12,8 @@ answer to be clearly louder than that.
     off          no          no      nothing is special, as with headphones; half duplex from the
                                      second answer on that is heard and taken for somebody
 
+When an answer's words come back as somebody's, whatever the mode is does too little: half duplex.
+
 All sound is pcm. Time is the sound itself: frames of the microphone, and what is played meanwhile.
 """
 
@@ -55,6 +57,14 @@ _TAIL = SAMPLE_RATE * 4 // 5  # silence after which there is nothing to cancel
 _NEEDED = (
     'audio.echo is "off", but the microphone hears the loudspeaker, and the daemon would answer '
     "itself; it is half_duplex now: set audio.echo: auto, or use headphones"
+)
+_NOT_CANCELLED = (
+    "the microphone hears the loudspeaker although its echo is cancelled, and the daemon has "
+    "answered itself; it is half_duplex now: turn the volume down, or move the two apart"
+)
+_TOO_LOUD = (
+    "the daemon has answered itself, although the echo mode is half_duplex: turn the volume down, "
+    "move microphone and loudspeaker apart, or set audio.gate.barge_in: false"
 )
 
 
@@ -288,6 +298,15 @@ class Echo:
             self.relearn()
         self._recognized_at = self._frames
         return True
+
+    def words_came_back(self) -> None:
+        """Its words prove that an answer was taken for somebody, whatever its sound was like."""
+        if self.mode == "half_duplex":
+            self.note = _TOO_LOUD
+            self.relearn()
+            return
+        self.note = _NEEDED if self.mode == "off" else _NOT_CANCELLED
+        self.mode = "half_duplex"
 
     def _is_needed(self) -> bool:
         """Whether the microphone hears the loudspeaker, although nothing is done about it."""

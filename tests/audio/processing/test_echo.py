@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rtaudio_daemon.audio.devices.wav_devices import read_wav
 from rtaudio_daemon.audio.engines.cancellers import open_echo
 from rtaudio_daemon.audio.engines.vad_engines import SileroEngine
-from rtaudio_daemon.audio.processing.echo import Echo
+from rtaudio_daemon.audio.processing.echo import Echo, Mode
 from rtaudio_daemon.audio.processing.gate import Gate
 from rtaudio_daemon.audio.processing.wake_word import Attention
 from rtaudio_daemon.config import Gate as Settings
@@ -126,6 +126,30 @@ def test_with_echo_off_a_daemon_that_hears_itself_goes_over_to_half_duplex(
     assert echo.mode == "half_duplex"
     assert echo.note is not None
     assert "set audio.echo: auto" in echo.note
+
+
+@pytest.mark.parametrize(
+    ("mode", "says"),
+    [
+        ("off", 'audio.echo is "off"'),
+        ("cancel", "although its echo is cancelled"),
+        ("system", "although its echo is cancelled"),
+        ("half_duplex", "although the echo mode is half_duplex"),
+    ],
+)
+def test_when_words_of_answers_come_back_it_is_half_duplex_and_learns_the_echo_anew(
+    mode: Mode, says: str
+) -> None:
+    echo, wave = Echo(mode), np.tile([1, -1], 240)
+    loud, soft = ((wave * level).astype("<i2").tobytes() for level in (8000, 2000))
+    for _ in range(50):
+        echo.played(loud)
+        echo.surpassed(echo.clean(soft))
+    echo.words_came_back()
+    assert echo.mode == "half_duplex"
+    assert says in str(echo.note)
+    if mode == "half_duplex":
+        assert echo.coupling_db is None
 
 
 def test_with_headphones_nobody_who_speaks_over_answers_is_taken_for_them() -> None:
