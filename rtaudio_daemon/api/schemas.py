@@ -204,7 +204,8 @@ EVENTS: Mapping[str, tuple[str, Schema]] = {
         },
     ),
     "status": (
-        "the status changed; `speaking` lasts from the first sample played to the last",
+        "the status changed; `speaking` lasts from the first sample played to the last; "
+        "without any loudspeaker for as long, in silence",
         _object({"status": _STATUS, "previous": _STATUS}),
     ),
     "speech": (
