@@ -111,9 +111,7 @@ class Harness:
 
     async def __aenter__(self) -> Self:
         await self._parts.enter_async_context(self.simulator)
-        self.app = App(
-            self._settings(), load=lambda: self.edit(self._settings()), state=self._state
-        )
+        self.app = App(self.settings(), load=lambda: self.edit(self.settings()), state=self._state)
         ready = asyncio.Event()
         self._daemon = asyncio.create_task(self.app.run(self._stop, ready.set), name="daemon")
         await self._either(ready.wait())
@@ -224,7 +222,8 @@ class Harness:
             if data["previous"] == "speaking" and data["status"] == "idle"
         )
 
-    def _settings(self) -> config.Config:
+    def settings(self) -> config.Config:
+        """The configuration that the daemon is started with."""
         preview = self.dialect == "preview"
         settings = config.Config()
         realtime = replace(

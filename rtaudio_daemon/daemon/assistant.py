@@ -71,6 +71,9 @@ class CallsListener(Protocol):
     def note(self, notification: Notification) -> None:
         """This happens now."""
 
+    def button_pressed(self) -> None:
+        """Somebody holds a button to talk."""
+
     def received(self, message: Message) -> None:
         """The service sent this."""
 
@@ -260,6 +263,8 @@ class Assistant:
     def button_pressed(self) -> None:
         """Somebody holds a button to talk."""
         self._earcon_player.button_pressed()
+        if self.calls is not None:
+            self.calls.button_pressed()
 
     def speech_started(self) -> None:
         """Our own gate hears somebody."""

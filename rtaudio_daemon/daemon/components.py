@@ -201,7 +201,7 @@ class Components:
             for source in sources:
                 await opening.enter_async_context(self._running(_lasting(source), source.name))
             await self._between_turns()
-            box.use(sources, tools.room, limit_s=tools.limit_s, most=tools.result_characters)
+            box.use(sources, settings)
             if "service" in self._lives:
                 box.offer()
             life = opening.pop_all()

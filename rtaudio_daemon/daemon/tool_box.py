@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+from .. import config
 from ..dialogue.function_calls import FunctionCall
 from ..dialogue.inputs import CallAnswered, CallsTakeLong, Input
 from ..dialogue.outputs import CallsRequested
@@ -34,6 +35,7 @@ from ..tools.sources.built_in import time_line
 from ..tools.tool import Json, Tool, ToolSource
 from .assistant import Assistant
 from .controls import DaemonControls
+from .spoken_consent import SpokenConsent
 
 _LOG = logging.getLogger(__name__)
 CALL_ROUNDS_MOST = 3
@@ -59,7 +61,8 @@ class ToolBox:
     ) -> None:
         self.registry = Registry(())
         self.runner = Runner(self.registry, self)
-        self.room = ""
+        self._room = ""
+        self._consent = SpokenConsent()
         self._assistant = assistant
         self._controls = controls
         self._driver = assistant.driver
@@ -72,11 +75,13 @@ class ToolBox:
         self._after_answer: list[Callable[[], None]] = []
         self._after_answer_timer: asyncio.TimerHandle | None = None
 
-    def use(self, sources: Sequence[ToolSource], room: str, *, limit_s: float, most: int) -> None:
+    def use(self, sources: Sequence[ToolSource], settings: config.Config) -> None:
         """Offer the tools of these sources from now on. Between turns only."""
+        tools = settings.tools
         self.registry = self.runner.registry = Registry(sources)
-        self.runner.limit_s, self.runner.characters = limit_s, most
-        self.room = room
+        self.runner.limit_s, self.runner.characters = tools.limit_s, tools.result_characters
+        self._room = tools.room
+        self._consent.use(settings)
         self._tells_time = self.registry.find("time") is not None
         for note in self.registry.notes:
             _LOG.warning("%s", note)
@@ -126,7 +131,7 @@ class ToolBox:
         self._dated_at = asyncio.get_running_loop().time()
         lines = [self._instructions]
         if self._tells_time:
-            lines.append(time_line(self._now(), self.room))
+            lines.append(time_line(self._now(), self._room))
         words = "\n\n".join(line for line in lines if line)
         return {"instructions": words} if words else {}
 
@@ -161,6 +166,7 @@ class ToolBox:
 
     def note(self, notification: Notification) -> None:
         """This happens now."""
+        self._consent.note(notification)
         match notification:
             case StatusChanged(status=ModelStatus.IDLE):
                 self._do_after_answer()
@@ -176,8 +182,13 @@ class ToolBox:
         now = asyncio.get_running_loop().time()
         return self._dated_at is None or now - self._dated_at >= _STALE_S
 
+    def button_pressed(self) -> None:
+        """Somebody holds a button to talk."""
+        self._consent.button_pressed()
+
     def received(self, message: Message) -> None:
         """The service sent this: it may refuse a tool."""
+        self._consent.received(message.event)
         if not isinstance(message.event, ServiceErrorReported):
             return
         error = message.raw.get("error")
@@ -238,9 +249,9 @@ class ToolBox:
         """These calls are still running."""
         self._handle(CallsTakeLong(tuple(call_ids), _STILL_RUNNING))
 
-    async def permit(self, tool: Tool, arguments: Json) -> Refusal | None:
+    async def permit(self, name: str, tool: Tool, arguments: Json) -> Refusal | None:
         """Why this call may not run, or not yet."""
-        return None
+        return await self._consent.permit(name, tool, arguments)
 
     def _handle(self, event: Input) -> None:
         self._driver.handle(event)

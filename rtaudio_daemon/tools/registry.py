@@ -65,7 +65,10 @@ class Registry:
         before = self.definitions()
         self._tools, self._left_out = {}, 0
         for source in self.sources:
+            offered: dict[str, Tool] = {}
             for tool in source.tools():
+                offered.setdefault(tool.name, tool)
+            for tool in offered.values():
                 name = self._name_for(tool)
                 if name in self._refused:
                     continue

@@ -64,8 +64,11 @@ class RunnerListener(Protocol):
     def calls_take_long(self, call_ids: Sequence[str]) -> None:
         """These calls of one answer are still running."""
 
-    async def permit(self, tool: Tool, arguments: Json) -> Refusal | None:
-        """Why this call may not run, or not yet. Raises ToolError."""
+    async def permit(self, name: str, tool: Tool, arguments: Json) -> Refusal | None:
+        """Why this call of a tool, which the model knows by `name`, may not run, or not yet.
+
+        Raises ToolError.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +209,7 @@ class Runner:
         entry = (key, asyncio.get_running_loop().time(), ending)
         self._recent.append(entry)
         try:
-            if not confirmed and (refusal := await self._refusal(tool, arguments)):
+            if not confirmed and (refusal := await self._refusal(call.name, tool, arguments)):
                 found = refusal
             else:
                 report("started")
@@ -220,9 +223,9 @@ class Runner:
             self._recent.remove(entry)  # it has not run: the next one is judged anew
         return found
 
-    async def _refusal(self, tool: Tool, arguments: Json) -> _Ending | None:
+    async def _refusal(self, name: str, tool: Tool, arguments: Json) -> _Ending | None:
         try:
-            refusal = await self._listener.permit(tool, arguments)
+            refusal = await self._listener.permit(name, tool, arguments)
         except ToolError as error:
             return self._failed("refused", str(error))
         if refusal is None:

@@ -59,7 +59,7 @@ def done(response_id: str, status: str, reason: str = "", message: str = "") -> 
 
 
 def message(text: str, role: str = "user") -> CreateItem:
-    kind = "input_text" if role == "user" else "text"
+    kind = "text" if role == "assistant" else "input_text"
     content = [{"type": kind, "text": text}]
     return CreateItem({"type": "message", "role": role, "content": content})
 

@@ -14,6 +14,7 @@ from rtaudio_daemon.dialogue.inputs import (
     ButtonPressed,
     ButtonReleased,
     CallAnswered,
+    CallsTakeLong,
     Input,
     InterruptRequested,
     SayRequested,
@@ -853,6 +854,74 @@ def test_calls_of_answers_that_never_have_an_id_are_made() -> None:
         assert calls_of(talk.tell(done("", "completed"))) == [call_id]
         talk.tell(CallAnswered(call_id, "sunny"), created(""), done("", "completed"))
         assert talk.status is IDLE
+
+
+# ------------------------------------------- results that need no answer, or take long
+
+TOLD = message("Say that it takes a moment.", "system")
+
+
+def test_a_result_that_needs_no_answer_gets_none() -> None:
+    talk = opened()
+    talk.tell(wire.InputCommitted("item_0"), created("resp_1"))
+    talk.tell(wire.ItemReported(WEATHER, "resp_1", done=True), done("resp_1", "completed"))
+    told = commands(talk.tell(CallAnswered("call_1", "good", silent=True)))
+    assert [type(each) for each in told] == [CreateItem]
+    assert talk.status is IDLE
+    assert talk.deadline is None
+
+
+def test_one_call_of_two_that_needs_an_answer_gets_it_for_both() -> None:
+    talk = opened()
+    second = replace(WEATHER, id="item_d", call_id="call_2")
+    talk.tell(wire.InputCommitted("item_0"), created("resp_1"))
+    for item in (WEATHER, second):
+        talk.tell(wire.ItemReported(item, "resp_1", done=True))
+    talk.tell(done("resp_1", "completed"), CallAnswered("call_1", "good", silent=True))
+    assert CreateResponse() in talk.tell(CallAnswered("call_2", "sunny"))
+
+
+def test_while_calls_take_long_the_model_may_say_so_and_call_nothing() -> None:
+    talk = opened()
+    talk.tell(wire.InputCommitted("item_0"), created("resp_1"))
+    talk.tell(wire.ItemReported(WEATHER, "resp_1", done=True), done("resp_1", "completed"))
+    note = CallsTakeLong(("call_1",), "Say that it takes a moment.")
+    assert commands(talk.tell(note)) == [TOLD, CreateResponse({"tool_choice": "none"})]
+    talk.tell(created("resp_2"), done("resp_2", "completed"))
+    assert talk.status is THINKING, "the call is still to come"
+    assert CreateResponse() in talk.tell(CallAnswered("call_1", "sunny"))
+
+
+@pytest.mark.parametrize(
+    "since", [STARTED, InterruptRequested(), CallAnswered("call_1", "sunny"), SessionLost("gone")]
+)
+def test_nobody_is_told_that_calls_take_long_which_nobody_waits_for(since: Input) -> None:
+    talk = opened()
+    talk.tell(wire.InputCommitted("item_0"), created("resp_1"))
+    talk.tell(wire.ItemReported(WEATHER, "resp_1", done=True), done("resp_1", "completed"), since)
+    assert TOLD not in talk.tell(CallsTakeLong(("call_1",), "Say that it takes a moment."))
+
+
+def call_again(talk: Talk, number: int) -> list[Output]:
+    """An answer that only calls, and the result."""
+    item = replace(WEATHER, call_id=f"call_{number}")
+    talk.tell(created(f"resp_{number}"), wire.ItemReported(item, f"resp_{number}", done=True))
+    talk.tell(done(f"resp_{number}", "completed"))
+    return talk.tell(CallAnswered(f"call_{number}", "sunny"))
+
+
+def test_after_three_rounds_of_calls_the_model_must_answer_and_the_next_question_may_call() -> None:
+    talk = opened(call_rounds_most=3)
+    talk.tell(wire.InputCommitted("item_0"))
+    told = [call_again(talk, number) for number in (1, 2, 3)]
+    asked = [each.settings for step in told for each in step if isinstance(each, CreateResponse)]
+    assert asked == [None, None, {"tool_choice": "none"}]
+    last = call_again(talk, 4)
+    assert not any(isinstance(each, CreateResponse) for each in last)
+    assert any(isinstance(each, AnswerGivenUp) for each in last)
+    assert talk.status is IDLE
+    talk.tell(STARTED, STOPPED, wire.InputCommitted("item_0"))
+    assert CreateResponse() in call_again(talk, 5)
 
 
 # ------------------------------------------------------- results and losses

@@ -40,7 +40,7 @@ def offer(harness: Harness, source: FakeSource) -> ToolBox:
     """Let these be the tools of the daemon."""
     box = harness.app.assistant.calls
     assert isinstance(box, ToolBox)
-    box.use([source], "", limit_s=30.0, most=4000)
+    box.use([source], harness.settings())
     box.offer()
     return box
 

@@ -1,0 +1,147 @@
+"""Decides which calls may run: by the rules, and by what people said when a yes is needed.
+
+Follows the conversation for `tools.confirmations`: when our question was heard, who opened which
+turn, and what was said in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from .. import config
+from ..notifications import (
+    ModelStatus,
+    Notification,
+    SpeechNoticed,
+    StatusChanged,
+    Transcript,
+    WakeWordHeard,
+)
+from ..protocol.events import Event, InputCommitted
+from ..tools.confirmations import Confirmations, OpenedBy, call_key
+from ..tools.permissions import Permissions, targets_in
+from ..tools.runner import Refusal
+from ..tools.tool import Json, Tool
+
+_WORDS_S = 5.0  # how long a transcript is waited for
+_DENIED = "not done: the configuration forbids this; tell the person so, and do not call it again"
+
+
+class SpokenConsent:
+    """Decides about calls with the settings of the configuration in use."""
+
+    def __init__(self) -> None:
+        self._permissions = Permissions((), ())
+        self._confirmations = Confirmations()
+        self._words = asyncio.Event()
+        self._open = True
+        self._follow_up_s = 0.0
+        self._woken = self._held = False
+        self._speaking = False
+        self._spoke_at: float | None = None  # when our last sound ended
+
+    def use(self, settings: config.Config) -> None:
+        """Decide by these settings from now on; what was asked before is forgotten."""
+        tools, transcription = settings.tools, settings.realtime.session.transcription
+        self._permissions = Permissions(tools.confirm, tools.deny)
+        self._confirmations = Confirmations(
+            transcribes=_transcribes(settings.realtime.session),
+            languages=(transcription.language,) if transcription.language else (),
+        )
+        self._open = settings.audio.listen == "open"
+        self._follow_up_s = float(settings.audio.wake.follow_up_s)
+
+    async def permit(self, name: str, tool: Tool, arguments: Json) -> Refusal | None:
+        """Why this call of `tool`, which the model knows as `name`, may not run, or not yet.
+
+        Waits for the words of a turn for up to five seconds. Raises ToolError.
+        """
+        targets = await tool.targets(arguments) if tool.targets else targets_in(arguments)
+        decision = self._permissions.decide(tool, targets, name)
+        if decision == "allow":
+            return None
+        if decision == "deny":
+            return Refusal(_DENIED)
+        return await self._confirmed(call_key(name, arguments))
+
+    async def _confirmed(self, key: str) -> Refusal | None:
+        confirmations, loop = self._confirmations, asyncio.get_running_loop()
+        deadline = loop.time() + _WORDS_S
+        while (verdict := confirmations.check(key, loop.time())) == "wait_for_words":
+            self._words.clear()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await self._words.wait()
+            except TimeoutError:
+                break
+        if verdict == "granted":
+            return None
+        if verdict == "ask":
+            confirmations.ask(key, loop.time())
+        return Refusal(confirmations.why, ask=True)
+
+    # ------------------------------------------------------------ what happens
+
+    def note(self, notification: Notification) -> None:
+        """This happens now."""
+        confirmations = self._confirmations
+        match notification:
+            case WakeWordHeard():
+                self._woken = True
+            case SpeechNoticed("started"):
+                confirmations.turn_began(_now(), self._opened_by())
+            case Transcript("user", text, True, item_id):
+                confirmations.turn_words(item_id, text)
+                self._words.set()
+            case Transcript("assistant", text, True):
+                confirmations.question_words(text)
+            case StatusChanged():
+                self._note_status(notification)
+            case _:
+                pass
+
+    def button_pressed(self) -> None:
+        """Somebody holds a button: the turn that begins is theirs."""
+        self._held = True
+
+    def received(self, event: Event) -> None:
+        """The service sent this."""
+        if isinstance(event, InputCommitted):
+            self._confirmations.turn_committed(event.item_id)
+            self._woken = self._held = False
+
+    def _opened_by(self) -> OpenedBy:
+        if self._held:
+            return "button"
+        if self._woken:
+            return "wake_word"
+        if not self._open:
+            return "follow_up"  # nothing else passes the gate
+        since = None if self._spoke_at is None else _now() - self._spoke_at
+        soon = since is not None and since <= self._follow_up_s
+        return "follow_up" if self._speaking or soon else "other"
+
+    def _note_status(self, change: StatusChanged) -> None:
+        speaks = change.status is ModelStatus.SPEAKING
+        if speaks or (self._speaking and change.status is ModelStatus.IDLE):
+            self._confirmations.question_heard(_now())
+        if self._speaking and not speaks:
+            self._spoke_at = _now()
+        self._speaking = speaks
+        if (change.previous, change.status) == (ModelStatus.LISTENING, ModelStatus.IDLE):
+            self._confirmations.turn_dropped()
+            self._woken = self._held = False
+
+
+def _transcribes(session: config.Session) -> bool:
+    if session.transcription.model:
+        return True
+    extra = session.extra or {}
+    audio = extra.get("audio")
+    heard = audio.get("input") if isinstance(audio, dict) else None
+    nested = heard.get("transcription") if isinstance(heard, dict) else None
+    return bool(extra.get("input_audio_transcription") or nested)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
