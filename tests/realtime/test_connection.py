@@ -156,14 +156,27 @@ async def test_retry_after_is_seconds_or_a_date(service: Service) -> None:
         assert (await refusal(service)).retry_after_s is None
 
 
-async def test_a_redirect_is_not_followed(service: Service) -> None:
-    async with Service("ga") as other:
-        service.refusals.append((307, {"Location": f"http://127.0.0.1:{other.port}/x"}, ""))
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_not_followed(service: Service, status: int) -> None:
+    """It would carry the key to another host."""
+    asked: list[bytes] = []
+
+    async def other(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.read(65_536))
+        writer.close()
+
+    server = await asyncio.start_server(other, "127.0.0.1", 0)
+    elsewhere = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/openai/v1/realtime"
+    for place, named in ((elsewhere, "127.0.0.1"), ("/login", "another address")):
+        page = "<html><title>Log in here</title></html>"
+        service.refusals.append((status, {"Location": place, "Set-Cookie": "a=b"}, page))
         error = await refusal(service)
-        assert error.status == 307
-        assert "it points to 127.0.0.1, which is not followed" in str(error)
+        assert (error.status, error.code) == (status, None)
+        assert f"it points to {named}, which is not followed" in str(error)
         assert "log in to this network" in str(error)
-        assert other.attempts == 0
+        assert KEY not in str(error)
+    assert (asked, service.attempts) == ([], 2)
+    server.close()
 
 
 async def test_a_refusal_can_be_written_anywhere_and_hides_a_key_that_would_be_cut(
