@@ -270,6 +270,7 @@ class Components:
             _dialogue(settings, profile),
             trailing_ms=trailing_ms,
         )
+        self.tool_box.adjust(settings)
         self.assistant.sound_changed(self.sound)
 
     # ---------------------------------------------------------------- service

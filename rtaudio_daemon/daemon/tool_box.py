@@ -81,10 +81,14 @@ class ToolBox:
         self.registry = self.runner.registry = Registry(sources)
         self.runner.limit_s, self.runner.characters = tools.limit_s, tools.result_characters
         self._room = tools.room
-        self._consent.use(settings)
+        self.adjust(settings)
         self._tells_time = self.registry.find("time") is not None
         for note in self.registry.notes:
             _LOG.warning("%s", note)
+
+    def adjust(self, settings: config.Config) -> None:
+        """Judge by these settings from now on who may say yes to a call."""
+        self._consent.use(settings)
 
     async def close(self) -> None:
         """Give running calls two seconds, then stop them."""

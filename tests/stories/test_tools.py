@@ -15,7 +15,7 @@ from rtaudio_daemon.simulator.model.reply import Call, Reply, Turn
 from rtaudio_daemon.simulator.scenario import Scenario
 from rtaudio_daemon.simulator.server.simulator import Simulator
 from tests.daemon.test_reload import with_
-from tests.harness import KEY, Harness, speech
+from tests.harness import KEY, Harness, find, samples, speech
 from tests.strict import Dialect
 from tests.tools.fakes import FakeSource
 
@@ -307,3 +307,123 @@ async def test_a_tool_that_the_service_refuses_costs_nothing_but_itself(
         names = [tool["name"] for tool in session["tools"]]
         assert names == [name for name in ("time", "volume", "mute", "end") if name not in refused]
         assert outputs(harness)
+
+
+# ------------------------------------------- what may happen while a tool is running
+
+
+def slow_source(seconds: float) -> FakeSource:
+    source = FakeSource()
+
+    async def slow(_arguments: Json) -> str:
+        await asyncio.sleep(seconds)
+        return "the result"
+
+    source.add("slow", slow)
+    return source
+
+
+async def test_a_renewal_waits_for_the_tool_and_its_result_is_spoken(tmp_path: Path) -> None:
+    simulator = Simulator(api_key=KEY, reply=calling(Call("slow")), lifetime_s=60.0)
+    async with Harness(tmp_path, simulator=simulator) as harness:
+        source = slow_source(25.0)
+        offer(harness, source)
+        await harness.post("/api/say", {"text": "Go."})
+        await harness.turns(1)
+        result_at = next(
+            time
+            for time, (name, data) in zip(harness.times, harness.events, strict=True)
+            if name == "tool" and data["phase"] == "done"
+        )
+        renewed_at = [
+            time
+            for time, (name, data) in zip(harness.times, harness.events, strict=True)
+            if name == "connection" and data["state"] == "renewing"
+        ]
+        assert all(time > result_at for time in renewed_at)
+        assert len(source.ran) == 1
+        assert next(each["output"] for each in outputs(harness)) == '{"result": "the result"}'
+
+
+async def test_words_before_the_call_are_played_to_their_end_before_the_result_is_spoken(
+    tmp_path: Path,
+) -> None:
+    first = speech("weather")
+    reply = calling(Call("slow"), preamble=first)
+    async with Harness(tmp_path, reply=reply) as harness:
+        offer(harness, slow_source(0.5))
+        await harness.post("/api/say", {"text": "Go."})
+        await harness.turns(1)
+    heard = harness.heard()
+    before, after = find(samples(first), heard), find(samples(ANSWER), heard)
+    assert min(before[1], after[1]) > 0.99
+    assert after[0] >= before[0] + len(first) // 2
+
+
+@pytest.mark.parametrize("priority", ["normal", "high"])
+async def test_an_announcement_while_a_tool_runs_is_said_and_so_is_the_result(
+    tmp_path: Path, priority: str
+) -> None:
+    async with Harness(tmp_path, reply=calling(Call("slow"))) as harness:
+        offer(harness, slow_source(5.0))
+        await harness.post("/api/say", {"text": "Go."})
+        await harness.until(lambda: harness.named("tool"))
+        said = {"text": "Dinner is ready.", "mode": "verbatim", "priority": priority}
+        await harness.post("/api/say", said)
+        await harness.until(lambda: phases(harness)[-1] == "slow done")
+        await harness.until(lambda: harness.statuses[-1] == "idle")
+        assert harness.statuses.count("speaking") == 2
+        assert not harness.named("error")
+
+
+async def test_whoever_asks_for_silence_gets_it_and_the_tool_goes_on(tmp_path: Path) -> None:
+    async with Harness(tmp_path, reply=calling(Call("slow"))) as harness:
+        source = slow_source(5.0)
+        offer(harness, source)
+        await harness.post("/api/say", {"text": "Go."})
+        await harness.until(lambda: harness.named("tool"))
+        await harness.post("/api/interrupt")
+        await harness.until(lambda: phases(harness)[-1] == "slow done")
+        await harness.until(lambda: outputs(harness))
+        assert harness.statuses == ["idle", "thinking", "idle"]
+        assert outputs(harness)[0]["output"] == '{"result": "the result"}'
+
+
+async def test_muting_while_a_tool_runs_takes_nothing_from_its_answer(tmp_path: Path) -> None:
+    async with Harness(tmp_path, reply=calling(Call("slow"))) as harness:
+        offer(harness, slow_source(5.0))
+        await harness.post("/api/say", {"text": "Go."})
+        await harness.until(lambda: harness.named("tool"))
+        await harness.post("/api/mute")
+        await harness.turns(1)
+        assert outputs(harness)
+
+
+async def test_a_call_of_an_answer_that_failed_half_written_is_not_run(tmp_path: Path) -> None:
+    source = FakeSource()
+    source.add("switch")
+    async with Harness(tmp_path, reply=calling(Call("switch"))) as harness:
+        offer(harness, source)
+        harness.simulator.fault("fail", after_deltas=0)
+        await harness.post("/api/say", {"text": "Go."})
+        await harness.until(lambda: harness.named("error"))
+        await harness.until(lambda: harness.statuses[-1] == "idle")
+        assert source.ran == []
+
+
+async def test_the_end_of_the_daemon_stops_a_tool_that_hangs(tmp_path: Path) -> None:
+    source = FakeSource()
+    stopped = asyncio.Event()
+
+    async def never(_arguments: Json) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+
+    source.add("never", never)
+    async with Harness(tmp_path, reply=calling(Call("never"))) as harness:
+        offer(harness, source)
+        await harness.post("/api/say", {"text": "Go."})
+        await harness.until(lambda: harness.named("tool"))
+    assert stopped.is_set()
