@@ -155,6 +155,26 @@ def test_little_is_exposed(machine: Machine) -> None:
     assert UNIT not in problems, problems
 
 
+def test_it_stays_far_below_what_it_may_take_of_the_machine(machine: Machine) -> None:
+    limits = {
+        name: shown(machine, name)
+        for name in ("MemoryHigh", "MemoryMax", "TasksMax", "LimitCORE", "StartLimitIntervalUSec")
+    }
+    assert limits == {
+        "MemoryHigh": str(512 << 20),
+        "MemoryMax": str(768 << 20),
+        "TasksMax": "128",
+        "LimitCORE": "0",
+        "StartLimitIntervalUSec": "0",
+    }
+    pid = main_pid(machine)  # systemd counts for itself only where the container may
+    used = machine.ok(f"ps -o rss=,nlwp= -p {pid} --ppid {pid}").split()
+    memory_mb, tasks = sum(map(int, used[::2])) // 1024, sum(map(int, used[1::2]))
+    print(f"it takes {memory_mb} MB and {tasks} tasks")
+    assert 0 < memory_mb < 256
+    assert 0 < tasks < 64
+
+
 def restarted(machine: Machine, before: str, pid: str) -> None:
     machine.until(f"test $(systemctl show {UNIT} -p NRestarts --value) -gt {before}")
     machine.until(f"systemctl show {UNIT} -p StatusText --value | grep -q 'session sess_'")
@@ -180,6 +200,15 @@ def test_a_killed_daemon_is_restarted(machine: Machine) -> None:
     before, pid = shown(machine, "NRestarts"), main_pid(machine)
     machine.ok(f"kill -KILL {pid}")
     restarted(machine, before, pid)
+
+
+def test_however_often_it_dies_it_is_started_again(machine: Machine) -> None:
+    """Systemd's own limit is five starts in ten seconds."""
+    for _ in range(8):
+        pid = machine.until(
+            f"pid=$(systemctl show {UNIT} -p MainPID --value) && kill -KILL $pid && echo $pid"
+        )
+    restarted(machine, "8", pid)
 
 
 def test_it_stops_within_two_seconds_in_mid_answer(machine: Machine) -> None:
@@ -218,7 +247,7 @@ def test_nothing_is_left_after_the_uninstallation(machine: Machine) -> None:
 
 ANSWERS = """\
 import os, pty, sys
-asked = [("Azure resource", "RESOURCE.openai.azure.com"), ("deployment", "gpt-realtime"),
+asked = [("Azure resource", "ada.openai.azure.com"), ("deployment", "gpt-realtime"),
          ("Key", sys.argv[1])]
 pid, terminal = pty.fork()
 if not pid:
@@ -237,6 +266,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 STUB = """\
 set -e
 mkdir -p /srv/stub/DEBIAN /srv/repository && cd /srv
+dpkg -L portaudio19-dev | tar -C / --no-recursion -c -T - | tar -C stub -x
 cat > stub/DEBIAN/control <<CONTROL
 Package: portaudio19-dev
 Version: 99
@@ -264,13 +294,13 @@ def test_it_asks_for_azure_and_fetches_what_debian_lacks(machine: Machine) -> No
     told = machine.ok(f"python3 /root/answers.py {KEY}")
     assert "installing portaudio19-dev" in told
     assert machine.ok("dpkg-query -W -f='${Version}' portaudio19-dev") == "99"
-    assert "it talks to deployment gpt-realtime at RESOURCE.openai.azure.com" in told
+    assert "it talks to deployment gpt-realtime at ada.openai.azure.com" in told
     assert KEY not in told
     assert machine.ok(f"cat {HOME}/api_key") == KEY
     settings = machine.ok(f"cat {HOME}/config.yaml")
     for line in (
         "  profile: azure",
-        "  host_name: RESOURCE.openai.azure.com",
+        "  host_name: ada.openai.azure.com",
         "  deployment: gpt-realtime",
         "  api_key: !credential api_key",
     ):
