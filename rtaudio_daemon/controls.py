@@ -152,6 +152,21 @@ class Controls(Protocol):
         Raises DeviceError if they cannot be listed.
         """
 
+    def tools(self) -> dict[str, Any]:
+        """What the model may call, ready for JSON.
+
+        As `Snapshot.tools`, with `list`: each tool's name, description, parameters, source, and
+        whether it only reads and needs a spoken yes.
+        """
+
+    def call_tool(
+        self, name: str, arguments: Mapping[str, Any], *, confirmed: bool
+    ) -> Awaitable[dict[str, Any]]:
+        """Call a tool by hand; returns its one output, `result` or `error`.
+
+        `confirmed`: a person has said yes to this call; what the rules deny stays denied.
+        """
+
     def reload(self) -> Awaitable[dict[str, Any]]:
         """Read the configuration again; returns what changed. Raises ConfigError."""
 

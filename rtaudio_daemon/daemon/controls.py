@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from ..audio.devices.open import described, list_devices
@@ -22,11 +24,17 @@ class Reloader(Protocol):
         """Read the configuration again; returns what changed. Raises ConfigError."""
 
 
-class Documented(Protocol):
-    """A part that `/api/status` shows."""
+class CallableTools(Protocol):
+    """The tools, as far as they can be seen and called by hand."""
 
     def document(self) -> dict[str, Any]:
-        """What it shows, ready for JSON."""
+        """Sources, number and cost, ready for JSON."""
+
+    def listed(self) -> list[dict[str, Any]]:
+        """Every tool, ready for JSON."""
+
+    async def call(self, name: str, arguments: str, *, confirmed: bool) -> str:
+        """Call a tool; returns its output as JSON."""
 
 
 class DaemonControls:
@@ -38,7 +46,7 @@ class DaemonControls:
         self._started = self._clock()
         self.reloader: Reloader | None = None
         """Who reloads the configuration, if there is one."""
-        self.tool_box: Documented | None = None
+        self.tool_box: CallableTools | None = None
         """The tools, if there are any."""
 
     # ------------------------------------------------------------- what can be seen
@@ -179,6 +187,22 @@ class DaemonControls:
         self._assistant.volume = level
         if changed:
             self._assistant.publish(VolumeChanged(level))
+
+    def tools(self) -> dict[str, Any]:
+        """What the model may call; see `Controls.tools`."""
+        box = self.tool_box
+        return {**box.document(), "list": box.listed()} if box else {}
+
+    async def call_tool(
+        self, name: str, arguments: Mapping[str, Any], *, confirmed: bool
+    ) -> dict[str, Any]:
+        """Call a tool by hand; see `Controls.call_tool`."""
+        if self.tool_box is None:
+            raise NotNowError("there are no tools here")
+        found = json.loads(
+            await self.tool_box.call(name, json.dumps(arguments), confirmed=confirmed)
+        )
+        return dict(found)
 
     async def reload(self) -> dict[str, Any]:
         """Read the configuration again; returns what changed. Raises ConfigError."""

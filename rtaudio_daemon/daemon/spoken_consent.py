@@ -25,6 +25,7 @@ from ..tools.tool import Json, Tool
 
 _WORDS_S = 5.0  # how long a transcript is waited for
 _DENIED = "not done: the configuration forbids this; tell the person so, and do not call it again"
+_NOT_CONFIRMED = "not done: this tool needs a yes; call it again with the confirmation"
 
 
 class SpokenConsent:
@@ -51,10 +52,16 @@ class SpokenConsent:
         self._open = settings.audio.listen == "open"
         self._follow_up_s = float(settings.audio.wake.follow_up_s)
 
-    async def permit(self, name: str, tool: Tool, arguments: Json) -> Refusal | None:
+    def may_need_yes(self, name: str, tool: Tool) -> bool:
+        """Whether a call without arguments needs a spoken yes; with some, more may need it."""
+        return self._permissions.decide(tool, (), name) == "confirm"
+
+    async def permit(
+        self, name: str, tool: Tool, arguments: Json, *, by_hand: bool
+    ) -> Refusal | None:
         """Why this call of `tool`, which the model knows as `name`, may not run, or not yet.
 
-        Waits for the words of a turn for up to five seconds. Raises ToolError.
+        `by_hand`: whoever makes the call says themselves whether they are sure. Waits for the words of a turn for up to five seconds. Raises ToolError.
         """
         targets = await tool.targets(arguments) if tool.targets else targets_in(arguments)
         decision = self._permissions.decide(tool, targets, name)
@@ -62,6 +69,8 @@ class SpokenConsent:
             return None
         if decision == "deny":
             return Refusal(_DENIED)
+        if by_hand:
+            return Refusal(_NOT_CONFIRMED, ask=True)
         return await self._confirmed(call_key(name, arguments))
 
     async def _confirmed(self, key: str) -> Refusal | None:

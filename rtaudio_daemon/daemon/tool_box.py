@@ -114,6 +114,24 @@ class ToolBox:
             "notes": registry.notes,
         }
 
+    def listed(self) -> list[Json]:
+        """Every tool as `/api/tools` shows it."""
+        return [
+            {
+                "name": name,
+                "description": tool.description,
+                "parameters": tool.parameters,
+                "source": tool.source,
+                "read_only": tool.read_only,
+                "confirm": self._consent.may_need_yes(name, tool),
+            }
+            for name, tool in self.registry.tools.items()
+        ]
+
+    async def call(self, name: str, arguments: str, *, confirmed: bool) -> str:
+        """Call a tool by hand; returns its output as JSON."""
+        return await self.runner.call(name, arguments, confirmed=confirmed)
+
     # ------------------------------------------------------- what a session gets
 
     def dressed(self, settings: Json) -> Json:
@@ -253,9 +271,11 @@ class ToolBox:
         """These calls are still running."""
         self._handle(CallsTakeLong(tuple(call_ids), _STILL_RUNNING))
 
-    async def permit(self, name: str, tool: Tool, arguments: Json) -> Refusal | None:
+    async def permit(
+        self, name: str, tool: Tool, arguments: Json, *, by_hand: bool
+    ) -> Refusal | None:
         """Why this call may not run, or not yet."""
-        return await self._consent.permit(name, tool, arguments)
+        return await self._consent.permit(name, tool, arguments, by_hand=by_hand)
 
     def _handle(self, event: Input) -> None:
         self._driver.handle(event)

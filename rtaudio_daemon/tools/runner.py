@@ -64,10 +64,13 @@ class RunnerListener(Protocol):
     def calls_take_long(self, call_ids: Sequence[str]) -> None:
         """These calls of one answer are still running."""
 
-    async def permit(self, name: str, tool: Tool, arguments: Json) -> Refusal | None:
+    async def permit(
+        self, name: str, tool: Tool, arguments: Json, *, by_hand: bool
+    ) -> Refusal | None:
         """Why this call of a tool, which the model knows by `name`, may not run, or not yet.
 
-        Raises ToolError.
+        `by_hand`: it is no call of the model, so that no answer to a question can permit it. Raises
+        ToolError.
         """
 
 
@@ -122,7 +125,7 @@ class Runner:
     async def call(self, name: str, arguments: str, *, confirmed: bool) -> str:
         """Run one call by hand; returns its output. `confirmed`: a person has said yes to it."""
         call = Call(f"by_hand_{next(self._numbers)}", name, arguments)
-        return (await self._answer(call, spoken=False, confirmed=confirmed)).output
+        return (await self._answer(call, confirmed=confirmed)).output
 
     async def close(self) -> None:
         """Give running calls two seconds, then stop them."""
@@ -147,7 +150,7 @@ class Runner:
             watch.cancel()
 
     async def _run_one(self, call: Call, spoken: bool, open_calls: set[str]) -> None:
-        ending = await self._answer(call, spoken=spoken, confirmed=False)
+        ending = await self._answer(call, spoken=spoken)
         open_calls.discard(call.call_id)
         self._listener.call_answered(call.call_id, ending.output, silent=ending.silent)
 
@@ -165,7 +168,10 @@ class Runner:
 
     # ----------------------------------------------------------------- one call
 
-    async def _answer(self, call: Call, *, spoken: bool, confirmed: bool) -> _Ending:
+    async def _answer(
+        self, call: Call, *, spoken: bool = False, confirmed: bool | None = None
+    ) -> _Ending:
+        """Answer one call. `confirmed`: it is made by hand, and a person said yes or did not."""
         now = asyncio.get_running_loop().time
         started_at = now()
         tool = self.registry.find(call.name)
@@ -191,7 +197,7 @@ class Runner:
         return ending
 
     async def _judge_and_run(
-        self, call: Call, tool: Tool | None, spoken: bool, confirmed: bool, report: _Reporter
+        self, call: Call, tool: Tool | None, spoken: bool, confirmed: bool | None, report: _Reporter
     ) -> _Ending:
         if tool is None:
             near = self.registry.near(call.name)
@@ -209,7 +215,8 @@ class Runner:
         entry = (key, asyncio.get_running_loop().time(), ending)
         self._recent.append(entry)
         try:
-            if not confirmed and (refusal := await self._refusal(call.name, tool, arguments)):
+            refusal = await self._refusal(call.name, tool, arguments, by_hand=confirmed is not None)
+            if refusal and not (confirmed and refusal.phase == "unconfirmed"):
                 found = refusal
             else:
                 report("started")
@@ -223,9 +230,11 @@ class Runner:
             self._recent.remove(entry)  # it has not run: the next one is judged anew
         return found
 
-    async def _refusal(self, name: str, tool: Tool, arguments: Json) -> _Ending | None:
+    async def _refusal(
+        self, name: str, tool: Tool, arguments: Json, *, by_hand: bool
+    ) -> _Ending | None:
         try:
-            refusal = await self._listener.permit(name, tool, arguments)
+            refusal = await self._listener.permit(name, tool, arguments, by_hand=by_hand)
         except ToolError as error:
             return self._failed("refused", str(error))
         if refusal is None:

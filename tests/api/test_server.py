@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -98,6 +98,15 @@ class Person:
         if not self.connected:
             raise ConfigError(["config.yaml:1: http.port: is odd"])
         return {"changed": [], "warnings": []}
+
+    def tools(self) -> dict[str, Any]:
+        return {"sources": [], "tools": 0, "tokens": 0, "notes": [], "list": []}
+
+    async def call_tool(
+        self, name: str, arguments: Mapping[str, Any], *, confirmed: bool
+    ) -> dict[str, Any]:
+        self.told.append((name, arguments, confirmed))
+        return {"result": "done"}
 
     async def devices(self) -> list[dict[str, Any]]:
         self.told.append("devices")

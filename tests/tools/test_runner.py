@@ -46,7 +46,9 @@ class Conversation:
     def calls_take_long(self, call_ids: Sequence[str]) -> None:
         self.long.append(call_ids)
 
-    async def permit(self, _name: str, tool: Tool, _arguments: Json) -> Refusal | None:
+    async def permit(
+        self, _name: str, tool: Tool, _arguments: Json, *, by_hand: bool
+    ) -> Refusal | None:
         return self.refusals.get(tool.name)
 
     def of(self, call_id: str) -> Any:
@@ -299,3 +301,15 @@ def test_every_call_has_one_output_and_nothing_runs_twice(
 
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         runner.run(story())
+
+
+async def test_a_call_by_hand_needs_a_yes_of_its_own_and_what_is_denied_stays_denied() -> None:
+    source, begin = stage()
+    source.add("unlock")
+    source.add("format")
+    runner, conversation = begin()
+    conversation.refusals = {"unlock": Refusal("ask", ask=True), "format": Refusal("denied")}
+    assert json.loads(await runner.call("unlock", "{}", confirmed=False)) == {"error": "ask"}
+    assert json.loads(await runner.call("unlock", "{}", confirmed=True)) == {"result": "done"}
+    assert json.loads(await runner.call("format", "{}", confirmed=True)) == {"error": "denied"}
+    assert [name for name, _ in source.ran] == ["unlock"]
