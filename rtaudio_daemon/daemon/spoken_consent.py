@@ -61,7 +61,8 @@ class SpokenConsent:
     ) -> Refusal | None:
         """Why this call of `tool`, which the model knows as `name`, may not run, or not yet.
 
-        `by_hand`: whoever makes the call says themselves whether they are sure. Waits for the words of a turn for up to five seconds. Raises ToolError.
+        `by_hand`: whoever makes the call says themselves whether they are sure. Waits for the words
+        of a turn for up to five seconds. Raises ToolError.
         """
         targets = await tool.targets(arguments) if tool.targets else targets_in(arguments)
         decision = self._permissions.decide(tool, targets, name)
