@@ -287,18 +287,6 @@ _RULES = (
 
 _CAUTIONS = (
     _Rule(
-        "realtime.session.transcription.model",
-        ("tools.confirm", "tools.own", "tools.python"),
-        lambda config: (
-            bool(config.tools.own or config.tools.python)
-            and bool(config.tools.confirm or any(each.confirm for each in config.tools.own))
-            and not config.realtime.session.transcription.model
-            and not config.realtime.session.extra
-        ),
-        "is empty, so nobody can say yes to what tools.confirm names, and it is refused: name a "
-        "transcription model, as in gpt-4o-mini-transcribe",
-    ),
-    _Rule(
         "realtime.url",
         _PROFILE,
         lambda config: bool(config.realtime.url) and not _profile(config).url_is_used,

@@ -169,13 +169,10 @@ async def test_an_answer_that_has_begun_is_not_given_twice(tmp_path: Path) -> No
 async def test_functions_that_are_being_called_are_not_called_twice(tmp_path: Path) -> None:
     model = Model(Reply(calls=(Call("set_light"),)))
     async with Harness(tmp_path, SAID, reply=model) as harness:
-        await harness.until(lambda: [s for s in harness.simulator.sessions if "response.done" in
-                                   [e["type"] for e in s.sent]])  # fmt: skip
-        await asyncio.sleep(0.5)
+        await harness.until(lambda: harness.named("tool"))
         harness.simulator.fault("drop")
-        await harness.until(lambda: harness.named("error"))
-        (error,) = harness.named("error")
-        assert error["code"] == "not_answered"
-        assert "no result of set_light came" in error["message"]
+        await harness.until(lambda: len(harness.simulator.sessions) == 2)
         await asyncio.sleep(10)
-        assert len(model.asked) == 1
+        (call,) = harness.named("tool")
+        assert (call["tool"], call["phase"]) == ("set_light", "refused"), "there is no such tool"
+        assert len(model.asked) == 2, "with the question, and with what became of the call"
