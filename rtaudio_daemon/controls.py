@@ -80,7 +80,8 @@ class Snapshot:
     """The whole state at one moment; `since` (of the status) in seconds since 1970.
 
     `tools`: sources with their state, how many tools there are and what they cost in tokens.
-    `volume` from 0 to 1; `talking`: the button of push to talk is held.
+    `timers`: as `Controls.timers` gives them. `volume` from 0 to 1; `talking`: the button of push
+    to talk is held.
     """
 
     usage: UsageStatus
@@ -98,6 +99,7 @@ class Snapshot:
     version: str
     uptime_s: float
     tools: Mapping[str, Any] = field(default_factory=dict)
+    timers: Sequence[Mapping[str, Any]] = ()
 
     def document(self) -> dict[str, Any]:
         """The state as `/api/status` shows it, ready for JSON: times are timestamps."""
@@ -145,6 +147,30 @@ class Controls(Protocol):
 
     def set_volume(self, level: float) -> None:
         """Play at `level` (0 to 1)."""
+
+    def timers(self) -> Mapping[str, Any]:
+        """`timers`: all timers, alarms and reminders, the next to end first; `missed` ones."""
+
+    def set_timer(self, wish: Mapping[str, Any]) -> Awaitable[Mapping[str, Any]]:
+        """Begin one as a body of `POST /api/timers` wishes it; returns it.
+
+        Raises WrongValueError, and NotNowError where no more fit.
+        """
+
+    def change_timer(self, which: str, wish: Mapping[str, Any]) -> Awaitable[Mapping[str, Any]]:
+        """Change the one of this id or name, as a body of `PATCH /api/timers/ID` wishes it.
+
+        Raises WrongValueError, NotFoundError, and NotNowError where the name fits several.
+        """
+
+    def cancel_timer(self, which: str) -> Awaitable[Mapping[str, Any]]:
+        """Remove the one of this id or name; returns it. Raises NotFoundError and NotNowError."""
+
+    def dismiss(self) -> Awaitable[None]:
+        """Let nothing ring any more; it need not."""
+
+    def snooze(self, seconds: float | None = None) -> Awaitable[None]:
+        """Let what rings, or has just been dismissed, ring again later. Raises WrongValueError."""
 
     def devices(self) -> Awaitable[Sequence[Mapping[str, Any]]]:
         """All microphones and loudspeakers, with the names that the configuration takes.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 import wave
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
@@ -91,8 +92,10 @@ class Harness:
         simulator: Simulator | None = None,
         change: Callable[[config.Config], config.Config] = lambda settings: settings,
         state: Path | None = None,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.dialect = dialect
+        self._wall_clock = wall_clock
         self.microphone = folder / "microphone.wav"
         self.loudspeaker = folder / "loudspeaker.wav"
         self.simulator = simulator or Simulator(api_key=KEY, reply=reply)
@@ -111,7 +114,12 @@ class Harness:
 
     async def __aenter__(self) -> Self:
         await self._parts.enter_async_context(self.simulator)
-        self.app = App(self.settings(), load=lambda: self.edit(self.settings()), state=self._state)
+        self.app = App(
+            self.settings(),
+            load=lambda: self.edit(self.settings()),
+            state=self._state,
+            wall_clock=self._wall_clock,
+        )
         ready = asyncio.Event()
         self._daemon = asyncio.create_task(self.app.run(self._stop, ready.set), name="daemon")
         await self._either(ready.wait())

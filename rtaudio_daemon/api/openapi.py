@@ -12,6 +12,7 @@ _TITLE = "rtaudio-daemon"
 _REFUSALS = {
     400: "the request is malformed",
     401: "no token, or the wrong one",
+    404: "nothing has this id or name",
     403: "a token that may only read, or a foreign web page",
     408: "the body did not come in time",
     409: "impossible in the present state",
@@ -93,6 +94,10 @@ def _operation(route: Route) -> dict[str, Any]:
             "required": bool(route.body.get("required")),
             "content": {"application/json": {"schema": route.body}},
         }
+    if "{id}" in route.path:
+        operation["parameters"] = [
+            {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+        ]
     if route.name == "events":
         operation["parameters"] = [
             {

@@ -19,7 +19,7 @@ PUBLIC_PATHS = frozenset({"/", "/health"})
 class Route:
     """One method of one path. `body`, `gives`: schemas of request and answer."""
 
-    method: Literal["GET", "POST"]
+    method: Literal["GET", "POST", "PATCH", "DELETE"]
     path: str
     name: str
     summary: str
@@ -78,6 +78,42 @@ ROUTES: tuple[Route, ...] = (
     _post("/api/listen/start", "listen_start", "Push to talk: start", schemas.NOTHING, 409, 503),
     _post("/api/listen/stop", "listen_stop", "Push to talk: stop, and answer"),
     _post("/api/volume", "volume", "Set the volume", schemas.VOLUME),
+    Route("GET", "/api/timers", "timers", "Timers, alarms and reminders", schemas.TIMERS),
+    Route(
+        "POST",
+        "/api/timers",
+        "timer_set",
+        "Set a timer, an alarm or a reminder",
+        schemas.TIMER_ANSWER,
+        schemas.TIMER_SET,
+        fails=(409,),
+    ),
+    Route(
+        "PATCH",
+        "/api/timers/{id}",
+        "timer_change",
+        "Change one of them; its name will do as the id",
+        schemas.TIMER_ANSWER,
+        schemas.TIMER_CHANGE,
+        fails=(404, 409),
+    ),
+    Route(
+        "DELETE",
+        "/api/timers/{id}",
+        "timer_cancel",
+        "Remove one of them; its name will do as the id",
+        schemas.TIMER_ANSWER,
+        schemas.NOTHING,
+        fails=(404, 409),
+    ),
+    _post("/api/timers/dismiss", "timers_dismiss", "Stop what rings, if anything does"),
+    _post(
+        "/api/timers/snooze",
+        "timers_snooze",
+        "Let what rings, or has just stopped, ring again later",
+        schemas.SNOOZE,
+        409,
+    ),
     Route(
         "POST",
         "/api/reload",

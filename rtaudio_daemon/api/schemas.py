@@ -6,6 +6,7 @@ documents always agree with the code.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, get_args
 
@@ -51,6 +52,46 @@ SAY: Schema = _object(
     "remember",
 )
 VOLUME: Schema = _object({"level": _LEVEL})
+
+_SECONDS: Schema = {"type": "number", "minimum": 1, "maximum": 604_800}
+_TIMER_END: Schema = {
+    "seconds": {**_SECONDS, "description": "from now; else give at"},
+    "at": {
+        "type": "string",
+        "maxLength": 40,
+        "pattern": r"^(\d{4}-\d\d-\d\d[T ])?\d?\d:\d\d(:\d\d)?$",
+        "description": "local time: HH:MM, or with its date as in 2026-12-24T18:30",
+    },
+    "days": {
+        "type": "array",
+        "items": _words("mon", "tue", "wed", "thu", "fri", "sat", "sun"),
+        "maxItems": 7,
+        "description": "weekdays on which it repeats",
+    },
+    "name": {"type": "string", "maxLength": 60},
+    "text": {"type": "string", "maxLength": 500, "description": "what a reminder says"},
+}
+_TIMER_KIND = _words("timer", "alarm", "reminder")
+TIMER_SET: Schema = {
+    **_object({"kind": _TIMER_KIND, **_TIMER_END}, *_TIMER_END),
+    "oneOf": [{"required": ["seconds"]}, {"required": ["at"]}],
+}
+TIMER_CHANGE: Schema = _object(
+    {
+        **_TIMER_END,
+        "more_s": {
+            "type": "number",
+            "minimum": -604_800,
+            "maximum": 604_800,
+            "description": "seconds to add",
+        },
+        "paused": _FLAG,
+    },
+    *_TIMER_END,
+    "more_s",
+    "paused",
+)
+SNOOZE: Schema = _object({"seconds": {**_SECONDS, "default": 600}}, "seconds")
 
 ERROR: Schema = _object({"error": _object({"code": _TEXT, "message": _TEXT})})
 HEALTH: Schema = _object({"ok": _FLAG})
@@ -106,6 +147,24 @@ _SOUND: Schema = {
         "description": "configured features that are not in effect, each with the remedy",
     },
 }
+_TIMER: Schema = _object(
+    {
+        "id": _TEXT,
+        "kind": _TIMER_KIND,
+        "name": _TEXT,
+        "text": _TEXT,
+        "state": _words("running", "paused", "ringing"),
+        "ends_at": {**_or_null("string"), "description": "null while it is paused"},
+        "left_s": {"type": "number", "minimum": 0},
+        "length_s": {"type": "number", "minimum": 0, "description": "0 for a time of day"},
+        "at": {**_or_null("string"), "description": "the next time of day, local"},
+        "days": {"type": "array", "items": _TEXT},
+        "created": _TIME,
+    },
+    more=True,
+)
+_TIMERS: Schema = {"type": "array", "items": _TIMER}
+TIMERS: Schema = _object({"timers": _TIMERS, "missed": _TIMERS}, more=True)
 STATUS: Schema = _object(
     {
         "status": _STATUS,
@@ -173,12 +232,19 @@ STATUS: Schema = _object(
             "notes",
             more=True,
         ),
+        "timers": _TIMERS,
         "usage": {"type": "object"},
         "version": _TEXT,
         "uptime_s": {"type": "number", "minimum": 0},
     },
     more=True,
 )
+
+TIMER_ANSWER: Schema = {
+    **STATUS,
+    "properties": {**STATUS["properties"], "timer": _TIMER},
+    "required": [*STATUS["required"], "timer"],
+}
 
 _LATENCY: Schema = {"type": "integer"}
 TURN_LATENCIES: Mapping[str, str] = {
@@ -361,10 +427,22 @@ def check(schema: Schema, value: object, name: str = "the body") -> str | None:
         ):
             return f"{name}: expected a number from {low} to {high}"
     if schema["type"] == "string" and "maxLength" in schema:
-        most = schema["maxLength"]
-        if not isinstance(value, str) or not value.strip() or len(value) > most:
-            return f"{name}: expected words, 1 to {most} characters"
+        least, most = schema.get("minLength", 0), schema["maxLength"]
+        if not isinstance(value, str) or len(value.strip()) < least or len(value) > most:
+            return f"{name}: expected words, {least} to {most} characters"
+        if not re.search(schema.get("pattern", ""), value):
+            return f"{name}: expected {schema['description']}"
+    if schema["type"] == "array":
+        return _check_array(schema, value, name)
     return None
+
+
+def _check_array(schema: Schema, value: object, name: str) -> str | None:
+    most = schema["maxItems"]
+    if not isinstance(value, list) or len(value) > most:
+        return f"{name}: expected a list of at most {most}"
+    wrong = (check(schema["items"], each, name) for each in value)
+    return next(filter(None, wrong), None)
 
 
 def _check_object(schema: Schema, value: object, name: str) -> str | None:
@@ -378,6 +456,9 @@ def _check_object(schema: Schema, value: object, name: str) -> str | None:
     for required in schema.get("required", ()):
         if required not in value:
             return f"{required}: is needed"
+    one_of = [each["required"][0] for each in schema.get("oneOf", ())]
+    if one_of and sum(each in value for each in one_of) != 1:
+        return f"give either {' or '.join(one_of)}"
     return next(
         (wrong for key, each in value.items() if (wrong := check(properties[key], each, key))), None
     )

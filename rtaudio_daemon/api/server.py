@@ -8,7 +8,7 @@ import logging
 import re
 import resource
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -17,7 +17,15 @@ from aiohttp import web
 
 from .. import config
 from ..controls import Controls
-from ..errors import ConfigError, DeviceError, NotConnectedError, NotNowError, RTAudioError
+from ..errors import (
+    ConfigError,
+    DeviceError,
+    NotConnectedError,
+    NotFoundError,
+    NotNowError,
+    RTAudioError,
+    WrongValueError,
+)
 from ..notifications import (
     ConnectionChanged,
     ConnectionState,
@@ -163,10 +171,12 @@ class ApiServer:
         app.on_response_prepare.append(self._add_headers)
         for route in ROUTES:
             handler: Handler = getattr(self, f"_{route.name}")
+            # What has a route of its own is no id.
+            path = route.path.replace("{id}", "{id:(?!(?:dismiss|snooze)$)[^/]+}")
             if route.method == "GET":
-                app.router.add_get(route.path, handler, allow_head=route.name != "events")
+                app.router.add_get(path, handler, allow_head=route.name != "events")
             else:
-                app.router.add_post(route.path, handler)
+                app.router.add_route(route.method, path, handler)
         return app
 
     async def _bind(self, limit: ConnectionLimit) -> None:
@@ -197,6 +207,10 @@ class ApiServer:
             return _error(503, "not_connected", str(error), {"Retry-After": "5"})
         except NotNowError as error:
             return _error(409, "not_now", str(error))
+        except NotFoundError as error:
+            return _error(404, "not_found", str(error))
+        except WrongValueError as error:
+            return _error(409, "wrong_value", str(error))
         except DeviceError as error:
             return _error(503, "device_error", str(error), {"Retry-After": "5"})
         except ConfigError as error:
@@ -224,7 +238,7 @@ class ApiServer:
         headers["Vary"] = "Origin"
         if origin := self._guard.shared_with(request):
             headers["Access-Control-Allow-Origin"] = origin
-            headers["Access-Control-Allow-Methods"] = "GET, POST"
+            headers["Access-Control-Allow-Methods"] = "GET, POST, PATCH, DELETE"
             headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, Last-Event-ID"
 
     # ------------------------------------------------------------- reading
@@ -315,6 +329,35 @@ class ApiServer:
         self._controls.set_volume(float(body["level"]))
         return await self._status(request)
 
+    async def _timers(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._controls.timers())
+
+    async def _timer_set(self, request: web.Request) -> web.Response:
+        body = await _body(request, schemas.TIMER_SET)
+        return self._with_timer(await self._controls.set_timer(body))
+
+    async def _timer_change(self, request: web.Request) -> web.Response:
+        body = await _body(request, schemas.TIMER_CHANGE)
+        return self._with_timer(await self._controls.change_timer(_id(request), body))
+
+    async def _timer_cancel(self, request: web.Request) -> web.Response:
+        await _body(request, schemas.NOTHING)
+        return self._with_timer(await self._controls.cancel_timer(_id(request)))
+
+    def _with_timer(self, timer: Mapping[str, Any]) -> web.Response:
+        """The new status, and the timer that was asked for."""
+        return web.json_response({**self._controls.snapshot().document(), "timer": timer})
+
+    async def _timers_dismiss(self, request: web.Request) -> web.Response:
+        await _body(request, schemas.NOTHING)
+        await self._controls.dismiss()
+        return await self._status(request)
+
+    async def _timers_snooze(self, request: web.Request) -> web.Response:
+        body = await _body(request, schemas.SNOOZE)
+        await self._controls.snooze(body.get("seconds"))
+        return await self._status(request)
+
     async def _reload(self, request: web.Request) -> web.Response:
         await _body(request, schemas.NOTHING)
         return web.json_response(await self._controls.reload())
@@ -338,6 +381,11 @@ async def _body(request: web.Request, schema: schemas.Schema) -> dict[str, Any]:
     if wrong := schemas.check(schema, body):
         raise web.HTTPBadRequest(text=wrong)
     return dict(body)
+
+
+def _id(request: web.Request) -> str:
+    """The id in the path, which may be a name."""
+    return request.match_info["id"][:200]
 
 
 def _no_such_number(name: str) -> float:

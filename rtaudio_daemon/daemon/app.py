@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
@@ -19,6 +20,9 @@ from ..notifications import DeviceChanged, DeviceState, ErrorReported, Notificat
 from ..realtime.usage import UsageMeter
 from ..realtime.usage_file import USAGE_FILE, UsageFile
 from ..simulator.server.simulator import Simulator
+from ..tools.timers.clocks import Clocks, boot_id
+from ..tools.timers.keeper import TimerKeeper
+from ..tools.timers.store import TIMERS_FILE, TimerStore
 from .assistant import Assistant
 from .components import Component, Components
 from .controls import DaemonControls
@@ -35,8 +39,8 @@ _DEVICES = {"microphone": "audio.input.device", "speaker": "audio.output.device"
 class App:
     """The daemon. After `on_ready` was called, `address`, and `assistant` can be used.
 
-    `load` reads the configuration again, for `reload`. The folder `state` keeps what was spent and
-    whether the microphone is muted.
+    `load` reads the configuration again, for `reload`. The folder `state` keeps what was spent,
+    the timers, and whether the microphone is muted.
     """
 
     def __init__(
@@ -46,6 +50,7 @@ class App:
         load: Callable[[], config.Config] | None = None,
         devices: Devices | None = None,
         state: Path | None = None,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
         self._load = load
@@ -54,6 +59,8 @@ class App:
         # What the built-in service charges is not money.
         real = not PROFILES[settings.realtime.profile].built_in
         self._usage = UsageFile(state / USAGE_FILE, self._usage_meter) if state and real else None
+        self._wall_clock = wall_clock
+        self._timers_path = state / TIMERS_FILE if state else None
         self._mute_file = MuteFile(state / MUTE_FILE) if state else None
         self._started = asyncio.Event()
         self._reloaded = asyncio.Event()
@@ -98,6 +105,7 @@ class App:
                 group,
                 devices=self._devices_here,
                 ledger=self._usage_meter,
+                timers=self._timer_keeper(),
             )
             components.controls.reloader = self
             self.notifications.on("notification", log_notification)
@@ -130,6 +138,10 @@ class App:
                 await components.close()
         if failure is not None:
             raise failure
+
+    def _timer_keeper(self) -> TimerKeeper:
+        store = TimerStore(self._timers_path, boot_id())
+        return TimerKeeper(store, Clocks(self._wall_clock).now)
 
     async def reload(self) -> dict[str, Any]:
         """Read the configuration again and change what is different, between turns.

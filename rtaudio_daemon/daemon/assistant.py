@@ -62,6 +62,16 @@ _ROOM_MS = 200  # how long the room and the microphone's buffer hold a short sou
 _WAKING_MS = 130  # how much later that is while the devices are not quick yet
 
 
+class AlertListener(Protocol):
+    """Rings, and needs to know who is there."""
+
+    def somebody_there(self, *, addressed: bool) -> None:
+        """Somebody speaks, or presses a button; `addressed`: to us, as far as that is known."""
+
+    def floor_changed(self) -> None:
+        """Somebody else has the floor now, or nobody."""
+
+
 class CallsListener(Protocol):
     """Answers the function calls of the model."""
 
@@ -113,6 +123,8 @@ class Assistant:
         """When the status changed, in seconds since 1970."""
         self.calls: CallsListener | None = None
         """Who answers function calls; None: nobody, so that they are given up after a while."""
+        self.alerts: AlertListener | None = None
+        """Who rings; None: nobody."""
         self.sound = sound
         """How sound is judged, in effect."""
         self._notifications = notifications
@@ -225,6 +237,12 @@ class Assistant:
         self._earcon_player.note(notification)
         if self.calls is not None:
             self.calls.note(notification)
+        if isinstance(notification, StatusChanged) and self.alerts is not None:
+            self.alerts.floor_changed()
+        elif isinstance(notification, WakeWordHeard) or (
+            isinstance(notification, SpeechNoticed) and notification.phase == "started"
+        ):
+            self._somebody_there()
 
     # ------------------------------------------------------ what the devices report
 
@@ -265,14 +283,20 @@ class Assistant:
         self._earcon_player.button_pressed()
         if self.calls is not None:
             self.calls.button_pressed()
+        self._somebody_there()
 
     def speech_started(self) -> None:
         """Our own gate hears somebody."""
         self._earcon_player.speech_started()
+        self._somebody_there()
 
     def speech_stopped(self) -> None:
         """Our own gate hears nobody any more."""
         self._earcon_player.speech_stopped()
+
+    def speech_overheard(self) -> None:
+        """Our own gate hears somebody who does not speak to us."""
+        self._somebody_there(addressed=False)
 
     def speech_suspected(self, suspected: bool) -> None:
         """Somebody may be speaking over an answer, or is not after all."""
@@ -291,13 +315,28 @@ class Assistant:
         listening = self.status.status is ModelStatus.LISTENING
         return listening or self.conversation.held or self.microphone_input.gate.hears
 
+    @property
+    def user_may_speak(self) -> bool:
+        """Whether somebody may just have begun to, which is not certain yet."""
+        return self.microphone_input.gate.doubts
+
     def play_earcon(self, pcm: bytes) -> None:
         """Play a short sound that nobody else, the gate included, takes notice of."""
-        if self.speaker is not None:
-            after_ms = _ROOM_MS if self._power_saving.stir() else _ROOM_MS + _WAKING_MS
-            heard_after_ms = self.speaker.overlay(pcm)
-            if heard_after_ms:
-                self.microphone_input.ignore(heard_after_ms + after_ms)
+        self._overlay(pcm)
+
+    def play_alert(self, pcm: bytes) -> bool:
+        """The same for a sound that anybody's words may stop; whether it can be heard."""
+        self.microphone_input.gate.overhear()
+        return self._overlay(pcm)
+
+    def _overlay(self, pcm: bytes) -> bool:
+        if self.speaker is None:
+            return False
+        after_ms = _ROOM_MS if self._power_saving.stir() else _ROOM_MS + _WAKING_MS
+        heard_after_ms = self.speaker.overlay(pcm)
+        if heard_after_ms:
+            self.microphone_input.ignore(heard_after_ms + after_ms)
+        return heard_after_ms > 0
 
     # ----------------------------------------------------- what the driver reports
 
@@ -361,6 +400,10 @@ class Assistant:
         """A turn begins with the first that hears it, the service or our gate."""
         if speech.phase == "started" and self.status.status is not ModelStatus.LISTENING:
             self._own_words.turn_began(over_answer=self.microphone_input.gate.playing)
+
+    def _somebody_there(self, *, addressed: bool = True) -> None:
+        if self.alerts is not None:
+            self.alerts.somebody_there(addressed=addressed)
 
     def _set_loudness(self) -> None:
         if self.speaker is not None:

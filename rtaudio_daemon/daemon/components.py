@@ -45,11 +45,13 @@ from ..realtime.reconnect import ReconnectingSession
 from ..realtime.session import IdleListener, SessionFactory
 from ..realtime.usage import UsageMeter
 from ..simulator.server.simulator import Simulator
+from ..tools.timers.keeper import TimerKeeper
 from ..tools.tool import ToolSource
 from .assistant import Assistant
 from .controls import DaemonControls
 from .log import set_levels
 from .reload import Change, differences
+from .ringing import NoClips, Ringing
 from .tool_box import CALL_ROUNDS_MOST, CALLS_PATIENCE_S, ToolBox
 from .tool_sources import open_sources
 
@@ -103,6 +105,7 @@ class Components:
         group: asyncio.TaskGroup,
         *,
         devices: Devices | None = None,
+        timers: TimerKeeper,
         ledger: UsageMeter | None = None,
     ) -> None:
         self._notifications = notifications
@@ -129,9 +132,12 @@ class Components:
             sound=self.sound,
             usage=self._usage_meter,
         )
-        self.controls = DaemonControls(self.assistant)
+        self.controls = DaemonControls(self.assistant, timers)
         self.tool_box = ToolBox(self.assistant, self.controls)
         self.assistant.calls = self.controls.tool_box = self.tool_box
+        self._timers = timers
+        self.ringing = Ringing(timers, self.assistant, self.controls, NoClips())
+        self.assistant.alerts = self.controls.ringing = self.ringing
         self.table = tuple(
             Component(name, apply, settings, settings)
             for name, apply in (
@@ -143,6 +149,7 @@ class Components:
                 ("speaker", self._apply_speaker),
                 ("volume", self._apply_volume),
                 ("earcons", self._apply_earcons),
+                ("timers", self._apply_timers),
                 ("http_api", self._apply_http_api),
                 ("access", self._apply_access),
                 ("session", self._apply_session),
@@ -193,10 +200,18 @@ class Components:
     async def _apply_earcons(self, settings: config.Config) -> None:
         self.assistant.use_earcons(settings.audio.earcons)
 
+    async def _apply_timers(self, settings: config.Config) -> None:
+        self.ringing.volume = settings.tools.timers.volume
+        if "timers" not in self._lives:
+            await self._timers.load()
+            life = self._lives["timers"] = AsyncExitStack()
+            await life.enter_async_context(self._running(self.ringing.run(), "ringing"))
+            await life.enter_async_context(self._running(self._timers.run(), "timers"))
+
     async def _apply_tools(self, settings: config.Config) -> None:
         """Offer these tools from now on; calls that run already end by the former ones."""
         tools, box = settings.tools, self.tool_box
-        sources = open_sources(tools, box)
+        sources = open_sources(tools, box, self._timers)
         async with AsyncExitStack() as opening:
             for source in sources:
                 await opening.enter_async_context(self._running(_lasting(source), source.name))

@@ -10,11 +10,21 @@ from typing import Any, Protocol
 from ..audio.devices.open import described, list_devices
 from ..controls import ConnectionStatus, SayMode, Snapshot, UplinkStatus, UsageStatus
 from ..dialogue.inputs import InterruptRequested, SayRequested
-from ..errors import ConfigError, DeviceError, NotConnectedError, NotNowError
+from ..errors import ConfigError, DeviceError, NotConnectedError, NotNowError, RTAudioError
 from ..notifications import DeviceCode, MuteChanged, VolumeChanged
 from ..protocol.settings_check import speaks
+from ..tools.timers.keeper import TimerKeeper
+from ..tools.timers.schedule import Wish
+from ..tools.timers.timer import Kind
 from ..version import VERSION
 from .assistant import Assistant
+
+
+class Hushable(Protocol):
+    """Rings."""
+
+    def hush(self) -> bool:
+        """Somebody wants it to stop; whether anything can be heard to ring."""
 
 
 class Reloader(Protocol):
@@ -40,8 +50,11 @@ class CallableTools(Protocol):
 class DaemonControls:
     """The `Controls` of a daemon whose conversation `assistant` runs."""
 
-    def __init__(self, assistant: Assistant) -> None:
+    def __init__(self, assistant: Assistant, timers: TimerKeeper) -> None:
         self._assistant = assistant
+        self._timers = timers
+        self.ringing: Hushable | None = None
+        """Who lets timers ring, if anybody does."""
         self._clock = asyncio.get_running_loop().time
         self._started = self._clock()
         self.reloader: Reloader | None = None
@@ -90,6 +103,7 @@ class DaemonControls:
             volume=assistant.volume,
             uplink=UplinkStatus(microphone_input.uplink.open, driver.uplink_bytes),
             tools=self.tool_box.document() if self.tool_box else {},
+            timers=self._timers.documents(),
             version=VERSION,
             uptime_s=round(self._clock() - self._started, 1),
         )
@@ -159,6 +173,15 @@ class DaemonControls:
         if not on:
             microphone_input.release(answer=True)
             return
+        rings = self.ringing is not None and self.ringing.hush()
+        try:
+            self._begin_to_listen()
+        except RTAudioError:
+            if not rings:  # else the press has done what it was meant for
+                raise
+
+    def _begin_to_listen(self) -> None:
+        microphone_input = self._assistant.microphone_input
         if not self._assistant.session_may_come:
             self._need_connection("not listening")
         if microphone_input.gate.muted:
@@ -168,6 +191,8 @@ class DaemonControls:
 
     def interrupt(self) -> None:
         """Be silent now."""
+        if self.ringing is not None:
+            self.ringing.hush()
         microphone_input = self._assistant.microphone_input
         if not microphone_input.held:
             # A turn that waits for a session is not wanted either.
@@ -203,6 +228,34 @@ class DaemonControls:
             await self.tool_box.call(name, json.dumps(arguments), confirmed=confirmed)
         )
         return dict(found)
+
+    # ------------------------------------------------------------------ timers
+
+    def timers(self) -> dict[str, Any]:
+        """All timers, alarms and reminders, and those that were missed."""
+        return {"timers": self._timers.documents(), "missed": self._timers.missed_documents()}
+
+    async def set_timer(self, wish: Mapping[str, Any]) -> dict[str, Any]:
+        """Begin one; see `Controls.set_timer`."""
+        kind = Kind(wish["kind"])
+        asked = {key: value for key, value in wish.items() if key != "kind"}
+        return self._timers.document(await self._timers.set(kind, Wish(**asked)))
+
+    async def change_timer(self, which: str, wish: Mapping[str, Any]) -> dict[str, Any]:
+        """Change one; see `Controls.change_timer`."""
+        return self._timers.document(await self._timers.change(which, Wish(**wish)))
+
+    async def cancel_timer(self, which: str) -> dict[str, Any]:
+        """Remove one; see `Controls.cancel_timer`."""
+        return self._timers.document(await self._timers.cancel(which))
+
+    async def dismiss(self) -> None:
+        """Let nothing ring any more."""
+        await self._timers.dismiss()
+
+    async def snooze(self, seconds: float | None = None) -> None:
+        """Let what rings, or has just been dismissed, ring again later."""
+        await self._timers.snooze(seconds)
 
     async def reload(self) -> dict[str, Any]:
         """Read the configuration again; returns what changed. Raises ConfigError."""

@@ -44,6 +44,9 @@ class HearingListener(Protocol):
     def speech_stopped(self) -> None:
         """The gate hears nobody any more."""
 
+    def speech_overheard(self) -> None:
+        """Somebody speaks, but not to us."""
+
     def echo_changed(self, echo: Echo) -> None:
         """The loudspeaker's echo is treated otherwise from now on."""
 
@@ -208,6 +211,8 @@ class MicrophoneInput:
             self._listener.publish(WakeWordHeard(result.woken))
         if result.started or result.overheard or result.woken or not self.gate.listens:
             self.speech_noticed()  # where nobody is listened to, nobody is missed
+        if result.overheard:
+            self._listener.speech_overheard()
         if result.started:
             self.openings += 1
             self._listener.speech_started()

@@ -6,10 +6,17 @@ from datetime import datetime
 
 from .. import config
 from ..tools.sources.built_in import BuiltIn
+from ..tools.sources.timer_tools import TimerTools
+from ..tools.timers.keeper import TimerKeeper
 from ..tools.tool import ToolSource
 from .tool_box import ToolBox
 
 
-def open_sources(settings: config.Tools, box: ToolBox) -> list[ToolSource]:
+def open_sources(settings: config.Tools, box: ToolBox, timers: TimerKeeper) -> list[ToolSource]:
     """The sources, in the order in which they get their names. Raises ConfigError."""
-    return [BuiltIn(settings.built_in, box, lambda: datetime.now().astimezone())]
+    sources: list[ToolSource] = [
+        BuiltIn(settings.built_in, box, lambda: datetime.now().astimezone())
+    ]
+    if "timers" in settings.built_in:
+        sources.append(TimerTools(timers))
+    return sources

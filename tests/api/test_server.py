@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
+from datetime import UTC
 from typing import Any, Literal
 
 import aiohttp
@@ -39,7 +40,12 @@ from rtaudio_daemon.notifications import (
     Transcript,
     TurnFinished,
 )
+from rtaudio_daemon.tools.timers.schedule import Schedule, Wish
+from rtaudio_daemon.tools.timers.timer import Kind, Moment
+from rtaudio_daemon.tools.timers.words import document
 from tests.waiting import until
+
+NOW = Moment(60.0, 60.0, UTC)
 
 
 class Person:
@@ -48,6 +54,8 @@ class Person:
     def __init__(self) -> None:
         self.told: list[Any] = []
         self.connected = True
+        self.schedule = Schedule()
+        self.schedule.set(Kind.TIMER, Wish(seconds=300, name="pasta"), NOW)
         self.now: dict[str, Any] = {}
         """What else is true of the snapshot."""
 
@@ -71,6 +79,7 @@ class Person:
             uplink=UplinkStatus(False, 0),
             version="0.0.0",
             uptime_s=2.0,
+            timers=self.timers()["timers"],
         )
         return replace(snapshot, **self.now)
 
@@ -117,6 +126,32 @@ class Person:
 
     def interrupt(self) -> None:
         self.told.append("interrupt")
+
+    def timers(self) -> dict[str, Any]:
+        found = [document(each, NOW) for each in self.schedule.timers(NOW)]
+        return {"timers": found, "missed": []}
+
+    async def set_timer(self, wish: Mapping[str, Any]) -> dict[str, Any]:
+        asked = {key: value for key, value in wish.items() if key != "kind"}
+        timer = self.schedule.set(Kind(wish["kind"]), Wish(**asked), NOW)
+        self.told.append("set")
+        return document(timer, NOW)
+
+    async def change_timer(self, which: str, wish: Mapping[str, Any]) -> dict[str, Any]:
+        timer = self.schedule.change(which, Wish(**wish), NOW)
+        self.told.append("change")
+        return document(timer, NOW)
+
+    async def cancel_timer(self, which: str) -> dict[str, Any]:
+        timer = self.schedule.cancel(which, NOW)
+        self.told.append("cancel")
+        return document(timer, NOW)
+
+    async def dismiss(self) -> None:
+        self.told.append("dismiss")
+
+    async def snooze(self, seconds: float | None = None) -> None:
+        self.told.append(("snooze", seconds))
 
     def mute(self, muted: bool) -> None:
         self.told.append("mute" if muted else "unmute")
@@ -390,6 +425,45 @@ async def test_without_a_connection_nothing_is_said_and_that_is_told(http_api: H
     http_api.person.connected = False
     status, answer = await http_api.post("/api/say", {"text": "hello"})
     assert (status, answer["error"]["code"]) == (503, "not_connected")
+
+
+async def asked(http_api: HttpApi, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+    async with http_api.http.request(method, path, json=body or {}) as answer:
+        return answer.status, await answer.json()
+
+
+async def test_timers_are_set_changed_listed_and_removed(http_api: HttpApi) -> None:
+    status, answer = await asked(
+        http_api, "POST", "/api/timers", {"kind": "alarm", "at": "07:00", "days": ["fri"]}
+    )
+    assert (status, answer["status"], answer["timer"]["id"]) == (200, "idle", "2")
+    assert [each["id"] for each in answer["timers"]] == ["1", "2"]
+    status, answer = await asked(http_api, "PATCH", "/api/timers/pasta", {"more_s": 60})
+    assert (status, answer["timer"]["left_s"]) == (200, 360.0)
+    status, answer = await asked(http_api, "DELETE", "/api/timers/2")
+    assert (status, answer["timer"]["days"]) == (200, ["fri"])
+    status, answer = await asked(http_api, "GET", "/api/timers")
+    assert (status, [each["name"] for each in answer["timers"]]) == (200, ["pasta"])
+    for path in ("dismiss", "snooze"):
+        assert (await asked(http_api, "POST", f"/api/timers/{path}"))[0] == 200
+    assert http_api.person.told == ["set", "change", "cancel", "dismiss", ("snooze", None)]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "code"),
+    [
+        ("POST", "", {"kind": "timer"}, 400, "bad_request"),
+        ("POST", "", {"kind": "reminder", "seconds": 5}, 409, "wrong_value"),
+        ("PATCH", "/soup", {"seconds": 5}, 404, "not_found"),
+        ("DELETE", "/soup", {}, 404, "not_found"),
+        ("DELETE", "/dismiss", {}, 405, "method_not_allowed"),
+    ],
+)
+async def test_a_timer_that_cannot_be_is_explained(
+    http_api: HttpApi, method: str, path: str, body: Any, status: int, code: str
+) -> None:
+    found, answer = await asked(http_api, method, f"/api/timers{path}", body)
+    assert (found, answer["error"]["code"]) == (status, code)
 
 
 async def test_devices_that_cannot_be_listed_are_unavailable_for_a_while(

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .format import SAMPLE_RATE
 
+_Notes = tuple[tuple[int, int, int], ...]
 # Each note: pitch (Hz), when it begins and how long it is (ms). Nothing below 300 Hz, which small
 # loudspeakers swallow; rising is on and good, falling is off and bad.
 _NOTES = {
@@ -19,8 +20,14 @@ _NOTES = {
     "unmuted": ((349, 0, 120), (523, 90, 160)),
     "error": ((349, 0, 130), (330, 150, 200)),
     "connected": ((523, 0, 110), (659, 90, 110), (784, 180, 160)),
+    "due": ((1047, 0, 180),),
 }
 NAMES = tuple(_NOTES)
+_RING = tuple(
+    (pitch, time + begin, length)
+    for time in (0, 500)
+    for pitch, begin, length in ((880, 0, 160), (1109, 130, 160), (1319, 260, 240))
+)
 _PEAK = 0.5  # of full scale, at full loudness
 _ATTACK_MS = 8
 _OVERTONE = 0.2
@@ -28,13 +35,21 @@ _OVERTONE = 0.2
 
 def earcon(name: str, loudness: float) -> bytes:
     """The sound of this name (one of `NAMES`) as pcm; at `loudness` 1 its peak is half of full."""
-    return bytes((_shape(name) * (_PEAK * 32767 * loudness)).astype("<i2").tobytes())
+    return _pcm(_NOTES[name], _PEAK * loudness)
+
+
+def ring(volume: float) -> bytes:
+    """A second of ringing as pcm; at `volume` 1 its peak is full scale."""
+    return _pcm(_RING, volume)
+
+
+def _pcm(notes: _Notes, peak: float) -> bytes:
+    return bytes((_shape(notes) * (32767 * peak)).astype("<i2").tobytes())
 
 
 @cache
-def _shape(name: str) -> NDArray[np.float64]:
+def _shape(notes: _Notes) -> NDArray[np.float64]:
     """The sound with a peak of 1."""
-    notes = _NOTES[name]
     shape = np.zeros(max(begin + length for _, begin, length in notes) * SAMPLE_RATE // 1000)
     for pitch, begin, length in notes:
         time = np.arange(length * SAMPLE_RATE // 1000) / SAMPLE_RATE

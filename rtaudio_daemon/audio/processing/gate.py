@@ -137,6 +137,11 @@ class Gate:
         return self._open
 
     @property
+    def doubts(self) -> bool:
+        """Whether somebody may just have begun to speak, which is not certain yet."""
+        return not self._open and self._usual.spoken_ms > 0
+
+    @property
     def echo(self) -> Echo:
         """What knows the echo of answers, and the mode in effect."""
         return self._echo
@@ -198,6 +203,10 @@ class Gate:
         """
         self._ignored_ms = self._rest_ms = 0.0
         self._attention.forget()
+
+    def overhear(self) -> None:
+        """Report the next speech that is not listened to, however soon it comes."""
+        self._deaf_ms = 0.0
 
     def attend(self) -> None:
         """Somebody talks to us at the press of a button: what follows needs no wake word either."""

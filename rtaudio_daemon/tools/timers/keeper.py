@@ -61,6 +61,14 @@ class TimerKeeper:
         now = self._now()
         return [document(timer, now) for timer in self._schedule.timers(now)]
 
+    def missed_documents(self) -> list[dict[str, Any]]:
+        """Those that were missed, for JSON."""
+        return [self.document(timer) for timer in self._schedule.missed]
+
+    def document(self, timer: Timer) -> dict[str, Any]:
+        """One of them for JSON."""
+        return document(timer, self._now())
+
     # ------------------------------------------------------------------- doing
 
     async def set(self, kind: Kind, wish: Wish) -> Timer:
