@@ -17,7 +17,7 @@ from ..notifications import (
     Transcript,
     WakeWordHeard,
 )
-from ..protocol.events import Event, InputCommitted
+from ..protocol.events import Event, InputCommitted, UserTranscriptFailed
 from ..tools.confirmations import Confirmations, OpenedBy, call_key
 from ..tools.permissions import Permissions, targets_in
 from ..tools.runner import Refusal
@@ -101,8 +101,7 @@ class SpokenConsent:
             case SpeechNoticed("started"):
                 confirmations.turn_began(_now(), self._opened_by())
             case Transcript("user", text, True, item_id):
-                confirmations.turn_words(item_id, text)
-                self._words.set()
+                self._note_words(item_id, text)
             case Transcript("assistant", text, True):
                 confirmations.question_words(text)
             case StatusChanged():
@@ -111,14 +110,22 @@ class SpokenConsent:
                 pass
 
     def button_pressed(self) -> None:
-        """Somebody holds a button: the turn that begins is theirs."""
+        """Somebody holds a button: what was being said is cut off, and a turn of theirs begins."""
         self._held = True
+        self._confirmations.turn_dropped()
+        self._confirmations.turn_began(_now(), "button")
 
     def received(self, event: Event) -> None:
         """The service sent this."""
         if isinstance(event, InputCommitted):
             self._confirmations.turn_committed(event.item_id)
             self._woken = self._held = False
+        elif isinstance(event, UserTranscriptFailed):
+            self._note_words(event.item_id, "")
+
+    def _note_words(self, item_id: str, text: str) -> None:
+        self._confirmations.turn_words(item_id, text)
+        self._words.set()
 
     def _opened_by(self) -> OpenedBy:
         if self._held:

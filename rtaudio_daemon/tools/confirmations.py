@@ -49,8 +49,8 @@ _NOT_ADDRESSED = (
     "right after the question, after the wake word, or with the button held."
 )
 _UNREAD = (
-    "Not done: what was said has not been written down in time. Ask again, and call this again "
-    "with the same arguments after a clear yes."
+    "Not done: what was said could not be written down. Ask again, and call this again with the "
+    "same arguments after a clear yes."
 )
 NO_TRANSCRIPTION = (
     "Not done: this needs a spoken yes, and nothing that is said is written down here, so nobody "
@@ -129,7 +129,7 @@ class Confirmations:
             return "wait_for_words"
         wake_word = turn.opened_by == "wake_word"
         if not says_yes(turn.words, question.words, self.languages, after_wake_word=wake_word):
-            self._why = _NO_YES
+            self._why = _NO_YES if turn.words.strip() else _UNREAD
         elif turn.opened_by == "other":
             self._why = _NOT_ADDRESSED
         else:
@@ -179,7 +179,10 @@ class Confirmations:
         self._turns[-1].item_id = item_id
 
     def turn_words(self, item_id: str, text: str) -> None:
-        """The whole transcript of a turn. Items that no turn became, as texts, are ignored."""
+        """The whole transcript of a turn, "" if there is none.
+
+        Items that no turn became, as texts, are ignored.
+        """
         for turn in self._turns:
             if turn.item_id == item_id:
                 turn.words = text
