@@ -59,6 +59,8 @@ class Request:
     """Whether it answers what the user said: one such request is enough."""
     origin: Origin | None = None
     """Since when somebody waits for it; None: since the end of the user's turn."""
+    round: int = 0
+    """How many answers with calls there were already for what was said."""
     event_id: str = ""
     attempts: int = 1
 

@@ -444,7 +444,10 @@ class Conversation:
         self._do(*self._playing.answer_ended(response_id))
         origin = self.latency.finished(response_id, event.status, self._now)
         patience_s = self.settings.calls_patience_s
-        batch = self._calls.done(event, self._now, patience_s=patience_s, origin=origin)
+        round_ = 1 + (answer.request.round if answer.request else 0)
+        batch = self._calls.done(
+            event, self._now, patience_s=patience_s, origin=origin, round_=round_
+        )
         if batch is not None:
             batch.superseded = answer.interrupted or answer.earlier
             self._do(outputs.CallsRequested(batch.calls, answer.sounded, batch.round))
@@ -698,7 +701,9 @@ class Conversation:
             careful = batch.superseded or self.settings.playback == "reported"
             last = most is not None and batch.round == most
             settings = {"tool_choice": "none"} if last else None
-            self._answers.wish(Request(settings, after_speech=careful, origin=batch.origin))
+            self._answers.wish(
+                Request(settings, after_speech=careful, origin=batch.origin, round=batch.round)
+            )
             self._answers.put_question(self._now)
         else:
             self._hope_for_session()
@@ -707,7 +712,9 @@ class Conversation:
         if not self._in_session or self._answers.pending or not self._calls.awaited(event.call_ids):
             return
         before = (message_item(event.note, "system"),)
-        self._answers.wish(Request({"tool_choice": "none"}, before=before))
+        # Calls that it makes all the same are too many.
+        most = self.settings.call_rounds_most or 0
+        self._answers.wish(Request({"tool_choice": "none"}, before=before, round=most))
 
     # ------------------------------------------------------------------ time
 

@@ -38,7 +38,7 @@ class CallBatch:
     expires_at: float
     patience_s: float
     round: int = 1
-    """How many answers with calls there were since somebody spoke, this one included."""
+    """How many answers with calls there were for what was said, this one included."""
     in_session: bool = True
     """Whether the session in use knows the calls."""
     superseded: bool = False
@@ -108,7 +108,6 @@ class FunctionCalls:
     def __init__(self) -> None:
         self._written: dict[str, dict[str, FunctionCall]] = {}
         self._batches: list[CallBatch] = []
-        self._rounds = 0
 
     @property
     def open(self) -> bool:
@@ -137,28 +136,32 @@ class FunctionCalls:
                 self._put(FunctionCall(call_id, name, arguments, item_id, response_id))
 
     def done(
-        self, event: ResponseDone, now: float, *, patience_s: float, origin: Origin | None
+        self,
+        event: ResponseDone,
+        now: float,
+        *,
+        patience_s: float,
+        origin: Origin | None,
+        round_: int = 1,
     ) -> CallBatch | None:
-        """The calls of an answer that is completed, if any; `origin`: since when a user waits."""
+        """The calls of an answer that is completed, if any; `origin`: since when a user waits.
+
+        `round_`: how many answers with calls there were for what was said, this one included.
+        """
         for item in event.output:
             if item.kind == "call":
                 self._note(event.response_id, item)
         for call in self._written.pop("", {}).values():
             self._put(replace(call, response_id=event.response_id))
         calls = self._written.pop(event.response_id, {})
-        if not calls or event.status != "completed":  # the model may not have finished writing
-            if not self._batches:
-                self._rounds = 0
-            return None
-        self._rounds += 1
-        expires_at = now + patience_s
-        batch = CallBatch(tuple(calls.values()), origin, expires_at, patience_s, self._rounds)
+        if not calls or event.status != "completed":
+            return None  # the model may not have finished writing them
+        batch = CallBatch(tuple(calls.values()), origin, now + patience_s, patience_s, round_)
         self._batches = [*self._batches[1 - _MOST :], batch]
         return batch
 
     def speech_started(self) -> None:
         """Somebody speaks: what was asked before is not what they wait for now."""
-        self._rounds = 0
         for batch in self._batches:
             batch.superseded = True
 

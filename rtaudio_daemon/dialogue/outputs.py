@@ -135,8 +135,8 @@ SpeakerCommand = Play | EndPlay | StopPlayback
 class CallsRequested:
     """The function calls of an answer that is complete, in its order.
 
-    `spoken`: the answer had sound of its own. `round`: 1 for the first calls since somebody spoke,
-    2 for those of the answer to their results, and so on.
+    `spoken`: the answer had sound of its own. `round`: 1 for the calls of the answer to what was
+    said, 2 for those of the answer to their results, and so on.
     """
 
     calls: tuple[FunctionCall, ...]

@@ -31,6 +31,8 @@ class Registry:
         self._tools: dict[str, Tool] = {}
         self._refused: dict[str, str] = {}
         self._left_out = 0
+        self._definitions: list[Json] = []
+        self._tokens = 0
         self.refresh()
 
     @property
@@ -41,7 +43,7 @@ class Registry:
     @property
     def tokens(self) -> int:
         """About how many tokens the tools cost with every answer."""
-        return len(json.dumps(self.definitions()).encode()) // _BYTES_PER_TOKEN
+        return self._tokens
 
     @property
     def notes(self) -> list[str]:
@@ -62,7 +64,7 @@ class Registry:
 
     def refresh(self) -> bool:
         """Ask the sources again; whether the service has to be given other definitions."""
-        before = self.definitions()
+        before = self._definitions
         self._tools, self._left_out = {}, 0
         for source in self.sources:
             offered: dict[str, Tool] = {}
@@ -76,11 +78,15 @@ class Registry:
                     self._tools[name] = tool
                 else:
                     self._left_out += 1
-        return self.definitions() != before
+        self._define()
+        return self._definitions != before
 
     def definitions(self) -> list[Json]:
         """The tools as a session is given them."""
-        return [
+        return self._definitions
+
+    def _define(self) -> None:
+        self._definitions = [
             {
                 "type": "function",
                 "name": name,
@@ -89,6 +95,7 @@ class Registry:
             }
             for name, tool in self._tools.items()
         ]
+        self._tokens = len(json.dumps(self._definitions).encode()) // _BYTES_PER_TOKEN
 
     def find(self, name: str) -> Tool | None:
         """The tool that the service calls so."""
@@ -103,6 +110,7 @@ class Registry:
         if self._tools.pop(name, None) is None:
             return False
         self._refused[name] = why
+        self._define()
         return True
 
     def _name_for(self, tool: Tool) -> str:

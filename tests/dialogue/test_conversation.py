@@ -924,6 +924,17 @@ def test_after_three_rounds_of_calls_the_model_must_answer_and_the_next_question
     assert CreateResponse() in call_again(talk, 5)
 
 
+def test_rounds_are_counted_for_each_question_while_calls_of_another_are_open() -> None:
+    talk = opened(call_rounds_most=3)
+    for number in range(1, 6):
+        told = talk.tell(SayRequested("another question"))
+        assert CreateResponse() in told
+        item = replace(WEATHER, call_id=f"call_{number}")
+        talk.tell(created(f"resp_{number}"), wire.ItemReported(item, f"resp_{number}", done=True))
+        told = talk.tell(done(f"resp_{number}", "completed"))
+        assert [step.round for step in told if isinstance(step, CallsRequested)] == [1]
+
+
 # ------------------------------------------------------- results and losses
 
 CALL = wire.Item("item_c", "call", "{}", False, "completed", "call_1", "weather")
