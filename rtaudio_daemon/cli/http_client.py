@@ -58,6 +58,11 @@ class DaemonClient:
         with self._answer("POST", path, json.dumps(body or {})) as answer:
             return self._json(answer)
 
+    def delete(self, path: str) -> dict[str, Any]:
+        """Remove what is at `path`; the JSON that comes back."""
+        with self._answer("DELETE", path, "{}") as answer:
+            return self._json(answer)
+
     def events(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Every event's name and data, until the daemon stops."""
         with self._answer("GET", "/api/events", timeout_s=_SILENCE_S) as answer:

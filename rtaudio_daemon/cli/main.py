@@ -110,7 +110,14 @@ def _parser() -> argparse.ArgumentParser:
         ("unmute", "open the microphone again"),
     ):
         _add_remote(add(name, text))
+    _add_timers(_add_remote(add("timers", "list, cancel or silence timers, alarms and reminders")))
     return parser
+
+
+def _add_timers(command: Any) -> None:
+    actions = ("list", "cancel", "dismiss", "snooze")
+    command.add_argument("action", nargs="?", default="list", choices=actions, help="default: list")
+    command.add_argument("which", nargs="?", default="", help="cancel: the name or the number")
 
 
 def _add_config(command: Any) -> None:

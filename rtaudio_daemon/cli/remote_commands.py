@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import quote
 
+from ..errors import RTAudioError
 from .http_client import DaemonClient, local_daemon
 
 
@@ -76,6 +79,43 @@ def reload(arguments: argparse.Namespace) -> int:
     return 1 if any(each["state"] == "failed" for each in report["changed"]) else 0
 
 
+def timers(arguments: argparse.Namespace) -> int:
+    """List the timers, remove one, or let what rings be silent, for good or for a while."""
+    daemon = _remote(arguments)
+    if arguments.action == "cancel":
+        if not arguments.which:
+            raise RTAudioError("which one? name it, or give its number from the list")
+        gone = daemon.delete(f"/api/timers/{quote(arguments.which, safe='')}")
+        said = f"cancelled: {_called(gone['timer'])}"
+        print(json.dumps(gone, indent=2) if arguments.json else said)
+        return 0
+    if arguments.action != "list":
+        return _print_state(arguments, daemon.post(f"/api/timers/{arguments.action}"))
+    found = daemon.get("/api/timers")
+    if arguments.json:
+        print(json.dumps(found, indent=2))
+        return 0
+    for each in found["timers"]:
+        every = f", every {' '.join(each['days'])}" if each["days"] else ""
+        left = "" if each["state"] == "ringing" else f", {_left(each['left_s'])} left"
+        print(f"{each['id']:>3}  {_called(each)}: {each['state']}{left}{every}")
+    for each in found["missed"]:
+        print(f"  -  {_called(each)}: missed")
+    if not (found["timers"] or found["missed"]):
+        print("no timer is set")
+    return 0
+
+
+def _called(timer: Mapping[str, Any]) -> str:
+    words = timer["name"] or timer["text"] or timer["at"] or f"of {timer['length_s']:g} s"
+    return f"{timer['kind']} {words}"
+
+
+def _left(seconds: float) -> str:
+    minutes, rest = divmod(math.ceil(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
 def _remote(arguments: argparse.Namespace) -> DaemonClient:
     if arguments.url:
         url = arguments.url.rstrip("/")
@@ -93,6 +133,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = MappingProxyType(
         "interrupt": post,
         "mute": post,
         "unmute": post,
+        "timers": timers,
     }
 )
 """Each returns its exit status, and raises RTAudioError."""

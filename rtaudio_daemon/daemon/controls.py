@@ -134,6 +134,9 @@ class DaemonControls:
             "wire_errors_repeated": wire.repeated_errors,
             "muted": microphone_input.gate.muted,
             "volume": assistant.volume,
+            "timers": len(self._timers.timers()),
+            "timers_ringing": len(self._timers.ringing),
+            "timers_missed": len(self._timers.missed),
         }
         if microphone_input.last_frame_at is not None:
             found["microphone_frame_age_seconds"] = self._clock() - microphone_input.last_frame_at

@@ -111,6 +111,33 @@ async def until_volume(harness: Harness, level: float) -> None:
             await asyncio.sleep(0.05)
 
 
+async def test_timers_are_seen_cancelled_and_silenced_on_the_page(tmp_path: Path) -> None:
+    async with browsing() as visit, Harness(tmp_path) as harness:
+        await visit.open(harness.app.address)
+        await status_is(visit, "idle")
+        assert await visit.page.is_hidden("#timersbox")
+        await harness.post("/api/timers", {"kind": "timer", "seconds": 300, "name": "<b>pasta"})
+        words = "document.querySelector('#timers span')?.textContent"
+        await visit.until(f"/^timer <b>pasta: 00:0[45]:/.test({words})")
+        first = await visit.words("timers")
+        await visit.page.focus("#timers button")
+        await visit.until(f"document.getElementById('timers').textContent !== {json.dumps(first)}")
+        assert await visit.page.evaluate("document.activeElement.textContent") == "Cancel"
+        await picture(visit, "page-timers")
+        await visit.page.click("#timers button")
+        await visit.until("document.getElementById('timersbox').hidden")
+        await harness.post("/api/timers", {"kind": "timer", "seconds": 1, "name": "egg"})
+        await visit.until("!document.getElementById('ringing').hidden")
+        await visit.page.click("#snooze")
+        await visit.until("document.getElementById('ringing').hidden")
+        assert re.search(r"egg: 00:(09:5\d|10:00) left", await visit.words("timers"))
+        await harness.post("/api/timers", {"kind": "timer", "seconds": 1, "name": "tea"})
+        await visit.until("!document.getElementById('ringing').hidden")
+        await visit.page.click("#dismiss")
+        await visit.until("document.querySelectorAll('#timers li').length === 1")
+        assert visit.complaints == []
+
+
 async def test_who_holds_the_button_is_heard_and_answered(tmp_path: Path) -> None:
     def without_detectors(settings: config.Config) -> config.Config:
         gate = replace(settings.audio.gate, engine="never")

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from rtaudio_daemon.cli.http_client import DaemonClient
 from rtaudio_daemon.daemon.signals import spared
 
 pytestmark = pytest.mark.real_time
@@ -135,6 +136,37 @@ async def test_a_daemon_runs_until_sigterm_and_can_be_talked_to(tmp_path: Path) 
             await line_with(watcher, "shutdown")
             assert await asyncio.wait_for(watcher.wait(), 60) == 0
         assert await asyncio.wait_for(process.wait(), 60) == 0
+
+
+async def test_timers_are_listed_cancelled_and_silenced(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(CONFIG)
+    async with started("-c", str(path)) as process:
+        address = (await line_with(process, r"listening at http")).split()[-1]
+        await until_open(address)
+        assert await finished("timers", "--url", address) == (0, "no timer is set\n")
+        for body in (
+            {"kind": "timer", "seconds": 300, "name": "Crème"},
+            {"kind": "alarm", "at": "2027-01-04T07:00"},
+            {"kind": "alarm", "at": "07:00", "days": ["mon", "fri"], "name": "work"},
+        ):
+            await asyncio.to_thread(DaemonClient(address).post, "/api/timers", body)
+        _, output = await finished("timers", "list", "--url", address)
+        listed = output.splitlines()
+        assert re.fullmatch(r"  1  timer Crème: running, 0:0[45]:\d\d left", listed[0])
+        work = re.compile(r".* alarm work: running, .* left, every mon fri")
+        assert any(map(work.fullmatch, listed))
+        status, output = await finished("timers", "cancel", "creme", "--url", address)
+        assert (status, output) == (0, "cancelled: timer Crème\n")
+        status, output = await finished("timers", "cancel", "creme", "--url", address)
+        assert (status, output.startswith("error: nothing is called 'creme'")) == (1, True)
+        status, output = await finished("timers", "cancel", "--url", address)
+        assert (status, "which one?" in output) == (1, True)
+        for action in ("dismiss", "snooze"):
+            status, output = await finished("timers", action, "--url", address)
+            assert (status, output) == (0, "idle, volume 1, connection open\n")
+        _, output = await finished("timers", "--url", address, "--json")
+        assert len(json.loads(output)["timers"]) == 2
 
 
 async def until_open(address: str) -> None:
