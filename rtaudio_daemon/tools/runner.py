@@ -36,7 +36,7 @@ _SAME_S = 2.0  # a call that is repeated so soon is the same one
 _OUTPUT_S = 120.0  # a result that comes later is dropped
 _CLOSING_S = 2.0
 _WORKING_S = 2.0  # a call that takes longer is heard, and again after as long twice
-_LONG_S = 8.0  # of a call that takes longer, the model is told
+_LONG_TICKS = 4  # of so many such periods; of a call that takes longer the model is told
 _SHOWN_CHARACTERS = 2_000
 
 
@@ -156,15 +156,12 @@ class Runner:
 
     async def _watch(self, open_calls: set[str]) -> None:
         """Let people hear, and the model know, that calls take long."""
-        await asyncio.sleep(_WORKING_S)
-        self._listener.calls_work()
-        waited_s = _WORKING_S
-        while True:
-            await asyncio.sleep(2 * _WORKING_S)
-            before, waited_s = waited_s, waited_s + 2 * _WORKING_S
-            if before < _LONG_S <= waited_s:
+        for tick in count(1):
+            await asyncio.sleep(_WORKING_S)
+            if tick % 2:
+                self._listener.calls_work()
+            if tick == _LONG_TICKS:
                 self._listener.calls_take_long(tuple(open_calls))
-            self._listener.calls_work()
 
     # ----------------------------------------------------------------- one call
 

@@ -171,6 +171,10 @@ async def test_waiting_is_heard_after_two_seconds_and_told_to_the_model_once_aft
     assert conversation.sounds == 0
     await asyncio.sleep(0.2)
     assert conversation.sounds == 1
+    await asyncio.sleep(5.8)
+    assert conversation.long == []
+    await asyncio.sleep(0.2)
+    assert conversation.long == [("call_1",)]
     await finished(runner)
     assert conversation.long == [("call_1",)]
     assert conversation.sounds == 6, "after 2 s and every 4 s"
