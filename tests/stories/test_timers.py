@@ -13,7 +13,7 @@ import pytest
 
 from rtaudio_daemon import config
 from rtaudio_daemon.audio.processing.earcons import ring
-from rtaudio_daemon.simulator.model.reply import Reply, Turn
+from rtaudio_daemon.simulator.model.reply import Call, Reply, Turn
 from tests.harness import Harness, Samples, find, samples, speech
 
 both_dialects = pytest.mark.parametrize("dialect", ["ga", "preview"])
@@ -104,3 +104,26 @@ async def test_a_word_in_a_pause_stops_it_and_goes_on_to_the_model(
         await asyncio.sleep(3)
     assert phases(harness) == ["set", "ringing", "dismissed"]
     assert len(rings(harness.heard())) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind"),
+    [
+        ('{"seconds": 300}', "timer"),
+        ('{"at": "06:30"}', "alarm"),
+        ('{"seconds": 300, "text": "Call Ada"}', "reminder"),
+    ],
+)
+async def test_a_model_that_says_no_kind_is_understood(
+    tmp_path: Path, arguments: str, kind: str
+) -> None:
+    def reply(turn: Turn) -> Reply:
+        return Reply("Done.", ANSWER) if turn.function_output else Reply(calls=(call,))
+
+    call = Call("timer_set", arguments)
+    async with Harness(tmp_path, reply=reply) as harness:
+        await harness.post("/api/say", {"text": "Go."})
+        await harness.until(lambda: harness.named("timer"))
+        async with harness.http.get("/api/timers") as answer:
+            (timer,) = (await answer.json())["timers"]
+        assert timer["kind"] == kind

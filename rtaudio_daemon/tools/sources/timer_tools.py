@@ -57,7 +57,6 @@ class TimerTools:
                 "of day. A reminder needs text: what is said then.",
                 self._set,
                 {"kind": kinds, **end, "name": _TEXT, "text": _TEXT},
-                "kind",
             ),
             _tool(
                 "timer_change",
@@ -90,7 +89,7 @@ class TimerTools:
         ]
 
     async def _set(self, arguments: Json) -> Json:
-        kind = Kind(arguments["kind"])
+        kind = Kind(arguments.get("kind") or _kind_of(arguments))
         wish = Wish(
             seconds=arguments.get("seconds"),
             at=arguments.get("at"),
@@ -168,3 +167,10 @@ def _tool(
         parameters=parameters,
         read_only=read_only,
     )
+
+
+def _kind_of(arguments: Json) -> Kind:
+    """What is meant where the model does not say it."""
+    if arguments.get("text"):
+        return Kind.REMINDER
+    return Kind.ALARM if arguments.get("at") else Kind.TIMER
