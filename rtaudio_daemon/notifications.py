@@ -18,6 +18,10 @@ ToolPhase = Literal[
 ]
 
 
+AsAsked = Literal["yes", "no", "unknown"]
+"""Whether a thing is as it was asked for; `unknown` where that cannot be seen."""
+
+
 class ModelStatus(StrEnum):
     """The status of the conversation, as seen from outside."""
 
@@ -293,7 +297,7 @@ class ToolReported:
     source: str
     phase: ToolPhase
     took_ms: int = 0
-    as_asked: Literal["yes", "no", "unknown"] = "unknown"
+    as_asked: AsAsked = "unknown"
     arguments: str = ""
     result: str = ""
 

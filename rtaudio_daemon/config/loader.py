@@ -143,6 +143,15 @@ def _beyond_loopback(host: str) -> bool:
         return host != "localhost"
 
 
+def _is_address(url: str) -> bool:
+    """Whether the host and the port of `url` can be; also if it is empty."""
+    try:
+        parts = urlsplit(url)
+        return not url or (bool(parts.hostname) and parts.port != 0)
+    except ValueError:
+        return False
+
+
 _RULES = (
     *(_needs(each, name, what) for each in PROFILES.values() for name, what in each.needs),
     _Rule(
@@ -277,6 +286,20 @@ _RULES = (
         "must differ from http.token, or it gives full access",
     ),
     _Rule(
+        "home_assistant.url",
+        (),
+        lambda config: not _is_address(config.home_assistant.url),
+        "is no address: its host or its port cannot be; expected one as in "
+        "http://homeassistant.local:8123",
+    ),
+    _Rule(
+        "home_assistant.token",
+        ("home_assistant.url",),
+        lambda config: bool(config.home_assistant.url) and not config.home_assistant.token,
+        "Home Assistant wants a token: make a long-lived one in the profile of a user who is no "
+        "administrator (Security), write !secret ha_token here, and the token into secrets.yaml",
+    ),
+    _Rule(
         "tools.confirm",
         (),
         lambda config: ToolRule() in config.tools.confirm,
@@ -286,6 +309,12 @@ _RULES = (
 )
 
 _CAUTIONS = (
+    _Rule(
+        "home_assistant.token",
+        ("home_assistant.url",),
+        lambda config: bool(config.home_assistant.token) and not config.home_assistant.url,
+        "is not used: Home Assistant has no address; write home_assistant.url",
+    ),
     _Rule(
         "realtime.url",
         _PROFILE,

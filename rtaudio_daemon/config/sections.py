@@ -36,6 +36,7 @@ from .yaml_loader import Problem, Source, Steps
 _HOST = r"(wss?://)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
 _NAME = r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?"
 _ORIGIN = r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
+_HOME_URL = r"https?://[^\s/?#@]+(/[^\s?#@]*)?"
 _TOOL_NAME = r"[A-Za-z0-9_-]{1,64}"
 BUILT_IN = ("time", "volume", "mute", "end", "timers")
 """The tools that need nothing."""
@@ -404,6 +405,22 @@ class Http:
 
 
 @dataclass(frozen=True)
+class HomeAssistant:
+    """Home Assistant, for everything that speaks to it; off without an address."""
+
+    url: str = option(
+        "",
+        "its address; empty = off",
+        text(_HOME_URL, "an address as in http://homeassistant.local:8123, without a password"),
+    )
+    token: Secret = option(
+        Secret(""),
+        "long-lived token of a user who is no administrator; not here, but in secrets.yaml",
+        secret(),
+    )
+
+
+@dataclass(frozen=True)
 class ToolRule:
     """Which calls a rule concerns: those for which everything fits that is given; * fits any."""
 
@@ -456,6 +473,11 @@ class Tools:
         "tools of the daemon itself",
         several(choice(*BUILT_IN, "notes", "not_for_me")),
     )
+    home_assistant: bool = option(
+        True,
+        "what Home Assistant exposes to Assist, where home_assistant.url is set",
+        boolean(),
+    )
     own: tuple[OwnTool, ...] = option((), "tools of your own", groups(OwnTool))
     python: tuple[str, ...] = option(
         (), "files with functions in Python that the model may call", several(text())
@@ -498,6 +520,7 @@ class Config:
     realtime: Realtime = section(Realtime, "the service that listens and answers")
     audio: Audio = section(Audio, "sound in and out")
     tools: Tools = section(Tools, "what the model may do")
+    home_assistant: HomeAssistant = section(HomeAssistant, "the home that it may control")
     http: Http = section(Http, "the HTTP API and the page")
     logger: Logger = section(Logger, "the log")
     warnings: tuple[str, ...] = field(default=(), compare=False)

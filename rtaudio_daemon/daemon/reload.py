@@ -19,6 +19,7 @@ COMPONENT_OF: Mapping[str, str] = MappingProxyType(
         "audio": "gate",
         "audio.earcons": "earcons",
         "tools": "tools",
+        "home_assistant": "tools",
         "tools.timers": "timers",
         "audio.input": "microphone",
         "audio.output": "speaker",

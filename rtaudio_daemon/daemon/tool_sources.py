@@ -12,11 +12,11 @@ from ..tools.tool import ToolSource
 from .tool_box import ToolBox
 
 
-def open_sources(settings: config.Tools, box: ToolBox, timers: TimerKeeper) -> list[ToolSource]:
+def open_sources(settings: config.Config, box: ToolBox, timers: TimerKeeper) -> list[ToolSource]:
     """The sources, in the order in which they get their names. Raises ConfigError."""
     sources: list[ToolSource] = [
-        BuiltIn(settings.built_in, box, lambda: datetime.now().astimezone())
+        BuiltIn(settings.tools.built_in, box, lambda: datetime.now().astimezone())
     ]
-    if "timers" in settings.built_in:
+    if "timers" in settings.tools.built_in:
         sources.append(TimerTools(timers))
     return sources

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, Protocol
 
-from ..notifications import ToolPhase, ToolReported
+from ..notifications import AsAsked, ToolPhase, ToolReported
 from . import results
 from .registry import Registry
 from .schema import parse_arguments
@@ -87,6 +87,7 @@ class _Ending:
     phase: ToolPhase
     output: str
     silent: bool = False
+    as_asked: AsAsked = "unknown"
 
 
 class Runner:
@@ -173,7 +174,7 @@ class Runner:
         started_at = now()
         tool = self.registry.find(call.name)
 
-        def report(phase: ToolPhase, output: str = "") -> None:
+        def report(phase: ToolPhase, output: str = "", as_asked: AsAsked = "unknown") -> None:
             self._listener.call_reported(
                 ToolReported(
                     call.call_id,
@@ -181,6 +182,7 @@ class Runner:
                     tool.source if tool else "",
                     phase,
                     round((now() - started_at) * 1000),
+                    as_asked,
                     arguments=call.arguments[:_SHOWN_CHARACTERS],
                     result=output[:_SHOWN_CHARACTERS],
                 )
@@ -190,7 +192,7 @@ class Runner:
             ending = await self._judge_and_run(call, tool, spoken, confirmed, report)
         except asyncio.CancelledError:
             ending = self._failed("cancelled", "it was stopped, as the daemon ends or changes")
-        report(ending.phase, ending.output)
+        report(ending.phase, ending.output, ending.as_asked)
         return ending
 
     async def _judge_and_run(
@@ -263,7 +265,8 @@ class Runner:
             return self._failed("failed", str(error) or "it failed")
         value = work.result()
         outcome = value if isinstance(value, Outcome) else Outcome(value)
-        return _Ending("done", results.result(outcome.value, self.characters), outcome.silent)
+        output = results.result(outcome.value, self.characters)
+        return _Ending("done", output, outcome.silent, outcome.as_asked)
 
     def _former(self, key: str, *, read_only: bool) -> asyncio.Future[_Ending] | None:
         """The ending of the same call a moment ago, or that goes on."""
@@ -284,7 +287,9 @@ class Runner:
 
 
 class _Reporter(Protocol):
-    def __call__(self, phase: ToolPhase, output: str = "") -> None: ...
+    def __call__(
+        self, phase: ToolPhase, output: str = "", as_asked: AsAsked = "unknown"
+    ) -> None: ...
 
 
 async def _guarded(tool: Tool, arguments: Json, context: CallContext) -> Any:

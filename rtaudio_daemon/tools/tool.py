@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
+from ..notifications import AsAsked
+
 Json = dict[str, Any]
 
 
@@ -36,6 +38,8 @@ class Outcome:
     """What the model is given: any JSON value."""
     silent: bool = False
     """Whether no answer is needed, where no other call of the same answer needs one."""
+    as_asked: AsAsked = "unknown"
+    """Whether what the call concerned was looked at afterwards and is as it was asked for."""
 
 
 @dataclass(frozen=True, slots=True)

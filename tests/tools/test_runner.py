@@ -317,3 +317,18 @@ async def test_a_call_by_hand_needs_a_yes_of_its_own_and_what_is_denied_stays_de
     assert json.loads(await runner.call("unlock", "{}", confirmed=True)) == {"result": "done"}
     assert json.loads(await runner.call("format", "{}", confirmed=True)) == {"error": "denied"}
     assert [name for name, _ in source.ran] == ["unlock"]
+
+
+async def test_whether_it_is_as_asked_is_reported_with_the_result() -> None:
+    source, begin = stage()
+
+    async def lamp(_arguments: Json) -> Outcome:
+        return Outcome({"state": "off"}, as_asked="no")
+
+    source.add("lamp", lamp)
+    source.add("scene")
+    runner, conversation = begin()
+    runner.run([Call("a", "lamp", "{}"), Call("b", "scene", "{}")])
+    await finished(runner)
+    ends = {each.call: each.as_asked for each in conversation.reports if each.phase == "done"}
+    assert ends == {"a": "no", "b": "unknown"}
