@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from rtaudio_daemon.daemon.tool_box import ToolBox
 from rtaudio_daemon.simulator.model.reply import Call, Reply, Turn
 from rtaudio_daemon.simulator.scenario import Scenario
 from rtaudio_daemon.simulator.server.simulator import Simulator
+from rtaudio_daemon.tools.sources.built_in import time_line
 from tests.daemon.test_reload import with_
 from tests.harness import KEY, Harness, find, samples, speech
 from tests.strict import Dialect
@@ -433,3 +435,40 @@ async def test_the_end_of_the_daemon_stops_a_tool_that_hangs(tmp_path: Path) -> 
         await harness.post("/api/say", {"text": "Go."})
         await harness.until(lambda: harness.named("tool"))
     assert stopped.is_set()
+
+
+# ------------------------------------------------------------ what the model is told
+
+
+def told_times(harness: Harness) -> list[str]:
+    """The line about the time in the instructions of every update, over all sessions."""
+    updates = harness.received("session.update")
+    lines = [each["session"].get("instructions", "").splitlines() for each in updates]
+    return [line for each in lines for line in each if line.startswith("It is ")]
+
+
+async def test_after_a_long_silence_the_model_is_given_the_time_anew(tmp_path: Path) -> None:
+    said = [(1000, speech("weather")), (20_000, speech("weather")), (700_000, speech("weather"))]
+    async with Harness(tmp_path, said, reply=calling(rounds=0)) as harness:
+        await harness.turns(2)
+        assert len(told_times(harness)) == 1, "one session, and nothing has changed"
+        async with asyncio.timeout(800):
+            while harness.statuses.count("speaking") < 3:
+                await asyncio.sleep(1)
+        assert len(told_times(harness)) == 2
+
+
+async def test_every_new_session_is_given_the_time(tmp_path: Path) -> None:
+    async with Harness(tmp_path, reply=calling(rounds=0)) as harness:
+        for number in (2, 3):
+            harness.simulator.fault("drop")
+            await harness.post("/api/say", {"text": "Go."})
+            await harness.until(lambda n=number: len(harness.simulator.sessions) == n)
+        await harness.until(lambda: len(told_times(harness)) == 3)
+
+
+def test_the_line_about_the_time_names_day_zone_and_room() -> None:
+    zone = timezone(timedelta(hours=5, minutes=30), "IST")
+    line = time_line(datetime(2026, 11, 28, 9, 5, tzinfo=zone), "Kitchen")
+    expected = "It is Saturday, 28 November 2026, 09:05, time zone IST (UTC+05:30)."
+    assert line == f"{expected} You are in the room: Kitchen."
