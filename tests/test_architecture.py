@@ -28,6 +28,7 @@ WORDS = {
     "errors",
     "notifications",
     "optional_packages",
+    "proxies",
     "user_folders",
     "version",
 }

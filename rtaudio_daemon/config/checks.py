@@ -211,6 +211,29 @@ def several(check: Check) -> Check:
     )
 
 
+def kept(check: Check) -> Check:
+    """As `check` has it, but a secret stays one, and never shows."""
+
+    def convert(value: Any) -> Any:
+        found = check(value)
+        return Secret(found) if isinstance(value, Secret) and isinstance(found, str) else found
+
+    return Check(check.allowed, convert, check.json)
+
+
+def plain_value() -> Check:
+    """Text, a number, true or false; a secret stays one."""
+
+    def convert(value: Any) -> Any:
+        if isinstance(value, str | bool | int) or (
+            isinstance(value, float) and math.isfinite(value)
+        ):
+            return value
+        raise vol.Invalid(f"expected text or a number{_got(value)}")
+
+    return Check("text or a number", convert, {"type": ["string", "number", "boolean"]})
+
+
 def free_mapping() -> Check:
     """Any group of settings that JSON can express, taken as it stands; empty = none."""
 

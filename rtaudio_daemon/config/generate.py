@@ -167,13 +167,18 @@ def _config_yaml() -> str:
 
 
 def _guide() -> str:
-    parts = (
-        f"\n### `{each.path}`: {each.meaning}\n\n{_rows(each.steps)}"
-        if each.check is None
-        else f"\n### each entry of `{each.path}`\n\n{_rows((), entries)}"
-        for each in options(Config)
-        if (entries := each.check.entries if each.check else Config) is not None
-    )
+    parts = []
+    for each in options(Config):
+        if each.check is None:
+            parts.append(f"\n### `{each.path}`: {each.meaning}\n\n{_rows(each.steps)}")
+        elif (entries := each.check.entries) is not None:
+            parts.append(f"\n### each entry of `{each.path}`\n\n{_rows((), entries)}")
+            parts += [
+                f"\n### `{inner.path}` of each entry of `{each.path}`: {inner.meaning}\n\n"
+                + _rows(inner.steps, entries)
+                for inner in options(entries)
+                if inner.check is None
+            ]
     return _GUIDE.replace("MISTAKES", _mistakes()) + "".join(parts)
 
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ..errors import ConfigError
-from . import schema, yaml_loader
+from . import own_tools, schema, yaml_loader
 from .profiles import PROFILES, Profile
 from .secret import Secret
 from .sections import HINTS, Config, ToolRule, Tools
@@ -351,6 +351,9 @@ _CAUTIONS = (
 def _checked(source: Source) -> Config:
     config = _beside(schema.validate(Config, source, HINTS), source.file)
     source.problems += _apply(_RULES, config, source)
+    for steps, what in own_tools.mistakes(config.tools.own):
+        at: Steps = ("tools", "own", *steps)
+        source.problems.append(Problem(source.place(at), at, what))
     if source.problems:
         ordered = sorted(source.problems, key=lambda each: _order(each.place, source.file))
         raise ConfigError(list(dict.fromkeys(str(each) for each in ordered)))
@@ -379,7 +382,21 @@ def _beside(config: Config, file: str) -> Config:
         input=replace(heard, device=device(heard.device)),
         output=replace(played, device=device(played.device)),
     )
-    return replace(config, realtime=replace(config.realtime, simulator=simulator), audio=audio)
+    own = tuple(replace(each, program=_program(each.program, folder)) for each in config.tools.own)
+    python = tuple(os.path.join(folder, each) for each in config.tools.python)
+    return replace(
+        config,
+        realtime=replace(config.realtime, simulator=simulator),
+        audio=audio,
+        tools=replace(config.tools, own=own, python=python),
+    )
+
+
+def _program(command: tuple[str, ...], folder: str) -> tuple[str, ...]:
+    """`command` with a program that is named with a folder looked for beside the configuration."""
+    if not command or "/" not in command[0] or isinstance(command[0], Secret):
+        return command
+    return (os.path.abspath(os.path.join(folder, command[0])), *command[1:])
 
 
 def _apply(rules: tuple[_Rule, ...], config: Config, source: Source) -> list[Problem]:

@@ -83,19 +83,32 @@ def written(value: Any) -> Any:
         return {
             each.name: written(getattr(value, each.name))
             for each in _settings(type(value))
-            if getattr(value, each.name) != each.default
+            if getattr(value, each.name) != _default(each)
         }
     return value
 
 
 def _groups_json(kind: type[Any]) -> Mapping[str, Any]:
+    return {"type": "array", "items": _group_json(kind)}
+
+
+def _group_json(kind: type[Any]) -> dict[str, Any]:
     properties = {
-        each.steps[-1]: {"description": each.meaning, **each.check.json}
-        for each in options(kind)
-        if each.check is not None and len(each.steps) == 1
+        each.name: {
+            "description": each.metadata["meaning"],
+            **(
+                _group_json(each.metadata["section"])
+                if "section" in each.metadata
+                else each.metadata["check"].json
+            ),
+        }
+        for each in _settings(kind)
     }
-    entry = {"type": "object", "additionalProperties": False, "properties": properties}
-    return {"type": "array", "items": entry}
+    return {"type": "object", "additionalProperties": False, "properties": properties}
+
+
+def _default(each: Field[Any]) -> Any:
+    return each.default if each.default_factory is MISSING else each.default_factory()
 
 
 def schema(kind: type[T]) -> vol.Schema:
@@ -188,7 +201,7 @@ def _unknown(kind: type[Any], steps: Steps, hints: Mapping[str, str]) -> str:
 
 def _without(value: Any, steps: Steps) -> Any:
     """A copy of `value` in which `steps` (or what stands in its way) is left out."""
-    if not steps or not isinstance(value, Mapping):
+    if not steps or not isinstance(value, Mapping) or steps[0] not in value:
         return None
     rest = {name: each for name, each in value.items() if name != steps[0]}
     if len(steps) > 1 and isinstance(value.get(steps[0]), Mapping):

@@ -19,9 +19,11 @@ from .checks import (
     device,
     free_mapping,
     integer,
+    kept,
     names_to,
     number,
     option,
+    plain_value,
     secret,
     section,
     several,
@@ -38,6 +40,8 @@ _NAME = r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?"
 _ORIGIN = r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
 _HOME_URL = r"https?://[^\s/?#@]+(/[^\s?#@]*)?"
 _TOOL_NAME = r"[A-Za-z0-9_-]{1,64}"
+_TOOL_URL = r"https?://[^\s/?#@{}]+([/?]\S*)?"
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 BUILT_IN = ("time", "volume", "mute", "end", "timers")
 """The tools that need nothing."""
 _LEVEL = choice("debug", "info", "warning", "error", "critical")
@@ -432,6 +436,39 @@ class ToolRule:
 
 
 @dataclass(frozen=True)
+class OwnHttp:
+    """The request that a tool of one's own makes; `{name}` stands for the argument `name`."""
+
+    url: str = option(
+        "",
+        "address; an argument may stand in its path and query, never in its host",
+        kept(
+            text(
+                _TOOL_URL,
+                "an address as in http://gate.local/open, without a password or an argument in "
+                "its host",
+            )
+        ),
+    )
+    method: str = option(
+        "GET",
+        "kind of request",
+        text("|".join((*_METHODS, *map(str.lower, _METHODS))), ", ".join(_METHODS)),
+    )
+    headers: dict[str, Any] | None = option(
+        None, "headers by name, each as it stands or a !secret", names_to(plain_value())
+    )
+    query: dict[str, Any] | None = option(
+        None, "what follows the ? of the address, by name", names_to(plain_value())
+    )
+    json: dict[str, Any] | None = option(
+        None,
+        'body; an argument that is a whole value keeps its type, as in level: "{level}"',
+        free_mapping(),
+    )
+
+
+@dataclass(frozen=True)
 class OwnTool:
     """A tool that a person describes: what it is for, and what it does."""
 
@@ -442,11 +479,9 @@ class OwnTool:
     parameters: dict[str, Any] | None = option(
         None, "its arguments by name, each with its JSON Schema", free_mapping()
     )
-    http: dict[str, Any] | None = option(
-        None, "request to make: url, method, headers, query, json", free_mapping()
-    )
+    http: OwnHttp = section(OwnHttp, "request to make")
     program: tuple[str, ...] = option(
-        (), "program to run, one entry for each argument; never a shell", several(text())
+        (), "program to run, one entry for each argument; never a shell", several(kept(text()))
     )
     confirm: bool = option(False, "whether every call needs a spoken yes", boolean())
     read_only: bool = option(False, "whether it changes nothing", boolean())
@@ -526,7 +561,7 @@ class Config:
     warnings: tuple[str, ...] = field(default=(), compare=False)
     source: Source | None = field(default=None, compare=False, repr=False)
 
-    def problem(self, path: str, what: str) -> str:
+    def problem(self, path: str | Steps, what: str) -> str:
         """A line for a `ConfigError` about the option at `path`, with file and line."""
-        steps: Steps = tuple(path.split("."))
+        steps: Steps = tuple(path.split(".")) if isinstance(path, str) else path
         return str(Problem((self.source or Source("config.yaml")).place(steps), steps, what))

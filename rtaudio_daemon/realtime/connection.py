@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Self
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 
@@ -23,6 +22,7 @@ from ..errors import HandshakeError, ServiceError
 from ..protocol.bounds import code_of, error_message_of, id_of
 from ..protocol.codec import MAX_MESSAGE_BYTES
 from ..protocol.endpoint import Endpoint
+from ..proxies import proxy_name, proxy_of
 from .entra import fetch_token
 
 HEARTBEAT_S = 18.0
@@ -34,7 +34,6 @@ _CLOSE_TIMEOUT_S = 1.0  # the daemon must be down within two seconds
 _BODY_BYTES = 64 * 1024
 _BODY_TIMEOUT_S = 5.0
 _SHORTEST_KEY = 8  # the letters of a shorter one stand in any sentence
-_HERE = ("localhost", "127.0.0.1", "::1")
 _NO_STATUS = 1006  # RFC 6455: closed without a close frame
 
 _WEB_PAGE = "a web page answered, perhaps the login page of this network"
@@ -98,7 +97,7 @@ class Connection:
                     max_msg_size=MAX_MESSAGE_BYTES,
                     compress=self._compress,
                     autoping=True,
-                    proxy=_proxy_of(self._endpoint.url),
+                    proxy=proxy_of(self._endpoint.url),
                 )
         except BaseException as error:
             await self._close_http()
@@ -226,22 +225,6 @@ class Connection:
             self.close_reason = "the service did not answer a ping"
         elif isinstance(error, BaseException):
             self.close_reason = str(error) or type(error).__name__
-
-
-def _proxy_of(url: str) -> str | None:
-    """The proxy that the environment names (HTTPS_PROXY, NO_PROXY) for a wss:// `url`, if any."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if parts.scheme != "wss" or host in _HERE or proxy_bypass(parts.netloc):
-        return None
-    named = getproxies()
-    proxy = named.get("https") or named.get("all")
-    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
-
-
-def proxy_name(url: str) -> str:
-    """Host and port of the proxy, without the password that its address may have."""
-    return urlsplit(_proxy_of(url) or "").netloc.rpartition("@")[2]
 
 
 async def _read_body(response: aiohttp.ClientResponse) -> bytes:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rtaudio_daemon.config import Config, load, load_again, parse
+from rtaudio_daemon.config import Config, load, load_again, parse, redacted
 from rtaudio_daemon.config.file_reading import read_bounded
 from rtaudio_daemon.daemon import log
 from rtaudio_daemon.errors import ConfigError
@@ -309,3 +309,29 @@ def test_a_bounded_file_is_read_whole_or_refused(tmp_path: Path) -> None:
 def test_the_log_hides_no_sentence_of_ours(sentence: str) -> None:
     assert log.Redaction()(sentence) == sentence
     assert log.Redaction((TOKEN,))(f"http.token: {TOKEN}") == "http.token: **"
+
+
+# ------------------------------------------------------------------- tools of one's own
+
+
+def test_a_tool_keeps_its_secrets_hidden_and_its_program_beside_the_file(tmp_path: Path) -> None:
+    text = (
+        "tools:\n  python: mine.py\n  own:\n"
+        "  - {name: a, description: x, http: {url: !secret hook, method: post, headers: "
+        "{Authorization: !secret key}, query: {id: !secret key}, json: {a: !secret key}}}\n"
+        "  - {name: b, description: x, program: [./lamp.sh, !secret key]}\n"
+    )
+    secrets = "key: Bearer opens every door\nhook: http://gate.local/hook/4711-0815\n"
+    found = load(written(tmp_path, text, secrets))
+    assert found.tools.own[1].program[0] == str(tmp_path / "lamp.sh")
+    assert found.tools.python == (str(tmp_path / "mine.py"),)
+    for shown in (repr(found), str(redacted(found))):
+        assert "every door" not in shown
+        assert "4711" not in shown
+
+
+def test_an_argument_never_names_a_host() -> None:
+    for url in ("http://{x}/", "http://a.{x}:80/", "https://me:pw@gate/", "{x}://gate/", "gate/x"):
+        own = f'tools: {{own: {{name: a, description: x, http: {{url: "{url}"}}}}}}'
+        (found,) = problems(own)
+        assert found.startswith("config.yaml:1: tools.own[0].http.url: expected an address")

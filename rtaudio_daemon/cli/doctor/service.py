@@ -15,8 +15,8 @@ from ...daemon.components import new_client, service_at
 from ...errors import NO_ANSWER, ConfigError, HandshakeError, RTAudioError, ServiceError
 from ...notifications import ConnectionChanged
 from ...protocol.endpoint import Endpoint
+from ...proxies import proxy_name
 from ...realtime.client import AzureRealTimeAudio
-from ...realtime.connection import proxy_name
 from .finding import Finding, failed, passed, warned
 
 _REACH_S = 5.0

@@ -1,0 +1,94 @@
+"""What must hold inside `tools.own`: names, what each tool does, and places for arguments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from urllib.parse import urlsplit
+
+from .placeholders import names_in, revealed
+from .secret import did_you_mean
+from .sections import OwnHttp, OwnTool
+from .yaml_loader import Steps
+
+_PARAMETER = re.compile(r"[A-Za-z_]\w{0,63}", re.ASCII)
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+Mistake = tuple[Steps, str]
+
+
+def mistakes(own: Sequence[OwnTool]) -> Iterator[Mistake]:
+    """Everything that is wrong: at which option below `tools.own`, and what to do about it."""
+    for index, tool in enumerate(own):
+        first = next(i for i, each in enumerate(own) if each.name == tool.name)
+        if tool.name and first < index:
+            what = f"there is another tool of this name (tools.own[{first}]); give it its own"
+            yield (index, "name"), what
+        for steps, what in _tool(tool):
+            yield (index, *steps), what
+
+
+def _tool(tool: OwnTool) -> Iterator[Mistake]:
+    if not tool.name:
+        yield (), "has no name; the model calls it by its name: write name: open_gate"
+    if not tool.description.strip():
+        yield (), "has no description; say for the model what it does and when to call it"
+    for name in tool.parameters or {}:
+        if not _PARAMETER.fullmatch(str(name)):
+            what = "is no name of a parameter; use letters, digits and _, as in room_name"
+            yield ("parameters", name), what
+    asks, runs = tool.http != OwnHttp(), bool(tool.program)
+    if asks and runs:
+        yield ("program",), "a tool has either http or program; make two tools of it"
+    elif not asks and not runs:
+        yield (), "does nothing; give it http (with a url) or program"
+    if asks:
+        yield from _http(tool)
+    yield from _program(tool)
+
+
+def _http(tool: OwnTool) -> Iterator[Mistake]:
+    http = tool.http
+    if not http.url:
+        yield ("http",), "has no url; write one, as in url: http://gate.local/open"
+    else:
+        try:
+            _ = urlsplit(revealed(http.url)).port
+        except ValueError:
+            yield ("http", "url"), "its port is none: expected a number from 1 to 65535"
+    if http.json is not None and http.method.upper() == "GET":
+        yield ("http", "json"), "a GET sends no body; write method: POST, or use query"
+    for name, value in (http.headers or {}).items():
+        if not _HEADER.fullmatch(str(name)):
+            yield ("http", "headers", name), "is no name of a header"
+        elif _UNPRINTABLE.search(revealed(str(value))):
+            yield ("http", "headers", name), "holds a line break or a control character"
+        elif any(names_in(value)):
+            what = "no argument may stand in a header; use the path, query or json"
+            yield ("http", "headers", name), what
+    for option in ("url", "query", "json"):
+        for steps, name in names_in(getattr(http, option)):
+            yield from _known(tool, ("http", option, *steps), name)
+
+
+def _program(tool: OwnTool) -> Iterator[Mistake]:
+    for index, element in enumerate(tool.program):
+        plain, places = revealed(element), [name for _, name in names_in(element)]
+        for name in places:
+            yield from _known(tool, ("program", index), name)
+        if not places:
+            continue
+        if index == 0:
+            yield ("program", index), "the program itself never comes from an argument"
+        elif plain.startswith("-") and "=" not in plain.partition(f"{{{places[0]}}}")[0]:
+            what = f"an argument could make another option of it; write --option={{{places[0]}}}"
+            yield ("program", index), what
+
+
+def _known(tool: OwnTool, steps: Steps, name: str) -> Iterator[Mistake]:
+    names = tool.parameters or {}
+    if name not in names:
+        hint = did_you_mean(name, names) or (
+            f"; add it to parameters, or write {{{{{name}}}}} for the text {{{name}}} itself"
+        )
+        yield steps, f"{{{name}}} is no parameter of this tool{hint}"

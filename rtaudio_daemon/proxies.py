@@ -1,0 +1,39 @@
+"""The proxy that the environment names for an address (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY)."""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+_KINDS = {"wss": "https", "https": "https", "http": "http"}
+_HERE = ("localhost", "127.0.0.1", "::1")
+_AT_HOME = (".local", ".lan", ".home", ".internal", ".localhost", ".home.arpa", ".fritz.box")
+
+
+def proxy_of(url: str) -> str | None:
+    """The address of the proxy for `url` (wss, https or http), if there is one.
+
+    This machine itself is asked directly.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme not in _KINDS or host in _HERE or proxy_bypass(parts.netloc):
+        return None
+    named = getproxies()
+    proxy = named.get(_KINDS[parts.scheme]) or named.get("all")
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
+
+
+def proxy_name(url: str) -> str:
+    """Host and port of the proxy for `url`, without the password that its address may have."""
+    return urlsplit(proxy_of(url) or "").netloc.rpartition("@")[2]
+
+
+def is_at_home(host: str) -> bool:
+    """Whether a host's name or address is this machine's or the home network's."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return "." not in host or host.lower().rstrip(".").endswith(_AT_HOME)
+    return address.is_private or address.is_loopback or address.is_link_local

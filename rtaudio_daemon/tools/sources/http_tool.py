@@ -1,0 +1,218 @@
+"""A tool that makes one HTTP request, as `http` of an entry of `tools.own` describes it.
+
+Arguments stand in the path, the query and the body only: scheme, host, port and headers are the
+configuration's. Redirects are not followed, because they would take the call to another place.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import aiohttp
+from yarl import URL
+
+from ...config import OwnTool, Secret
+from ...config.placeholders import as_text, fill, names_in, revealed, whole
+from ...protocol.bounds import error_message_of, is_too_deep
+from ...proxies import is_at_home, proxy_of
+from ..tool import CallContext, Json, ToolError
+from .masking import Masking
+
+_MOST_BYTES = 1 << 20
+_CONNECT_S = 5.0
+_LITERAL = "/:?[]@!$&'()*+,;=%-._~"  # what stays as it is written in the configuration's address
+_TEXTS = re.compile(r"text/|[^;]*(json|xml|yaml|javascript|form-urlencoded)", re.IGNORECASE)
+_LEFT_OUT = object()
+
+
+class SharedSession:
+    """One HTTP session for all tools of a source: made at the first request."""
+
+    def __init__(self) -> None:
+        self._session: aiohttp.ClientSession | None = None
+        self._users = 0
+        self._closing = False
+
+    @asynccontextmanager
+    async def use(self) -> AsyncIterator[aiohttp.ClientSession]:
+        """The session, for one request."""
+        if self._session is None:
+            # A connection that was kept may be dead, and a request is never sent twice.
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(force_close=True),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+            )
+        self._users += 1
+        try:
+            yield self._session
+        finally:
+            self._users -= 1
+            await self._close_if_unused()
+
+    async def close(self) -> None:
+        """Close it as soon as no request is under way."""
+        self._closing = True
+        await self._close_if_unused()
+
+    async def _close_if_unused(self) -> None:
+        if self._closing and not self._users and self._session is not None:
+            session, self._session = self._session, None
+            await session.close()
+
+
+class HttpTool:
+    """Makes the request of `tool` with the arguments of a call."""
+
+    def __init__(self, tool: OwnTool, sessions: SharedSession) -> None:
+        self._http = tool.http
+        self._sessions = sessions
+        address = urlsplit(revealed(tool.http.url))
+        self._host = address.netloc
+        path = address.path.strip("/") if isinstance(tool.http.url, Secret) else ""
+        hidden = (Secret(path), Secret(path.rpartition("/")[2]))  # as of a webhook
+        self._mask = Masking(hidden, tool.http.headers, tool.http.query, tool.http.json)
+
+    async def run(self, arguments: Json, _context: CallContext) -> Any:
+        """What the host answers: JSON if it is JSON, else text. Raises ToolError."""
+        url = self._url(arguments)
+        at_home = is_at_home(urlsplit(str(url)).hostname or "")
+        body = None if self._http.json is None else _filled(self._http.json, arguments)
+        headers = {name: as_text(value) for name, value in (self._http.headers or {}).items()}
+        try:
+            async with (
+                self._sessions.use() as session,
+                session.request(
+                    self._http.method.upper(),
+                    url,
+                    headers={"Accept-Encoding": "identity", **headers},
+                    json=body,
+                    proxy=None if at_home else proxy_of(str(url)),
+                    allow_redirects=False,
+                ) as answer,
+            ):
+                return await self._result(answer)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise ToolError(self._mask.text(self._unreachable(error))) from None
+
+    def _url(self, arguments: Json) -> URL:
+        """The address with the arguments percent-encoded in it."""
+        address = revealed(self._http.url).partition("#")[0]
+        host, path, query = _parts(address)
+        found = host + _encoded(path, arguments, in_path=True)
+        words = [_encoded(query, arguments, in_path=False)] if query else []
+        for name, value in (self._http.query or {}).items():
+            filled = fill(as_text(value), arguments)
+            if filled is not None:
+                words.append(f"{quote(name, safe='')}={quote(filled, safe='')}")
+        return URL(found + ("?" + "&".join(words) if words else ""), encoded=True)
+
+    async def _result(self, answer: aiohttp.ClientResponse) -> Any:
+        if 300 <= answer.status < 400:
+            raise ToolError(
+                f"{self._host} answers HTTP {answer.status}: it points to another address, which "
+                "is not followed"
+            )
+        body, kind = await _read(answer), answer.headers.get("Content-Type", "text/plain")
+        if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
+            text = "its answer is compressed, which was not asked for"
+            if answer.status < 400:
+                raise ToolError(f"{self._host}: {text}")
+        elif body and not _TEXTS.match(kind):
+            text = f"[{error_message_of(kind.partition(';')[0])} left out, {len(body)} bytes]"
+        else:
+            text = self._mask.text(_decoded(body, answer.charset))
+        if answer.status >= 400:
+            words = "" if text.lstrip().startswith("<") else error_message_of(text)
+            words = words or error_message_of(answer.reason)
+            raise ToolError(f"{self._host} answers HTTP {answer.status}: {self._mask.text(words)}")
+        return self._mask.value(as_json(text)) if text.strip() else "done"
+
+    def _unreachable(self, error: Exception) -> str:
+        host = self._host
+        if isinstance(error, aiohttp.ClientHttpProxyError | aiohttp.ClientProxyConnectionError):
+            return f"the proxy on the way to {host} does not let the request pass"
+        if isinstance(error, TimeoutError):
+            return f"{host} does not answer"
+        if isinstance(error, aiohttp.ClientConnectorDNSError):
+            return f"there is no host {host} in this network"
+        if isinstance(error, aiohttp.ClientSSLError):
+            return f"the certificate of {host} is not trusted"
+        if isinstance(error, aiohttp.ClientConnectorError):
+            number = error.os_error.errno
+            return f"cannot reach {host}: {os.strerror(number) if number else 'no connection'}"
+        if isinstance(error, aiohttp.ClientResponseError):
+            return f"{host} does not speak HTTP"
+        if isinstance(error, aiohttp.ClientConnectionError | aiohttp.ClientPayloadError):
+            return f"{host} hung up before it had answered"
+        return f"cannot ask {host}: {type(error).__name__}"
+
+
+def as_json(text: str) -> Any:
+    """The JSON value that `text` is, else `text` itself."""
+    try:
+        value = json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        return text
+    return text if is_too_deep(value) else value
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(name)
+
+
+def _parts(address: str) -> tuple[str, str, str]:
+    """Scheme with host, path, and query of an address."""
+    scheme, _, rest = address.partition("://")
+    address, _, query = rest.partition("?")
+    host, slash, path = address.partition("/")
+    return f"{scheme}://{host}", f"{slash}{path}" or "/", query
+
+
+def _encoded(template: str, arguments: Json, *, in_path: bool) -> str:
+    for _, name in names_in(template):
+        if arguments.get(name) is None:
+            raise ToolError(f"{name} is needed, as the address holds it")
+        text = as_text(arguments[name])
+        if in_path and any(step in (".", "..") for step in re.split(r"[/\\]", text)):
+            raise ToolError(f"{name} must not hold . or .. as a step of a path")
+    marked = quote(template, safe=_LITERAL + "{}")
+    filled = fill(marked, arguments, lambda text: quote(text, safe="")) or ""
+    return filled.replace("{", "%7B").replace("}", "%7D")
+
+
+def _filled(template: Any, arguments: Json) -> Any:
+    """A body with the arguments in it; entries for arguments that were not given are left out."""
+    if isinstance(template, dict):
+        filled = {key: _filled(each, arguments) for key, each in template.items()}
+        return {key: each for key, each in filled.items() if each is not _LEFT_OUT}
+    if isinstance(template, list):
+        entries = [_filled(each, arguments) for each in template]
+        return [each for each in entries if each is not _LEFT_OUT]
+    if not isinstance(template, str):
+        return template
+    if name := whole(template):
+        return arguments.get(name, _LEFT_OUT)
+    text = fill(template, arguments)
+    return _LEFT_OUT if text is None else text
+
+
+async def _read(answer: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    while len(body) < _MOST_BYTES and (piece := await answer.content.readany()):
+        body += piece
+    return bytes(body[:_MOST_BYTES])
+
+
+def _decoded(body: bytes, charset: str | None) -> str:
+    try:
+        return body.decode(charset or "utf-8", "replace")
+    except (LookupError, ValueError):
+        return body.decode("utf-8", "replace")

@@ -1,0 +1,57 @@
+"""Hides the secrets of a tool in whatever comes back from outside."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+from ...config.secret import Secret
+
+_SHORTEST = 4  # what is shorter stands in half of all words
+
+
+class Masking:
+    """Replaces the secrets in `values` by `**`, also when they are spelled as in an address."""
+
+    def __init__(self, *values: Any) -> None:
+        spelled = {
+            each
+            for secret in secrets_in(values)
+            for word in (secret, *secret.split())
+            for each in (word, quote(word, safe=""), quote_plus(word), json.dumps(word)[1:-1])
+            if len(word) >= _SHORTEST
+        }
+        self._words = sorted(spelled, key=len, reverse=True)
+
+    def text(self, text: str) -> str:
+        """`text` without the secrets."""
+        for word in self._words:
+            text = text.replace(word, "**")
+        return text
+
+    def value(self, value: Any) -> Any:
+        """A JSON value without the secrets, in keys, too."""
+        if not self._words:
+            return value
+        if isinstance(value, Mapping):
+            return {self.text(str(key)): self.value(each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [self.value(each) for each in value]
+        if isinstance(value, bool) or value is None:
+            return value
+        shown = self.text(str(value))
+        return value if shown == str(value) else shown
+
+
+def secrets_in(value: Any) -> Iterator[str]:
+    """Every secret in `value`, in the open."""
+    if isinstance(value, Secret):
+        yield value.reveal()
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from secrets_in(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from secrets_in(each)

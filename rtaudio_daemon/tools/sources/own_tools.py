@@ -1,0 +1,70 @@
+"""The tools that a person describes in `tools.own`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+
+from ...config import OwnTool
+from ...config.placeholders import revealed
+from ..schema import parameters_schema, schema_problems
+from ..tool import SourceState, Tool
+from .http_tool import HttpTool, SharedSession
+from .program_tool import ProgramTool, complaint
+
+
+class OwnTools:
+    """Offers `own`; one whose parameters the service would not take is left out, with a note."""
+
+    name = "own"
+
+    def __init__(self, own: Sequence[OwnTool]) -> None:
+        self._sessions = SharedSession()
+        self._problems = [f"{own[index].name}: {what}" for (index, *_), what in problems(own)]
+        self._tools = [
+            self._tool(each) for each in own if not schema_problems(parameters_schema(each))
+        ]
+
+    @property
+    def state(self) -> SourceState:
+        """Refused, if nothing of it can be offered."""
+        refused = self._problems and not self._tools
+        return SourceState.REFUSED if refused else SourceState.OK
+
+    @property
+    def note(self) -> str:
+        """What is wrong with some of them."""
+        return "; ".join(self._problems)
+
+    def tools(self) -> Sequence[Tool]:
+        """The tools, in the order of the configuration."""
+        return self._tools
+
+    async def run(self) -> None:
+        """Live until cancelled; then the last request closes the connections."""
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await self._sessions.close()
+
+    def _tool(self, own: OwnTool) -> Tool:
+        carrier = ProgramTool(own) if own.program else HttpTool(own, self._sessions)
+        return Tool(
+            name=own.name,
+            description=own.description,
+            run=carrier.run,
+            source=self.name,
+            parameters=parameters_schema(own),
+            read_only=own.read_only,
+            confirm=own.confirm,
+            limit_s=own.limit_s,
+        )
+
+
+def problems(own: Sequence[OwnTool]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """What is wrong on this machine: at which option below `tools.own`, and what to do."""
+    for index, tool in enumerate(own):
+        for what in schema_problems(parameters_schema(tool)):
+            yield (index, "parameters"), what
+        if tool.program and (why := complaint(revealed(tool.program[0]))):
+            yield (index, "program", 0), why
