@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 from .placeholders import names_in, revealed
@@ -33,7 +34,7 @@ def _tool(tool: OwnTool) -> Iterator[Mistake]:
         yield (), "has no name; the model calls it by its name: write name: open_gate"
     if not tool.description.strip():
         yield (), "has no description; say for the model what it does and when to call it"
-    for name in tool.parameters or {}:
+    for name in _parameters(tool):
         if not _PARAMETER.fullmatch(str(name)):
             what = "is no name of a parameter; use letters, digits and _, as in room_name"
             yield ("parameters", name), what
@@ -86,9 +87,17 @@ def _program(tool: OwnTool) -> Iterator[Mistake]:
 
 
 def _known(tool: OwnTool, steps: Steps, name: str) -> Iterator[Mistake]:
-    names = tool.parameters or {}
+    names = _parameters(tool)
     if name not in names:
         hint = did_you_mean(name, names) or (
             f"; add it to parameters, or write {{{{{name}}}}} for the text {{{name}}} itself"
         )
         yield steps, f"{{{name}}} is no parameter of this tool{hint}"
+
+
+def _parameters(tool: OwnTool) -> Mapping[str, Any]:
+    """The parameters by name, also of a whole schema."""
+    given = tool.parameters or {}
+    properties = given.get("properties")
+    whole = given.get("type") == "object" and isinstance(properties, Mapping)
+    return properties if whole and isinstance(properties, Mapping) else given

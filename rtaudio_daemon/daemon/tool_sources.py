@@ -6,6 +6,7 @@ from datetime import datetime
 
 from .. import config
 from ..tools.sources.built_in import BuiltIn
+from ..tools.sources.own_tools import OwnTools
 from ..tools.sources.timer_tools import TimerTools
 from ..tools.timers.keeper import TimerKeeper
 from ..tools.tool import ToolSource
@@ -19,4 +20,6 @@ def open_sources(settings: config.Config, box: ToolBox, timers: TimerKeeper) -> 
     ]
     if "timers" in settings.tools.built_in:
         sources.append(TimerTools(timers))
+    if settings.own:
+        sources.append(OwnTools(settings.own))
     return sources

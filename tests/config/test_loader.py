@@ -418,7 +418,7 @@ def test_a_secrets_file_may_be_empty_but_not_unreadable(tmp_path: Path) -> None:
 def test_calls_that_need_a_yes_where_nobody_can_say_it_are_warned_about() -> None:
     rule, own = (
         "tools:\n  confirm: [{domain: oven}]\n",
-        "tools:\n  own: [{name: a, confirm: yes}]\n",
+        "tools:\n  own: [{name: a, description: b, program: c, confirm: yes}]\n",
     )
     heard = "realtime: {session: {transcription: {model: whisper-1}}}\n"
     for text in (rule, own):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from ...config import OwnTool
 from ...config.placeholders import revealed
 from ..schema import parameters_schema, schema_problems
-from ..tool import SourceState, Tool
+from ..tool import Json, SourceState, Tool
 from .http_tool import HttpTool, SharedSession
 from .program_tool import ProgramTool, complaint
 
@@ -20,21 +21,18 @@ class OwnTools:
 
     def __init__(self, own: Sequence[OwnTool]) -> None:
         self._sessions = SharedSession()
-        self._problems = [f"{own[index].name}: {what}" for (index, *_), what in problems(own)]
-        self._tools = [
-            self._tool(each) for each in own if not schema_problems(parameters_schema(each))
-        ]
+        self._notes = [f"{own[each.index].name}: {each.what}" for each in problems(own)]
+        self._tools = [self._tool(each) for each in own if not schema_problems(_schema(each))]
 
     @property
     def state(self) -> SourceState:
         """Refused, if nothing of it can be offered."""
-        refused = self._problems and not self._tools
-        return SourceState.REFUSED if refused else SourceState.OK
+        return SourceState.REFUSED if self._notes and not self._tools else SourceState.OK
 
     @property
     def note(self) -> str:
         """What is wrong with some of them."""
-        return "; ".join(self._problems)
+        return "; ".join(self._notes)
 
     def tools(self) -> Sequence[Tool]:
         """The tools, in the order of the configuration."""
@@ -54,17 +52,30 @@ class OwnTools:
             description=own.description,
             run=carrier.run,
             source=self.name,
-            parameters=parameters_schema(own),
+            parameters=_schema(own),
             read_only=own.read_only,
             confirm=own.confirm,
             limit_s=own.limit_s,
         )
 
 
-def problems(own: Sequence[OwnTool]) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """What is wrong on this machine: at which option below `tools.own`, and what to do."""
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with the entry `index` of `tools.own`: at which option of it, and why."""
+
+    index: int
+    steps: tuple[str | int, ...]
+    what: str
+
+
+def problems(own: Sequence[OwnTool]) -> Iterator[Problem]:
+    """What is wrong with the parameters, and with the programs on this machine."""
     for index, tool in enumerate(own):
-        for what in schema_problems(parameters_schema(tool)):
-            yield (index, "parameters"), what
+        for what in schema_problems(_schema(tool)):
+            yield Problem(index, ("parameters",), what)
         if tool.program and (why := complaint(revealed(tool.program[0]))):
-            yield (index, "program", 0), why
+            yield Problem(index, ("program", 0), why)
+
+
+def _schema(tool: OwnTool) -> Json:
+    return parameters_schema(tool.parameters or {})

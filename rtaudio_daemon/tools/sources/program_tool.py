@@ -51,9 +51,28 @@ class ProgramTool:
     async def run(self, arguments: Json, _context: CallContext) -> Any:
         """What the program prints: JSON if it is JSON, else text. Raises ToolError."""
         command = self._command(arguments)
+        starting = asyncio.create_task(self._start(command), name="program start")
+        try:
+            # Asyncio loses sight of a program whose start is cancelled half way.
+            transport, running = await asyncio.shield(starting)
+            await running.ended()
+        except asyncio.CancelledError:
+            await asyncio.wait([starting])
+            if starting.exception() is None:
+                await _end(*starting.result())
+            raise
+        finally:
+            starting.add_done_callback(_close)
+        await running.closed()
+        if status := transport.get_returncode():
+            raise ToolError(self._failed(status, running.last_complaint))
+        text = self._mask.text(running.printed.decode("utf-8", "replace"))
+        return self._mask.value(as_json(text)) if text.strip() else "done"
+
+    async def _start(self, command: list[str]) -> _Started:
         loop = asyncio.get_running_loop()
         try:
-            transport, running = await loop.subprocess_exec(
+            return await loop.subprocess_exec(
                 _Running,
                 *command,
                 stdin=asyncio.subprocess.DEVNULL,
@@ -63,18 +82,6 @@ class ProgramTool:
         except (OSError, ValueError) as error:
             why = complaint(command[0], self._environment["PATH"])
             raise ToolError(why or f"{self._name} cannot be run: {_words(error)}") from None
-        try:
-            await running.ended()
-        except asyncio.CancelledError:
-            await _end(transport.get_pid(), running)
-            raise
-        finally:
-            transport.close()
-            await running.closed()
-        if status := transport.get_returncode():
-            raise ToolError(self._failed(status, running.last_complaint))
-        text = self._mask.text(running.printed.decode("utf-8", "replace"))
-        return self._mask.value(as_json(text)) if text.strip() else "done"
 
     def _command(self, arguments: Json) -> list[str]:
         """The elements with the arguments in them; those for what was not given are left out."""
@@ -165,8 +172,12 @@ class _Running(asyncio.SubprocessProtocol):
         self._closed.set()
 
 
-async def _end(group: int, running: _Running) -> None:
+_Started = tuple[asyncio.SubprocessTransport, _Running]
+
+
+async def _end(transport: asyncio.SubprocessTransport, running: _Running) -> None:
     """End a group of processes: kindly, and a second later for certain."""
+    group = transport.get_pid()
     _signal(group, signal.SIGTERM)
     try:
         async with asyncio.timeout(_TERM_S):
@@ -175,7 +186,18 @@ async def _end(group: int, running: _Running) -> None:
         pass
     finally:
         _signal(group, signal.SIGKILL)
-    await running.exited()
+        transport.close()
+    await running.closed()
+
+
+def _close(started: asyncio.Task[_Started]) -> None:
+    """Close our side of a program; one that still runs was stopped while it started: end it."""
+    if started.cancelled() or started.exception() is not None:
+        return
+    transport, _ = started.result()
+    if transport.get_returncode() is None:
+        _signal(transport.get_pid(), signal.SIGKILL)
+    transport.close()
 
 
 def _signal(group: int, number: signal.Signals) -> None:

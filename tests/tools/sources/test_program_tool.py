@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +200,30 @@ async def test_two_stops_at_once_leave_nothing_running(tmp_path: Path) -> None:
     running.cancel()
     await asyncio.wait([running])
     await ended(pids)
+
+
+async def test_a_call_that_is_stopped_while_it_starts_leaves_nothing_running() -> None:
+    mark = f"mark-{os.getpid()}"
+    for moments in range(8):
+        running = asyncio.create_task(tool("bash", "-c", "sleep 600; :", mark).run({}, CONTEXT))
+        for _ in range(moments):
+            await asyncio.sleep(0)
+        running.cancel()
+        await asyncio.wait([running])
+        assert running.cancelled()
+
+    def left() -> list[int]:
+        found = []
+        for each in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                if mark.encode() in each.read_bytes():
+                    found.append(int(each.parent.name))
+        return found
+
+    async with asyncio.timeout(20):
+        while left():
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.01)
 
 
 async def test_what_a_program_leaves_running_is_not_waited_for(tmp_path: Path) -> None:
