@@ -20,6 +20,6 @@ def open_sources(settings: config.Config, box: ToolBox, timers: TimerKeeper) -> 
     ]
     if "timers" in settings.tools.built_in:
         sources.append(TimerTools(timers))
-    if settings.own:
-        sources.append(OwnTools(settings.own))
+    if settings.tools.own:
+        sources.append(OwnTools(settings.tools.own))
     return sources
