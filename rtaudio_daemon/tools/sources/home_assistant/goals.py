@@ -1,0 +1,82 @@
+"""A state that an action asks for, and whether a thing is in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+from ....notifications import AsAsked
+from .states import State, number_of
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """An attribute that should be from `low` to `high`."""
+
+    attribute: str
+    low: float
+    high: float = inf
+
+    def holds(self, state: State) -> bool:
+        """Whether it is so."""
+        number = state.number(self.attribute)
+        return number is not None and self.low <= number <= self.high
+
+
+@dataclass(frozen=True, slots=True)
+class Equal:
+    """An attribute that should be this."""
+
+    attribute: str
+    value: Any
+
+    def holds(self, state: State) -> bool:
+        """Whether it is so; the case of texts does not matter."""
+        return bool(_folded(state.attributes.get(self.attribute)) == _folded(self.value))
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """The state that an action asks for.
+
+    `states`: one of these; empty = any but those of `never`. `number`: the state is a number from
+    the first to the second. `on_the_way`: states on the way there. `whole`: whether all that was
+    asked for shows in it.
+    """
+
+    states: frozenset[str] = frozenset()
+    never: frozenset[str] = frozenset()
+    number: tuple[float, float] | None = None
+    attributes: tuple[Between | Equal, ...] = ()
+    on_the_way: frozenset[str] = frozenset()
+    takes_time: bool = False
+    whole: bool = True
+
+    def judge(self, state: State) -> AsAsked:
+        """Whether `state` is what was asked for.
+
+        `unknown` where Home Assistant only supposes it, where it is on the way, and where not all
+        that was asked for can be seen.
+        """
+        if state.state == "unavailable":
+            return "no"
+        if state.state == "unknown" or state.attributes.get("assumed_state") is True:
+            return "unknown"
+        if self._reached(state):
+            return "yes" if self.whole else "unknown"
+        return "unknown" if self.takes_time or state.state in self.on_the_way else "no"
+
+    def _reached(self, state: State) -> bool:
+        found = state.state.casefold()
+        if (self.states and found not in self.states) or found in self.never:
+            return False
+        if self.number is not None:
+            number = number_of(state.state)
+            if number is None or not self.number[0] <= number <= self.number[1]:
+                return False
+        return all(each.holds(state) for each in self.attributes)
+
+
+def _folded(value: Any) -> Any:
+    return value.casefold() if isinstance(value, str) else value
