@@ -458,12 +458,16 @@ async def test_after_a_long_silence_the_model_is_given_the_time_anew(tmp_path: P
         assert len(told_times(harness)) == 2
 
 
+async def sessions_opened(harness: Harness, number: int) -> None:
+    await harness.until(lambda: len(harness.simulator.sessions) == number)
+
+
 async def test_every_new_session_is_given_the_time(tmp_path: Path) -> None:
     async with Harness(tmp_path, reply=calling(rounds=0)) as harness:
         for number in (2, 3):
             harness.simulator.fault("drop")
             await harness.post("/api/say", {"text": "Go."})
-            await harness.until(lambda n=number: len(harness.simulator.sessions) == n)
+            await sessions_opened(harness, number)
         await harness.until(lambda: len(told_times(harness)) == 3)
 
 
