@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from .realtime.options import Counters, Policy, SessionPolicy, WebsocketOptions
     from .realtime.usage import Prices, UsageMeter
     from .realtime.usage_file import UsageFile
+    from .tools.sources.decorator import tool
+    from .tools.tool import ToolError
 
 __version__ = VERSION
 
@@ -53,11 +55,13 @@ __all__ = [
     "ServiceError",
     "SessionFacts",
     "SessionPolicy",
+    "ToolError",
     "UsageFile",
     "UsageMeter",
     "WebsocketOptions",
     "__version__",
     "endpoint",
+    "tool",
 ]
 
 _MODULES = {
@@ -74,10 +78,12 @@ _MODULES = {
     "Prices": "realtime.usage",
     "SessionFacts": "protocol.session_format",
     "SessionPolicy": "realtime.options",
+    "ToolError": "tools.tool",
     "UsageFile": "realtime.usage_file",
     "UsageMeter": "realtime.usage",
     "WebsocketOptions": "realtime.options",
     "endpoint": "protocol.endpoint",
+    "tool": "tools.sources.decorator",
 }
 """The module of each name; names that are missing here are errors, in `errors`."""
 

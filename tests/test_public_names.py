@@ -34,11 +34,13 @@ PUBLIC = [
     "ServiceError",
     "SessionFacts",
     "SessionPolicy",
+    "ToolError",
     "UsageFile",
     "UsageMeter",
     "WebsocketOptions",
     "__version__",
     "endpoint",
+    "tool",
 ]
 
 

@@ -211,7 +211,7 @@ class Components:
     async def _apply_tools(self, settings: config.Config) -> None:
         """Offer these tools from now on; calls that run already end by the former ones."""
         box = self.tool_box
-        sources = open_sources(settings, box, self._timers)
+        sources = await open_sources(settings, box, self._timers)
         async with AsyncExitStack() as opening:
             for source in sources:
                 await opening.enter_async_context(self._running(_lasting(source), source.name))

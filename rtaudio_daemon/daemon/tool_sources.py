@@ -7,13 +7,16 @@ from datetime import datetime
 from .. import config
 from ..tools.sources.built_in import BuiltIn
 from ..tools.sources.own_tools import OwnTools
+from ..tools.sources.python_functions import PythonFunctions
 from ..tools.sources.timer_tools import TimerTools
 from ..tools.timers.keeper import TimerKeeper
 from ..tools.tool import ToolSource
 from .tool_box import ToolBox
 
 
-def open_sources(settings: config.Config, box: ToolBox, timers: TimerKeeper) -> list[ToolSource]:
+async def open_sources(
+    settings: config.Config, box: ToolBox, timers: TimerKeeper
+) -> list[ToolSource]:
     """The sources, in the order in which they get their names. Raises ConfigError."""
     sources: list[ToolSource] = [
         BuiltIn(settings.tools.built_in, box, lambda: datetime.now().astimezone())
@@ -22,4 +25,7 @@ def open_sources(settings: config.Config, box: ToolBox, timers: TimerKeeper) -> 
         sources.append(TimerTools(timers))
     if settings.tools.own:
         sources.append(OwnTools(settings.tools.own))
+    functions = await PythonFunctions.open(settings.tools.python, box)
+    if functions.tools() or functions.note:
+        sources.append(functions)
     return sources

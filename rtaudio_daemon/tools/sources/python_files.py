@@ -1,0 +1,136 @@
+"""Finds functions for the model in files and in installed packages; runs the code of others.
+
+Nothing that this code raises goes further: it becomes a problem, with file and line.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ...protocol.bounds import error_message_of
+from .decorator import Mark, mark_of
+from .signatures import Signature, signature_of
+
+GROUP = "rtaudio_daemon.tools"
+"""The group of entry points whose functions are tools."""
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_DECORATE = "mark a function with @tool (from rtaudio_daemon import tool)"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A function that the model may call."""
+
+    name: str
+    function: Callable[..., Any]
+    mark: Mark
+    signature: Signature
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """The functions, and everything that is wrong: a line each, with file and line number."""
+
+    functions: tuple[Found, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+def find_functions(files: tuple[str, ...]) -> Findings:
+    """The functions in `files`, then those of installed packages; runs what they hold."""
+    functions: dict[str, Found] = {}
+    problems: list[str] = []
+    for where, load in _places(files):
+        try:
+            values = load()
+        except BaseException as error:  # the code of others may raise what it likes
+            problems.append(_raised(error, where))
+            continue
+        marked = [(value, mark) for value in values if (mark := mark_of(value))]
+        if not marked:
+            problems.append(f"{where}: holds no tool; {_DECORATE}")
+        for value, mark in marked:
+            name = mark.name or str(getattr(value, "__name__", ""))
+            signature, wrong = signature_of(value)
+            if not _NAME.fullmatch(name):
+                wrong.append("is no name for a tool; use letters, digits, _ and -")
+            elif name in functions:
+                wrong.append("there is another tool of this name; give it name=")
+            at = f"{_place_of(value, where)}: {name}"
+            problems += [f"{at}: {each}" for each in wrong]
+            if not wrong:
+                functions[name] = Found(name, value, mark, signature)
+    return Findings(tuple(functions.values()), tuple(problems))
+
+
+def _places(files: tuple[str, ...]) -> Iterator[tuple[str, Callable[[], list[Any]]]]:
+    """Where functions are looked for: a name for people, and what loads its values."""
+    for file in files:
+        yield file, partial(_in_file, file)
+    for point in entry_points(group=GROUP):
+        yield f"entry point {point.name}", partial(_pointed_at, point)
+
+
+def _in_file(file: str) -> list[Any]:
+    return _values(_module(file))
+
+
+def _module(file: str) -> ModuleType:
+    name = "rtaudio_tools_" + re.sub(r"\W", "_", Path(file).stem)
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise ImportError("its name must end with .py")
+    module = importlib.util.module_from_spec(spec)
+    before, sys.modules[name] = sys.modules.get(name), module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        if before is None:
+            del sys.modules[name]
+        else:
+            sys.modules[name] = before
+        raise
+    return module
+
+
+def _values(module: ModuleType) -> list[Any]:
+    """What the module itself defines; what it imports belongs to others."""
+    return [each for each in vars(module).values() if _module_of(each) == module.__name__]
+
+
+def _pointed_at(point: EntryPoint) -> list[Any]:
+    found = point.load()
+    return _values(found) if isinstance(found, ModuleType) else [found]
+
+
+def _module_of(value: Any) -> str:
+    found = getattr(value, "__module__", None) if callable(value) else None
+    return found if isinstance(found, str) else ""
+
+
+def _place_of(function: Any, where: str) -> str:
+    code = getattr(function, "__code__", None)
+    return f"{code.co_filename}:{code.co_firstlineno}" if code else where
+
+
+def _raised(error: BaseException, where: str) -> str:
+    """One line about what a file raised while it was loaded."""
+    if isinstance(error, SyntaxError) and error.lineno:
+        return f"{error.filename or where}:{error.lineno}: {error_message_of(error.msg)}"
+    if isinstance(error, FileNotFoundError) and error.filename == where:
+        return f"{where}: there is no such file"
+    lines = [
+        each.lineno for each in traceback.extract_tb(error.__traceback__) if each.filename == where
+    ]
+    at = f"{where}:{lines[-1]}" if lines else where
+    said = f": {words}" if (words := error_message_of(str(error))) else ""
+    return f"{at}: cannot be loaded, it raised {type(error).__name__}{said}"
