@@ -184,8 +184,8 @@ class Connection:
         code, words = _error_of(body, error_message_of(response.reason))
         hint = _HINTS.get(response.status, "it will be tried again")
         if 300 <= response.status < 400:
-            place = urlsplit(response.headers.get("Location", "")).hostname or "another address"
-            words = f"it points to {id_of(place)}, which is not followed"
+            place = _host_in(response.headers.get("Location", ""))
+            words = f"it points to {place}, which is not followed"
             hint = "log in to this network if it wants that, or correct host_name"
         said = " ".join(filter(None, (code, words)))
         return HandshakeError(
@@ -258,6 +258,15 @@ def _error_of(body: bytes, reason: str) -> tuple[str | None, str]:
     return code or None, error_message_of(error.get("message")) or reason
 
 
+def _host_in(address: str) -> str:
+    """The host of an address, for people, whatever the address is."""
+    try:
+        host = urlsplit(address).hostname
+    except ValueError:
+        host = None
+    return id_of(host) or "another address"
+
+
 def _retry_after_s(response: aiohttp.ClientResponse) -> float | None:
     """The Retry-After header in seconds from now, whether it is a number or a date."""
     value = response.headers.get("Retry-After", "")
@@ -266,6 +275,6 @@ def _retry_after_s(response: aiohttp.ClientResponse) -> float | None:
     except ValueError:
         try:
             seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             return None
     return max(0.0, seconds) if seconds < float("inf") else None

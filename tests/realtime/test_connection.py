@@ -151,7 +151,8 @@ async def test_retry_after_is_seconds_or_a_date(service: Service) -> None:
         seconds = (await refusal(service)).retry_after_s
         assert seconds is not None
         assert low <= seconds <= high
-    for value in ("soon", "inf", "Mon, 01 Jan 2029 00:00:00"):
+    far = "Fri, 01 Jan 2027 00:00:00 +99999999999999999"
+    for value in ("soon", "inf", "nan", "Mon, 01 Jan 2029 00:00:00", far):
         service.refusals.append((503, {"Retry-After": value}, ""))
         assert (await refusal(service)).retry_after_s is None
 
@@ -167,7 +168,8 @@ async def test_a_redirect_is_not_followed(service: Service, status: int) -> None
 
     server = await asyncio.start_server(other, "127.0.0.1", 0)
     elsewhere = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/openai/v1/realtime"
-    for place, named in ((elsewhere, "127.0.0.1"), ("/login", "another address")):
+    no_address = ("http://[::1", "another address")
+    for place, named in ((elsewhere, "127.0.0.1"), ("/login", "another address"), no_address):
         page = "<html><title>Log in here</title></html>"
         service.refusals.append((status, {"Location": place, "Set-Cookie": "a=b"}, page))
         error = await refusal(service)
@@ -175,7 +177,7 @@ async def test_a_redirect_is_not_followed(service: Service, status: int) -> None
         assert f"it points to {named}, which is not followed" in str(error)
         assert "log in to this network" in str(error)
         assert KEY not in str(error)
-    assert (asked, service.attempts) == ([], 2)
+    assert (asked, service.attempts) == ([], 3)
     server.close()
 
 
