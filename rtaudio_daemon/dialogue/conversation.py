@@ -451,6 +451,8 @@ class Conversation:
         if batch is not None:
             batch.superseded = answer.interrupted or answer.earlier
             self._do(outputs.CallsRequested(batch.calls, answer.sounded, batch.round))
+        elif not answer.interrupted:
+            self._do(*reports.calls_in_vain(event))
         if not (answer.outside or answer.earlier) and self._answers.drop_owed() and batch is None:
             self.history.answered()
         if not answer.interrupted:

@@ -16,6 +16,7 @@ from .latency import Origin
 RESULT_MOST = 32_000
 """Characters of a result that the model is given: more costs with every answer that follows."""
 _MOST = 64
+_CALLS_MOST = 64  # in one answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,8 @@ class CallBatch:
 class FunctionCalls:
     """The calls that are being written, and those that wait for their results.
 
-    Bounded: of more than 64 answers with calls the oldest are forgotten.
+    Bounded: of more than 64 answers with calls the oldest are forgotten, of more than 64 calls of
+    one answer the last.
     """
 
     def __init__(self) -> None:
@@ -192,18 +194,20 @@ class FunctionCalls:
 
         A result that nobody waits for is ignored; what is too long is cut, and says so.
         """
-        for batch in self._batches:
-            if any(call.call_id == call_id for call in batch.calls):
-                batch.outputs[call_id] = _shortened(output)
-                if sent:
-                    batch.sent.add(call_id)
-                if silent:
-                    batch.silent.add(call_id)
-                if not batch.complete:
-                    return None
-                self._batches.remove(batch)
-                return batch
-        return None
+        named = [b for b in self._batches if any(call.call_id == call_id for call in b.calls)]
+        # Some services count the calls of every answer from the beginning.
+        batch = next((b for b in named if call_id not in b.outputs), named[0] if named else None)
+        if batch is None:
+            return None
+        batch.outputs[call_id] = _shortened(output)
+        if sent:
+            batch.sent.add(call_id)
+        if silent:
+            batch.silent.add(call_id)
+        if not batch.complete:
+            return None
+        self._batches.remove(batch)
+        return batch
 
     def expire(self, now: float) -> list[CallBatch]:
         """Give up waiting for what is overdue; returns the batches a user still waits for."""
@@ -220,6 +224,8 @@ class FunctionCalls:
         if not call.call_id:
             return
         calls = self._written.setdefault(call.response_id, {})
+        if len(calls) >= _CALLS_MOST and call.call_id not in calls:
+            return
         old = calls.get(call.call_id, call)
         calls[call.call_id] = FunctionCall(
             call.call_id,

@@ -49,6 +49,14 @@ def trouble(event: ServiceErrorReported) -> list[ErrorReported]:
     return [ErrorReported("service", code, event.message or code)]
 
 
+def calls_in_vain(event: ResponseDone) -> list[AnswerGivenUp]:
+    """Why the calls of an answer, of which none can be given a result, come to nothing."""
+    calls = [item for item in event.output if item.kind == "call"]
+    if event.status != "completed" or not calls:
+        return []
+    return [not_answered("the model called a function, and the service gave the call no id")]
+
+
 def failure(event: ResponseDone) -> list[ErrorReported]:
     """Why an answer did not complete."""
     if event.status not in ("failed", "incomplete"):

@@ -823,6 +823,17 @@ def calls_of(steps: Iterable[Output]) -> list[str]:
     return [call.call_id for batch in batches for call in batch]
 
 
+@pytest.mark.parametrize("status", ["completed", "cancelled"])
+def test_a_call_that_nobody_can_answer_is_reported_if_it_was_complete(status: str) -> None:
+    talk = opened()
+    talk.tell(wire.InputCommitted("item_0"), created("resp_1"))
+    nameless = replace(WEATHER, call_id="")
+    steps = talk.tell(wire.ResponseDone("resp_1", status, "", None, (nameless,), {}))
+    codes = [step.code for step in steps if isinstance(step, AnswerGivenUp)]
+    assert codes == (["not_answered"] if status == "completed" else [])
+    assert talk.status is IDLE
+
+
 @pytest.mark.parametrize("status", ["incomplete", "failed", "cancelled"])
 def test_a_call_that_took_long_to_write_and_was_not_finished_ends_in_idle(status: str) -> None:
     talk = opened()

@@ -186,3 +186,28 @@ def test_a_result_that_fits_is_sent_as_it_is() -> None:
     assert batch is not None
     (item,) = batch.items()
     assert item["output"] == "x" * RESULT_MOST
+
+
+def test_of_an_answer_with_calls_without_end_the_first_are_made() -> None:
+    calls = FunctionCalls()
+    for number in range(1000):
+        for each in call(number, None, response_id="r"):
+            calls.hear(each)
+    batch = finish(calls, ended("r"))
+    assert batch is not None
+    assert [each.call_id for each in batch.calls] == [f"call_{number}" for number in range(64)]
+
+
+def test_a_call_with_the_id_of_an_earlier_one_that_has_its_result_gets_its_own() -> None:
+    """Some services count the calls of every answer from the beginning."""
+    calls = FunctionCalls()
+    items = [{"type": "function_call", "call_id": each, "name": each} for each in ("0", "1")]
+    first, second = finish(calls, ended("r", output=items)), finish(calls, ended("s", output=items))
+    assert calls.answer("0", "quick") is None
+    assert calls.answer("0", "quick again") is None
+    assert calls.answer("1", "slow") is first
+    assert calls.answer("1", "slow again") is second
+    assert first is not None
+    assert second is not None
+    assert (first.outputs["0"], second.outputs["0"]) == ("quick", "quick again")
+    assert not calls.open
