@@ -7,6 +7,8 @@ turn, and what was said in it.
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Sequence
 
 from .. import config
 from ..notifications import (
@@ -21,8 +23,10 @@ from ..protocol.events import Event, InputCommitted, UserTranscriptFailed
 from ..tools.confirmations import Confirmations, OpenedBy, call_key
 from ..tools.permissions import Permissions, targets_in
 from ..tools.runner import Refusal
-from ..tools.tool import Json, Tool
+from ..tools.tool import Json, Target, Tool, ToolError
 
+_LOG = logging.getLogger(__name__)
+_TARGETS_S = 10.0  # how long may be looked for what a call concerns
 _WORDS_S = 5.0  # how long a transcript is waited for
 _DENIED = "not done: the configuration forbids this; tell the person so, and do not call it again"
 _NOT_CONFIRMED = "not done: this tool needs a yes; call it again with the confirmation"
@@ -64,7 +68,7 @@ class SpokenConsent:
         `by_hand`: whoever makes the call says themselves whether they are sure. Waits for the words
         of a turn for up to five seconds. Raises ToolError.
         """
-        targets = await tool.targets(arguments) if tool.targets else targets_in(arguments)
+        targets = await _targets(tool, arguments)
         decision = self._permissions.decide(tool, targets, name)
         if decision == "allow":
             return None
@@ -148,6 +152,22 @@ class SpokenConsent:
         if (change.previous, change.status) == (ModelStatus.LISTENING, ModelStatus.IDLE):
             self._confirmations.turn_dropped()
             self._woken = self._held = False
+
+
+async def _targets(tool: Tool, arguments: Json) -> Sequence[Target]:
+    """What a call concerns. Raises ToolError, whatever is wrong with the tool."""
+    if tool.targets is None:
+        return targets_in(arguments)
+    try:
+        async with asyncio.timeout(_TARGETS_S):
+            return await tool.targets(arguments)
+    except ToolError:
+        raise
+    except TimeoutError:
+        raise ToolError(f"what it concerns was not found within {_TARGETS_S:g} s") from None
+    except Exception as error:  # it is not ours: none of its mistakes may end the daemon
+        _LOG.warning("the tool %s (%s) failed", tool.name, tool.source, exc_info=error)
+        raise ToolError("what it concerns was not found, by a mistake in its program") from error
 
 
 def _transcribes(session: config.Session) -> bool:

@@ -44,6 +44,7 @@ CALLS_PATIENCE_S = 125.0
 """Longer than any call may take: every call is answered here."""
 _STALE_S = 600.0  # after this much silence the model is given the time anew
 _AFTER_ANSWER_S = 20.0  # what is to be done after an answer is done by then
+_QUOTED = re.compile(r"['\"`]([\w-]+)['\"`]")  # time and end stand in any sentence
 _STILL_RUNNING = (
     "What you called is still running; its result will follow by itself. Do not call it again. Say "
     "in one short sentence that it takes a moment."
@@ -231,9 +232,7 @@ class ToolBox:
         place = re.match(r"session\.tools\[(\d{1,3})\]", param)
         if place and int(place[1]) < len(names):
             return names[int(place[1])]
-        quoted = (
-            set(re.findall(r"[\w-]+", words)) if "tools" in param or "function" in words else ()
-        )
+        quoted = set(_QUOTED.findall(words)) if "tools" in param or "function" in words else ()
         return next((name for name in names if name in quoted), "")
 
     # ------------------------------------------------------------------- calls

@@ -16,6 +16,7 @@ seconds unless it only reads, does not run: it gets the result of the other.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections import deque
@@ -226,7 +227,8 @@ class Runner:
             raise
         ending.set_result(found)
         if found.phase in ("refused", "unconfirmed"):
-            self._recent.remove(entry)  # it has not run: the next one is judged anew
+            with contextlib.suppress(ValueError):  # so many calls later it is forgotten anyway
+                self._recent.remove(entry)  # it has not run: the next one is judged anew
         return found
 
     async def _refusal(
@@ -245,7 +247,9 @@ class Runner:
     ) -> _Ending:
         limit_s = self.limit_s if tool.limit_s is None else tool.limit_s
         async with self._places:
-            work = asyncio.create_task(_guarded(tool, arguments, context), name=tool.name)
+            work = asyncio.create_task(
+                _guarded(tool, arguments, context, self.characters), name=tool.name
+            )
             try:
                 await asyncio.wait([work], timeout=min(limit_s, _OUTPUT_S))
             except asyncio.CancelledError:
@@ -263,10 +267,7 @@ class Runner:
         error = work.exception()
         if error is not None:
             return self._failed("failed", str(error) or "it failed")
-        value = work.result()
-        outcome = value if isinstance(value, Outcome) else Outcome(value)
-        output = results.result(outcome.value, self.characters)
-        return _Ending("done", output, outcome.silent, outcome.as_asked)
+        return work.result()
 
     def _former(self, key: str, *, read_only: bool) -> asyncio.Future[_Ending] | None:
         """The ending of the same call a moment ago, or that goes on."""
@@ -292,10 +293,13 @@ class _Reporter(Protocol):
     ) -> None: ...
 
 
-async def _guarded(tool: Tool, arguments: Json, context: CallContext) -> Any:
-    """Run a tool; whatever it raises becomes a ToolError."""
+async def _guarded(tool: Tool, arguments: Json, context: CallContext, most: int) -> _Ending:
+    """Run a tool; whatever it, or a value that it gives, raises becomes a ToolError."""
     try:
-        return await tool.run(arguments, context)
+        value = await tool.run(arguments, context)
+        outcome = value if isinstance(value, Outcome) else Outcome(value)
+        output = results.result(outcome.value, most)
+        return _Ending("done", output, outcome.silent, outcome.as_asked)
     except (ToolError, asyncio.CancelledError):
         raise
     except Exception as error:  # it is not ours: none of its mistakes may end the daemon
@@ -303,7 +307,7 @@ async def _guarded(tool: Tool, arguments: Json, context: CallContext) -> Any:
         raise ToolError("it failed by a mistake in its program") from error
 
 
-async def _see_off(work: asyncio.Task[Any], left_s: float, report: _Reporter) -> None:
+async def _see_off(work: asyncio.Task[_Ending], left_s: float, report: _Reporter) -> None:
     """Wait for a tool whose call has its output already."""
     await asyncio.wait([work], timeout=left_s)
     if work.done():

@@ -16,6 +16,7 @@ from rtaudio_daemon.simulator.model.reply import Call, Reply, Turn
 from rtaudio_daemon.simulator.scenario import Scenario
 from rtaudio_daemon.simulator.server.simulator import Simulator
 from rtaudio_daemon.tools.sources.built_in import time_line
+from rtaudio_daemon.tools.tool import Target
 from tests.daemon.test_reload import with_
 from tests.harness import KEY, Harness, find, samples, speech
 from tests.strict import Dialect
@@ -315,6 +316,41 @@ async def test_a_tool_that_the_service_refuses_costs_nothing_but_itself(
         names = [tool["name"] for tool in session["tools"]]
         assert names == [name for name in ("time", "volume", "mute", "end") if name not in refused]
         assert outputs(harness)
+
+
+async def test_an_error_with_the_name_of_a_tool_in_its_words_costs_no_tool(tmp_path: Path) -> None:
+    simulator = Simulator(api_key=KEY, reply=calling(Call("time")))
+    async with Harness(tmp_path, SAID, simulator=simulator) as harness:
+        words = "The function call came to its end at no time; mute it."
+        for param in (None, "session.tools"):
+            error = {"type": "invalid_request_error", "code": "x", "param": param, "message": words}
+            harness.simulator.sessions[-1].emit({"type": "error", "error": error})
+        await harness.turns(1)
+        assert (await harness.status())["tools"]["notes"] == []
+        assert phases(harness) == ["time started", "time done"]
+
+
+@pytest.mark.parametrize("mistake", [KeyError("x"), None])
+async def test_a_tool_that_does_not_find_what_its_call_concerns_is_refused_with_words(
+    tmp_path: Path, mistake: Exception | None
+) -> None:
+    source = FakeSource()
+
+    async def targets(_arguments: Json) -> Sequence[Target]:
+        if mistake is None:
+            await asyncio.Event().wait()
+            return ()
+        raise mistake
+
+    source.add("open_gate", targets=targets)
+    async with Harness(tmp_path, reply=calling(Call("open_gate"))) as harness:
+        offer(harness, source)
+        await harness.post("/api/say", {"text": "Go."})
+        await harness.turns(1)
+        (output,) = outputs(harness)
+        assert json.loads(output["output"])["error"].startswith("what it concerns was not found")
+        assert phases(harness) == ["open_gate refused"]
+        assert source.ran == []
 
 
 # ------------------------------------------- what may happen while a tool is running

@@ -332,3 +332,42 @@ async def test_whether_it_is_as_asked_is_reported_with_the_result() -> None:
     await finished(runner)
     ends = {each.call: each.as_asked for each in conversation.reports if each.phase == "done"}
     assert ends == {"a": "no", "b": "unknown"}
+
+
+class Unspeakable:
+    """A value of somebody's function that cannot be written."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("a mistake in it")
+
+    __repr__ = __str__
+
+
+@pytest.mark.parametrize("value", [[Unspeakable()], {"a": {"b": 10**5000}}])
+async def test_a_result_that_cannot_be_written_is_a_failure_of_its_tool(value: Any) -> None:
+    source, begin = stage()
+
+    async def give(_arguments: Json) -> Any:
+        return value
+
+    source.add("odd", give)
+    runner, conversation = begin()
+    runner.run([Call("c", "odd", "{}")])
+    await finished(runner)
+    assert conversation.of("c") == {"error": "it failed by a mistake in its program"}
+    assert conversation.phases("c") == ["started", "failed"]
+
+
+async def test_more_calls_that_wait_for_a_decision_than_are_remembered_get_their_outputs() -> None:
+    source, begin = stage()
+    source.add("open_gate")
+    runner, conversation = begin()
+
+    async def permit(*_of_a_call: object, by_hand: bool) -> Refusal:
+        await asyncio.sleep(1)
+        return Refusal("not yet", ask=True)
+
+    conversation.permit = permit
+    runner.run([Call(f"c{n}", "open_gate", f'{{"n": {n}}}') for n in range(100)])
+    await finished(runner)
+    assert len(conversation.outputs) == 100
