@@ -193,6 +193,15 @@ class Controls(Protocol):
         `confirmed`: a person has said yes to this call; what the rules deny stays denied.
         """
 
+    def actions(self) -> Sequence[Mapping[str, Any]]:
+        """What became of the last calls of tools, the newest first, ready for JSON.
+
+        With what was asked, the arguments and the result, which not everybody may see.
+        """
+
+    def forget_actions(self) -> Awaitable[None]:
+        """Forget the last calls of tools. Raises NotNowError if they stay on the disk."""
+
     def reload(self) -> Awaitable[dict[str, Any]]:
         """Read the configuration again; returns what changed. Raises ConfigError."""
 

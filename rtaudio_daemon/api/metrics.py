@@ -20,6 +20,7 @@ from ..notifications import (
     ModelStatus,
     Notification,
     SpeechNoticed,
+    ToolReported,
     TurnFinished,
     UsageReported,
 )
@@ -50,6 +51,8 @@ COUNTS: Mapping[str, tuple[str, str]] = {
 """The names in `Controls.counts`, each with its type and meaning."""
 _LATENCIES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20)
 _SHORT = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5)
+_TOOL = (0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 120)
+_TOOLS_MOST = 128  # names of tools that are told apart
 _LAG_EVERY_S = 0.5
 
 
@@ -96,6 +99,11 @@ class Metrics:
             Histogram, "interruption_seconds", "from the interruption to silence", buckets=_SHORT
         )
         self._tokens = make(Counter, "tokens", "tokens as the service reports them", "kind")
+        self._tools: set[str] = set()
+        self._calls = make(
+            Histogram, "tool_seconds", "from a call to its outcome", "tool", "outcome",
+            buckets=_TOOL,
+        )  # fmt: skip
         self._errors = make(Counter, "errors", "errors that were reported", "source")
         self._lag = make(
             Histogram, "loop_lag_seconds", "how late the event loop is", buckets=_SHORT
@@ -135,6 +143,9 @@ class Metrics:
                     tokens = usage.get(f"{kind}_tokens")
                     if isinstance(tokens, int):
                         self._tokens.labels(kind).inc(tokens)
+            case ToolReported(phase=phase) if phase != "started":
+                tool = self._tool(notification)
+                self._calls.labels(tool, phase).observe(notification.took_ms / 1000)
             case ErrorReported(source=source):
                 self._errors.labels(source).inc()
             case _:
@@ -146,6 +157,14 @@ class Metrics:
             due = self._clock() + _LAG_EVERY_S
             await asyncio.sleep(_LAG_EVERY_S)
             self._lag.observe(max(0.0, self._clock() - due))
+
+    def _tool(self, report: ToolReported) -> str:
+        """The name of a tool as a label: what the model makes up has none of its own."""
+        if not report.source:
+            return "unknown"
+        if len(self._tools) < _TOOLS_MOST:
+            self._tools.add(report.tool)
+        return report.tool if report.tool in self._tools else "other"
 
     def _notice_connection(self, notification: ConnectionChanged) -> None:
         if notification.state is ConnectionState.OPEN and notification.gap_ms is not None:

@@ -5,7 +5,7 @@ Names and fields are the contract of the HTTP API; see docs/http-api.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -66,6 +66,12 @@ def describe(notification: Notification) -> tuple[str, dict[str, Any]]:
     if isinstance(notification, ToolReported):
         data = {key: value for key, value in data.items() if value or key not in _SAID}
     return EVENT_NAMES[type(notification)], data
+
+
+def actions(found: Sequence[Mapping[str, Any]], *, said: bool) -> list[dict[str, Any]]:
+    """The last calls as JSON; what was asked, the arguments and the result only if `said`."""
+    hidden = frozenset() if said else _SAID | {"asked"}
+    return [{key: each[key] for key in each if key not in hidden} for each in found]
 
 
 def reasons_not_ready(state: Snapshot) -> list[str]:

@@ -115,6 +115,18 @@ ROUTES: tuple[Route, ...] = (
         409,
     ),
     Route(
+        "GET", "/api/actions", "actions", "What became of the last calls of tools", schemas.ACTIONS
+    ),
+    Route(
+        "DELETE",
+        "/api/actions",
+        "actions_forget",
+        "Forget the last calls of tools",
+        schemas.ACTIONS,
+        schemas.NOTHING,
+        fails=(409,),
+    ),
+    Route(
         "POST",
         "/api/reload",
         "reload",

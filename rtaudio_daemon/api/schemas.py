@@ -165,6 +165,31 @@ _TIMER: Schema = _object(
 )
 _TIMERS: Schema = {"type": "array", "items": _TIMER}
 TIMERS: Schema = _object({"timers": _TIMERS, "missed": _TIMERS}, more=True)
+_CALL_OUTCOME: Schema = {
+    "call": _TEXT,
+    "tool": _TEXT,
+    "source": _TEXT,
+    "phase": _words(*get_args(ToolPhase)),
+    "took_ms": _COUNT,
+    "as_asked": _words("yes", "no", "unknown"),
+}
+_SAID: Schema = {"arguments": _TEXT, "result": _TEXT}
+ACTIONS: Schema = _object(
+    {
+        "actions": {
+            "type": "array",
+            "items": _object(
+                {"id": _TEXT, "time": _TIME, "asked": _TEXT, **_CALL_OUTCOME, **_SAID},
+                "asked",
+                *_SAID,
+                more=True,
+            ),
+            "description": "the newest first; `asked`: what was said before; that, `arguments` and "
+            "`result` only with http.publish_transcripts",
+        }
+    },
+    more=True,
+)
 STATUS: Schema = _object(
     {
         "status": _STATUS,
@@ -365,20 +390,7 @@ EVENTS: Mapping[str, tuple[str, Schema]] = {
     "tool": (
         "a call of a tool began, went on or ended; `late`: its result came after 120 s and was "
         "dropped; `arguments` and `result` only with http.publish_transcripts",
-        _object(
-            {
-                "call": _TEXT,
-                "tool": _TEXT,
-                "source": _TEXT,
-                "phase": _words(*get_args(ToolPhase)),
-                "took_ms": _COUNT,
-                "as_asked": _words("yes", "no", "unknown"),
-                "arguments": _TEXT,
-                "result": _TEXT,
-            },
-            "arguments",
-            "result",
-        ),
+        _object({**_CALL_OUTCOME, **_SAID}, *_SAID),
     ),
     "timer": (
         "something happened to a timer, an alarm or a reminder",

@@ -287,6 +287,11 @@ class ApiServer:
             raise self._devices_found
         return web.json_response(self._devices_found)
 
+    async def _actions(self, _request: web.Request) -> web.Response:
+        said = self._settings.publish_transcripts
+        found = self._controls.actions()
+        return web.json_response({"actions": payloads.actions(found, said=said)})
+
     # ------------------------------------------------------------- controlling
 
     async def _say(self, request: web.Request) -> web.Response:
@@ -357,6 +362,11 @@ class ApiServer:
         body = await _body(request, schemas.SNOOZE)
         await self._controls.snooze(body.get("seconds"))
         return await self._status(request)
+
+    async def _actions_forget(self, request: web.Request) -> web.Response:
+        await _body(request, schemas.NOTHING)
+        await self._controls.forget_actions()
+        return await self._actions(request)
 
     async def _reload(self, request: web.Request) -> web.Response:
         await _body(request, schemas.NOTHING)

@@ -20,6 +20,7 @@ from ..notifications import DeviceChanged, DeviceState, ErrorReported, Notificat
 from ..realtime.usage import UsageMeter
 from ..realtime.usage_file import USAGE_FILE, UsageFile
 from ..simulator.server.simulator import Simulator
+from ..tools.actions import ACTIONS_FILE, Actions
 from ..tools.timers.clocks import Clocks, boot_id
 from ..tools.timers.keeper import TimerKeeper
 from ..tools.timers.store import TIMERS_FILE, TimerStore
@@ -40,7 +41,7 @@ class App:
     """The daemon. After `on_ready` was called, `address`, and `assistant` can be used.
 
     `load` reads the configuration again, for `reload`. The folder `state` keeps what was spent,
-    the timers, and whether the microphone is muted.
+    the timers, the last actions, and whether the microphone is muted.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class App:
         self._wall_clock = wall_clock
         self._timers_path = state / TIMERS_FILE if state else None
         self._mute_file = MuteFile(state / MUTE_FILE) if state else None
+        self._actions = Actions(state / ACTIONS_FILE if state else None, wall_clock=wall_clock)
         self._started = asyncio.Event()
         self._reloaded = asyncio.Event()
         self._settled = asyncio.Event()
@@ -108,8 +110,10 @@ class App:
                 timers=self._timer_keeper(),
             )
             components.controls.reloader = self
+            components.controls.action_log = self._actions
             self.notifications.on("notification", log_notification)
             self.notifications.on("notification", self._notice)
+            self.notifications.on("notification", self._actions.notice)
             if self._mute_file is not None:
                 components.assistant.microphone_input.gate.mute(self._mute_file.muted())
                 self.notifications.on("notification", self._mute_file.notice)
@@ -117,6 +121,7 @@ class App:
             try:
                 if self._usage is not None:
                     await self._usage.load()
+                await self._actions.load()
                 await components.open()
                 async with AsyncExitStack() as tasks:
                     if self._usage is not None:
@@ -124,6 +129,7 @@ class App:
                     for name, work in (
                         ("reload", self._keep_up()),
                         ("supervision", self._health.run()),
+                        ("actions", self._actions.run()),
                     ):
                         await tasks.enter_async_context(_running(group, work, name))
                     self._health.ready()
@@ -136,6 +142,7 @@ class App:
                 failure = error
             finally:
                 await components.close()
+                await self._actions.close()
         if failure is not None:
             raise failure
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from ..audio.devices.open import described, list_devices
@@ -47,6 +47,16 @@ class CallableTools(Protocol):
         """Call a tool; returns its output as JSON."""
 
 
+class ActionLog(Protocol):
+    """What became of the calls of tools."""
+
+    def listed(self) -> Sequence[Mapping[str, Any]]:
+        """The newest ones, the newest first, ready for JSON."""
+
+    async def clear(self) -> None:
+        """Forget all. Raises NotNowError."""
+
+
 class DaemonControls:
     """The `Controls` of a daemon whose conversation `assistant` runs."""
 
@@ -61,6 +71,8 @@ class DaemonControls:
         """Who reloads the configuration, if there is one."""
         self.tool_box: CallableTools | None = None
         """The tools, if there are any."""
+        self.action_log: ActionLog | None = None
+        """Who notes what became of the calls of tools, if somebody does."""
 
     # ------------------------------------------------------------- what can be seen
 
@@ -259,6 +271,15 @@ class DaemonControls:
     async def snooze(self, seconds: float | None = None) -> None:
         """Let what rings, or has just been dismissed, ring again later."""
         await self._timers.snooze(seconds)
+
+    def actions(self) -> Sequence[Mapping[str, Any]]:
+        """What became of the last calls of tools; see `Controls.actions`."""
+        return self.action_log.listed() if self.action_log else ()
+
+    async def forget_actions(self) -> None:
+        """Forget the last calls of tools; see `Controls.forget_actions`."""
+        if self.action_log is not None:
+            await self.action_log.clear()
 
     async def reload(self) -> dict[str, Any]:
         """Read the configuration again; returns what changed. Raises ConfigError."""

@@ -93,7 +93,7 @@ class Actions:
         self._unsaved: set[str] = set()
         self._wake = asyncio.Event()
         self._lock = asyncio.Lock()
-        self._busy = False
+        self._writing = False
         self._rewrite = False
         self._failed = False
 
@@ -209,22 +209,27 @@ class Actions:
         self._drop_old()
 
     async def run(self) -> None:
-        """Write what is new at once, and drop what is old, until cancelled."""
-        try:
-            while True:
-                try:
-                    async with asyncio.timeout(_PRUNE_EVERY_S):
-                        await self._wake.wait()
-                except TimeoutError:
-                    self._drop_old()
-                self._wake.clear()
-                async with self._lock:
-                    self._busy = True
-                    await asyncio.to_thread(self._save, *self._to_write())
-                    self._busy = False
-        finally:
-            self._rewrite = self._rewrite or self._busy  # nobody knows how far that came
-            self._save(*self._to_write())
+        """Write what is new at once, and drop what is old, until cancelled; then `close`."""
+        while True:
+            try:
+                async with asyncio.timeout(_PRUNE_EVERY_S):
+                    await self._wake.wait()
+            except TimeoutError:
+                self._drop_old()
+            await self._write()
+
+    async def close(self) -> None:
+        """Write what nobody has written yet."""
+        await self._write()
+
+    async def _write(self) -> None:
+        self._wake.clear()
+        async with self._lock:
+            # Where a former writing was broken off, nobody knows how far it came.
+            self._rewrite = self._rewrite or self._writing
+            self._writing = True
+            await asyncio.to_thread(self._save, *self._to_write())
+            self._writing = False
 
     def _to_write(self) -> tuple[list[str], bool]:
         """The lines to write, and whether the file is to hold nothing else."""

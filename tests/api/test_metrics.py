@@ -10,7 +10,13 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from rtaudio_daemon.notifications import ConnectionState, DeviceState, ModelStatus
+from rtaudio_daemon.notifications import (
+    ConnectionState,
+    DeviceState,
+    ModelStatus,
+    ToolPhase,
+    ToolReported,
+)
 from tests.api.test_server import HttpApi
 
 ALERTS = Path(__file__).parent.parent.parent / "docs" / "alerts.yml"
@@ -61,3 +67,24 @@ async def test_metrics_are_the_status_at_the_moment_of_the_scrape(
         ("rtaudio_device_state", "speaker", "ok"),
         *([("rtaudio_asleep",)] if asleep else []),
     }
+
+
+def called(tool: str, phase: ToolPhase, took_ms: int = 0, source: str = "own") -> ToolReported:
+    return ToolReported("call_1", tool, source, phase, took_ms)
+
+
+async def test_calls_are_counted_by_tool_and_outcome_with_a_bounded_number_of_names() -> None:
+    metrics = HttpApi().server.metrics
+    metrics.notice(called("open_gate", "started"))
+    metrics.notice(called("open_gate", "done", 240))
+    metrics.notice(called("open_gate", "timed_out", 30_000))
+    for number in range(200):
+        metrics.notice(called(f"made_up_{number}", "refused", source=""))
+        metrics.notice(called(f"tool_{number}", "done"))
+    text = metrics.text().decode()
+    assert 'rtaudio_tool_seconds_sum{outcome="done",tool="open_gate"} 0.24' in text
+    assert 'rtaudio_tool_seconds_bucket{le="30.0",outcome="timed_out",tool="open_gate"} 1.0' in text
+    assert 'rtaudio_tool_seconds_count{outcome="refused",tool="unknown"} 200.0' in text
+    assert 'rtaudio_tool_seconds_count{outcome="done",tool="other"} 73.0' in text
+    assert "started" not in text.partition("rtaudio_tool_seconds")[2]
+    assert "made_up" not in text

@@ -25,6 +25,7 @@ from rtaudio_daemon.notifications import (
     ErrorReported,
     ModelStatus,
     SoundChanged,
+    ToolReported,
     Transcript,
     TurnFinished,
 )
@@ -228,6 +229,27 @@ async def test_what_is_not_as_it_should_be_is_told_also_where_a_device_works() -
         server.publish(DeviceChanged("microphone", DeviceState.LOST, "desk", "it is gone"))
         shown = "desk (lost: it is gone)"
         await visit.until(f"document.getElementById('microphone').textContent === '{shown}'")
+        assert visit.complaints == []
+
+
+async def test_the_last_actions_are_seen_in_plain_words_and_forgotten() -> None:
+    http_api = HttpApi(publish_transcripts=True)
+    async with browsing() as visit, http_api.server.listening() as address:
+        await visit.open(address)
+        await visit.until("!document.getElementById('acts').hidden")
+        words = await visit.words("actions")
+        assert "“Open the gate.”" in words
+        assert "open_gate: done after 1.2 s, as asked" in words
+        await picture(visit, "page-actions")
+        http_api.person.told.append("forget")
+        http_api.server.publish(ToolReported("call_2", "open_gate", "own", "started"))
+        await visit.until("document.getElementById('acts').hidden")
+        http_api.person.told.clear()
+        http_api.server.publish(ToolReported("call_2", "open_gate", "own", "done"))
+        await visit.until("!document.getElementById('acts').hidden")
+        await visit.page.click("#forget")
+        await visit.until("document.getElementById('acts').hidden")
+        assert http_api.person.told == ["forget"]
         assert visit.complaints == []
 
 

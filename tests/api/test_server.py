@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC
 from typing import Any, Literal
@@ -46,6 +46,23 @@ from rtaudio_daemon.tools.timers.words import document
 from tests.waiting import until
 
 NOW = Moment(60.0, 60.0, UTC)
+
+
+ACTIONS = [
+    {
+        "id": "1-2",
+        "time": "2026-11-28T09:00:00.000Z",
+        "call": "call_1",
+        "tool": "open_gate",
+        "source": "own",
+        "phase": "done",
+        "took_ms": 1240,
+        "as_asked": "yes",
+        "asked": "Open the gate.",
+        "arguments": '{"who": "guest"}',
+        "result": '{"result": "done"}',
+    }
+]
 
 
 class Person:
@@ -116,6 +133,14 @@ class Person:
     ) -> dict[str, Any]:
         self.told.append((name, arguments, confirmed))
         return {"result": "done"}
+
+    def actions(self) -> Sequence[Mapping[str, Any]]:
+        return [] if "forget" in self.told else ACTIONS
+
+    async def forget_actions(self) -> None:
+        if not self.connected:
+            raise NotNowError("the actions are still on the disk")
+        self.told.append("forget")
 
     async def devices(self) -> list[dict[str, Any]]:
         self.told.append("devices")
@@ -464,6 +489,40 @@ async def test_a_timer_that_cannot_be_is_explained(
 ) -> None:
     found, answer = await asked(http_api, method, f"/api/timers{path}", body)
     assert (found, answer["error"]["code"]) == (status, code)
+
+
+async def test_the_last_actions_are_listed_and_forgotten(http_api: HttpApi) -> None:
+    async with http_api.http.get("/api/actions") as answer:
+        (found,) = (await answer.json())["actions"]
+    assert found == {
+        key: value
+        for key, value in ACTIONS[0].items()
+        if key not in ("asked", "arguments", "result")
+    }, "what was said is nobody's business"
+    http_api.server.adjust(config.Http(port=0, publish_transcripts=True))
+    async with http_api.http.get("/api/actions") as answer:
+        assert (await answer.json())["actions"] == ACTIONS
+    http_api.person.connected = False
+    async with http_api.http.delete("/api/actions") as answer:
+        assert (answer.status, (await answer.json())["error"]["code"]) == (409, "not_now")
+    http_api.person.connected = True
+    async with http_api.http.delete("/api/actions") as answer:
+        assert (answer.status, await answer.json()) == (200, {"actions": []})
+
+
+async def test_who_may_only_read_sees_the_last_actions_and_forgets_none() -> None:
+    token, reader = "full-" * 8, "read-" * 8
+    secrets = {"token": config.Secret(token), "read_token": config.Secret(reader)}
+    http_api = HttpApi(**secrets)
+    async with (
+        http_api.server.listening() as address,
+        aiohttp.ClientSession(address, headers={"Authorization": f"Bearer {reader}"}) as http,
+    ):
+        async with http.get("/api/actions") as answer:
+            assert answer.status == 200
+        async with http.delete("/api/actions") as answer:
+            assert answer.status == 403
+    assert http_api.person.told == []
 
 
 async def test_devices_that_cannot_be_listed_are_unavailable_for_a_while(

@@ -75,6 +75,7 @@ async def kept(path: Path, **options: Any) -> AsyncIterator[Actions]:
     keeper.cancel()
     await asyncio.wait([keeper])
     assert keeper.cancelled()
+    await actions.close()
 
 
 async def stored(path: Path, **options: Any) -> list[dict[str, Any]]:
