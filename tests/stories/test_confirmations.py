@@ -93,6 +93,7 @@ def house(
     gap_ms: int = GAP_MS,
     sound: list[tuple[int, bytes]] | None = None,
     dialect: Dialect = "ga",
+    state: Path | None = None,
 ) -> Harness:
     """A person who says these words, and a model that wants the door open."""
     words = list(words)
@@ -103,7 +104,7 @@ def house(
         transcription=transcription,
     )
     spoken = said(len(words), gap_ms) if sound is None and words else sound or []
-    return Harness(folder, spoken, simulator=simulator, change=change, dialect=dialect)
+    return Harness(folder, spoken, simulator=simulator, change=change, dialect=dialect, state=state)
 
 
 def why(harness: Harness) -> list[str]:
@@ -132,6 +133,43 @@ async def test_a_spoken_yes_opens_the_door_once(tmp_path: Path, dialect: Dialect
         first, third = why(harness)
         assert "call this again with the same arguments" in first
         assert first == third, "it is asked anew"
+
+
+async def test_the_last_actions_say_what_was_asked_called_and_came_of_it(tmp_path: Path) -> None:
+    words = ["Open the front door.", "Yes, open the front door.", "Thank you."]
+    source, state = door(), tmp_path / "state"
+    async with house(tmp_path, words, state=state) as harness:
+        offer(harness, source)
+        await harness.turns(2)
+        async with harness.http.get("/api/actions") as answer:
+            opened, asked = (await answer.json())["actions"]
+        assert [each["phase"] for each in (asked, opened)] == ["unconfirmed", "done"]
+        assert [each["asked"] for each in (asked, opened)] == words[:2]
+        assert opened["arguments"] == '{"which": "front"}'
+        assert opened["result"] == '{"result": "done"}'
+        async with harness.http.get("/metrics") as answer:
+            assert 'tool_seconds_count{outcome="done",tool="open_door"} 1.0' in await answer.text()
+        kept = [json.loads(line) for line in (state / "actions.jsonl").read_text().splitlines()]
+        assert [each["phase"] for each in kept][-1] == "done"
+        async with harness.http.delete("/api/actions") as answer:
+            assert await answer.json() == {"actions": []}
+        assert not (state / "actions.jsonl").exists()
+
+
+async def test_an_action_that_the_end_of_the_daemon_stops_is_kept_as_such(tmp_path: Path) -> None:
+    source, state = FakeSource(), tmp_path / "state"
+
+    async def never(_arguments: dict[str, Any]) -> None:
+        await asyncio.Event().wait()
+
+    source.add("never", never)
+    model = Eager(Call("never"))
+    async with house(tmp_path, [], model=model, state=state) as harness:
+        offer(harness, source)
+        await harness.post("/api/say", {"text": "Go."})
+        await harness.until(lambda: harness.named("tool"))
+    kept = [json.loads(line) for line in (state / "actions.jsonl").read_text().splitlines()]
+    assert kept[-1]["phase"] == "cancelled"
 
 
 def woken(folder: Path) -> tuple[list[tuple[int, bytes]], Edit]:
