@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, TypeGuard
 
@@ -160,7 +161,9 @@ def safe_pattern(pattern: str) -> tuple[re.Pattern[str], Callable[[int], float]]
     # In JSON's patterns `$` is the very end, and \d and \w are plain letters and digits.
     exact = "".join(r"\Z" if token == "$" else token for token in tokens)
     try:
-        found = re.compile(exact, re.ASCII)
-    except (re.error, OverflowError, RecursionError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", FutureWarning)  # as of [[a], which may change its sense
+            found = re.compile(exact, re.ASCII)
+    except (re.error, OverflowError, RecursionError, FutureWarning):
         return None
     return found, lambda length: float(choices) * float(length + 1) ** loops

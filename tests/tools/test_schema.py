@@ -281,6 +281,7 @@ def test_schemas_that_are_nested_very_deeply_are_passed_over() -> None:
         "a" * 201,
         "a{99999999999999999999}",
         "\\p{L}+",
+        "[[a]",
     ],
 )
 def test_a_pattern_that_cannot_be_tried_safely_fits_everything(pattern: str) -> None:
