@@ -21,6 +21,8 @@ ToolPhase = Literal[
 AsAsked = Literal["yes", "no", "unknown"]
 """Whether a thing is as it was asked for; `unknown` where that cannot be seen."""
 
+SaidOutcome = Literal["said", "interrupted", "not_played", "dropped", "failed"]
+
 
 class ModelStatus(StrEnum):
     """The status of the conversation, as seen from outside."""
@@ -303,6 +305,19 @@ class ToolReported:
 
 
 @dataclass(frozen=True, slots=True)
+class TextSaid:
+    """What became of a text that a program wanted to be said under the id `id`.
+
+    `heard_ms`: how much of it was played. `audible`: whether a microphone heard it in the room.
+    """
+
+    id: str
+    outcome: SaidOutcome
+    heard_ms: int = 0
+    audible: Literal["yes", "no", "unknown"] = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
 class TimerReported:
     """Something happened to a timer, an alarm or a reminder."""
 
@@ -332,6 +347,7 @@ Notification = (
     | TurnFinished
     | ErrorReported
     | ToolReported
+    | TextSaid
     | TimerReported
     | SpeechIgnored
 )

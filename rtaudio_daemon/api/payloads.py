@@ -23,6 +23,7 @@ from ..notifications import (
     SpeechIgnored,
     SpeechNoticed,
     StatusChanged,
+    TextSaid,
     TimerReported,
     ToolReported,
     Transcript,
@@ -49,6 +50,7 @@ EVENT_NAMES: Mapping[type[Any], str] = {
     UsageReported: "usage",
     ErrorReported: "error",
     ToolReported: "tool",
+    TextSaid: "said",
     TimerReported: "timer",
     SpeechIgnored: "ignored",
 }

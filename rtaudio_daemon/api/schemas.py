@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from ..notifications import DeviceCode, ToolPhase
+from ..notifications import DeviceCode, SaidOutcome, ToolPhase
 
 Schema = dict[str, Any]
 TEXT_MAX = 4000  # characters of one text
@@ -50,6 +50,14 @@ SAY: Schema = _object(
     "mode",
     "priority",
     "remember",
+)
+SAID: Schema = _object(
+    {
+        "id": _TEXT,
+        "outcome": _words(*get_args(SaidOutcome)),
+        "heard_ms": _COUNT,
+        "audible": _words("yes", "no", "unknown"),
+    }
 )
 VOLUME: Schema = _object({"level": _LEVEL})
 
@@ -391,6 +399,10 @@ EVENTS: Mapping[str, tuple[str, Schema]] = {
         "a call of a tool began, went on or ended; `late`: its result came after 120 s and was "
         "dropped; `arguments` and `result` only with http.publish_transcripts",
         _object({**_CALL_OUTCOME, **_SAID}, *_SAID),
+    ),
+    "said": (
+        "what became of a text of /api/say; `heard_ms`: how much of it was played",
+        SAID,
     ),
     "timer": (
         "something happened to a timer, an alarm or a reminder",

@@ -18,10 +18,19 @@ def request_to_say(event: SayRequested, now: float) -> Request:
     """What lets the model answer the text, or speak it as it stands."""
     origin = Origin(now)
     if event.mode == "prompt":
-        return Request(before=(message_item(event.text),), say=True, origin=origin)
+        before = (message_item(event.text),)
+        return Request(before=before, say=True, origin=origin, said=event.said, chime=event.chime)
     after = (message_item(event.text, "assistant"),) if event.remember else ()
     announcement = _announcement(event.text)
-    return Request(announcement, after=after, outside=True, say=True, origin=origin)
+    return Request(
+        announcement,
+        after=after,
+        outside=True,
+        say=True,
+        origin=origin,
+        said=event.said,
+        chime=event.chime,
+    )
 
 
 def message_item(text: str, role: Literal["user", "assistant", "system"] = "user") -> Json:

@@ -61,6 +61,10 @@ class Request:
     """Since when somebody waits for it; None: since the end of the user's turn."""
     round: int = 0
     """How many answers with calls there were already for what was said."""
+    said: str = ""
+    """The id of the text that it says, if a program wants a receipt."""
+    chime: bytes = b""
+    """Sound to be played before the answer."""
     event_id: str = ""
     attempts: int = 1
 
@@ -110,6 +114,7 @@ class Answers:
         self._sessions_asked = 0
         self._hope_until: float | None = None  # what is owed waits so long for a session
         self._said_until: float | None = None  # what is to be said waits so long for a session
+        self._said_again = ""  # the text that is owed, and was put to a session that is gone
         self._numbers = count(1)
 
     # ----------------------------------------------------------------- facts
@@ -295,7 +300,18 @@ class Answers:
     def drop_owed(self) -> bool:
         """Nobody waits for the answer any more; whether somebody did."""
         was_owed, self.owed, self._sessions_asked = self.owed, False, 0
+        self._said_again = ""
         return was_owed
+
+    def say_again(self) -> str:
+        """The id of the text whose question is put to another session; "" if it has none."""
+        return self._said_again
+
+    def says(self, said: str) -> bool:
+        """Whether a request for the text with this id waits, was made, or will be made again."""
+        requests = [*self._waiting, *self._asked_outside.values()]
+        requests += [self._asked] if self._asked is not None else []
+        return said == self._said_again or any(each.said == said for each in requests)
 
     def drop_waiting(self) -> list[Request]:
         """What waits is not wanted any more; returns it."""
@@ -431,6 +447,8 @@ class Answers:
             if each.request is not None and not (each.interrupted or each.sounded)
         ]
         asked = [self._asked] if self._asked is not None and not self.unwanted else []
+        again = [each.said for each in (*silent, *asked) if each.said and not each.outside]
+        self._said_again = again[-1] if again and self.owed else self._said_again
         self._asked = None
         self.expected = self.unwanted = False
         self._asked_outside.clear()

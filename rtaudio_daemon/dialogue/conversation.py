@@ -48,6 +48,7 @@ from .history import History
 from .latency import LatencyTracker
 from .outputs import AnswerGivenUp, CancelResponse, Output
 from .playing import Playing
+from .receipts import Receipts
 from .settings import DialogueSettings
 from .turns import LEAST_TURN_S, Turns
 from .unsent_audio import UnsentAudio
@@ -85,6 +86,7 @@ class Conversation:
         self._answers = Answers(settings)
         self._turns = Turns(settings)
         self._calls = FunctionCalls()
+        self._receipts = Receipts()
         self._playing = Playing(assumed=settings.playback == "assumed")
         self._in_session = False
         self._hopeful = False
@@ -200,9 +202,16 @@ class Conversation:
         if self._in_session:
             self._do(*self._answers.next(now, silence=not self._turns.speaking))
         self._deduce_status()
+        self._do(*self._receipts.over(self._says))
         if isinstance(event, _ENDING):
             self._do(*self.latency.over())
         return self._out
+
+    def _says(self, said: str, answers: list[str]) -> bool:
+        """Whether something of the text with this id, which has these answers, is under way."""
+        if self._answers.says(said) or self._calls.says(said):
+            return True
+        return any(self._answers.get(each) or self._playing.plays(each) for each in answers)
 
     def is_late(self, event: wire.Event) -> bool:
         """Whether it belongs to an answer that was interrupted: nobody wants to hear it."""
@@ -399,6 +408,8 @@ class Conversation:
         return None if answer is None or answer.interrupted else answer
 
     def _note_beginning(self, answer: Answer) -> None:
+        if answer.request is not None:
+            self._receipts.begun(answer.request.said, answer.response_id)
         if answer.interrupted:
             self._do(CancelResponse(answer.response_id or None))
         elif answer.aloud:
@@ -414,6 +425,8 @@ class Conversation:
         if answer is None:
             self._playing.missed(event.part, event.size)
             return
+        if not answer.sounded and answer.request is not None and answer.request.chime:
+            self._do(*self._playing.chime(answer.response_id, answer.request.chime))
         answer.sounded = True
         self._settle(answer)
         if answer.aloud:
@@ -442,6 +455,7 @@ class Conversation:
         if answer is None:
             return
         self._do(*self._playing.answer_ended(response_id))
+        self._receipts.generated(answer.response_id, event.status, interrupted=answer.interrupted)
         origin = self.latency.finished(response_id, event.status, self._now)
         patience_s = self.settings.calls_patience_s
         round_ = 1 + (answer.request.round if answer.request else 0)
@@ -450,6 +464,7 @@ class Conversation:
         )
         if batch is not None:
             batch.superseded = answer.interrupted or answer.earlier
+            batch.said = answer.request.said if answer.request else ""
             self._do(outputs.CallsRequested(batch.calls, answer.sounded, batch.round))
         elif not answer.interrupted:
             self._do(*reports.calls_in_vain(event))
@@ -467,6 +482,8 @@ class Conversation:
             self._give_up_owed("the service did not take what was said")
             return
         request = self._answers.refused(event, self._now)
+        if request is not None:
+            self._receipts.refused(request.said)
         if request is not None and request.say:
             self._do(reports.not_said("the service refused it"))
         elif request is not None and not request.outside:
@@ -511,7 +528,10 @@ class Conversation:
             self._interrupt(cancel=True)  # nobody else would notice that they are not done yet
 
     def _on_playback_finished(self, event: news.PlaybackFinished) -> None:
-        self._do(*self._playing.finished())
+        heard_ms, transcripts = self._playing.finished()
+        for response_id, each in heard_ms.items():
+            self._receipts.heard(response_id, each)
+        self._do(*transcripts)
         self.latency.played(event, self._now)
 
     def _on_playback_stopped(self, event: news.PlaybackStopped) -> None:
@@ -519,6 +539,10 @@ class Conversation:
         self.latency.played(event, self._now)
         for heard in stopped.past:
             self.history.heard(heard.part.item_id, heard.heard_ms)
+        for response_id, heard_ms in stopped.heard_ms.items():
+            self._receipts.heard(response_id, heard_ms)
+            if stopped.answers[response_id] != "whole" or self._answers.get(response_id):
+                self._receipts.stopped(response_id, lost=stopped.asked_at is None)
         if self.settings.truncation == "us":
             self._do(*stopped.corrections())
         if stopped.asked_at is None:
@@ -573,7 +597,8 @@ class Conversation:
         elif not self.history.answerable:
             self._give_up_owed("what was asked is not known well enough to ask it again")
         else:
-            self._answers.wish(Request(question=True, after_speech=False), first=True)
+            said = self._answers.say_again()
+            self._answers.wish(Request(question=True, after_speech=False, said=said), first=True)
 
     def _on_session_lost(self, event: inputs.SessionLost) -> None:
         if not self._in_session:
@@ -645,6 +670,7 @@ class Conversation:
         self._silence()
 
     def _on_say_requested(self, event: inputs.SayRequested) -> None:
+        self._receipts.begin(event.said)
         may_wait = self._in_session or self._hopeful
         if not may_wait or self._answers.full:
             why = "too much is waiting to be said" if may_wait else "there is no connection"
@@ -704,7 +730,13 @@ class Conversation:
             last = most is not None and batch.round == most
             settings = {"tool_choice": "none"} if last else None
             self._answers.wish(
-                Request(settings, after_speech=careful, origin=batch.origin, round=batch.round)
+                Request(
+                    settings,
+                    after_speech=careful,
+                    origin=batch.origin,
+                    round=batch.round,
+                    said=batch.said,
+                )
             )
             self._answers.put_question(self._now)
         else:
@@ -749,6 +781,7 @@ class Conversation:
         self._drop_owed()
         for response_id in self._answers.give_up():
             self._do(*self._playing.answer_ended(response_id))
+            self._receipts.generated(response_id, "given up", interrupted=False)
             self.latency.finished(response_id, "given up", self._now)
 
     def _deduce_status(self) -> None:

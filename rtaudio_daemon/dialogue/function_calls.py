@@ -40,6 +40,8 @@ class CallBatch:
     patience_s: float
     round: int = 1
     """How many answers with calls there were for what was said, this one included."""
+    said: str = ""
+    """The id of the text that led to the calls, if a program wants a receipt."""
     in_session: bool = True
     """Whether the session in use knows the calls."""
     superseded: bool = False
@@ -178,6 +180,10 @@ class FunctionCalls:
         for batch in self._batches:
             batch.in_session = False
             batch.sent.clear()
+
+    def says(self, said: str) -> bool:
+        """Whether calls that the text with this id led to are open."""
+        return any(batch.said == said and batch.awaited for batch in self._batches)
 
     def awaited(self, call_ids: Collection[str]) -> bool:
         """Whether the user waits for the result of one of these calls, which is to come."""

@@ -85,13 +85,16 @@ class SayRequested:
     """Speak `text` as it stands (verbatim), or let the model answer it (prompt).
 
     `urgent`: before everything that waits, and what is being said is interrupted. `remember`: a
-    verbatim text becomes a message of the assistant.
+    verbatim text becomes a message of the assistant. `said`: the id under which `TextSaid` reports
+    what became of it; "" for no report. `chime`: sound to be played before it.
     """
 
     text: str
     mode: Literal["verbatim", "prompt"] = "prompt"
     urgent: bool = False
     remember: bool = False
+    said: str = ""
+    chime: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from ..notifications import (
     Interruption,
     SpeechNoticed,
     StatusChanged,
+    TextSaid,
     Transcript,
     TurnFinished,
     UsageReported,
@@ -160,6 +161,7 @@ Report = (
     | TurnFinished
     | UsageReported
     | ErrorReported
+    | TextSaid
     | CallsRequested
     | AnswerGivenUp
 )

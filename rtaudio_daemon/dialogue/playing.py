@@ -17,6 +17,8 @@ from .outputs import (
 )
 
 BYTES_PER_MS = 48
+CHIME = "rtaudio_chime"
+"""Stands for the item of a sound of our own."""
 _REMEMBERED = 32  # parts whose words or whose sound are still to come
 
 
@@ -62,7 +64,7 @@ class Stopped:
         """What to report of it, `now` being the time of the report."""
         asked_at = now if self.asked_at is None else self.asked_at
         latency_ms = round((now - asked_at) * 1000) + silent_in_ms
-        first = self.heard[0] if self.heard else None
+        first = next((each for each in self.heard if each.part.item_id != CHIME), None)
         if first is None:
             return Interruption(None, 0, latency_ms)
         return Interruption(first.part.item_id, first.heard_ms, latency_ms)
@@ -83,6 +85,16 @@ class Stopped:
                 end_ms = min(heard_ms, received_ms)
                 commands.append(TruncateItem(part.item_id, part.content_index, end_ms))
         return commands
+
+    @property
+    def heard_ms(self) -> dict[str, float]:
+        """How many ms of each answer were heard, by its id."""
+        found: dict[str, float] = {}
+        for part, sound in self.sounds.items():
+            heard = sound.received_ms if sound.heard_ms is None else sound.heard_ms
+            if part.item_id != CHIME:
+                found[part.response_id] = found.get(part.response_id, 0.0) + heard
+        return found
 
     @property
     def answers(self) -> dict[str, str]:
@@ -109,6 +121,18 @@ class Playing:
         self._over: dict[AudioPart, Sound] = {}  # whose words have not come
         self._words: dict[AudioPart, str] = {}  # whose sound is not over
         self._stopping: tuple[float, frozenset[AudioPart]] | None = None
+
+    def plays(self, response_id: str) -> bool:
+        """Whether sound of this answer is not played to its end."""
+        return any(part.response_id == response_id for part in self._sounds)
+
+    def chime(self, response_id: str, pcm: bytes) -> list[SpeakerCommand]:
+        """A sound of our own before that of an answer."""
+        if self._assumed:
+            return []
+        part = AudioPart(response_id, CHIME, 0)
+        self._sounds[part] = Sound(in_session=False, ended=True)
+        return [Play(part, pcm), EndPlay(part)]
 
     @property
     def queued(self) -> bool:
@@ -170,11 +194,22 @@ class Playing:
         """The first sample leaves the loudspeaker."""
         self.playing = bool(self._sounds)
 
-    def finished(self) -> list[Transcript]:
-        """The last sample of all that was queued has left the loudspeaker; returns its words."""
+    def finished(self) -> tuple[dict[str, float], list[Transcript]]:
+        """The last sample of all that was queued has left the loudspeaker.
+
+        Returns how many ms of each answer were heard, by its id, and their words.
+        """
         self.playing = False
-        over = [part for part, sound in self._sounds.items() if sound.ended]
-        return [words for part in over for words in self._is_over(part, self._sounds.pop(part))]
+        over = {part: sound for part, sound in self._sounds.items() if sound.ended}
+        heard_ms: dict[str, float] = {}
+        words = []
+        for part, sound in over.items():
+            del self._sounds[part]
+            if part.item_id != CHIME:
+                so_far = heard_ms.get(part.response_id, 0.0)
+                heard_ms[part.response_id] = so_far + sound.received_ms
+            words += self._is_over(part, sound)
+        return heard_ms, words
 
     def stop(self, now: float) -> list[SpeakerCommand]:
         """End everything that sounds or waits to."""

@@ -47,6 +47,7 @@ from rtaudio_daemon.notifications import (
     PlaybackStarted,
     PlaybackStopped,
     StatusChanged,
+    TextSaid,
 )
 from rtaudio_daemon.protocol import events as wire
 from rtaudio_daemon.protocol.error_codes import Severity
@@ -127,6 +128,8 @@ _HAPPENINGS: st.SearchStrategy[Input] = st.one_of(
         st.sampled_from(["verbatim", "prompt"]),
         st.booleans(),
         st.booleans(),
+        said=st.sampled_from(["", "said_1", "said_2"]),
+        chime=st.sampled_from([b"", bytes(480)]),
     ),
 )
 _SETTINGS = st.builds(
@@ -147,10 +150,14 @@ _SETTINGS = st.builds(
 def test_whatever_happens_nothing_raises_and_patience_ends_in_idle(
     happenings: list[Input], options: DialogueSettings
 ) -> None:
-    mind, now = Conversation(options), 0.0
+    mind, now, said = Conversation(options), 0.0, set[str]()
     for happening in happenings:
         before = mind.status
+        if isinstance(happening, SayRequested) and happening.said:
+            said.add(happening.said)
         steps = mind.handle(happening, now)
+        for receipt in [step for step in steps if isinstance(step, TextSaid)]:
+            said.remove(receipt.id)  # each has one
         changes = [step for step in steps if isinstance(step, StatusChanged)]
         assert len(changes) <= 1
         assert mind.status == (changes[0].status if changes else before)
@@ -163,13 +170,15 @@ def test_whatever_happens_nothing_raises_and_patience_ends_in_idle(
             assert mind.deadline is None or mind.deadline > now
         now += 0.5
     # Whoever speaks falls silent, the loudspeaker plays what it has, and nothing else comes.
+    ending: list[Output] = []
     for last in (GATE_CLOSED, ButtonReleased(), PlaybackStopped(), SessionAwaited(False, "gone")):
-        mind.handle(last, now)
+        ending += mind.handle(last, now)
     for _ in range(40):
         if mind.deadline is not None:
             now = max(now, mind.deadline)
-            mind.handle(TimePassed(), now)
-        mind.handle(PlaybackFinished(), now)
+            ending += mind.handle(TimePassed(), now)
+        ending += mind.handle(PlaybackFinished(), now)
+    assert sorted(said) == sorted(step.id for step in ending if isinstance(step, TextSaid))
     assert mind.status is IDLE
     assert mind.deadline is None
 
