@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
-from .notifications import ConnectionState, DeviceState, ModelStatus, SoundChanged
+from .notifications import ConnectionState, DeviceState, ModelStatus, SoundChanged, TextSaid
 
 SayMode = Literal["verbatim", "prompt"]
 """Speak the words as they stand, or let the model answer them."""
@@ -124,13 +124,26 @@ class Controls(Protocol):
         """Counters since the start and gauges, by the names in `api.metrics.COUNTS`."""
 
     def say(
-        self, text: str, mode: SayMode, *, urgent: bool = False, remember: bool = False
-    ) -> None:
+        self,
+        text: str,
+        mode: SayMode,
+        *,
+        urgent: bool = False,
+        remember: bool = False,
+        said: str | None = None,
+        chime: bool = False,
+    ) -> str:
         """Let `text` be spoken or answered, after what waits already; `urgent`: at once.
 
-        `remember`: the model will know that it said a verbatim text. Raises NotConnectedError
-        while nobody could speak, and NotNowError when nobody could hear it or too much is waiting.
+        `remember`: the model will know that it said a verbatim text. `said`: the id under which
+        `TextSaid` reports what became of it; within ten minutes the same id is said once. `chime`:
+        with a short sound before it. Returns the id, a new one if none was given. Raises
+        NotConnectedError while nobody could speak, and NotNowError when nobody could hear it or too
+        much is waiting.
         """
+
+    async def said(self, said: str, limit_s: float) -> TextSaid | None:
+        """What became of the text with this id, waiting for it; None: not known in time."""
 
     def interrupt(self) -> None:
         """Be silent now."""

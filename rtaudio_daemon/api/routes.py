@@ -64,13 +64,14 @@ ROUTES: tuple[Route, ...] = (
         schemas.DEVICES,
         fails=(503,),
     ),
-    _post(
+    Route(
+        "POST",
         "/api/say",
         "say",
         "Speak a text verbatim, or let the model answer it",
+        schemas.SAY_ANSWER,
         schemas.SAY,
-        409,
-        503,
+        fails=(409, 503),
     ),
     _post("/api/interrupt", "interrupt", "Stop speaking"),
     _post("/api/mute", "mute", "Stop listening"),

@@ -46,10 +46,23 @@ SAY: Schema = _object(
         "mode": {**_words("verbatim", "prompt"), "default": "prompt"},
         "priority": {**_words("normal", "high"), "default": "normal"},
         "remember": {**_FLAG, "default": False},
+        "id": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 64,
+            "pattern": r"^[A-Za-z0-9._:-]+$",
+            "description": "an id of letters, digits and . _ : -; within ten minutes the same id "
+            "is said once",
+        },
+        "wait": {**_FLAG, "default": False, "description": "answer when it was said"},
+        "chime": {**_FLAG, "default": False, "description": "with a short sound before it"},
     },
     "mode",
     "priority",
     "remember",
+    "id",
+    "wait",
+    "chime",
 )
 SAID: Schema = _object(
     {
@@ -277,6 +290,18 @@ TIMER_ANSWER: Schema = {
     **STATUS,
     "properties": {**STATUS["properties"], "timer": _TIMER},
     "required": [*STATUS["required"], "timer"],
+}
+
+SAY_ANSWER: Schema = {
+    **STATUS,
+    "properties": {
+        **STATUS["properties"],
+        "said": {
+            **SAID,
+            "required": ["id"],
+            "description": "the id, and with `wait`, or when it is known, what became of it",
+        },
+    },
 }
 
 _LATENCY: Schema = {"type": "integer"}

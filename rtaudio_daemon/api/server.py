@@ -10,7 +10,7 @@ import resource
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from aiohttp import web
@@ -42,6 +42,7 @@ from .idle_connections import CONNECTIONS_MAX, IdleConnections
 from .metrics import Metrics
 from .routes import ROUTES
 
+_SAID_S = 120.0  # a client that waits for a text is answered by then
 _LEVEL_EVERY_S = 0.1
 _DEVICES_FRESH_S = 5.0  # listing devices starts a process: not at every request
 _LINGERING_S = 1.0  # how long the rest of a refused body is read
@@ -296,13 +297,18 @@ class ApiServer:
 
     async def _say(self, request: web.Request) -> web.Response:
         body = await _body(request, schemas.SAY)
-        self._controls.say(
+        said = self._controls.say(
             body["text"],
             body.get("mode", "prompt"),
             urgent=body.get("priority") == "high",
             remember=body.get("remember", False),
+            said=body.get("id"),
+            chime=body.get("chime", False),
         )
-        return await self._status(request)
+        limit_s = _SAID_S if body.get("wait", False) else 0.0
+        receipt = await self._controls.said(said, limit_s)
+        found = asdict(receipt) if receipt else {"id": said}
+        return web.json_response({**self._controls.snapshot().document(), "said": found})
 
     async def _interrupt(self, request: web.Request) -> web.Response:
         await _body(request, schemas.NOTHING)

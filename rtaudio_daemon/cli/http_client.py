@@ -53,9 +53,11 @@ class DaemonClient:
         with self._answer("GET", path) as answer:
             return self._json(answer)
 
-    def post(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    def post(
+        self, path: str, body: dict[str, Any] | None = None, timeout_s: float = _TIMEOUT_S
+    ) -> dict[str, Any]:
         """Send `body` to `path`; the JSON that comes back. Raises ConfigError as well."""
-        with self._answer("POST", path, json.dumps(body or {})) as answer:
+        with self._answer("POST", path, json.dumps(body or {}), timeout_s) as answer:
             return self._json(answer)
 
     def delete(self, path: str) -> dict[str, Any]:

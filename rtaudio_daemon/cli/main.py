@@ -101,6 +101,8 @@ def _parser() -> argparse.ArgumentParser:
     say.add_argument("text", nargs="+")
     say.add_argument("--prompt", action="store_true", help="the model answers the text")
     say.add_argument("--urgent", action="store_true", help="interrupt, and speak first")
+    say.add_argument("--chime", action="store_true", help="with a short sound before it")
+    say.add_argument("--wait", action="store_true", help="end when it was said; 1 if it was not")
     volume = _add_remote(add("volume", "set the loudness of a running daemon"))
     volume.add_argument("level", type=float, help="0 to 1")
     _add_remote(add("reload", "make a running daemon read its settings again"))

@@ -16,6 +16,8 @@ from urllib.parse import quote
 from ..errors import RTAudioError
 from .http_client import DaemonClient, local_daemon
 
+_SAID_S = 130.0  # the daemon answers sooner
+
 
 def status(arguments: argparse.Namespace) -> int:
     """Print the state of the daemon, or with --watch every event."""
@@ -36,8 +38,17 @@ def say(arguments: argparse.Namespace) -> int:
         "text": " ".join(arguments.text),
         "mode": "prompt" if arguments.prompt else "verbatim",
         "priority": "high" if arguments.urgent else "normal",
+        "chime": arguments.chime,
+        "wait": arguments.wait,
     }
-    return _print_state(arguments, _remote(arguments).post("/api/say", body))
+    timeout_s = {"timeout_s": _SAID_S} if arguments.wait else {}
+    state = _remote(arguments).post("/api/say", body, **timeout_s)
+    if not arguments.wait or arguments.json:
+        return _print_state(arguments, state)
+    said = state["said"]
+    outcome = said.get("outcome", "not said yet")
+    print(f"{outcome.replace('_', ' ')}, {said.get('heard_ms', 0) / 1000:.1f} s of it were heard")
+    return 0 if outcome == "said" else 1
 
 
 def volume(arguments: argparse.Namespace) -> int:

@@ -303,6 +303,11 @@ class Assistant:
         self._ducked = suspected
         self._set_loudness()
 
+    @property
+    def earcon_loudness(self) -> float:
+        """The loudness of short sounds within an answer, 0 to 1, before its volume."""
+        return self._earcon_player.settings.volume
+
     def play_working(self) -> None:
         """Let somebody who waits for a tool hear that it is at work."""
         self._earcon_player.working()

@@ -162,6 +162,7 @@ class Components:
     async def open(self) -> None:
         """Build everything."""
         self._notifications.on("notification", self._notice)
+        self._notifications.on("notification", self.controls.said_texts.note)
         for component in self.table:
             await component.apply(self._settings)
         self._lives["gate"] = AsyncExitStack()

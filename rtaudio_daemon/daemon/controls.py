@@ -8,16 +8,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from ..audio.devices.open import described, list_devices
+from ..audio.processing.earcons import earcon
 from ..controls import ConnectionStatus, SayMode, Snapshot, UplinkStatus, UsageStatus
 from ..dialogue.inputs import InterruptRequested, SayRequested
 from ..errors import ConfigError, DeviceError, NotConnectedError, NotNowError, RTAudioError
-from ..notifications import DeviceCode, MuteChanged, VolumeChanged
+from ..notifications import DeviceCode, MuteChanged, TextSaid, VolumeChanged
 from ..protocol.settings_check import speaks
 from ..tools.timers.keeper import TimerKeeper
 from ..tools.timers.schedule import Wish
 from ..tools.timers.timer import Kind
 from ..version import VERSION
 from .assistant import Assistant
+from .said_texts import SaidTexts
 
 
 class Hushable(Protocol):
@@ -69,6 +71,8 @@ class DaemonControls:
         self._started = self._clock()
         self.reloader: Reloader | None = None
         """Who reloads the configuration, if there is one."""
+        self.said_texts = SaidTexts()
+        """What became of the texts that programs wanted to be said."""
         self.tool_box: CallableTools | None = None
         """The tools, if there are any."""
         self.action_log: ActionLog | None = None
@@ -166,10 +170,19 @@ class DaemonControls:
     # ------------------------------------------------------------- what can be done
 
     def say(
-        self, text: str, mode: SayMode, *, urgent: bool = False, remember: bool = False
-    ) -> None:
+        self,
+        text: str,
+        mode: SayMode,
+        *,
+        urgent: bool = False,
+        remember: bool = False,
+        said: str | None = None,
+        chime: bool = False,
+    ) -> str:
         """Let `text` be spoken or answered; see `Controls.say`."""
         assistant = self._assistant
+        if said is not None and self.said_texts.known(said):
+            return said
         if mode == "verbatim" or speaks(assistant.driver.settings):
             assistant.devices.need_loudspeaker(assistant.speaker)
         if assistant.driver.session.asleep:
@@ -178,7 +191,14 @@ class DaemonControls:
             self._need_connection("nothing was said")
         if assistant.conversation.full:
             raise NotNowError("nothing was said: too much is waiting to be said; try again later")
-        assistant.handle(SayRequested(text, mode, urgent, remember))
+        said = self.said_texts.begin(said)
+        sound = earcon("announcement", assistant.earcon_loudness) if chime else b""
+        assistant.handle(SayRequested(text, mode, urgent, remember, said, sound))
+        return said
+
+    async def said(self, said: str, limit_s: float) -> TextSaid | None:
+        """What became of a text; see `Controls.said`."""
+        return await self.said_texts.wait_for(said, limit_s)
 
     def listen(self, on: bool) -> None:
         """Push to talk begins or ends; see `Controls.listen`."""

@@ -60,7 +60,7 @@ class RingingHost(Protocol):
 class Sayer(Protocol):
     """Lets the model speak."""
 
-    def say(self, text: str, mode: SayMode) -> None:
+    def say(self, text: str, mode: SayMode) -> object:
         """Let the model answer this text, or speak it. Raises RTAudioError."""
 
 

@@ -37,6 +37,7 @@ from rtaudio_daemon.notifications import (
     ModelStatus,
     SoundChanged,
     StatusChanged,
+    TextSaid,
     Transcript,
     TurnFinished,
 )
@@ -107,10 +108,17 @@ class Person:
         *,
         urgent: bool = False,
         remember: bool = False,
-    ) -> None:
+        said: str | None = None,
+        chime: bool = False,
+    ) -> str:
         if not self.connected:
             raise NotConnectedError("nothing was said")
-        self.told.append((text, mode, *(["urgent"] * urgent), *(["remember"] * remember)))
+        more = (*(["urgent"] * urgent), *(["remember"] * remember), *(["chime"] * chime))
+        self.told.append((text, mode, *more))
+        return said or "said_1"
+
+    async def said(self, said: str, limit_s: float) -> TextSaid | None:
+        return TextSaid(said, "said", 900) if limit_s else None
 
     def listen(self, on: bool) -> None:
         if self.snapshot().muted:
