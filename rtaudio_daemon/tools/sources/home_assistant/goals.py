@@ -67,6 +67,10 @@ class Goal:
             return "yes" if self.whole else "unknown"
         return "unknown" if self.takes_time or state.state in self.on_the_way else "no"
 
+    def may_come(self, state: State) -> bool:
+        """Whether it may show in a later state, as it does not yet."""
+        return not self._reached(state) and state.attributes.get("assumed_state") is not True
+
     def _reached(self, state: State) -> bool:
         found = state.state.casefold()
         if (self.states and found not in self.states) or found in self.never:

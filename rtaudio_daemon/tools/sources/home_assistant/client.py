@@ -1,0 +1,317 @@
+"""HTTP to Home Assistant: one session, and one judgement of how it stands with the home.
+
+The token is sent to the configured address only, and never shows anywhere. After Home Assistant has
+refused it, nothing is sent for fifteen minutes: it bans addresses that try again and again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import aiohttp
+
+from ....config import HomeAssistant
+from ....protocol.bounds import error_message_of, is_too_deep, printable
+from ....proxies import is_at_home, proxy_of
+from ...tool import Json, SourceState, ToolError
+from .states import State, state_of, states_of
+
+_LOG = logging.getLogger(__name__)
+REFUSED_S = 900.0
+"""How long nothing is sent after the token was refused."""
+AWAY_S = 5.0
+"""How long calls fail at once after the home could not be reached."""
+_PROVED_S = 5.0  # a token that was taken so lately is good
+_CONNECT_S = 2.0
+_READ_S = 5.0
+_STARTING_S = 60.0  # after it was away; its web server answers before the rest of it
+_MOST_BYTES = 8 << 20
+_USER = "make a new long-lived token in the profile of its user, and reload"
+
+
+class HomeError(ToolError):
+    """Home Assistant did not do it, in words for the model. `status`: of HTTP, or 0."""
+
+    def __init__(self, why: str, status: int = 0) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    value: Any
+    """JSON, or text where it is none."""
+
+    @property
+    def words(self) -> str:
+        """What it says went wrong; "" if nothing."""
+        message = self.value.get("message") if isinstance(self.value, dict) else None
+        return error_message_of(message)
+
+
+class HomeClient:
+    """Speaks with one Home Assistant. Methods raise HomeError; times are of the loop.
+
+    `state` and `note` say how it stands with it; `changed` is called when they are others.
+    """
+
+    def __init__(self, settings: HomeAssistant, changed: Callable[[], None] = lambda: None) -> None:
+        self.state = SourceState.STARTING
+        self.note = ""
+        self.changed = changed
+        self.url = settings.url.rstrip("/")
+        self._token = settings.token
+        parts = urlsplit(self.url)
+        self._host = parts.netloc
+        self._proxy = None if is_at_home(parts.hostname or "") else proxy_of(self.url)
+        self._session: aiohttp.ClientSession | None = None
+        self._users = 0
+        self._closing = False
+        self._alone = asyncio.Lock()
+        self._proved_at = -_PROVED_S
+        self._failed_at = self._unreachable_at = -_STARTING_S
+
+    # ------------------------------------------------------------------ requests
+
+    async def ping(self) -> None:
+        """See whether Home Assistant is there and takes the token."""
+        await self._ask("GET", "/api/", anyhow=True)
+
+    async def language(self) -> str:
+        """The language of the home, as in de."""
+        answer = await self._ask("GET", "/api/config")
+        found = answer.value.get("language") if isinstance(answer.value, dict) else None
+        return printable(found[:16]) if isinstance(found, str) else ""
+
+    async def get_states(self) -> dict[str, State]:
+        """Every thing that the user may see, by its entity id."""
+        return states_of((await self._ask("GET", "/api/states")).value)
+
+    async def get_state(self, entity: str) -> State | None:
+        """One thing; None if there is none of this id."""
+        answer = await self._ask("GET", f"/api/states/{quote(entity, safe='.')}")
+        return None if answer.status == 404 else state_of(answer.value)
+
+    async def act(self, action: str, data: Json, *, response: bool = False) -> Any:
+        """Carry out an action (as in light.turn_on); returns what Home Assistant says of it.
+
+        That is the list of states that changed meanwhile or, with `response`, what the action
+        itself answers.
+        """
+        if not self._is_proved():
+            await self.ping()
+        domain, _, service = action.partition(".")
+        path = f"/api/services/{quote(domain, safe='')}/{quote(service, safe='')}"
+        path += "?return_response" if response else ""
+        answer = await self._ask("POST", path, data, limit_s=None, acting=True)
+        if answer.status == 401:
+            raise HomeError("Home Assistant does not allow this to its user", 401)
+        if answer.status >= 400:
+            why = answer.words or "check its name, its target and its data"
+            raise HomeError(f"Home Assistant did not carry out {action}: {why}", answer.status)
+        return answer.value
+
+    async def converse(self, text: str, language: str) -> Json:
+        """Hand a sentence to Home Assistant's own agent; returns its response."""
+        if not self._is_proved():
+            await self.ping()
+        body = {"text": text, **({"language": language} if language else {})}
+        path = "/api/conversation/process"
+        answer = await self._ask("POST", path, body, limit_s=None, acting=True)
+        found = answer.value.get("response") if isinstance(answer.value, dict) else None
+        if answer.status >= 400 or not isinstance(found, dict):
+            why = answer.words or "it has no conversation agent"
+            raise HomeError(f"Home Assistant does not answer: {why}", answer.status)
+        return found
+
+    async def close(self) -> None:
+        """Close the session as soon as no request is under way."""
+        self._closing = True
+        await self._close_if_unused()
+
+    # ------------------------------------------------------------------- one request
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        *,
+        limit_s: float | None = _READ_S,
+        anyhow: bool = False,
+        acting: bool = False,
+    ) -> _Answer:
+        """Send a request. `anyhow`: also if the home was away a moment ago.
+
+        `acting`: a refusal concerns what is asked for, as the token is good. Until it was taken
+        lately requests are sent one after the other, so that one that is not taken is seen once.
+        """
+        self._raise_if_refused()
+        if not anyhow:
+            self._raise_if_away(being_tried=self._alone.locked())
+        if self._is_proved():
+            return await self._send(method, path, body, limit_s, acting)
+        async with self._alone:
+            self._raise_if_refused()
+            if not anyhow:
+                self._raise_if_away()
+            return await self._send(method, path, body, limit_s, acting)
+
+    async def _send(
+        self, method: str, path: str, body: Json | None, limit_s: float | None, acting: bool
+    ) -> _Answer:
+        try:
+            answer = await self._exchange(method, path, body, limit_s)
+        except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
+            self._unreachable_at = _now()
+            raise self._away(self._words(error)) from None
+        self._judge(answer, path, acting)
+        return answer
+
+    async def _exchange(
+        self, method: str, path: str, body: Json | None, limit_s: float | None
+    ) -> _Answer:
+        if self._session is None:
+            # A connection that was kept may be dead, and no action is sent twice.
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(force_close=True),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+            )
+        self._users += 1
+        try:
+            async with self._session.request(
+                method,
+                self.url + path,
+                json=body,
+                headers={
+                    "Authorization": f"Bearer {self._token.reveal()}",
+                    "Accept-Encoding": "identity",
+                },
+                allow_redirects=False,
+                proxy=self._proxy,
+                timeout=aiohttp.ClientTimeout(total=limit_s, connect=_CONNECT_S),
+            ) as answer:
+                where = answer.headers.get("Location", "") if 300 <= answer.status < 400 else ""
+                return _Answer(answer.status, where or _decoded(await _read(answer)))
+        finally:
+            self._users -= 1
+            await self._close_if_unused()
+
+    async def _close_if_unused(self) -> None:
+        if self._closing and not self._users and self._session is not None:
+            session, self._session = self._session, None
+            await session.close()
+
+    # ------------------------------------------------------------------- how it stands
+
+    def _judge(self, answer: _Answer, path: str, acting: bool) -> None:
+        """Learn from an answer how it stands. Raises HomeError if it is no answer at all."""
+        status, is_json = answer.status, isinstance(answer.value, dict | list)
+        if status in (401, 404) and acting and self._is_proved():
+            return  # it concerns this action only
+        if status == 401:
+            raise self._refused(f"Home Assistant refuses the token: {_USER}", status)
+        if status == 403 and not is_json:
+            why = "Home Assistant has banned this address: remove it from its ip_bans.yaml"
+            raise self._refused(f"{why}, restart it, and reload", status)
+        if 300 <= status < 400:
+            parts = urlsplit(answer.value if isinstance(answer.value, str) else "")
+            to = printable(f"{parts.scheme}://{parts.netloc}"[:128]) if parts.netloc else path
+            raise self._away(f"it sends us on to {to}: write that as home_assistant.url", status)
+        if status in (502, 503, 504) or (status == 404 and not is_json):
+            raise self._starting(status)
+        if status < 400 and not is_json:
+            raise self._away("what answers there is no Home Assistant", status)
+        self._proved_at = _now()
+        self._turn(SourceState.OK, "")
+
+    def _refused(self, note: str, status: int) -> HomeError:
+        self._failed_at, self._proved_at = _now(), -_PROVED_S
+        self._turn(SourceState.REFUSED, f"{note}; it is tried again in 15 minutes at the earliest")
+        return HomeError(note, status)
+
+    def _away(self, why: str, status: int = 0) -> HomeError:
+        self._failed_at, self._proved_at = _now(), -_PROVED_S
+        self._turn(SourceState.UNREACHABLE, f"no Home Assistant at {self._host}: {why}")
+        return HomeError(f"Home Assistant is away: {why}", status)
+
+    def _starting(self, status: int) -> HomeError:
+        if _now() - self._unreachable_at > _STARTING_S:
+            return self._away("nothing of Home Assistant is at this address", status)
+        self._failed_at = _now()
+        self._turn(SourceState.STARTING, "Home Assistant is starting")
+        return HomeError("Home Assistant is starting; it takes a moment", status)
+
+    def _turn(self, state: SourceState, note: str) -> None:
+        if (state, note) == (self.state, self.note):
+            return
+        known = state is self.state
+        self.state, self.note = state, note
+        if not known:  # one line for each outage
+            bad = state in (SourceState.UNREACHABLE, SourceState.REFUSED)
+            _LOG.log(logging.WARNING if bad else logging.INFO, "home_assistant: %s", note or state)
+        self.changed()
+
+    def _is_proved(self) -> bool:
+        return self.state is SourceState.OK and _now() - self._proved_at < _PROVED_S
+
+    def _raise_if_refused(self) -> None:
+        if self.state is SourceState.REFUSED and _now() - self._failed_at < REFUSED_S:
+            raise HomeError(self.note)
+
+    def _raise_if_away(self, *, being_tried: bool = False) -> None:
+        away = self.state is SourceState.UNREACHABLE
+        lately = _now() - self._failed_at < AWAY_S
+        if (away and (lately or being_tried)) or (self.state is SourceState.STARTING and lately):
+            raise HomeError("Home Assistant is away")
+
+    def _words(self, error: Exception) -> str:
+        """Why a request failed, for people; the words of the package may hold the address."""
+        if isinstance(error, TimeoutError):
+            return "it does not answer"
+        if isinstance(error, aiohttp.ClientConnectorDNSError):
+            return "there is no such host in this network"
+        if isinstance(error, aiohttp.ClientSSLError):
+            return "its certificate is not trusted"
+        if isinstance(error, aiohttp.ClientConnectorError):
+            number = error.os_error.errno
+            return os.strerror(number).lower() if number else "no connection"
+        if isinstance(error, _TooLargeError):
+            return f"its answer is larger than {_MOST_BYTES >> 20} MB"
+        return "it hung up before it had answered"
+
+
+class _TooLargeError(aiohttp.ClientPayloadError):
+    """An answer is larger than any should be."""
+
+
+async def _read(answer: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    while piece := await answer.content.readany():
+        body += piece
+        if len(body) > _MOST_BYTES:
+            raise _TooLargeError
+    return bytes(body)
+
+
+def _decoded(body: bytes) -> Any:
+    """JSON, or text where it is none."""
+    text = body.decode("utf-8", "replace")
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text[:1000]
+    return "" if is_too_deep(value) else value
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
