@@ -27,7 +27,7 @@ from aiohttp import web
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT_S = 120.0
-TOOLS = {"time": "{}", "web": '{"what": "light"}', "program": '{"what": "light"}'}
+TOOLS = ("time", "web", "program")
 
 
 class Service:
@@ -81,7 +81,9 @@ class Service:
                 "status": "completed",
                 "name": self.tool,
                 "call_id": f"call_{number}",
-                "arguments": TOOLS[self.tool],
+                "arguments": "{}"
+                if self.tool == "time"
+                else json.dumps({"what": f"lamp {number}"}),
             }
             response["output"] = [item]
         response = {**response, "status": "completed"}
