@@ -145,6 +145,8 @@ async def _check_body(request: web.Request) -> None:
             await request.read()
     except TimeoutError:
         raise web.HTTPRequestTimeout(text="the body did not come in time") from None
+    except web.RequestPayloadError:
+        raise web.HTTPBadRequest(text="the body is not what its headers say") from None
 
 
 def _says_nothing(request: web.Request) -> bool:

@@ -392,6 +392,7 @@ async def _body(request: web.Request, schema: schemas.Schema) -> dict[str, Any]:
     text = await request.read() or b"{}"
     try:
         body = json.loads(text, parse_constant=_no_such_number)
+        json.dumps(body, ensure_ascii=False).encode()  # halves of characters are no text
     except (ValueError, RecursionError):
         raise web.HTTPBadRequest(text="the body must be a JSON object") from None
     if wrong := schemas.check(schema, body):

@@ -449,9 +449,18 @@ async def test_a_bad_request_is_told_what_is_wrong(http_api: HttpApi, body: Any)
 
 async def test_what_is_not_json_is_refused(http_api: HttpApi) -> None:
     json_type = {"Content-Type": "application/json"}
-    for data in (b"\xff{", b"[" * 60_000, b'{"text": "a", "remember": NaN}'):
+    half = (b'{"text": "\\ud800"}', b'{"\\ud800": 1}', b'{"text": "\xed\xa0\x80"}')
+    for data in (b"\xff{", b"[" * 60_000, b'{"text": "a", "remember": NaN}', *half):
         async with http_api.http.post("/api/say", data=data, headers=json_type) as answer:
             assert answer.status == 400
+
+
+async def test_a_body_that_is_not_what_its_headers_say_is_refused(http_api: HttpApi) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    async with http_api.http.post("/api/mute", data=b"{}", headers=headers) as answer:
+        assert answer.status == 400
+        assert (await answer.json())["error"]["message"] == "the body is not what its headers say"
+    assert http_api.person.told == []
 
 
 async def test_without_a_connection_nothing_is_said_and_that_is_told(http_api: HttpApi) -> None:
