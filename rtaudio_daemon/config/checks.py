@@ -234,6 +234,20 @@ def plain_value() -> Check:
     return Check("text or a number", convert, {"type": ["string", "number", "boolean"]})
 
 
+def hidden() -> Check:
+    """Text on one line, or a number, that may be a secret and therefore never shows."""
+
+    def convert(value: Any) -> Secret:
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise vol.Invalid(f"expected text{_got(value)}{_quoting(value)}")
+        plain = _plain(value) if isinstance(value, str) else str(value)
+        if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", plain):
+            raise vol.Invalid("expected text on one line, without control characters")
+        return Secret(plain)
+
+    return Check("text on one line", convert, {"type": ["string", "number"]})
+
+
 def free_mapping() -> Check:
     """Any group of settings that JSON can express, taken as it stands; empty = none."""
 
@@ -243,6 +257,14 @@ def free_mapping() -> Check:
         return {name: _json_able(entry, [name]) for name, entry in value.items()}
 
     return Check("a group of any settings", convert, {"type": ["object", "null"]})
+
+
+def beyond_loopback(host: str) -> bool:
+    """Whether `host` (a name or an address) may be another machine than this one."""
+    try:
+        return not ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host != "localhost"
 
 
 def shown(value: Any) -> str:

@@ -6,7 +6,6 @@ One `ConfigError` names every mistake in a file. What a single option may be sta
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 import time
@@ -16,7 +15,8 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ..errors import ConfigError
-from . import own_tools, schema, yaml_loader
+from . import mcp_servers, own_tools, schema, yaml_loader
+from .checks import beyond_loopback
 from .profiles import PROFILES, Profile
 from .secret import Secret
 from .sections import HINTS, Config, ToolRule, Tools
@@ -136,13 +136,6 @@ def _versions(profile: Profile, dated: Profile) -> tuple[_Rule, _Rule]:
     )
 
 
-def _beyond_loopback(host: str) -> bool:
-    try:
-        return not ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host != "localhost"
-
-
 def _is_address(url: str) -> bool:
     """Whether the host and the port of `url` can be; also if it is empty."""
     try:
@@ -258,7 +251,7 @@ _RULES = (
     _Rule(
         "http.token",
         ("http.host",),
-        lambda config: _beyond_loopback(config.http.host) and len(config.http.token) < TOKEN_MIN,
+        lambda config: beyond_loopback(config.http.host) and len(config.http.token) < TOKEN_MIN,
         f"others can reach this address (http.host): that needs a token of {TOKEN_MIN} characters "
         "or more; `openssl rand -hex 32` makes one",
     ),
@@ -272,7 +265,7 @@ _RULES = (
         "http.read_token",
         ("http.token", "http.host"),
         lambda config: (
-            _beyond_loopback(config.http.host) and 0 < len(config.http.read_token) < TOKEN_MIN
+            beyond_loopback(config.http.host) and 0 < len(config.http.read_token) < TOKEN_MIN
         ),
         f"others can reach this address (http.host): use {TOKEN_MIN} characters or more",
     ),
@@ -328,7 +321,7 @@ _CAUTIONS = (
             _profile(config).url_is_used
             and bool(config.realtime.api_key)
             and config.realtime.url.startswith("ws://")
-            and _beyond_loopback(urlsplit(config.realtime.url).hostname or "")
+            and beyond_loopback(urlsplit(config.realtime.url).hostname or "")
         ),
         "ws:// sends the key where others in the network can read it; use wss://",
     ),
@@ -354,14 +347,25 @@ def _checked(source: Source) -> Config:
     for steps, what in own_tools.mistakes(config.tools.own):
         at: Steps = ("tools", "own", *steps)
         source.problems.append(Problem(source.place(at), at, what))
+    source.problems += _of_servers(mcp_servers.mistakes(config.tools.mcp), source)
     if source.problems:
         ordered = sorted(source.problems, key=lambda each: _order(each.place, source.file))
         raise ConfigError(list(dict.fromkeys(str(each) for each in ordered)))
     cautions = [str(each) for each in _apply(_CAUTIONS, config, source)]
+    cautions += map(str, _of_servers(mcp_servers.cautions(config.tools.mcp), source))
     empty = [] if source.value else [f"{source.file}:1: {_NOTHING}, so everything has its default"]
     warnings = (*empty, *cautions, *_exposures(source))
     # Only the places stay: the values hold what is secret, and nobody needs them any more.
     return replace(config, warnings=warnings, source=Source(source.file, places=source.places))
+
+
+def _of_servers(found: Iterator[mcp_servers.Mistake], source: Source) -> list[Problem]:
+    """What was found of MCP servers, leaving out those of which an option is wrong already."""
+    failed = {steps[:3] for steps in source.failed if steps[:2] == ("tools", "mcp")}
+    paths: list[tuple[Steps, str]] = [(("tools", "mcp", *steps), what) for steps, what in found]
+    return [
+        Problem(source.place(at), at, what) for at, what in paths if not failed & {at[:3], at[:2]}
+    ]
 
 
 def _beside(config: Config, file: str) -> Config:

@@ -6,7 +6,8 @@ MultipleInvalid. The words for people are our own, so they do not depend on eith
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from typing import Any, TypeVar
 
@@ -49,36 +50,63 @@ def options(kind: type[Any], steps: tuple[str, ...] = ()) -> Iterator[Option]:
 
 def groups(kind: type[Any], hints: Mapping[str, str] | None = None) -> Check:
     """A list whose entries are groups of options, each a `kind`; a single one may stand alone."""
-    entry = schema(kind)
 
     def convert(value: Any) -> tuple[Any, ...]:
         if isinstance(value, Mapping):
             value = [value]
         if not isinstance(value, list | tuple):
-            names = ", ".join(each.name for each in _settings(kind))
             got = shown(value)
             raise vol.Invalid(f"expected a list of groups ({names}){f', got {got}' if got else ''}")
-        found, problems = [], []
-        for index, each in enumerate(value):
-            try:
-                found.append(each if isinstance(each, kind) else entry(each))
-            except vol.MultipleInvalid as errors:
-                for error in errors.errors:
-                    steps = _steps(error)
-                    what = _unknown(kind, steps, hints or {}) or str(error.error_message)
-                    problems.append(vol.Invalid(what, [index, *steps]))
-        if problems:
-            raise vol.MultipleInvalid(problems)
-        return tuple(found)
+        return tuple(_entries(kind, enumerate(value), hints or {}).values())
 
     names = ", ".join(each.name for each in _settings(kind))
     return Check(f"a list of groups ({names})", convert, _groups_json(kind), kind)
+
+
+def named_groups(kind: type[Any], name: str, hints: Mapping[str, str] | None = None) -> Check:
+    """Groups of options with free names (the pattern `name`), each a `kind`; empty = none."""
+
+    def convert(value: Any) -> dict[str, Any]:
+        if not isinstance(value, Mapping):
+            got = shown(value)
+            raise vol.Invalid(f"expected groups with names{f', got {got}' if got else ''}")
+        for each in value:
+            if not re.fullmatch(name, str(each)):
+                raise vol.Invalid("is no name for it; use letters, digits, _ and -", [each])
+        return _entries(kind, value.items(), hints or {})
+
+    names = ", ".join(each.name for each in _settings(kind))
+    entry = _groups_json(kind)["items"]
+    json = {"type": "object", "propertyNames": {"pattern": f"^{name}$"}}
+    return Check(
+        f"groups with names ({names})", convert, {**json, "additionalProperties": entry}, kind
+    )
+
+
+def _entries(
+    kind: type[Any], given: Iterable[tuple[Any, Any]], hints: Mapping[str, str]
+) -> dict[Any, Any]:
+    """Each of `given` as a `kind`, by its key."""
+    entry, found, problems = schema(kind), {}, []
+    for key, each in given:
+        try:
+            found[key] = each if isinstance(each, kind) else entry(each)
+        except vol.MultipleInvalid as errors:
+            for error in errors.errors:
+                steps = _steps(error)
+                what = _unknown(kind, steps, hints) or str(error.error_message)
+                problems.append(vol.Invalid(what, [key, *steps]))
+    if problems:
+        raise vol.MultipleInvalid(problems)
+    return found
 
 
 def written(value: Any) -> Any:
     """A default as it is written in a file: of a group only what is not its default."""
     if isinstance(value, tuple):
         return [written(each) for each in value]
+    if isinstance(value, Mapping):
+        return {name: written(each) for name, each in value.items()}
     if is_dataclass(value) and not isinstance(value, type):
         return {
             each.name: written(getattr(value, each.name))

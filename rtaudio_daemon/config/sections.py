@@ -18,6 +18,7 @@ from .checks import (
     choice,
     device,
     free_mapping,
+    hidden,
     integer,
     kept,
     names_to,
@@ -31,7 +32,7 @@ from .checks import (
 )
 from .defaults import HTTP_HOST, HTTP_PORT
 from .profiles import PROFILES
-from .schema import groups
+from .schema import groups, named_groups
 from .secret import Secret
 from .yaml_loader import Problem, Source, Steps
 
@@ -42,6 +43,8 @@ _HOME_URL = r"https?://[^\s/?#@]+(/[^\s?#@]*)?"
 _TOOL_NAME = r"[A-Za-z0-9_-]{1,64}"
 _TOOL_URL = r"https?://[^\s/?#@{}]+([/?]\S*)?"
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_SERVER_NAME = r"[A-Za-z0-9_-]{1,32}"
+_SERVER_URL = r"https?://[^\s/?#@]+([/?][^\s#]*)?"
 BUILT_IN = ("time", "volume", "mute", "end", "timers")
 """The tools that need nothing."""
 _LEVEL = choice("debug", "info", "warning", "error", "critical")
@@ -491,6 +494,38 @@ class OwnTool:
 
 
 @dataclass(frozen=True)
+class McpServer:
+    """A server of tools that speaks MCP: at an address, or a program of this machine."""
+
+    url: str = option(
+        "",
+        "its address, if it is reached over HTTP",
+        kept(text(_SERVER_URL, "an address as in http://nas:8000/mcp, without a password in it")),
+    )
+    headers: dict[str, Any] | None = option(
+        None, "headers of every request, as in Authorization: !secret nas", names_to(hidden())
+    )
+    command: tuple[str, ...] = option(
+        (),
+        "program that is started instead, one entry for each argument; never a shell",
+        several(kept(text())),
+    )
+    env: dict[str, Any] | None = option(
+        None, "environment of the program, beside what every program needs", names_to(hidden())
+    )
+    allow: tuple[str, ...] = option(
+        ("*",), "its tools that the model may call, as in search_*", several(text())
+    )
+    deny: tuple[str, ...] = option((), "which of these it may not call", several(text()))
+    confirm: tuple[str, ...] = option(
+        (), "its tools of which every call needs a spoken yes, as in delete_*", several(text())
+    )
+    limit_s: float | None = option(
+        None, "how long a call may take; empty = tools.limit_s", number(1, 300), "s"
+    )
+
+
+@dataclass(frozen=True)
 class Timers:
     """Timers, alarms and reminders."""
 
@@ -516,6 +551,11 @@ class Tools:
     own: tuple[OwnTool, ...] = option((), "tools of your own", groups(OwnTool))
     python: tuple[str, ...] = option(
         (), "files with functions in Python that the model may call", several(text())
+    )
+    mcp: dict[str, McpServer] | None = option(
+        None,
+        "servers of tools that speak MCP, by a name of your own (an optional package)",
+        named_groups(McpServer, _SERVER_NAME),
     )
     confirm: tuple[ToolRule, ...] = option(
         (
