@@ -3,8 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+
+_KEPT = {
+    *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR"),
+    *("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "PULSE_SERVER", "PIPEWIRE_RUNTIME_DIR"),
+}
+
+
+def harmless_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """What a program of others is given of our environment: anything else may be a secret."""
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if name in _KEPT or name.startswith("LC_")
+    }
+    return {"PATH": os.defpath, **kept}
 
 
 @contextlib.contextmanager

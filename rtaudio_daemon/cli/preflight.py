@@ -19,15 +19,16 @@ from ..simulator import scenario
 
 
 class Package(NamedTuple):
-    """`module` is needed when `option` has this `value`."""
+    """`module` is needed when `option` has this `value`, or any if that is None."""
 
     option: str
-    value: str
+    value: str | None
     module: str
 
     def wanted(self, settings: Config) -> bool:
         """Whether the settings ask for it."""
-        return bool(attrgetter(self.option)(settings) == self.value)
+        given = attrgetter(self.option)(settings)
+        return bool(given if self.value is None else given == self.value)
 
 
 PACKAGES = (
@@ -35,6 +36,7 @@ PACKAGES = (
     Package("audio.gate.engine", "webrtc", "webrtcvad"),
     Package("audio.listen", "wake_word", "pymicro_wakeword"),
     Package("audio.echo", "cancel", "livekit.rtc"),
+    Package("tools.mcp", None, "mcp_types"),
 )
 """Each optional package, and the setting that asks for it."""
 

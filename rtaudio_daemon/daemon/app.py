@@ -135,6 +135,7 @@ class App:
                     self._health.ready()
                     self._started.set()
                     on_ready()
+                    components.tool_box.ready.set()
                     await stop.wait()
                     self._health.stopping()
                     components.http_api.events.shut_down()
@@ -171,6 +172,7 @@ class App:
             self._failed(f"not reloaded, the configuration is wrong: {error}")
             self._health.ready(f"reload failed: {error.problems[0]}")
             raise
+        self._components.try_sources_again()
         try:
             return await self._change_to(settings, self._newly_wanted(settings, applied, found))
         finally:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -46,7 +46,7 @@ from ..realtime.session import IdleListener, SessionFactory
 from ..realtime.usage import UsageMeter
 from ..simulator.server.simulator import Simulator
 from ..tools.timers.keeper import TimerKeeper
-from ..tools.tool import ToolSource
+from ..tools.tool import PatientSource, ToolSource
 from .assistant import Assistant
 from .controls import DaemonControls
 from .log import set_levels
@@ -115,6 +115,7 @@ class Components:
         self._usage_meter = ledger or UsageMeter()
         self._lives: dict[str, AsyncExitStack] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._sources: dict[ToolSource, asyncio.Task[None]] = {}
         self._status = asyncio.Event()
         self._opened = asyncio.Event()  # a device, which may be another than before
         self._boot = secrets.token_hex(4)
@@ -210,18 +211,42 @@ class Components:
             await life.enter_async_context(self._running(self._timers.run(), "timers"))
 
     async def _apply_tools(self, settings: config.Config) -> None:
-        """Offer these tools from now on; calls that run already end by the former ones."""
-        box = self.tool_box
-        sources = await open_sources(settings, box, self._timers)
+        """Offer these tools from now on; a source that stays as it was goes on."""
+        box, former = self.tool_box, self._sources
+        sources = await open_sources(settings, box, self._timers, tuple(former))
         async with AsyncExitStack() as opening:
-            for source in sources:
-                await opening.enter_async_context(self._running(_lasting(source), source.name))
+            new = {each: self._started(each) for each in sources if each not in former}
+            opening.push_async_callback(self._end, new.values())
             await self._between_turns()
             box.use(sources, settings)
             if "service" in self._lives:
                 box.offer()
-            life = opening.pop_all()
-        await self._take_over("tools", life)
+            opening.pop_all()
+        self._sources = {each: new.get(each) or former[each] for each in sources}
+        if "tools" not in self._lives:
+            life = self._lives["tools"] = AsyncExitStack()
+            life.push_async_callback(lambda: self._end(self._sources.values()))
+        await self._end([task for each, task in former.items() if each not in self._sources])
+
+    def _started(self, source: ToolSource) -> asyncio.Task[None]:
+        task = self._group.create_task(_lasting(source), name=source.name)
+        self._tasks.add(task)
+        return task
+
+    async def _end(self, tasks: Iterable[asyncio.Task[None]]) -> None:
+        """End tasks of sources, all at once."""
+        ending = list(tasks)
+        self._tasks.difference_update(ending)
+        for task in ending:
+            task.cancel()
+        if ending:
+            await asyncio.wait(ending)
+
+    def try_sources_again(self) -> None:
+        """Let sources of tools that wait try at once: somebody may have mended something."""
+        for source in self._sources:
+            if isinstance(source, PatientSource):
+                source.try_again()
 
     async def _apply_speaker(self, settings: config.Config) -> None:
         speaker = self._devices.open_speaker(settings.audio.output, self.assistant)

@@ -62,6 +62,8 @@ class ToolBox:
     ) -> None:
         self.registry = Registry(())
         self.runner = Runner(self.registry, self)
+        self.ready = asyncio.Event()
+        """Set once the daemon is: what takes long to load is loaded only then."""
         self._room = ""
         self._consent = SpokenConsent()
         self._assistant = assistant

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from .. import config
 from ..tools.sources.built_in import BuiltIn
+from ..tools.sources.mcp_servers import McpSource
 from ..tools.sources.own_tools import OwnTools
 from ..tools.sources.python_functions import PythonFunctions
 from ..tools.sources.timer_tools import TimerTools
@@ -15,9 +17,13 @@ from .tool_box import ToolBox
 
 
 async def open_sources(
-    settings: config.Config, box: ToolBox, timers: TimerKeeper
+    settings: config.Config, box: ToolBox, timers: TimerKeeper, former: Sequence[ToolSource]
 ) -> list[ToolSource]:
-    """The sources, in the order in which they get their names. Raises ConfigError."""
+    """The sources, in the order in which they get their names. Raises ConfigError.
+
+    Of the `former` ones those are used again whose settings are the same and that are connected to
+    something outside.
+    """
     sources: list[ToolSource] = [
         BuiltIn(settings.tools.built_in, box, lambda: datetime.now().astimezone())
     ]
@@ -28,4 +34,7 @@ async def open_sources(
     functions = await PythonFunctions.open(settings.tools.python, box)
     if functions.tools() or functions.note:
         sources.append(functions)
+    for name, server in (settings.tools.mcp or {}).items():
+        new = McpSource(name, server, box, box.ready)
+        sources.append(next((each for each in former if new.is_like(each)), new))
     return sources

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from ..notifications import AsAsked
 
@@ -108,6 +108,14 @@ class ToolSource(Protocol):
 
     async def run(self) -> None:
         """Keep in touch with what is outside, until cancelled; may return at once."""
+
+
+@runtime_checkable
+class PatientSource(ToolSource, Protocol):
+    """A source that waits before it tries again what failed."""
+
+    def try_again(self) -> None:
+        """Try at once: somebody may have mended what was wrong."""
 
 
 class SourceListener(Protocol):

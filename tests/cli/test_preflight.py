@@ -24,6 +24,7 @@ WANTED = {
     "audio.gate.engine": "audio: {gate: {engine: webrtc}}",
     "audio.listen": "audio: {listen: wake_word}",
     "audio.echo": "audio: {echo: cancel}",
+    "tools.mcp": "tools: {mcp: {notes: {url: 'http://127.0.0.1/mcp'}}}",
 }
 
 

@@ -1,0 +1,265 @@
+"""An MCP server as a program of this machine: JSON on its standard input and output.
+
+It lives in a process group of its own, gets an environment without our secrets, and ends with us.
+Lines that are no message are skipped, and one that is too long is answered with an error in place
+of the result that it would have been.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import re
+import shutil
+import signal
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+from anyio.streams.memory import MemoryObjectSendStream
+from mcp.shared.message import SessionMessage
+from mcp_types import PARSE_ERROR, ErrorData, JSONRPCError, jsonrpc_message_adapter
+from pydantic import ValidationError
+
+from ...child_processes import harmless_environment, no_hangups
+from ...config import McpServer
+from ...protocol.bounds import error_message_of
+from .mcp_link import LinkError, Watch
+
+_LOG = logging.getLogger(__name__)
+MOST_BYTES = 4 << 20
+"""The longest line that is read."""
+_CHUNK = 64 * 1024
+_TERM_S = 1.0
+_TIED = ("setpriv", "--pdeathsig", "TERM", "--")  # the kernel ends it when we die
+_ID = re.compile(rb'"id"\s*:\s*(\d{1,9})\b')
+_HEAD = 256
+_NOTES_MOST = 60  # lines of its log that are taken over
+_NOTES_S = 60.0  # within this time
+
+
+class Lines:
+    """Cuts what comes into lines. Of one longer than `most` only the beginning is kept."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._line = bytearray()
+        self._too_long = False
+
+    def feed(self, chunk: bytes) -> Iterator[tuple[bytes, bool]]:
+        """The lines that are complete now, and whether each is whole."""
+        *ended, rest = chunk.split(b"\n")
+        for part in ended:
+            self._add(part)
+            yield bytes(self._line), not self._too_long
+            self._line.clear()
+            self._too_long = False
+        self._add(rest)
+
+    def _add(self, part: bytes) -> None:
+        if not self._too_long:
+            self._line += part
+        if len(self._line) > self._most:
+            self._too_long = True
+            del self._line[_HEAD:]
+
+
+class StdioWatch:
+    """A program that runs; `broken` is set when it speaks no more."""
+
+    oddity: LinkError | None = None
+
+    def __init__(self, name: str) -> None:
+        self.broken = asyncio.Event()
+        self.failure: LinkError | None = None
+        self._name = name
+        self._last = ""
+        self._noted: deque[float] = deque(maxlen=_NOTES_MOST)
+
+    def ended(self, status: int | None) -> None:
+        """It speaks no more."""
+        if self.failure is None:
+            how = (
+                "its program has ended" if status is None else f"its program ended ({_how(status)})"
+            )
+            self.failure = LinkError(f"{how}{f': {self._last}' if self._last else ''}")
+        self.broken.set()
+
+    def complained(self, line: bytes) -> None:
+        """It wrote this line to its log."""
+        words = error_message_of(line.decode("utf-8", "replace"))
+        if not words:
+            return
+        self._last = words
+        now = asyncio.get_running_loop().time()
+        if len(self._noted) < _NOTES_MOST or now - self._noted[0] > _NOTES_S:
+            self._noted.append(now)
+            _LOG.info("%s: %s", self._name, words)
+
+
+@asynccontextmanager
+async def stdio_streams(name: str, server: McpServer) -> AsyncIterator[tuple[Any, Watch]]:
+    """The transport for the SDK, and what watches over it. Raises LinkError."""
+    watch = StdioWatch(name)
+    yield _Program(server, watch), watch
+
+
+class _Program:
+    """Starts the program when entered, as the SDK wants its transports; ends it when left."""
+
+    def __init__(self, server: McpServer, watch: StdioWatch) -> None:
+        self._server = server
+        self._watch = watch
+        self._life = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> tuple[Any, Any]:
+        return await self._life.enter_async_context(_streams(self._server, self._watch))
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._life.aclose()
+
+
+@asynccontextmanager
+async def _streams(server: McpServer, watch: StdioWatch) -> AsyncIterator[tuple[Any, Any]]:
+    to_us, incoming = anyio.create_memory_object_stream[SessionMessage | Exception](0)
+    outgoing, from_us = anyio.create_memory_object_stream[SessionMessage](0)
+    transport, process = await _start(server)
+    assert process.stdin
+    assert process.stderr
+    tasks = [
+        asyncio.create_task(_read(process, to_us, watch), name="stdout of an MCP server"),
+        asyncio.create_task(_write(process.stdin, from_us), name="stdin of an MCP server"),
+        asyncio.create_task(_listen(process.stderr, watch), name="stderr of an MCP server"),
+    ]
+    try:
+        yield incoming, outgoing
+    finally:
+        for task in tasks[:2]:
+            task.cancel()
+        try:
+            await _end(process)
+        finally:
+            for task in tasks:
+                task.cancel()
+            for stream in (to_us, incoming, outgoing, from_us):
+                stream.close()
+            await asyncio.wait(tasks)
+            transport.close()  # what it has started may hold its output open
+
+
+async def _start(
+    server: McpServer,
+) -> tuple[asyncio.SubprocessTransport, asyncio.subprocess.Process]:
+    loop = asyncio.get_running_loop()
+    env = harmless_environment(os.environ)
+    env |= {name: value.reveal() for name, value in (server.env or {}).items()}
+    program = server.command[0]
+    if shutil.which(program, path=env["PATH"]) is None:
+        raise LinkError(
+            f"there is no program {program}, or this user may not run it; install it, or write its "
+            "whole path into command"
+        )
+    try:
+        with no_hangups():
+            transport, protocol = await loop.subprocess_exec(
+                lambda: asyncio.subprocess.SubprocessStreamProtocol(_CHUNK, loop),
+                *(_TIED if shutil.which(_TIED[0]) else ()),
+                *server.command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env=env,
+                start_new_session=True,
+            )
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or type(error).__name__
+        raise LinkError(f"{program} cannot be started: {why}") from error
+    return transport, asyncio.subprocess.Process(transport, protocol, loop)
+
+
+async def _read(
+    process: asyncio.subprocess.Process,
+    to_us: MemoryObjectSendStream[SessionMessage | Exception],
+    watch: StdioWatch,
+) -> None:
+    """Pass its messages on until it speaks no more; then every waiting request fails at once."""
+    assert process.stdout
+    lines = Lines(MOST_BYTES)
+    async with to_us:
+        try:
+            while chunk := await process.stdout.read(_CHUNK):
+                for line, whole in lines.feed(chunk):
+                    if (message := _message(line, whole=whole)) is not None:
+                        await to_us.send(SessionMessage(message))
+        except (anyio.ClosedResourceError, anyio.BrokenResourceError, ConnectionError):
+            pass
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.2):  # how it ended is known a moment later
+                await process.wait()
+        watch.ended(process.returncode)
+
+
+def _message(line: bytes, *, whole: bool) -> Any:
+    """The message in a line; an error in place of a result that is too long; None if it is none."""
+    if not whole:
+        found = _ID.search(line)
+        if found is None:
+            return None
+        error = ErrorData(code=PARSE_ERROR, message=f"its answer is longer than {MOST_BYTES} bytes")
+        return JSONRPCError(jsonrpc="2.0", id=int(found[1]), error=error)
+    try:
+        return jsonrpc_message_adapter.validate_json(line, by_name=False)
+    except ValidationError:
+        return None
+
+
+async def _write(stdin: asyncio.StreamWriter, from_us: Any) -> None:
+    try:
+        async for each in from_us:
+            text = each.message.model_dump_json(by_alias=True, exclude_unset=True)
+            stdin.write(text.encode() + b"\n")
+            await stdin.drain()
+    except ConnectionError:
+        pass  # it has closed its input: what it says, or that it ends, is seen by the reader
+
+
+async def _listen(stderr: asyncio.StreamReader, watch: StdioWatch) -> None:
+    lines = Lines(_CHUNK)
+    while chunk := await stderr.read(_CHUNK):
+        for line, _ in lines.feed(chunk):
+            watch.complained(line)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """End it and what it has started: kindly, and a second later for certain."""
+    assert process.stdin
+    process.stdin.close()
+    _signal(process.pid, signal.SIGTERM)
+    try:
+        async with asyncio.timeout(_TERM_S):
+            await process.wait()
+    except TimeoutError:
+        pass
+    finally:
+        _signal(process.pid, signal.SIGKILL)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_TERM_S):
+            await process.wait()
+
+
+def _signal(group: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, number)
+
+
+def _how(status: int) -> str:
+    if status >= 0:
+        return f"exit status {status}"
+    try:
+        return signal.Signals(-status).name
+    except ValueError:
+        return f"signal {-status}"

@@ -1,0 +1,136 @@
+"""The real thing: servers of the official SDK, in both eras, over HTTP and over stdio."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rtaudio_daemon.tools.tool import SourceState
+from tests.tools.mcp_processes import Server, connected
+from tests.waiting import until
+
+pytestmark = pytest.mark.real_time
+
+KINDS = [
+    ("stateful", ""),
+    ("stateful", "legacy"),
+    ("stateless", "modern"),
+    ("stateless", "legacy"),
+    ("stdio", "modern"),
+    ("stdio", "legacy"),
+]
+
+
+@pytest.fixture(params=KINDS, ids=lambda each: " ".join(each).strip())
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
+    kind, only = request.param
+    with Server(kind, tmp_path, *(("--only", only) if only else ())) as found:
+        yield found
+
+
+async def test_every_kind_of_server_is_listed_called_and_hung_up_on(server: Server) -> None:
+    async with connected(server.settings(deny=("die",), confirm=("write",), limit_s=2)) as home:
+        await _lists_and_calls(home, server)
+        await _gives_other_things_than_text(home)
+        await _stops_a_call_that_takes_too_long(home, server)
+
+
+async def _lists_and_calls(home: Any, server: Server) -> None:
+    """Cases 4 and 25."""
+    tools = {tool.name: tool for tool in home.source.tools()}
+    assert "die" not in tools
+    assert tools["add"].read_only
+    assert not tools["write"].read_only
+    assert [name for name, tool in tools.items() if tool.confirm] == ["write"]
+    assert tools["add"].description == "Adds two numbers."
+    assert tools["add"].parameters["required"] == ["a", "b"]
+    assert await home.call("add", a=1, b=2) == {"result": "3"}
+    assert (await home.call("add", a="one", b=2))["error"].startswith("wrong arguments: a: ")
+    found = await home.call("big", characters=1_000_000)
+    assert found == {"result": "x" * 4000, "left_out": 996_000}
+    found = await home.call("big", characters=5_000_000)
+    assert found["error"].startswith("its answer is longer than 4 MiB")
+    assert server.ran("initialize") + server.ran("server/discover") == 1
+
+
+async def _gives_other_things_than_text(home: Any) -> None:
+    """Case 5."""
+    assert await home.call("picture") == {"result": "[image left out]"}
+    assert await home.call("nothing") == {"result": "done"}
+    assert await home.call("structured") == {"result": {"level": 3}}
+    assert await home.call("wrong") == {"error": "the disk is full"}
+    assert "error" in await home.call("ask")
+    assert await home.call("add", a=2, b=2) == {"result": "4"}
+
+
+async def _stops_a_call_that_takes_too_long(home: Any, server: Server) -> None:
+    """Case 6: the limit of this server is two seconds."""
+    found = await home.call("slow", seconds=60)
+    assert found == {"error": "it gave no result within 2 s"}
+    assert await home.call("add", a=3, b=2) == {"result": "5"}
+    assert server.ran("slow ends") == 0
+
+
+@pytest.mark.parametrize("only", ["legacy", "modern"])
+async def test_a_call_that_was_stopped_is_stopped_in_the_server_too(
+    only: str, tmp_path: Path
+) -> None:
+    """Case 6, over stdio, where nothing but the notification can say so."""
+    with Server("stdio", tmp_path, "--only", only) as server:
+        async with connected(server.settings(limit_s=1)) as home:
+            await home.call("slow", seconds=60)
+            await until(lambda: server.ran("slow cancelled") == 1)
+
+
+@pytest.mark.parametrize(("kind", "only"), [("stateful", "legacy"), ("stateful", "")])
+async def test_other_tools_are_known_at_once_and_one_that_is_gone_is_an_error(
+    kind: str, only: str, tmp_path: Path
+) -> None:
+    """Case 23: by the stream that the server has for us, in both eras."""
+    with Server(kind, tmp_path, *(("--only", only) if only else ())) as server:
+        async with connected(server.settings()) as home:
+            before = home.changes
+            await home.call("learn", name="new_one")
+            await until(lambda: "new_one" in home.names)
+            assert home.changes > before
+            assert await home.call("new_one") == {"result": "learned"}
+            await home.call("forget", name="new_one")
+            assert "error" in await home.call("new_one")
+            home.source.try_again()
+            await until(lambda: "new_one" not in home.names)
+
+
+async def test_a_server_that_forgot_us_is_greeted_once_more_and_no_write_is_repeated(
+    tmp_path: Path,
+) -> None:
+    """Case 24."""
+    with Server("stateful", tmp_path, "--only", "legacy") as server:
+        async with connected(server.settings()) as home:
+            assert await home.call("write", text="one") == {"result": "written"}
+            server.forget()
+            found = await home.call("write", text="two")
+            assert "not known whether this was done" in found["error"]
+            assert await home.call("write", text="three") == {"result": "written"}
+            server.forget()
+            assert await home.call("add", a=1, b=1) == {"result": "2"}
+            assert home.source.note == ""
+        assert [server.ran(f"write {each}") for each in ("one", "two", "three")] == [1, 0, 1]
+        assert server.ran("add") == 1
+        assert server.ran("initialize") == 3
+
+
+async def test_a_server_that_is_started_again_comes_back_by_itself(tmp_path: Path) -> None:
+    """Case 24: as an update does it; what was called meanwhile is refused at once."""
+    with Server("stateful", tmp_path, "--only", "legacy") as server:
+        async with connected(server.settings()) as home:
+            server.kill()
+            note = await home.is_(SourceState.UNREACHABLE)
+            assert note.startswith("cannot be reached")
+            assert (await home.call("write", text="one"))["error"].startswith("mcp:test is away")
+            server.start()
+            await home.is_(SourceState.OK)
+            assert await home.call("write", text="two") == {"result": "written"}
+        assert [server.ran(f"write {each}") for each in ("one", "two")] == [0, 1]
