@@ -47,7 +47,7 @@ from ..notifications import (
     StatusChanged,
     WakeWordHeard,
 )
-from ..protocol.events import Message, TextDone, UserTranscript
+from ..protocol.events import Event, Message, TextDone, UserTranscript
 from ..realtime.driver import ConversationDriver
 from ..realtime.options import SessionPolicy
 from ..realtime.reconnect import ReconnectingSession
@@ -70,6 +70,13 @@ class AlertListener(Protocol):
 
     def floor_changed(self) -> None:
         """Somebody else has the floor now, or nobody."""
+
+
+class Recorder(Protocol):
+    """Records what is spoken for nobody to hear."""
+
+    def received(self, event: Event) -> None:
+        """The service sent this."""
 
 
 class CallsListener(Protocol):
@@ -125,6 +132,8 @@ class Assistant:
         """Who answers function calls; None: nobody, so that they are given up after a while."""
         self.alerts: AlertListener | None = None
         """Who rings; None: nobody."""
+        self.recorder: Recorder | None = None
+        """Who records what is spoken for nobody to hear."""
         self.sound = sound
         """How sound is judged, in effect."""
         self._notifications = notifications
@@ -203,6 +212,11 @@ class Assistant:
         self.driver.handle(SettingsChanged(dialogue))
 
     # --------------------------------------------------- what the controls see and do
+
+    @property
+    def speaks_now(self) -> bool:
+        """Whether there is a session, and nobody has the floor or needs it soon."""
+        return self.driver.connected and self.quiet() and self.conversation.quiet
 
     @property
     def session_may_come(self) -> bool:
@@ -378,6 +392,8 @@ class Assistant:
 
     def received(self, message: Message) -> None:
         """The conversation has taken in what the service sent."""
+        if self.recorder is not None:
+            self.recorder.received(message.event)
         if self.calls is not None:
             self.calls.received(message)
         match message.event:

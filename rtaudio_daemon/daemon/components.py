@@ -13,6 +13,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from .. import config
@@ -51,7 +52,8 @@ from .assistant import Assistant
 from .controls import DaemonControls
 from .log import set_levels
 from .reload import Change, differences
-from .ringing import NoClips, Ringing
+from .reminder_clips import ReminderClips
+from .ringing import Ringing
 from .tool_box import CALL_ROUNDS_MOST, CALLS_PATIENCE_S, ToolBox
 from .tool_sources import open_sources
 
@@ -106,6 +108,7 @@ class Components:
         *,
         devices: Devices | None = None,
         timers: TimerKeeper,
+        clips_folder: Path | None = None,
         ledger: UsageMeter | None = None,
     ) -> None:
         self._notifications = notifications
@@ -137,7 +140,9 @@ class Components:
         self.tool_box = ToolBox(self.assistant, self.controls)
         self.assistant.calls = self.controls.tool_box = self.tool_box
         self._timers = timers
-        self.ringing = Ringing(timers, self.assistant, self.controls, NoClips())
+        self.clips = ReminderClips(timers, self.assistant, clips_folder)
+        self.assistant.recorder = self.clips
+        self.ringing = Ringing(timers, self.assistant, self.controls, self.clips)
         self.assistant.alerts = self.controls.ringing = self.ringing
         self.table = tuple(
             Component(name, apply, settings, settings)
@@ -203,12 +208,14 @@ class Components:
         self.assistant.use_earcons(settings.audio.earcons)
 
     async def _apply_timers(self, settings: config.Config) -> None:
-        self.ringing.volume = settings.tools.timers.volume
+        self.ringing.volume = self.clips.volume = settings.tools.timers.volume
+        self.clips.language = settings.realtime.session.transcription.language
         if "timers" not in self._lives:
             await self._timers.load()
             life = self._lives["timers"] = AsyncExitStack()
             await life.enter_async_context(self._running(self.ringing.run(), "ringing"))
             await life.enter_async_context(self._running(self._timers.run(), "timers"))
+            await life.enter_async_context(self._running(self.clips.run(), "reminder clips"))
 
     async def _apply_tools(self, settings: config.Config) -> None:
         """Offer these tools from now on; a source that stays as it was goes on."""

@@ -71,14 +71,6 @@ class Clips(Protocol):
         """The words of a reminder, spoken; empty if there is no such sound."""
 
 
-class NoClips:
-    """No reminder has any."""
-
-    def pcm(self, timer: Timer) -> bytes:
-        """None."""
-        return b""
-
-
 class Ringing:
     """Lets what `keeper` says ring on `host`, at `volume` (0.3 to 1)."""
 

@@ -39,6 +39,11 @@ def message_item(text: str, role: Literal["user", "assistant", "system"] = "user
     return {"type": "message", "role": role, "content": [{"type": kind, "text": text}]}
 
 
+def recital(text: str, number: int) -> Json:
+    """What lets the model speak the text for nobody to hear; `number` sets it apart."""
+    return {**_announcement(text), "metadata": {**SAY_METADATA, "recital": str(number)}}
+
+
 def _announcement(text: str) -> Json:
     return {
         "conversation": "none",

@@ -51,8 +51,11 @@ def parrot(heard: bytes) -> bytes:
     return samples[max(0, int(loud[0]) - pause) : int(loud[-1]) + 1 + pause].tobytes()
 
 
-def espeak(text: str) -> bytes | None:
-    """`text` spoken by espeak-ng, or None if that is not installed or says nothing."""
+def espeak(text: str, language: str = "") -> bytes | None:
+    """`text` spoken by espeak-ng, or None if that is not installed or says nothing.
+
+    `language`: as in de; "": the usual one of espeak-ng.
+    """
     program = shutil.which("espeak-ng")
     if program is None:
         warn_that_there_is_no_voice()
@@ -62,7 +65,7 @@ def espeak(text: str) -> bytes | None:
     try:
         with no_hangups():
             done = subprocess.run(
-                [program, "--stdin", "--stdout"],
+                [program, "--stdin", "--stdout", *(["-v", language] if language else [])],
                 input=text[:_LONGEST_TEXT].encode(errors="replace"),
                 capture_output=True,
                 timeout=_TIMEOUT_S,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import Any
 
 from ...controls import timestamp
 from .local_time import DAYS, local
-from .timer import Moment, State, Timer
+from .timer import Moment, State, Timer, folded
 
+_ALIKE = 0.9  # of the words of a text must be there, and as many of those there must be its own
+_SPELT_MOST = 6  # words that one number may become
 _UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
@@ -47,6 +50,17 @@ def label(timer: Timer) -> str:
     if timer.text:
         return timer.text[:40]
     return duration(timer.length) if timer.at is None else f"{timer.at:%H:%M}"
+
+
+def same_words(text: str, spoken: str) -> bool:
+    """Whether `spoken`, a transcript, is `text` as far as letters show: numbers may be spelt."""
+    wanted = [word for word in folded(text).split() if word.isalpha()]
+    heard = folded(spoken).split()
+    found = SequenceMatcher(None, wanted, heard, autojunk=False).get_matching_blocks()
+    alike = sum(block.size for block in found)
+    numbers = len(folded(text).split()) - len(wanted)
+    surplus = len(heard) - alike - _SPELT_MOST * numbers
+    return alike >= _ALIKE * len(wanted) and surplus <= (1 - _ALIKE) * len(wanted)
 
 
 def repeats(timer: Timer) -> str:

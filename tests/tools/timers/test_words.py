@@ -6,7 +6,7 @@ import pytest
 
 from rtaudio_daemon.tools.timers.schedule import Schedule, Wish
 from rtaudio_daemon.tools.timers.timer import Kind
-from rtaudio_daemon.tools.timers.words import clock_time, duration, label, sentence
+from rtaudio_daemon.tools.timers.words import clock_time, duration, label, same_words, sentence
 from tests.tools.timers.clocks import Clocks, at
 
 
@@ -68,3 +68,21 @@ def test_a_sentence_for_every_kind_and_state() -> None:
         f"reminder {('Presents ' * 9)[:40]}: 26 days 10 hours left, until 2026-12-24 18:30",
     ]
     assert len(label(found["5"])) == 40
+
+
+@pytest.mark.parametrize(
+    ("text", "spoken", "same"),
+    [
+        ("Take out the bins!", "take out the bins", True),
+        ("Müll rausbringen, Öl kaufen", "Mull rausbringen, öl kaufen.", True),
+        ("Pill at 5 pm", "Pill at five pm.", True),
+        ("Call 0171 234", "Call zero one seven one, two three four", True),
+        ("Take out the bins", "Of course! Take out the bins. Anything else?", False),
+        ("Take out the bins", "Take out", False),
+        ("Take out the bins", "", False),
+        ("a b c d e f g h i j", "a b c d e f g h i", True),
+        ("5", "five", True),
+    ],
+)
+def test_a_transcript_is_held_against_the_text(text: str, spoken: str, same: bool) -> None:
+    assert same_words(text, spoken) is same
