@@ -11,6 +11,7 @@ import logging
 from collections.abc import Sequence
 
 from .. import config
+from ..dialogue.announcements import SAY_METADATA
 from ..notifications import (
     ModelStatus,
     Notification,
@@ -19,7 +20,7 @@ from ..notifications import (
     Transcript,
     WakeWordHeard,
 )
-from ..protocol.events import Event, InputCommitted, UserTranscriptFailed
+from ..protocol.events import Event, InputCommitted, ResponseCreated, UserTranscriptFailed
 from ..tools.confirmations import Confirmations, OpenedBy, call_key
 from ..tools.permissions import Permissions, targets_in
 from ..tools.runner import Refusal
@@ -43,6 +44,7 @@ class SpokenConsent:
         self._follow_up_s = 0.0
         self._woken = self._held = False
         self._speaking = False
+        self._answer_begun = False  # since a call was refused: what sounds next is our question
         self._spoke_at: float | None = None  # when our last sound ended
 
     def use(self, settings: config.Config) -> None:
@@ -92,6 +94,7 @@ class SpokenConsent:
             return None
         if verdict == "ask":
             confirmations.ask(key, loop.time())
+        self._answer_begun = False
         return Refusal(confirmations.why, ask=True)
 
     # ------------------------------------------------------------ what happens
@@ -126,6 +129,8 @@ class SpokenConsent:
             self._woken = self._held = False
         elif isinstance(event, UserTranscriptFailed):
             self._note_words(event.item_id, "")
+        elif isinstance(event, ResponseCreated) and event.metadata != SAY_METADATA:
+            self._answer_begun = True
 
     def _note_words(self, item_id: str, text: str) -> None:
         self._confirmations.turn_words(item_id, text)
@@ -144,7 +149,9 @@ class SpokenConsent:
 
     def _note_status(self, change: StatusChanged) -> None:
         speaks = change.status is ModelStatus.SPEAKING
-        if speaks or (self._speaking and change.status is ModelStatus.IDLE):
+        # Words before the call may sound still, and go over into the question without a pause.
+        heard = not self._speaking if speaks else self._speaking and change.status == "idle"
+        if heard and self._answer_begun:
             self._confirmations.question_heard(_now())
         if self._speaking and not speaks:
             self._spoke_at = _now()

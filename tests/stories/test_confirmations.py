@@ -234,6 +234,36 @@ async def test_a_yes_over_the_question_counts(tmp_path: Path) -> None:
         await harness.until(lambda: source.ran)
 
 
+async def test_who_takes_a_yes_back_at_once_is_heard(tmp_path: Path) -> None:
+    source = door()
+    sound = [(1_000, SPOKEN), (GAP_MS, SPOKEN), (900, SPOKEN), (9_000, b"")]
+    words = ["Open the front door.", "Yes.", "No, wait!"]
+    async with house(tmp_path, words, sound=sound, transcription="late") as harness:
+        offer(harness, source)
+        await harness.until(lambda: phases(harness).count("open_door unconfirmed") == 3)
+        assert harness.statuses.count("listening") == 3
+        assert source.ran == []
+
+
+async def test_a_yes_over_words_before_the_question_counts_nothing(tmp_path: Path) -> None:
+    source = door()
+
+    def model(turn: Turn) -> Reply:
+        if turn.function_output:
+            return Reply(QUESTION, SHORT)
+        return Reply("One moment, I see to it.", speech("weather"), calls=(FRONT,))
+
+    sound = [(1_000, SPOKEN), (2_500, SPOKEN), (9_000, b"")]
+    words = ["Open the front door.", "Yes!"]
+    change = transcribed(audio__echo="off")
+    async with house(tmp_path, words, sound=sound, model=model, change=change) as harness:
+        offer(harness, source)
+        await harness.until(lambda: harness.named("interruption"))
+        await harness.turns(1)
+        assert source.ran == []
+        assert "nobody has answered yet" in why(harness)[-1]
+
+
 # ------------------------------------------------------------- fifty that are none
 
 WORDS = {
