@@ -215,6 +215,12 @@ class Controls(Protocol):
     def forget_actions(self) -> Awaitable[None]:
         """Forget the last calls of tools. Raises NotNowError if they stay on the disk."""
 
+    def notes(self) -> Sequence[Mapping[str, Any]]:
+        """What people asked to be remembered, the oldest first: `id`, `text`, `noted`."""
+
+    def forget_note(self, note_id: str) -> Awaitable[None]:
+        """Remove a note for good. Raises NotFoundError, and NotNowError if it cannot be written."""
+
     def reload(self) -> Awaitable[dict[str, Any]]:
         """Read the configuration again; returns what changed. Raises ConfigError."""
 

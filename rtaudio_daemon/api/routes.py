@@ -115,6 +115,26 @@ ROUTES: tuple[Route, ...] = (
         schemas.SNOOZE,
         409,
     ),
+    Route("GET", "/api/tools", "tools", "What the model may call, by source", schemas.TOOLS),
+    Route(
+        "POST",
+        "/api/tools/{id}",
+        "tool_call",
+        "Call the tool of this name by hand; what is denied stays denied",
+        schemas.TOOL_OUTPUT,
+        schemas.TOOL_CALL,
+        fails=(409,),
+    ),
+    Route("GET", "/api/notes", "notes", "What people asked to be remembered", schemas.NOTES),
+    Route(
+        "DELETE",
+        "/api/notes/{id}",
+        "note_forget",
+        "Remove a note for good",
+        schemas.NOTES,
+        schemas.NOTHING,
+        fails=(404, 409),
+    ),
     Route(
         "GET", "/api/actions", "actions", "What became of the last calls of tools", schemas.ACTIONS
     ),

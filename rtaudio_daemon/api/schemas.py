@@ -195,6 +195,61 @@ _CALL_OUTCOME: Schema = {
     "as_asked": _words("yes", "no", "unknown"),
 }
 _SAID: Schema = {"arguments": _TEXT, "result": _TEXT}
+_TOOLS: Schema = {
+    "sources": {
+        "type": "array",
+        "items": _object(
+            {
+                "name": _TEXT,
+                "state": _words("ok", "starting", "unreachable", "refused"),
+                "tools": _COUNT,
+                "note": _TEXT,
+            }
+        ),
+    },
+    "tools": _COUNT,
+    "tokens": {**_COUNT, "description": "about what the tools cost with each answer"},
+    "notes": {"type": "array", "items": _TEXT},
+}
+_TOOL: Schema = _object(
+    {
+        "name": _TEXT,
+        "description": _TEXT,
+        "parameters": {"type": "object"},
+        "source": _TEXT,
+        "read_only": _FLAG,
+        "confirm": {**_FLAG, "description": "whether a call may need a spoken yes"},
+    },
+    more=True,
+)
+TOOLS: Schema = _object({**_TOOLS, "list": {"type": "array", "items": _TOOL}}, *_TOOLS, more=True)
+TOOL_CALL: Schema = _object(
+    {
+        "arguments": {"type": "object", "description": "as the parameters of the tool say"},
+        "confirm": {**_FLAG, "default": False, "description": "a person has said yes to it"},
+    },
+    "arguments",
+    "confirm",
+)
+TOOL_OUTPUT: Schema = _object(
+    {
+        "result": {"description": "any JSON value; of a long one its beginning"},
+        "left_out": {**_COUNT, "description": "characters of the result that are left out"},
+        "error": {**_TEXT, "description": "why there is no result"},
+    },
+    "result",
+    "left_out",
+    "error",
+    more=True,
+)
+NOTES: Schema = _object(
+    {
+        "notes": {
+            "type": "array",
+            "items": _object({"id": _TEXT, "text": _TEXT, "noted": _TEXT}, more=True),
+        }
+    }
+)
 ACTIONS: Schema = _object(
     {
         "actions": {
@@ -255,29 +310,7 @@ STATUS: Schema = _object(
         "talking": _FLAG,
         "volume": _LEVEL,
         "uplink": _object({"open": _FLAG, "bytes": _COUNT}),
-        "tools": _object(
-            {
-                "sources": {
-                    "type": "array",
-                    "items": _object(
-                        {
-                            "name": _TEXT,
-                            "state": _words("ok", "starting", "unreachable", "refused"),
-                            "tools": _COUNT,
-                            "note": _TEXT,
-                        }
-                    ),
-                },
-                "tools": _COUNT,
-                "tokens": {**_COUNT, "description": "about what the tools cost with each answer"},
-                "notes": {"type": "array", "items": _TEXT},
-            },
-            "sources",
-            "tools",
-            "tokens",
-            "notes",
-            more=True,
-        ),
+        "tools": _object(_TOOLS, *_TOOLS, more=True),
         "timers": _TIMERS,
         "usage": {"type": "object"},
         "version": _TEXT,
@@ -497,6 +530,8 @@ def _check_array(schema: Schema, value: object, name: str) -> str | None:
 def _check_object(schema: Schema, value: object, name: str) -> str | None:
     if not isinstance(value, dict):
         return f"{name} must be a JSON object"
+    if "properties" not in schema:
+        return None
     properties = schema["properties"]
     for unknown in [key for key in value if key not in properties]:
         return (

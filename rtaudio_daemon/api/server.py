@@ -288,6 +288,12 @@ class ApiServer:
             raise self._devices_found
         return web.json_response(self._devices_found)
 
+    async def _tools(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._controls.tools())
+
+    async def _notes(self, _request: web.Request) -> web.Response:
+        return web.json_response({"notes": list(self._controls.notes())})
+
     async def _actions(self, _request: web.Request) -> web.Response:
         said = self._settings.publish_transcripts
         found = self._controls.actions()
@@ -358,6 +364,20 @@ class ApiServer:
     def _with_timer(self, timer: Mapping[str, Any]) -> web.Response:
         """The new status, and the timer that was asked for."""
         return web.json_response({**self._controls.snapshot().document(), "timer": timer})
+
+    async def _tool_call(self, request: web.Request) -> web.Response:
+        body = await _body(request, schemas.TOOL_CALL)
+        found = await self._controls.call_tool(
+            _id(request),
+            body.get("arguments", {}),
+            confirmed=body.get("confirm", False),
+        )
+        return web.json_response(found)
+
+    async def _note_forget(self, request: web.Request) -> web.Response:
+        await _body(request, schemas.NOTHING)
+        await self._controls.forget_note(_id(request))
+        return await self._notes(request)
 
     async def _timers_dismiss(self, request: web.Request) -> web.Response:
         await _body(request, schemas.NOTHING)

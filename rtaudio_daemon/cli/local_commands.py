@@ -59,9 +59,10 @@ def run(arguments: argparse.Namespace) -> int:
 def check(arguments: argparse.Namespace) -> int:
     """Print what is wrong with the configuration, or that it is fine."""
     settings = config.load(arguments.config)
-    for warning in (*settings.warnings, *preflight.missing_packages(settings)):
+    unanswered = preflight.unanswered_functions(settings)
+    for warning in (*settings.warnings, *preflight.missing_packages(settings), *unanswered):
         print(f"warning: {warning}", file=sys.stderr)
-    if problems := preflight.unusable_files(settings):
+    if problems := [*preflight.unusable_files(settings), *preflight.unusable_tools(settings)]:
         raise ConfigError(problems)
     print(f"{arguments.config}: fine")
     return 0

@@ -113,7 +113,20 @@ def _parser() -> argparse.ArgumentParser:
     ):
         _add_remote(add(name, text))
     _add_timers(_add_remote(add("timers", "list, cancel or silence timers, alarms and reminders")))
+    _add_tools(_add_remote(add("tools", "list what the model may call, or call it by hand")))
     return parser
+
+
+def _add_tools(command: Any) -> None:
+    command.add_argument(
+        "--call",
+        nargs="+",
+        metavar=("NAME", "JSON"),
+        help="call a tool, as in --call volume '{\"percent\": 40}'",
+    )
+    command.add_argument(
+        "--yes", action="store_true", help="do not ask before a call that needs it"
+    )
 
 
 def _add_timers(command: Any) -> None:

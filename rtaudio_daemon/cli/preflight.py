@@ -6,6 +6,7 @@ For `check` and the doctor; the daemon itself reports what is missing when it bu
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +17,8 @@ from ..config.profiles import PROFILES
 from ..errors import ConfigError, DeviceError
 from ..optional_packages import how_to_install, installed
 from ..simulator import scenario
+from ..tools.sources import own_tools
+from ..tools.sources.python_files import find_functions
 
 
 class Package(NamedTuple):
@@ -81,6 +84,35 @@ def unusable_files(settings: Config) -> list[str]:
                 for each in error.problems
             ]
     return found
+
+
+def unusable_tools(settings: Config) -> list[str]:
+    """A line with file and line for each tool that cannot be used; runs the files with functions.
+
+    What is wrong in such a file is reported with its own line.
+    """
+    found = [
+        settings.problem(("tools", "own", each.index, *each.steps), each.what)
+        for each in own_tools.problems(settings.tools.own)
+    ]
+    return [*found, *find_functions(settings.tools.python).problems]
+
+
+def unanswered_functions(settings: Config) -> list[str]:
+    """A line for functions in `realtime.session.extra.tools`, which nobody here answers."""
+    given = (settings.realtime.session.extra or {}).get("tools")
+    names = [
+        str(each.get("name", "?"))
+        for each in (given if isinstance(given, list) else ())
+        if isinstance(each, Mapping) and each.get("type", "function") == "function"
+    ]
+    if not names:
+        return []
+    what = (
+        f"nobody answers the functions {', '.join(names)}; describe them in tools.own, or write "
+        "them in Python (tools.python)"
+    )
+    return [settings.problem("realtime.session.extra.tools", what)]
 
 
 def _from_where(path: str) -> str:

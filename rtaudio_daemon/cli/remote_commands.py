@@ -8,7 +8,7 @@ import math
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +17,7 @@ from ..errors import RTAudioError
 from .http_client import DaemonClient, local_daemon
 
 _SAID_S = 130.0  # the daemon answers sooner
+_CALL_S = 310.0  # longer than any tool may take
 
 
 def status(arguments: argparse.Namespace) -> int:
@@ -117,6 +118,70 @@ def timers(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def tools(arguments: argparse.Namespace) -> int:
+    """List the tools by source, or call one; 1 if the call led to no result."""
+    daemon = _remote(arguments)
+    found = daemon.get("/api/tools")
+    if arguments.call:
+        return _call_tool(arguments, daemon, found.get("list", []))
+    if arguments.json:
+        print(json.dumps(found, indent=2))
+        return 0
+    for source in found.get("sources", []):
+        note = f" ({source['note']})" if source["note"] else ""
+        print(f"{source['name']}: {source['state']}, {source['tools']} tools{note}")
+        for each in found["list"]:
+            if each["source"] == source["name"]:
+                marks = [name for name in ("confirm", "read_only") if each[name]]
+                print(f"  {each['name']}{_parameters(each)}{_listed(marks)}")
+                print(f"      {' '.join(each['description'].split())}")
+    print(f"{found.get('tools', 0)} tools, about {found.get('tokens', 0)} tokens with every answer")
+    for note in found.get("notes", []):
+        print(f"warning: {note}", file=sys.stderr)
+    return 0
+
+
+def _call_tool(
+    arguments: argparse.Namespace, daemon: DaemonClient, known: Sequence[Mapping[str, Any]]
+) -> int:
+    name, *rest = arguments.call
+    try:
+        given = json.loads(" ".join(rest) or "{}")
+    except ValueError:
+        given = None
+    if not isinstance(given, dict):
+        raise RTAudioError("the arguments must be a JSON object, as in '{\"percent\": 40}'")
+    needs_yes = any(each["name"] == name and each["confirm"] for each in known)
+    confirm = arguments.yes or (needs_yes and _agreed(name))
+    body = {"arguments": given, "confirm": confirm}
+    output = daemon.post(f"/api/tools/{quote(name, safe='')}", body, timeout_s=_CALL_S)
+    if arguments.json:
+        print(json.dumps(output, indent=2))
+    elif "error" in output:
+        print(f"error: {output['error']}", file=sys.stderr)
+    else:
+        result = output["result"]
+        print(result if isinstance(result, str) else json.dumps(result, indent=2))
+    return 1 if "error" in output else 0
+
+
+def _agreed(name: str) -> bool:
+    if not sys.stdin.isatty():
+        return False
+    return input(f"{name} needs a yes. Call it? [y/N] ").strip().lower() in ("y", "yes")
+
+
+def _parameters(tool: Mapping[str, Any]) -> str:
+    names = tool["parameters"].get("properties", {})
+    required = tool["parameters"].get("required", [])
+    return f"({', '.join(name if name in required else f'[{name}]' for name in names)})"
+
+
+def _listed(marks: Sequence[str]) -> str:
+    words = {"confirm": "needs a yes", "read_only": "changes nothing"}
+    return f"  [{', '.join(words[each] for each in marks)}]" if marks else ""
+
+
 def _called(timer: Mapping[str, Any]) -> str:
     words = timer["name"] or timer["text"] or timer["at"] or f"of {timer['length_s']:g} s"
     return f"{timer['kind']} {words}"
@@ -145,6 +210,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = MappingProxyType(
         "mute": post,
         "unmute": post,
         "timers": timers,
+        "tools": tools,
     }
 )
 """Each returns its exit status, and raises RTAudioError."""

@@ -21,6 +21,7 @@ from ..realtime.usage import UsageMeter
 from ..realtime.usage_file import USAGE_FILE, UsageFile
 from ..simulator.server.simulator import Simulator
 from ..tools.actions import ACTIONS_FILE, Actions
+from ..tools.sources.notes import NOTES_FILE, NoteStore
 from ..tools.timers.clocks import Clocks, boot_id
 from ..tools.timers.keeper import TimerKeeper
 from ..tools.timers.store import TIMERS_FILE, TimerStore
@@ -42,7 +43,7 @@ class App:
     """The daemon. After `on_ready` was called, `address`, and `assistant` can be used.
 
     `load` reads the configuration again, for `reload`. The folder `state` keeps what was spent,
-    the timers, the last actions, and whether the microphone is muted.
+    the timers, the last actions, notes, and whether the microphone is muted.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class App:
         self._clips_folder = state / CLIPS_FOLDER if state else None
         self._mute_file = MuteFile(state / MUTE_FILE) if state else None
         self._actions = Actions(state / ACTIONS_FILE if state else None, wall_clock=wall_clock)
+        self._notes = NoteStore(state / NOTES_FILE if state else None)
         self._started = asyncio.Event()
         self._reloaded = asyncio.Event()
         self._settled = asyncio.Event()
@@ -111,6 +113,7 @@ class App:
                 ledger=self._usage_meter,
                 timers=self._timer_keeper(),
                 clips_folder=self._clips_folder,
+                notes=self._notes,
             )
             components.controls.reloader = self
             components.controls.action_log = self._actions
@@ -125,6 +128,7 @@ class App:
                 if self._usage is not None:
                     await self._usage.load()
                 await self._actions.load()
+                await self._notes.load()
                 await components.open()
                 async with AsyncExitStack() as tasks:
                     if self._usage is not None:

@@ -46,6 +46,7 @@ from ..realtime.reconnect import ReconnectingSession
 from ..realtime.session import IdleListener, SessionFactory
 from ..realtime.usage import UsageMeter
 from ..simulator.server.simulator import Simulator
+from ..tools.sources.notes import NoteStore
 from ..tools.timers.keeper import TimerKeeper
 from ..tools.tool import PatientSource, ToolSource
 from .assistant import Assistant
@@ -108,6 +109,7 @@ class Components:
         *,
         devices: Devices | None = None,
         timers: TimerKeeper,
+        notes: NoteStore,
         clips_folder: Path | None = None,
         ledger: UsageMeter | None = None,
     ) -> None:
@@ -143,6 +145,7 @@ class Components:
         self.clips = ReminderClips(timers, self.assistant, clips_folder)
         self.assistant.recorder = self.clips
         self.ringing = Ringing(timers, self.assistant, self.controls, self.clips)
+        self._notes = self.controls.note_store = notes
         self.assistant.alerts = self.controls.ringing = self.ringing
         self.table = tuple(
             Component(name, apply, settings, settings)
@@ -220,7 +223,7 @@ class Components:
     async def _apply_tools(self, settings: config.Config) -> None:
         """Offer these tools from now on; a source that stays as it was goes on."""
         box, former = self.tool_box, self._sources
-        sources = await open_sources(settings, box, self._timers, tuple(former))
+        sources = await open_sources(settings, box, self._timers, self._notes, tuple(former))
         async with AsyncExitStack() as opening:
             new = {each: self._started(each) for each in sources if each not in former}
             opening.push_async_callback(self._end, new.values())

@@ -11,9 +11,17 @@ from ..audio.devices.open import described, list_devices
 from ..audio.processing.earcons import earcon
 from ..controls import ConnectionStatus, SayMode, Snapshot, UplinkStatus, UsageStatus
 from ..dialogue.inputs import InterruptRequested, SayRequested
-from ..errors import ConfigError, DeviceError, NotConnectedError, NotNowError, RTAudioError
+from ..errors import (
+    ConfigError,
+    DeviceError,
+    NotConnectedError,
+    NotFoundError,
+    NotNowError,
+    RTAudioError,
+)
 from ..notifications import DeviceCode, MuteChanged, TextSaid, VolumeChanged
 from ..protocol.settings_check import speaks
+from ..tools.sources.notes import NoteStore
 from ..tools.timers.keeper import TimerKeeper
 from ..tools.timers.schedule import Wish
 from ..tools.timers.timer import Kind
@@ -73,6 +81,8 @@ class DaemonControls:
         """Who reloads the configuration, if there is one."""
         self.said_texts = SaidTexts()
         """What became of the texts that programs wanted to be said."""
+        self.note_store: NoteStore | None = None
+        """The notes, if any can be kept."""
         self.tool_box: CallableTools | None = None
         """The tools, if there are any."""
         self.action_log: ActionLog | None = None
@@ -291,6 +301,16 @@ class DaemonControls:
     async def snooze(self, seconds: float | None = None) -> None:
         """Let what rings, or has just been dismissed, ring again later."""
         await self._timers.snooze(seconds)
+
+    def notes(self) -> Sequence[Mapping[str, Any]]:
+        """All notes; see `Controls.notes`."""
+        return self.note_store.documents() if self.note_store else ()
+
+    async def forget_note(self, note_id: str) -> None:
+        """Remove a note for good; see `Controls.forget_note`."""
+        if self.note_store is None:
+            raise NotFoundError("there are no notes")
+        await self.note_store.remove(note_id)
 
     def actions(self) -> Sequence[Mapping[str, Any]]:
         """What became of the last calls of tools; see `Controls.actions`."""

@@ -32,6 +32,7 @@ from ..tools import results
 from ..tools.registry import Registry
 from ..tools.runner import Call, Refusal, Runner
 from ..tools.sources.built_in import time_line
+from ..tools.sources.notes import NoteStore
 from ..tools.tool import Json, Tool, ToolSource
 from .assistant import Assistant
 from .controls import DaemonControls
@@ -64,6 +65,8 @@ class ToolBox:
         self.runner = Runner(self.registry, self)
         self.ready = asyncio.Event()
         """Set once the daemon is: what takes long to load is loaded only then."""
+        self.notes: NoteStore | None = None
+        """The notes, if the model may see them."""
         self._room = ""
         self._consent = SpokenConsent()
         self._assistant = assistant
@@ -157,6 +160,8 @@ class ToolBox:
         lines = [self._instructions]
         if self._tells_time:
             lines.append(time_line(self._now(), self._room))
+        if self.notes is not None:
+            lines.append(self.notes.line())
         words = "\n\n".join(line for line in lines if line)
         return {"instructions": words} if words else {}
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from .. import config
 from ..tools.sources.built_in import BuiltIn
 from ..tools.sources.mcp_servers import McpSource
+from ..tools.sources.notes import NoteStore, NoteTools
 from ..tools.sources.own_tools import OwnTools
 from ..tools.sources.python_functions import PythonFunctions
 from ..tools.sources.timer_tools import TimerTools
@@ -17,7 +18,11 @@ from .tool_box import ToolBox
 
 
 async def open_sources(
-    settings: config.Config, box: ToolBox, timers: TimerKeeper, former: Sequence[ToolSource]
+    settings: config.Config,
+    box: ToolBox,
+    timers: TimerKeeper,
+    notes: NoteStore,
+    former: Sequence[ToolSource],
 ) -> list[ToolSource]:
     """The sources, in the order in which they get their names. Raises ConfigError.
 
@@ -29,6 +34,9 @@ async def open_sources(
     ]
     if "timers" in settings.tools.built_in:
         sources.append(TimerTools(timers))
+    box.notes = notes if "notes" in settings.tools.built_in else None
+    if box.notes:
+        sources.append(NoteTools(notes))
     if settings.tools.own:
         sources.append(OwnTools(settings.tools.own))
     functions = await PythonFunctions.open(settings.tools.python, box)

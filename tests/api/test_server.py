@@ -27,6 +27,7 @@ from rtaudio_daemon.errors import (
     ConfigError,
     DeviceError,
     NotConnectedError,
+    NotFoundError,
     NotNowError,
     RTAudioError,
 )
@@ -64,6 +65,9 @@ ACTIONS = [
         "result": '{"result": "done"}',
     }
 ]
+
+
+NOTE = {"id": "1", "text": "Ann eats no nuts.", "noted": "2026-11-28T12:00:00+00:00"}
 
 
 class Person:
@@ -141,6 +145,14 @@ class Person:
     ) -> dict[str, Any]:
         self.told.append((name, arguments, confirmed))
         return {"result": "done"}
+
+    def notes(self) -> Sequence[Mapping[str, Any]]:
+        return [] if ("forget", "1") in self.told else [NOTE]
+
+    async def forget_note(self, note_id: str) -> None:
+        if note_id not in ("1", "pasta"):
+            raise NotFoundError("there is no such note")
+        self.told.append(("forget", note_id))
 
     def actions(self) -> Sequence[Mapping[str, Any]]:
         return [] if "forget" in self.told else ACTIONS
@@ -506,6 +518,34 @@ async def test_a_timer_that_cannot_be_is_explained(
 ) -> None:
     found, answer = await asked(http_api, method, f"/api/timers{path}", body)
     assert (found, answer["error"]["code"]) == (status, code)
+
+
+async def test_tools_are_listed_and_called_by_hand(http_api: HttpApi) -> None:
+    status, answer = await asked(http_api, "GET", "/api/tools")
+    assert (status, answer["list"]) == (200, [])
+    body = {"arguments": {"percent": 40, "more": [None]}, "confirm": True}
+    assert await asked(http_api, "POST", "/api/tools/volume", body) == (200, {"result": "done"})
+    assert await asked(http_api, "POST", "/api/tools/a%2Fb") == (200, {"result": "done"})
+    assert http_api.person.told == [
+        ("volume", {"percent": 40, "more": [None]}, True),
+        ("a/b", {}, False),
+    ]
+
+
+@pytest.mark.parametrize(
+    "body", [{"arguments": []}, {"confirm": 1}, {"percent": 40}, {"arguments": None}]
+)
+async def test_a_call_by_hand_that_is_none_is_explained(http_api: HttpApi, body: Any) -> None:
+    status, answer = await asked(http_api, "POST", "/api/tools/volume", body)
+    assert (status, answer["error"]["code"]) == (400, "bad_request")
+    assert http_api.person.told == []
+
+
+async def test_notes_are_listed_and_deleted(http_api: HttpApi) -> None:
+    assert await asked(http_api, "GET", "/api/notes") == (200, {"notes": [NOTE]})
+    status, answer = await asked(http_api, "DELETE", "/api/notes/2")
+    assert (status, answer["error"]["code"]) == (404, "not_found")
+    assert await asked(http_api, "DELETE", "/api/notes/1") == (200, {"notes": []})
 
 
 async def test_the_last_actions_are_listed_and_forgotten(http_api: HttpApi) -> None:

@@ -15,7 +15,13 @@ import pytest
 from rtaudio_daemon import config
 from rtaudio_daemon.audio.engines.cancellers import open_echo
 from rtaudio_daemon.cli.doctor import echo_check
-from rtaudio_daemon.cli.preflight import PACKAGES, Package, missing_packages
+from rtaudio_daemon.cli.preflight import (
+    PACKAGES,
+    Package,
+    missing_packages,
+    unanswered_functions,
+    unusable_tools,
+)
 from rtaudio_daemon.optional_packages import SPECS, how_to_install
 
 ROOT = Path(__file__).parent.parent.parent
@@ -73,3 +79,44 @@ def test_each_package_is_an_extra_of_the_project() -> None:
     extras = {each for extra in project["optional-dependencies"].values() for each in extra}
     assert {SPECS[each.module] for each in PACKAGES} == extras
     assert set(SPECS.values()) - extras <= set((ROOT / "requirements.txt").read_text().split())
+
+
+def problems(folder: Path, text: str) -> list[str]:
+    (folder / "config.yaml").write_text(text)
+    return unusable_tools(config.load(folder / "config.yaml"))
+
+
+def test_tools_that_cannot_be_used_are_named_with_their_line(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("import sys\nsys.exit(1)\n")
+    (tmp_path / "lamp.sh").write_text("#!/bin/sh\n")
+    text = (
+        "tools:\n  python: [mine.py, gone.py]\n  own:\n"
+        "    - {name: a, description: x, program: [./lamp.sh]}\n"
+        "    - name: b\n      description: x\n      program: [sh]\n"
+        "      parameters: {on: {type: bool}}\n"
+    )
+    file = tmp_path / "config.yaml"
+    lamp, schema, *mine = problems(tmp_path, text)
+    assert lamp == (
+        f"{file}:4: tools.own[0].program[0]: {tmp_path}/lamp.sh may not be run by this user; "
+        "chmod +x, and see its folder"
+    )
+    assert schema.startswith(f"{file}:8: tools.own[1].parameters: on.type: there is no type bool")
+    assert mine == [
+        f"{tmp_path}/mine.py:2: cannot be loaded, it raised SystemExit: 1",
+        f"{tmp_path}/gone.py: there is no such file",
+    ]
+    assert problems(tmp_path, "tools: {own: {name: a, description: x, program: sh}}") == []
+
+
+def test_functions_that_nobody_answers_are_named() -> None:
+    tools = "[{type: function, name: wave}, {name: nod}, {type: mcp, server_label: x}, 5]"
+    settings = config.parse(f"realtime: {{session: {{extra: {{tools: {tools}}}}}}}")
+    (warning,) = unanswered_functions(settings)
+    assert warning == (
+        "config.yaml:1: realtime.session.extra.tools: nobody answers the functions wave, nod; "
+        "describe them in tools.own, or write them in Python (tools.python)"
+    )
+    for fine in ("[{type: mcp}]", "5", "{}"):
+        text = f"realtime: {{session: {{extra: {{tools: {fine}}}}}}}"
+        assert unanswered_functions(config.parse(text)) == []

@@ -41,7 +41,11 @@ class NoteStore:
     A file that cannot be used is kept aside, as `notes.json.broken`, with one warning.
     """
 
-    def __init__(self, path: Path | None, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
+    ) -> None:
         self._path = path
         self._now = now
         self._notes: tuple[Note, ...] = ()
