@@ -169,6 +169,39 @@ async def test_timers_are_listed_cancelled_and_silenced(tmp_path: Path) -> None:
         assert len(json.loads(output)["timers"]) == 2
 
 
+async def test_tools_are_listed_and_called_by_hand(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    lamp = "name: lamp, description: Switches the lamp., program: [echo, 'on'], confirm: yes"
+    own = f"tools: {{own: [{{{lamp}}}]}}\n"
+    path.write_text(CONFIG + own)
+    async with started("-c", str(path)) as process:
+        address = (await line_with(process, r"listening at http")).split()[-1]
+        await until_open(address)
+        status, output = await finished("tools", "--url", address)
+        assert status == 0
+        lines = output.splitlines()
+        assert re.fullmatch(r"built_in: ok, \d tools", lines[0])
+        assert "  time()  [changes nothing]" in lines
+        assert "own: ok, 1 tools" in lines
+        assert "  lamp()  [needs a yes]" in lines
+        assert "      Switches the lamp." in lines
+        assert re.fullmatch(r"\d+ tools, about \d+ tokens with every answer", lines[-1])
+        status, output = await finished("tools", "--url", address, "--json")
+        assert "lamp" in [each["name"] for each in json.loads(output)["list"]]
+        call = ("tools", "--url", address, "--call")
+        status, output = await finished(*call, "volume", '{"percent": 40}')
+        assert (status, "40" in output) == (0, True)
+        status, output = await finished(*call, "volume", '{"percent": 400}')
+        assert (status, output.startswith("error: wrong arguments: percent")) == (1, True)
+        status, output = await finished(*call, "lamp")
+        assert (status, output.startswith("error: ")) == (1, True)
+        assert await finished(*call, "lamp", "--yes") == (0, "on\n\n")
+        _, output = await finished(*call, "lam")
+        assert output.startswith("error: there is no tool lam; did you mean lamp")
+        status, output = await finished(*call, "lamp", "[1]")
+        assert (status, "the arguments must be a JSON object" in output) == (1, True)
+
+
 async def until_open(address: str) -> None:
     """Wait until the daemon has its session."""
     import aiohttp
