@@ -19,7 +19,7 @@ from . import mcp_servers, own_tools, schema, yaml_loader
 from .checks import beyond_loopback
 from .profiles import PROFILES, Profile
 from .secret import Secret
-from .sections import HINTS, Config, ToolRule, Tools
+from .sections import HINTS, Config, HomeAssistant, ToolRule, Tools
 from .yaml_loader import Place, Problem, Source, Steps
 
 
@@ -143,6 +143,20 @@ def _is_address(url: str) -> bool:
         return not url or (bool(parts.hostname) and parts.port != 0)
     except ValueError:
         return False
+
+
+def _asks_for_yes(tools: Tools, home: HomeAssistant) -> bool:
+    """Whether there is a tool that may need a spoken yes, as far as that can be known."""
+    servers = (tools.mcp or {}).values()
+    if any(each.confirm for each in tools.own) or any(each.confirm for each in servers):
+        return True
+    foreign = bool(servers) or (tools.home_assistant and bool(home.url))
+    return bool(tools.confirm) and (foreign or tools.confirm != Tools().confirm)
+
+
+def _hears_yes(config: Config) -> bool:
+    session = config.realtime.session
+    return bool(session.transcription.model) or "transcription" in repr(session.extra)
 
 
 _RULES = (
@@ -327,13 +341,9 @@ _CAUTIONS = (
     ),
     _Rule(
         "tools.confirm",
-        ("tools.own", "realtime.session.transcription.model"),
+        ("tools.own", "tools.mcp", "home_assistant.url", "realtime.session.transcription.model"),
         lambda config: (
-            not config.realtime.session.transcription.model
-            and (
-                any(each.confirm for each in config.tools.own)
-                or config.tools.confirm not in ((), Tools().confirm)
-            )
+            _asks_for_yes(config.tools, config.home_assistant) and not _hears_yes(config)
         ),
         "nobody can say yes: a yes counts only where it is written down, so these calls will be "
         "refused; set realtime.session.transcription.model",

@@ -415,18 +415,37 @@ def test_a_secrets_file_may_be_empty_but_not_unreadable(tmp_path: Path) -> None:
     )
 
 
-def test_calls_that_need_a_yes_where_nobody_can_say_it_are_warned_about() -> None:
-    rule, own = (
-        "tools:\n  confirm: [{domain: oven}]\n",
-        "tools:\n  own: [{name: a, description: b, program: c, confirm: yes}]\n",
-    )
-    heard = "realtime: {session: {transcription: {model: whisper-1}}}\n"
-    for text in (rule, own):
-        (warning,) = parse(text).warnings
-        assert warning.startswith("config.yaml:2: tools.confirm: nobody can say yes: ")
-        assert parse(text + heard).warnings == ()
-    assert parse("tools: {confirm: []}").warnings == ()
-    assert parse("tools: {deny: [{domain: oven}]}").warnings == ()
+@pytest.mark.parametrize(
+    ("text", "warned"),
+    [
+        ("tools: {confirm: [{domain: oven}]}", True),
+        ("tools: {own: [{name: a, description: b, program: c, confirm: yes}]}", True),
+        ("tools: {mcp: {nas: {url: http://127.0.0.1/mcp, confirm: ['delete_*']}}}", True),
+        ("tools: {mcp: {nas: {url: http://127.0.0.1/mcp}}}", True),
+        ("tools: {mcp: {nas: {url: http://127.0.0.1/mcp}}, confirm: []}", False),
+        ("home_assistant: {url: http://127.0.0.1:8123, token: !env_var TOKEN abc}", True),
+        (
+            "home_assistant: {url: http://127.0.0.1:8123, token: !env_var TOKEN abc}\n"
+            "tools: {home_assistant: no}",
+            False,
+        ),
+        ("tools: {own: [{name: a, description: b, program: c}]}", False),
+        ("tools: {confirm: []}", False),
+        ("tools: {deny: [{domain: oven}]}", False),
+    ],
+)
+def test_calls_that_need_a_yes_where_nobody_can_say_it_are_warned_about(
+    text: str, warned: bool
+) -> None:
+    found = [each for each in parse(text).warnings if "nobody can say yes" in each]
+    assert len(found) == warned
+    assert all(each.startswith("config.yaml:1: tools.confirm: ") for each in found)
+    for session in (
+        "{transcription: {model: whisper-1}}",
+        "{extra: {audio: {input: {transcription: {model: whisper-1}}}}}",
+    ):
+        heard = parse(f"{text}\nrealtime: {{session: {session}}}")
+        assert not any("nobody can say yes" in each for each in heard.warnings)
 
 
 def test_an_address_that_is_not_used_and_a_key_in_the_clear_are_warned_about() -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rtaudio_daemon.config import parse
 from rtaudio_daemon.config.sections import ToolRule, Tools
 from rtaudio_daemon.tools.permissions import TARGETS_MOST, Decision, Permissions, targets_in
 from rtaudio_daemon.tools.tool import CallContext, Json, Target, Tool, ToolError
@@ -150,6 +153,25 @@ def test_too_many_things_are_refused() -> None:
     assert len(targets_in({"entity_id": entities})) == TARGETS_MOST
     with pytest.raises(ToolError, match="too many things"):
         targets_in({"entity_id": entities, "area": ["hall", "bath"]})
+
+
+def test_the_example_in_the_document_is_a_configuration_and_does_what_it_says() -> None:
+    document = (Path(__file__).parents[2] / "docs" / "tools.md").read_text()
+    section = document.partition("## Permissions")[2]
+    (example,) = re.findall(r"```yaml\n(.*?)```", section.partition("\n## ")[0], re.DOTALL)
+    config = parse(example)
+    assert config.warnings == ()
+    assert config.tools.confirm[:3] == Tools().confirm
+    permissions = Permissions(config.tools.confirm, config.tools.deny)
+
+    def decide(name: str, **arguments: Any) -> Decision:
+        return permissions.decide(replace(TOOL, name=name), targets_in(arguments))
+
+    assert decide("turn_on", entity_id="switch.oven") == "confirm"
+    assert decide("turn_on", entity_id="switch.radio") == "allow"
+    assert decide("order_pizza", size="large") == "confirm"
+    assert decide("open_gate", area="garden", domain="gate") == "deny"
+    assert decide("turn_off", entity_id="camera.hall") == "deny"
 
 
 def test_targets_carry_all_that_is_said() -> None:
