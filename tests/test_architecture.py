@@ -35,7 +35,7 @@ WORDS = {
 """The modules at the root, which everybody may import; they import each other only."""
 
 LAYERS = ("words", "config", "protocol", "dialogue", "realtime", "daemon", "cli", "entry")
-"""Each may import itself and what stands before it. `entry`: `__init__` and `__main__`."""
+"""Each may import itself and what stands before it. `entry`: `__init__`, `__main__`, `testing`."""
 
 BESIDE = {
     "audio": {"words", "config"},
@@ -165,8 +165,12 @@ def examine(package: Path) -> list[str]:
 def _layer(name: str) -> str | None:
     first, _, rest = name.partition(".")
     if not rest:
-        return "words" if first in WORDS else "entry" if first.startswith("__") else None
+        return "words" if first in WORDS else "entry" if _is_entry(first) else None
     return first if first in LAYERS or first in BESIDE else None
+
+
+def _is_entry(name: str) -> bool:
+    return name.startswith("__") or name == "testing"
 
 
 def _may_import(name: str, target: str) -> bool:
