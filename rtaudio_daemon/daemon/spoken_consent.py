@@ -164,7 +164,7 @@ class SpokenConsent:
 async def _targets(tool: Tool, arguments: Json) -> Sequence[Target]:
     """What a call concerns. Raises ToolError, whatever is wrong with the tool."""
     if tool.targets is None:
-        return targets_in(arguments)
+        return targets_in(arguments, tool.parameters)
     try:
         async with asyncio.timeout(_TARGETS_S):
             return await tool.targets(arguments)

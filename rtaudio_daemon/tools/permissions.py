@@ -62,15 +62,18 @@ class Permissions:
         return "confirm" if needed else "allow"
 
 
-def targets_in(arguments: Json) -> tuple[Target, ...]:
+def targets_in(arguments: Json, schema: Json | None = None) -> tuple[Target, ...]:
     """What a call with these arguments concerns, as far as they say; () if they say nothing.
 
     Read are `domain`, `device_class`, `entity_id` (its domain stands before the dot), `area` and
     `area_id`, in any case, each a text or a list, also inside `target` or `data`; and `action` or
     `service` where it is like `lock.unlock`. A floor, a label or a device concerns things that are
-    not known. Raises ToolError if a call names more than `TARGETS_MOST` things.
+    not known, and so does the `name` of a thing where `schema`, that of the arguments, has a
+    `domain`. Raises ToolError if a call names more than `TARGETS_MOST` things.
     """
     outer = _given(arguments)
+    if _names_things(arguments, schema or {}):
+        outer.setdefault("other", [""])
     inside = [each for key, each in arguments.items() if _plain(key) in _INSIDE]
     groups = [_given(each) for value in inside for each in _list(value) if isinstance(each, dict)]
     found: dict[Target, None] = {}
@@ -78,6 +81,13 @@ def targets_in(arguments: Json) -> tuple[Target, ...]:
         both = {kind: outer.get(kind, []) + given.get(kind, []) for kind in outer | given}
         found.update(dict.fromkeys(_combinations(both)))
     return tuple(found)
+
+
+def _names_things(arguments: Json, schema: Json) -> bool:
+    properties = schema.get("properties")
+    known = map(_plain, properties) if isinstance(properties, dict) else ()
+    named = any(_plain(key) in ("name", "names") and value for key, value in arguments.items())
+    return named and any(name in _NAMES["domain"] for name in known)
 
 
 def _given(arguments: Json) -> dict[str, list[str]]:

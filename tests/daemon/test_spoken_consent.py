@@ -218,5 +218,9 @@ async def test_a_tool_knows_what_it_concerns_better_than_its_arguments() -> None
     tool = replace(DOOR, confirm=False, targets=lock)
     refusal = await consent.permit("turn_off", tool, {"domain": "light"}, by_hand=False)
     assert refusal is not None
+    known = {"type": "object", "properties": {"name": {}, "domain": {}}}
+    tool = replace(tool, targets=None, parameters=known)
+    assert await consent.permit("turn_off", tool, {"name": "Door"}, by_hand=False) is not None
+    assert await consent.permit("turn_off", tool, {"domain": "light"}, by_hand=False) is None
     with pytest.raises(ToolError, match="no such thing"):
         await consent.permit("turn_off", replace(tool, targets=unknown), {}, by_hand=False)

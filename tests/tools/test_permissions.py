@@ -174,6 +174,28 @@ def test_the_example_in_the_document_is_a_configuration_and_does_what_it_says() 
     assert decide("turn_off", entity_id="camera.hall") == "deny"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "decision"),
+    [
+        ({"name": "Front door"}, "confirm"),
+        ({"name": "Lamp", "domain": ["light"]}, "allow"),
+        ({"name": "Lamp", "domain": []}, "confirm"),
+        ({"name": ""}, "allow"),
+        ({}, "allow"),
+    ],
+)
+def test_a_thing_that_is_only_named_may_be_a_lock(
+    arguments: dict[str, Any], decision: Decision
+) -> None:
+    switch: Json = {"type": "object", "properties": {"name": {}, "domain": {}}}
+    timer: Json = {"type": "object", "properties": {"name": {}, "minutes": {}}}
+    assert DEFAULT.decide(TOOL, targets_in(arguments, switch)) == decision
+    others: list[Json] = [timer, {"type": "object"}, {"properties": []}]
+    for schema in others:
+        named = {"name": arguments.get("name", "")}
+        assert DEFAULT.decide(TOOL, targets_in(named, schema)) == "allow", "a timer has one, too"
+
+
 def test_targets_carry_all_that_is_said() -> None:
     arguments = {"device_class": "garage", "target": {"entity_id": "cover.left", "area": "yard"}}
     assert targets_in(arguments) == (Target("cover", "garage", "cover.left", "yard"),)
