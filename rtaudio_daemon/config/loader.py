@@ -307,6 +307,16 @@ _RULES = (
         "administrator (Security), write !secret ha_token here, and the token into secrets.yaml",
     ),
     _Rule(
+        "home_assistant.url",
+        ("tools.own",),
+        lambda config: (
+            not config.home_assistant.url
+            and any(each.home_assistant.action for each in config.tools.own)
+        ),
+        "a tool of tools.own needs Home Assistant, and it has no address; write url and token "
+        "below home_assistant",
+    ),
+    _Rule(
         "tools.confirm",
         (),
         lambda config: ToolRule() in config.tools.confirm,

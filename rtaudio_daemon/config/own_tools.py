@@ -9,12 +9,13 @@ from urllib.parse import urlsplit
 
 from .placeholders import names_in, revealed
 from .secret import did_you_mean
-from .sections import OwnHttp, OwnTool
+from .sections import OwnAction, OwnHttp, OwnTool
 from .yaml_loader import Steps
 
 _PARAMETER = re.compile(r"[A-Za-z_]\w{0,63}", re.ASCII)
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_TARGETS = ("entity_id", "area_id", "device_id", "floor_id", "label_id")
 Mistake = tuple[Steps, str]
 
 
@@ -38,14 +39,21 @@ def _tool(tool: OwnTool) -> Iterator[Mistake]:
         if not _PARAMETER.fullmatch(str(name)):
             what = "is no name of a parameter; use letters, digits and _, as in room_name"
             yield ("parameters", name), what
-    asks, runs = tool.http != OwnHttp(), bool(tool.program)
-    if asks and runs:
-        yield ("program",), "a tool has either http or program; make two tools of it"
-    elif not asks and not runs:
-        yield (), "does nothing; give it http (with a url) or program"
-    if asks:
+    kinds = {
+        "http": tool.http != OwnHttp(),
+        "program": bool(tool.program),
+        "home_assistant": tool.home_assistant != OwnAction(),
+    }
+    given = [kind for kind, is_given in kinds.items() if is_given]
+    if len(given) > 1:
+        yield (given[-1],), f"a tool has either {' or '.join(given)}; make {len(given)} tools of it"
+    elif not given:
+        yield (), "does nothing; give it http (with a url), program or home_assistant"
+    if kinds["http"]:
         yield from _http(tool)
     yield from _program(tool)
+    if kinds["home_assistant"]:
+        yield from _action(tool)
 
 
 def _http(tool: OwnTool) -> Iterator[Mistake]:
@@ -84,6 +92,19 @@ def _program(tool: OwnTool) -> Iterator[Mistake]:
         elif plain.startswith("-") and "=" not in plain.partition(f"{{{places[0]}}}")[0]:
             what = f"an argument could make another option of it; write --option={{{places[0]}}}"
             yield ("program", index), what
+
+
+def _action(tool: OwnTool) -> Iterator[Mistake]:
+    home = tool.home_assistant
+    if not home.action:
+        yield ("home_assistant",), "has no action; write one, as in action: light.turn_on"
+    for name in home.target or {}:
+        if name not in _TARGETS:
+            hint = did_you_mean(name, _TARGETS) or f"; known here are {', '.join(_TARGETS)}"
+            yield ("home_assistant", "target", name), f"is no kind of target{hint}"
+    for option in ("action", "target", "data"):
+        for steps, name in names_in(getattr(home, option)):
+            yield from _known(tool, ("home_assistant", option, *steps), name)
 
 
 def _known(tool: OwnTool, steps: Steps, name: str) -> Iterator[Mistake]:

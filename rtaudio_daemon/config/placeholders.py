@@ -12,6 +12,7 @@ from typing import Any
 
 from .secret import Secret
 
+_LEFT_OUT = object()
 _PLACE = re.compile(r"\{\{([A-Za-z_]\w*)\}\}|\{([A-Za-z_]\w*)\}", re.ASCII)
 
 
@@ -50,6 +51,30 @@ def fill(
         return f"{{{found[1]}}}" if found[1] else encode(as_text(arguments[found[2]]))
 
     return _PLACE.sub(put, plain)
+
+
+def fill_all(template: Any, arguments: Mapping[str, Any]) -> Any:
+    """A JSON value with the arguments; one that is a whole text keeps its type.
+
+    Entries for arguments that are not given are left out; None if nothing else is in `template`.
+    """
+    filled = _filled(template, arguments)
+    return None if filled is _LEFT_OUT else filled
+
+
+def _filled(template: Any, arguments: Mapping[str, Any]) -> Any:
+    if isinstance(template, Mapping):
+        filled = {key: _filled(each, arguments) for key, each in template.items()}
+        return {key: each for key, each in filled.items() if each is not _LEFT_OUT}
+    if isinstance(template, list | tuple):
+        entries = [_filled(each, arguments) for each in template]
+        return [each for each in entries if each is not _LEFT_OUT]
+    if not isinstance(template, str):
+        return template
+    if name := whole(template):
+        return arguments.get(name, _LEFT_OUT)
+    text = fill(template, arguments)
+    return _LEFT_OUT if text is None else text
 
 
 def revealed(text: str) -> str:

@@ -42,6 +42,8 @@ _ORIGIN = r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
 _HOME_URL = r"https?://[^\s/?#@]+(/[^\s?#@]*)?"
 _TOOL_NAME = r"[A-Za-z0-9_-]{1,64}"
 _TOOL_URL = r"https?://[^\s/?#@{}]+([/?]\S*)?"
+_PLACE = r"[a-z0-9_]*(\{[A-Za-z_]\w*\}[a-z0-9_]*)*"
+_ACTION = rf"{_PLACE}\.{_PLACE}|\{{[A-Za-z_]\w*\}}"
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _SERVER_NAME = r"[A-Za-z0-9_-]{1,32}"
 _SERVER_URL = r"https?://[^\s/?#@]+([/?][^\s#]*)?"
@@ -472,6 +474,24 @@ class OwnHttp:
 
 
 @dataclass(frozen=True)
+class OwnAction:
+    """The action in Home Assistant of a tool of one's own; `{name}` stands for an argument."""
+
+    action: str = option(
+        "", "what to do, as in light.turn_on", text(_ACTION, "an action as in light.turn_on")
+    )
+    target: dict[str, Any] | None = option(
+        None, "what it concerns: entity_id, area_id, each one or a list", free_mapping()
+    )
+    data: dict[str, Any] | None = option(
+        None, 'how to do it, as in brightness_pct: "{level}"', free_mapping()
+    )
+    response: bool = option(
+        False, "whether the action gives an answer, as weather.get_forecasts does", boolean()
+    )
+
+
+@dataclass(frozen=True)
 class OwnTool:
     """A tool that a person describes: what it is for, and what it does."""
 
@@ -486,6 +506,7 @@ class OwnTool:
     program: tuple[str, ...] = option(
         (), "program to run, one entry for each argument; never a shell", several(kept(text()))
     )
+    home_assistant: OwnAction = section(OwnAction, "action in Home Assistant to carry out")
     confirm: bool = option(False, "whether every call needs a spoken yes", boolean())
     read_only: bool = option(False, "whether it changes nothing", boolean())
     limit_s: float | None = option(

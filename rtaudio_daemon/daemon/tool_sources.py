@@ -7,6 +7,8 @@ from datetime import datetime
 
 from .. import config
 from ..tools.sources.built_in import BuiltIn
+from ..tools.sources.home_assistant.client import HomeClient
+from ..tools.sources.home_assistant.source import HomeAssistantSource
 from ..tools.sources.mcp_servers import McpSource
 from ..tools.sources.notes import NoteStore, NoteTools
 from ..tools.sources.own_tools import OwnTools
@@ -34,11 +36,14 @@ async def open_sources(
     ]
     if "timers" in settings.tools.built_in:
         sources.append(TimerTools(timers))
+    home = HomeClient(settings.home_assistant) if settings.home_assistant.url else None
     box.notes = notes if "notes" in settings.tools.built_in else None
     if box.notes:
         sources.append(NoteTools(notes))
     if settings.tools.own:
-        sources.append(OwnTools(settings.tools.own))
+        sources.append(OwnTools(settings.tools.own, home))
+    if home is not None:
+        sources.append(HomeAssistantSource(home, box))
     functions = await PythonFunctions.open(settings.tools.python, box)
     if functions.tools() or functions.note:
         sources.append(functions)

@@ -18,7 +18,7 @@ import aiohttp
 from yarl import URL
 
 from ...config import OwnTool, Secret
-from ...config.placeholders import as_text, fill, names_in, revealed, whole
+from ...config.placeholders import as_text, fill, fill_all, names_in, revealed
 from ...protocol.bounds import error_message_of, is_too_deep
 from ...proxies import is_at_home, proxy_of
 from ..tool import CallContext, Json, ToolError
@@ -28,7 +28,6 @@ _MOST_BYTES = 1 << 20
 _CONNECT_S = 5.0
 _LITERAL = "/:?[]@!$&'()*+,;=%-._~"  # what stays as it is written in the configuration's address
 _TEXTS = re.compile(r"text/|[^;]*(json|xml|yaml|javascript|form-urlencoded)", re.IGNORECASE)
-_LEFT_OUT = object()
 
 
 class SharedSession:
@@ -84,7 +83,7 @@ class HttpTool:
         """What the host answers: JSON if it is JSON, else text. Raises ToolError."""
         url = self._url(arguments)
         at_home = is_at_home(urlsplit(str(url)).hostname or "")
-        body = None if self._http.json is None else _filled(self._http.json, arguments)
+        body = None if self._http.json is None else fill_all(self._http.json, arguments)
         headers = {name: as_text(value) for name, value in (self._http.headers or {}).items()}
         try:
             async with (
@@ -186,22 +185,6 @@ def _encoded(template: str, arguments: Json, *, in_path: bool) -> str:
     marked = quote(template, safe=_LITERAL + "{}")
     filled = fill(marked, arguments, lambda text: quote(text, safe="")) or ""
     return filled.replace("{", "%7B").replace("}", "%7D")
-
-
-def _filled(template: Any, arguments: Json) -> Any:
-    """A body with the arguments in it; entries for arguments that were not given are left out."""
-    if isinstance(template, dict):
-        filled = {key: _filled(each, arguments) for key, each in template.items()}
-        return {key: each for key, each in filled.items() if each is not _LEFT_OUT}
-    if isinstance(template, list):
-        entries = [_filled(each, arguments) for each in template]
-        return [each for each in entries if each is not _LEFT_OUT]
-    if not isinstance(template, str):
-        return template
-    if name := whole(template):
-        return arguments.get(name, _LEFT_OUT)
-    text = fill(template, arguments)
-    return _LEFT_OUT if text is None else text
 
 
 async def _read(answer: aiohttp.ClientResponse) -> bytes:

@@ -10,16 +10,22 @@ from ...config import OwnTool
 from ...config.placeholders import revealed
 from ..schema import parameters_schema, schema_problems
 from ..tool import Json, SourceState, Tool
+from .home_assistant.client import HomeClient
+from .home_assistant.own_action import HomeAction
 from .http_tool import HttpTool, SharedSession
 from .program_tool import ProgramTool, complaint
 
 
 class OwnTools:
-    """Offers `own`; one whose parameters the service would not take is left out, with a note."""
+    """Offers `own`; one whose parameters the service would not take is left out, with a note.
+
+    `home`: how the actions of Home Assistant are carried out; somebody else closes it.
+    """
 
     name = "own"
 
-    def __init__(self, own: Sequence[OwnTool]) -> None:
+    def __init__(self, own: Sequence[OwnTool], home: HomeClient | None = None) -> None:
+        self._home = home
         self._sessions = SharedSession()
         self._notes = [f"{own[each.index].name}: {each.what}" for each in problems(own)]
         self._tools = [self._tool(each) for each in own if not schema_problems(_schema(each))]
@@ -46,7 +52,15 @@ class OwnTools:
             await self._sessions.close()
 
     def _tool(self, own: OwnTool) -> Tool:
-        carrier = ProgramTool(own) if own.program else HttpTool(own, self._sessions)
+        carrier: ProgramTool | HttpTool | HomeAction
+        targets = None
+        if own.program:
+            carrier = ProgramTool(own)
+        elif own.home_assistant.action and self._home:
+            carrier = HomeAction(own.home_assistant, self._home)
+            targets = carrier.targets
+        else:
+            carrier = HttpTool(own, self._sessions)
         return Tool(
             name=own.name,
             description=own.description,
@@ -56,6 +70,7 @@ class OwnTools:
             read_only=own.read_only,
             confirm=own.confirm,
             limit_s=own.limit_s,
+            targets=targets,
         )
 
 
