@@ -46,7 +46,7 @@ def _tool(tool: OwnTool) -> Iterator[Mistake]:
     }
     given = [kind for kind, is_given in kinds.items() if is_given]
     if len(given) > 1:
-        yield (given[-1],), f"a tool has either {' or '.join(given)}; make {len(given)} tools of it"
+        yield (given[-1],), f"a tool has either {' or '.join(given)}; make a tool of each"
     elif not given:
         yield (), "does nothing; give it http (with a url), program or home_assistant"
     if kinds["http"]:
