@@ -129,13 +129,14 @@ def tools(arguments: argparse.Namespace) -> int:
         return 0
     for source in found.get("sources", []):
         note = f" ({source['note']})" if source["note"] else ""
-        print(f"{source['name']}: {source['state']}, {source['tools']} tools{note}")
+        print(f"{source['name']}: {source['state']}, {_tools(source['tools'])}{note}")
         for each in found["list"]:
             if each["source"] == source["name"]:
                 marks = [name for name in ("confirm", "read_only") if each[name]]
                 print(f"  {each['name']}{_parameters(each)}{_listed(marks)}")
                 print(f"      {' '.join(each['description'].split())}")
-    print(f"{found.get('tools', 0)} tools, about {found.get('tokens', 0)} tokens with every answer")
+    tokens = found.get("tokens", 0)
+    print(f"{_tools(found.get('tools', 0))}, about {tokens} tokens with every answer")
     for note in found.get("notes", []):
         print(f"warning: {note}", file=sys.stderr)
     return 0
@@ -163,6 +164,10 @@ def _call_tool(
         result = output["result"]
         print(result if isinstance(result, str) else json.dumps(result, indent=2))
     return 1 if "error" in output else 0
+
+
+def _tools(count: int) -> str:
+    return "1 tool" if count == 1 else f"{count} tools"
 
 
 def _agreed(name: str) -> bool:

@@ -182,7 +182,7 @@ async def test_tools_are_listed_and_called_by_hand(tmp_path: Path) -> None:
         lines = output.splitlines()
         assert re.fullmatch(r"built_in: ok, \d tools", lines[0])
         assert "  time()  [changes nothing]" in lines
-        assert "own: ok, 1 tools" in lines
+        assert "own: ok, 1 tool" in lines
         assert "  lamp()  [needs a yes]" in lines
         assert "      Switches the lamp." in lines
         assert re.fullmatch(r"\d+ tools, about \d+ tokens with every answer", lines[-1])

@@ -6,6 +6,7 @@ Nothing that this code raises goes further: it becomes a problem, with file and 
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import sys
 import traceback
@@ -119,18 +120,26 @@ def _module_of(value: Any) -> str:
 
 def _place_of(function: Any, where: str) -> str:
     code = getattr(function, "__code__", None)
-    return f"{code.co_filename}:{code.co_firstlineno}" if code else where
+    if code is None:
+        return where
+    file = where if _is(code.co_filename, where) else code.co_filename
+    return f"{file}:{code.co_firstlineno}"
+
+
+def _is(file: str | None, where: str) -> bool:
+    """Whether a file that Python names is the one at `where`."""
+    return file is not None and os.path.abspath(file) == os.path.abspath(where)
 
 
 def _raised(error: BaseException, where: str) -> str:
     """One line about what a file raised while it was loaded."""
     if isinstance(error, SyntaxError) and error.lineno:
-        return f"{error.filename or where}:{error.lineno}: {error_message_of(error.msg)}"
-    if isinstance(error, FileNotFoundError) and error.filename == where:
+        file = where if _is(error.filename, where) else error.filename or where
+        return f"{file}:{error.lineno}: {error_message_of(error.msg)}"
+    if isinstance(error, FileNotFoundError) and _is(str(error.filename), where):
         return f"{where}: there is no such file"
-    lines = [
-        each.lineno for each in traceback.extract_tb(error.__traceback__) if each.filename == where
-    ]
+    trace = traceback.extract_tb(error.__traceback__)
+    lines = [each.lineno for each in trace if _is(each.filename, where)]
     at = f"{where}:{lines[-1]}" if lines else where
     said = f": {words}" if (words := error_message_of(str(error))) else ""
     return f"{at}: cannot be loaded, it raised {type(error).__name__}{said}"

@@ -172,6 +172,21 @@ async def test_what_is_wrong_with_a_file_is_said_with_its_line(
     assert source.state is SourceState.OK
 
 
+async def test_a_file_is_named_as_the_configuration_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path, "raise KeyError\n")
+    written(tmp_path, "def f(:\n", "odd.py")
+    written(tmp_path, "@tool\ndef f(a) -> None:\n    'Do.'\n", "hint.py")
+    assert find_functions(("mine.py", "odd.py", "hint.py", "gone.py")).problems == (
+        "mine.py:3: cannot be loaded, it raised KeyError",
+        "odd.py:3: invalid syntax",
+        "hint.py:3: f: a: has no type hint, as in a: str",
+        "gone.py: there is no such file",
+    )
+
+
 async def test_files_that_are_none_are_named(tmp_path: Path) -> None:
     gone, text = str(tmp_path / "gone.py"), written(tmp_path, "", "mine.txt")
     source = await opened(gone, text)
