@@ -45,6 +45,7 @@ _UPDATE_ID = "rtaudio_session"
 _MISTAKES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What a message may cause that nobody foresaw; it must not end the daemon."""
 _EARLY_MOST = 32
+_IN_ONE_GO = 16  # messages that are handled before others have their turn
 _GOING_AWAY = 1001
 
 
@@ -314,10 +315,14 @@ class Session:
     # -------------------------------------------------------------- receiving
 
     async def _listen(self) -> None:
+        number = 0
         async for raw in self._connection:
             message = self._read(raw)
             if message is not None:
                 self.report(message)
+            number += 1
+            if number % _IN_ONE_GO == 0:
+                await asyncio.sleep(0)  # what has come already is read without a pause
 
     def _read(self, text: str) -> Message | None:
         """What a message says; None for a malformed one, which is skipped and counted."""

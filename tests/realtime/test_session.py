@@ -548,3 +548,24 @@ async def test_everything_that_is_sent_is_json(service: Service) -> None:
             recorder.session.send({"type": "x", "n": float("inf")})
         call = await service.call()
         assert json.dumps(call.received)
+
+
+async def test_messages_that_come_all_at_once_leave_others_their_turn(service: Service) -> None:
+    most = 0
+
+    async def others(notes: list[Json]) -> None:
+        nonlocal most
+        while True:
+            before = len(notes)
+            await asyncio.sleep(0)
+            most = max(most, len(notes) - before)
+
+    async with running(service) as recorder:
+        await recorder.until(recorder.readied, 1)
+        watching = asyncio.create_task(others(recorder.events))
+        call = await service.call()
+        for _ in range(1000):
+            await call.send({"type": "nobody.knows"})
+        await recorder.until(recorder.events, 1000)
+        watching.cancel()
+    assert 1 <= most <= 16
