@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
+import struct
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, tzinfo
@@ -41,13 +43,26 @@ def boot_id(path: Path = _BOOT_FILE) -> str:
 def local_zone(environment: Mapping[str, str] = os.environ, path: Path = _ZONE_FILE) -> tzinfo:
     """The zone that the environment or the machine is set to; UTC if it is set to none."""
     if name := environment.get("TZ", "").removeprefix(":"):
-        try:
-            return ZoneInfo(name)
-        except (OSError, ValueError, LookupError):
-            return UTC
+        if not name.startswith("/"):
+            return _zone_called(name)
+        path = Path(name)
     try:
         found = path.stat()
         return _zone_in(path, found.st_ino, found.st_mtime)
+    except (OSError, ValueError):
+        return UTC
+
+
+@lru_cache(maxsize=1)
+def _zone_called(name: str) -> tzinfo:
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError, LookupError):
+        pass
+    # A rule, as in CET-1CEST,M3.5.0,M10.5.0/3, stands at the end of the file of a zone.
+    part = b"TZif2" + bytes(15) + struct.pack(">6l", 0, 0, 0, 0, 1, 4) + bytes(6) + b"UTC\0"
+    try:
+        return ZoneInfo.from_file(io.BytesIO(part + part + f"\n{name}\n".encode()))
     except (OSError, ValueError):
         return UTC
 

@@ -217,6 +217,7 @@ def _words(record: Mapping[str, Any], field: str, most: int) -> str:
     value = record.get(field)
     if not isinstance(value, str) or len(value) > most:
         raise ValueError(f"{field} is wrong")
+    value.encode()  # half a character is a ValueError, too
     return value
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,26 @@ def test_the_environment_names_the_zone(name: str) -> None:
 @pytest.mark.parametrize("name", ["Nowhere/Else", "../../etc/passwd", "x" * 500, "Europe"])
 def test_a_zone_that_there_is_not_is_utc(name: str) -> None:
     assert local_zone({"TZ": name}) is UTC
+
+
+@pytest.mark.parametrize(
+    ("name", "winter", "summer"),
+    [("CET-1CEST,M3.5.0,M10.5.0/3", 1, 2), ("<+03>-3", 3, 3), ("UTC0", 0, 0), ("EST5", -5, -5)],
+)
+def test_the_environment_may_give_the_rule_of_a_zone(name: str, winter: int, summer: int) -> None:
+    zone = local_zone({"TZ": name})
+    offsets = [datetime(2026, month, 1, 12, tzinfo=zone).utcoffset() for month in (1, 7)]
+    assert offsets == [timedelta(hours=winter), timedelta(hours=summer)]
+
+
+def test_the_environment_may_name_the_file_of_a_zone() -> None:
+    path = Path("/usr/share/zoneinfo/Asia/Tokyo")
+    if not path.exists():
+        pytest.skip("needs the package tzdata")
+    for name in (str(path), f":{path}"):
+        assert str(local_zone({"TZ": name})) == "Asia/Tokyo"
+    assert local_zone({"TZ": "/etc/passwd"}) is UTC
+    assert local_zone({"TZ": "/no/such/file"}) is UTC
 
 
 def test_the_zone_of_the_machine_is_read_anew_when_it_changes(tmp_path: Path) -> None:

@@ -526,6 +526,7 @@ def broken(**fields: Any) -> Callable[[dict[str, Any]], object]:
         broken(kind="egg"),
         broken(state=None),
         broken(name="x" * 61),
+        broken(name="\ud800"),
         broken(created="today"),
         broken(created=True),
         broken(ends_at=float("nan")),
