@@ -230,12 +230,12 @@ _RULES = (
     ),
     _Rule(
         "realtime.budget.daily_limit",
-        ("realtime.budget.prices",),
+        ("realtime.budget.prices", "realtime.budget.price_table"),
         lambda config: (
             config.realtime.budget.daily_limit > 0
-            and not any(vars(config.realtime.budget.prices).values())
+            and not any(config.realtime.budget.in_effect().values())
         ),
-        "needs realtime.budget.prices: without prices nothing costs anything",
+        "needs realtime.budget.prices or price_table: without prices nothing costs anything",
     ),
     _Rule(
         "audio.gate.start_ms",

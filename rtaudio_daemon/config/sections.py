@@ -7,6 +7,7 @@ below.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -31,6 +32,7 @@ from .checks import (
     text,
 )
 from .defaults import HTTP_HOST, HTTP_PORT
+from .prices import PRICE_TABLES, PRICED_ON
 from .profiles import PROFILES
 from .schema import groups, named_groups
 from .secret import Secret
@@ -185,7 +187,18 @@ class Budget:
         "money per day; then no session until midnight; 0 = no limit",
         number(0, 100_000),
     )
+    price_table: str = option(
+        "",
+        f"a model of OpenAI, at its list prices as read on {PRICED_ON}, in US dollars; "
+        "what prices says counts instead",
+        text("|".join(map(re.escape, PRICE_TABLES)), " or ".join(PRICE_TABLES)),
+    )
     prices: Prices = section(Prices, "what the service charges")
+
+    def in_effect(self) -> dict[str, float]:
+        """The prices by name: one's own, else those of the table."""
+        table = PRICE_TABLES.get(self.price_table, {})
+        return {name: own or table.get(name, 0.0) for name, own in vars(self.prices).items()}
 
 
 @dataclass(frozen=True)

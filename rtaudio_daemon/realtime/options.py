@@ -83,14 +83,14 @@ class SessionPolicy:
     @classmethod
     def of(cls, settings: config.Realtime) -> Self:
         """The policy that the section ``realtime`` of the configuration describes."""
-        prices = settings.budget.prices
+        prices = settings.budget.in_effect()
         return cls(
             hold="on_speech" if settings.hold == "on_speech" else "always",
             idle_s=settings.hold_idle_s,
             history_turns=settings.history.turns,
             history_characters=settings.history.characters,
             forget_after_s=settings.history.forget_after_s,
-            prices=Prices(**{each.name: getattr(prices, each.name) for each in fields(Prices)}),
+            prices=Prices(**{each.name: prices[each.name] for each in fields(Prices)}),
             daily_limit=settings.budget.daily_limit,
         )
 
