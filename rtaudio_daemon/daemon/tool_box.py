@@ -43,7 +43,6 @@ CALL_ROUNDS_MOST = 3
 """How often the answer to results may call tools again after somebody spoke."""
 CALLS_PATIENCE_S = 125.0
 """Longer than any call may take: every call is answered here."""
-_STALE_S = 600.0  # after this much silence the model is given the time anew
 _AFTER_ANSWER_S = 20.0  # what is to be done after an answer is done by then
 _QUOTED = re.compile(r"['\"`]([\w-]+)['\"`]")  # time and end stand in any sentence
 _STILL_RUNNING = (
@@ -77,6 +76,8 @@ class ToolBox:
         self._extra_tools: list[Any] = []
         self._dated_at: float | None = None
         self._tells_time = False
+        self.dated_for_s = 600.0
+        """After how long the model is given the time anew, when somebody speaks."""
         self._stale = False  # the session has to be given other definitions
         self._after_answer: list[Callable[[], None]] = []
         self._after_answer_timer: asyncio.TimerHandle | None = None
@@ -210,7 +211,7 @@ class ToolBox:
 
     def _is_dated(self) -> bool:
         now = asyncio.get_running_loop().time()
-        return self._dated_at is None or now - self._dated_at >= _STALE_S
+        return self._dated_at is None or now - self._dated_at >= self.dated_for_s
 
     def button_pressed(self) -> None:
         """Somebody holds a button to talk."""

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from rtaudio_daemon.audio.processing.earcons import earcon
+from rtaudio_daemon.daemon.said_texts import SaidTexts
+from rtaudio_daemon.notifications import TextSaid
 from rtaudio_daemon.simulator.model.reply import Reply, Turn
 from tests.harness import Harness, find, samples, speech
 from tests.strict import Dialect
@@ -46,11 +48,27 @@ async def test_the_same_id_is_said_once_and_its_first_outcome_is_returned(tmp_pa
         _, first = await harness.post("/api/say", text(id="door-1", wait=True))
         _, second = await harness.post("/api/say", text(id="door-1"))
         assert second["said"] == first["said"]
-        await asyncio.sleep(601)
-        _, third = await harness.post("/api/say", text(id="door-1", wait=True))
-        assert third["said"] == first["said"]
-        assert len(harness.named("said")) == 2
-        assert len(harness.received("response.create")) == 2
+        assert len(harness.named("said")) == 1
+        assert len(harness.received("response.create")) == 1
+
+
+async def test_after_ten_minutes_an_id_may_be_used_again_and_few_are_kept() -> None:
+    texts = SaidTexts()
+    assert texts.begin("door-1") == "door-1"
+    texts.note(TextSaid("door-1", "said", 900))
+    texts.note(TextSaid("door-1", "failed"))
+    texts.note(TextSaid("unknown", "failed"))
+    assert texts.receipt("door-1") == TextSaid("door-1", "said", 900)
+    await asyncio.sleep(599)
+    assert texts.known("door-1")
+    await asyncio.sleep(2)
+    assert not texts.known("door-1")
+    waiting = asyncio.create_task(texts.wait_for(texts.begin("door-2"), 1000))
+    await asyncio.sleep(0)
+    for _ in range(256):
+        texts.begin(None)
+    assert not texts.known("door-2")
+    assert await waiting is None, "whoever waits for one that is forgotten waits no longer"
 
 
 async def test_without_an_id_one_is_given_and_the_event_has_it(tmp_path: Path) -> None:

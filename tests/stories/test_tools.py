@@ -484,13 +484,15 @@ def told_times(harness: Harness) -> list[str]:
 
 
 async def test_after_a_long_silence_the_model_is_given_the_time_anew(tmp_path: Path) -> None:
-    said = [(1000, speech("weather")), (20_000, speech("weather")), (700_000, speech("weather"))]
+    said = [(1000, speech("weather")), (10_000, speech("weather")), (40_000, speech("weather"))]
     async with Harness(tmp_path, said, reply=calling(rounds=0)) as harness:
+        box = harness.app.assistant.calls
+        assert isinstance(box, ToolBox)
+        assert box.dated_for_s == 600, "ten minutes"
+        box.dated_for_s = 35
         await harness.turns(2)
         assert len(told_times(harness)) == 1, "one session, and nothing has changed"
-        async with asyncio.timeout(800):
-            while harness.statuses.count("speaking") < 3:
-                await asyncio.sleep(1)
+        await harness.turns(3)
         assert len(told_times(harness)) == 2
 
 
