@@ -71,7 +71,8 @@ class ToolBox:
         self._assistant = assistant
         self._controls = controls
         self._driver = assistant.driver
-        self._now = now
+        self.now = now
+        """The time that the model is given."""
         self._instructions = ""
         self._extra_tools: list[Any] = []
         self._dated_at: float | None = None
@@ -160,7 +161,7 @@ class ToolBox:
         self._dated_at = asyncio.get_running_loop().time()
         lines = [self._instructions]
         if self._tells_time:
-            lines.append(time_line(self._now(), self._room))
+            lines.append(time_line(self.now(), self._room))
         if self.notes is not None:
             lines.append(self.notes.line())
         words = "\n\n".join(line for line in lines if line)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -490,6 +490,8 @@ async def test_after_a_long_silence_the_model_is_given_the_time_anew(tmp_path: P
         assert isinstance(box, ToolBox)
         assert box.dated_for_s == 600, "ten minutes"
         box.dated_for_s = 35
+        begun = datetime(2026, 11, 28, 9, 5, tzinfo=UTC)
+        box.now = lambda: begun + timedelta(seconds=2 * asyncio.get_running_loop().time())
         await harness.turns(2)
         assert len(told_times(harness)) == 1, "one session, and nothing has changed"
         await harness.turns(3)
