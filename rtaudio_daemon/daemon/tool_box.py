@@ -33,7 +33,7 @@ from ..tools.registry import Registry
 from ..tools.runner import Call, Refusal, Runner
 from ..tools.sources.built_in import time_line
 from ..tools.sources.notes import NoteStore
-from ..tools.tool import Json, Tool, ToolSource
+from ..tools.tool import InstructingSource, Json, Tool, ToolSource
 from .assistant import Assistant
 from .controls import DaemonControls
 from .spoken_consent import SpokenConsent
@@ -75,6 +75,7 @@ class ToolBox:
         """The time that the model is given."""
         self._instructions = ""
         self._extra_tools: list[Any] = []
+        self._lines: list[str] = []  # of the sources, which the model was given
         self._dated_at: float | None = None
         self._tells_time = False
         self.dated_for_s = 600.0
@@ -164,8 +165,17 @@ class ToolBox:
             lines.append(time_line(self.now(), self._room))
         if self.notes is not None:
             lines.append(self.notes.line())
-        words = "\n\n".join(line for line in lines if line)
+        self._lines = self._lines_of_sources()
+        words = "\n\n".join(line for line in [*lines, *self._lines] if line)
         return {"instructions": words} if words else {}
+
+    def _lines_of_sources(self) -> list[str]:
+        return [
+            line
+            for source in self.registry.sources
+            if isinstance(source, InstructingSource)
+            for line in source.instructions_lines()
+        ]
 
     def offer(self) -> None:
         """Give the session in use, and those to come, the tools as they are now."""
@@ -185,7 +195,7 @@ class ToolBox:
 
     def tools_changed(self) -> None:
         """The tools, the state or the note of a source are others now."""
-        if self.registry.refresh():
+        if self.registry.refresh() or self._lines != self._lines_of_sources():
             self._stale = True
             self._offer_when_idle()
 

@@ -43,7 +43,15 @@ async def open_sources(
     if settings.tools.own:
         sources.append(OwnTools(settings.tools.own, home))
     if home is not None:
-        sources.append(HomeAssistantSource(home, box))
+        sources.append(
+            HomeAssistantSource(
+                home,
+                settings.home_assistant.token,
+                box,
+                box.ready,
+                exposes=settings.tools.home_assistant,
+            )
+        )
     functions = await PythonFunctions.open(settings.tools.python, box)
     if functions.tools() or functions.note:
         sources.append(functions)

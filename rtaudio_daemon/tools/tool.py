@@ -118,6 +118,14 @@ class PatientSource(ToolSource, Protocol):
         """Try at once: somebody may have mended what was wrong."""
 
 
+@runtime_checkable
+class InstructingSource(ToolSource, Protocol):
+    """A source that has something to say to the model, below the instructions."""
+
+    def instructions_lines(self) -> list[str]:
+        """Texts at this moment; after a change `SourceListener.tools_changed` is called."""
+
+
 class SourceListener(Protocol):
     """Reacts to a source."""
 

@@ -114,7 +114,7 @@ class McpSource:
         """Connect, and stay until that ends; why it did."""
         failure: LinkError | None = None
         try:
-            connect = self._connect or await _load()
+            connect = self._connect or await load_connect()
             async with connect(self.name, self.server) as link:
                 failure = await self._stay(link)
         except LinkError as error:
@@ -252,7 +252,7 @@ class McpSource:
         return self._link
 
 
-async def _load() -> Connect:
+async def load_connect() -> Connect:
     """The module that needs the SDK. Raises RefusedLinkError where that is missing."""
     importlib.invalidate_caches()
     if not installed(PACKAGE):

@@ -103,6 +103,12 @@ async def test_an_answer_is_given_back() -> None:
     assert outcome.value == {"rain": "no"}
 
 
+def ready() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
+
+
 class Listener:
     def __init__(self) -> None:
         self.changes = 0
@@ -114,7 +120,9 @@ class Listener:
 async def test_the_source_comes_back_by_itself_and_closes_at_the_end() -> None:
     home, listener = FakeHome(), Listener()
     async with home:
-        source = HomeAssistantSource(HomeClient(home.settings), listener)
+        source = HomeAssistantSource(
+            HomeClient(home.settings), home.settings.token, listener, ready(), exposes=False
+        )
         await home.stop()
         running = asyncio.create_task(source.run())
         await asyncio.sleep(30)

@@ -28,8 +28,9 @@ _THINGS_MOST = 64
 _SHOWN_MOST = 12
 _ALREADY = "it was so already; say so, it is no failure"
 _NOT_DONE = "it was asked for and is not so; say that it did not work"
-_UNSEEN = "whether it worked cannot be seen; do not claim that it did"
-_UNDERWAY = "Home Assistant took it, but it is not seen yet; say how it is now"
+_UNSEEN = "Home Assistant took it; whether it worked cannot be seen, so do not claim it"
+_UNDERWAY = "Home Assistant took it, but not all of it is seen yet; say how it is now"
+_STATELESS = frozenset({"scene", "script", "button", "input_button", "event", "notify"})
 _EVERYTHING = ("all", "none")
 
 
@@ -194,7 +195,11 @@ def _unseen(changed: Mapping[str, State]) -> Outcome:
 
 
 def _result(as_asked: AsAsked, changed: bool, states: Sequence[State], note: str) -> Outcome:
-    shown = {state.name: in_words(state) for state in states[:_SHOWN_MOST]}
+    shown = {
+        state.name: in_words(state)
+        for state in states[:_SHOWN_MOST]
+        if state.domain not in _STATELESS  # what they have is a time
+    }
     value: dict[str, Any] = {"as_asked": as_asked, "changed": changed, "states": shown}
     if len(states) > _SHOWN_MOST:
         value["more_states"] = len(states) - _SHOWN_MOST

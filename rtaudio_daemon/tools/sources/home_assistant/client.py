@@ -132,6 +132,10 @@ class HomeClient:
             raise HomeError(f"Home Assistant does not answer: {why}", answer.status)
         return found
 
+    def forgive(self) -> None:
+        """Try again at once, also after a refusal: somebody may have mended what was wrong."""
+        self._failed_at = -REFUSED_S
+
     async def close(self) -> None:
         """Close the session as soon as no request is under way."""
         self._closing = True
