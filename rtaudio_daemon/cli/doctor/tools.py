@@ -1,0 +1,101 @@
+"""The doctor tries the tools of a person: their programs, hosts and files.
+
+As the service's user, as far as that can be seen from here: the unit hides home folders, and its
+user may read only what everybody may.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import stat
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ... import config
+from ...config.placeholders import revealed
+from ...proxies import is_at_home, proxy_of
+from .. import preflight
+from .finding import Finding, failed, passed, warned
+
+_CONNECT_S = 3.0
+_HIDDEN = ("/home", "/root", "/run/user")
+UNIT = Path("/etc/systemd/system/rtaudio-daemon.service")
+
+
+async def check_tools(settings: config.Config, unit: Path = UNIT) -> AsyncIterator[Finding]:
+    """Every source of tools that the configuration names; `unit`: of the system's service."""
+    for problem in preflight.unusable_tools(settings):
+        yield failed(
+            "tools", problem, "correct it; until then it is left out", config_at_fault=True
+        )
+    for problem in preflight.unanswered_functions(settings):
+        yield warned("tools", problem, "see docs/tools.md")
+    for finding in _hidden(settings.tools, unit):
+        yield finding
+    for tool in settings.tools.own:
+        if tool.http.url:
+            yield await _reached(tool)
+
+
+def _hidden(tools: config.Tools, unit: Path) -> Iterator[Finding]:
+    """The files that tools need and the service does not see, if it is installed."""
+    if not unit.exists():
+        return
+    for path, what in _used(tools):
+        if why := hidden_from_service(path):
+            yield warned(
+                "tools",
+                f"{what} {path} {why}",
+                "put it where the service finds it, as in /usr/local/bin or /etc/rtaudio-daemon "
+                "(chmod a+rX)",
+            )
+
+
+def hidden_from_service(path: Path) -> str:
+    """Why the service's user cannot use the file at `path`; "" if it can, as far as modes say."""
+    real = path.resolve()
+    if any(real.is_relative_to(folder) for folder in _HIDDEN):
+        return "is in a folder that the service does not see (ProtectHome)"
+    try:
+        if not os.stat(real).st_mode & stat.S_IROTH:
+            return "may not be read by the service's user"
+        closed = [each for each in real.parents if not os.stat(each).st_mode & stat.S_IXOTH]
+    except OSError:
+        return ""
+    return f"is in {closed[0]}, which the service's user may not enter" if closed else ""
+
+
+def _used(tools: config.Tools) -> Iterator[tuple[Path, str]]:
+    for own in tools.own:
+        found = shutil.which(revealed(own.program[0])) if own.program else None
+        if found:
+            yield Path(found), f"the program of {own.name},"
+    for file in tools.python:
+        if os.path.exists(file):
+            yield Path(file), "the file with functions"
+
+
+async def _reached(tool: config.OwnTool) -> Finding:
+    """Whether somebody listens where a tool makes its request; nothing is asked of it."""
+    parts = urlsplit(revealed(tool.http.url))
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    name = f"tool {tool.name}"
+    if not is_at_home(host) and proxy_of(f"{parts.scheme}://{parts.netloc}"):
+        return passed(name, f"{host} is asked through a proxy")
+    try:
+        async with asyncio.timeout(_CONNECT_S):
+            _, writer = await asyncio.open_connection(host, port)
+    except TimeoutError:
+        why = f"does not answer within {_CONNECT_S:g} s"
+    except OSError as error:
+        why = f"cannot be reached: {os.strerror(error.errno) if error.errno else error}"
+        if not error.errno or error.errno < 0:
+            why = "is not known in this network"
+    else:
+        writer.close()
+        await writer.wait_closed()
+        return passed(name, f"{host} answers on port {port}")
+    return warned(name, f"{host} {why}", "is it switched on, and is the url right?")
