@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ...child_processes import harmless_environment
 from ...config import OwnTool
 from ...config.placeholders import fill, names_in, revealed
 from ...protocol.bounds import error_message_of
@@ -25,11 +26,6 @@ _MOST_BYTES = 64 * 1024
 _LAST_BYTES = 4096
 _TERM_S = 1.0
 _LINGER_S = 0.2  # what a program leaves behind may hold its output open
-_KEPT = {
-    *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR"),
-    *("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "PULSE_SERVER", "PIPEWIRE_RUNTIME_DIR"),
-}
-"""All that a program is given of our environment, beside LC_*: anything else may be a secret."""
 
 
 class ProgramTool:
@@ -38,14 +34,7 @@ class ProgramTool:
     def __init__(self, tool: OwnTool, environment: Mapping[str, str] = os.environ) -> None:
         self._program = tool.program
         self._name = Path(revealed(tool.program[0])).name
-        self._environment = {
-            "PATH": os.defpath,
-            **{
-                name: value
-                for name, value in environment.items()
-                if name in _KEPT or name.startswith("LC_")
-            },
-        }
+        self._environment = harmless_environment(environment)
         self._mask = Masking(tool.program)
 
     async def run(self, arguments: Json, _context: CallContext) -> Any:
