@@ -278,8 +278,9 @@ def shown(value: Any) -> str:
     if isinstance(value, bool):
         return "a yes/no value"
     words = "" if isinstance(value, Secret) else repr(value) if value == "" else str(value)
-    # Long unbroken words are what keys look like: a key in the wrong place must not be printed.
-    return words if len(words) <= 24 and words.isprintable() else ""
+    # Long unbroken words are what keys look like: a key in the wrong place must not be printed, nor
+    # a password in an address.
+    return words if len(words) <= 24 and words.isprintable() and "@" not in words else ""
 
 
 def _between(

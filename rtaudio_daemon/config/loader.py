@@ -91,6 +91,7 @@ class _Rule(NamedTuple):
 
 
 _NOTHING = "the file holds no settings"
+_SECRET_NAME = re.compile(r"key|token|secret|passw|authori", re.I)
 _QUIET_S = 0.5
 _WRITING_ENDS_S = 3.0
 TOKEN_MIN = 32
@@ -407,12 +408,16 @@ def _beside(config: Config, file: str) -> Config:
         output=replace(played, device=device(played.device)),
     )
     own = tuple(replace(each, program=_program(each.program, folder)) for each in config.tools.own)
+    mcp = {
+        name: replace(each, command=_program(each.command, folder))
+        for name, each in (config.tools.mcp or {}).items()
+    }
     python = tuple(os.path.join(folder, each) for each in config.tools.python)
     return replace(
         config,
         realtime=replace(config.realtime, simulator=simulator),
         audio=audio,
-        tools=replace(config.tools, own=own, python=python),
+        tools=replace(config.tools, own=own, python=python, mcp=mcp or config.tools.mcp),
     )
 
 
@@ -439,21 +444,36 @@ def _apply(rules: tuple[_Rule, ...], config: Config, source: Source) -> list[Pro
 def _exposures(source: Source) -> list[str]:
     """Secrets that stand in the configuration itself, and files with secrets that others read."""
     found, files = [], set(source.secret_files)
-    for each in describe():
+    for steps in (*_secret_options(), *_secret_values(source.value)):
         value = source.value
-        for step in each.steps:
+        for step in steps:
             value = value.get(step) if isinstance(value, Mapping) else None
-        if isinstance(each.default, Secret) and value and not isinstance(value, Secret):
-            place = source.place(each.steps)
+        if value and not isinstance(value, Secret):
+            place = source.place(steps)
             files.add(place.file)
             what = "the key itself stands here; put it into secrets.yaml and write !secret "
-            what += each.steps[-1]
-            found.append(str(Problem(place, each.steps, what)))
+            found.append(str(Problem(place, steps, what + steps[-1].lower())))
     for file in sorted(files):
         if yaml_loader.readable_by_others(file):
             what = f"holds a secret that other users can read; run: chmod 600 {file}"
             found.append(str(Problem(Place(file, 1), (), what)))
     return found
+
+
+def _secret_options() -> Iterator[tuple[str, ...]]:
+    return (each.steps for each in describe() if isinstance(each.default, Secret))
+
+
+def _secret_values(value: Any) -> Iterator[tuple[str, ...]]:
+    """Headers and variables for MCP servers that hold a secret by their names."""
+    tools = value.get("tools") if isinstance(value, Mapping) else None
+    servers = tools.get("mcp") if isinstance(tools, Mapping) else None
+    for name, server in servers.items() if isinstance(servers, Mapping) else ():
+        for option in ("headers", "env"):
+            given = server.get(option) if isinstance(server, Mapping) else None
+            for each in given if isinstance(given, Mapping) else ():
+                if _SECRET_NAME.search(str(each)):
+                    yield ("tools", "mcp", name, option, each)
 
 
 def _order(place: Place, main: str) -> tuple[bool, str, int]:
@@ -462,9 +482,7 @@ def _order(place: Place, main: str) -> tuple[bool, str, int]:
 
 def _redacted(value: Any, name: str = "") -> Any:
     if isinstance(value, Secret) or (
-        value
-        and re.search(r"key|token|secret|passw|authori", name, re.I)
-        and isinstance(value, str)
+        value and _SECRET_NAME.search(name) and isinstance(value, str)
     ):
         return str(Secret(value))
     if is_dataclass(value) and not isinstance(value, type):

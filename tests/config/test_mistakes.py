@@ -335,3 +335,79 @@ def test_an_argument_never_names_a_host() -> None:
         own = f'tools: {{own: {{name: a, description: x, http: {{url: "{url}"}}}}}}'
         (found,) = problems(own)
         assert found.startswith("config.yaml:1: tools.own[0].http.url: expected an address")
+
+
+# ------------------------------------------------------------------------ MCP servers
+
+
+_TRANSCRIBED = "realtime: {session: {transcription: {model: any}}}\n"
+
+
+def test_an_mcp_server_keeps_its_secrets_hidden_and_its_program_beside_the_file(
+    tmp_path: Path,
+) -> None:
+    text = (
+        "tools:\n  mcp:\n"
+        "    notes: {url: 'https://nas/mcp', headers: {Authorization: !secret key}}\n"
+        "    files: {command: [./files.sh, --root, /srv], env: {TOKEN: !secret key, LEVEL: 5}}\n"
+        f"{_TRANSCRIBED}"
+    )
+    found = load(written(tmp_path, text, "key: Bearer opens every door\n"))
+    assert found.warnings == ()
+    assert found.tools.mcp is not None
+    notes, files = found.tools.mcp["notes"], found.tools.mcp["files"]
+    assert files.command == (str(tmp_path / "files.sh"), "--root", "/srv")
+    assert files.env is not None
+    assert {name: value.reveal() for name, value in files.env.items()}["LEVEL"] == "5"
+    assert notes.allow == ("*",)
+    for shown in (repr(found), str(redacted(found))):
+        assert "every door" not in shown
+
+
+def test_a_key_for_an_mcp_server_that_stands_in_the_open_or_goes_there_is_warned_of() -> None:
+    found = parse(
+        "tools:\n  mcp:\n"
+        "    a:\n      url: http://nas:8000/mcp\n      headers: {X-Token: abc, Accept: x}\n"
+        "    b:\n      url: http://127.0.0.1/mcp\n      headers: {X-Token: !env_var NO abc}\n"
+        "    c:\n      command: files\n      env: {API_KEY: abc}\n"
+        f"{_TRANSCRIBED}"
+    )
+    assert found.warnings[:4] == (
+        "config.yaml:4: tools.mcp.a.url: http:// sends the headers where others in the network can "
+        "read them; use https:// if the server knows it",
+        "config.yaml:5: tools.mcp.a.headers.X-Token: the key itself stands here; put it into "
+        "secrets.yaml and write !secret x-token",
+        "config.yaml:8: tools.mcp.b.headers.X-Token: the key itself stands here; put it into "
+        "secrets.yaml and write !secret x-token",
+        "config.yaml:11: tools.mcp.c.env.API_KEY: the key itself stands here; put it into "
+        "secrets.yaml and write !secret api_key",
+    )
+
+
+def test_mistakes_of_mcp_servers_name_the_server_and_the_remedy() -> None:
+    servers = (
+        "    a: {url: nas/mcp}\n    b: {}\n    c: {url: 'http://x/', command: y, env: {'a b': 1}}\n"
+        "    d: {url: 'http://x:99999/', env: {A: 1}}\n    e: {command: y, headers: {'a b': c}}\n"
+        "    f: {url: 'http://me:pw@x/'}\n    g: {url: http://x/, headers: {a: [1]}, limit_s: 0}\n"
+        '    h: {url: "http://x/", headers: {a: "x\\ny"}, allowed: x}\n'
+    )
+    at = "config.yaml"
+    address = "expected an address as in http://nas:8000/mcp, without a password in it"
+    assert problems(f"tools:\n  mcp:\n{servers}") == (
+        f"{at}:3: tools.mcp.a.url: {address}, got nas/mcp",
+        f"{at}:4: tools.mcp.b: has neither url nor command; write url: http://… for a server that "
+        "runs, or command: [/path/to/program] for one that is to be started",
+        f"{at}:5: tools.mcp.c.command: a server has either url or command; make two servers of it",
+        f"{at}:5: tools.mcp.c.env.a b: is no name of an environment variable",
+        f"{at}:6: tools.mcp.d.env: only a program that is started (command) has an environment",
+        f"{at}:6: tools.mcp.d.url: its port is none: expected a number from 1 to 65535",
+        f"{at}:7: tools.mcp.e.headers: only a server with a url gets headers; a program gets env",
+        f"{at}:7: tools.mcp.e.headers.a b: is no name of a header",
+        f"{at}:8: tools.mcp.f.url: {address}",
+        f"{at}:9: tools.mcp.g.headers.a: expected text, got a list",
+        f"{at}:9: tools.mcp.g.limit_s: expected a number from 1 to 300, got 0",
+        f"{at}:10: tools.mcp.h.headers.a: expected text on one line, without control characters",
+        f"{at}:10: tools.mcp.h.allowed: there is no such option; did you mean allow?",
+    )
+    assert problems("tools: {mcp: [x]}")[0].endswith("expected groups with names, got a list")
+    assert "is no name for it" in problems("tools: {mcp: {'a b': {command: x}}}")[0]
