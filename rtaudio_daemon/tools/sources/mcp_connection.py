@@ -23,6 +23,7 @@ from ...version import VERSION
 from ..tool import Json, ToolError
 from .mcp_http import MOST_BYTES, http_streams
 from .mcp_link import LinkError, OfferedTool, Watch
+from .mcp_mending import UNUSABLE, MendedTransport
 from .mcp_stdio import stdio_streams
 
 _LOG = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ async def connect(
         transport, watch = await stack.enter_async_context(opened)
         connection = Connection(watch, dict(meta) if meta else None)
         client = Client(
-            transport,
+            MendedTransport(transport),
             cache=None,
             client_info=types.Implementation(name="rtaudio-daemon", version=VERSION),
             message_handler=connection.received,
@@ -197,7 +198,7 @@ def _offered(tool: types.Tool) -> OfferedTool:
     return OfferedTool(
         tool.name,
         (tool.description or tool.title or "")[:_DESCRIPTION_CHARACTERS],
-        tool.input_schema,
+        {} if tool.input_schema == UNUSABLE else tool.input_schema,
         bool(tool.annotations and tool.annotations.read_only_hint),
     )
 

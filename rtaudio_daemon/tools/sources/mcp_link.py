@@ -35,7 +35,7 @@ class ForgottenLinkError(LinkError):
 
 @dataclass(frozen=True, slots=True)
 class OfferedTool:
-    """A tool as the server describes it, bounded. `parameters` may be no schema of an object."""
+    """A tool as the server describes it, bounded. `parameters` is empty where it is no schema."""
 
     name: str
     description: str

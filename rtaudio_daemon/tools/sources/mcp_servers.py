@@ -11,7 +11,7 @@ import importlib
 import json
 import logging
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from fnmatch import fnmatchcase
 from typing import Any
@@ -21,6 +21,7 @@ from ...config import McpServer
 from ...optional_packages import how_to_install, installed
 from ...protocol.bounds import is_too_deep, printable
 from ..tool import CallContext, Json, SourceListener, SourceState, Tool, ToolError, ToolSource
+from .masking import Masking
 from .mcp_link import ForgottenLinkError, Link, LinkError, OfferedTool, RefusedLinkError
 
 _LOG = logging.getLogger(__name__)
@@ -33,7 +34,9 @@ _SOON_S = 10.0  # a call waits for a new connection this long
 _CALM_S = 1.0  # between two lists that the server asks us to read
 _SCHEMA_BYTES = 32 * 1024
 _NAMES_SHOWN = 3
+_SHORTEST_SECRET = 8
 
+_GOOD = (SourceState.OK, SourceState.STARTING)
 Connect = Callable[[str, McpServer], AbstractAsyncContextManager[Link]]
 
 
@@ -58,6 +61,8 @@ class McpSource:
         self._started = started
         self._connect = connect
         self._chance = chance
+        self._mask = Masking(*_secrets(server.headers), *_secrets(server.env), server.url)
+        self._mask_results = Masking(*_secrets(server.headers))
         self._link: Link | None = None
         self._linked = asyncio.Event()
         self._again = asyncio.Event()
@@ -96,7 +101,7 @@ class McpSource:
                 self._turn(SourceState.STARTING, "")
             else:
                 pause_s = _REFUSED_S if isinstance(failure, RefusedLinkError) else next(pauses)
-                self._turn(failure.state, str(failure))
+                self._turn(failure.state, self._mask.text(str(failure)))
             await self._rest(pause_s)
 
     def _pauses(self) -> Iterator[float]:
@@ -162,7 +167,7 @@ class McpSource:
         """Stand so from now on; one line in the log when that is new."""
         if (state, note) != (self.state, self.note):
             self.state, self.note = state, note
-            level = logging.INFO if state in (SourceState.OK, SourceState.STARTING) else 30
+            level = logging.INFO if state in _GOOD else logging.WARNING
             _LOG.log(level, "%s: %s%s", self.name, state, f": {note}" if note else "")
             self._listener.tools_changed()
 
@@ -192,6 +197,8 @@ class McpSource:
                     yield f"{option}: {pattern} fits none of its {len(names)} tools"
         if unusable:
             shown = ", ".join(unusable[:_NAMES_SHOWN])
+            more = len(unusable) - _NAMES_SHOWN
+            shown += f" and {more} more" if more > 0 else ""
             yield printable(f"left out, as their arguments cannot be described: {shown}")[:300]
 
     def _tool(self, offered: OfferedTool) -> Tool:
@@ -219,18 +226,17 @@ class McpSource:
     # ---------------------------------------------------------------------- calls
 
     async def _call(self, tool: OfferedTool, arguments: Json) -> Any:
-        link = self._link
-        if link is None:
-            link = await self._next_link()
+        link = self._link or await self._next_link()
         try:
-            return await link.call(tool.name, arguments)
+            return await self._call_over(link, tool, arguments)
         except LinkError as error:
             if self._link is link:
                 self._link = None
                 self._linked.clear()
             if not tool.read_only:
+                why = self._mask.text(str(error))
                 raise ToolError(
-                    f"{self.name} went away meanwhile ({error}); it is not known whether this was "
+                    f"{self.name} went away meanwhile ({why}); it is not known whether this was "
                     "done: have somebody see before you call it again"
                 ) from error
         return await self._once_more(tool, arguments)
@@ -239,13 +245,19 @@ class McpSource:
         """Repeat a call that changes nothing, over another connection."""
         link = await self._next_link()
         try:
-            return await link.call(tool.name, arguments)
+            return await self._call_over(link, tool, arguments)
         except LinkError as error:
-            raise ToolError(f"{self.name} is away: {error}") from error
+            raise ToolError(self._mask.text(f"{self.name} is away: {error}")) from error
+
+    async def _call_over(self, link: Link, tool: OfferedTool, arguments: Json) -> Any:
+        try:
+            return self._mask_results.value(await link.call(tool.name, arguments))
+        except ToolError as error:
+            raise ToolError(self._mask.text(str(error))) from error
 
     async def _next_link(self) -> Link:
         """The connection that comes next, if one can be expected soon. Raises ToolError."""
-        if self.state in (SourceState.OK, SourceState.STARTING):
+        if self.state in _GOOD:
             await _first(_SOON_S, self._linked)
         if self._link is None:
             raise ToolError(f"{self.name} is away{f': {self.note}' if self.note else ''}")
@@ -279,12 +291,17 @@ async def _first(within_s: float, *events: asyncio.Event) -> asyncio.Event | Non
     return next((event for task, event in waiting.items() if task in done), None)
 
 
+def _secrets(values: Mapping[str, Any] | None) -> Iterator[Any]:
+    """What may be secret of headers or an environment; shorter words stand everywhere."""
+    return (each for each in (values or {}).values() if len(each) >= _SHORTEST_SECRET)
+
+
 def _fits(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _is_usable(schema: Json) -> bool:
     """Whether a session could be given this schema."""
-    if not isinstance(schema, dict) or schema.get("type", "object") != "object":
+    if not isinstance(schema, dict) or schema.get("type") != "object":
         return False
     return not is_too_deep(schema) and len(json.dumps(schema)) <= _SCHEMA_BYTES

@@ -35,6 +35,7 @@ MOST_BYTES = 4 << 20
 """The longest line that is read."""
 _CHUNK = 64 * 1024
 _TERM_S = 1.0
+_LAST_WORDS_S = 0.3
 _TIED = ("setpriv", "--pdeathsig", "TERM", "--")  # the kernel ends it when we die
 _ID = re.compile(rb'"id"\s*:\s*(\d{1,9})\b')
 _HEAD = 256
@@ -125,15 +126,18 @@ class _Program:
 
 @asynccontextmanager
 async def _streams(server: McpServer, watch: StdioWatch) -> AsyncIterator[tuple[Any, Any]]:
+    transport, process = await _start(server)
     to_us, incoming = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     outgoing, from_us = anyio.create_memory_object_stream[SessionMessage](0)
-    transport, process = await _start(server)
     assert process.stdin
     assert process.stderr
+    complaints = asyncio.create_task(_listen(process.stderr, watch), name="stderr of an MCP server")
     tasks = [
-        asyncio.create_task(_read(process, to_us, watch), name="stdout of an MCP server"),
         asyncio.create_task(_write(process.stdin, from_us), name="stdin of an MCP server"),
-        asyncio.create_task(_listen(process.stderr, watch), name="stderr of an MCP server"),
+        asyncio.create_task(
+            _read(process, to_us, watch, complaints), name="stdout of an MCP server"
+        ),
+        complaints,
     ]
     try:
         yield incoming, outgoing
@@ -185,6 +189,7 @@ async def _read(
     process: asyncio.subprocess.Process,
     to_us: MemoryObjectSendStream[SessionMessage | Exception],
     watch: StdioWatch,
+    complaints: asyncio.Task[None],
 ) -> None:
     """Pass its messages on until it speaks no more; then every waiting request fails at once."""
     assert process.stdout
@@ -197,9 +202,10 @@ async def _read(
                         await to_us.send(SessionMessage(message))
         except (anyio.ClosedResourceError, anyio.BrokenResourceError, ConnectionError):
             pass
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(0.2):  # how it ended is known a moment later
-                await process.wait()
+        # How it ended, and its last words, are known a moment later.
+        ended = asyncio.ensure_future(process.wait())
+        await asyncio.wait([ended, complaints], timeout=_LAST_WORDS_S)
+        ended.cancel()
         watch.ended(process.returncode)
 
 
