@@ -19,6 +19,7 @@ from rtaudio_daemon.audio.processing.earcons import earcon, ring
 from rtaudio_daemon.simulator.model.reply import Call, Reply, Turn
 from rtaudio_daemon.tools.timers.schedule import Schedule, Wish
 from rtaudio_daemon.tools.timers.timer import Kind
+from tests.daemon.test_earcon_player import spoken
 from tests.harness import Harness, Samples, find, samples, speech
 from tests.strict import Dialect
 from tests.tools.timers.clocks import Clocks
@@ -204,6 +205,17 @@ async def test_with_a_wake_word_any_speech_stops_it_though_nothing_is_sent(tmp_p
         assert (await harness.status())["uplink"]["bytes"] == 0
     assert harness.statuses == ["idle"]
     assert 1 <= len(rings(harness.heard())) <= 2
+
+
+async def test_the_wake_word_stops_it(tmp_path: Path) -> None:
+    said = [(6300, spoken(tmp_path, "alexa")), (9000, b"")]
+    change = with_audio(listen="wake_word", wake=config.Wake(word="alexa", follow_up_s=4))
+    async with Harness(tmp_path, said, reply=answer, change=change) as harness:
+        await harness.until(lambda: harness.named("connection"))
+        await timer(harness, 5)
+        await harness.until(lambda: "dismissed" in phases(harness))
+        await asyncio.sleep(5)
+    assert len(rings(harness.heard())) == 1
 
 
 def snoozing(turn: Turn) -> Reply:

@@ -7,6 +7,7 @@ that is at most `LATE_MOST_S` ago, and else is missed, as is one that rings for 
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -26,6 +27,7 @@ from .timer import (
 )
 from .words import label, sentence
 
+_UNFIT = ("Cc", "Cs")
 MOST = 32
 """Timers at once."""
 RINGS_MOST_S = 900.0
@@ -111,8 +113,6 @@ class Schedule:
             raise NotNowError(f"{MOST} are set already, no more fit; cancel one first")
         if (wish.seconds is None) == (wish.at is None):
             raise WrongValueError("give either seconds or at")
-        if kind is Kind.REMINDER and not (wish.text or "").strip():
-            raise WrongValueError("text: a reminder needs the words to remind of")
         blank = Timer(id="", kind=kind, created=now.wall, ends_at=now.wall)
         timer = _timed(_named(blank, wish), wish, now)
         self._newest += 1
@@ -243,13 +243,21 @@ def _fitting(which: str, timers: Sequence[Timer]) -> list[Timer]:
 
 
 def _named(timer: Timer, wish: Wish) -> Timer:
-    name = timer.name if wish.name is None else " ".join(wish.name.split())
-    text = timer.text if wish.text is None else " ".join(wish.text.split())
+    name = timer.name if wish.name is None else _plain(wish.name)
+    text = timer.text if wish.text is None else _plain(wish.text)
     if len(name) > NAME_MOST:
         raise WrongValueError(f"name: at most {NAME_MOST} characters")
     if len(text) > TEXT_MOST:
         raise WrongValueError(f"text: at most {TEXT_MOST} characters")
+    if timer.kind is Kind.REMINDER and not text:
+        raise WrongValueError("text: a reminder needs the words to remind of")
     return replace(timer, name=name, text=text)
+
+
+def _plain(words: str) -> str:
+    """In one line, without control characters and half characters, which no file can hold."""
+    kept = (" " if unicodedata.category(each) in _UNFIT else each for each in words)
+    return " ".join("".join(kept).split())
 
 
 def _timed(timer: Timer, wish: Wish, now: Moment) -> Timer:

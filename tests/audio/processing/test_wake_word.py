@@ -203,6 +203,22 @@ def test_who_says_no_wake_word_is_overheard_once_a_minute_but_not_an_answer() ->
     assert overheard("x" * 6002 + "." * 10) == [3, 3006]
 
 
+def test_while_something_rings_the_next_speech_is_overheard_at_once() -> None:
+    harness = home()
+    gate = harness.gate
+
+    def overheard(frames: str) -> int:
+        return sum(gate.feed(mark.encode() * FRAME).overheard for mark in frames)
+
+    assert overheard("x" * 10 + "." * 50) == 1
+    assert overheard("x" * 10 + "." * 50) == 0
+    gate.overhear()
+    assert not gate.doubts
+    assert overheard("x" * 2) == 0
+    assert gate.doubts, "which holds the next ring back"
+    assert overheard("x" * 8) == 1
+
+
 def test_with_push_to_talk_nobody_is_listened_to() -> None:
     harness = Home(open_attention("push_to_talk", "any", 8))
     harness.hear("wwwxxxxxx" * 20)

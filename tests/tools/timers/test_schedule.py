@@ -423,6 +423,16 @@ def test_without_a_name_the_only_one_of_its_kind_is_meant(kitchen: tuple[Schedul
         schedule.cancel("soup", clocks.now)
 
 
+def test_words_are_one_line_that_a_file_can_hold() -> None:
+    clocks, schedule = Clocks(), Schedule()
+    wish = Wish(seconds=5, name=" a\tb\n\ud800 c\x07", text="caf\u00e9 \ud83d")
+    timer = schedule.set(REMINDER, wish, clocks.now)
+    assert (timer.name, timer.text) == ("a b c", "caf\u00e9")
+    assert [each.name for each in restarted(schedule, clocks).timers(clocks.now)] == ["a b c"]
+    with pytest.raises(WrongValueError, match="needs the words"):
+        schedule.change("a b", Wish(text="\ud83d"), clocks.now)
+
+
 def test_the_33rd_is_refused() -> None:
     clocks, schedule = Clocks(), Schedule()
     for _ in range(MOST):
