@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import ConfigError, RTAudioError
+from ..protocol.bounds import printable
 from ..version import VERSION
 from . import remote_commands, startup
 
@@ -48,7 +49,7 @@ def _run(arguments: argparse.Namespace) -> int:
 def _failed(why: str, status: int) -> int:
     from ..daemon.log import redaction
 
-    print(redaction(why), file=sys.stderr)
+    print(printable(redaction(why)), file=sys.stderr)
     return status
 
 

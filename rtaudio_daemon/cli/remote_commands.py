@@ -10,10 +10,11 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TextIO
 from urllib.parse import quote
 
 from ..errors import RTAudioError
+from ..protocol.bounds import printable
 from .http_client import DaemonClient, local_daemon
 
 _SAID_S = 130.0  # the daemon answers sooner
@@ -29,7 +30,7 @@ def status(arguments: argparse.Namespace) -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # that is how watching ends
     for name, data in daemon.events():
         shown = {key: value for key, value in data.items() if key != "time"}
-        print(f"{data.get('time', '')}  {name:12} {json.dumps(shown)}", flush=True)
+        _print(f"{data.get('time', '')}  {name:12} {json.dumps(shown)}", flush=True)
     return 0
 
 
@@ -48,7 +49,7 @@ def say(arguments: argparse.Namespace) -> int:
         return _print_state(arguments, state)
     said = state["said"]
     outcome = said.get("outcome", "not said yet")
-    print(f"{outcome.replace('_', ' ')}, {said.get('heard_ms', 0) / 1000:.1f} s of it were heard")
+    _print(f"{outcome.replace('_', ' ')}, {said.get('heard_ms', 0) / 1000:.1f} s of it were heard")
     return 0 if outcome == "said" else 1
 
 
@@ -70,7 +71,7 @@ def _print_state(arguments: argparse.Namespace, state: dict[str, Any]) -> int:
         return 0
     muted = ", muted" if state["muted"] else ""
     connection = f"connection {state['connection']['state']}"
-    print(f"{state['status']}{muted}, volume {state['volume']:g}, {connection}")
+    _print(f"{state['status']}{muted}, volume {state['volume']:g}, {connection}")
     return 0
 
 
@@ -83,11 +84,11 @@ def reload(arguments: argparse.Namespace) -> int:
     for each in report["changed"]:
         why = f": {each['reason']}" if each.get("reason") else ""
         before, after = json.dumps(each["before"]), json.dumps(each["after"])
-        print(f"{each['option']}: {before} is now {after} ({each['state']}{why})")
+        _print(f"{each['option']}: {before} is now {after} ({each['state']}{why})")
     for warning in report["warnings"]:
-        print(f"warning: {warning}", file=sys.stderr)
+        _print(f"warning: {warning}", file=sys.stderr)
     if not report["changed"]:
-        print("nothing is different")
+        _print("nothing is different")
     return 1 if any(each["state"] == "failed" for each in report["changed"]) else 0
 
 
@@ -99,7 +100,7 @@ def timers(arguments: argparse.Namespace) -> int:
             raise RTAudioError("which one? name it, or give its number from the list")
         gone = daemon.delete(f"/api/timers/{quote(arguments.which, safe='')}")
         said = f"cancelled: {_called(gone['timer'])}"
-        print(json.dumps(gone, indent=2) if arguments.json else said)
+        _print(json.dumps(gone, indent=2) if arguments.json else said)
         return 0
     if arguments.action != "list":
         return _print_state(arguments, daemon.post(f"/api/timers/{arguments.action}"))
@@ -110,11 +111,11 @@ def timers(arguments: argparse.Namespace) -> int:
     for each in found["timers"]:
         every = f", every {' '.join(each['days'])}" if each["days"] else ""
         left = "" if each["state"] == "ringing" else f", {_left(each['left_s'])} left"
-        print(f"{each['id']:>3}  {_called(each)}: {each['state']}{left}{every}")
+        _print(f"{each['id']:>3}  {_called(each)}: {each['state']}{left}{every}")
     for each in found["missed"]:
-        print(f"  -  {_called(each)}: missed")
+        _print(f"  -  {_called(each)}: missed")
     if not (found["timers"] or found["missed"]):
-        print("no timer is set")
+        _print("no timer is set")
     return 0
 
 
@@ -129,16 +130,16 @@ def tools(arguments: argparse.Namespace) -> int:
         return 0
     for source in found.get("sources", []):
         note = f" ({source['note']})" if source["note"] else ""
-        print(f"{source['name']}: {source['state']}, {_tools(source['tools'])}{note}")
+        _print(f"{source['name']}: {source['state']}, {_tools(source['tools'])}{note}")
         for each in found["list"]:
             if each["source"] == source["name"]:
                 marks = [name for name in ("confirm", "read_only") if each[name]]
-                print(f"  {each['name']}{_parameters(each)}{_listed(marks)}")
-                print(f"      {' '.join(each['description'].split())}")
+                _print(f"  {each['name']}{_parameters(each)}{_listed(marks)}")
+                _print(f"      {' '.join(each['description'].split())}")
     tokens = found.get("tokens", 0)
-    print(f"{_tools(found.get('tools', 0))}, about {tokens} tokens with every answer")
+    _print(f"{_tools(found.get('tools', 0))}, about {tokens} tokens with every answer")
     for note in found.get("notes", []):
-        print(f"warning: {note}", file=sys.stderr)
+        _print(f"warning: {note}", file=sys.stderr)
     return 0
 
 
@@ -159,10 +160,10 @@ def _call_tool(
     if arguments.json:
         print(json.dumps(output, indent=2))
     elif "error" in output:
-        print(f"error: {output['error']}", file=sys.stderr)
+        _print(f"error: {output['error']}", file=sys.stderr)
     else:
         result = output["result"]
-        print(result if isinstance(result, str) else json.dumps(result, indent=2))
+        _print(result if isinstance(result, str) else json.dumps(result, indent=2))
     return 1 if "error" in output else 0
 
 
@@ -203,6 +204,11 @@ def _remote(arguments: argparse.Namespace) -> DaemonClient:
         url = url if "://" in url else f"http://{url}"
         return DaemonClient(url, os.environ.get("RTAUDIO_TOKEN", ""))
     return local_daemon(arguments.config)
+
+
+def _print(text: str, file: TextIO | None = None, *, flush: bool = False) -> None:
+    """Print what others wrote, with escapes for what would rule the terminal."""
+    print(printable(text), file=file, flush=flush)
 
 
 COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = MappingProxyType(

@@ -167,6 +167,11 @@ async def test_timers_are_listed_cancelled_and_silenced(tmp_path: Path) -> None:
             assert (status, output) == (0, "idle, volume 1, connection open\n")
         _, output = await finished("timers", "--url", address, "--json")
         assert len(json.loads(output)["timers"]) == 2
+        body = {"kind": "timer", "seconds": 300, "name": "\x1b[2J\u202e"}
+        await asyncio.to_thread(DaemonClient(address).post, "/api/timers", body)
+        _, listed_anew = await finished("timers", "--url", address)
+        _, unknown = await finished("timers", "cancel", "\x1b]0;x\x07", "--url", address)
+        assert (r"timer \x1b[2J\u202e: running" in listed_anew, "\x1b" in unknown) == (True, False)
 
 
 async def test_tools_are_listed_and_called_by_hand(tmp_path: Path) -> None:
