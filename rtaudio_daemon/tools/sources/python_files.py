@@ -18,12 +18,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ...config.file_reading import read_bounded
 from ...protocol.bounds import error_message_of
 from .decorator import Mark, mark_of
 from .signatures import Signature, signature_of
 
 GROUP = "rtaudio_daemon.tools"
 """The group of entry points whose functions are tools."""
+_MOST_BYTES = 1 << 20
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _DECORATE = "mark a function with @tool (from rtaudio_daemon import tool)"
 
@@ -90,6 +92,7 @@ def _module(file: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
         raise ImportError("its name must end with .py")
+    read_bounded(file, _MOST_BYTES)  # a pipe that gives nothing would be read for ever
     module = importlib.util.module_from_spec(spec)
     before, sys.modules[name] = sys.modules.get(name), module
     try:
@@ -140,6 +143,8 @@ def _raised(error: BaseException, where: str) -> str:
         return f"{where}: there is no such file"
     trace = traceback.extract_tb(error.__traceback__)
     lines = [each.lineno for each in trace if _is(each.filename, where)]
+    if isinstance(error, OSError) and error.strerror and not lines:
+        return f"{where}: cannot be read: {error.strerror}"
     at = f"{where}:{lines[-1]}" if lines else where
     said = f": {words}" if (words := error_message_of(str(error))) else ""
     return f"{at}: cannot be loaded, it raised {type(error).__name__}{said}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -437,3 +438,16 @@ async def test_secrets_of_a_function_reach_the_log_only_through_its_redaction(
     await refusal(source, "leak")
     (record,) = (each for each in caplog.records if each.levelno == logging.WARNING)
     assert "abcdefgh12345" not in RedactingFormatter().format(record)
+
+
+def test_a_file_that_gives_nothing_or_never_ends_is_named_at_once(tmp_path: Path) -> None:
+    pipe, large = tmp_path / "pipe.py", tmp_path / "large.py"
+    os.mkfifo(pipe)
+    large.write_text("x = 1\n" * 200_000)
+    (tmp_path / "folder.py").mkdir()
+    found = find_functions((str(pipe), str(large), str(tmp_path / "folder.py")))
+    assert found.problems == (
+        f"{pipe}: cannot be read: a pipe or a device that gives nothing",
+        f"{large}: cannot be read: too large",
+        f"{tmp_path / 'folder.py'}: cannot be read: Is a directory",
+    )
