@@ -46,7 +46,7 @@ async def open_sources(
         sources.append(
             HomeAssistantSource(
                 home,
-                settings.home_assistant.token,
+                settings.home_assistant,
                 box,
                 box.ready,
                 exposes=settings.tools.home_assistant,

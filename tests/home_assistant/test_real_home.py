@@ -60,11 +60,9 @@ class Listener:
 
 @asynccontextmanager
 async def source_at_home(token: str = "") -> AsyncIterator[HomeAssistantSource]:
-    secret, started = Secret(token or TOKEN), asyncio.Event()
+    settings, started = HomeAssistant(URL, Secret(token or TOKEN)), asyncio.Event()
     started.set()
-    source = HomeAssistantSource(
-        HomeClient(HomeAssistant(URL, secret)), secret, Listener(), started
-    )
+    source = HomeAssistantSource(HomeClient(settings), settings, Listener(), started)
     running = asyncio.create_task(source.run())
     async with asyncio.timeout(30):
         while not source.tools():

@@ -11,7 +11,7 @@ from ... import config
 from ...daemon import log
 from ...errors import ConfigError
 from .. import preflight
-from . import echo_check, machine, service, sound_devices, tools
+from . import echo_check, home, machine, service, sound_devices, tools
 from .finding import Finding, Verdict, failed, passed, warned
 
 EXIT_REFUSED = 77
@@ -38,6 +38,7 @@ async def examine(path: str, *, tone: bool = False) -> AsyncGenerator[Finding, N
         lambda: sound_devices.check_sound(settings.audio, tone=tone),
         lambda: echo_check.check_echo(settings.audio),
         lambda: tools.check_tools(settings),
+        lambda: home.check_home(settings),
         lambda: service.check_service(settings.realtime),
     )
     for check in checks:

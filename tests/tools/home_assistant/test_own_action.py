@@ -121,7 +121,7 @@ async def test_the_source_comes_back_by_itself_and_closes_at_the_end() -> None:
     home, listener = FakeHome(), Listener()
     async with home:
         source = HomeAssistantSource(
-            HomeClient(home.settings), home.settings.token, listener, ready(), exposes=False
+            HomeClient(home.settings), home.settings, listener, ready(), exposes=False
         )
         await home.stop()
         running = asyncio.create_task(source.run())

@@ -30,7 +30,7 @@ class House:
         self.home, self.assist, self.listener = home, assist, listener
         self.source = HomeAssistantSource(
             HomeClient(home.settings),
-            home.settings.token,
+            home.settings,
             listener,
             ready(),
             connect=assist.connect,
@@ -198,7 +198,7 @@ async def test_20_a_list_that_lacks_something_is_asked_for_again() -> None:
         listener = Listener()
         source = HomeAssistantSource(
             HomeClient(home.settings),
-            home.settings.token,
+            home.settings,
             listener,
             ready(),
             connect=assist.connect,
@@ -264,7 +264,7 @@ async def test_20_without_an_mcp_server_it_is_asked_in_sentences() -> None:
         assist.status = {"/mcp/assist": 404, "/mcp": 404}
         source = HomeAssistantSource(
             HomeClient(home.settings),
-            home.settings.token,
+            home.settings,
             listener,
             ready(),
             connect=assist.connect,
@@ -304,7 +304,7 @@ async def test_an_older_home_assistant_offers_its_tools_elsewhere() -> None:
         assist.status = {"/mcp/assist": 404}
         source = HomeAssistantSource(
             HomeClient(home.settings),
-            home.settings.token,
+            home.settings,
             Listener(),
             ready(),
             connect=assist.connect,
@@ -346,7 +346,7 @@ async def test_22_a_server_that_is_for_administrators_leaves_sentences() -> None
             yield
 
         source = HomeAssistantSource(
-            HomeClient(home.settings), home.settings.token, Listener(), ready(), connect=refuse
+            HomeClient(home.settings), home.settings, Listener(), ready(), connect=refuse
         )
         running = asyncio.create_task(source.run())
         await asyncio.sleep(250)
@@ -377,7 +377,7 @@ async def test_a_large_home_costs_few_tokens(number: int) -> None:
     async with home:
         source = HomeAssistantSource(
             HomeClient(home.settings),
-            home.settings.token,
+            home.settings,
             Listener(),
             ready(),
             connect=assist.connect,

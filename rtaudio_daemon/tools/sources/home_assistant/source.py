@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, repeat
 
 from ....backoff import backoff
-from ....config import McpServer, Secret
+from ....config import HomeAssistant, McpServer, Secret
 from ...tool import SourceListener, SourceState, Tool
 from ..mcp_link import Link, LinkError, RefusedLinkError
 from ..mcp_servers import Connect, load_connect
@@ -21,7 +21,7 @@ _LIST_S = (5.0, 55.0)  # after the first list, which may lack what is still star
 _LIST_EVERY_S = 300.0
 _NO_SERVER_S = 30.0  # how long 404 may mean that it is only starting
 _WAYS = ("/api/mcp/assist", "/api/mcp")
-_NO_SERVER = (
+NO_SERVER = (
     "it has no MCP server, so it is asked in whole sentences: add the integration Model Context "
     "Protocol Server to it"
 )
@@ -38,7 +38,7 @@ class HomeAssistantSource:
     def __init__(
         self,
         client: HomeClient,
-        token: Secret,
+        settings: HomeAssistant,
         listener: SourceListener,
         started: asyncio.Event,
         *,
@@ -46,7 +46,7 @@ class HomeAssistantSource:
         connect: Connect | None = None,
     ) -> None:
         self._client = client
-        self._token = token
+        self._settings = settings
         self._listener = listener
         self._started = started
         self._exposes = exposes
@@ -120,21 +120,17 @@ class HomeAssistantSource:
                 await self._client.ping()
             except HomeError:  # the token is refused everywhere
                 return AWAY_S
-            self._fall_back(_NO_SERVER if failure.status == 404 else str(failure))
+            self._fall_back(NO_SERVER if failure.status == 404 else str(failure))
             return _LIST_EVERY_S
         _LOG.debug("%s: no connection over MCP: %s", self.name, failure)
         return AWAY_S
 
     async def _visit_at(self, way: str) -> LinkError | None:
         """Connect and stay; why there was no connection, or None where one ended."""
-        server = McpServer(
-            url=self._client.url + way,
-            headers={"Authorization": Secret(f"Bearer {self._token.reveal()}")},
-        )
         failure: LinkError | None = None
         try:
             connect = self._connect or await load_connect()
-            async with connect(self.name, server) as link:
+            async with connect(self.name, server_at(self._settings, way)) as link:
                 failure = await self._stay(link)
         except LinkError as error:
             failure = error
@@ -214,6 +210,12 @@ class HomeAssistantSource:
     def _changed(self) -> None:
         self._news.set()
         self._listener.tools_changed()
+
+
+def server_at(settings: HomeAssistant, way: str = _WAYS[0]) -> McpServer:
+    """The MCP server of Home Assistant."""
+    token = Secret(f"Bearer {settings.token.reveal()}")
+    return McpServer(url=settings.url.rstrip("/") + way, headers={"Authorization": token})
 
 
 def _now() -> float:
