@@ -19,12 +19,14 @@ import pytest
 from rtaudio_daemon import config
 from rtaudio_daemon.audio.devices.wav_devices import WavMicrophone
 from rtaudio_daemon.notifications import DeviceCode, DeviceState
-from rtaudio_daemon.simulator.model.reply import Reply, Turn
+from rtaudio_daemon.simulator.model.reply import Call, Reply, Turn
 from rtaudio_daemon.simulator.server.simulator import Simulator
 from tests.api.browser import Visit, browsing
 from tests.daemon.test_systemd import Manager
 from tests.harness import KEY, Harness, speech
 from tests.stories.test_missing_sound import NO_CARDS
+from tests.stories.test_tools import offer
+from tests.tools.fakes import FakeSource
 
 pytestmark = [pytest.mark.real_time, pytest.mark.alone]
 
@@ -58,6 +60,14 @@ async def listen(harness: Harness) -> None:
 
 async def ask(harness: Harness) -> None:
     assert (await harness.post("/api/say", {"text": "Will it rain?"}))[0] == 200
+
+
+async def call(harness: Harness) -> None:
+    source = FakeSource()
+    source.add("slow", lambda _arguments: asyncio.sleep(25))
+    offer(harness, source)
+    await ask(harness)
+    await harness.until(lambda: harness.named("tool"))
 
 
 async def renew(harness: Harness) -> None:
@@ -128,6 +138,15 @@ ROWS = {
         "thinking open ok ok",
         "thinking, session S",
     ),
+    "tool running": Row(
+        deaf_gate,
+        call,
+        f"thinking: {CONNECTED}",
+        "ready",
+        "thinking open ok ok",
+        "thinking open ok ok",
+        "thinking, session S",
+    ),
     "speaking": Row(
         deaf_gate,
         ask,
@@ -163,6 +182,15 @@ ROWS = {
         f"{FINE} muted",
         f"{FINE} muted",
         "idle, session S, muted",
+    ),
+    "muted and asleep": Row(
+        on_speech,
+        mute,
+        f"muted: {SENT}, Asleep, Muted",
+        "ready",
+        "idle closed ok ok asleep muted",
+        "idle closed ok ok asleep muted",
+        "idle, asleep until somebody speaks, muted",
     ),
     "deaf": Row(
         deaf_gate,
@@ -223,6 +251,8 @@ def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Manager
 def answers(state: str) -> Callable[[Turn], Reply]:
     if state == "thinking":
         return lambda _turn: Reply("Rain.", speech("stop"), delay_s=20)
+    if state == "tool running":
+        return lambda _turn: Reply(calls=(Call("slow"),))
     return lambda _turn: Reply("Rain.", speech("stop" if state == "over budget" else "weather"))
 
 
@@ -239,7 +269,7 @@ async def test_every_surface_says_what_is_so(
     )
     harness = Harness(tmp_path, simulator=simulator, change=row.change)
     async with browsing() as visit, harness:
-        if state != "asleep":
+        if "asleep" not in state:
             await harness.until(
                 lambda: any(each["state"] == "open" for each in harness.named("connection"))
             )
