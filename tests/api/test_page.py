@@ -139,6 +139,26 @@ async def test_timers_are_seen_cancelled_and_silenced_on_the_page(tmp_path: Path
         assert visit.complaints == []
 
 
+async def test_notes_are_seen_and_deleted_on_the_page(tmp_path: Path) -> None:
+    def with_notes(settings: config.Config) -> config.Config:
+        return replace(settings, tools=replace(settings.tools, built_in=("notes",)))
+
+    state = tmp_path / "state"
+    async with browsing() as visit, Harness(tmp_path, change=with_notes, state=state) as harness:
+        await visit.open(harness.app.address)
+        await status_is(visit, "idle")
+        assert await visit.page.is_hidden("#notebox")
+        await harness.post(
+            "/api/tools/remember", {"arguments": {"text": "<b>Ann</b> eats no nuts."}}
+        )
+        words = "document.querySelector('#notes span')?.textContent"
+        await visit.until(f"{words} === '<b>Ann</b> eats no nuts. '")
+        await visit.page.click("#notes button")
+        await visit.until("document.getElementById('notebox').hidden")
+        assert '"notes": []' in (state / "notes.json").read_text()
+        assert visit.complaints == []
+
+
 async def test_who_holds_the_button_is_heard_and_answered(tmp_path: Path) -> None:
     def without_detectors(settings: config.Config) -> config.Config:
         gate = replace(settings.audio.gate, engine="never")
