@@ -127,10 +127,11 @@ class HomeAssistantSource:
 
     async def _visit_at(self, way: str) -> LinkError | None:
         """Connect and stay; why there was no connection, or None where one ended."""
+        server = server_at(self._settings, way)
         failure: LinkError | None = None
         try:
             connect = self._connect or await load_connect()
-            async with connect(self.name, server_at(self._settings, way)) as link:
+            async with connect(self.name, server) as link:
                 failure = await self._stay(link)
         except LinkError as error:
             failure = error
