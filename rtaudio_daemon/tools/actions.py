@@ -24,6 +24,7 @@ from ..notifications import (
     ToolReported,
     Transcript,
 )
+from ..protocol.bounds import DAY_MS
 from .action_file import ActionFile
 
 ACTIONS_FILE = "actions.jsonl"
@@ -31,6 +32,7 @@ DAYS = 30
 MOST = 2_000
 MOST_BYTES = 2_000_000
 _LISTED_MOST = 200
+_FARTHEST_S = 3.2e10  # the year 2984
 _LATEST = 64  # among which the beginning of a call is looked for
 _ASKED_CHARACTERS = 500
 _PRUNE_EVERY_S = 3600.0
@@ -281,7 +283,7 @@ def _read(found: Iterable[dict[str, Any]]) -> Iterator[Action]:
     for each in found:
         try:
             action = _action(each)
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             continue
         if action.phase != "started" or action.id not in newest:
             newest[action.id] = action
@@ -293,7 +295,10 @@ def _action(found: dict[str, Any]) -> Action:
     texts = {each.name: found[each.name] for each in fields(Action) if each.type == "str"}
     if not all(isinstance(each, str) for each in texts.values()):
         raise TypeError("no text")
+    "".join(texts.values()).encode()  # half a character is a ValueError
     took_ms, phase = found["took_ms"], found["phase"]
     if type(took_ms) is not int or phase not in get_args(ToolPhase):
         raise ValueError("no such phase")
+    if not (0 <= took_ms <= DAY_MS and 0 <= at < _FARTHEST_S):
+        raise ValueError("no such time")
     return Action(time=at, took_ms=took_ms, phase=phase, **texts)

@@ -241,11 +241,16 @@ async def test_lines_that_are_no_actions_are_left_out(tmp_path: Path, line: str)
     [
         {"time": 5},
         {"time": "noon"},
+        {"time": "9999-12-31T23:59:00-12:00"},
+        {"time": "0001-01-01T00:00:00+23:59"},
         {"phase": "eaten"},
         {"phase": None},
         {"took_ms": "5"},
         {"took_ms": True},
+        {"took_ms": -1},
+        {"took_ms": 10**400},
         {"tool": ["open"]},
+        {"tool": "\ud800"},
         {"id": 7},
     ],
 )
