@@ -104,6 +104,7 @@ class Metrics:
             Histogram, "tool_seconds", "from a call to its outcome", "tool", "outcome",
             buckets=_TOOL,
         )  # fmt: skip
+        self._seen = make(Counter, "tools_done", "whether it is as asked", "tool", "as_asked")
         self._errors = make(Counter, "errors", "errors that were reported", "source")
         self._lag = make(
             Histogram, "loop_lag_seconds", "how late the event loop is", buckets=_SHORT
@@ -146,6 +147,8 @@ class Metrics:
             case ToolReported(phase=phase) if phase != "started":
                 tool = self._tool(notification)
                 self._calls.labels(tool, phase).observe(notification.took_ms / 1000)
+                if phase == "done":
+                    self._seen.labels(tool, notification.as_asked).inc()
             case ErrorReported(source=source):
                 self._errors.labels(source).inc()
             case _:

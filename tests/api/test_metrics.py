@@ -11,6 +11,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from rtaudio_daemon.notifications import (
+    AsAsked,
     ConnectionState,
     DeviceState,
     ModelStatus,
@@ -88,3 +89,15 @@ async def test_calls_are_counted_by_tool_and_outcome_with_a_bounded_number_of_na
     assert 'rtaudio_tool_seconds_count{outcome="done",tool="other"} 73.0' in text
     assert "started" not in text.partition("rtaudio_tool_seconds")[2]
     assert "made_up" not in text
+
+
+async def test_whether_what_tools_did_is_as_asked_is_counted() -> None:
+    metrics = HttpApi().server.metrics
+    metrics.notice(ToolReported("call_1", "lamp", "own", "started"))
+    seen: tuple[AsAsked, ...] = ("yes", "yes", "no")
+    for as_asked in seen:
+        metrics.notice(ToolReported("call_1", "lamp", "own", "done", 20, as_asked))
+    text = metrics.text().decode()
+    assert 'rtaudio_tools_done_total{as_asked="yes",tool="lamp"} 2.0' in text
+    assert 'rtaudio_tools_done_total{as_asked="no",tool="lamp"} 1.0' in text
+    assert 'rtaudio_tools_done_total{as_asked="unknown",tool="lamp"}' not in text
