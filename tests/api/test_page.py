@@ -31,7 +31,7 @@ from rtaudio_daemon.notifications import (
 )
 from rtaudio_daemon.simulator.model.reply import Reply
 from tests.api.browser import Visit, browsing
-from tests.api.test_server import HttpApi, Person
+from tests.api.test_server import ACTIONS, HttpApi, Person
 from tests.harness import Harness, speech
 from tests.waiting import until
 
@@ -127,8 +127,13 @@ async def test_timers_are_seen_cancelled_and_silenced_on_the_page(tmp_path: Path
         await picture(visit, "page-timers")
         await visit.page.click("#timers button")
         await visit.until("document.getElementById('timersbox').hidden")
+        await harness.post("/api/timers", {"kind": "timer", "seconds": 90_000})
+        await visit.until(f"{words}?.startsWith('timer of 1 day 01:00:00: ')")
+        await visit.page.click("#timers button")
+        await visit.until("document.getElementById('timersbox').hidden")
         await harness.post("/api/timers", {"kind": "timer", "seconds": 1, "name": "egg"})
         await visit.until("!document.getElementById('ringing').hidden")
+        assert await visit.words("rings") == "⏰ timer egg"
         await visit.page.click("#snooze")
         await visit.until("document.getElementById('ringing').hidden")
         assert re.search(r"egg: 00:(09:5\d|10:00) left", await visit.words("timers"))
@@ -250,6 +255,32 @@ async def test_what_is_not_as_it_should_be_is_told_also_where_a_device_works() -
         shown = "desk (lost: it is gone)"
         await visit.until(f"document.getElementById('microphone').textContent === '{shown}'")
         assert visit.complaints == []
+
+
+async def test_notes_of_people_are_listed_apart_from_what_is_not_as_configured() -> None:
+    http_api = HttpApi()
+    http_api.person.now["sound"] = SoundChanged("off", "level", "open", ("No echo is cancelled.",))
+    async with browsing() as visit, http_api.server.listening() as address:
+        await visit.open(address)
+        await visit.until("!document.getElementById('notebox').hidden")
+        assert await visit.words("kept") == "Ann eats no nuts. Delete"
+        await visit.until("document.getElementById('notes').textContent !== ''")
+        assert await visit.words("notes") == "No echo is cancelled."
+        await visit.page.click("#kept button")
+        await visit.until("document.getElementById('notebox').hidden")
+        assert http_api.person.told == [("forget", "1")]
+        assert visit.complaints == []
+
+
+async def test_why_a_call_led_to_nothing_is_seen_without_a_mouse() -> None:
+    http_api = HttpApi(publish_transcripts=True)
+    refused = {**ACTIONS[0], "phase": "refused", "took_ms": 0, "as_asked": "unknown"}
+    http_api.person.acted = [{**refused, "result": '{"error": "wrong arguments: who: is missing"}'}]
+    async with browsing() as visit, http_api.server.listening() as address:
+        await visit.open(address)
+        await visit.until("!document.getElementById('acts').hidden")
+        words = await visit.words("actions")
+        assert words.endswith("open_gate: refused: wrong arguments: who: is missing")
 
 
 async def test_the_last_actions_are_seen_in_plain_words_and_forgotten() -> None:

@@ -80,6 +80,7 @@ class Person:
         self.schedule.set(Kind.TIMER, Wish(seconds=300, name="pasta"), NOW)
         self.now: dict[str, Any] = {}
         """What else is true of the snapshot."""
+        self.acted: Sequence[Mapping[str, Any]] = ACTIONS
 
     level_dbfs = -40.0
 
@@ -155,7 +156,7 @@ class Person:
         self.told.append(("forget", note_id))
 
     def actions(self) -> Sequence[Mapping[str, Any]]:
-        return [] if "forget" in self.told else ACTIONS
+        return [] if "forget" in self.told else self.acted
 
     async def forget_actions(self) -> None:
         if not self.connected:
