@@ -18,6 +18,7 @@ from ..protocol.bounds import printable
 from .http_client import DaemonClient, local_daemon
 
 _SAID_S = 130.0  # the daemon answers sooner
+_SHOWN_CHARACTERS = 200  # of a changed option; tools of one's own fill pages
 _CALL_S = 310.0  # longer than any tool may take
 
 
@@ -84,7 +85,9 @@ def reload(arguments: argparse.Namespace) -> int:
     for each in report["changed"]:
         why = f": {each['reason']}" if each.get("reason") else ""
         before, after = json.dumps(each["before"]), json.dumps(each["after"])
-        _print(f"{each['option']}: {before} is now {after} ({each['state']}{why})")
+        short = len(before) + len(after) <= _SHOWN_CHARACTERS
+        words = f"{before} is now {after}" if short else "is different now"
+        _print(f"{each['option']}: {words} ({each['state']}{why})")
     for warning in report["warnings"]:
         _print(f"warning: {warning}", file=sys.stderr)
     if not report["changed"]:
@@ -103,7 +106,7 @@ def timers(arguments: argparse.Namespace) -> int:
         _print(json.dumps(gone, indent=2) if arguments.json else said)
         return 0
     if arguments.action != "list":
-        return _print_state(arguments, daemon.post(f"/api/timers/{arguments.action}"))
+        return _silence(arguments, daemon)
     found = daemon.get("/api/timers")
     if arguments.json:
         print(json.dumps(found, indent=2))
@@ -117,6 +120,30 @@ def timers(arguments: argparse.Namespace) -> int:
     if not (found["timers"] or found["missed"]):
         _print("no timer is set")
     return 0
+
+
+def _silence(arguments: argparse.Namespace, daemon: DaemonClient) -> int:
+    """Dismiss or snooze what rings, and say which timers that concerned."""
+    before = {each["id"]: each for each in daemon.get("/api/timers")["timers"]}
+    state = daemon.post(f"/api/timers/{arguments.action}")
+    if arguments.json:
+        _print(json.dumps(state, indent=2))
+        return 0
+    after = {each["id"]: each for each in state["timers"]}
+    if arguments.action == "snooze":
+        done = [each for each in after.values() if _has_snoozed(before.get(each["id"]), each)]
+        words = [f"{_called(each)}: rings again in {_left(each['left_s'])}" for each in done]
+    else:
+        rang = [each for each in before.values() if each["state"] == "ringing"]
+        still = {name for name, each in after.items() if each["state"] == "ringing"}
+        words = [f"dismissed: {_called(each)}" for each in rang if each["id"] not in still]
+    _print("\n".join(words) or "nothing rings")
+    return 0
+
+
+def _has_snoozed(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> bool:
+    """Whether a timer runs that did not: it rang, or had been dismissed."""
+    return after["state"] == "running" and (before is None or before["state"] == "ringing")
 
 
 def tools(arguments: argparse.Namespace) -> int:

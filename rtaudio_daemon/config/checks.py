@@ -307,6 +307,8 @@ def _got(value: Any) -> str:
 
 
 def _quoting(value: Any) -> str:
+    if isinstance(value, dict) and list(value.values()) == [None]:  # {name} without quotes
+        return f'; put it in quotes, as in "{{{next(iter(value))}}}"'
     return "; put it in quotes" if isinstance(value, bool | int | float) else ""
 
 

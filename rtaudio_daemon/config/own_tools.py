@@ -88,7 +88,10 @@ def _program(tool: OwnTool) -> Iterator[Mistake]:
         if not places:
             continue
         if index == 0:
-            yield ("program", index), "the program itself never comes from an argument"
+            what = "the program itself never comes from an argument"
+            if " " in plain.strip():
+                what = 'write each argument of it as an entry of its own, as in [df, -h, "{path}"]'
+            yield ("program", index), what
         elif plain.startswith("-") and "=" not in plain.partition(f"{{{places[0]}}}")[0]:
             what = f"an argument could make another option of it; write --option={{{places[0]}}}"
             yield ("program", index), what

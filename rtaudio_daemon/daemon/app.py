@@ -36,6 +36,7 @@ from .reminder_clips import CLIPS_FOLDER
 
 _LOG = logging.getLogger(__name__)
 _REPORT_S = 2.0  # what is not applied by then is reported as pending
+_SHOWN_CHARACTERS = 200  # of a changed option; tools of one's own fill pages
 _DEVICES = {"microphone": "audio.input.device", "speaker": "audio.output.device"}
 
 
@@ -220,7 +221,10 @@ class App:
         await self._components.look_for_canceller()
         report = [{**asdict(each), **self._outcome(each.part)} for each in found]
         for each in report:
-            _LOG.info("reload: %(option)s: %(before)r is now %(after)r, %(state)s", each)
+            if len(repr((each["before"], each["after"]))) > _SHOWN_CHARACTERS:
+                _LOG.info("reload: %(option)s: is different now, %(state)s", each)
+            else:
+                _LOG.info("reload: %(option)s: %(before)r is now %(after)r, %(state)s", each)
         if not found:
             _LOG.info("reload: nothing is different")
         doubts = [self._doubt(name) for name in _DEVICES if name in exchanged]

@@ -29,8 +29,11 @@ from ..tools.tool import Json, Target, Tool, ToolError
 _LOG = logging.getLogger(__name__)
 _TARGETS_S = 10.0  # how long may be looked for what a call concerns
 _WORDS_S = 5.0  # how long a transcript is waited for
-_DENIED = "not done: the configuration forbids this; tell the person so, and do not call it again"
-_NOT_CONFIRMED = "not done: this tool needs a yes; call it again with the confirmation"
+_DENIED = (
+    "not done: the configuration forbids this (tools.deny); tell the person so, and do not call it "
+    "again"
+)
+_NOT_CONFIRMED = 'not done: this needs a yes; call it again with "confirm": true (on a shell --yes)'
 
 
 class SpokenConsent:

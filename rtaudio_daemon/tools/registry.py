@@ -31,6 +31,7 @@ class Registry:
         self._tools: dict[str, Tool] = {}
         self._refused: dict[str, str] = {}
         self._left_out = 0
+        self._renamed: list[str] = []
         self._definitions: list[Json] = []
         self._tokens = 0
         self.refresh()
@@ -51,6 +52,7 @@ class Registry:
         notes = [
             f"the service refused the tool {name}: {why}" for name, why in self._refused.items()
         ]
+        notes.extend(self._renamed)
         if self._left_out:
             notes.append(
                 f"{self._left_out} tools are left out: the model is offered {TOOLS_MOST} at most; "
@@ -65,7 +67,7 @@ class Registry:
     def refresh(self) -> bool:
         """Ask the sources again; whether the service has to be given other definitions."""
         before = self._definitions
-        self._tools, self._left_out = {}, 0
+        self._tools, self._left_out, self._renamed = {}, 0, []
         for source in self.sources:
             offered: dict[str, Tool] = {}
             for tool in source.tools():
@@ -75,6 +77,11 @@ class Registry:
                 if name in self._refused:
                     continue
                 if len(self._tools) < TOOLS_MOST:
+                    if other := self._tools.get(tool.name):
+                        self._renamed.append(
+                            f"the tool {tool.name} of {tool.source} is called {name}, as "
+                            f"{other.source} has one of this name, too"
+                        )
                     self._tools[name] = tool
                 else:
                     self._left_out += 1

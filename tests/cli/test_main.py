@@ -164,7 +164,18 @@ async def test_timers_are_listed_cancelled_and_silenced(tmp_path: Path) -> None:
         assert (status, "which one?" in output) == (1, True)
         for action in ("dismiss", "snooze"):
             status, output = await finished("timers", action, "--url", address)
-            assert (status, output) == (0, "idle, volume 1, connection open\n")
+            assert (status, output) == (0, "nothing rings\n")
+        brief = {"kind": "timer", "seconds": 1, "name": "egg"}
+        await asyncio.to_thread(DaemonClient(address).post, "/api/timers", brief)
+        await until_ringing(address)
+        assert await finished("timers", "dismiss", "--url", address) == (
+            0,
+            "dismissed: timer egg\n",
+        )
+        status, output = await finished("timers", "snooze", "--url", address)
+        assert (status, output) == (0, "timer egg: rings again in 0:10:00\n")
+        status, output = await finished("timers", "cancel", "egg", "--url", address)
+        assert (status, output) == (0, "cancelled: timer egg\n")
         _, output = await finished("timers", "--url", address, "--json")
         assert len(json.loads(output)["timers"]) == 2
         body = {"kind": "timer", "seconds": 300, "name": "\x1b[2J\u202e"}
@@ -199,12 +210,23 @@ async def test_tools_are_listed_and_called_by_hand(tmp_path: Path) -> None:
         status, output = await finished(*call, "volume", '{"percent": 400}')
         assert (status, output.startswith("error: wrong arguments: percent")) == (1, True)
         status, output = await finished(*call, "lamp")
-        assert (status, output.startswith("error: ")) == (1, True)
+        assert (status, output.startswith("error: not done: this needs a yes")) == (1, True)
+        assert "--yes" in output
         assert await finished(*call, "lamp", "--yes") == (0, "on\n\n")
         _, output = await finished(*call, "lam")
         assert output.startswith("error: there is no tool lam; did you mean lamp")
         status, output = await finished(*call, "lamp", "[1]")
         assert (status, "the arguments must be a JSON object" in output) == (1, True)
+
+
+async def until_ringing(address: str) -> None:
+    """Wait until a timer of the daemon rings."""
+    async with asyncio.timeout(60):
+        while True:
+            found = await asyncio.to_thread(DaemonClient(address).get, "/api/timers")
+            if any(each["state"] == "ringing" for each in found["timers"]):
+                return
+            await asyncio.sleep(0.02)
 
 
 async def until_open(address: str) -> None:

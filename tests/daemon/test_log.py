@@ -312,6 +312,12 @@ async def test_reload_reports_what_changed_and_fails_with_78(tmp_path: Path) -> 
         assert (status, output.strip()) == (0, "audio.output.volume: 1.0 is now 0.5 (applied)")
         status, output = await finished("reload", "--json", "--url", address)
         assert json.loads(output) == {"changed": [], "warnings": []}
+        long = f"realtime: {{session: {{instructions: {'Be brief. ' * 30}}}}}\n"
+        path.write_text(text.replace("volume: 1.0", "volume: 0.5") + long)
+        status, output = await finished("reload", "--url", address)
+        brief = "realtime.session.instructions: is different now"
+        assert (status, output.strip()) == (0, f"{brief} (applied)")
+        assert (await line_with(process, "instructions")).endswith(f"reload: {brief}, applied")
         path.write_text(text.replace("volume: 1.0", "volume: loud"))
         status, output = await finished("reload", "--url", address)
         assert status == 78

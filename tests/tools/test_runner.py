@@ -228,6 +228,9 @@ def test_names_are_unique_and_such_that_the_service_takes_them() -> None:
     assert all(len(name) <= 64 and name.replace("_", "").isascii() for name in names)
     assert names == list(Registry([first, second]).tools)
     assert names[0] == "search"
+    assert registry.notes == [
+        f"the tool search of mcp:b is called {names[-1]}, as mcp:a has one of this name, too"
+    ]
 
 
 def test_of_many_tools_some_are_left_out_and_their_cost_is_warned_of() -> None:

@@ -101,6 +101,11 @@ def complaint(program: str, path: str | None = None) -> str:
         return f"{program} is a folder, not a program"
     if "/" in program and os.path.exists(program):
         return f"{program} may not be run by this user; chmod +x, and see its folder"
+    if "~" in Path(program).parts:
+        return f"there is no program {program}; write the whole path instead of ~"
+    if " " in program.strip() and shutil.which(program.split()[0], path=path):
+        entries = ", ".join(program.split())
+        return f"there is no program {program!r}; write each argument as an entry: [{entries}]"
     return f"there is no program {program}; install it, or write its whole path"
 
 

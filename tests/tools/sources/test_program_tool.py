@@ -127,6 +127,10 @@ async def test_a_program_that_cannot_be_run_says_what_to_do(tmp_path: Path) -> N
     script = tmp_path / "lamp.sh"
     assert "there is no program lamp-control; install it" in await refusal("lamp-control")
     assert f"there is no program {script}" in await refusal(str(script))
+    one_text = "there is no program 'sh -c lamp'; write each argument as an entry: [sh, -c, lamp]"
+    assert await refusal("sh -c lamp") == one_text
+    assert "there is no program my lamp; install it" in await refusal("my lamp")
+    assert (await refusal("/home/~/lamp.sh")).endswith("; write the whole path instead of ~")
     script.write_text("#!/bin/sh\necho on\n")
     assert f"{script} may not be run by this user; chmod +x" in await refusal(str(script))
     script.chmod(0o755)
