@@ -156,9 +156,9 @@ async def test_notes_are_seen_and_deleted_on_the_page(tmp_path: Path) -> None:
         await harness.post(
             "/api/tools/remember", {"arguments": {"text": "<b>Ann</b> eats no nuts."}}
         )
-        words = "document.querySelector('#notes span')?.textContent"
+        words = "document.querySelector('#kept span')?.textContent"
         await visit.until(f"{words} === '<b>Ann</b> eats no nuts. '")
-        await visit.page.click("#notes button")
+        await visit.page.click("#kept button")
         await visit.until("document.getElementById('notebox').hidden")
         assert '"notes": []' in (state / "notes.json").read_text()
         assert visit.complaints == []
