@@ -79,6 +79,8 @@ class FakeLink:
         self._home = assist.home
 
     async def tools(self) -> Sequence[OfferedTool]:
+        if self.broken.is_set():
+            raise self.failure
         self._assist.lists += 1
         reading = [OfferedTool(*each, {"type": "object"}, True) for each in _READING.items()]
         acting = [OfferedTool(*each, _CONTROL, False) for each in INTENTS.items()]

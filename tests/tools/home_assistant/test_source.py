@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
+from rtaudio_daemon.config import McpServer
 from rtaudio_daemon.config.sections import Tools
 from rtaudio_daemon.tools.permissions import Permissions
 from rtaudio_daemon.tools.registry import Registry
 from rtaudio_daemon.tools.sources.home_assistant.client import HomeClient
 from rtaudio_daemon.tools.sources.home_assistant.source import HomeAssistantSource
-from rtaudio_daemon.tools.sources.mcp_link import RefusedLinkError
+from rtaudio_daemon.tools.sources.mcp_link import Link, LinkError, RefusedLinkError
 from rtaudio_daemon.tools.tool import CallContext, Outcome, Tool, ToolError
 
 from .fake_assist import FakeAssist
@@ -185,6 +186,52 @@ async def test_what_is_not_exposed_is_named_with_what_is_like_it() -> None:
         assert await at.decision("HassTurnOn", name="New lamp") == "allow"  # exposed just now
         with pytest.raises(ToolError, match="nothing is exposed as Cellar"):
             await at.decision("HassTurnOn", area="Cellar")
+
+
+async def test_a_thing_of_another_kind_is_called_what_it_is() -> None:
+    async with house() as at:
+        with pytest.raises(ToolError, match="Desk lamp has no switch, only light"):
+            await at.decision("HassTurnOn", name="Desk lamp", domain=["switch"])
+        with pytest.raises(ToolError, match="Garage has no light or fan, only cover"):
+            await at.decision("HassTurnOn", area="Garage", domain=["light", "fan"])
+
+
+async def test_a_connection_that_fails_in_any_way_is_tried_again() -> None:
+    home = furnished()
+    assist, tries = FakeAssist(home), 0
+
+    @asynccontextmanager
+    async def connect(name: str, server: McpServer) -> AsyncIterator[Link]:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise ValueError("a mistake of the package")
+        if tries == 2:
+            raise LinkError("it does not answer")
+        async with assist.connect(name, server) as link:
+            yield link
+
+    async with home:
+        source = HomeAssistantSource(
+            HomeClient(home.settings), home.settings, Listener(), ready(), connect=connect
+        )
+        running = asyncio.create_task(source.run())
+        await asyncio.sleep(30)
+        assert (tries, len(source.tools())) == (3, 7)
+        running.cancel()
+        await asyncio.wait([running])
+
+
+async def test_a_list_that_cannot_be_asked_for_begins_anew() -> None:
+    async with house() as at:
+        first = at.assist.link
+        assert first is not None
+        first.broken.set()
+        with pytest.raises(ToolError, match="nothing is exposed as Cellar"):
+            await at.decision("HassTurnOn", name="Cellar")
+        await asyncio.sleep(100)
+        assert at.assist.link is not first
+        assert (await at.call("HassTurnOn", name="Desk lamp")).as_asked == "yes"
 
 
 # Case 20: restarts, and lists that are not complete yet.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ....protocol.bounds import printable
@@ -19,6 +20,7 @@ from .client import HomeClient
 from .exposed import Thing, brief, cut, find, things_in
 from .goals import Goal
 from .intents import (
+    Asked,
     action_of,
     answer_of,
     asked_in,
@@ -114,11 +116,15 @@ class Assist:
             meant = chosen(asked, self.things)
         if not meant:
             if self.things and (asked.name or asked.area):
-                raise ToolError(self._nothing(asked.name, asked.area))
+                raise ToolError(self._nothing(asked))
             return unknown_targets(asked)
         return targets_of_things(asked, meant, await self._client.get_states())
 
-    def _nothing(self, name: str, area: str) -> str:
+    def _nothing(self, asked: Asked) -> str:
+        name, area = asked.name, asked.area
+        if others := chosen(replace(asked, domains=(), device_classes=()), self.things):
+            kinds = ", ".join(dict.fromkeys(thing.domain for thing in others))
+            return printable(f"{name or area} has no {' or '.join(asked.domains)}, only {kinds}")
         known = [each for thing in self.things for each in (thing.names if name else thing.areas)]
         near = difflib.get_close_matches(name or area, dict.fromkeys(known), n=3, cutoff=0.5)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
