@@ -126,7 +126,7 @@ class UsageMeter:
                 state = {**state, "days": {state["day"] or 0: state["today"]}}
             responses, total = state["responses"], _tokens(state["total"])
             days = {int(day): _tokens(tokens) for day, tokens in state["days"].items()}
-        except (TypeError, KeyError, AttributeError, ValueError) as error:
+        except (TypeError, KeyError, AttributeError, ValueError, OverflowError) as error:
             raise ValueError("it is not what was written there") from error
         if not _is_count(responses):
             raise ValueError("it is not what was written there")

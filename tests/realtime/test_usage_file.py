@@ -48,6 +48,7 @@ async def test_what_was_spent_is_there_again_and_the_day_goes_on(tmp_path: Path)
 
 
 BROKEN = {
+    "endless day": json.dumps({**UsageMeter().state(), "day": float("inf"), "today": {}}),
     "empty": "",
     "cut off": '{"day": 7399',
     "a list": "[]",
