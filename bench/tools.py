@@ -18,7 +18,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class Service:
 
     def __init__(self) -> None:
         self.tool = "time"
+        self.argument = "what"
         self.waited_s: list[float] = []
         self.called = asyncio.Event()
         self._called_at = 0.0
@@ -83,7 +84,7 @@ class Service:
                 "call_id": f"call_{number}",
                 "arguments": "{}"
                 if self.tool == "time"
-                else json.dumps({"what": f"lamp {number}"}),
+                else json.dumps({self.argument: f"lamp {number}"}),
             }
             response["output"] = [item]
         response = {**response, "status": "completed"}
@@ -181,10 +182,10 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def turns(service: Service, address: str, calls: int) -> None:
+async def turns(service: Service, address: str, calls: int, tools: Sequence[str] = TOOLS) -> None:
     """The tools' part of so many turns each."""
     async with aiohttp.ClientSession() as http:
-        for tool in TOOLS:
+        for tool in tools:
             service.tool, service.waited_s = tool, []
             for _ in range(calls):
                 service.called.clear()
