@@ -13,11 +13,13 @@ from typing import NamedTuple
 
 from ..audio.devices.wav_devices import check_wav
 from ..config import Config
+from ..config.placeholders import revealed
 from ..config.profiles import PROFILES
 from ..errors import ConfigError, DeviceError
 from ..optional_packages import how_to_install, installed
 from ..simulator import scenario
 from ..tools.sources import own_tools
+from ..tools.sources.program_tool import complaint
 from ..tools.sources.python_files import find_functions
 
 
@@ -94,6 +96,11 @@ def unusable_tools(settings: Config) -> list[str]:
     found = [
         settings.problem(("tools", "own", each.index, *each.steps), each.what)
         for each in own_tools.problems(settings.tools.own)
+    ]
+    found += [
+        settings.problem(("tools", "mcp", name, "command"), why)
+        for name, server in (settings.tools.mcp or {}).items()
+        if server.command and (why := complaint(revealed(server.command[0])))
     ]
     return [*found, *find_functions(settings.tools.python).problems]
 

@@ -17,10 +17,13 @@ from urllib.parse import urlsplit
 from ... import config
 from ...config.placeholders import revealed
 from ...proxies import is_at_home, proxy_of
+from ...tools.sources.mcp_servers import McpSource
+from ...tools.tool import SourceState
 from .. import preflight
 from .finding import Finding, failed, passed, warned
 
 _CONNECT_S = 3.0
+_ANSWER_S = 40.0
 _HIDDEN = ("/home", "/root", "/run/user")
 UNIT = Path("/etc/systemd/system/rtaudio-daemon.service")
 
@@ -38,6 +41,43 @@ async def check_tools(settings: config.Config, unit: Path = UNIT) -> AsyncIterat
     for tool in settings.tools.own:
         if tool.http.url:
             yield await _reached(tool)
+    for name, server in (settings.tools.mcp or {}).items():
+        yield await _offers(name, server)
+
+
+class _Listener:
+    """Nobody is given the tools; `changed` is set when something is new."""
+
+    def __init__(self) -> None:
+        self.changed = asyncio.Event()
+
+    def tools_changed(self) -> None:
+        """The tools or the state of the source are others now."""
+        self.changed.set()
+
+
+async def _offers(name: str, server: config.McpServer) -> Finding:
+    """Whether a server of tools can be used; its program is started for that."""
+    listener, ready = _Listener(), asyncio.Event()
+    ready.set()
+    source = McpSource(name, server, listener, ready)
+    task = asyncio.create_task(source.run(), name=source.name)
+    try:
+        async with asyncio.timeout(_ANSWER_S):
+            while source.state is SourceState.STARTING:
+                await listener.changed.wait()
+                listener.changed.clear()
+    except TimeoutError:
+        pass
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+    if source.state is SourceState.OK:
+        note = f" ({source.note})" if source.note else ""
+        return passed(source.name, f"{len(source.tools())} of its tools are used{note}")
+    return warned(
+        source.name, source.note or "does not answer", "see docs/tools.md, section MCP servers"
+    )
 
 
 def _hidden(tools: config.Tools, unit: Path) -> Iterator[Finding]:
@@ -73,6 +113,10 @@ def _used(tools: config.Tools) -> Iterator[tuple[Path, str]]:
         found = shutil.which(revealed(own.program[0])) if own.program else None
         if found:
             yield Path(found), f"the program of {own.name},"
+    for name, server in (tools.mcp or {}).items():
+        found = shutil.which(revealed(server.command[0])) if server.command else None
+        if found:
+            yield Path(found), f"the program of mcp:{name},"
     for file in tools.python:
         if os.path.exists(file):
             yield Path(file), "the file with functions"

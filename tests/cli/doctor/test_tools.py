@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,29 @@ def test_what_everybody_may_read_is_no_problem(tmp_path: Path) -> None:
     file.chmod(0o644)
     folder.chmod(0o700)
     assert hidden_from_service(file) == f"is in {folder}, which the service's user may not enter"
+
+
+@pytest.mark.real_time
+async def test_mcp_servers_are_tried_and_each_says_what_to_do(tmp_path: Path) -> None:
+    odd = Path(__file__).parents[2] / "tools" / "mcp_odd_program.py"
+    python = f"{sys.executable}, -S, -E, {odd}"
+    text = (
+        "tools:\n  mcp:\n"
+        f"    good: {{command: [{python}, plain]}}\n"
+        f"    broken: {{command: [{python}, dies]}}\n"
+        "    away: {url: 'http://127.0.0.1:9/mcp'}\n"
+    )
+    good, broken, away = await findings(tmp_path, text)
+    assert (good.verdict, good.what) == ("pass", "2 of its tools are used")
+    assert (broken.verdict, broken.name) == ("warn", "mcp:broken")
+    assert broken.what == "its program ended (exit status 1): no licence found"
+    assert away.what.startswith("cannot be reached")
+
+
+async def test_a_program_of_an_mcp_server_that_is_not_there_is_the_configuration_s_fault(
+    tmp_path: Path,
+) -> None:
+    text = "tools: {mcp: {notes: {command: [/no/such, -x]}}}\n"
+    found = await findings(tmp_path, text)
+    assert "tools.mcp.notes.command: there is no program /no/such" in found[0].what
+    assert found[0].config_at_fault
