@@ -17,6 +17,7 @@ import httpx2
 from mcp.client.streamable_http import streamable_http_client
 
 from ...config import McpServer
+from ...config.placeholders import revealed
 from .mcp_link import ForgottenLinkError, LinkError, RefusedLinkError, Watch
 
 MOST_BYTES = 4 << 20
@@ -129,7 +130,7 @@ class _Bounded(httpx2.AsyncByteStream):
 @asynccontextmanager
 async def http_streams(server: McpServer) -> AsyncIterator[tuple[Any, Watch]]:
     """The transport for the SDK, and what watches over it."""
-    url = str(server.url)
+    url = revealed(server.url)
     verify: ssl.SSLContext | bool = False  # nothing is sent to another scheme
     if url.startswith("https:"):
         verify = await asyncio.to_thread(ssl.create_default_context)

@@ -27,8 +27,10 @@ from pydantic import ValidationError
 
 from ...child_processes import harmless_environment, no_hangups
 from ...config import McpServer
+from ...config.placeholders import revealed
 from ...protocol.bounds import error_message_of
 from .mcp_link import LinkError, Watch
+from .program_tool import complaint
 
 _LOG = logging.getLogger(__name__)
 MOST_BYTES = 4 << 20
@@ -161,18 +163,15 @@ async def _start(
     loop = asyncio.get_running_loop()
     env = harmless_environment(os.environ)
     env |= {name: value.reveal() for name, value in (server.env or {}).items()}
-    program = server.command[0]
-    if shutil.which(program, path=env["PATH"]) is None:
-        raise LinkError(
-            f"there is no program {program}, or this user may not run it; install it, or write its "
-            "whole path into command"
-        )
+    program = revealed(server.command[0])
+    if why := complaint(program, env["PATH"]):
+        raise LinkError(why)
     try:
         with no_hangups():
             transport, protocol = await loop.subprocess_exec(
                 lambda: asyncio.subprocess.SubprocessStreamProtocol(_CHUNK, loop),
                 *(_TIED if shutil.which(_TIED[0]) else ()),
-                *server.command,
+                *map(revealed, server.command),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,

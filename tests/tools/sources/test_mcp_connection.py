@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from rtaudio_daemon.config import McpServer
 from rtaudio_daemon.tools.tool import SourceState
 from tests.tools.mcp_processes import Server, connected
 from tests.waiting import until
 
+ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.real_time
 
 KINDS = [
@@ -134,3 +138,17 @@ async def test_a_server_that_is_started_again_comes_back_by_itself(tmp_path: Pat
             await home.is_(SourceState.OK)
             assert await home.call("write", text="two") == {"result": "written"}
         assert [server.ran(f"write {each}") for each in ("one", "two")] == [0, 1]
+
+
+async def test_the_server_of_the_document_works(tmp_path: Path) -> None:
+    document = (ROOT / "docs" / "tools.md").read_text()
+    program = next(
+        each for each in re.findall(r"```python\n(.*?)```", document, re.S) if "MCPServer" in each
+    )
+    (tmp_path / "notes_server.py").write_text(program)
+    command = (sys.executable, str(tmp_path / "notes_server.py"))
+    async with connected(McpServer(command=command)) as home:
+        assert home.names == ["search_notes"]
+        assert await home.call("search_notes", words="flowers") == {
+            "result": "About flowers: water the flowers on Tuesday."
+        }
