@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from .. import config
 from ..dialogue.announcements import SAY_METADATA
@@ -64,6 +64,14 @@ class SpokenConsent:
     def may_need_yes(self, name: str, tool: Tool) -> bool:
         """Whether a call without arguments needs a spoken yes; with some, more may need it."""
         return self._permissions.decide(tool, (), name) == "confirm"
+
+    def doubts(self, tools: Mapping[str, Tool]) -> list[str]:
+        """For every rule that names none of these tools, a sentence that says so."""
+        return [
+            f"a rule in tools.confirm or tools.deny is about the tool {name}, which there is not; "
+            "see its spelling"
+            for name in self._permissions.unknown_names(tools)
+        ]
 
     async def permit(
         self, name: str, tool: Tool, arguments: Json, *, by_hand: bool

@@ -33,7 +33,7 @@ from ..tools.registry import Registry
 from ..tools.runner import Call, Refusal, Runner
 from ..tools.sources.built_in import time_line
 from ..tools.sources.notes import NoteStore
-from ..tools.tool import InstructingSource, Json, Tool, ToolSource
+from ..tools.tool import InstructingSource, Json, SourceState, Tool, ToolSource
 from .assistant import Assistant
 from .controls import DaemonControls
 from .spoken_consent import SpokenConsent
@@ -108,6 +108,8 @@ class ToolBox:
     def document(self) -> Json:
         """The tools as `/api/status` shows them."""
         registry = self.registry
+        complete = all(source.state is SourceState.OK for source in registry.sources)
+        doubts = self._consent.doubts(registry.tools) if complete else []
         return {
             "sources": [
                 {
@@ -120,7 +122,7 @@ class ToolBox:
             ],
             "tools": len(registry.tools),
             "tokens": registry.tokens,
-            "notes": registry.notes,
+            "notes": [*registry.notes, *doubts],
         }
 
     def listed(self) -> list[Json]:

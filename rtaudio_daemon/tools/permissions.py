@@ -8,7 +8,7 @@ rule: a lock that is only known as "all in the hall" is still a lock.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from itertools import product
 from math import prod
@@ -60,6 +60,12 @@ class Permissions:
             return "allow"
         needed = any(_matches(rule, names, targets) for rule in self._confirm)
         return "confirm" if needed else "allow"
+
+    def unknown_names(self, tools: Mapping[str, Tool]) -> list[str]:
+        """The names in rules that none of `tools`, by the names that the model knows, fits."""
+        known = [*tools, *(tool.name for tool in tools.values())]
+        wanted = dict.fromkeys(rule.tool for rule in (*self._deny, *self._confirm) if rule.tool)
+        return [each for each in wanted if not any(_like(name, each) for name in known)]
 
 
 def targets_in(arguments: Json, schema: Json | None = None) -> tuple[Target, ...]:

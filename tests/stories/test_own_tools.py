@@ -14,6 +14,7 @@ from aiohttp import web
 
 from rtaudio_daemon import config
 from rtaudio_daemon.config import OwnHttp, OwnTool, Secret
+from rtaudio_daemon.config.sections import ToolRule
 from rtaudio_daemon.daemon.log import RedactingFormatter
 from rtaudio_daemon.simulator.model.reply import Call, Reply, Turn
 from tests.harness import Harness
@@ -115,6 +116,16 @@ async def test_secrets_of_a_tool_show_nowhere(
     form = RedactingFormatter()
     logged = [form.format(each) for each in caplog.records if each.name != "aiohttp.access"]
     assert secret not in json.dumps(shown) + "\n".join(logged)
+
+
+async def test_a_rule_about_a_tool_that_there_is_not_is_noted(tmp_path: Path) -> None:
+    def change(settings: config.Config) -> config.Config:
+        deny = (ToolRule(tool="tiem"), ToolRule(tool="time"))
+        return replace(settings, tools=replace(settings.tools, built_in=("time",), deny=deny))
+
+    async with Harness(tmp_path, change=change) as harness:
+        (note,) = (await harness.status())["tools"]["notes"]
+        assert "about the tool tiem, which there is not" in note
 
 
 async def test_notes_are_told_to_the_next_session_and_deleted_over_http(tmp_path: Path) -> None:

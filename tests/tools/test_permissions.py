@@ -225,3 +225,10 @@ def test_whatever_the_arguments_are_a_lock_that_is_named_needs_a_yes(
     assert by_default({**arguments, "entity_id": "lock.front_door"}) == "confirm"
     both = {**arguments, "entity_id": ["light.hall", "lock.front_door"]}
     assert by_default(both) == "confirm"
+
+
+def test_names_in_rules_that_no_tool_has_are_found() -> None:
+    known = replace(TOOL, name="Küche an")
+    rules = [ToolRule(tool=name) for name in ("opn_gate", "Küche*", "KUCHE_AN_1", "opn_gate")]
+    permissions = Permissions([*rules, ToolRule(domain="lock")], [ToolRule(tool="gone_*")])
+    assert permissions.unknown_names({"kuche_an_1": known}) == ["gone_*", "opn_gate"]
