@@ -24,14 +24,20 @@ from ..tools.sources.python_files import find_functions
 
 
 class Package(NamedTuple):
-    """`module` is needed when `option` has this `value`, or any if that is None."""
+    """`module` is needed when `option` has this `value`, or any if that is None.
+
+    `and_option`: another option that must be on for that.
+    """
 
     option: str
     value: str | None
     module: str
+    and_option: str = ""
 
     def wanted(self, settings: Config) -> bool:
         """Whether the settings ask for it."""
+        if self.and_option and not attrgetter(self.and_option)(settings):
+            return False
         given = attrgetter(self.option)(settings)
         return bool(given if self.value is None else given == self.value)
 
@@ -42,6 +48,7 @@ PACKAGES = (
     Package("audio.listen", "wake_word", "pymicro_wakeword"),
     Package("audio.echo", "cancel", "livekit.rtc"),
     Package("tools.mcp", None, "mcp_types"),
+    Package("home_assistant.url", None, "mcp_types", "tools.home_assistant"),
 )
 """Each optional package, and the setting that asks for it."""
 

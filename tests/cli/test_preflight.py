@@ -30,6 +30,7 @@ WANTED = {
     "audio.gate.engine": "audio: {gate: {engine: webrtc}}",
     "audio.listen": "audio: {listen: wake_word}",
     "audio.echo": "audio: {echo: cancel}",
+    "home_assistant.url": "home_assistant: {url: 'http://127.0.0.1', token: a}",
     "tools.mcp": "tools: {mcp: {notes: {url: 'http://127.0.0.1/mcp'}}}",
 }
 
@@ -38,7 +39,7 @@ WANTED = {
 def test_a_package_that_is_asked_for_and_missing_is_named_with_its_line(
     package: Package, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    option, _, module = package
+    option, module = package.option, package.module
     settings = config.parse(f"{WANTED[option]}\n")
     monkeypatch.setitem(sys.modules, module, None)
     (line,) = missing_packages(settings)
@@ -68,6 +69,14 @@ def test_a_package_is_installed_for_this_very_program(monkeypatch: pytest.Monkey
     for user, before in ((owner, []), (0, []), (owner + 1, ["sudo"])):
         monkeypatch.setattr(os, "geteuid", lambda user=user: user)
         assert shlex.split(how_to_install("livekit.rtc")) == [*before, *command]
+
+
+def test_a_home_whose_exposed_tools_are_not_wanted_needs_no_package(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "mcp_types", None)
+    home = "home_assistant: {url: 'http://127.0.0.1', token: a}\n"
+    assert missing_packages(config.parse(f"{home}tools: {{home_assistant: false}}\n")) == []
 
 
 def test_nothing_is_missing_for_the_defaults() -> None:
