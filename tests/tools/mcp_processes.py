@@ -29,13 +29,13 @@ class Server:
     """A server of the official SDK: `stateful` and `stateless` are reached over HTTP."""
 
     def __init__(self, kind: str, folder: Path, *options: str) -> None:
-        self._kind, self._options = kind, options
+        self.kind, self._options = kind, options
         self._log = folder / f"{kind}.log"
         self._process: subprocess.Popen[str] | None = None
         self.port = 0
 
     def __enter__(self) -> Self:
-        if self._kind != "stdio":
+        if self.kind != "stdio":
             self.start()
         return self
 
@@ -70,13 +70,18 @@ class Server:
     @property
     def command(self) -> tuple[str, ...]:
         log = ("--log", str(self._log))
-        return (sys.executable, str(PROGRAM), self._kind, *log, *self._options)
+        return (sys.executable, str(PROGRAM), self.kind, *log, *self._options)
 
     def settings(self, **options: Any) -> McpServer:
         """What the configuration says of it."""
-        if self._kind == "stdio":
+        if self.kind == "stdio":
             return McpServer(command=self.command, **options)
         return McpServer(url=f"http://127.0.0.1:{self.port}/mcp", **options)
+
+    @property
+    def greeted(self) -> int:
+        """How often somebody connected to it."""
+        return self.ran("initialize") + self.ran("server/discover")
 
     def ran(self, what: str) -> int:
         """How often something has happened in it."""
