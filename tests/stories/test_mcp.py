@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from rtaudio_daemon import config
 from rtaudio_daemon.optional_packages import how_to_install
@@ -18,6 +20,7 @@ from rtaudio_daemon.simulator.model.reply import Call, Reply, Turn
 from rtaudio_daemon.tools.sources.mcp_servers import PACKAGE
 from tests.harness import Harness, speech
 from tests.tools.mcp_processes import Server
+from tests.tools.sources.mcp_fakes import FakeServer, serving
 
 from .test_tools import outputs, phases
 
@@ -116,3 +119,27 @@ async def test_without_the_package_the_daemon_runs_and_says_how_to_get_it(
         await it.post("/api/say", {"text": "Hello?"})
         await it.turns(1)
         assert not it.named("error")
+
+
+async def test_a_reload_tries_a_server_again_that_refused_us(tmp_path: Path) -> None:
+    async def refused(_request: web.Request) -> web.Response:
+        return web.Response(status=401)
+
+    async with serving(FakeServer(refused)) as server:
+        house = config.McpServer(url=server.url, headers={"Authorization": config.Secret("4711")})
+        async with Harness(tmp_path, change=with_servers(house=house)) as harness:
+            await wait_for(harness, house="refused")
+            await asyncio.sleep(300)
+            assert len(server.requests) == 1
+            await harness.post("/api/reload")
+            while len(server.requests) == 1:
+                await asyncio.sleep(1)
+            assert "4711" not in json.dumps([await harness.status(), harness.events])
+
+
+def test_the_package_is_loaded_only_where_a_server_is_configured() -> None:
+    program = (
+        "import sys, rtaudio_daemon.daemon.app, rtaudio_daemon.cli.main\n"
+        "sys.exit(any(name in sys.modules for name in ('mcp', 'mcp_types', 'httpx2')))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
