@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from aiohttp import web_app
 
 from tests.answers import AnswerCounts, count_into, keep
 from tests.virtual_time import VirtualTimeLoop
@@ -50,6 +51,13 @@ def log_levels() -> Iterator[None]:
     yield
     for logger, level in before:
         logger.setLevel(level)
+
+
+@pytest.fixture(autouse=True)
+def forgotten_applications() -> Iterator[None]:
+    """aiohttp remembers a thousand applications, each a whole daemon with its sound."""
+    yield
+    web_app._cached_build_middleware.cache_clear()
 
 
 class _Mistakes(logging.Handler):
