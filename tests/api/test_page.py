@@ -133,7 +133,7 @@ async def test_timers_are_seen_cancelled_and_silenced_on_the_page(tmp_path: Path
         await visit.until("document.getElementById('timersbox').hidden")
         await harness.post("/api/timers", {"kind": "timer", "seconds": 1, "name": "egg"})
         await visit.until("!document.getElementById('ringing').hidden")
-        assert await visit.words("rings") == "⏰ timer egg"
+        assert await visit.words("rings") == "Rings: timer egg"
         await visit.page.click("#snooze")
         await visit.until("document.getElementById('ringing').hidden")
         assert re.search(r"egg: 00:(09:5\d|10:00) left", await visit.words("timers"))
@@ -281,6 +281,11 @@ async def test_why_a_call_led_to_nothing_is_seen_without_a_mouse() -> None:
         await visit.until("!document.getElementById('acts').hidden")
         words = await visit.words("actions")
         assert words.endswith("open_gate: refused: wrong arguments: who: is missing")
+        asked = {**refused, "phase": "unconfirmed", "result": '{"error": "ask first"}'}
+        http_api.person.acted = [asked]
+        http_api.server.publish(ToolReported("call_2", "open_gate", "own", "unconfirmed"))
+        await visit.until("!document.getElementById('actions').textContent.includes('refused')")
+        assert (await visit.words("actions")).endswith("open_gate: not done without a yes")
 
 
 async def test_the_last_actions_are_seen_in_plain_words_and_forgotten() -> None:
