@@ -45,6 +45,7 @@ from ..notifications import (
     SoundChanged,
     SpeechNoticed,
     StatusChanged,
+    TextSaid,
     WakeWordHeard,
 )
 from ..protocol.events import Event, Message, TextDone, UserTranscript
@@ -376,6 +377,8 @@ class Assistant:
         if isinstance(notification, SpeechNoticed):
             self._note_beginning(notification)
         match notification:
+            case TextSaid(said, "said") if self._is_mute:
+                self.publish(TextSaid(said, "not_played"))
             case AnswerGivenUp(code, reason):
                 self.publish(ErrorReported("conversation", code, reason))
             case SpeechNoticed("started", "service"):
@@ -425,6 +428,11 @@ class Assistant:
     def _somebody_there(self, *, addressed: bool = True) -> None:
         if self.alerts is not None:
             self.alerts.somebody_there(addressed=addressed)
+
+    @property
+    def _is_mute(self) -> bool:
+        """Whether there is no loudspeaker, so that playing passes in silence."""
+        return self.devices.speaker(self.speaker).state is DeviceState.NONE
 
     def _set_loudness(self) -> None:
         if self.speaker is not None:

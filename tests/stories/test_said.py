@@ -12,6 +12,7 @@ from rtaudio_daemon.audio.processing.earcons import earcon
 from rtaudio_daemon.daemon.said_texts import SaidTexts
 from rtaudio_daemon.notifications import TextSaid
 from rtaudio_daemon.simulator.model.reply import Reply, Turn
+from tests.daemon.test_reload import with_
 from tests.harness import Harness, find, samples, speech
 from tests.strict import Dialect
 
@@ -125,3 +126,10 @@ async def test_an_id_that_is_none_is_refused(tmp_path: Path, said: Any) -> None:
         status, answer = await harness.post("/api/say", text(id=said))
         assert status == 400
         assert answer["error"]["message"].startswith("id: ")
+
+
+async def test_without_a_loudspeaker_nothing_is_said_to_have_been_played(tmp_path: Path) -> None:
+    change = with_(audio__output__device="none")
+    async with Harness(tmp_path, reply=weather, change=change) as harness:
+        _, answer = await harness.post("/api/say", text(mode="prompt", wait=True))
+        assert (answer["said"]["outcome"], answer["said"]["heard_ms"]) == ("not_played", 0)
