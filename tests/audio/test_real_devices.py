@@ -194,7 +194,9 @@ async def test_no_sample_is_lost_when_the_frames_become_long_and_short_again(
     assert microphone.dropped == 0
 
 
-@pytest.mark.parametrize("begins_ms", [200, 350, 500])
+@pytest.mark.parametrize(
+    "begins_ms", [200, *(pytest.param(each, marks=pytest.mark.slow) for each in (350, 500))]
+)
 async def test_a_word_in_perfect_silence_is_whole_though_the_frames_change(
     sound_server: SoundServer, begins_ms: int
 ) -> None:

@@ -124,6 +124,7 @@ async def test_what_is_said_into_the_microphone_is_answered_aloud_whole_and_in_o
     assert understood > 0.95, "the service heard it whole"
 
 
+@pytest.mark.slow
 async def test_what_is_said_into_a_quiet_house_is_heard_from_its_first_word(
     harness: Harness, sound_server: SoundServer, tmp_path: Path
 ) -> None:
@@ -151,7 +152,9 @@ async def test_speaking_over_the_answer_silences_it_and_the_service_knows_where(
     await harness.turns(1)
 
 
-@pytest.mark.parametrize("deed", [signal.SIGKILL, signal.SIGSTOP])
+@pytest.mark.parametrize(
+    "deed", [pytest.param(signal.SIGKILL, marks=pytest.mark.slow), signal.SIGSTOP]
+)
 async def test_a_sound_process_that_dies_or_hangs_in_mid_answer_costs_only_that_answer(
     harness: Harness, sound_server: SoundServer, tmp_path: Path, deed: signal.Signals
 ) -> None:

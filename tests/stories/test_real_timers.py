@@ -24,7 +24,7 @@ RECORDINGS = Path(config.__file__).parents[1] / "recordings"
 RING = samples(ring(config.Timers().volume))
 
 
-@pytest.fixture(params=["half_duplex", "cancel"])
+@pytest.fixture(params=["half_duplex", pytest.param("cancel", marks=pytest.mark.slow)])
 async def harness(
     sound_server: SoundServer, tmp_path: Path, request: pytest.FixtureRequest
 ) -> AsyncIterator[Harness]:
