@@ -14,10 +14,10 @@ cache=${HOME_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/rtaudio-home}
 root=$cache/root pid_file=$cache/pid log=$cache/log
 here=$(cd "$(dirname "$0")" && pwd)
 
-inside() {
-  chroot "$root" env -i PATH=/opt/ha/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
-    SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt PIP_CERT=/etc/ssl/certs/ca-certificates.crt "$@"
-}
+into=(chroot "$root" env -i PATH=/opt/ha/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8
+  SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt PIP_CERT=/etc/ssl/certs/ca-certificates.crt)
+
+inside() { "${into[@]}" "$@"; }
 
 bind() {
   mountpoint -q "$root/proc" || mount -t proc proc "$root/proc"
@@ -69,7 +69,7 @@ up() {
   mkdir -p "$root/cfg" "$root/e2e"
   sed "s/PORT/$port/" "$here/configuration.yaml" > "$root/cfg/configuration.yaml"
   cp "$here/set_up_home.py" "$root/e2e/"
-  inside hass -c /cfg > "$log" 2>&1 &
+  "${into[@]}" hass -c /cfg > "$log" 2>&1 &
   echo $! > "$pid_file"
   for _ in $(seq 150); do
     ! curl -fsS -m 2 -o /dev/null "http://127.0.0.1:$port/api/onboarding" 2>/dev/null || break
