@@ -46,7 +46,7 @@ COUNTS: Mapping[str, tuple[str, str]] = {
     "volume": ("gauge", "0 to 1"),
     "timers": ("gauge", "timers, alarms and reminders that are set"),
     "timers_ringing": ("gauge", "those of them that ring"),
-    "timers_missed": ("gauge", "those that nobody heard, and that nobody was told of"),
+    "timers_missed": ("gauge", "those that nobody heard, and that were not reported by voice yet"),
 }
 """The names in `Controls.counts`, each with its type and meaning."""
 _LATENCIES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20)

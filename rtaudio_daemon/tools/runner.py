@@ -37,7 +37,7 @@ _SAME_S = 2.0  # a call that is repeated so soon is the same one
 _OUTPUT_S = 120.0  # a result that comes later is dropped
 _CLOSING_S = 2.0
 _WORKING_S = 2.0  # a call that takes longer is heard, and again after as long twice
-_LONG_TICKS = 4  # of so many such periods; of a call that takes longer the model is told
+_LONG_TICKS = 4  # of so many such periods; the model learns of a call that takes longer
 _SHOWN_CHARACTERS = 2_000
 
 

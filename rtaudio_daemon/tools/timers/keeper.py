@@ -53,7 +53,7 @@ class TimerKeeper:
 
     @property
     def missed(self) -> list[Timer]:
-        """Those that nobody heard, and that nobody was told of."""
+        """Those that nobody heard, and that were not reported by voice yet."""
         return self._schedule.missed
 
     def documents(self) -> list[dict[str, Any]]:
@@ -93,7 +93,7 @@ class TimerKeeper:
         return await self._report(self._schedule.snooze(self._now(), length, which), "changed")
 
     async def forget_missed(self, said: Sequence[Timer]) -> None:
-        """Somebody was told of these."""
+        """Note that these were reported by voice."""
         self._schedule.forget_missed(said)
         await self._save()
 

@@ -86,7 +86,7 @@ class Schedule:
 
     @property
     def missed(self) -> list[Timer]:
-        """Those that nobody heard, and that nobody was told of."""
+        """Those that nobody heard, and that were not reported by voice yet."""
         return list(self._missed)
 
     def find(self, which: str, now: Moment, kinds: Iterable[Kind] = tuple(Kind)) -> Timer:
@@ -181,7 +181,7 @@ class Schedule:
         return max(0.0, min(waits)) if waits else None
 
     def forget_missed(self, said: Sequence[Timer]) -> None:
-        """Somebody was told of these."""
+        """Note that these were reported by voice."""
         self._missed = [each for each in self._missed if each not in said]
 
     def _miss(self, timer: Timer, now: Moment) -> Happened:
