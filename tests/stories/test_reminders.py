@@ -130,7 +130,7 @@ async def test_a_session_that_comes_late_takes_the_place_of_the_other_voice(tmp_
         harness.simulator.fault("refuse", status=503, times=5)
         harness.simulator.fault("drop")
         await asyncio.sleep(0.1)
-        await reminder(harness, 100)
+        await reminder(harness, 80)
         await asyncio.sleep(25)
         assert voice.asked == []
         await harness.until(lambda: harness.named("connection")[-1]["state"] == "open")

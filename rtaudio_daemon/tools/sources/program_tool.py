@@ -10,7 +10,7 @@ import asyncio
 import os
 import shutil
 import signal
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +46,7 @@ class ProgramTool:
             transport, running = await asyncio.shield(starting)
             await running.ended()
         except asyncio.CancelledError:
-            await asyncio.wait([starting])
-            if starting.exception() is None:
-                await _end(*starting.result())
+            await _in_any_case(_stop(starting))
             raise
         finally:
             starting.add_done_callback(_close)
@@ -169,6 +167,24 @@ class _Running(asyncio.SubprocessProtocol):
 _Started = tuple[asyncio.SubprocessTransport, _Running]
 
 
+async def _in_any_case(ending: Coroutine[Any, Any, None]) -> None:
+    """Wait for `ending`, also when we are cancelled once more: it takes little over a second."""
+    task = asyncio.create_task(ending, name="program end")
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            continue
+    task.result()
+
+
+async def _stop(starting: asyncio.Task[_Started]) -> None:
+    """End a program as soon as it has started."""
+    await asyncio.wait([starting])
+    if starting.exception() is None:
+        await _end(*starting.result())
+
+
 async def _end(transport: asyncio.SubprocessTransport, running: _Running) -> None:
     """End a group of processes: kindly, and a second later for certain."""
     group = transport.get_pid()
@@ -178,9 +194,8 @@ async def _end(transport: asyncio.SubprocessTransport, running: _Running) -> Non
             await running.exited()
     except TimeoutError:
         pass
-    finally:
-        _signal(group, signal.SIGKILL)
-        transport.close()
+    _signal(group, signal.SIGKILL)
+    transport.close()
     await running.closed()
 
 
