@@ -19,8 +19,8 @@ from ..errors import ConfigError, DeviceError
 from ..optional_packages import how_to_install, installed
 from ..simulator import scenario
 from ..tools.sources import own_tools
-from ..tools.sources.program_tool import complaint
 from ..tools.sources.python_files import find_functions
+from ..tools.sources.running_program import complaint
 
 
 class Package(NamedTuple):

@@ -7,64 +7,24 @@ configuration's. Redirects are not followed, because they would take the call to
 from __future__ import annotations
 
 import json
-import os
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import aiohttp
 from yarl import URL
 
-from ...config import OwnTool, Secret
+from ...config import OwnTool
 from ...config.placeholders import as_text, fill, fill_all, names_in, revealed
 from ...protocol.bounds import error_message_of, is_too_deep
 from ...proxies import is_at_home, proxy_of
 from ..tool import CallContext, Json, ToolError
+from .http_requests import SharedSession, hidden_parts, unreachable
 from .masking import Masking
 
 _MOST_BYTES = 1 << 20
-_CONNECT_S = 5.0
 _LITERAL = "/:?[]@!$&'()*+,;=%-._~"  # what stays as it is written in the configuration's address
 _TEXTS = re.compile(r"text/|[^;]*(json|xml|yaml|javascript|form-urlencoded)", re.IGNORECASE)
-
-
-class SharedSession:
-    """One HTTP session for all tools of a source: made at the first request."""
-
-    def __init__(self) -> None:
-        self._session: aiohttp.ClientSession | None = None
-        self._users = 0
-        self._closing = False
-
-    @asynccontextmanager
-    async def use(self) -> AsyncIterator[aiohttp.ClientSession]:
-        """The session, for one request."""
-        if self._session is None:
-            # A connection that was kept may be dead, and a request is never sent twice.
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(force_close=True),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-            )
-        self._users += 1
-        try:
-            yield self._session
-        finally:
-            self._users -= 1
-            await self._close_if_unused()
-
-    async def close(self) -> None:
-        """Close it as soon as no request is under way."""
-        self._closing = True
-        await self._close_if_unused()
-
-    async def _close_if_unused(self) -> None:
-        if self._closing and not self._users and self._session is not None:
-            session, self._session = self._session, None
-            await session.close()
 
 
 class HttpTool:
@@ -75,8 +35,7 @@ class HttpTool:
         self._sessions = sessions
         address = urlsplit(revealed(tool.http.url))
         self._host = address.netloc
-        path = address.path.strip("/") if isinstance(tool.http.url, Secret) else ""
-        hidden = (Secret(path), Secret(path.rpartition("/")[2]))  # as of a webhook
+        hidden = hidden_parts(tool.http.url)
         self._mask = Masking(hidden, tool.http.headers, tool.http.query, tool.http.json)
 
     async def run(self, arguments: Json, _context: CallContext) -> Any:
@@ -99,7 +58,7 @@ class HttpTool:
             ):
                 return await self._result(answer)
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise ToolError(self._mask.text(self._unreachable(error))) from None
+            raise ToolError(self._mask.text(unreachable(self._host, error))) from None
 
     def _url(self, arguments: Json) -> URL:
         """The address with the arguments percent-encoded in it."""
@@ -133,25 +92,6 @@ class HttpTool:
             words = words or error_message_of(answer.reason)
             raise ToolError(f"{self._host} answers HTTP {answer.status}: {self._mask.text(words)}")
         return self._mask.value(as_json(text)) if text.strip() else "done"
-
-    def _unreachable(self, error: Exception) -> str:
-        host = self._host
-        if isinstance(error, aiohttp.ClientHttpProxyError | aiohttp.ClientProxyConnectionError):
-            return f"the proxy on the way to {host} does not let the request pass"
-        if isinstance(error, TimeoutError):
-            return f"{host} does not answer"
-        if isinstance(error, aiohttp.ClientConnectorDNSError):
-            return f"there is no host {host} in this network"
-        if isinstance(error, aiohttp.ClientSSLError):
-            return f"the certificate of {host} is not trusted"
-        if isinstance(error, aiohttp.ClientConnectorError):
-            number = error.os_error.errno
-            return f"cannot reach {host}: {os.strerror(number) if number else 'no connection'}"
-        if isinstance(error, aiohttp.ClientResponseError):
-            return f"{host} does not speak HTTP"
-        if isinstance(error, aiohttp.ClientConnectionError | aiohttp.ClientPayloadError):
-            return f"{host} hung up before it had answered"
-        return f"cannot ask {host}: {type(error).__name__}"
 
 
 def as_json(text: str) -> Any:

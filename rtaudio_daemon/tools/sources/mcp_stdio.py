@@ -30,7 +30,7 @@ from ...config import McpServer
 from ...config.placeholders import revealed
 from ...protocol.bounds import error_message_of
 from .mcp_link import LinkError, Watch
-from .program_tool import complaint
+from .running_program import complaint
 
 _LOG = logging.getLogger(__name__)
 MOST_BYTES = 4 << 20

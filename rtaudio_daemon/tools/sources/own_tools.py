@@ -12,8 +12,10 @@ from ..schema import parameters_schema, schema_problems
 from ..tool import Json, SourceState, Tool
 from .home_assistant.client import HomeClient
 from .home_assistant.own_action import HomeAction
-from .http_tool import HttpTool, SharedSession
-from .program_tool import ProgramTool, complaint
+from .http_requests import SharedSession
+from .http_tool import HttpTool
+from .program_tool import ProgramTool
+from .running_program import complaint
 
 
 class OwnTools:

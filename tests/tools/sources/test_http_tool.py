@@ -15,7 +15,8 @@ from aiohttp import web
 from aiohttp.test_utils import RawTestServer
 
 from rtaudio_daemon.config import OwnHttp, OwnTool, Secret
-from rtaudio_daemon.tools.sources.http_tool import HttpTool, SharedSession
+from rtaudio_daemon.tools.sources.http_requests import SharedSession
+from rtaudio_daemon.tools.sources.http_tool import HttpTool
 from rtaudio_daemon.tools.tool import CallContext, ToolError
 
 KEY = "Bearer opens-every-door-here"

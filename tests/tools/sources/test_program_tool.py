@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from rtaudio_daemon.config import OwnTool, Secret
-from rtaudio_daemon.tools.sources.program_tool import ProgramTool, complaint
+from rtaudio_daemon.tools.sources.program_tool import ProgramTool
+from rtaudio_daemon.tools.sources.running_program import complaint
 from rtaudio_daemon.tools.tool import CallContext, ToolError
 
 pytestmark = pytest.mark.real_time
