@@ -74,7 +74,7 @@ ROUTES: tuple[Route, ...] = (
         fails=(409, 503),
     ),
     _post("/api/interrupt", "interrupt", "Stop speaking"),
-    _post("/api/mute", "mute", "Stop listening"),
+    _post("/api/mute", "mute", "Stop listening, or listen again", schemas.MUTE),
     _post("/api/unmute", "unmute", "Listen again"),
     _post("/api/listen/start", "listen_start", "Push to talk: start", schemas.NOTHING, 409, 503),
     _post("/api/listen/stop", "listen_stop", "Push to talk: stop, and answer"),

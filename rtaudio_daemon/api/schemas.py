@@ -73,6 +73,10 @@ SAID: Schema = _object(
     }
 )
 VOLUME: Schema = _object({"level": _LEVEL})
+MUTE: Schema = _object(
+    {"muted": {**_FLAG, "default": True, "description": "false opens the microphone again"}},
+    "muted",
+)
 
 _SECONDS: Schema = {"type": "number", "minimum": 1, "maximum": 604_800}
 _TIMER_END: Schema = {

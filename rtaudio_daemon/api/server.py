@@ -322,8 +322,8 @@ class ApiServer:
         return await self._status(request)
 
     async def _mute(self, request: web.Request) -> web.Response:
-        await _body(request, schemas.NOTHING)
-        self._controls.mute(True)
+        body = await _body(request, schemas.MUTE)
+        self._controls.mute(body.get("muted", True))
         return await self._status(request)
 
     async def _unmute(self, request: web.Request) -> web.Response:
