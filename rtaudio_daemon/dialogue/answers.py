@@ -65,6 +65,8 @@ class Request:
     """The id of the text that it says, if a program wants a receipt."""
     chime: bytes = b""
     """Sound to be played before the answer."""
+    sound: bytes = b""
+    """Sound to be played instead of asking for an answer."""
     event_id: str = ""
     attempts: int = 1
 
@@ -261,6 +263,8 @@ class Answers:
         """What to send now; `silence`: nobody speaks."""
         if not self._waiting or self._asked or self.unwanted or self.generating:
             return []
+        if self._waiting[0].sound:
+            return []
         if self._waiting[0].after_speech and (self.expected or not silence):
             return []
         request = self._asked = self._waiting.popleft()
@@ -268,6 +272,12 @@ class Answers:
         if not request.outside:
             self.put_question(now)
         return self._commands(request)
+
+    def next_sound(self, *, silence: bool) -> Request | None:
+        """The sound whose turn it is, which needs no session; `silence`: nobody speaks or plays."""
+        if not self._waiting or not self._waiting[0].sound or self.coming or not silence:
+            return None
+        return self._waiting.popleft()
 
     def _commands(self, request: Request) -> list[ServiceCommand]:
         request.event_id = request.event_id or f"rtaudio_response_{next(self._numbers)}"
@@ -313,10 +323,10 @@ class Answers:
         requests += [self._asked] if self._asked is not None else []
         return said == self._said_again or any(each.said == said for each in requests)
 
-    def drop_waiting(self) -> list[Request]:
-        """What waits is not wanted any more; returns it."""
-        dropped = list(self._waiting)
-        self._waiting.clear()
+    def drop_waiting(self, *, sounds: bool = False) -> list[Request]:
+        """What waits for an answer is not wanted any more, nor are `sounds`; returns it."""
+        dropped = [each for each in self._waiting if sounds or not each.sound]
+        self._waiting = deque(each for each in self._waiting if each.sound and not sounds)
         self._said_until = None
         return dropped
 

@@ -50,6 +50,7 @@ from .outputs import AnswerGivenUp, CancelResponse, Output
 from .playing import Playing
 from .receipts import Receipts
 from .settings import DialogueSettings
+from .sounds import Sounds
 from .turns import LEAST_TURN_S, Turns
 from .unsent_audio import UnsentAudio
 
@@ -88,6 +89,7 @@ class Conversation:
         self._calls = FunctionCalls()
         self._receipts = Receipts()
         self._playing = Playing(assumed=settings.playback == "assumed")
+        self._sounds = Sounds(self._playing, self._receipts)
         self._in_session = False
         self._hopeful = False
         self._why_away = ""  # why there is no session
@@ -136,6 +138,7 @@ class Conversation:
             inputs.ButtonReleased: lambda event: self._release_button(answer=event.answer),
             inputs.InterruptRequested: self._on_interrupt_requested,
             inputs.SayRequested: self._on_say_requested,
+            inputs.PlayRequested: self._on_play_requested,
             inputs.AnswerRequested: self._on_answer_requested,
             inputs.CancelRequested: self._on_cancel_requested,
             inputs.AnswerDropped: lambda _: self._drop_owed(),
@@ -187,6 +190,7 @@ class Conversation:
             self._turns.deadline(self.unsent.sent_at),
             self._answers.deadline(in_session=self._in_session),
             self._calls.deadline,
+            self._sounds.deadline,
         )
         return min((time for time in times if time is not None), default=None)
 
@@ -199,13 +203,22 @@ class Conversation:
             self._hear(event)
         else:
             self._rules[type(event)](event)
-        if self._in_session:
-            self._do(*self._answers.next(now, silence=not self._turns.speaking))
+        self._go_on()
         self._deduce_status()
         self._do(*self._receipts.over(self._says))
         if isinstance(event, _ENDING):
             self._do(*self.latency.over())
         return self._out
+
+    def _go_on(self) -> None:
+        """Play, or ask for, what waits for its turn."""
+        silence = not self._turns.speaking
+        if not self._playing.queued:
+            sound = self._answers.next_sound(silence=silence)
+            self._do(*(self._sounds.begin(sound, self._now) if sound else []))
+        self._do(*self._sounds.feed(self._now))
+        if self._in_session and not self._sounds.incomplete:
+            self._do(*self._answers.next(self._now, silence=silence))
 
     def _says(self, said: str, answers: list[str]) -> bool:
         """Whether something of the text with this id, which has these answers, is under way."""
@@ -290,6 +303,8 @@ class Conversation:
         self._do(news.Transcript("user", event.text, True, event.item_id))
 
     def _on_local_speech_started(self, _event: inputs.LocalSpeechStarted) -> None:
+        if not self._in_session and self._sounds.heard and self.settings.interruption != "nobody":
+            self._interrupt(cancel=False)
         kept = not self._in_session and self.settings.local_turns
         if not (self._in_session or kept) or "local" in self._turns.speaking:
             return
@@ -425,6 +440,8 @@ class Conversation:
         if answer is None:
             self._playing.missed(event.part, event.size)
             return
+        if answer.aloud:
+            self._do(*self._sounds.finish())
         if not answer.sounded and answer.request is not None and answer.request.chime:
             self._do(*self._playing.chime(answer.response_id, answer.request.chime))
         answer.sounded = True
@@ -516,6 +533,7 @@ class Conversation:
             if cancel:
                 self._do(CancelResponse(response_id or None))
         self._do(*self._playing.stop(self._now))
+        self._sounds.stop()
 
     # -------------------------------------------------------------- playback
 
@@ -554,6 +572,7 @@ class Conversation:
     def _give_up_unheard(self, answers: dict[str, str], lost: str | None) -> None:
         """The loudspeaker went away: nobody will hear the rest of these answers."""
         for response_id, heard in answers.items():
+            self._sounds.lost(response_id)
             grows = self._answers.interrupt_one(response_id)
             if grows:
                 self._do(CancelResponse(response_id or None))
@@ -662,7 +681,7 @@ class Conversation:
     # -------------------------------------------------------------- requests
 
     def _on_interrupt_requested(self, _event: inputs.InterruptRequested) -> None:
-        self._answers.drop_waiting()
+        self._answers.drop_waiting(sounds=True)
         if self._turns.waits:
             self._drop_kept()
         self._calls.silence()
@@ -678,6 +697,16 @@ class Conversation:
             return
         request = request_to_say(event, self._now)
         self._answers.say(request, self._now, in_session=self._in_session, urgent=event.urgent)
+        if event.urgent:
+            self._silence()
+
+    def _on_play_requested(self, event: inputs.PlayRequested) -> None:
+        self._receipts.begin(event.said)
+        if self._answers.full or self.settings.playback == "assumed":
+            why = "too much is waiting to be played" if self._answers.full else "nobody plays it"
+            self._do(reports.sound_not_played(why))
+            return
+        self._answers.wish(Request(sound=event.pcm, said=event.said), first=event.urgent)
         if event.urgent:
             self._silence()
 

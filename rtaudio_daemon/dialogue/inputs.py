@@ -98,6 +98,15 @@ class SayRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class PlayRequested:
+    """Play `pcm` (not empty), also without a session; `urgent`, `said` as in `SayRequested`."""
+
+    pcm: bytes
+    urgent: bool = False
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerRequested:
     """Ask for an answer, with settings of its own if any.
 
@@ -180,6 +189,7 @@ LocalInput = (
     | ButtonReleased
     | InterruptRequested
     | SayRequested
+    | PlayRequested
     | AnswerRequested
     | CancelRequested
     | CallAnswered

@@ -18,7 +18,9 @@ from .outputs import (
 
 BYTES_PER_MS = 48
 CHIME = "rtaudio_chime"
-"""Stands for the item of a sound of our own."""
+"""Stands for the item of a short sound before an answer."""
+SOUND = "rtaudio_sound"
+"""Stands for the item of a sound file."""
 _REMEMBERED = 32  # parts whose words or whose sound are still to come
 
 
@@ -64,7 +66,7 @@ class Stopped:
         """What to report of it, `now` being the time of the report."""
         asked_at = now if self.asked_at is None else self.asked_at
         latency_ms = round((now - asked_at) * 1000) + silent_in_ms
-        first = next((each for each in self.heard if each.part.item_id != CHIME), None)
+        first = next((each for each in self.heard if each.part.item_id not in (CHIME, SOUND)), None)
         if first is None:
             return Interruption(None, 0, latency_ms)
         return Interruption(first.part.item_id, first.heard_ms, latency_ms)
@@ -183,12 +185,13 @@ class Playing:
         return [command for part in parts for command in self.ended(part)]
 
     def session_gone(self) -> list[SpeakerCommand]:
-        """No more sound comes at all; what is there is played, and is in no session any more."""
+        """No answer goes on; what is there is played, and is in no session any more."""
         self.playing = self.playing and not self._assumed
         self._forget_words()
         for sound in self._sounds.values():
             sound.in_session = False
-        return [command for part in list(self._sounds) for command in self.ended(part)]
+        answers = [part for part in self._sounds if part.item_id != SOUND]
+        return [command for part in answers for command in self.ended(part)]
 
     def started(self) -> None:
         """The first sample leaves the loudspeaker."""

@@ -15,6 +15,11 @@ def not_said(why: str) -> ErrorReported:
     return ErrorReported("conversation", "not_said", f"not said: {why}")
 
 
+def sound_not_played(why: str) -> ErrorReported:
+    """A sound that a program wanted to be played is not played."""
+    return ErrorReported("conversation", "not_played", f"not played: {why}")
+
+
 def not_answered(why: str) -> AnswerGivenUp:
     """A question gets no answer."""
     return AnswerGivenUp("not_answered", f"not answered: {why}")

@@ -21,6 +21,7 @@ from rtaudio_daemon.dialogue.inputs import (
     CancelRequested,
     Input,
     InterruptRequested,
+    PlayRequested,
     SayRequested,
     SessionAwaited,
     SessionLost,
@@ -131,6 +132,12 @@ _HAPPENINGS: st.SearchStrategy[Input] = st.one_of(
         said=st.sampled_from(["", "said_1", "said_2"]),
         chime=st.sampled_from([b"", bytes(480)]),
     ),
+    st.builds(
+        PlayRequested,
+        st.sampled_from([bytes(480), bytes(48_000 * 4)]),
+        st.booleans(),
+        st.sampled_from(["", "said_1", "said_2"]),
+    ),
 )
 _SETTINGS = st.builds(
     DialogueSettings,
@@ -153,7 +160,7 @@ def test_whatever_happens_nothing_raises_and_patience_ends_in_idle(
     mind, now, said = Conversation(options), 0.0, set[str]()
     for happening in happenings:
         before = mind.status
-        if isinstance(happening, SayRequested) and happening.said:
+        if isinstance(happening, SayRequested | PlayRequested) and happening.said:
             said.add(happening.said)
         steps = mind.handle(happening, now)
         for receipt in [step for step in steps if isinstance(step, TextSaid)]:
