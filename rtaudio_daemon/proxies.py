@@ -25,6 +25,16 @@ def proxy_of(url: str) -> str | None:
     return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
 
+def tunnel_of(url: str) -> str | None:
+    """The proxy for `url` where it sees nothing of what is sent, as that is encrypted.
+
+    For what holds a secret: one over http, and whatever is at home, is asked directly.
+    """
+    parts = urlsplit(url)
+    secure = parts.scheme in ("https", "wss") and not is_at_home(parts.hostname or "")
+    return proxy_of(url) if secure else None
+
+
 def proxy_name(url: str) -> str:
     """Host and port of the proxy for `url`, without the password that its address may have."""
     return urlsplit(proxy_of(url) or "").netloc.rpartition("@")[2]

@@ -14,13 +14,13 @@ from urllib.parse import quote, urlsplit
 import aiohttp
 from yarl import URL
 
-from ...config import OwnTool
+from ...config import OwnTool, Secret
 from ...config.placeholders import as_text, fill, fill_all, names_in, revealed
 from ...protocol.bounds import error_message_of, is_too_deep
-from ...proxies import is_at_home, proxy_of
+from ...proxies import is_at_home, proxy_of, tunnel_of
 from ..tool import CallContext, Json, ToolError
 from .http_requests import SharedSession, hidden_parts, unreachable
-from .masking import Masking
+from .masking import Masking, secrets_in
 
 _MOST_BYTES = 1 << 20
 _LITERAL = "/:?[]@!$&'()*+,;=%-._~"  # what stays as it is written in the configuration's address
@@ -35,13 +35,13 @@ class HttpTool:
         self._sessions = sessions
         address = urlsplit(revealed(tool.http.url))
         self._host = address.netloc
-        hidden = hidden_parts(tool.http.url)
-        self._mask = Masking(hidden, tool.http.headers, tool.http.query, tool.http.json)
+        given = (tool.http.headers, tool.http.query, tool.http.json)
+        self._mask = Masking(hidden_parts(tool.http.url), *given)
+        self._is_secret = isinstance(tool.http.url, Secret) or any(secrets_in(given))
 
     async def run(self, arguments: Json, _context: CallContext) -> Any:
         """What the host answers: JSON if it is JSON, else text. Raises ToolError."""
         url = self._url(arguments)
-        at_home = is_at_home(urlsplit(str(url)).hostname or "")
         body = None if self._http.json is None else fill_all(self._http.json, arguments)
         headers = {name: as_text(value) for name, value in (self._http.headers or {}).items()}
         try:
@@ -52,13 +52,18 @@ class HttpTool:
                     url,
                     headers={"Accept-Encoding": "identity", **headers},
                     json=body,
-                    proxy=None if at_home else proxy_of(str(url)),
+                    proxy=self._proxy(str(url)),
                     allow_redirects=False,
                 ) as answer,
             ):
                 return await self._result(answer)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise ToolError(self._mask.text(unreachable(self._host, error))) from None
+
+    def _proxy(self, url: str) -> str | None:
+        if self._is_secret or is_at_home(urlsplit(url).hostname or ""):
+            return tunnel_of(url)
+        return proxy_of(url)
 
     def _url(self, arguments: Json) -> URL:
         """The address with the arguments percent-encoded in it."""

@@ -1,6 +1,7 @@
 """HTTP to one MCP server: what it does wrong is kept in words for people, and nothing goes astray.
 
-A request leaves for the configured host only; what the server sends is bounded, also where it is
+A request leaves for the configured host only, also where the environment names a proxy: that one is
+asked for a tunnel, and gets none of the headers; what the server sends is bounded, also where it is
 compressed; and after a failure that concerns every request none is sent any more.
 """
 
@@ -18,6 +19,7 @@ from mcp.client.streamable_http import streamable_http_client
 
 from ...config import McpServer
 from ...config.placeholders import revealed
+from ...proxies import proxy_name, tunnel_of
 from .mcp_link import ForgottenLinkError, LinkError, RefusedLinkError, Watch
 
 MOST_BYTES = 4 << 20
@@ -54,7 +56,7 @@ class HttpWatch(httpx2.AsyncBaseTransport):
         except httpx2.PoolTimeout:
             return httpx2.Response(503)
         except httpx2.TransportError as error:
-            self._fail(LinkError(_words(error)))
+            self._fail(LinkError(_words(error, str(self._url))))
             return httpx2.Response(503)
         self._look_at(request, response)
         return await self._bounded(response)
@@ -118,7 +120,7 @@ class _Bounded(httpx2.AsyncByteStream):
                     return
                 yield part
         except httpx2.TransportError as error:
-            raise httpx2.StreamError(_words(error)) from error
+            raise httpx2.StreamError(_words(error, "")) from error
         except zlib.error as error:
             raise httpx2.StreamError("the answer is not compressed as it says") from error
 
@@ -134,12 +136,15 @@ async def http_streams(server: McpServer) -> AsyncIterator[tuple[Any, Watch]]:
     verify: ssl.SSLContext | bool = False  # nothing is sent to another scheme
     if url.startswith("https:"):
         verify = await asyncio.to_thread(ssl.create_default_context)
-    watch = HttpWatch(
-        httpx2.AsyncHTTPTransport(
-            verify=verify, limits=httpx2.Limits(max_connections=_MOST_CONNECTIONS)
-        ),
-        url,
-    )
+    limits = httpx2.Limits(max_connections=_MOST_CONNECTIONS)
+    try:
+        inner = httpx2.AsyncHTTPTransport(
+            verify=verify, limits=limits, trust_env=False, proxy=tunnel_of(url)
+        )
+    except (ValueError, ImportError) as error:
+        why = f"the proxy {proxy_name(url)} is of a kind that is not spoken here: use http://"
+        raise LinkError(why) from error
+    watch = HttpWatch(inner, url)
     headers = {name: value.reveal() for name, value in (server.headers or {}).items()}
     headers.setdefault("Accept-Encoding", "identity")
     async with httpx2.AsyncClient(
@@ -186,7 +191,9 @@ def _media_type(response: httpx2.Response) -> str:
     return str(response.headers.get("content-type", "")).partition(";")[0].strip().lower()
 
 
-def _words(error: Exception) -> str:
+def _words(error: Exception, url: str) -> str:
+    if tunnel_of(url) and isinstance(error, httpx2.ProxyError | httpx2.ConnectError):
+        return f"the proxy {proxy_name(url)} does not let us through: {str(error)[:200]}"
     if isinstance(error, httpx2.ConnectError):
         return f"cannot be reached ({str(error)[:200]}): is it running, and is its address right?"
     if isinstance(error, httpx2.TimeoutException):

@@ -303,3 +303,6 @@ async def test_a_public_host_is_asked_through_the_proxy_and_one_at_home_is_not(
         assert await call(OwnHttp(url=server.url)) == "at home"
         assert "no host lamp.local" in await refusal(OwnHttp(url="http://lamp.local/"))
         assert len(proxy.requests) == 1
+        secret = OwnHttp(url="http://weather.example/", headers={"Key": Secret("4711-0815")})
+        assert "no host weather.example" in await refusal(secret)  # the proxy could read it
+        assert len(proxy.requests) == 1

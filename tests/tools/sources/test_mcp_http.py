@@ -299,3 +299,60 @@ async def test_a_server_that_is_not_there_is_looked_for() -> None:
     where = McpServer(url=url)
     async with connected(where, wait_for=SourceState.UNREACHABLE) as home:
         assert home.source.note.startswith("cannot be reached (")
+
+
+async def asked_of(
+    monkeypatch: pytest.MonkeyPatch, url: str, variable: str, answer: bytes
+) -> tuple[str, bytes]:
+    """The note about a server, and what a proxy that the environment names was asked."""
+    asked = b""
+
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_server(proxy, "127.0.0.1", 0)
+    for name in ("NO_PROXY", "no_proxy", "http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    monkeypatch.setenv(variable, f"http://ada:proxy-password@{address}")
+    where = McpServer(url=url, headers={"Authorization": Secret(KEY)})
+    async with connected(where, wait_for=SourceState.UNREACHABLE) as home:
+        note = home.source.note.replace(address, "PROXY")
+    server.close()
+    assert "4711" not in note
+    assert "proxy-password" not in note
+    return note, asked
+
+
+async def test_a_proxy_is_asked_for_a_tunnel_and_gets_none_of_the_headers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refusal = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
+    url = "https://tools.invalid/mcp"
+    note, asked = await asked_of(monkeypatch, url, "HTTPS_PROXY", refusal)
+    assert asked.startswith(b"CONNECT tools.invalid:443 HTTP/1.1\r\n")
+    assert b"4711" not in asked
+    assert note.startswith("the proxy PROXY does not let us through: 403")
+
+
+@pytest.mark.parametrize("url", ["http://tools.invalid/mcp", "https://nas.local/mcp"])
+async def test_what_a_proxy_could_read_and_what_is_at_home_goes_past_it(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    note, asked = await asked_of(monkeypatch, url, "ALL_PROXY", b"")
+    assert asked == b""
+    assert note.startswith("cannot be reached (")
+
+
+async def test_a_proxy_of_an_unknown_kind_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", "gopher://ada:proxy-password@proxy.lan:70")
+    where = McpServer(url="https://tools.invalid/mcp")
+    async with connected(where, wait_for=SourceState.UNREACHABLE) as home:
+        assert home.source.note == (
+            "the proxy proxy.lan:70 is of a kind that is not spoken here: use http://"
+        )
