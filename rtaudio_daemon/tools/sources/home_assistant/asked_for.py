@@ -6,11 +6,13 @@ Actions whose effect shows in no state (scenes, scripts, buttons, messages) ask 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from colorsys import rgb_to_hsv
 from dataclasses import replace
 from math import inf
+from typing import Any
 
 from ...tool import Json
-from .goals import Between, Equal, Goal
+from .goals import Between, Colour, Equal, Goal
 from .states import State, number_of
 
 _BRIGHTNESS_SLACK = 3.0  # of 255: lamps count in steps of their own
@@ -19,6 +21,22 @@ _VOLUME_SLACK = 0.015
 _KELVIN_SLACK = 0.05  # of the value
 _FULL = 255
 
+_COLOURS = ("rgb_color", "hs_color", "color_name")
+_NAMED: Mapping[str, Colour] = {
+    "red": Colour(0, 100),
+    "orange": Colour(39, 100),
+    "yellow": Colour(60, 100),
+    "lime": Colour(120, 100),
+    "green": Colour(120, 100),
+    "cyan": Colour(180, 100),
+    "turquoise": Colour(174, 71),
+    "blue": Colour(240, 100),
+    "purple": Colour(300, 100),
+    "magenta": Colour(300, 100),
+    "pink": Colour(350, 25),
+    "white": Colour(0, 0),
+}
+"""Hue and saturation of the names of CSS, as Home Assistant knows them."""
 _LIKE_SWITCHES = frozenset(
     {
         *("light", "switch", "input_boolean", "fan", "humidifier", "siren", "remote"),
@@ -83,7 +101,7 @@ def _light(data: Json) -> Goal:
     wanted = _brightness(data)
     if wanted is not None and wanted <= 0:
         return Goal(_OFF, takes_time=_has_transition(data))
-    attributes: list[Between | Equal] = []
+    attributes: list[Between | Equal | Colour] = []
     if wanted is not None:
         attributes.append(_near("brightness", wanted, _BRIGHTNESS_SLACK))
     if (kelvin := number_of(data.get("color_temp_kelvin"))) is not None:
@@ -91,6 +109,10 @@ def _light(data: Json) -> Goal:
     if isinstance(data.get("effect"), str):
         attributes.append(Equal("effect", data["effect"]))
     seen = {"brightness", "brightness_pct", "color_temp_kelvin", "effect", "transition"}
+    for key in _COLOURS:
+        if key in data and (colour := _colour(key, data[key])):
+            attributes.append(colour)
+            seen.add(key)
     whole = not _unseen(data, seen)
     return Goal(_ON, attributes=tuple(attributes), takes_time=_has_transition(data), whole=whole)
 
@@ -98,6 +120,20 @@ def _light(data: Json) -> Goal:
 def _brightness(data: Json) -> float | None:
     percent = number_of(data.get("brightness_pct"))
     return number_of(data.get("brightness")) if percent is None else percent * _FULL / 100
+
+
+def _colour(key: str, value: Any) -> Colour | None:
+    """The colour that is asked for; None where it is not known, as most of 140 names."""
+    if key == "color_name":
+        return _NAMED.get(value.casefold().strip()) if isinstance(value, str) else None
+    numbers = [number_of(each) for each in value] if isinstance(value, list | tuple) else []
+    given = [each for each in numbers if each is not None]
+    if key == "hs_color":
+        return Colour(*given) if len(given) == 2 else None
+    if len(given) != 3 or not all(0 <= each <= _FULL for each in given):
+        return None
+    hue, saturation, _ = rgb_to_hsv(*(each / _FULL for each in given))
+    return Colour(hue * 360, saturation * 100)
 
 
 def _fan(data: Json, before: State) -> Goal:
@@ -177,6 +213,12 @@ def _temperature(data: Json, before: State) -> Goal | None:
 def _number(data: Json, before: State) -> Goal | None:
     wanted = number_of(data.get("value"))
     return None if wanted is None else _number_near(wanted, before)
+
+
+def _one_more(_data: Json, before: State) -> Goal | None:
+    """Of a list with things to do, whose state is how many there are."""
+    now = number_of(before.state)
+    return None if now is None else Goal(number=(now + 1, inf))
 
 
 def _step(sign: int) -> _Find:
@@ -317,6 +359,7 @@ _BY_DATA: Mapping[tuple[str, str], _Find] = {
             ("decrement", _step(-1)),
         )
     },
+    ("todo", "add_item"): _one_more,
     **{(domain, "select_option"): _state("option") for domain in ("select", "input_select")},
     **{(domain, "set_value"): _state("value") for domain in ("text", "input_text")},
 }

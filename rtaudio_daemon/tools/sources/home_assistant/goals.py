@@ -9,6 +9,9 @@ from typing import Any
 from ....notifications import AsAsked
 from .states import State, number_of
 
+_HUE_SLACK = 10.0
+_SATURATION_SLACK = 12.0
+
 
 @dataclass(frozen=True, slots=True)
 class Between:
@@ -37,6 +40,34 @@ class Equal:
 
 
 @dataclass(frozen=True, slots=True)
+class Colour:
+    """The colour of a lamp: `hue` in degrees, `saturation` in percent."""
+
+    hue: float
+    saturation: float
+
+    def holds(self, state: State) -> bool:
+        """Whether it is that colour, as far as lamps can."""
+        return self._is_within(state, _HUE_SLACK, _SATURATION_SLACK)
+
+    def is_near(self, state: State) -> bool:
+        """Whether it is like that colour, which another lamp might do better."""
+        return self._is_within(state, 3 * _HUE_SLACK, 3 * _SATURATION_SLACK)
+
+    def _is_within(self, state: State, hue_slack: float, saturation_slack: float) -> bool:
+        given = state.attributes.get("hs_color")
+        numbers = [number_of(each) for each in given] if isinstance(given, list | tuple) else []
+        if len(numbers) != 2 or numbers[0] is None or numbers[1] is None:
+            return False
+        hue, saturation = numbers[0], numbers[1]
+        apart = abs((hue - self.hue + 180) % 360 - 180)
+        is_pale = self.saturation <= _SATURATION_SLACK  # white has no hue
+        return abs(saturation - self.saturation) <= saturation_slack and (
+            is_pale or apart <= hue_slack
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Goal:
     """The state that an action asks for.
 
@@ -48,7 +79,7 @@ class Goal:
     states: frozenset[str] = frozenset()
     never: frozenset[str] = frozenset()
     number: tuple[float, float] | None = None
-    attributes: tuple[Between | Equal, ...] = ()
+    attributes: tuple[Between | Equal | Colour, ...] = ()
     on_the_way: frozenset[str] = frozenset()
     takes_time: bool = False
     whole: bool = True
@@ -65,13 +96,24 @@ class Goal:
             return "unknown"
         if self._reached(state):
             return "yes" if self.whole else "unknown"
-        return "unknown" if self.takes_time or state.state in self.on_the_way else "no"
+        is_open = self.takes_time or state.state in self.on_the_way or self._is_near(state)
+        return "unknown" if is_open else "no"
 
     def may_come(self, state: State) -> bool:
         """Whether it may show in a later state, as it does not yet."""
         return not self._reached(state) and state.attributes.get("assumed_state") is not True
 
     def _reached(self, state: State) -> bool:
+        return self._has_state(state) and all(each.holds(state) for each in self.attributes)
+
+    def _is_near(self, state: State) -> bool:
+        """Whether only the shade of a colour is missing."""
+        return self._has_state(state) and all(
+            each.holds(state) or (isinstance(each, Colour) and each.is_near(state))
+            for each in self.attributes
+        )
+
+    def _has_state(self, state: State) -> bool:
         found = state.state.casefold()
         if (self.states and found not in self.states) or found in self.never:
             return False
@@ -79,7 +121,7 @@ class Goal:
             number = number_of(state.state)
             if number is None or not self.number[0] <= number <= self.number[1]:
                 return False
-        return all(each.holds(state) for each in self.attributes)
+        return True
 
 
 def _folded(value: Any) -> Any:
