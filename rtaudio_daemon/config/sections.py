@@ -440,6 +440,12 @@ class HomeAssistant:
         "long-lived token of a user who is no administrator; not here, but in secrets.yaml",
         secret(),
     )
+    device_id: str = option(
+        "",
+        "device in it that stands for this daemon; what is said without a room means that of the "
+        "device",
+        text("[0-9a-f]{32}", "32 letters and digits, as at the end of the device's address"),
+    )
 
 
 @dataclass(frozen=True)

@@ -36,22 +36,14 @@ async def open_sources(
     ]
     if "timers" in settings.tools.built_in:
         sources.append(TimerTools(timers))
-    home = HomeClient(settings.home_assistant) if settings.home_assistant.url else None
+    home = _home(settings, box, former) if settings.home_assistant.url else None
     box.notes = notes if "notes" in settings.tools.built_in else None
     if box.notes:
         sources.append(NoteTools(notes))
     if settings.tools.own:
-        sources.append(OwnTools(settings.tools.own, home))
+        sources.append(OwnTools(settings.tools.own, home.client if home else None))
     if home is not None:
-        sources.append(
-            HomeAssistantSource(
-                home,
-                settings.home_assistant,
-                box,
-                box.ready,
-                exposes=settings.tools.home_assistant,
-            )
-        )
+        sources.append(home)
     functions = await PythonFunctions.open(settings.tools.python, box)
     if functions.tools() or functions.note:
         sources.append(functions)
@@ -59,3 +51,13 @@ async def open_sources(
         new = McpSource(name, server, box, box.ready)
         sources.append(next((each for each in former if new.is_like(each)), new))
     return sources
+
+
+def _home(
+    settings: config.Config, box: ToolBox, former: Sequence[ToolSource]
+) -> HomeAssistantSource:
+    home, exposes = settings.home_assistant, settings.tools.home_assistant
+    for each in former:
+        if isinstance(each, HomeAssistantSource) and each.does(home, exposes=exposes):
+            return each
+    return HomeAssistantSource(HomeClient(home), home, box, box.ready, exposes=exposes)

@@ -48,8 +48,8 @@ class Permissions:
     def decide(self, tool: Tool, targets: Sequence[Target], wire_name: str = "") -> Decision:
         """What is to be done with a call of `tool` that concerns `targets`.
 
-        `wire_name`: the name by which the model knows the tool; rules may use either. A tool that
-        only reads needs no yes because of a rule, but is denied by one.
+        `wire_name`: the name by which the model knows the tool; rules may use either. A tool or a
+        call that only reads needs no yes because of a rule, but is denied by one.
         """
         names = (tool.name, wire_name)
         if any(_matches(rule, names, targets) for rule in self._deny):
@@ -58,7 +58,10 @@ class Permissions:
             return "confirm"
         if tool.read_only:
             return "allow"
-        needed = any(_matches(rule, names, targets) for rule in self._confirm)
+        touched = [target for target in targets if not target.reading]
+        if targets and not touched:
+            return "allow"
+        needed = any(_matches(rule, names, touched) for rule in self._confirm)
         return "confirm" if needed else "allow"
 
     def unknown_names(self, tools: Mapping[str, Tool]) -> list[str]:

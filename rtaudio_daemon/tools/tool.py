@@ -28,6 +28,8 @@ class Target:
     device_class: str = ""
     entity: str = ""
     area: str = ""
+    reading: bool = False
+    """Whether it is only looked at, which needs no yes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,20 @@ async def test_a_reload_tries_a_new_token_once(tmp_path: Path) -> None:
         assert home.statuses[401] == 2
 
 
+async def test_a_reload_of_other_tools_stays_in_touch_with_the_home(tmp_path: Path) -> None:
+    """Case 50."""
+    home = FakeHome()
+    async with home, Harness(tmp_path, change=at_home(home)) as harness:
+        await soon(lambda: home.asked["GET /api/"] == 1)
+        harness.edit = at_home(home, tools__room="Hall")
+        _, answer = await harness.post("/api/reload", {})
+        assert [each["state"] for each in answer["changed"]] == ["applied"]
+        status = await harness.status()
+        assert [each["state"] for each in status["tools"]["sources"]][-1] == "ok"
+        await harness.post("/api/reload", {})
+        assert home.asked["GET /api/"] <= 2  # a reload looks again, over the same connection
+
+
 class Talkative(FakeSource):
     """A source that has something to say to the model."""
 

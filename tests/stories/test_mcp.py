@@ -17,7 +17,7 @@ from aiohttp import web
 from rtaudio_daemon import config
 from rtaudio_daemon.optional_packages import how_to_install
 from rtaudio_daemon.simulator.model.reply import Call, Reply, Turn
-from rtaudio_daemon.tools.sources.mcp_servers import PACKAGE
+from rtaudio_daemon.tools.sources.kept_link import PACKAGE
 from tests.harness import Harness, speech
 from tests.tools.mcp_processes import Server
 from tests.tools.sources.mcp_fakes import FakeServer, serving

@@ -232,3 +232,12 @@ def test_names_in_rules_that_no_tool_has_are_found() -> None:
     rules = [ToolRule(tool=name) for name in ("opn_gate", "Küche*", "KUCHE_AN_1", "opn_gate")]
     permissions = Permissions([*rules, ToolRule(domain="lock")], [ToolRule(tool="gone_*")])
     assert permissions.unknown_names({"kuche_an_1": known}) == ["gone_*", "opn_gate"]
+
+
+def test_what_is_only_looked_at_needs_no_yes_but_may_be_denied() -> None:
+    lock, lamp = ToolRule(domain="lock"), Target("light")
+    seen = Target("lock", "none", "lock.door", reading=True)
+    assert Permissions((lock,), ()).decide(TOOL, (seen,)) == "allow"
+    assert Permissions((lock,), ()).decide(TOOL, (seen, lamp)) == "allow"
+    assert Permissions((lock,), ()).decide(TOOL, (seen, Target("lock"))) == "confirm"
+    assert Permissions((), (lock,)).decide(TOOL, (seen,)) == "deny"

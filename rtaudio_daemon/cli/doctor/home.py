@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from ... import config
 from ...tools.sources.home_assistant.client import HomeClient, HomeError
 from ...tools.sources.home_assistant.source import NO_SERVER, server_at
+from ...tools.sources.kept_link import Connect, load_connect
 from ...tools.sources.mcp_link import LinkError, RefusedLinkError
-from ...tools.sources.mcp_servers import Connect, load_connect
 from ...tools.tool import SourceState
 from .finding import Finding, failed, passed, warned
 

@@ -1,4 +1,4 @@
-"""MCP servers as sources of tools: each is kept in touch with, whatever happens to it.
+"""MCP servers as sources of tools.
 
 The SDK is loaded only when the first one runs, in a thread, as that takes long.
 """
@@ -6,38 +6,28 @@ The SDK is loaded only when the first one runs, in a thread, as that takes long.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import importlib
 import json
 import logging
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from fnmatch import fnmatchcase
 from typing import Any
 
-from ...backoff import backoff
 from ...config import McpServer
-from ...optional_packages import how_to_install, installed
 from ...protocol.bounds import is_too_deep, printable
 from ..tool import CallContext, Json, SourceListener, SourceState, Tool, ToolError, ToolSource
+from .kept_link import REFUSED_S, Connect, KeptLink, first, load_connect
 from .masking import Masking
 from .mcp_link import ForgottenLinkError, Link, LinkError, OfferedTool, RefusedLinkError
 
 _LOG = logging.getLogger(__name__)
-PACKAGE = "mcp_types"
-"""The module by which the SDK is known here: version 1, which will not do, comes without it."""
-_POLL_S = 300.0
-_REFUSED_S = 900.0
-_LASTING_S = 60.0  # a connection that lasted so long was a good one
 _SOON_S = 10.0  # a call waits for a new connection this long
-_CALM_S = 1.0  # between two lists that the server asks us to read
 _SCHEMA_BYTES = 32 * 1024
 _NAMES_SHOWN = 3
 _SHORTEST_SECRET = 8
 
 _GOOD = (SourceState.OK, SourceState.STARTING)
-Connect = Callable[[str, McpServer], AbstractAsyncContextManager[Link]]
 
 
 class McpSource:
@@ -60,16 +50,10 @@ class McpSource:
         self._listener = listener
         self._started = started
         self._connect = connect
-        self._chance = chance
         self._mask = Masking(*_secrets(server.headers), *_secrets(server.env), server.url)
         self._mask_results = Masking(*_secrets(server.headers))
-        self._link: Link | None = None
-        self._linked = asyncio.Event()
-        self._again = asyncio.Event()
+        self._kept = KeptLink(self.name, self, chance=chance)
         self._tools: list[Tool] = []
-        self._calls = 0
-        self._no_calls = asyncio.Event()
-        self._no_calls.set()
         self._remarks = ""
 
     def tools(self) -> Sequence[Tool]:
@@ -84,84 +68,32 @@ class McpSource:
 
     def try_again(self) -> None:
         """Try at once: somebody may have mended what was wrong."""
-        self._again.set()
+        self._kept.try_again()
 
     async def run(self) -> None:
         """Keep in touch with the server until cancelled, from when the daemon is ready."""
         await self._started.wait()
-        pauses = self._pauses()
-        now = asyncio.get_running_loop().time
-        while True:
-            since = now()
-            failure = await self._visit()
-            if now() - since > _LASTING_S:
-                pauses = self._pauses()
-            if isinstance(failure, ForgottenLinkError):
-                pause_s = next(pauses) if now() - since < _CALM_S else 0.0
-                self._turn(SourceState.STARTING, "")
-            else:
-                pause_s = _REFUSED_S if isinstance(failure, RefusedLinkError) else next(pauses)
-                self._turn(failure.state, self._mask.text(str(failure)))
-            await self._rest(pause_s)
+        await self._kept.run()
 
-    def _pauses(self) -> Iterator[float]:
-        return backoff(1.0, 60.0, self._chance)
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[Link]:
+        """A connection. Raises LinkError."""
+        connect = self._connect or await load_connect()
+        async with connect(self.name, self.server) as link:
+            yield link
 
-    async def _rest(self, pause_s: float) -> None:
-        self._again.clear()
-        try:
-            async with asyncio.timeout(pause_s):
-                await self._again.wait()
-        except TimeoutError:
-            pass
+    async def take(self, link: Link) -> None:
+        """Offer the tools of the server. Raises LinkError."""
+        self._offer(await link.tools())
+        self._turn(SourceState.OK, self._remarks)
 
-    async def _visit(self) -> LinkError:
-        """Connect, and stay until that ends; why it did."""
-        failure: LinkError | None = None
-        try:
-            connect = self._connect or await load_connect()
-            async with connect(self.name, self.server) as link:
-                failure = await self._stay(link)
-        except LinkError as error:
-            failure = error
-        except Exception as error:  # of the SDK, which is not ours
-            if (task := asyncio.current_task()) and task.cancelling():
-                raise asyncio.CancelledError from error
-            _LOG.debug("%s: the connection failed", self.name, exc_info=error)
-            failure = failure or LinkError(f"the connection failed ({type(error).__name__})")
-        finally:
-            self._link = None
-            self._linked.clear()
-        return failure
-
-    async def _let_calls_end(self) -> None:
-        """What runs while a reload takes the server away still gets its result."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_SOON_S):
-                await self._no_calls.wait()
-
-    async def _stay(self, link: Link) -> LinkError:
-        try:
-            return await self._keep_up(link)
-        except asyncio.CancelledError:
-            await self._let_calls_end()
-            raise
-
-    async def _keep_up(self, link: Link) -> LinkError:
-        """Know the tools of the server until the connection ends; why it did."""
-        while True:
-            try:
-                self._take(await link.tools())
-            except LinkError as error:
-                return error
-            self._link = link
-            self._linked.set()
-            self._turn(SourceState.OK, self._remarks)
-            if await _first(_POLL_S, link.broken, link.changed, self._again) is link.broken:
-                return link.failure
-            await _first(_CALM_S, link.broken)
-            link.changed.clear()
-            self._again.clear()
+    def lost(self, failure: LinkError) -> float | None:
+        """There is no connection, for this reason; in how many seconds to try again."""
+        if isinstance(failure, ForgottenLinkError):
+            self._turn(SourceState.STARTING, "")
+            return 0.0
+        self._turn(failure.state, self._mask.text(str(failure)))
+        return REFUSED_S if isinstance(failure, RefusedLinkError) else None
 
     def _turn(self, state: SourceState, note: str) -> None:
         """Stand so from now on; one line in the log when that is new."""
@@ -173,7 +105,7 @@ class McpSource:
 
     # ---------------------------------------------------------------------- tools
 
-    def _take(self, offered: Sequence[OfferedTool]) -> None:
+    def _offer(self, offered: Sequence[OfferedTool]) -> None:
         allowed = [each for each in offered if self._allows(each.name)]
         unusable = [each.name for each in allowed if not _is_usable(each.parameters)]
         before = [(each.name, each.description, each.parameters) for each in self._tools]
@@ -203,14 +135,8 @@ class McpSource:
 
     def _tool(self, offered: OfferedTool) -> Tool:
         async def run(arguments: Json, _context: CallContext) -> Any:
-            self._calls += 1
-            self._no_calls.clear()
-            try:
+            with self._kept.calling():
                 return await self._call(offered, arguments)
-            finally:
-                self._calls -= 1
-                if not self._calls:
-                    self._no_calls.set()
 
         return Tool(
             name=offered.name,
@@ -226,13 +152,12 @@ class McpSource:
     # ---------------------------------------------------------------------- calls
 
     async def _call(self, tool: OfferedTool, arguments: Json) -> Any:
-        link = self._link or await self._next_link()
+        link = self._kept.link or await self._next_link()
         try:
             return await self._call_over(link, tool, arguments)
         except LinkError as error:
-            if self._link is link:
-                self._link = None
-                self._linked.clear()
+            if self._kept.link is link:
+                self._kept.drop()
             if not tool.read_only:
                 why = self._mask.text(str(error))
                 raise ToolError(
@@ -258,37 +183,10 @@ class McpSource:
     async def _next_link(self) -> Link:
         """The connection that comes next, if one can be expected soon. Raises ToolError."""
         if self.state in _GOOD:
-            await _first(_SOON_S, self._linked)
-        if self._link is None:
+            await first(_SOON_S, self._kept.linked)
+        if self._kept.link is None:
             raise ToolError(f"{self.name} is away{f': {self.note}' if self.note else ''}")
-        return self._link
-
-
-async def load_connect() -> Connect:
-    """The module that needs the SDK. Raises RefusedLinkError where that is missing."""
-    importlib.invalidate_caches()
-    if not installed(PACKAGE):
-        raise RefusedLinkError(
-            f"needs a package that is not installed; run: {how_to_install(PACKAGE)}"
-        )
-    name = f"{__package__}.mcp_connection"
-    try:
-        module = await asyncio.to_thread(importlib.import_module, name)
-    except ImportError as error:
-        raise RefusedLinkError(f"the package mcp cannot be loaded: {error}") from error
-    connect: Connect = module.connect
-    return connect
-
-
-async def _first(within_s: float, *events: asyncio.Event) -> asyncio.Event | None:
-    """The first of these that is set within this time; None if none is."""
-    waiting = {asyncio.ensure_future(each.wait()): each for each in events}
-    try:
-        done, _ = await asyncio.wait(waiting, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in waiting:
-            task.cancel()
-    return next((event for task, event in waiting.items() if task in done), None)
+        return self._kept.link
 
 
 def _secrets(values: Mapping[str, Any] | None) -> Iterator[Any]:

@@ -44,11 +44,15 @@ class FakeAssist:
         self.lists = 0
         self.called: list[tuple[str, Json]] = []
         self.link: FakeLink | None = None
+        self.meta: Mapping[str, Any] | None = None
 
     @asynccontextmanager
-    async def connect(self, _name: str, server: McpServer) -> AsyncIterator[Link]:
+    async def connect(
+        self, name: str, server: McpServer, meta: Mapping[str, Any] | None = None
+    ) -> AsyncIterator[Link]:
         way = server.url.partition("/api")[2]
         self.ways.append(way)
+        self.meta = meta
         assert server.headers is not None
         if self.home.port == 0 or self.status.get(way):
             raise LinkError("there is none", self.status.get(way, 0))
@@ -75,6 +79,7 @@ class FakeLink:
     def __init__(self, assist: FakeAssist) -> None:
         self.changed = asyncio.Event()
         self.broken = asyncio.Event()
+        self.hangs_up = False
         self._assist = assist
         self._home = assist.home
 
@@ -95,15 +100,23 @@ class FakeLink:
         return f"You control a home.\n\n{start}\n{self._assist.listing()}\n\nUse the tools."
 
     async def call(self, name: str, arguments: Json) -> Any:
-        if self.broken.is_set():
+        if self.hangs_up or self.broken.is_set():
             raise LinkError("it hung up")
         self._assist.called.append((name, arguments))
         short = name.partition("__")[2]
         if short == "GetLiveContext":
             return json.dumps({"result": f"Live Context:\n{self._assist.listing(live=True)}\n"})
+        if short == "HassListAddItem" and "todo.list" in self._home.states:
+            return json.dumps(self._add_item())
         if short.startswith(("HassTurn", "HassLight")):
             return json.dumps(self._act(short, arguments))
         return json.dumps({"speech": {}, "response_type": "action_done", "data": {"success": []}})
+
+    def _add_item(self) -> Json:
+        state = self._home.states["todo.list"]
+        if self._home.obeys:
+            state["state"] = str(int(state["state"]) + 1)
+        return {"data": {"success": [{"name": "List", "type": "entity", "id": "todo.list"}]}}
 
     def _act(self, short: str, arguments: Json) -> Json:
         ids = [entity for entity in self._home.states if self._is_meant(entity, arguments)]

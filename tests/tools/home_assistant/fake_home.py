@@ -29,7 +29,9 @@ class FakeHome:
     """Listens on loopback with ``async with``; the port stays the same when it starts again.
 
     `states`: by entity id, as `/api/states` shows them. `obeys`: whether actions change anything;
-    `after_s`: how much later they do. `status`: answers every request so, if set. `banned`: 403.
+    `after_s`: how much later they do. `status`: answers every request so, if set. `understands`:
+    what its agent makes of sentences, by them. `on_sentence`: does what it is asked for. `areas`:
+    what is in them.
     """
 
     def __init__(self) -> None:
@@ -44,6 +46,11 @@ class FakeHome:
         self.headers: dict[str, str] = {}
         self.hangs = False
         self.agent: Json | None = None
+        self.understands: dict[str, Json] = {}
+        self.areas: dict[str, list[str]] = {}
+        self.commands: list[Json] = []
+        self.broken_socket = False
+        self.on_sentence: Callable[[], object] = lambda: None
         self.change: Callable[[list[str], str, Json], object] = self._obey
         self.acted: list[tuple[str, Json]] = []
         self.asked = Counter[str]()
@@ -83,6 +90,7 @@ class FakeHome:
         app.router.add_get("/api/states/{entity}", self._state)
         app.router.add_post("/api/services/{domain}/{service}", self._act)
         app.router.add_post("/api/conversation/process", self._converse)
+        app.router.add_get("/api/websocket", self._websocket)
         self._runner = web.AppRunner(app)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port)
@@ -107,7 +115,8 @@ class FakeHome:
         if self.status:
             body = self.body.encode() if isinstance(self.body, str) else self.body
             return web.Response(status=self.status, body=body, headers=self.headers)
-        if request.headers.get("Authorization") != f"Bearer {self.token}":
+        known = request.headers.get("Authorization") == f"Bearer {self.token}"
+        if not known and request.path != "/api/websocket":
             return web.Response(status=401, text="401: Unauthorized")
         try:
             found: web.StreamResponse = await handler(request)
@@ -142,6 +151,7 @@ class FakeHome:
             return web.json_response({"changed_states": [], "service_response": {"rain": "no"}})
         given = data.get("entity_id", [])
         ids = given if isinstance(given, list) else [given]
+        ids = [*ids, *self.areas.get(data.get("area_id", ""), [])]
         if self.obeys and self.after_s:
             task = asyncio.create_task(self._change_later(ids, action, data))
             self._later.add(task)
@@ -167,4 +177,29 @@ class FakeHome:
         if self.agent is None:
             raise web.HTTPNotFound
         self.acted.append(("converse", await request.json()))
+        self.on_sentence()
         return web.json_response({"response": self.agent})
+
+    async def _websocket(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.send_json({"type": "auth_required"})
+        token = (await socket.receive_json())["access_token"]
+        if token != self.token or self.broken_socket:
+            await socket.send_json({"type": "auth_invalid"})
+            await socket.close()
+            return socket
+        await socket.send_json({"type": "auth_ok"})
+        command = await socket.receive_json()
+        self.commands.append(command)
+        result = self._result(command)
+        await socket.send_json({"id": command["id"], "type": "result", "result": result})
+        await socket.close()
+        return socket
+
+    def _result(self, command: Json) -> Json | None:
+        if command["type"] == "extract_from_target" and self.areas:
+            return {"referenced_entities": self.areas.get(command["target"]["area_id"], [])}
+        if command["type"] == "conversation/agent/homeassistant/debug" and self.understands:
+            return {"results": [self.understands.get(each) for each in command["sentences"]]}
+        return None

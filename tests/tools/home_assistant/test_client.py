@@ -169,7 +169,9 @@ async def test_a_sentence_is_handed_to_the_agent_where_there_is_one() -> None:
         assert str(client.state) == "ok"
         home.agent = {"response_type": "action_done"}
         assert await client.converse("hello", "") == home.agent
-    assert home.acted == [("converse", {"text": "hello"})]
+    assert home.acted == [
+        ("converse", {"text": "hello", "agent_id": "conversation.home_assistant"})
+    ]
 
 
 @pytest.mark.parametrize(

@@ -128,9 +128,10 @@ def cover(state: str, **attributes: Any) -> State:
             "light__HassLightSet",
             {"color": "red"},
             State("light.a", "off"),
-            State("light.a", "on"),
-            "unknown",
+            State("light.a", "on", {"hs_color": [0, 100]}),
+            "yes",
         ),
+        ("todo__HassListAddItem", {}, State("todo.a", "1"), State("todo.a", "2"), "yes"),
         (
             "intent__HassSetPosition",
             {"position": 30},

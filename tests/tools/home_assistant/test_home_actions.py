@@ -146,6 +146,31 @@ async def test_an_action_in_an_area_shows_what_changed_and_claims_nothing() -> N
     assert "cannot be seen" in outcome.value["note"]
 
 
+@pytest.mark.parametrize(
+    ("obeys", "as_asked", "action"),
+    [
+        (True, "yes", "light.turn_on"),
+        (False, "no", "light.turn_on"),
+        (True, "no", "light.turn_off"),
+    ],
+)
+async def test_what_is_in_an_area_is_looked_at(obeys: bool, as_asked: str, action: str) -> None:
+    home = furnished()
+    home.areas = {"kitchen": ["light.desk", "lock.door"]}
+    home.obeys = obeys
+    if action == "light.turn_off":
+        home.states["light.desk"]["state"] = "on"
+        home.change = lambda *_: None
+    outcome = await done(home, action, None, area_id="kitchen")
+    assert outcome.as_asked == as_asked
+    assert list(outcome.value["states"]) == ["Desk lamp"]  # the lock is no lamp
+
+
+async def test_what_is_named_beside_an_area_that_is_not_known_claims_nothing() -> None:
+    outcome = await done(furnished(), "light.turn_on", ["light.desk"], area_id="kitchen")
+    assert outcome.as_asked == "unknown"
+
+
 async def test_an_action_that_answers_gives_its_answer() -> None:
     home = furnished()
     async with home:

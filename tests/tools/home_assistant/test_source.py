@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -128,6 +129,31 @@ async def test_what_shows_in_no_state_is_not_claimed() -> None:
         assert outcome.as_asked == "unknown"
 
 
+@pytest.mark.parametrize(("obeys", "as_asked"), [(True, "yes"), (False, "no")])
+async def test_a_list_with_one_thing_more_is_seen(obeys: bool, as_asked: str) -> None:
+    async with house() as at:
+        at.home.add("todo.list", "2", "Shopping list")
+        at.home.obeys = obeys
+        outcome = await at.call("HassListAddItem", name="Shopping list", item="milk")
+        assert outcome.as_asked == as_asked
+
+
+@pytest.mark.parametrize("device", ["", "0123456789abcdef" * 2])
+async def test_the_device_that_stands_for_us_is_named(device: str) -> None:
+    home = furnished()
+    assist = FakeAssist(home)
+    async with home:
+        settings = replace(home.settings, device_id=device)
+        source = HomeAssistantSource(
+            HomeClient(settings), settings, Listener(), ready(), connect=assist.connect
+        )
+        running = asyncio.create_task(source.run())
+        await asyncio.sleep(3)
+        assert assist.meta == ({"io.home-assistant/device_id": device} if device else None)
+        running.cancel()
+        await asyncio.wait([running])
+
+
 async def test_the_live_context_is_given_without_its_wrapping() -> None:
     async with house() as at:
         assert (await at.call("GetLiveContext")).startswith("Live Context:\n- names: Desk lamp\n")
@@ -201,7 +227,9 @@ async def test_a_connection_that_fails_in_any_way_is_tried_again() -> None:
     assist, tries = FakeAssist(home), 0
 
     @asynccontextmanager
-    async def connect(name: str, server: McpServer) -> AsyncIterator[Link]:
+    async def connect(
+        name: str, server: McpServer, meta: Mapping[str, Any] | None = None
+    ) -> AsyncIterator[Link]:
         nonlocal tries
         tries += 1
         if tries == 1:
@@ -291,11 +319,11 @@ async def test_20_a_restart_is_survived_and_calls_fail_at_once_meanwhile() -> No
 async def test_20_a_call_whose_connection_breaks_is_not_repeated() -> None:
     async with house() as at:
         assert at.assist.link is not None
-        at.assist.link.broken.set()
+        at.assist.link.hangs_up = True
         with pytest.raises(ToolError, match="it is not known whether this was done"):
             await at.call("HassTurnOn", name="Desk lamp")
         assert at.assist.called == []
-        await asyncio.sleep(120)
+        await asyncio.sleep(5)
         assert (await at.call("HassTurnOn", name="Desk lamp")).as_asked == "yes"
 
 
@@ -325,7 +353,8 @@ async def test_20_without_an_mcp_server_it_is_asked_in_sentences() -> None:
         assert "Model Context Protocol Server" in source.note
         outcome = await tool.run({"sentence": "Turn on the lamp."}, CallContext("a"))
         assert (outcome.value["result"], outcome.as_asked) == ("Turned on", "unknown")
-        assert home.acted == [("converse", {"text": "Turn on the lamp.", "language": "de"})]
+        body = {"text": "Turn on the lamp.", "language": "de"}
+        assert home.acted == [("converse", {**body, "agent_id": "conversation.home_assistant"})]
         assert tool.targets is not None
         targets = await tool.targets({"sentence": "Unlock the door."})
         assert Permissions(Tools().confirm, ()).decide(tool, targets) == "confirm"
@@ -387,7 +416,9 @@ async def test_22_a_server_that_is_for_administrators_leaves_sentences() -> None
         assist = FakeAssist(home)
 
         @asynccontextmanager
-        async def refuse(_name: str, _server: Any) -> AsyncIterator[Any]:
+        async def refuse(
+            name: str, server: McpServer, meta: Mapping[str, Any] | None = None
+        ) -> AsyncIterator[Any]:
             assist.ways.append("refused")
             raise RefusedLinkError("it is for administrators", 403)
             yield

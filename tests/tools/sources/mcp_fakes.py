@@ -125,7 +125,9 @@ class FakeConnect:
         self.tried_at: list[float] = []
 
     @asynccontextmanager
-    async def __call__(self, _name: str, _server: McpServer) -> AsyncIterator[FakeLink]:
+    async def __call__(
+        self, name: str, server: McpServer, meta: Mapping[str, Any] | None = None
+    ) -> AsyncIterator[FakeLink]:
         self.tried_at.append(asyncio.get_running_loop().time())
         found = self.links.pop(0) if len(self.links) > 1 else self.links[0]
         if isinstance(found, LinkError):

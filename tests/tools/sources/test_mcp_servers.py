@@ -14,13 +14,14 @@ import pytest
 from rtaudio_daemon.config import McpServer, Secret
 from rtaudio_daemon.optional_packages import how_to_install
 from rtaudio_daemon.tools.registry import Registry
+from rtaudio_daemon.tools.sources.kept_link import PACKAGE
 from rtaudio_daemon.tools.sources.mcp_link import (
     ForgottenLinkError,
     LinkError,
     OfferedTool,
     RefusedLinkError,
 )
-from rtaudio_daemon.tools.sources.mcp_servers import PACKAGE, McpSource
+from rtaudio_daemon.tools.sources.mcp_servers import McpSource
 from rtaudio_daemon.tools.tool import CallContext, SourceState, ToolError
 from tests.waiting import until
 

@@ -31,6 +31,7 @@ _NOT_DONE = "it was asked for and is not so; say that it did not work"
 _UNSEEN = "Home Assistant took it; whether it worked cannot be seen, so do not claim it"
 _UNDERWAY = "Home Assistant took it, but not all of it is seen yet; say how it is now"
 _STATELESS = frozenset({"scene", "script", "button", "input_button", "event", "notify"})
+_PLACES = ("area_id", "device_id", "floor_id", "label_id")
 _EVERYTHING = ("all", "none")
 
 
@@ -51,10 +52,11 @@ async def perform(
     missing = [entity for entity in entities if entity not in before]
     if missing:
         raise ToolError(f"Home Assistant has no {' and no '.join(missing[:3])}")
-    before = await _with_members(client, before)
+    indirect = await _things_in(client, action, body)
+    before = await _with_members(client, {**before, **(indirect or {})})
     goals = {entity: goal_of(action, data, state) for entity, state in before.items()}
     answer = await client.act(action, body)
-    if not before:
+    if not before or indirect is None:
         return _unseen(states_of(answer))
     return await look(client, before, goals)
 
@@ -83,6 +85,17 @@ async def read(client: HomeClient, entities: Sequence[str]) -> dict[str, State]:
         return {each: everything[each] for each in entities if each in everything}
     states = [await client.get_state(entity) for entity in entities]
     return {state.entity: state for state in states if state is not None}
+
+
+async def _things_in(client: HomeClient, action: str, data: Json) -> dict[str, State] | None:
+    """What `action` concerns without its being named; None where that cannot be found out."""
+    target = {key: data[key] for key in _PLACES if data.get(key)}
+    named = await client.things_in(target) if target else []
+    if named is None:
+        return None
+    domain = action.partition(".")[0]
+    meant = [each for each in named if domain in (each.partition(".")[0], "homeassistant")]
+    return await read(client, meant) if len(meant) <= _THINGS_MOST else None
 
 
 def entities_in(data: Json) -> list[str]:

@@ -6,37 +6,41 @@ Calls that change something are followed by a look at what Home Assistant says i
 from __future__ import annotations
 
 import difflib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ....protocol.bounds import printable
 from ...permissions import targets_in
 from ...tool import CallContext, Json, Outcome, SourceState, Target, Tool, ToolError
-from ..mcp_link import Link, LinkError, OfferedTool
+from ..kept_link import KeptLink
+from ..mcp_link import LinkError, OfferedTool
 from .actions import look
 from .asked_for import goal_of
 from .client import HomeClient
 from .exposed import Thing, brief, cut, find, things_in
 from .goals import Goal
 from .intents import (
+    Answer,
     Asked,
     action_of,
     answer_of,
     asked_in,
     chosen,
     is_control,
+    is_seen,
     other_targets,
     plain_result,
     short_name,
     targets_of_things,
     unknown_targets,
 )
+from .states import State
 
 _FOUND_MOST = 20
 _STATES_S = 2.0  # what the rules looked at is what the call looks at
 _LIVE = "GetLiveContext"
-_NOT_SEEN = "Home Assistant took it; whether it worked cannot be seen, so do not claim it"
+NOT_SEEN = "Home Assistant took it; whether it worked cannot be seen, so do not claim it"
 _FIND: Json = {
     "type": "object",
     "properties": {
@@ -54,8 +58,9 @@ class Assist:
     `ask`: asks for the list anew. `source`: the name of the source of these tools.
     """
 
-    def __init__(self, client: HomeClient, source: str, ask: Callable[[], Awaitable[None]]) -> None:
-        self.link: Link | None = None
+    def __init__(
+        self, client: HomeClient, source: str, kept: KeptLink, ask: Callable[[], Awaitable[None]]
+    ) -> None:
         self.tools: list[Tool] = []
         self.text = ""
         """What a model should know of the home."""
@@ -63,6 +68,7 @@ class Assist:
         self.things: list[Thing] = []
         self._client = client
         self._source = source
+        self._kept = kept
         self._ask = ask
         self._live = ""
 
@@ -86,7 +92,8 @@ class Assist:
 
     def _tool(self, offered: OfferedTool) -> Tool:
         async def run(arguments: Json, _context: CallContext) -> Any:
-            return await self._call(offered, arguments)
+            with self._kept.calling():
+                return await self._call(offered, arguments)
 
         async def targets(arguments: Json) -> Sequence[Target]:
             return await self._targets(offered, arguments)
@@ -136,31 +143,23 @@ class Assist:
     async def _call(self, tool: OfferedTool, arguments: Json) -> Any:
         if tool.read_only:
             return plain_result(await self._send(tool.name, arguments))
-        before = await self._client.get_states() if is_control(tool.name) else {}
+        before = await self._client.get_states() if is_seen(tool.name) else {}
         result = await self._send(tool.name, arguments)
         answer = answer_of(result)
-        if answer is None or not answer.entities or not is_control(tool.name):
+        if answer is None or not answer.entities or not is_seen(tool.name):
             words = (answer.speech or "taken") if answer else plain_result(result)
-            return Outcome({"result": words, "as_asked": "unknown", "note": _NOT_SEEN})
-        acted = {entity: before[entity] for entity in answer.entities if entity in before}
-        goals: dict[str, Goal | None] = {}
-        for entity, state in acted.items():
-            action = action_of(tool.name, state.domain, arguments)
-            goals[entity] = goal_of(*action, state) if action else None
-        outcome = await look(self._client, acted, goals)
-        if answer.failed:
-            value = {**outcome.value, "as_asked": "no", "failed": list(answer.failed)}
-            return Outcome(value, as_asked="no")
-        return outcome
+            return Outcome({"result": words, "as_asked": "unknown", "note": NOT_SEEN})
+        return await seen_afterwards(self._client, tool.name, arguments, before, answer)
 
     async def _send(self, name: str, arguments: Json) -> Any:
-        link = self.link
+        link = self._kept.link
         if link is None or self._client.state is not SourceState.OK:
             raise ToolError("Home Assistant is away")
         try:
             return await link.call(name, arguments)
         except LinkError as error:
-            self.link = None
+            link.broken.set()
+            self._kept.drop()
             raise ToolError(
                 f"Home Assistant went away meanwhile ({error}); it is not known whether this was "
                 "done: look at it before you call it again"
@@ -193,37 +192,23 @@ class Assist:
         )
 
 
-def asking_tool(client: HomeClient, source: str) -> Tool:
-    """The one tool of a Home Assistant without MCP server: hands it a whole sentence."""
+async def seen_afterwards(
+    client: HomeClient, tool: str, arguments: Json, before: Mapping[str, State], answer: Answer
+) -> Outcome:
+    """What is seen of a call of `tool` that Home Assistant answered so. Raises ToolError.
 
-    async def run(arguments: Json, _context: CallContext) -> Any:
-        sentence = str(arguments["sentence"])
-        response = await client.converse(sentence, await client.language())
-        answer = answer_of(response)
-        speech = answer.speech if answer else ""
-        if response.get("response_type") == "error":
-            raise ToolError(speech or "Home Assistant did not understand the sentence")
-        return Outcome({"result": speech, "as_asked": "unknown", "note": _NOT_SEEN})
-
-    async def targets(_arguments: Json) -> Sequence[Target]:
-        return [Target()]  # it may be anything
-
-    return Tool(
-        name="ask_home_assistant",
-        description=(
-            "Hands one short sentence to Home Assistant, which controls lamps, shutters, heating "
-            "and other things of this home, and knows their states: as in turn on the desk lamp."
-        ),
-        run=run,
-        source=source,
-        parameters={
-            "type": "object",
-            "properties": {"sentence": {"type": "string"}},
-            "required": ["sentence"],
-            "additionalProperties": False,
-        },
-        targets=targets,
-    )
+    `before`: how everything was.
+    """
+    acted = {entity: before[entity] for entity in answer.entities if entity in before}
+    goals: dict[str, Goal | None] = {}
+    for entity, state in acted.items():
+        action = action_of(tool, state.domain, arguments)
+        goals[entity] = goal_of(*action, state) if action else None
+    outcome = await look(client, acted, goals)
+    if answer.failed:
+        value = {**outcome.value, "as_asked": "no", "failed": list(answer.failed)}
+        return Outcome(value, as_asked="no")
+    return outcome
 
 
 def _shown(thing: Thing) -> Json:

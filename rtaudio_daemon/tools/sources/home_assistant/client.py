@@ -10,7 +10,8 @@ import asyncio
 import json
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -19,13 +20,12 @@ import aiohttp
 
 from ....config import HomeAssistant
 from ....protocol.bounds import error_message_of, is_too_deep, printable
-from ....proxies import is_at_home, proxy_of
+from ....proxies import tunnel_of
 from ...tool import Json, SourceState, ToolError
+from ..kept_link import REFUSED_S
 from .states import State, state_of, states_of
 
 _LOG = logging.getLogger(__name__)
-REFUSED_S = 900.0
-"""How long nothing is sent after the token was refused."""
 AWAY_S = 5.0
 """How long calls fail at once after the home could not be reached."""
 _PROVED_S = 5.0  # a token that was taken so lately is good
@@ -33,6 +33,7 @@ _CONNECT_S = 2.0
 _READ_S = 5.0
 _STARTING_S = 60.0  # after it was away; its web server answers before the rest of it
 _MOST_BYTES = 8 << 20
+_AGENT = "conversation.home_assistant"
 _USER = "make a new long-lived token in the profile of its user, and reload"
 
 
@@ -69,9 +70,9 @@ class HomeClient:
         self.changed = changed
         self.url = settings.url.rstrip("/")
         self._token = settings.token
-        parts = urlsplit(self.url)
-        self._host = parts.netloc
-        self._proxy = None if is_at_home(parts.hostname or "") else proxy_of(self.url)
+        self._device_id = settings.device_id
+        self._host = urlsplit(self.url).netloc
+        self._proxy = tunnel_of(self.url)
         self._session: aiohttp.ClientSession | None = None
         self._users = 0
         self._closing = False
@@ -123,7 +124,7 @@ class HomeClient:
         """Hand a sentence to Home Assistant's own agent; returns its response."""
         if not self._is_proved():
             await self.ping()
-        body = {"text": text, **({"language": language} if language else {})}
+        body = {"text": text, "agent_id": _AGENT, **self._spoken(language)}
         path = "/api/conversation/process"
         answer = await self._ask("POST", path, body, limit_s=None, acting=True)
         found = answer.value.get("response") if isinstance(answer.value, dict) else None
@@ -131,6 +132,37 @@ class HomeClient:
             why = answer.words or "it has no conversation agent"
             raise HomeError(f"Home Assistant does not answer: {why}", answer.status)
         return found
+
+    async def recognize(self, text: str, language: str) -> Any:
+        """What Home Assistant's own agent makes of a sentence, which is not carried out.
+
+        None where it makes nothing of it, or does not say.
+        """
+        found = await self._command(
+            "conversation/agent/homeassistant/debug", sentences=[text], **self._spoken(language)
+        )
+        results = found.get("results") if isinstance(found, dict) else None
+        return results[0] if isinstance(results, list) and len(results) == 1 else None
+
+    async def things_in(self, target: Json) -> list[str] | None:
+        """The entity ids of what is in `target`: area_id, device_id, floor_id, label_id.
+
+        None where Home Assistant does not say.
+        """
+        found = await self._command("extract_from_target", target=target)
+        named = found.get("referenced_entities") if isinstance(found, dict) else None
+        return (
+            [each for each in named if isinstance(each, str)] if isinstance(named, list) else None
+        )
+
+    def _spoken(self, language: str) -> Json:
+        """What Home Assistant should know of a sentence: its language, and where it was said."""
+        given = {"language": language, "device_id": self._device_id}
+        return {key: value for key, value in given.items() if value}
+
+    def refuse(self) -> None:
+        """The token was refused elsewhere."""
+        self._refused(f"Home Assistant refuses the token: {_USER}", 401)
 
     def forgive(self) -> None:
         """Try again at once, also after a refusal: somebody may have mended what was wrong."""
@@ -183,16 +215,9 @@ class HomeClient:
     async def _exchange(
         self, method: str, path: str, body: Json | None, limit_s: float | None
     ) -> _Answer:
-        if self._session is None:
-            # A connection that was kept may be dead, and no action is sent twice.
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(force_close=True),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-            )
-        self._users += 1
-        try:
-            async with self._session.request(
+        async with (
+            self._using() as session,
+            session.request(
                 method,
                 self.url + path,
                 json=body,
@@ -203,9 +228,48 @@ class HomeClient:
                 allow_redirects=False,
                 proxy=self._proxy,
                 timeout=aiohttp.ClientTimeout(total=limit_s, connect=_CONNECT_S),
-            ) as answer:
-                where = answer.headers.get("Location", "") if 300 <= answer.status < 400 else ""
-                return _Answer(answer.status, where or _decoded(await _read(answer)))
+            ) as answer,
+        ):
+            where = answer.headers.get("Location", "") if 300 <= answer.status < 400 else ""
+            return _Answer(answer.status, where or _decoded(await _read(answer)))
+
+    async def _command(self, kind: str, **data: Any) -> Any:
+        """The result of a command over a WebSocket; None if it fails there."""
+        if not self._is_proved():
+            await self.ping()
+        try:
+            async with (
+                asyncio.timeout(_READ_S),
+                self._using() as session,
+                session.ws_connect(
+                    f"{self.url}/api/websocket", proxy=self._proxy, max_msg_size=_MOST_BYTES
+                ) as socket,
+            ):
+                for message in (
+                    {"type": "auth", "access_token": self._token.reveal()},
+                    {"id": 1, "type": kind, **data},
+                ):
+                    await socket.receive_json()
+                    await socket.send_json(message)
+                answer = _decoded((await socket.receive_str()).encode())
+        except (aiohttp.ClientError, OSError, ValueError, TypeError) as error:
+            _LOG.debug("home_assistant: no answer to %s: %s", kind, type(error).__name__)
+            return None
+        return answer.get("result") if isinstance(answer, dict) else None
+
+    @asynccontextmanager
+    async def _using(self) -> AsyncIterator[aiohttp.ClientSession]:
+        """The session, which is not closed meanwhile."""
+        if self._session is None:
+            # A connection that was kept may be dead, and no action is sent twice.
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(force_close=True),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+            )
+        self._users += 1
+        try:
+            yield self._session
         finally:
             self._users -= 1
             await self._close_if_unused()

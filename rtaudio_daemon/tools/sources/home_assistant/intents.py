@@ -61,6 +61,8 @@ _WAYS: Mapping[str, Mapping[str, str]] = {
     "HassVacuumReturnToBase": {"": "return_to_base"},
     "HassLawnMowerStartMowing": {"": "start_mowing"},
     "HassLawnMowerDock": {"": "dock"},
+    "HassListAddItem": {"todo": "add_item"},
+    "HassShoppingListAddItem": {"todo": "add_item"},
 }
 """The service that a tool comes down to, by the domain of the thing."""
 
@@ -128,6 +130,11 @@ def is_control(tool: str) -> bool:
     """Whether a tool acts on things that are exposed."""
     name = short_name(tool)
     return name.startswith("Hass") and not _by_beginning(_ELSEWHERE, name)
+
+
+def is_seen(tool: str) -> bool:
+    """Whether what a tool does can show in the state of something."""
+    return is_control(tool) or short_name(tool) in _WAYS
 
 
 def other_targets(tool: str) -> list[Target]:

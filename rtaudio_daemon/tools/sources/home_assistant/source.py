@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
-from itertools import chain, repeat
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
-from ....backoff import backoff
 from ....config import HomeAssistant, McpServer, Secret
-from ...tool import SourceListener, SourceState, Tool
-from ..mcp_link import Link, LinkError, RefusedLinkError
-from ..mcp_servers import Connect, load_connect
-from .assist import Assist, asking_tool
+from ...tool import Json, SourceListener, SourceState, Tool, ToolError
+from ..kept_link import LIST_EVERY_S, REFUSED_S, Connect, KeptLink, load_connect
+from ..mcp_link import Link, LinkError, OfferedTool, RefusedLinkError
+from .assist import Assist
 from .client import AWAY_S, HomeClient, HomeError
+from .sentences import asking_tool
 
 _LOG = logging.getLogger(__name__)
-_POLL_S = 60.0
-_LIST_S = (5.0, 55.0)  # after the first list, which may lack what is still starting
-_LIST_EVERY_S = 300.0
+_LOOK_EVERY_S = 60.0  # whether it is still there, as its MCP server keeps no connection open
+_LISTS_S = (5.0, 55.0)  # after the first list, which may lack what is still starting
 _NO_SERVER_S = 30.0  # how long 404 may mean that it is only starting
+_DEVICE = "io.home-assistant/device_id"
 _WAYS = ("/api/mcp/assist", "/api/mcp")
 NO_SERVER = (
     "it has no MCP server, so it is asked in whole sentences: add the integration Model Context "
     "Protocol Server to it"
 )
+
+
+class _SentencesError(LinkError):
+    """It is there, but can only be asked in sentences: why, and what to do."""
+
+    def __init__(self, why: str, pause_s: float) -> None:
+        super().__init__(why)
+        self.pause_s = pause_s
 
 
 class HomeAssistantSource:
@@ -45,30 +54,32 @@ class HomeAssistantSource:
         exposes: bool = True,
         connect: Connect | None = None,
     ) -> None:
-        self._client = client
+        self.client = client
         self._settings = settings
         self._listener = listener
         self._started = started
         self._exposes = exposes
         self._connect = connect
-        self._news = asyncio.Event()
         self._note = ""
         self._up_since: float | None = None
         self._asking: list[Tool] = []
-        self._assist = Assist(client, self.name, self._list_again)
+        self._kept = KeptLink(self.name, self, longest_s=AWAY_S, lists_s=_LISTS_S)
+        self._assist = Assist(client, self.name, self._kept, self._list_again)
         client.changed = self._changed
+
+    def does(self, settings: HomeAssistant, *, exposes: bool) -> bool:
+        """Whether it is what these settings ask for."""
+        return (self._settings, self._exposes) == (settings, exposes)
 
     @property
     def state(self) -> SourceState:
         """How it stands with Home Assistant."""
-        return self._client.state
+        return self.client.state
 
     @property
     def note(self) -> str:
         """What a person should know or do."""
-        return "; ".join(
-            each for each in (self._client.note, self._note, self._assist.note) if each
-        )
+        return "; ".join(each for each in (self.client.note, self._note, self._assist.note) if each)
 
     def tools(self) -> Sequence[Tool]:
         """What was exposed last, or the one tool that asks in sentences."""
@@ -80,83 +91,41 @@ class HomeAssistantSource:
 
     def try_again(self) -> None:
         """Try at once: somebody may have mended what was wrong."""
-        self._client.forgive()
-        self._news.set()
+        self.client.forgive()
+        self._kept.try_again()
 
     async def run(self) -> None:
         """Keep in touch until cancelled."""
         await self._started.wait()
-        pauses = backoff(1.0, AWAY_S)
         try:
-            while True:
-                try:
-                    await self._client.ping()
-                except HomeError:
-                    self._up_since, pause_s = None, next(pauses)
-                else:
-                    pauses = backoff(1.0, AWAY_S)
-                    if self._up_since is None:
-                        self._up_since = _now()
-                    pause_s = await self._visit() if self._exposes else _POLL_S
-                await self._rest(pause_s)
+            await self._kept.run()
         finally:
-            await self._client.close()
+            await self.client.close()
 
-    # ------------------------------------------------------------------ what is exposed
+    # --------------------------------------------------------------- the connection
 
-    async def _visit(self) -> float:
-        """Know what is exposed for as long as the connection lasts; after which pause to return."""
-        failure: LinkError | None = None
-        for way in _WAYS:
-            failure = await self._visit_at(way)
-            if failure is None or failure.status != 404 or not self._is_up_for_long():
-                break
-        if failure is None:
-            return 1.0
-        if failure.status == 404 and not self._is_up_for_long():
-            return AWAY_S  # it is starting
-        if failure.status == 404 or isinstance(failure, RefusedLinkError):
-            try:
-                await self._client.ping()
-            except HomeError:  # the token is refused everywhere
-                return AWAY_S
-            self._fall_back(NO_SERVER if failure.status == 404 else str(failure))
-            return _LIST_EVERY_S
-        _LOG.debug("%s: no connection over MCP: %s", self.name, failure)
-        return AWAY_S
-
-    async def _visit_at(self, way: str) -> LinkError | None:
-        """Connect and stay; why there was no connection, or None where one ended."""
-        server = server_at(self._settings, way)
-        failure: LinkError | None = None
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[Link]:
+        """A connection, which breaks when Home Assistant is away. Raises LinkError."""
         try:
-            connect = self._connect or await load_connect()
-            async with connect(self.name, server) as link:
-                failure = await self._stay(link)
-        except LinkError as error:
-            failure = error
-        except Exception as error:  # of the SDK, which is not ours
-            if (task := asyncio.current_task()) and task.cancelling():
-                raise asyncio.CancelledError from error
-            _LOG.debug("%s: the connection failed", self.name, exc_info=error)
-            failure = failure or LinkError(f"the connection failed ({type(error).__name__})")
-        finally:
-            self._assist.link = None
-        return failure
-
-    async def _stay(self, link: Link) -> LinkError | None:
-        pauses: Iterator[float] = chain(_LIST_S, repeat(_LIST_EVERY_S))
-        while not link.broken.is_set():
+            await self.client.ping()
+        except HomeError as error:
+            self._up_since = None
+            raise LinkError(str(error)) from error
+        if self._up_since is None:
+            self._up_since = _now()
+        async with AsyncExitStack() as stack:
+            link = await self._opened(stack) if self._exposes else _NoLink()
+            looking = asyncio.create_task(self._look(link), name="looks whether a home is there")
             try:
-                await self._list(link)
-            except LinkError as error:
-                return error
-            self._assist.link = link
-            if await self._wait(link, next(pauses)):
-                break
-        return None
+                yield link
+            finally:
+                looking.cancel()
+                await asyncio.wait([looking])
 
-    async def _list(self, link: Link) -> None:
+    async def take(self, link: Link) -> None:
+        """Offer what is exposed. Raises LinkError."""
+        self._up_since = None  # if this connection ends, it may be a restart
         names = await link.prompt_names()
         prompt = await link.prompt(names[0]) if names else ""
         is_different = self._assist.take(await link.tools(), prompt)
@@ -165,52 +134,91 @@ class HomeAssistantSource:
             _LOG.info("%s: %d tools", self.name, len(self.tools()))
             self._listener.tools_changed()
 
+    def lost(self, failure: LinkError) -> float | None:
+        """There is no connection, for this reason; in how many seconds to try again."""
+        if isinstance(failure, _SentencesError):
+            self._fall_back(str(failure))
+            return failure.pause_s
+        _LOG.debug("%s: no connection: %s", self.name, failure)
+        if failure.status == 401:  # of a connection that was a good one
+            self.client.refuse()
+        # The client counts from the refusal, and sends nothing before.
+        return REFUSED_S + 1 if self.client.state is SourceState.REFUSED else None
+
+    async def _opened(self, stack: AsyncExitStack) -> Link:
+        """A connection over MCP, closed with `stack`. Raises LinkError."""
+        try:
+            connect = self._connect or await load_connect()
+            meta = {_DEVICE: device} if (device := self._settings.device_id) else None
+            for way in _WAYS:
+                server = server_at(self._settings, way)
+                try:
+                    return await stack.enter_async_context(connect(self.name, server, meta))
+                except LinkError as error:
+                    if error.status != 404:
+                        raise
+                if self._is_starting():
+                    raise LinkError("it is starting")
+        except RefusedLinkError as error:  # of this way alone, as the token is good
+            raise _SentencesError(str(error), REFUSED_S) from error
+        raise _SentencesError(NO_SERVER, LIST_EVERY_S)
+
+    async def _look(self, link: Link) -> None:
+        """Look now and then whether Home Assistant is there; `_changed` hears that it is not."""
+        while True:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            try:
+                await self.client.ping()
+            except HomeError:
+                link.broken.set()
+
+    def _changed(self) -> None:
+        """It stands otherwise with Home Assistant than before."""
+        if self.client.state is SourceState.OK:
+            self._kept.wake()
+        elif self._kept.link is not None:
+            self._kept.link.broken.set()
+        self._listener.tools_changed()
+
     async def _list_again(self) -> None:
         """Ask for the list now, if that is possible."""
-        if self._assist.link is not None:
+        if self._kept.link is not None:
             try:
-                await self._list(self._assist.link)
+                await self.take(self._kept.link)
             except LinkError as error:
                 _LOG.debug("%s: %s", self.name, error)
-
-    async def _wait(self, link: Link, pause_s: float) -> bool:
-        """Wait until it is time to list again; whether to begin anew instead."""
-        deadline = _now() + pause_s
-        while (left_s := deadline - _now()) > 0:
-            self._news.clear()
-            await self._rest(min(left_s, _POLL_S))
-            if link.broken.is_set() or self._assist.link is None:
-                return True
-            try:
-                await self._client.ping()
-            except HomeError:
-                return True
-        return False
 
     def _fall_back(self, note: str) -> None:
         """Offer the one tool that asks in sentences."""
         if not self._asking or self._note != note:
-            self._note, self._asking = note, [asking_tool(self._client, self.name)]
+            self._note, self._asking = note, [asking_tool(self.client, self.name)]
             _LOG.warning("%s: %s", self.name, note)
             self._listener.tools_changed()
 
-    def _is_up_for_long(self) -> bool:
-        return self._up_since is not None and _now() - self._up_since > _NO_SERVER_S
+    def _is_starting(self) -> bool:
+        """Whether it was away so lately that not all of it may be there."""
+        return self._up_since is None or _now() - self._up_since <= _NO_SERVER_S
 
-    # ------------------------------------------------------------------------ waiting
 
-    async def _rest(self, pause_s: float) -> None:
-        """Wait, or until a call finds that something is different."""
-        self._news.clear()
-        try:
-            async with asyncio.timeout(pause_s):
-                await self._news.wait()
-        except TimeoutError:
-            pass
+class _NoLink:
+    """Stands for a connection where nothing that is exposed is wanted."""
 
-    def _changed(self) -> None:
-        self._news.set()
-        self._listener.tools_changed()
+    failure = LinkError("Home Assistant is away")
+
+    def __init__(self) -> None:
+        self.changed, self.broken = asyncio.Event(), asyncio.Event()
+
+    async def tools(self) -> Sequence[OfferedTool]:
+        return ()
+
+    async def call(self, name: str, arguments: Json) -> Any:
+        raise ToolError(f"there is no {name}")
+
+    async def prompt_names(self) -> Sequence[str]:
+        return ()
+
+    async def prompt(self, name: str, arguments: Mapping[str, str] | None = None) -> str:
+        return ""
 
 
 def server_at(settings: HomeAssistant, way: str = _WAYS[0]) -> McpServer:
