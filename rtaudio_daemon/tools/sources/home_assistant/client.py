@@ -10,8 +10,7 @@ import asyncio
 import json
 import logging
 import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -22,6 +21,7 @@ from ....config import HomeAssistant
 from ....protocol.bounds import error_message_of, is_too_deep, printable
 from ....proxies import tunnel_of
 from ...tool import Json, SourceState, ToolError
+from ..http_requests import SharedSession
 from ..kept_link import REFUSED_S
 from .states import State, state_of, states_of
 
@@ -73,9 +73,7 @@ class HomeClient:
         self._device_id = settings.device_id
         self._host = urlsplit(self.url).netloc
         self._proxy = tunnel_of(self.url)
-        self._session: aiohttp.ClientSession | None = None
-        self._users = 0
-        self._closing = False
+        self._sessions = SharedSession()
         self._alone = asyncio.Lock()
         self._proved_at = -_PROVED_S
         self._failed_at = self._unreachable_at = -_STARTING_S
@@ -170,8 +168,7 @@ class HomeClient:
 
     async def close(self) -> None:
         """Close the session as soon as no request is under way."""
-        self._closing = True
-        await self._close_if_unused()
+        await self._sessions.close()
 
     # ------------------------------------------------------------------- one request
 
@@ -216,7 +213,7 @@ class HomeClient:
         self, method: str, path: str, body: Json | None, limit_s: float | None
     ) -> _Answer:
         async with (
-            self._using() as session,
+            self._sessions.use() as session,
             session.request(
                 method,
                 self.url + path,
@@ -240,7 +237,7 @@ class HomeClient:
         try:
             async with (
                 asyncio.timeout(_READ_S),
-                self._using() as session,
+                self._sessions.use() as session,
                 session.ws_connect(
                     f"{self.url}/api/websocket", proxy=self._proxy, max_msg_size=_MOST_BYTES
                 ) as socket,
@@ -256,28 +253,6 @@ class HomeClient:
             _LOG.debug("home_assistant: no answer to %s: %s", kind, type(error).__name__)
             return None
         return answer.get("result") if isinstance(answer, dict) else None
-
-    @asynccontextmanager
-    async def _using(self) -> AsyncIterator[aiohttp.ClientSession]:
-        """The session, which is not closed meanwhile."""
-        if self._session is None:
-            # A connection that was kept may be dead, and no action is sent twice.
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(force_close=True),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-            )
-        self._users += 1
-        try:
-            yield self._session
-        finally:
-            self._users -= 1
-            await self._close_if_unused()
-
-    async def _close_if_unused(self) -> None:
-        if self._closing and not self._users and self._session is not None:
-            session, self._session = self._session, None
-            await session.close()
 
     # ------------------------------------------------------------------- how it stands
 
