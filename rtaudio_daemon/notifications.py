@@ -96,6 +96,8 @@ class DeviceCode(StrEnum):
     """It delivers sound, and for many hours no speech."""
     FALLBACK = "fallback"
     """The system's default is used while it is lost."""
+    UNHEARD = "unheard"
+    """It works, and the microphone does not hear it any more."""
     RETURNED = "returned"
     """It is there again, and takes over from the default."""
 
@@ -308,7 +310,7 @@ class ToolReported:
 class TextSaid:
     """What became of a text that a program wanted to be said under the id `id`.
 
-    `heard_ms`: how much of it was played. `audible`: whether a microphone heard it in the room.
+    `heard_ms`: how much of it was played. `audible`: whether the microphone heard it.
     """
 
     id: str

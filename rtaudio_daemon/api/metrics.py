@@ -20,6 +20,7 @@ from ..notifications import (
     ModelStatus,
     Notification,
     SpeechNoticed,
+    TextSaid,
     ToolReported,
     TurnFinished,
     UsageReported,
@@ -105,6 +106,7 @@ class Metrics:
             buckets=_TOOL,
         )  # fmt: skip
         self._seen = make(Counter, "tools_done", "whether it is as asked", "tool", "as_asked")
+        self._said = make(Counter, "said", "what became of texts", "outcome", "audible")
         self._errors = make(Counter, "errors", "errors that were reported", "source")
         self._lag = make(
             Histogram, "loop_lag_seconds", "how late the event loop is", buckets=_SHORT
@@ -149,6 +151,8 @@ class Metrics:
                 self._calls.labels(tool, phase).observe(notification.took_ms / 1000)
                 if phase == "done":
                     self._seen.labels(tool, notification.as_asked).inc()
+            case TextSaid(outcome=outcome, audible=audible):
+                self._said.labels(outcome, audible).inc()
             case ErrorReported(source=source):
                 self._errors.labels(source).inc()
             case _:

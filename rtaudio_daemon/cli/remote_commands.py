@@ -19,6 +19,10 @@ from .http_client import DaemonClient, local_daemon
 
 _SAID_S = 130.0  # the daemon answers sooner
 _SHOWN_CHARACTERS = 200  # of a changed option; tools of one's own fill pages
+_AUDIBLE = {
+    "yes": ", and the microphone heard it",
+    "no": ", but the microphone heard nothing of it: is the loudspeaker on?",
+}
 _CALL_S = 310.0  # longer than any tool may take
 
 
@@ -50,7 +54,8 @@ def say(arguments: argparse.Namespace) -> int:
         return _print_state(arguments, state)
     said = state["said"]
     outcome = said.get("outcome", "not said yet")
-    _print(f"{outcome.replace('_', ' ')}, {said.get('heard_ms', 0) / 1000:.1f} s of it were heard")
+    played = f"{said.get('heard_ms', 0) / 1000:.1f} s of it were played"
+    _print(f"{outcome.replace('_', ' ')}, {played}{_AUDIBLE.get(said.get('audible', ''), '')}")
     return 0 if outcome == "said" else 1
 
 

@@ -53,6 +53,7 @@ from ..realtime.driver import ConversationDriver
 from ..realtime.options import SessionPolicy
 from ..realtime.reconnect import ReconnectingSession
 from ..realtime.usage import UsageMeter
+from .audible_texts import AudibleTexts
 from .device_tracker import DeviceTracker
 from .earcon_player import EarconPlayer
 from .microphone_input import MicrophoneInput
@@ -117,6 +118,8 @@ class Assistant:
         """Takes in what happens, and has the session."""
         self.microphone_input = MicrophoneInput(gate, self.driver, self)
         """The way up, with the gate."""
+        self.audible_texts = AudibleTexts(self.microphone_input.recording, self)
+        """Who says whether the texts of programs were heard."""
         self.devices = DeviceTracker()
         """The state of the microphone and the loudspeaker."""
         self.speaker: Speaker | None = None
@@ -150,7 +153,7 @@ class Assistant:
     def use_speaker(self, speaker: Speaker) -> None:
         """Play on this loudspeaker, which was made for this assistant."""
         self.speaker = speaker
-        speaker.tap(self.microphone_input.gate)
+        speaker.tap(self.microphone_input)
         self._power_saving.use("speaker", speaker)
         self.devices.exchanged("speaker")
         self._set_loudness()
@@ -275,10 +278,21 @@ class Assistant:
         )
         if change.state is DeviceState.OK and not goes_on:
             self.microphone_input.gate.forget_echo()
+        if not goes_on:
+            self.audible_texts.forget()
         self.publish(change)
         if given_up:
             words = f"not heard: the microphone is {change.state} ({change.reason})"
             self.publish(ErrorReported("conversation", "not_heard", words))
+
+    @property
+    def expects_echo(self) -> bool:
+        """Whether an echo that is gone means something: nobody takes it away on its way here."""
+        return self.microphone_input.gate.echo.mode in ("cancel", "half_duplex")
+
+    def loudspeaker_unheard(self, why: str | None) -> None:
+        """The loudspeaker seems to be off; None: it is heard again."""
+        self.publish(self.devices.loudspeaker_unheard(why))
 
     def sound_changed(self, change: SoundChanged) -> None:
         """Sound may be judged otherwise from now on."""
@@ -366,6 +380,8 @@ class Assistant:
         assert speaker is not None
         match command:
             case Play(part, pcm):
+                if self.conversation.owes_receipt:
+                    self.microphone_input.recording.begin()
                 speaker.play(part, pcm)
             case EndPlay(part):
                 speaker.end(part)
@@ -379,6 +395,8 @@ class Assistant:
         match notification:
             case TextSaid(said, "said") if self._is_mute:
                 self.publish(TextSaid(said, "not_played"))
+            case TextSaid():
+                self.audible_texts.add(notification)
             case AnswerGivenUp(code, reason):
                 self.publish(ErrorReported("conversation", code, reason))
             case SpeechNoticed("started", "service"):

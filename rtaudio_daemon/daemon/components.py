@@ -178,6 +178,9 @@ class Components:
         await self._lives["gate"].enter_async_context(
             self._running(self._watch_canceller(), "canceller watch")
         )
+        await self._lives["gate"].enter_async_context(
+            self._running(self.assistant.audible_texts.run(), "audible texts")
+        )
         # Only now there is somebody to hear and to play what the service says.
         await self._lives["service"].enter_async_context(
             self._running(self.assistant.driver.session.run(), "session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Literal
 
 from ..audio.devices.protocols import Device, Microphone, Speaker
@@ -22,6 +23,8 @@ class DeviceTracker:
         self._latest: dict[str, DeviceChanged] = {}
         self._untried: set[str] = set()  # devices that have reported nothing yet
         self._lost_at: dict[str, float] = {}
+        self.unheard: str | None = None
+        """Why the loudspeaker, which works, seems to be heard by nobody."""
 
     def exchanged(self, direction: _Direction) -> None:
         """Another one is used from now on."""
@@ -33,6 +36,8 @@ class DeviceTracker:
         direction, before = change.direction, self._latest.get(change.direction)
         self._untried.discard(direction)
         self._latest[direction] = change
+        if direction == "speaker":
+            self.unheard = None
         if change.state is DeviceState.LOST:
             self._lost_at.setdefault(direction, asyncio.get_running_loop().time())
         else:
@@ -41,6 +46,16 @@ class DeviceTracker:
             return False
         states = {before.state, change.state}
         return DeviceState.DEAF in states and states <= {DeviceState.OK, DeviceState.DEAF}
+
+    def loudspeaker_unheard(self, why: str | None) -> DeviceChanged:
+        """It seems to be off, or (None) is heard again; returns what to report of it.
+
+        KeyError if it never reported anything.
+        """
+        self.unheard, latest = why, self._latest["speaker"]
+        if why is None:
+            return latest
+        return replace(latest, reason=why, code=DeviceCode.UNHEARD)
 
     def need_microphone(self) -> None:
         """Raises NotNowError when no sound comes from it, as far as is known."""
@@ -73,7 +88,8 @@ class DeviceTracker:
 
     def speaker(self, device: Speaker | None) -> DeviceStatus:
         """The state of the loudspeaker in use."""
-        return DeviceStatus(*self._of("speaker", device, paused=False))
+        state, name, reason = self._of("speaker", device, paused=False)
+        return DeviceStatus(state, name, self.unheard or reason)
 
     def _of(
         self, direction: _Direction, device: Device | None, *, paused: bool

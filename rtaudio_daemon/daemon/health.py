@@ -65,6 +65,9 @@ class HealthMonitor:
             for name, device in (("microphone", state.microphone), ("speaker", state.speaker))
             if device.state is not DeviceState.OK
         ]
+        unheard = self._components.assistant.devices.unheard
+        if unheard is not None:
+            said.append(f"speaker: {unheard}")
         notes = [*state.sound.notes, *filter(None, [self._failure])]
         return "; ".join([", ".join(said), *notes])
 

@@ -20,6 +20,7 @@ from ..notifications import (
     ConnectionChanged,
     ConnectionState,
     DeviceChanged,
+    DeviceCode,
     DeviceState,
     ErrorReported,
     Interruption,
@@ -145,6 +146,9 @@ def log_notification(notification: Notification) -> None:
             )
         case ConnectionChanged(state=state, reason=reason) if reason:
             _write(logging.DEBUG, f"the connection is {state}: {reason}", connection=state)
+        case DeviceChanged(direction, DeviceState.OK, device, reason, DeviceCode.UNHEARD):
+            text = f"{direction}: {device}: {reason}"
+            _write(logging.WARNING, text, device=device, direction=direction)
         case DeviceChanged(direction, DeviceState.OK, device, reason):
             text = f"{direction}: {device}{f' ({reason})' if reason else ''}"
             _write(logging.INFO, text, device=device, direction=direction)

@@ -10,6 +10,7 @@ import logging
 from typing import Protocol
 
 from ..audio.devices.protocols import Microphone
+from ..audio.processing.audibility import Recording
 from ..audio.processing.echo import Echo
 from ..audio.processing.format import BYTES_PER_MS, SILENCE_DBFS, Frame, dbfs
 from ..audio.processing.gate import Gate, GateResult
@@ -67,6 +68,8 @@ class MicrophoneInput:
         """When the newest frame of the microphone was taken, by the clock of the loop."""
         self.uplink = UplinkChanged(False, 0)
         """What was reported last of sound that is sent."""
+        self.recording = Recording()
+        """What is played and heard, while somebody wants to know whether it is heard."""
         self.microphone: Microphone | None = None
         self._driver = driver
         self._conversation = driver.conversation
@@ -131,6 +134,11 @@ class MicrophoneInput:
             self.abort()
         return False
 
+    def played(self, pcm: bytes, skipped: int) -> None:
+        """`pcm` goes to the loudspeaker now, after `skipped` samples of silence."""
+        self.recording.played(pcm, skipped)
+        self.gate.played(pcm, skipped)
+
     def ignore(self, ms: float) -> None:
         """A sound of our own is heard for the next `ms`."""
         self._ours_until = max(self._ours_until, asyncio.get_running_loop().time() + ms / 1000)
@@ -193,6 +201,7 @@ class MicrophoneInput:
         self._last_frame = frame
         self.last_frame_at = now = asyncio.get_running_loop().time()
         self.frames += 1
+        self.recording.heard(frame.pcm)
         if self._paused:
             # Frames are no clock as long as none come. Later they are a better one than ours, as
             # they come in bursts.
@@ -248,6 +257,7 @@ class MicrophoneInput:
     def _pause(self) -> None:
         self._paused = True
         self._last_frame = Frame(b"")
+        self.recording.drop()
         self.gate.pause()
 
     def _reset_gate(self) -> None:

@@ -167,6 +167,11 @@ class Conversation:
         return self._turns.kept_by_button
 
     @property
+    def owes_receipt(self) -> bool:
+        """Whether a program wants to know what becomes of a text that is under way."""
+        return self._receipts.owed
+
+    @property
     def full(self) -> bool:
         """Whether no further request can wait."""
         return self._answers.full

@@ -47,6 +47,11 @@ class Receipts:
     def __init__(self) -> None:
         self._texts: dict[str, _Text] = {}
 
+    @property
+    def owed(self) -> bool:
+        """Whether any text has no outcome yet."""
+        return bool(self._texts)
+
     def begin(self, said: str) -> None:
         """A program wants something said under this id; "" needs no receipt."""
         if said:

@@ -156,3 +156,12 @@ def test_an_assumed_loudspeaker_plays_no_chime() -> None:
     talk = opened(playback="assumed")
     talk.tell(SayRequested("Dinner.", "verbatim", said="said_1", chime=bytes(960)), BEGUN)
     assert not [step for step in talk.tell(*SOUND) if isinstance(step, Play)]
+
+
+def test_a_receipt_is_owed_until_it_is_given() -> None:
+    talk = opened()
+    assert not talk.mind.owes_receipt
+    talk.tell(VERBATIM)
+    assert talk.mind.owes_receipt
+    talk.tell(*HEARD, PlaybackFinished())
+    assert not talk.mind.owes_receipt
