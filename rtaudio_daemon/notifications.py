@@ -6,6 +6,7 @@ Durations carry their unit in their name. The states and parts that reports spea
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
@@ -353,3 +354,25 @@ Notification = (
     | TimerReported
     | SpeechIgnored
 )
+
+EVENT_NAMES: Mapping[type[Any], str] = {
+    StatusChanged: "status",
+    SpeechNoticed: "speech",
+    Transcript: "transcript",
+    Interruption: "interruption",
+    TurnFinished: "turn",
+    ConnectionChanged: "connection",
+    DeviceChanged: "device",
+    SoundChanged: "sound",
+    MuteChanged: "mute",
+    VolumeChanged: "volume",
+    UplinkChanged: "uplink",
+    WakeWordHeard: "wake",
+    UsageReported: "usage",
+    ErrorReported: "error",
+    ToolReported: "tool",
+    TextSaid: "said",
+    TimerReported: "timer",
+    SpeechIgnored: "ignored",
+}
+"""The name of each notification as an event, for `/api/events` and hooks."""

@@ -48,6 +48,9 @@ COUNTS: Mapping[str, tuple[str, str]] = {
     "timers": ("gauge", "timers, alarms and reminders that are set"),
     "timers_ringing": ("gauge", "those of them that ring"),
     "timers_missed": ("gauge", "those that nobody heard, and that were not reported by voice yet"),
+    "hook_runs": ("counter", "how often a hook was carried out, or tried to be"),
+    "hook_failures": ("counter", "how often that failed, or took too long"),
+    "hook_events_dropped": ("counter", "events dropped as a newer one came while a hook was busy"),
 }
 """The names in `Controls.counts`, each with its type and meaning."""
 _LATENCIES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20)

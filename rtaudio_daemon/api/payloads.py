@@ -5,55 +5,21 @@ Names and fields are the contract of the HTTP API; see docs/http-api.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from ..controls import Snapshot, timestamp
 from ..notifications import (
+    EVENT_NAMES,
     ConnectionChanged,
     ConnectionState,
-    DeviceChanged,
     DeviceState,
-    ErrorReported,
-    Interruption,
-    MuteChanged,
     Notification,
-    SoundChanged,
-    SpeechIgnored,
-    SpeechNoticed,
-    StatusChanged,
-    TextSaid,
-    TimerReported,
     ToolReported,
     Transcript,
     TurnFinished,
-    UplinkChanged,
-    UsageReported,
-    VolumeChanged,
-    WakeWordHeard,
 )
-
-EVENT_NAMES: Mapping[type[Any], str] = {
-    StatusChanged: "status",
-    SpeechNoticed: "speech",
-    Transcript: "transcript",
-    Interruption: "interruption",
-    TurnFinished: "turn",
-    ConnectionChanged: "connection",
-    DeviceChanged: "device",
-    SoundChanged: "sound",
-    MuteChanged: "mute",
-    VolumeChanged: "volume",
-    UplinkChanged: "uplink",
-    WakeWordHeard: "wake",
-    UsageReported: "usage",
-    ErrorReported: "error",
-    ToolReported: "tool",
-    TextSaid: "said",
-    TimerReported: "timer",
-    SpeechIgnored: "ignored",
-}
 
 _SAID = frozenset({"arguments", "result"})
 
@@ -68,6 +34,24 @@ def describe(notification: Notification) -> tuple[str, dict[str, Any]]:
     if isinstance(notification, ToolReported):
         data = {key: value for key, value in data.items() if value or key not in _SAID}
     return EVENT_NAMES[type(notification)], data
+
+
+def as_event(
+    notification: Notification, *, said: bool, asleep: Callable[[], bool]
+) -> tuple[str, dict[str, Any]] | None:
+    """The event's name and its data as others may see them; None if they may not.
+
+    `said`: whether they may see what was said, and what tools were given and returned. `asleep`:
+    whether there is no session because nobody needs one.
+    """
+    if isinstance(notification, Transcript) and not said:
+        return None
+    if isinstance(notification, ToolReported) and not said:
+        notification = replace(notification, arguments="", result="")
+    name, data = describe(notification)
+    if isinstance(notification, ConnectionChanged):
+        data["asleep"] = notification.state is ConnectionState.CLOSED and asleep()
+    return name, data
 
 
 def actions(found: Sequence[Mapping[str, Any]], *, said: bool) -> list[dict[str, Any]]:

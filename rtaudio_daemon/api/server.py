@@ -10,7 +10,7 @@ import resource
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 from aiohttp import web
@@ -27,11 +27,7 @@ from ..errors import (
     WrongValueError,
 )
 from ..notifications import (
-    ConnectionChanged,
-    ConnectionState,
     Notification,
-    ToolReported,
-    Transcript,
 )
 from . import openapi, page, payloads, schemas
 from .binding import complaint
@@ -98,15 +94,13 @@ class ApiServer:
     def publish(self, notification: Notification) -> None:
         """Publish a notification as an event; transcripts only if the settings allow them."""
         self.metrics.notice(notification)
-        if isinstance(notification, Transcript) and not self._settings.publish_transcripts:
-            return
-        if isinstance(notification, ToolReported) and not self._settings.publish_transcripts:
-            notification = replace(notification, arguments="", result="")
-        name, data = payloads.describe(notification)
-        if isinstance(notification, ConnectionChanged):
-            closed = notification.state is ConnectionState.CLOSED
-            data["asleep"] = closed and self._controls.snapshot().connection.asleep
-        self.events.publish(name, data)
+        event = payloads.as_event(
+            notification,
+            said=self._settings.publish_transcripts,
+            asleep=lambda: self._controls.snapshot().connection.asleep,
+        )
+        if event is not None:
+            self.events.publish(*event)
 
     def snapshot(self) -> dict[str, Any]:
         """The whole status as JSON, for the first event of a stream."""

@@ -62,9 +62,15 @@ def check(arguments: argparse.Namespace) -> int:
     unanswered = preflight.unanswered_functions(settings)
     for warning in (*settings.warnings, *preflight.missing_packages(settings), *unanswered):
         print(f"warning: {warning}", file=sys.stderr)
-    if problems := [*preflight.unusable_files(settings), *preflight.unusable_tools(settings)]:
+    if problems := [
+        *preflight.unusable_files(settings),
+        *preflight.unusable_tools(settings),
+        *preflight.unusable_hooks(settings),
+    ]:
         raise ConfigError(problems)
     print(f"{arguments.config}: fine")
+    for line in preflight.listed_hooks(settings):
+        print(line)
     return 0
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from ..audio.devices.wav_devices import check_wav
 from ..config import Config
+from ..config.hooks import described
 from ..config.placeholders import revealed
 from ..config.profiles import PROFILES
 from ..errors import ConfigError, DeviceError
@@ -110,6 +111,20 @@ def unusable_tools(settings: Config) -> list[str]:
         if server.command and (why := complaint(revealed(server.command[0])))
     ]
     return [*found, *find_functions(settings.tools.python).problems]
+
+
+def unusable_hooks(settings: Config) -> list[str]:
+    """A line with file and line for each hook whose program cannot be run."""
+    return [
+        settings.problem(("hooks", index, "run", 0), why)
+        for index, hook in enumerate(settings.hooks)
+        if hook.run and (why := complaint(revealed(hook.run[0])))
+    ]
+
+
+def listed_hooks(settings: Config) -> list[str]:
+    """A line for each hook: on what, and what is done."""
+    return [f"hook on {described(each)}" for each in settings.hooks]
 
 
 def unanswered_functions(settings: Config) -> list[str]:

@@ -172,6 +172,8 @@ def _guide() -> str:
         if each.check is None:
             parts.append(f"\n### `{each.path}`: {each.meaning}\n\n{_rows(each.steps)}")
         elif (entries := each.check.entries) is not None:
+            if len(each.steps) == 1:
+                parts.append(f"\n### `{each.path}`: {each.meaning}\n\n{_table([each])}")
             parts.append(f"\n### each entry of `{each.path}`\n\n{_rows((), entries)}")
             parts += [
                 f"\n### `{inner.path}` of each entry of `{each.path}`: {inner.meaning}\n\n"
@@ -191,10 +193,12 @@ def _mistakes() -> str:
 
 
 def _rows(group: tuple[str, ...], kind: type[Any] = Config) -> str:
+    return _table([each for each in options(kind) if each.steps[:-1] == group])
+
+
+def _table(listed: Sequence[Option]) -> str:
     rows = ["| option | default | allowed | meaning |", "| --- | --- | --- | --- |"]
-    for each in options(kind):
-        if each.steps[:-1] != group:
-            continue
+    for each in listed:
         if each.check is None:
             rows.append(f"| `{each.steps[-1]}` | | a section, see below | {each.meaning} |")
             continue

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ..errors import ConfigError
-from . import mcp_servers, own_tools, schema, yaml_loader
+from . import hooks, mcp_servers, own_tools, schema, yaml_loader
 from .checks import beyond_loopback
 from .profiles import PROFILES, Profile
 from .secret import Secret
@@ -368,12 +368,15 @@ def _checked(source: Source) -> Config:
     for steps, what in own_tools.mistakes(config.tools.own):
         at: Steps = ("tools", "own", *steps)
         source.problems.append(Problem(source.place(at), at, what))
+    source.problems += _of_hooks(hooks.mistakes(config.hooks), source)
     source.problems += _of_servers(mcp_servers.mistakes(config.tools.mcp), source)
     if source.problems:
         ordered = sorted(source.problems, key=lambda each: _order(each.place, source.file))
         raise ConfigError(list(dict.fromkeys(str(each) for each in ordered)))
     cautions = [str(each) for each in _apply(_CAUTIONS, config, source)]
     cautions += map(str, _of_servers(mcp_servers.cautions(config.tools.mcp), source))
+    said = config.http.publish_transcripts
+    cautions += map(str, _of_hooks(hooks.cautions(config.hooks, said=said), source))
     empty = [] if source.value else [f"{source.file}:1: {_NOTHING}, so everything has its default"]
     warnings = (*empty, *cautions, *_exposures(source))
     # Only the places stay: the values hold what is secret, and nobody needs them any more.
@@ -387,6 +390,11 @@ def _of_servers(found: Iterator[mcp_servers.Mistake], source: Source) -> list[Pr
     return [
         Problem(source.place(at), at, what) for at, what in paths if not failed & {at[:3], at[:2]}
     ]
+
+
+def _of_hooks(found: Iterator[hooks.Mistake], source: Source) -> list[Problem]:
+    paths: list[tuple[Steps, str]] = [(("hooks", *steps), what) for steps, what in found]
+    return [Problem(source.place(at), at, what) for at, what in paths]
 
 
 def _beside(config: Config, file: str) -> Config:
@@ -417,6 +425,7 @@ def _beside(config: Config, file: str) -> Config:
         config,
         realtime=replace(config.realtime, simulator=simulator),
         audio=audio,
+        hooks=tuple(replace(each, run=_program(each.run, folder)) for each in config.hooks),
         tools=replace(config.tools, own=own, python=python, mcp=mcp or config.tools.mcp),
     )
 
@@ -447,12 +456,15 @@ def _exposures(source: Source) -> list[str]:
     for steps in (*_secret_options(), *_secret_values(source.value)):
         value = source.value
         for step in steps:
-            value = value.get(step) if isinstance(value, Mapping) else None
+            listed = isinstance(value, list) and isinstance(step, int)
+            value = (
+                value[step] if listed else value.get(step) if isinstance(value, Mapping) else None
+            )
         if value and not isinstance(value, Secret):
             place = source.place(steps)
             files.add(place.file)
             what = "the key itself stands here; put it into secrets.yaml and write !secret "
-            found.append(str(Problem(place, steps, what + steps[-1].lower())))
+            found.append(str(Problem(place, steps, what + str(steps[-1]).lower())))
     for file in sorted(files):
         if yaml_loader.readable_by_others(file):
             what = f"holds a secret that other users can read; run: chmod 600 {file}"
@@ -460,12 +472,18 @@ def _exposures(source: Source) -> list[str]:
     return found
 
 
-def _secret_options() -> Iterator[tuple[str, ...]]:
+def _secret_options() -> Iterator[Steps]:
     return (each.steps for each in describe() if isinstance(each.default, Secret))
 
 
-def _secret_values(value: Any) -> Iterator[tuple[str, ...]]:
-    """Headers and variables for MCP servers that hold a secret by their names."""
+def _secret_values(value: Any) -> Iterator[Steps]:
+    """Headers and variables for hooks and MCP servers that hold a secret by their names."""
+    given = value.get("hooks") if isinstance(value, Mapping) else None
+    for index, hook in enumerate(given if isinstance(given, list) else ()):
+        headers = hook.get("headers") if isinstance(hook, Mapping) else None
+        for each in headers if isinstance(headers, Mapping) else ():
+            if _SECRET_NAME.search(str(each)):
+                yield ("hooks", index, "headers", each)
     tools = value.get("tools") if isinstance(value, Mapping) else None
     servers = tools.get("mcp") if isinstance(tools, Mapping) else None
     for name, server in servers.items() if isinstance(servers, Mapping) else ():

@@ -82,19 +82,25 @@ def _http(tool: OwnTool) -> Iterator[Mistake]:
 
 def _program(tool: OwnTool) -> Iterator[Mistake]:
     for index, element in enumerate(tool.program):
-        plain, places = revealed(element), [name for _, name in names_in(element)]
-        for name in places:
+        for _, name in names_in(element):
             yield from _known(tool, ("program", index), name)
+    for index, what in misplaced(tool.program, "an argument"):
+        yield ("program", index), what
+
+
+def misplaced(program: Sequence[str], value: str) -> Iterator[tuple[int, str]]:
+    """Which elements of a program must hold no place for `value` as they do, and why."""
+    for index, element in enumerate(program):
+        plain, places = revealed(element), [name for _, name in names_in(element)]
         if not places:
             continue
         if index == 0:
-            what = "the program itself never comes from an argument"
+            what = f"the program itself never comes from {value}"
             if " " in plain.strip():
                 what = 'write each argument of it as an entry of its own, as in [df, -h, "{path}"]'
-            yield ("program", index), what
+            yield index, what
         elif plain.startswith("-") and "=" not in plain.partition(f"{{{places[0]}}}")[0]:
-            what = f"an argument could make another option of it; write --option={{{places[0]}}}"
-            yield ("program", index), what
+            yield index, f"{value} could make another option of it; write --option={{{places[0]}}}"
 
 
 def _action(tool: OwnTool) -> Iterator[Mistake]:

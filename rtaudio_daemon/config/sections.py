@@ -32,6 +32,7 @@ from .checks import (
     text,
 )
 from .defaults import HTTP_HOST, HTTP_PORT
+from .hook_events import event
 from .prices import PRICE_TABLES, PRICED_ON
 from .profiles import PROFILES
 from .schema import groups, named_groups
@@ -616,6 +617,33 @@ class Tools:
 
 
 @dataclass(frozen=True)
+class Hook:
+    """What is done when something happens: a program runs, or an address is given the event."""
+
+    on: str = option("", "event that it waits for, by its name in /api/events", event())
+    when: dict[str, Any] | None = option(
+        None,
+        "what fields of the event must be, each one value or a list, as in status: speaking",
+        free_mapping(),
+    )
+    run: tuple[str, ...] = option(
+        (),
+        'program to run, one entry for each argument; "{status}" stands for the field status of '
+        "the event, all of which is its input; never a shell",
+        several(kept(text())),
+    )
+    url: str = option(
+        "",
+        "address that is given the event, as JSON by POST",
+        kept(text(_SERVER_URL, "an address as in http://nas:1880/voice, without a password in it")),
+    )
+    headers: dict[str, Any] | None = option(
+        None, "headers for the address, as in Authorization: !secret nas", names_to(hidden())
+    )
+    limit_s: float = option(10.0, "how long it may take until it is stopped", number(1, 300), "s")
+
+
+@dataclass(frozen=True)
 class Logger:
     """What is written to the log."""
 
@@ -637,6 +665,7 @@ class Config:
     tools: Tools = section(Tools, "what the model may do")
     home_assistant: HomeAssistant = section(HomeAssistant, "the home that it may control")
     http: Http = section(Http, "the HTTP API and the page")
+    hooks: tuple[Hook, ...] = option((), "what is done when something happens", groups(Hook))
     logger: Logger = section(Logger, "the log")
     warnings: tuple[str, ...] = field(default=(), compare=False)
     source: Source | None = field(default=None, compare=False, repr=False)

@@ -51,6 +51,7 @@ from ..tools.timers.keeper import TimerKeeper
 from ..tools.tool import PatientSource, ToolSource
 from .assistant import Assistant
 from .controls import DaemonControls
+from .hooks import Hooks
 from .log import set_levels
 from .reload import Change, differences
 from .reminder_clips import ReminderClips
@@ -141,6 +142,9 @@ class Components:
         self.controls = DaemonControls(self.assistant, timers)
         self.tool_box = ToolBox(self.assistant, self.controls)
         self.assistant.calls = self.controls.tool_box = self.tool_box
+        self.hooks = self.controls.hooks = Hooks(
+            group, lambda: self.assistant.driver.session.asleep
+        )
         self._timers = timers
         self.clips = ReminderClips(timers, self.assistant, clips_folder)
         self.assistant.recorder = self.clips
@@ -151,6 +155,8 @@ class Components:
             Component(name, apply, settings, settings)
             for name, apply in (
                 ("log", self._apply_log),
+                # Early, to hear of what happens at the start.
+                ("hooks", self._apply_hooks),
                 # Before the service, whose first session is given them.
                 ("tools", self._apply_tools),
                 ("service", self._apply_service),
@@ -172,6 +178,7 @@ class Components:
         """Build everything."""
         self._notifications.on("notification", self._notice)
         self._notifications.on("notification", self.controls.said_texts.note)
+        self._notifications.on("notification", self.hooks.notice)
         for component in self.table:
             await component.apply(self._settings)
         self._lives["gate"] = AsyncExitStack()
@@ -188,7 +195,7 @@ class Components:
 
     async def close(self) -> None:
         """Take everything down."""
-        await self.tool_box.close()
+        await asyncio.gather(self.hooks.close(), self.tool_box.close())
         for component in reversed(self.table):
             if life := self._lives.pop(component.name, None):
                 await life.aclose()
@@ -370,6 +377,9 @@ class Components:
     async def _apply_log(self, settings: config.Config) -> None:
         set_levels(settings.logger)
 
+    async def _apply_hooks(self, settings: config.Config) -> None:
+        await self.hooks.use(settings.hooks)
+
     async def _apply_http_api(self, settings: config.Config) -> None:
         if "http_api" not in self._lives:
             await self._open_http_api(settings.http)
@@ -387,6 +397,7 @@ class Components:
 
     async def _apply_access(self, settings: config.Config) -> None:
         self.http_api.adjust(settings.http)
+        self.hooks.publish_transcripts = settings.http.publish_transcripts
 
     async def _open_http_api(self, settings: config.Http) -> None:
         http_api = ApiServer(settings, self.controls, boot=self._boot)

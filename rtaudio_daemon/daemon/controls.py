@@ -27,6 +27,7 @@ from ..tools.timers.schedule import Wish
 from ..tools.timers.timer import Kind
 from ..version import VERSION
 from .assistant import Assistant
+from .hooks import Hooks
 from .said_texts import SaidTexts
 
 
@@ -85,6 +86,8 @@ class DaemonControls:
         """The notes, if any can be kept."""
         self.tool_box: CallableTools | None = None
         """The tools, if there are any."""
+        self.hooks: Hooks | None = None
+        """What is done when something happens, if anything is."""
         self.action_log: ActionLog | None = None
         """Who notes what became of the calls of tools, if somebody does."""
 
@@ -164,6 +167,8 @@ class DaemonControls:
             "timers_ringing": len(self._timers.ringing),
             "timers_missed": len(self._timers.missed),
         }
+        if self.hooks is not None:
+            found |= self.hooks.counts()
         if microphone_input.last_frame_at is not None:
             found["microphone_frame_age_seconds"] = self._clock() - microphone_input.last_frame_at
         return found

@@ -16,6 +16,7 @@ from .. import config
 COMPONENT_OF: Mapping[str, str] = MappingProxyType(
     {
         "logger": "log",
+        "hooks": "hooks",
         "audio": "gate",
         "audio.earcons": "earcons",
         "tools": "tools",

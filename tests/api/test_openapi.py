@@ -20,7 +20,7 @@ from rtaudio_daemon.api import openapi, payloads, schemas
 from rtaudio_daemon.api.metrics import COUNTS
 from rtaudio_daemon.api.routes import ROUTES
 from rtaudio_daemon.controls import DeviceStatus
-from rtaudio_daemon.notifications import ConnectionState, DeviceState, Notification
+from rtaudio_daemon.notifications import EVENT_NAMES, ConnectionState, DeviceState, Notification
 from tests.api.test_server import HttpApi
 
 
@@ -44,11 +44,11 @@ def check_schema(schema: dict[str, Any]) -> None:
 
 def test_every_kind_of_news_has_a_name_and_a_schema() -> None:
     kinds = set(typing.get_args(Notification))
-    assert set(payloads.EVENT_NAMES) == kinds
+    assert set(EVENT_NAMES) == kinds
     not_news = {"snapshot", "level", "shutdown"}
-    assert set(payloads.EVENT_NAMES.values()) | not_news == set(schemas.EVENTS)
+    assert set(EVENT_NAMES.values()) | not_news == set(schemas.EVENTS)
     for kind in kinds:
-        name = payloads.EVENT_NAMES[kind]
+        name = EVENT_NAMES[kind]
         known = set(schemas.EVENTS[name][1]["properties"])
         fields = set(kind.__dataclass_fields__) - {"latencies"}
         assert fields <= known, f"{name} has fields that its schema does not know"
