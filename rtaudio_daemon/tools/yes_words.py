@@ -84,7 +84,10 @@ def _with_kin(language: Language, spoken: Sequence[Language], text: str) -> Lang
 
 
 def _says_yes(text: str, question: str, language: Language, after_wake_word: bool) -> bool:
-    if not language.spaced and any(each in _signs(text) for each in language.no):
+    if not language.spaced and (
+        any(each in _signs(text) for each in language.no)
+        or not _NO_ANYWHERE.isdisjoint(_WORD.findall(text))
+    ):
         return False
     words = _split(text, language)
     if len(words) > (_WORDS_MOST if language.spaced else _SIGNS_MOST):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rtaudio_daemon.tools.yes_words import LANGUAGES, says_yes
@@ -135,6 +135,8 @@ def test_what_is_no_answer_is_no_yes(text: str) -> None:
         ("ドアを開けますか？それとも閉めますか？", "はい、ドアを", False),
         ("要我打开门吗？", "好的，打开门吧", True),
         ("打开前门还是后门？", "好的，后门", False),
+        ("Shall I open the door? Say yes or no.", "Ok, no", False),
+        ("Open the door, no matter who is there?", "No, ok", False),
         ("", "Yes, open", False),
     ],
 )
@@ -171,6 +173,7 @@ _WORDS = sorted({word for each in LANGUAGES.values() for phrase in each.yes for 
 
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.sampled_from(_WORDS) | st.sampled_from(["door", "morgen"]), max_size=6))
+@example(["ok"])
 def test_a_word_for_no_anywhere_makes_no_yes_of_it(words: list[str]) -> None:
     for no in ("no", "nein", "не", "not", "don't"):
         for at in range(len(words) + 1):
