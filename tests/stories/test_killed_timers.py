@@ -26,7 +26,7 @@ ROOT = Path(__file__).parent.parent.parent
 SCENARIO = """
 voice: tone
 answers:
-  - {turn: 1, calls: [{name: timer_set, arguments: {kind: timer, seconds: 8, name: egg}}]}
+  - {turn: 1, calls: [{name: timer_set, arguments: {kind: timer, seconds: 5, name: egg}}]}
   - {result_of: timer_set, say: "It is set."}
 """
 
@@ -78,6 +78,16 @@ async def states(client: DaemonClient) -> list[str]:
     return [each["state"] for each in found["timers"]]
 
 
+async def until_set(client: DaemonClient) -> None:
+    """Wait until the model was answered: from then on the timer outlives everything."""
+    async with asyncio.timeout(60):
+        while True:
+            found: dict[str, Any] = await asyncio.to_thread(client.get, "/api/actions")
+            if [each["phase"] for each in found["actions"]] == ["done"]:
+                return
+            await asyncio.sleep(0.05)
+
+
 async def until_state(client: DaemonClient, wanted: str) -> None:
     async with asyncio.timeout(60):
         while await states(client) != [wanted]:
@@ -87,7 +97,7 @@ async def until_state(client: DaemonClient, wanted: str) -> None:
 async def test_killed_and_started_again_it_rings(tmp_path: Path) -> None:
     said = bytes(1000 * BYTES_PER_MS) + speech("hello") + bytes(60_000 * BYTES_PER_MS)
     async with daemon(tmp_path, said) as (client, pid):
-        await until_state(client, "running")
+        await until_set(client)
         os.kill(pid, signal.SIGKILL)
     async with daemon(tmp_path, bytes(60_000 * BYTES_PER_MS)) as (client, _):
         await until_state(client, "ringing")
