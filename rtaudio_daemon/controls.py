@@ -132,18 +132,35 @@ class Controls(Protocol):
         remember: bool = False,
         said: str | None = None,
         chime: bool = False,
+        listen: bool = False,
+        instructions: str = "",
     ) -> str:
         """Let `text` be spoken or answered, after what waits already; `urgent`: at once.
 
         `remember`: the model will know that it said a verbatim text. `said`: the id under which
         `TextSaid` reports what became of it; within ten minutes the same id is said once. `chime`:
-        with a short sound before it. Returns the id, a new one if none was given. Raises
-        NotConnectedError while nobody could speak, and NotNowError when nobody could hear it or too
-        much is waiting.
+        with a short sound before it. `listen`: when it was said, an answer needs no wake word.
+        `instructions`: what the model should know with it. Returns the id, a new one if none was
+        given. Raises NotConnectedError while nobody could speak, and NotNowError when nobody could
+        hear it or too much is waiting.
         """
 
     async def said(self, said: str, limit_s: float) -> TextSaid | None:
         """What became of the text with this id, waiting for it; None: not known in time."""
+
+    def ask(
+        self,
+        question: str,
+        answers: Sequence[Mapping[str, Any]],
+        *,
+        timeout_s: float,
+        chime: bool,
+    ) -> Awaitable[Mapping[str, Any]]:
+        """Ask people something, and wait for the answer as `POST /api/ask` returns it.
+
+        `answers`: objects with `id` and, if wanted, `sentences`. Raises NotNowError while nobody
+        could be heard or another question is asked, and the errors of `say`.
+        """
 
     def interrupt(self) -> None:
         """Be silent now."""

@@ -22,6 +22,7 @@ ToolPhase = Literal[
 AsAsked = Literal["yes", "no", "unknown"]
 """Whether a thing is as it was asked for; `unknown` where that cannot be seen."""
 
+QuestionOutcome = Literal["answered", "no_answer", "interrupted"]
 SaidOutcome = Literal["said", "interrupted", "not_played", "dropped", "failed"]
 
 

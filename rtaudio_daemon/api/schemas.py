@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from ..notifications import DeviceCode, SaidOutcome, ToolPhase
+from ..notifications import DeviceCode, QuestionOutcome, SaidOutcome, ToolPhase
 
 Schema = dict[str, Any]
 TEXT_MAX = 4000  # characters of one text
@@ -71,6 +71,61 @@ SAID: Schema = _object(
         "heard_ms": _COUNT,
         "audible": _words("yes", "no", "unknown"),
     }
+)
+_ANSWER_ID: Schema = {"type": "string", "minLength": 1, "maxLength": 64}
+_SENTENCE: Schema = {"type": "string", "minLength": 1, "maxLength": 200}
+ASK: Schema = _object(
+    {
+        "question": {"type": "string", "minLength": 1, "maxLength": TEXT_MAX, "pattern": r"\S"},
+        "answers": {
+            "type": "array",
+            "maxItems": 32,
+            "items": _object(
+                {
+                    "id": _ANSWER_ID,
+                    "sentences": {"type": "array", "maxItems": 32, "items": _SENTENCE},
+                },
+                "sentences",
+            ),
+            "description": "the answers that are offered, and sentences that mean them",
+        },
+        "timeout_s": {
+            "type": "number",
+            "minimum": 1,
+            "maximum": 120,
+            "default": 20,
+            "description": "for how long nobody may speak after the question",
+        },
+        "chime": {**_FLAG, "default": True, "description": "with a short sound before it"},
+    },
+    "answers",
+    "timeout_s",
+    "chime",
+)
+ASKED: Schema = _object(
+    {
+        "outcome": _words(*get_args(QuestionOutcome)),
+        "text": {**_TEXT, "description": "what was said"},
+        "id": {**_or_null("string"), "description": "the offered answer that it means, if any"},
+        "reason": {**_TEXT, "description": "why there is no answer, in words"},
+    }
+)
+START_CONVERSATION: Schema = _object(
+    {
+        "text": SAY["properties"]["text"],
+        "instructions": {
+            "type": "string",
+            "maxLength": TEXT_MAX,
+            "default": "",
+            "description": "what the model should know of it, or do next",
+        },
+        **{name: SAY["properties"][name] for name in ("priority", "id", "wait", "chime")},
+    },
+    "instructions",
+    "priority",
+    "id",
+    "wait",
+    "chime",
 )
 VOLUME: Schema = _object({"level": _LEVEL})
 MUTE: Schema = _object(

@@ -305,8 +305,35 @@ class ApiServer:
             said=body.get("id"),
             chime=body.get("chime", False),
         )
-        limit_s = _SAID_S if body.get("wait", False) else 0.0
-        receipt = await self._controls.said(said, limit_s)
+        return await self._with_receipt(said, wait=body.get("wait", False))
+
+    async def _start_conversation(self, request: web.Request) -> web.Response:
+        body = await _body(request, schemas.START_CONVERSATION)
+        said = self._controls.say(
+            body["text"],
+            "verbatim",
+            urgent=body.get("priority") == "high",
+            remember=True,
+            said=body.get("id"),
+            chime=body.get("chime", False),
+            listen=True,
+            instructions=body.get("instructions", ""),
+        )
+        return await self._with_receipt(said, wait=body.get("wait", False))
+
+    async def _ask(self, request: web.Request) -> web.Response:
+        body = await _body(request, schemas.ASK)
+        answer = await self._controls.ask(
+            body["question"],
+            body.get("answers", ()),
+            timeout_s=float(body.get("timeout_s", 20.0)),
+            chime=body.get("chime", True),
+        )
+        return web.json_response(answer)
+
+    async def _with_receipt(self, said: str, *, wait: bool) -> web.Response:
+        """The new status, and the id of a text, with what became of it if that is known."""
+        receipt = await self._controls.said(said, _SAID_S if wait else 0.0)
         found = asdict(receipt) if receipt else {"id": said}
         return web.json_response({**self._controls.snapshot().document(), "said": found})
 

@@ -104,6 +104,18 @@ def _parser() -> argparse.ArgumentParser:
     say.add_argument("--urgent", action="store_true", help="interrupt, and speak first")
     say.add_argument("--chime", action="store_true", help="with a short sound before it")
     say.add_argument("--wait", action="store_true", help="end when it was said; 1 if it was not")
+    ask = _add_remote(add("ask", "let a running daemon ask a question; 1 if nobody answers"))
+    ask.add_argument("question", nargs="+")
+    ask.add_argument(
+        "--answer",
+        action="append",
+        default=[],
+        metavar="ID[=SENTENCE]",
+        help="an answer that is offered, and a sentence that means it; may be given again",
+    )
+    ask.add_argument(
+        "--timeout", type=float, default=20.0, metavar="S", help="how long nobody may speak"
+    )
     volume = _add_remote(add("volume", "set the loudness of a running daemon"))
     volume.add_argument("level", type=float, help="0 to 1")
     _add_remote(add("reload", "make a running daemon read its settings again"))

@@ -23,6 +23,7 @@ _AUDIBLE = {
     "yes": ", and the microphone heard it",
     "no": ", but the microphone heard nothing of it: is the loudspeaker on?",
 }
+_ASKED_S = 600.0  # that a question may wait, be spoken, and be answered
 _CALL_S = 310.0  # longer than any tool may take
 
 
@@ -57,6 +58,27 @@ def say(arguments: argparse.Namespace) -> int:
     played = f"{said.get('heard_ms', 0) / 1000:.1f} s of it were played"
     _print(f"{outcome.replace('_', ' ')}, {played}{_AUDIBLE.get(said.get('audible', ''), '')}")
     return 0 if outcome == "said" else 1
+
+
+def ask(arguments: argparse.Namespace) -> int:
+    """Let the daemon ask a question, and print the answer; 1 if nobody answered."""
+    answers: dict[str, list[str]] = {}
+    for each in arguments.answer:
+        name, _, sentence = each.partition("=")
+        answers.setdefault(name.strip(), []).extend(filter(None, [sentence.strip()]))
+    body = {
+        "question": " ".join(arguments.question),
+        "answers": [{"id": name, "sentences": answers[name]} for name in answers],
+        "timeout_s": arguments.timeout,
+    }
+    closed = _remote(arguments).post("/api/ask", body, timeout_s=_ASKED_S + arguments.timeout)
+    if arguments.json:
+        print(json.dumps(closed, indent=2))
+    elif closed["outcome"] == "answered":
+        _print(f"{closed['id']}: {closed['text']}" if closed["id"] else closed["text"])
+    else:
+        _print(f"{closed['outcome'].replace('_', ' ')}: {closed['reason']}", file=sys.stderr)
+    return 0 if closed["outcome"] == "answered" else 1
 
 
 def volume(arguments: argparse.Namespace) -> int:
@@ -247,6 +269,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = MappingProxyType(
     {
         "status": status,
         "say": say,
+        "ask": ask,
         "volume": volume,
         "reload": reload,
         "interrupt": post,

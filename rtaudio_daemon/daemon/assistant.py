@@ -24,7 +24,9 @@ from ..dialogue.outputs import (
     AnswerGivenUp,
     CallsRequested,
     EndPlay,
+    ListenWithoutWakeWord,
     Play,
+    QuestionClosed,
     Report,
     SpeakerCommand,
     StopPlayback,
@@ -79,6 +81,13 @@ class Recorder(Protocol):
 
     def received(self, event: Event) -> None:
         """The service sent this."""
+
+
+class QuestionListener(Protocol):
+    """Asks questions."""
+
+    def closed(self, question: QuestionClosed) -> None:
+        """This became of a question."""
 
 
 class CallsListener(Protocol):
@@ -136,6 +145,8 @@ class Assistant:
         """Who answers function calls; None: nobody, so that they are given up after a while."""
         self.alerts: AlertListener | None = None
         """Who rings; None: nobody."""
+        self.questions: QuestionListener | None = None
+        """Who asked a question; None: nobody."""
         self.recorder: Recorder | None = None
         """Who records what is spoken for nobody to hear."""
         self.sound = sound
@@ -405,6 +416,11 @@ class Assistant:
             case SpeechNoticed("stopped", "service"):
                 self.microphone_input.turn_ended()
                 self.publish(notification)
+            case ListenWithoutWakeWord(on):
+                self.microphone_input.listen_without_wake_word(on)
+            case QuestionClosed():
+                if self.questions is not None:
+                    self.questions.closed(notification)
             case CallsRequested():
                 if self.calls is not None:
                     self.calls.run(notification)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from ..audio.devices.open import described, list_devices
 from ..audio.processing.earcons import earcon
 from ..controls import ConnectionStatus, SayMode, Snapshot, UplinkStatus, UsageStatus
-from ..dialogue.inputs import InterruptRequested, SayRequested
+from ..dialogue.inputs import InterruptRequested, OfferedAnswer, SayRequested
 from ..errors import (
     ConfigError,
     DeviceError,
@@ -28,6 +28,7 @@ from ..tools.timers.timer import Kind
 from ..version import VERSION
 from .assistant import Assistant
 from .hooks import Hooks
+from .questions import Questions
 from .said_texts import SaidTexts
 
 
@@ -74,6 +75,7 @@ class DaemonControls:
     def __init__(self, assistant: Assistant, timers: TimerKeeper) -> None:
         self._assistant = assistant
         self._timers = timers
+        self._questions = Questions(assistant)
         self.ringing: Hushable | None = None
         """Who lets timers ring, if anybody does."""
         self._clock = asyncio.get_running_loop().time
@@ -193,12 +195,24 @@ class DaemonControls:
         remember: bool = False,
         said: str | None = None,
         chime: bool = False,
+        listen: bool = False,
+        instructions: str = "",
     ) -> str:
         """Let `text` be spoken or answered; see `Controls.say`."""
-        assistant = self._assistant
         if said is not None and self.said_texts.known(said):
             return said
-        if mode == "verbatim" or speaks(assistant.driver.settings):
+        self._need_voice(aloud=mode == "verbatim")
+        said = self.said_texts.begin(said)
+        wish = SayRequested(
+            text, mode, urgent, remember, said, self._chime(chime), listen, instructions
+        )
+        self._assistant.handle(wish)
+        return said
+
+    def _need_voice(self, *, aloud: bool) -> None:
+        """Raise if nothing can be said; `aloud`: whatever the session's answers are made of."""
+        assistant = self._assistant
+        if aloud or speaks(assistant.driver.settings):
             assistant.devices.need_loudspeaker(assistant.speaker)
         if assistant.driver.session.asleep:
             assistant.driver.wake()
@@ -206,10 +220,37 @@ class DaemonControls:
             self._need_connection("nothing was said")
         if assistant.conversation.full:
             raise NotNowError("nothing was said: too much is waiting to be said; try again later")
-        said = self.said_texts.begin(said)
-        sound = earcon("announcement", assistant.earcon_loudness) if chime else b""
-        assistant.handle(SayRequested(text, mode, urgent, remember, said, sound))
-        return said
+
+    def _chime(self, wanted: bool) -> bytes:
+        return earcon("announcement", self._assistant.earcon_loudness) if wanted else b""
+
+    async def ask(
+        self,
+        question: str,
+        answers: Sequence[Mapping[str, Any]],
+        *,
+        timeout_s: float,
+        chime: bool,
+    ) -> dict[str, Any]:
+        """Ask people something, and wait for the answer; see `Controls.ask`."""
+        if self._assistant.microphone_input.gate.muted:
+            raise NotNowError("nothing was asked: the microphone is muted; unmute it first")
+        self._assistant.devices.need_microphone()
+        if self._assistant.conversation.asking:
+            raise NotNowError("nothing was asked: another question is being asked; try again later")
+        self._need_voice(aloud=True)
+        offered = tuple(
+            OfferedAnswer(each["id"], tuple(each.get("sentences", ()))) for each in answers
+        )
+        closed = await self._questions.ask(
+            question, offered, timeout_s=timeout_s, chime=self._chime(chime)
+        )
+        return {
+            "outcome": closed.outcome,
+            "text": closed.text,
+            "id": closed.answer,
+            "reason": closed.reason,
+        }
 
     async def said(self, said: str, limit_s: float) -> TextSaid | None:
         """What became of a text; see `Controls.said`."""

@@ -19,6 +19,7 @@ from ..dialogue.inputs import (
     ButtonReleased,
     LocalSpeechStarted,
     LocalSpeechStopped,
+    MicrophoneClosed,
     SpeechAborted,
 )
 from ..dialogue.turns import LEAST_TURN_S
@@ -108,6 +109,7 @@ class MicrophoneInput:
         if muted:
             self.release(answer=False)
             self.abort()
+            self._driver.handle(MicrophoneClosed("the microphone was muted"))
         self.gate.mute(muted)
         self.last_frame_at = None
         self._pause()
@@ -125,6 +127,7 @@ class MicrophoneInput:
             self._pause()
         if state is DeviceState.OK:
             return False
+        self._driver.handle(MicrophoneClosed(f"the microphone is {state}"))
         if self.held:
             self.release(answer=False)
             return True
@@ -165,6 +168,13 @@ class MicrophoneInput:
             if answer:
                 self.gate.attend()
         self.report_uplink()
+
+    def listen_without_wake_word(self, on: bool) -> None:
+        """Speech needs no wake word for a while, or needs one again at once."""
+        if on:
+            self.gate.attend()
+        else:
+            self.gate.need_wake_word()
 
     def abort(self) -> None:
         """Forget the turn that is being spoken, here and in the service's buffer."""

@@ -17,10 +17,12 @@ _SAY_INSTRUCTIONS = "Speak the user's words exactly as they stand, and add nothi
 def request_to_say(event: SayRequested, now: float) -> Request:
     """What lets the model answer the text, or speak it as it stands."""
     origin = Origin(now)
+    notes = (message_item(event.instructions, "system"),) if event.instructions else ()
     if event.mode == "prompt":
-        before = (message_item(event.text),)
+        before = (*notes, message_item(event.text))
         return Request(before=before, say=True, origin=origin, said=event.said, chime=event.chime)
     after = (message_item(event.text, "assistant"),) if event.remember else ()
+    after = (*after, *notes)
     announcement = _announcement(event.text)
     return Request(
         announcement,

@@ -330,6 +330,10 @@ class Answers:
         self._said_until = None
         return dropped
 
+    def drop_said(self, said: str) -> None:
+        """The text with this id is not to be said, if it waits; "" is none."""
+        self._waiting = deque(each for each in self._waiting if not said or each.said != said)
+
     def refuse_to_come(self) -> None:
         """The answer that is to come is not wanted: it is cancelled when it begins."""
         if self._asked or self.expected:
@@ -517,6 +521,8 @@ class Answers:
         if self._asked is not None and self._asked.outside and self.expected:
             self.expected = False  # the service answers a turn before our request
             return None
+        if self._asked is not None and not self._asked.aloud and event and event.conversation_id:
+            return None  # the service answers a turn that it was asked not to answer
         asked, self._asked = self._asked, None
         self.expected = False
         if asked is not None:

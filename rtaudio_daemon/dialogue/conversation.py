@@ -14,8 +14,11 @@ each with one owner, decide the status, so that a contradictory status cannot ex
     queued         sound was handed over          played or stopped                  Playing
     playing        its first sample was heard     finished or stopped                Playing
 
-    listening if user speaking, else speaking if playing, else thinking if requested, owed,
-    generating, calling, queued, a request waits or a turn waits for a session, else idle
+    asked          a program's question was put       answered, or given up             Asking
+
+    listening if user speaking or an answer to what was asked is awaited, else speaking if playing,
+    else thinking if requested, owed, generating, calling, queued, a request waits or a turn waits
+    for a session, else idle
 
 Interruption. Speech over an answer ends it, if `DialogueSettings.interruption` says so; speech in
 our own gate only ends an answer that is being heard, as before that a cough would leave the user
@@ -27,6 +30,9 @@ service heard. Sound that has arrived is played to its end. What is owed is put 
 which gets the history first and then the sound that was kept; it is reported if none comes in time
 (`DialogueSettings.outage_s`). A turn that ends while there is no session waits just as long.
 Function calls outlive their session: their results go to the one that is there.
+
+A program's question. The turn that follows it is its answer, and the model answers it not; what
+else is to be said waits meanwhile.
 
 Push to talk. A button decides what a turn is; the service detects none while it is held, nor while
 its turn waits for a session.
@@ -43,6 +49,7 @@ from ..protocol import events as wire
 from . import inputs, outputs, reports
 from .announcements import message_item, request_to_say
 from .answers import Answer, Answers, Request
+from .asking import Asking
 from .function_calls import FunctionCalls
 from .history import History
 from .latency import LatencyTracker
@@ -88,6 +95,8 @@ class Conversation:
         self._turns = Turns(settings)
         self._calls = FunctionCalls()
         self._receipts = Receipts()
+        self._asking = Asking(self._answers)
+        self._listens_after: set[str] = set()  # texts after which the user may answer
         self._playing = Playing(assumed=settings.playback == "assumed")
         self._sounds = Sounds(self._playing, self._receipts)
         self._in_session = False
@@ -108,7 +117,7 @@ class Conversation:
             wire.InputTimedOut: lambda event: self._turns.timed_out(event.item_id),
             wire.ItemReported: self._on_part_of_answer,
             wire.UserTranscript: self._on_user_transcript,
-            wire.UserTranscriptFailed: lambda event: self._do(reports.not_transcribed(event)),
+            wire.UserTranscriptFailed: self._on_user_transcript_failed,
             wire.ResponseCreated: self._on_response_created,
             wire.AudioDone: lambda event: self._do(*self._playing.ended(event.part)),
             wire.TextDelta: self._on_text_delta,
@@ -139,6 +148,8 @@ class Conversation:
             inputs.InterruptRequested: self._on_interrupt_requested,
             inputs.SayRequested: self._on_say_requested,
             inputs.PlayRequested: self._on_play_requested,
+            inputs.AskRequested: self._on_ask_requested,
+            inputs.MicrophoneClosed: self._on_microphone_closed,
             inputs.AnswerRequested: self._on_answer_requested,
             inputs.CancelRequested: self._on_cancel_requested,
             inputs.AnswerDropped: lambda _: self._drop_owed(),
@@ -177,11 +188,16 @@ class Conversation:
         return self._answers.full
 
     @property
+    def asking(self) -> bool:
+        """Whether a program's question is not answered yet."""
+        return self._asking.active
+
+    @property
     def quiet(self) -> bool:
         """Whether another session may take over unnoticed."""
         user, answers = self._turns, self._answers
         answering = answers.busy or answers.owed or self._calls.open or self._playing.queued
-        return not (user.speaking or user.kept or answering)
+        return not (user.speaking or user.kept or answering or self.asking)
 
     @property
     def holds_turn(self) -> bool:
@@ -196,6 +212,7 @@ class Conversation:
             self._answers.deadline(in_session=self._in_session),
             self._calls.deadline,
             self._sounds.deadline,
+            self._asking.deadline(speaking=bool(self._turns.speaking)),
         )
         return min((time for time in times if time is not None), default=None)
 
@@ -209,21 +226,29 @@ class Conversation:
         else:
             self._rules[type(event)](event)
         self._go_on()
+        self._close_receipts()
         self._deduce_status()
-        self._do(*self._receipts.over(self._says))
         if isinstance(event, _ENDING):
             self._do(*self.latency.over())
         return self._out
 
     def _go_on(self) -> None:
         """Play, or ask for, what waits for its turn."""
-        silence = not self._turns.speaking
+        silence = not (self._turns.speaking or self._asking.listening)
         if not self._playing.queued:
             sound = self._answers.next_sound(silence=silence)
             self._do(*(self._sounds.begin(sound, self._now) if sound else []))
         self._do(*self._sounds.feed(self._now))
         if self._in_session and not self._sounds.incomplete:
             self._do(*self._answers.next(self._now, silence=silence))
+
+    def _close_receipts(self) -> None:
+        for receipt in self._receipts.over(self._says):
+            self._do(receipt, *self._asking.spoken(receipt.id, receipt.outcome, self._now))
+            if receipt.id in self._listens_after:
+                self._listens_after.remove(receipt.id)
+                if receipt.outcome == "said":
+                    self._do(outputs.ListenWithoutWakeWord(True))
 
     def _says(self, said: str, answers: list[str]) -> bool:
         """Whether something of the text with this id, which has these answers, is under way."""
@@ -271,6 +296,7 @@ class Conversation:
         self._do(news.SpeechNoticed("started", "service"))
         self._answers.expect_none()
         self._supersede()
+        self._do(*self._asking.speech_started(self._now))
         if self.settings.interruption == "service":
             self._interrupt(cancel=not self.settings.service_cancels)
 
@@ -282,6 +308,7 @@ class Conversation:
         """The service hears nobody any more; whether that ends a turn."""
         self.latency.speech_stopped(self._now)
         ended = self._turns.service_stopped()
+        self._asking.speech_stopped(self._now)
         if ended:
             self._do(news.SpeechNoticed("stopped", "service"))
         return ended
@@ -296,9 +323,20 @@ class Conversation:
         elif whose == "theirs":
             if self._turns.hears(event.item_id):
                 self._end_service_speech()  # not every service reports that
+            if self._asking.takes_turns and not self._turns.is_silence(event.item_id):
+                self._take_answer(event.item_id)
+                return
             if self.settings.replies and not self._turns.is_silence(event.item_id):
                 self._answers.put_question(self._now)
             self._expect_answer()
+        elif self._asking.lacks_item:
+            self._take_answer(event.item_id)
+
+    def _take_answer(self, item_id: str) -> None:
+        """A turn answers a program's question: the model must not answer it."""
+        self._asking.turn_ended(self._now, item_id)
+        self._answers.expected = False
+        self.history.answered()
 
     def _expect_answer(self) -> None:
         if self.settings.replies:
@@ -306,6 +344,11 @@ class Conversation:
 
     def _on_user_transcript(self, event: wire.UserTranscript) -> None:
         self._do(news.Transcript("user", event.text, True, event.item_id))
+        self._do(*self._asking.transcribed(event.item_id, event.text, self._now))
+
+    def _on_user_transcript_failed(self, event: wire.UserTranscriptFailed) -> None:
+        self._do(reports.not_transcribed(event))
+        self._asking.not_transcribed(event.item_id, self._now)
 
     def _on_local_speech_started(self, _event: inputs.LocalSpeechStarted) -> None:
         if not self._in_session and self._sounds.heard and self.settings.interruption != "nobody":
@@ -318,6 +361,7 @@ class Conversation:
         self._turns.speaking.add("local")
         self.latency.speech_started(self._now, local=True)
         self._do(news.SpeechNoticed("started", "local"))
+        self._do(*self._asking.speech_started(self._now))
         if self._playing.playing and self.settings.interruption != "nobody":
             ours = self.settings.interruption == "us" or not self.settings.service_cancels
             self._interrupt(cancel=ours)
@@ -327,6 +371,7 @@ class Conversation:
         if "local" not in self._turns.speaking:
             return
         self._turns.local_stopped(self._now, in_session=self._in_session)
+        self._asking.speech_stopped(self._now)
         self._do(news.SpeechNoticed("stopped", "local"))
         if self.settings.local_turns:
             if self.settings.barge_in or not self._playing.playing:
@@ -361,6 +406,9 @@ class Conversation:
         self._turns.drop_kept()
         self._commit(by_user=False)
         self._calls.speech_started()
+        if self._asking.takes_turns:
+            self._asking.turn_ended(self._now)
+            return
         self._answers.put_question(self._now)
         self._answers.wish(Request(question=True), first=True)
 
@@ -377,6 +425,7 @@ class Conversation:
         self.latency.button_pressed(self._now)
         self._do(news.SpeechNoticed("started", "local"))
         self._supersede()
+        self._do(*self._asking.speech_started(self._now))
         if not self._in_session:
             self.unsent.keep_for(self.settings.button_patience_s)
         self._silence()
@@ -430,6 +479,10 @@ class Conversation:
     def _note_beginning(self, answer: Answer) -> None:
         if answer.request is not None:
             self._receipts.begun(answer.request.said, answer.response_id)
+            self._do(*self._asking.begun(answer.request.said))
+        elif self._asking.refuses_replies:
+            answer.interrupted = True  # the service may answer the turn all the same
+            self._drop_owed()
         if answer.interrupted:
             self._do(CancelResponse(answer.response_id or None))
         elif answer.aloud:
@@ -479,6 +532,11 @@ class Conversation:
         self._do(*self._playing.answer_ended(response_id))
         self._receipts.generated(answer.response_id, event.status, interrupted=answer.interrupted)
         origin = self.latency.finished(response_id, event.status, self._now)
+        if event.usage:
+            self._do(news.UsageReported(response_id, event.usage))
+        if self._asking.reads(answer.request):
+            self._do(*self._asking.read(self._calls.written(event), self._now))
+            return
         patience_s = self.settings.calls_patience_s
         round_ = 1 + (answer.request.round if answer.request else 0)
         batch = self._calls.done(
@@ -494,8 +552,6 @@ class Conversation:
             self.history.answered()
         if not answer.interrupted:
             self._do(*reports.failure(event))
-        if event.usage:
-            self._do(news.UsageReported(response_id, event.usage))
 
     def _on_service_error(self, event: wire.ServiceErrorReported) -> None:
         self._do(*reports.trouble(event))
@@ -506,7 +562,9 @@ class Conversation:
         request = self._answers.refused(event, self._now)
         if request is not None:
             self._receipts.refused(request.said)
-        if request is not None and request.say:
+        if self._asking.reads(request):
+            self._do(*self._asking.refused())
+        elif request is not None and request.say:
             self._do(reports.not_said("the service refused it"))
         elif request is not None and not request.outside:
             self._give_up_owed("the service refused to answer")
@@ -603,6 +661,7 @@ class Conversation:
     def _on_session_renewed(self, _event: inputs.SessionRenewed) -> None:
         unsaid = self._leave_session()
         self._do(*(reports.not_said("the session was renewed") for _ in unsaid))
+        self._close_question("no_answer", "the connection was exchanged")
         self._enter_session(self.unsent.renew(self._now))
         self._ask_again()
 
@@ -641,6 +700,7 @@ class Conversation:
         if self._turns.held:
             self.unsent.keep_for(self.settings.button_patience_s)
         self._answers.owed = self._answers.owed or owed
+        self._close_question("no_answer", "the connection was lost")
         if event.closing:
             self._calls.silence()
             self._supersede()
@@ -686,6 +746,7 @@ class Conversation:
     # -------------------------------------------------------------- requests
 
     def _on_interrupt_requested(self, _event: inputs.InterruptRequested) -> None:
+        self._close_question("interrupted", "silence was asked for")
         self._answers.drop_waiting(sounds=True)
         if self._turns.waits:
             self._drop_kept()
@@ -700,6 +761,10 @@ class Conversation:
             why = "too much is waiting to be said" if may_wait else "there is no connection"
             self._do(reports.not_said(why))
             return
+        if event.urgent and not self._asking.waiting:
+            self._close_question("interrupted", "something more urgent was to be said")
+        if event.listen:
+            self._listens_after.add(event.said)
         request = request_to_say(event, self._now)
         self._answers.say(request, self._now, in_session=self._in_session, urgent=event.urgent)
         if event.urgent:
@@ -711,9 +776,26 @@ class Conversation:
             why = "too much is waiting to be played" if self._answers.full else "nobody plays it"
             self._do(reports.sound_not_played(why))
             return
+        if event.urgent and not self._asking.waiting:
+            self._close_question("interrupted", "something more urgent was to be played")
         self._answers.wish(Request(sound=event.pcm, said=event.said), first=event.urgent)
         if event.urgent:
             self._silence()
+
+    def _on_ask_requested(self, event: inputs.AskRequested) -> None:
+        self._close_question("interrupted", "another question was asked")
+        self._asking.begin(event)
+        say = inputs.SayRequested(
+            event.text, "verbatim", remember=True, said=event.ask, chime=event.chime
+        )
+        self._on_say_requested(say)
+
+    def _on_microphone_closed(self, event: inputs.MicrophoneClosed) -> None:
+        self._close_question("interrupted", event.reason)
+
+    def _close_question(self, outcome: news.QuestionOutcome, why: str) -> None:
+        self._answers.drop_said(self._asking.waiting)
+        self._do(*self._asking.close(outcome, why))
 
     def _on_answer_requested(self, event: inputs.AnswerRequested) -> None:
         if not self._in_session:
@@ -801,6 +883,7 @@ class Conversation:
             self._end_service_speech()
         if answers.waited_too_long(now):
             self._drop_what_is_to_be_said("there was no connection for too long")
+        self._do(*self._asking.expire(now, speaking=bool(turns.speaking)))
         if self._in_session:
             self._give_up_silent_answers()
         for batch in self._calls.expire(now):
@@ -820,11 +903,17 @@ class Conversation:
 
     def _deduce_status(self) -> None:
         answers, turns = self._answers, self._turns
-        if turns.speaking:
+        if turns.speaking or self._asking.listening:
             status = ModelStatus.LISTENING
         elif self._playing.playing:
             status = ModelStatus.SPEAKING
-        elif answers.pending or turns.kept or self._calls.calling or self._playing.queued:
+        elif (
+            answers.pending
+            or turns.kept
+            or self._calls.calling
+            or self._playing.queued
+            or self._asking.understanding
+        ):
             status = ModelStatus.THINKING
         else:
             status = ModelStatus.IDLE

@@ -152,17 +152,22 @@ class FunctionCalls:
 
         `round_`: how many answers with calls there were for what was said, this one included.
         """
+        calls = self.written(event)
+        if not calls:
+            return None
+        batch = CallBatch(calls, origin, now + patience_s, patience_s, round_)
+        self._batches = [*self._batches[1 - _MOST :], batch]
+        return batch
+
+    def written(self, event: ResponseDone) -> tuple[FunctionCall, ...]:
+        """The calls of an answer that has ended; none if the model may not have finished them."""
         for item in event.output:
             if item.kind == "call":
                 self._note(event.response_id, item)
         for call in self._written.pop("", {}).values():
             self._put(replace(call, response_id=event.response_id))
         calls = self._written.pop(event.response_id, {})
-        if not calls or event.status != "completed":
-            return None  # the model may not have finished writing them
-        batch = CallBatch(tuple(calls.values()), origin, now + patience_s, patience_s, round_)
-        self._batches = [*self._batches[1 - _MOST :], batch]
-        return batch
+        return tuple(calls.values()) if event.status == "completed" else ()
 
     def speech_started(self) -> None:
         """Somebody speaks: what was asked before is not what they wait for now."""

@@ -86,7 +86,9 @@ class SayRequested:
 
     `urgent`: before everything that waits, and what is being said is interrupted. `remember`: a
     verbatim text becomes a message of the assistant. `said`: the id under which `TextSaid` reports
-    what became of it; "" for no report. `chime`: sound to be played before it.
+    what became of it; "" for no report. `chime`: sound to be played before it. `listen`: when it
+    was said, the user may speak without a wake word. `instructions`: a message of the system that
+    follows the text.
     """
 
     text: str
@@ -95,6 +97,39 @@ class SayRequested:
     remember: bool = False
     said: str = ""
     chime: bytes = b""
+    listen: bool = False
+    instructions: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedAnswer:
+    """An answer that a program knows: its id, and sentences that mean it."""
+
+    id: str
+    sentences: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AskRequested:
+    """Speak the question `text` as it stands, and report the one spoken answer as `ask`.
+
+    `timeout_s`: how long nobody may speak after the question. `transcribed`: the service
+    transcribes turns. `chime`: sound to be played before the question.
+    """
+
+    ask: str
+    text: str
+    answers: tuple[OfferedAnswer, ...] = ()
+    timeout_s: float = 20.0
+    transcribed: bool = False
+    chime: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class MicrophoneClosed:
+    """Nobody can be heard from now on, and why: muted, or the microphone is lost."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +225,8 @@ LocalInput = (
     | InterruptRequested
     | SayRequested
     | PlayRequested
+    | AskRequested
+    | MicrophoneClosed
     | AnswerRequested
     | CancelRequested
     | CallAnswered

@@ -8,6 +8,7 @@ from ..notifications import (
     AudioPart,
     ErrorReported,
     Interruption,
+    QuestionOutcome,
     SpeechNoticed,
     StatusChanged,
     TextSaid,
@@ -91,6 +92,16 @@ class ResumeTurnDetection:
     """Let the service detect turns again as it did before."""
 
 
+@dataclass(frozen=True, slots=True)
+class PauseReplies:
+    """Let the service answer no turn by itself until `ResumeReplies`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeReplies:
+    """Let the service answer turns again as it did before."""
+
+
 ServiceCommand = (
     CreateItem
     | DeleteItem
@@ -102,6 +113,8 @@ ServiceCommand = (
     | SendKeptAudio
     | PauseTurnDetection
     | ResumeTurnDetection
+    | PauseReplies
+    | ResumeReplies
 )
 
 # ------------------------------------------------------------ for the loudspeaker
@@ -153,6 +166,28 @@ class AnswerGivenUp:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class ListenWithoutWakeWord:
+    """Speech needs no wake word from now on; or it needs one again."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionClosed:
+    """What became of a question of a program.
+
+    `text`: what was said. `answer`: the id of the offered answer that it means, if it means one.
+    `reason`: why there is no answer, in words.
+    """
+
+    ask: str
+    outcome: QuestionOutcome
+    text: str = ""
+    answer: str | None = None
+    reason: str = ""
+
+
 Report = (
     StatusChanged
     | SpeechNoticed
@@ -164,6 +199,8 @@ Report = (
     | TextSaid
     | CallsRequested
     | AnswerGivenUp
+    | ListenWithoutWakeWord
+    | QuestionClosed
 )
 
 Output = ServiceCommand | SpeakerCommand | Report

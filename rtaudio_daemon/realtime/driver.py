@@ -38,9 +38,11 @@ from ..dialogue.outputs import (
     DeleteItem,
     EndPlay,
     Output,
+    PauseReplies,
     PauseTurnDetection,
     Play,
     Report,
+    ResumeReplies,
     ResumeTurnDetection,
     SendKeptAudio,
     ServiceCommand,
@@ -127,6 +129,7 @@ class ConversationDriver:
         self._failure: NotConnectedError | None = None
         self._paused = False
         self._paused_detection: Json | None = None  # as it is to be when a button is let go
+        self._silenced = False  # the service, which answered turns by itself
         self._kept: list[Json] = []
         self._can_hurry = True  # the next attempt may come sooner for somebody who waits
         self._dropped = 0
@@ -422,6 +425,8 @@ class ConversationDriver:
                 | SendKeptAudio()
                 | PauseTurnDetection()
                 | ResumeTurnDetection()
+                | PauseReplies()
+                | ResumeReplies()
             ):
                 try:
                     self._command(step)
@@ -440,6 +445,10 @@ class ConversationDriver:
                 self._paused = False
                 if self._paused_detection is not None:
                     self.update_session({"turn_detection": self._paused_detection})
+            case PauseReplies():
+                self._let_reply(False)
+            case ResumeReplies():
+                self._let_reply(True)
             case _ if self._session.current is None:
                 _LOG.debug("not sent, the connection is going: %s", type(command).__name__)
             case SendKeptAudio(pieces):
@@ -454,6 +463,15 @@ class ConversationDriver:
             self.update_session({"turn_detection": None})
         if not self._paused:
             self._paused, self._paused_detection = True, detection
+
+    def _let_reply(self, on: bool) -> None:
+        """Let the service answer turns by itself as it did before, or let it answer none."""
+        detection = self._paused_detection if self._paused else self.settings.get("turn_detection")
+        replies = bool(detection and detection.get("create_response", True))
+        if self._silenced if on else replies:
+            self._silenced = not on
+            if detection:
+                self.update_session({"turn_detection": {"create_response": on}})
 
     def _count(self, event: Event) -> None:
         match event:

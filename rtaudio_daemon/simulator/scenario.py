@@ -135,7 +135,7 @@ class Scenario:
 
     def reply(self, turn: Turn) -> Reply:
         """The first answer that fits; without one, what was said is said back."""
-        if turn.say:
+        if turn.say or turn.asks:
             return default_reply(turn)
         found = (answer.reply for answer in self.answers if answer.fits(turn))
         return next(found, None) or default_reply(turn)

@@ -232,6 +232,8 @@ async def test_the_token_that_reads_cannot_steer(locked: HttpApi, method: str, p
 async def test_the_token_opens_every_door(locked: HttpApi, method: str, path: str) -> None:
     bodies: dict[str, Any] = {
         "/api/say": {"text": "hello"},
+        "/api/ask": {"question": "Really?"},
+        "/api/start_conversation": {"text": "hello"},
         "/api/volume": {"level": 0.5},
         "/api/timers": {"kind": "timer", "seconds": 5},
     }

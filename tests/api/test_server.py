@@ -115,12 +115,27 @@ class Person:
         remember: bool = False,
         said: str | None = None,
         chime: bool = False,
+        listen: bool = False,
+        instructions: str = "",
     ) -> str:
         if not self.connected:
             raise NotConnectedError("nothing was said")
         more = (*(["urgent"] * urgent), *(["remember"] * remember), *(["chime"] * chime))
+        if listen:
+            more = (*more, "listen", instructions)
         self.told.append((text, mode, *more))
         return said or "said_1"
+
+    async def ask(
+        self,
+        question: str,
+        answers: Sequence[Mapping[str, Any]],
+        *,
+        timeout_s: float,
+        chime: bool,
+    ) -> dict[str, Any]:
+        self.told.append(("ask", question, list(answers), timeout_s, chime))
+        return {"outcome": "answered", "text": "Yes!", "id": "yes", "reason": ""}
 
     async def said(self, said: str, limit_s: float) -> TextSaid | None:
         return TextSaid(said, "said", 900) if limit_s else None
@@ -447,6 +462,45 @@ async def test_the_verbs_reach_the_person_and_answer_with_the_state(http_api: Ht
         ("hello", "prompt"),
         ("dinner", "verbatim"),
     ]
+
+
+async def test_people_can_be_asked_and_conversations_be_started(http_api: HttpApi) -> None:
+    body = {"question": "Open?", "answers": [{"id": "yes", "sentences": ["Yes"]}, {"id": "no"}]}
+    status, answer = await http_api.post("/api/ask", body)
+    assert status == 200
+    assert answer == {"outcome": "answered", "text": "Yes!", "id": "yes", "reason": ""}
+    await http_api.post("/api/ask", {"question": "Who?", "timeout_s": 5, "chime": False})
+    status, answer = await http_api.post(
+        "/api/start_conversation", {"text": "Milk?", "instructions": "Be brief.", "chime": True}
+    )
+    assert (status, answer["said"]["id"]) == (200, "said_1")
+    assert http_api.person.told == [
+        ("ask", "Open?", body["answers"], 20.0, True),
+        ("ask", "Who?", [], 5.0, False),
+        ("Milk?", "verbatim", "remember", "chime", "listen", "Be brief."),
+    ]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"question": " "},
+        {"question": "x" * 4001},
+        {"question": "a", "answers": [{"id": "b"}] * 33},
+        {"question": "a", "answers": [{}]},
+        {"question": "a", "answers": [{"id": ""}]},
+        {"question": "a", "answers": ["yes"]},
+        {"question": "a", "answers": [{"id": "b", "sentences": ["c" * 201]}]},
+        {"question": "a", "answers": [{"id": "b", "sentences": [7]}]},
+        {"question": "a", "timeout_s": 0},
+        {"question": "a", "timeout_s": 121},
+    ],
+)
+async def test_a_question_that_is_wrong_is_refused(http_api: HttpApi, body: Any) -> None:
+    status, answer = await http_api.post("/api/ask", body)
+    assert (status, answer["error"]["code"]) == (400, "bad_request")
+    assert http_api.person.told == []
 
 
 @pytest.mark.parametrize(

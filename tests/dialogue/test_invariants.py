@@ -12,6 +12,7 @@ from rtaudio_daemon.dialogue.conversation import Conversation
 from rtaudio_daemon.dialogue.inputs import (
     AnswerDropped,
     AnswerRequested,
+    AskRequested,
     AudioCleared,
     AudioCommitted,
     ButtonPressed,
@@ -21,6 +22,8 @@ from rtaudio_daemon.dialogue.inputs import (
     CancelRequested,
     Input,
     InterruptRequested,
+    MicrophoneClosed,
+    OfferedAnswer,
     PlayRequested,
     SayRequested,
     SessionAwaited,
@@ -38,6 +41,7 @@ from rtaudio_daemon.dialogue.outputs import (
     DeleteItem,
     Output,
     Play,
+    QuestionClosed,
     TruncateItem,
 )
 from rtaudio_daemon.dialogue.settings import DialogueSettings
@@ -102,10 +106,14 @@ _HAPPENINGS: st.SearchStrategy[Input] = st.one_of(
             AudioCommitted(),
             AudioCleared(),
             AnswerDropped(),
+            MicrophoneClosed("muted"),
+            wire.UserTranscript("item_0", "yes", {}),
+            wire.UserTranscript("item_0", "  ", {}),
+            wire.UserTranscript("item_0", "perhaps", {}),
         ]
     ),
     st.builds(wire.InputCommitted, st.sampled_from(["item_0", ""])),
-    st.builds(created, _IDS, st.sampled_from([None, SAY_METADATA])),
+    st.builds(created, _IDS, st.sampled_from([None, SAY_METADATA, {"rtaudio": "ask"}])),
     st.builds(wire.AudioDelta, _PARTS, st.binary(max_size=200)),
     st.builds(wire.AudioDone, _PARTS),
     st.builds(wire.TextDelta, _PARTS),
@@ -138,6 +146,14 @@ _HAPPENINGS: st.SearchStrategy[Input] = st.one_of(
         st.booleans(),
         st.sampled_from(["", "said_1", "said_2"]),
     ),
+    st.builds(
+        AskRequested,
+        st.sampled_from(["ask_1", "ask_2"]),
+        st.just("Really?"),
+        st.sampled_from([(), (OfferedAnswer("yes", ("yes",)),)]),
+        st.just(4.0),
+        st.booleans(),
+    ),
 )
 _SETTINGS = st.builds(
     DialogueSettings,
@@ -157,14 +173,21 @@ _SETTINGS = st.builds(
 def test_whatever_happens_nothing_raises_and_patience_ends_in_idle(
     happenings: list[Input], options: DialogueSettings
 ) -> None:
-    mind, now, said = Conversation(options), 0.0, set[str]()
+    mind, now, said, asked = Conversation(options), 0.0, set[str](), list[str]()
     for happening in happenings:
         before = mind.status
         if isinstance(happening, SayRequested | PlayRequested) and happening.said:
             said.add(happening.said)
+        if isinstance(happening, AskRequested):
+            said.add(happening.ask)
+            asked.append(happening.ask)
         steps = mind.handle(happening, now)
         for receipt in [step for step in steps if isinstance(step, TextSaid)]:
             said.remove(receipt.id)  # each has one
+        for closed in [step for step in steps if isinstance(step, QuestionClosed)]:
+            asked.remove(closed.ask)
+        assert len(asked) <= 1
+        assert mind.asking == bool(asked)
         changes = [step for step in steps if isinstance(step, StatusChanged)]
         assert len(changes) <= 1
         assert mind.status == (changes[0].status if changes else before)
@@ -186,6 +209,7 @@ def test_whatever_happens_nothing_raises_and_patience_ends_in_idle(
             ending += mind.handle(TimePassed(), now)
         ending += mind.handle(PlaybackFinished(), now)
     assert sorted(said) == sorted(step.id for step in ending if isinstance(step, TextSaid))
+    assert asked == [step.ask for step in ending if isinstance(step, QuestionClosed)]
     assert mind.status is IDLE
     assert mind.deadline is None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from .items import BYTES_PER_MS, ConversationItem
 
 SAY = "say"  # response metadata {"rtaudio": "say"}: speak the words of the input as they stand
+ASK = "ask"  # {"rtaudio": "ask"}: report what was answered to a question, by a call
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,11 @@ class Turn:
     metadata: dict[str, str] = field(default_factory=dict)
     tools: tuple[dict[str, Any], ...] = ()
 
+    @property
+    def asks(self) -> bool:
+        """Whether it asks what was answered to a question of a program."""
+        return self.metadata.get("rtaudio") == ASK and bool(self.tools)
+
 
 ReplyFunction = Callable[[Turn], "Reply | str | Awaitable[Reply | str]"]
 
@@ -92,11 +99,27 @@ def default_reply(turn: Turn) -> Reply:
     """Say back what was heard or written."""
     if turn.say:
         return Reply(turn.text)
+    if turn.asks:
+        return _report(turn)
     if turn.heard:
         return Reply(turn.words or heard_words(turn.heard), echoes=True)
     if turn.function_output:
         return Reply(f"The answer is {turn.text}.")
     return Reply(turn.text or "I am listening.")
+
+
+def _report(turn: Turn) -> Reply:
+    """Call the function with the words, and the first offered answer of which they hold words."""
+    words = turn.words or turn.text
+    offered = json.loads(turn.instructions.splitlines()[-1])["answers"]
+    said = words.casefold()
+    meant = (
+        name
+        for name, sentences in offered.items()
+        if any(each.casefold() in said for each in (name, *sentences))
+    )
+    arguments = json.dumps({"text": words, "answer": next(meant, "")})
+    return Reply(calls=(Call(turn.tools[0]["name"], arguments),))
 
 
 def heard_words(pcm: bytes) -> str:
