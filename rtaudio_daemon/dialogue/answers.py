@@ -105,6 +105,8 @@ class Answers:
         """Whether the service will answer a turn by itself, and has not begun to."""
         self.unwanted = False
         """Whether the answer that was asked for, or is expected, is to be cancelled."""
+        self.replies_paused = False
+        """Whether the service should answer nothing by itself; what it answers is cancelled."""
         self.heard_at = 0.0
         """When the service gave the last sign of an answer, or was asked for one."""
         self._waiting: deque[Request] = deque()
@@ -495,7 +497,8 @@ class Answers:
                 forgotten.remove(response_id)
         answer = Answer(response_id, request)
         if answer.aloud:
-            answer.interrupted = self._refuses()
+            unasked = request is None and self.replies_paused and not self.owed
+            answer.interrupted = self._refuses() or unasked
         if not answer.outside and not answer.interrupted:
             self.owed = True
         self._under_way[response_id] = answer

@@ -227,6 +227,7 @@ class Conversation:
             self._rules[type(event)](event)
         self._go_on()
         self._close_receipts()
+        self._answers.replies_paused = self._asking.refuses_replies
         self._deduce_status()
         if isinstance(event, _ENDING):
             self._do(*self.latency.over())
@@ -480,9 +481,6 @@ class Conversation:
         if answer.request is not None:
             self._receipts.begun(answer.request.said, answer.response_id)
             self._do(*self._asking.begun(answer.request.said))
-        elif self._asking.refuses_replies:
-            answer.interrupted = True  # the service may answer the turn all the same
-            self._drop_owed()
         if answer.interrupted:
             self._do(CancelResponse(answer.response_id or None))
         elif answer.aloud:

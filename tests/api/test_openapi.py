@@ -167,6 +167,7 @@ async def test_metrics_are_prometheus_text_with_a_meaning_each() -> None:
 
 
 @pytest.mark.real_time
+@pytest.mark.timeout(300)
 async def test_a_storm_of_requests_made_of_the_document_finds_no_fault(tmp_path: Path) -> None:
     http_api = HttpApi()
     async with http_api.server.listening() as address:
@@ -184,7 +185,7 @@ async def test_a_storm_of_requests_made_of_the_document_finds_no_fault(tmp_path:
             env={**os.environ, "PYTHONWARNINGS": "ignore"},
         )
         try:
-            output, _ = await asyncio.wait_for(process.communicate(), 90)
+            output, _ = await asyncio.wait_for(process.communicate(), 270)
         finally:
             if process.returncode is None:
                 process.kill()
