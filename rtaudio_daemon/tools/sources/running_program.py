@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import shutil
 import signal
@@ -13,9 +14,11 @@ from typing import Any
 
 from ...config.placeholders import fill, names_in, revealed
 
+_LOG = logging.getLogger(__name__)
 _MOST_BYTES = 64 * 1024
 _LAST_BYTES = 4096
 _TERM_S = 1.0
+_GONE_S = 0.5  # a program that was killed is gone by then, unless it is another user's
 _LINGER_S = 0.2  # what a program leaves behind may hold its output open
 
 
@@ -47,8 +50,9 @@ async def run_program(
 ) -> Ended:
     """Run `command` to its end, in a process group of its own, with `given` as its input.
 
-    When this is cancelled the whole group ends: it is asked to, and killed `term_s` later. Raises
-    OSError or ValueError where it cannot be started; `why_not` says that in words.
+    When this is cancelled the whole group ends: it is asked to, and killed `term_s` later; what
+    this user may not end is left alone. Raises OSError or ValueError where it cannot be started;
+    `why_not` says that in words.
     """
     starting = asyncio.create_task(_start(command, environment, given), name="program start")
     try:
@@ -214,8 +218,12 @@ async def _end(transport: asyncio.SubprocessTransport, running: _Running, term_s
     except TimeoutError:
         pass
     _signal(group, signal.SIGKILL)
-    transport.close()
-    await running.closed()
+    _let_go(transport)
+    try:
+        async with asyncio.timeout(_GONE_S):
+            await running.closed()
+    except TimeoutError:
+        _LOG.warning("process %d cannot be ended by this user, and goes on", group)
 
 
 def _close(started: asyncio.Task[_Started]) -> None:
@@ -225,13 +233,21 @@ def _close(started: asyncio.Task[_Started]) -> None:
     transport, _ = started.result()
     if transport.get_returncode() is None:
         _signal(transport.get_pid(), signal.SIGKILL)
-    transport.close()
+    _let_go(transport)
+
+
+def _let_go(transport: asyncio.SubprocessTransport) -> None:
+    """Close our side, and kill the program if it still runs and we may."""
+    try:
+        transport.close()
+    except PermissionError:  # it became another user's, as by sudo
+        pass
 
 
 def _signal(group: int, number: signal.Signals) -> None:
     try:
         os.killpg(group, number)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):
         pass
 
 
