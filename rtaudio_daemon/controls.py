@@ -9,6 +9,14 @@ from typing import Any, Literal, Protocol
 
 from .notifications import ConnectionState, DeviceState, ModelStatus, SoundChanged, TextSaid
 
+HA_STATES: Mapping[ModelStatus, str] = {
+    ModelStatus.IDLE: "idle",
+    ModelStatus.LISTENING: "listening",
+    ModelStatus.THINKING: "processing",
+    ModelStatus.SPEAKING: "responding",
+}
+"""The status in the words that Home Assistant has for it."""
+
 SayMode = Literal["verbatim", "prompt"]
 """Speak the words as they stand, or let the model answer them."""
 
@@ -81,7 +89,7 @@ class Snapshot:
 
     `tools`: sources with their state, how many tools there are and what they cost in tokens.
     `timers`: as `Controls.timers` gives them. `volume` from 0 to 1; `talking`: the button of push
-    to talk is held.
+    to talk is held. `daemon`: its `id` and `name` in the home. `mqtt`: the state of the broker.
     """
 
     usage: UsageStatus
@@ -100,11 +108,19 @@ class Snapshot:
     uptime_s: float
     tools: Mapping[str, Any] = field(default_factory=dict)
     timers: Sequence[Mapping[str, Any]] = ()
+    daemon: Mapping[str, str] = field(default_factory=dict)
+    mqtt: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def ha_state(self) -> str:
+        """The status in Home Assistant's words."""
+        return HA_STATES[self.status]
 
     def document(self) -> dict[str, Any]:
         """The state as `/api/status` shows it, ready for JSON: times are timestamps."""
         found = asdict(self)
         found["since"] = timestamp(self.since)
+        found["ha_state"] = self.ha_state
         if self.connection.expires_at is not None:
             found["connection"]["expires_at"] = timestamp(self.connection.expires_at)
         return found
@@ -173,6 +189,13 @@ class Controls(Protocol):
 
         It may begin while the session is asleep, or is being made for the first time: what is said
         is kept for it. Raises NotConnectedError or NotNowError when it cannot begin.
+        """
+
+    def attend(self) -> bool:
+        """Listen to what is said next without a wake word; whether speech alone begins a turn here.
+
+        If not, as with push to talk, nothing is done: `listen` is needed. Raises NotNowError while
+        muted, and DeviceError without a microphone.
         """
 
     def set_volume(self, level: float) -> None:

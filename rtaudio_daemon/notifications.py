@@ -285,7 +285,7 @@ class TurnFinished:
 class ErrorReported:
     """Something went wrong that a person may want to know: where, a code, and words."""
 
-    source: Literal["service", "device", "config", "conversation"]
+    source: Literal["service", "device", "config", "conversation", "mqtt"]
     code: str
     message: str
 

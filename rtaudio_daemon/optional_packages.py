@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 SPECS: Mapping[str, str] = MappingProxyType(
     {
+        "aiomqtt": "aiomqtt>=2.5,<3",
         "azure.identity": "azure-identity>=1.19,<2",
         "livekit.rtc": "livekit>=1.2,<2",  # others bring a livekit without it
         "mcp_types": "mcp>=2.3,<3",  # its version 1 comes without it

@@ -40,7 +40,7 @@ LAYERS = ("words", "config", "protocol", "dialogue", "realtime", "daemon", "cli"
 BESIDE = {
     "audio": {"words", "config"},
     "tools": {"words", "config", "protocol"},
-    "mqtt": {"words", "config"},
+    "mqtt": {"words", "config", "protocol"},
     "api": {"words", "config"},
     "simulator": {"words", "config", "protocol"},
 }
@@ -80,6 +80,13 @@ PURE_BESIDES = {
     "api.payloads",
     "api.routes",
     "api.schemas",
+    "mqtt.commands",
+    "mqtt.discovery",
+    "mqtt.link",
+    "mqtt.patience",
+    "mqtt.states",
+    "mqtt.topics",
+    "mqtt.waiting",
     "simulator.fault_injection",
     "simulator.scenario",
     "simulator.model.behaviour",

@@ -51,6 +51,10 @@ COUNTS: Mapping[str, tuple[str, str]] = {
     "hook_runs": ("counter", "how often a hook was carried out, or tried to be"),
     "hook_failures": ("counter", "how often that failed, or took too long"),
     "hook_events_dropped": ("counter", "events dropped as a newer one came while a hook was busy"),
+    "mqtt_connected": ("gauge", "1 while there is a connection to the MQTT broker"),
+    "mqtt_losses": ("counter", "connections to the MQTT broker that were lost"),
+    "mqtt_commands": ("counter", "commands that came over MQTT and were carried out"),
+    "mqtt_refused": ("counter", "commands that came over MQTT and could not be carried out"),
 }
 """The names in `Controls.counts`, each with its type and meaning."""
 _LATENCIES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20)

@@ -270,6 +270,15 @@ _TOOLS: Schema = {
     "tokens": {**_COUNT, "description": "about what the tools cost with each answer"},
     "notes": {"type": "array", "items": _TEXT},
 }
+_MQTT: Schema = {
+    "state": {
+        **_words("off", "starting", "ok", "unreachable", "refused", "conflict"),
+        "description": "conflict: another client of the broker has the same name",
+    },
+    "broker": {**_TEXT, "description": "host and port"},
+    "topic": {**_TEXT, "description": "where all topics of this daemon begin"},
+    "notes": {"type": "array", "items": _TEXT, "description": "what to do"},
+}
 _TOOL: Schema = _object(
     {
         "name": _TEXT,
@@ -372,6 +381,12 @@ STATUS: Schema = _object(
         "tools": _object(_TOOLS, *_TOOLS, more=True),
         "timers": _TIMERS,
         "usage": {"type": "object"},
+        "ha_state": {
+            **_words("idle", "listening", "processing", "responding"),
+            "description": "the status in the words of Home Assistant",
+        },
+        "daemon": _object({"id": _TEXT, "name": _TEXT}, "id", "name", more=True),
+        "mqtt": _object(_MQTT, *_MQTT, more=True),
         "version": _TEXT,
         "uptime_s": {"type": "number", "minimum": 0},
     },

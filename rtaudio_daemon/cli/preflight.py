@@ -48,6 +48,7 @@ PACKAGES = (
     Package("audio.gate.engine", "webrtc", "webrtcvad"),
     Package("audio.listen", "wake_word", "pymicro_wakeword"),
     Package("audio.echo", "cancel", "livekit.rtc"),
+    Package("mqtt.host", None, "aiomqtt"),
     Package("tools.mcp", None, "mcp_types"),
     Package("home_assistant.url", None, "mcp_types", "tools.home_assistant"),
 )

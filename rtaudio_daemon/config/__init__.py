@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .loader import TOKEN_MIN, describe, load, load_again, parse, redacted
+    from .mqtt_sections import Mqtt, OwnMqtt
     from .secret import Secret
     from .sections import (
         Audio,
@@ -53,9 +54,11 @@ __all__ = [
     "Input",
     "Logger",
     "McpServer",
+    "Mqtt",
     "Output",
     "OwnAction",
     "OwnHttp",
+    "OwnMqtt",
     "OwnTool",
     "Prices",
     "Realtime",

@@ -156,22 +156,14 @@ def secret() -> Check:
     mistake.
     """
 
-    def convert(value: Any) -> Secret:
-        if value is None or isinstance(value, EmptySecret):
-            raise vol.Invalid(
-                "nothing is left of what was written here (YAML takes words that begin with !, & "
-                'or # for its own); put it in quotes, or write "" where none is wanted'
-            )
-        if not isinstance(value, str):
-            raise vol.Invalid("expected text, as in !secret api_key; a number needs quotes")
-        plain = _plain(value)
-        if not re.fullmatch(r"[!-~]*", plain):
-            raise vol.Invalid(
-                "expected a key without spaces, line breaks or accents; was it copied whole?"
-            )
-        return Secret(plain)
+    wrong = "expected a key without spaces, line breaks or accents; was it copied whole?"
+    return _secret("!secret api_key", r"[!-~]*", wrong)
 
-    return Check("text, as in !secret api_key", convert, {"type": "string"})
+
+def password() -> Check:
+    """A password that a person chose: as `secret`, but with any letters, and with spaces."""
+    wrong = "expected a password on one line, without control characters"
+    return _secret("!secret password", r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]*", wrong)
 
 
 def names_to(check: Check) -> Check:
@@ -281,6 +273,23 @@ def shown(value: Any) -> str:
     # Long unbroken words are what keys look like: a key in the wrong place must not be printed, nor
     # a password in an address.
     return words if len(words) <= 24 and words.isprintable() and "@" not in words else ""
+
+
+def _secret(example: str, pattern: str, wrong: str) -> Check:
+    def convert(value: Any) -> Secret:
+        if value is None or isinstance(value, EmptySecret):
+            raise vol.Invalid(
+                "nothing is left of what was written here (YAML takes words that begin with !, & "
+                'or # for its own); put it in quotes, or write "" where none is wanted'
+            )
+        if not isinstance(value, str):
+            raise vol.Invalid(f"expected text, as in {example}; a number needs quotes")
+        plain = _plain(value)
+        if not re.fullmatch(pattern, plain):
+            raise vol.Invalid(wrong)
+        return Secret(plain)
+
+    return Check(f"text, as in {example}", convert, {"type": "string"})
 
 
 def _between(

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ..errors import ConfigError
-from . import hooks, mcp_servers, own_tools, schema, yaml_loader
+from . import hooks, mcp_servers, mqtt_checks, own_tools, schema, yaml_loader
 from .checks import beyond_loopback
 from .profiles import PROFILES, Profile
 from .secret import Secret
@@ -370,6 +370,7 @@ def _checked(source: Source) -> Config:
         source.problems.append(Problem(source.place(at), at, what))
     source.problems += _of_hooks(hooks.mistakes(config.hooks), source)
     source.problems += _of_servers(mcp_servers.mistakes(config.tools.mcp), source)
+    source.problems += _of_mqtt(mqtt_checks.mistakes(config), source)
     if source.problems:
         ordered = sorted(source.problems, key=lambda each: _order(each.place, source.file))
         raise ConfigError(list(dict.fromkeys(str(each) for each in ordered)))
@@ -377,6 +378,7 @@ def _checked(source: Source) -> Config:
     cautions += map(str, _of_servers(mcp_servers.cautions(config.tools.mcp), source))
     said = config.http.publish_transcripts
     cautions += map(str, _of_hooks(hooks.cautions(config.hooks, said=said), source))
+    cautions += map(str, _of_mqtt(mqtt_checks.cautions(config), source))
     empty = [] if source.value else [f"{source.file}:1: {_NOTHING}, so everything has its default"]
     warnings = (*empty, *cautions, *_exposures(source))
     # Only the places stay: the values hold what is secret, and nobody needs them any more.
@@ -395,6 +397,13 @@ def _of_servers(found: Iterator[mcp_servers.Mistake], source: Source) -> list[Pr
 def _of_hooks(found: Iterator[hooks.Mistake], source: Source) -> list[Problem]:
     paths: list[tuple[Steps, str]] = [(("hooks", *steps), what) for steps, what in found]
     return [Problem(source.place(at), at, what) for at, what in paths]
+
+
+def _of_mqtt(found: Iterator[mqtt_checks.Mistake], source: Source) -> list[Problem]:
+    """What was found of MQTT, leaving that out if an option of it is wrong already."""
+    if any(steps[:1] == ("mqtt",) for steps in source.failed):
+        return []
+    return [Problem(source.place(at), at, what) for at, what in found if at not in source.failed]
 
 
 def _beside(config: Config, file: str) -> Config:
@@ -421,11 +430,13 @@ def _beside(config: Config, file: str) -> Config:
         for name, each in (config.tools.mcp or {}).items()
     }
     python = tuple(os.path.join(folder, each) for each in config.tools.python)
+    ca = os.path.join(folder, config.mqtt.ca) if config.mqtt.ca else ""
     return replace(
         config,
         realtime=replace(config.realtime, simulator=simulator),
         audio=audio,
         hooks=tuple(replace(each, run=_program(each.run, folder)) for each in config.hooks),
+        mqtt=replace(config.mqtt, ca=ca),
         tools=replace(config.tools, own=own, python=python, mcp=mcp or config.tools.mcp),
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from .mqtt_sections import OwnMqtt
 from .placeholders import names_in, revealed
 from .secret import did_you_mean
 from .sections import OwnAction, OwnHttp, OwnTool
@@ -43,17 +44,20 @@ def _tool(tool: OwnTool) -> Iterator[Mistake]:
         "http": tool.http != OwnHttp(),
         "program": bool(tool.program),
         "home_assistant": tool.home_assistant != OwnAction(),
+        "mqtt": tool.mqtt != OwnMqtt(),
     }
     given = [kind for kind, is_given in kinds.items() if is_given]
     if len(given) > 1:
         yield (given[-1],), f"a tool has either {' or '.join(given)}; make a tool of each"
     elif not given:
-        yield (), "does nothing; give it http (with a url), program or home_assistant"
+        yield (), "does nothing; give it http (with a url), program, home_assistant or mqtt"
     if kinds["http"]:
         yield from _http(tool)
     yield from _program(tool)
     if kinds["home_assistant"]:
         yield from _action(tool)
+    if kinds["mqtt"]:
+        yield from _message(tool)
 
 
 def _http(tool: OwnTool) -> Iterator[Mistake]:
@@ -114,6 +118,13 @@ def _action(tool: OwnTool) -> Iterator[Mistake]:
     for option in ("action", "target", "data"):
         for steps, name in names_in(getattr(home, option)):
             yield from _known(tool, ("home_assistant", option, *steps), name)
+
+
+def _message(tool: OwnTool) -> Iterator[Mistake]:
+    if not tool.mqtt.topic:
+        yield ("mqtt",), "has no topic; write one, as in topic: garden/gate/set"
+    for _, name in names_in(tool.mqtt.payload):
+        yield from _known(tool, ("mqtt", "payload"), name)
 
 
 def _known(tool: OwnTool, steps: Steps, name: str) -> Iterator[Mistake]:

@@ -33,6 +33,7 @@ from .checks import (
 )
 from .defaults import HTTP_HOST, HTTP_PORT
 from .hook_events import event
+from .mqtt_sections import Mqtt, OwnMqtt
 from .prices import PRICE_TABLES, PRICED_ON
 from .profiles import PROFILES
 from .schema import groups, named_groups
@@ -527,6 +528,7 @@ class OwnTool:
         (), "program to run, one entry for each argument; never a shell", several(kept(text()))
     )
     home_assistant: OwnAction = section(OwnAction, "action in Home Assistant to carry out")
+    mqtt: OwnMqtt = section(OwnMqtt, "message to send over MQTT")
     confirm: bool = option(False, "whether every call needs a spoken yes", boolean())
     read_only: bool = option(False, "whether it changes nothing", boolean())
     limit_s: float | None = option(
@@ -664,6 +666,7 @@ class Config:
     audio: Audio = section(Audio, "sound in and out")
     tools: Tools = section(Tools, "what the model may do")
     home_assistant: HomeAssistant = section(HomeAssistant, "the home that it may control")
+    mqtt: Mqtt = section(Mqtt, "the broker where its state is seen, and commands are taken")
     http: Http = section(Http, "the HTTP API and the page")
     hooks: tuple[Hook, ...] = option((), "what is done when something happens", groups(Hook))
     logger: Logger = section(Logger, "the log")

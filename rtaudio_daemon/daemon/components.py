@@ -49,7 +49,9 @@ from ..simulator.server.simulator import Simulator
 from ..tools.sources.notes import NoteStore
 from ..tools.timers.keeper import TimerKeeper
 from ..tools.tool import PatientSource, ToolSource
+from . import identity
 from .assistant import Assistant
+from .broker import Broker
 from .controls import DaemonControls
 from .hooks import Hooks
 from .log import set_levels
@@ -150,6 +152,8 @@ class Components:
         self.assistant.recorder = self.clips
         self.ringing = Ringing(timers, self.assistant, self.controls, self.clips)
         self._notes = self.controls.note_store = notes
+        self._broker = self.controls.broker = Broker(self.controls, notifications)
+        self._name(settings)
         self.assistant.alerts = self.controls.ringing = self.ringing
         self.table = tuple(
             Component(name, apply, settings, settings)
@@ -165,6 +169,7 @@ class Components:
                 ("volume", self._apply_volume),
                 ("earcons", self._apply_earcons),
                 ("timers", self._apply_timers),
+                ("mqtt", self._apply_mqtt),
                 ("http_api", self._apply_http_api),
                 ("access", self._apply_access),
                 ("session", self._apply_session),
@@ -233,7 +238,9 @@ class Components:
     async def _apply_tools(self, settings: config.Config) -> None:
         """Offer these tools from now on; a source that stays as it was goes on."""
         box, former = self.tool_box, self._sources
-        sources = await open_sources(settings, box, self._timers, self._notes, tuple(former))
+        sources = await open_sources(
+            settings, box, self._timers, self._notes, self._broker, tuple(former)
+        )
         async with AsyncExitStack() as opening:
             new = {each: self._started(each) for each in sources if each not in former}
             opening.push_async_callback(self._end, new.values())
@@ -361,6 +368,7 @@ class Components:
     async def _apply_budget(self, settings: config.Config) -> None:
         policy = SessionPolicy.of(settings.realtime)
         self.assistant.driver.adjust_budget(policy.prices, policy.daily_limit)
+        self._broker.show(settings)
 
     async def _apply_session(self, settings: config.Config) -> None:
         wanted = self.tool_box.dressed(session_settings(settings.realtime.session))
@@ -379,6 +387,22 @@ class Components:
 
     async def _apply_hooks(self, settings: config.Config) -> None:
         await self.hooks.use(settings.hooks)
+
+    async def _apply_mqtt(self, settings: config.Config) -> None:
+        """Another broker; the former one is left first, as it knows us by the same name."""
+        if former := self._lives.pop("mqtt", None):
+            await former.aclose()
+        self._name(settings)
+        life = self._lives["mqtt"] = AsyncExitStack()
+        if bridge := self._broker.use(settings, self.tool_box.ready):
+            life.callback(self._notifications.on("notification", bridge.notice))
+            await life.enter_async_context(self._running(bridge.run(), "mqtt"))
+
+    def _name(self, settings: config.Config) -> None:
+        self.controls.daemon = {
+            "id": identity.identity(settings),
+            "name": identity.name(settings),
+        }
 
     async def _apply_http_api(self, settings: config.Config) -> None:
         if "http_api" not in self._lives:

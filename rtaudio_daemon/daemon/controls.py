@@ -59,6 +59,16 @@ class CallableTools(Protocol):
         """Call a tool; returns its output as JSON."""
 
 
+class Broker(Protocol):
+    """The MQTT broker, if one is configured."""
+
+    def document(self) -> dict[str, Any]:
+        """Its state, ready for JSON."""
+
+    def counts(self) -> dict[str, float]:
+        """Counters and gauges, by the names in `api.metrics.COUNTS`."""
+
+
 class ActionLog(Protocol):
     """What became of the calls of tools."""
 
@@ -92,6 +102,10 @@ class DaemonControls:
         """What is done when something happens, if anything is."""
         self.action_log: ActionLog | None = None
         """Who notes what became of the calls of tools, if somebody does."""
+        self.broker: Broker | None = None
+        """The MQTT broker, if it can be asked."""
+        self.daemon: Mapping[str, str] = {}
+        """The id and the name of this daemon in its home."""
 
     # ------------------------------------------------------------- what can be seen
 
@@ -135,6 +149,8 @@ class DaemonControls:
             uplink=UplinkStatus(microphone_input.uplink.open, driver.uplink_bytes),
             tools=self.tool_box.document() if self.tool_box else {},
             timers=self._timers.documents(),
+            daemon=dict(self.daemon),
+            mqtt=self.broker.document() if self.broker else {},
             version=VERSION,
             uptime_s=round(self._clock() - self._started, 1),
         )
@@ -171,6 +187,8 @@ class DaemonControls:
         }
         if self.hooks is not None:
             found |= self.hooks.counts()
+        if self.broker is not None:
+            found |= self.broker.counts()
         if microphone_input.last_frame_at is not None:
             found["microphone_frame_age_seconds"] = self._clock() - microphone_input.last_frame_at
         return found
@@ -271,14 +289,24 @@ class DaemonControls:
             if not rings:  # else the press has done what it was meant for
                 raise
 
+    def attend(self) -> bool:
+        """Listen to what is said next without a wake word; see `Controls.attend`."""
+        gate = self._assistant.microphone_input.gate
+        self._need_hearing()
+        if gate.listens:
+            gate.attend()
+        return gate.listens
+
     def _begin_to_listen(self) -> None:
-        microphone_input = self._assistant.microphone_input
         if not self._assistant.session_may_come:
             self._need_connection("not listening")
-        if microphone_input.gate.muted:
+        self._need_hearing()
+        self._assistant.microphone_input.press()
+
+    def _need_hearing(self) -> None:
+        if self._assistant.microphone_input.gate.muted:
             raise NotNowError("not listening: the microphone is muted; unmute it first")
         self._assistant.devices.need_microphone()
-        microphone_input.press()
 
     def interrupt(self) -> None:
         """Be silent now."""

@@ -25,6 +25,7 @@ COMPONENT_OF: Mapping[str, str] = MappingProxyType(
         "audio.input": "microphone",
         "audio.output": "speaker",
         "audio.output.volume": "volume",
+        "mqtt": "mqtt",
         "http": "access",
         "http.host": "http_api",
         "http.port": "http_api",

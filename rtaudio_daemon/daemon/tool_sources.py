@@ -10,6 +10,7 @@ from ..tools.sources.built_in import BuiltIn
 from ..tools.sources.home_assistant.client import HomeClient
 from ..tools.sources.home_assistant.source import HomeAssistantSource
 from ..tools.sources.mcp_servers import McpSource
+from ..tools.sources.mqtt_tool import Publisher
 from ..tools.sources.notes import NoteStore, NoteTools
 from ..tools.sources.own_tools import OwnTools
 from ..tools.sources.python_functions import PythonFunctions
@@ -24,6 +25,7 @@ async def open_sources(
     box: ToolBox,
     timers: TimerKeeper,
     notes: NoteStore,
+    publisher: Publisher,
     former: Sequence[ToolSource],
 ) -> list[ToolSource]:
     """The sources, in the order in which they get their names. Raises ConfigError.
@@ -41,7 +43,7 @@ async def open_sources(
     if box.notes:
         sources.append(NoteTools(notes))
     if settings.tools.own:
-        sources.append(OwnTools(settings.tools.own, home.client if home else None))
+        sources.append(OwnTools(settings.tools.own, home.client if home else None, publisher))
     if home is not None:
         sources.append(home)
     functions = await PythonFunctions.open(settings.tools.python, box)

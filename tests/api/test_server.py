@@ -81,6 +81,7 @@ class Person:
         self.now: dict[str, Any] = {}
         """What else is true of the snapshot."""
         self.acted: Sequence[Mapping[str, Any]] = ACTIONS
+        self.attends = False
 
     level_dbfs = -40.0
 
@@ -144,6 +145,10 @@ class Person:
         if self.snapshot().muted:
             raise NotNowError("muted")
         self.told.append("listen" if on else "listened")
+
+    def attend(self) -> bool:
+        self.told += ["attend"] * self.attends
+        return self.attends
 
     def set_volume(self, level: float) -> None:
         self.told.append(level)

@@ -31,6 +31,7 @@ WANTED = {
     "audio.listen": "audio: {listen: wake_word}",
     "audio.echo": "audio: {echo: cancel}",
     "home_assistant.url": "home_assistant: {url: 'http://127.0.0.1', token: a}",
+    "mqtt.host": "mqtt: {host: 127.0.0.1}",
     "tools.mcp": "tools: {mcp: {notes: {url: 'http://127.0.0.1/mcp'}}}",
 }
 

@@ -332,7 +332,16 @@ def test_the_redacted_settings_are_json_and_hide_what_may_hold_a_secret(
     assert "hunter2" not in json.dumps(shown)
     assert shown["realtime"]["url"] == "wss://host.example/x?**"
     assert shown["realtime"]["session"]["extra"]["tools"] == [{"authorization": "**", "name": "a"}]
-    assert set(shown) == {"realtime", "audio", "tools", "home_assistant", "http", "logger"}
+    assert set(shown) == {
+        "realtime",
+        "audio",
+        "tools",
+        "home_assistant",
+        "mqtt",
+        "http",
+        "hooks",
+        "logger",
+    }
 
 
 @pytest.mark.parametrize("each", [each for each in describe() if each.check], ids=lambda o: o.path)

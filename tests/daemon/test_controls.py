@@ -66,7 +66,8 @@ DOCUMENT = (
     '"speaker": {"state": "lost", "device": "Jabra", "reason": "it was unplugged"}, '
     '"sound": {"echo": "cancel", "engine": "silero", "listen": "open", "notes": ["a note"]}, '
     '"muted": false, "talking": false, "volume": 1.0, "uplink": {"open": false, "bytes": 0}, '
-    '"version": "0.1.0", "uptime_s": 0.5, "tools": {}, "timers": []}'
+    '"version": "0.1.0", "uptime_s": 0.5, "tools": {}, "timers": [], "daemon": {}, "mqtt": {}, '
+    '"ha_state": "idle"}'
 )
 
 

@@ -14,6 +14,7 @@ from .home_assistant.client import HomeClient
 from .home_assistant.own_action import HomeAction
 from .http_requests import SharedSession
 from .http_tool import HttpTool
+from .mqtt_tool import MqttTool, Publisher
 from .program_tool import ProgramTool
 from .running_program import complaint
 
@@ -22,12 +23,19 @@ class OwnTools:
     """Offers `own`; one whose parameters the service would not take is left out, with a note.
 
     `home`: how the actions of Home Assistant are carried out; somebody else closes it.
+    `publisher`: how messages are sent over MQTT.
     """
 
     name = "own"
 
-    def __init__(self, own: Sequence[OwnTool], home: HomeClient | None = None) -> None:
+    def __init__(
+        self,
+        own: Sequence[OwnTool],
+        home: HomeClient | None = None,
+        publisher: Publisher | None = None,
+    ) -> None:
         self._home = home
+        self._publisher = publisher
         self._sessions = SharedSession()
         self._notes = [f"{own[each.index].name}: {each.what}" for each in problems(own)]
         self._tools = [self._tool(each) for each in own if not schema_problems(_schema(each))]
@@ -54,13 +62,15 @@ class OwnTools:
             await self._sessions.close()
 
     def _tool(self, own: OwnTool) -> Tool:
-        carrier: ProgramTool | HttpTool | HomeAction
+        carrier: ProgramTool | HttpTool | HomeAction | MqttTool
         targets = None
         if own.program:
             carrier = ProgramTool(own)
         elif own.home_assistant.action and self._home:
             carrier = HomeAction(own.home_assistant, self._home)
             targets = carrier.targets
+        elif own.mqtt.topic and self._publisher:
+            carrier = MqttTool(own.mqtt, self._publisher)
         else:
             carrier = HttpTool(own, self._sessions)
         return Tool(

@@ -1,0 +1,69 @@
+"""The MQTT broker of the daemon: which one it is now, and whether there is one."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from .. import config
+from ..controls import Controls
+from ..emitter import Emitter
+from ..errors import NotConnectedError
+from ..mqtt.bridge import Bridge
+from ..mqtt.discovery import Shown
+from ..version import VERSION
+from . import identity
+
+
+class Broker:
+    """Goes on when a reload brings another broker, or none."""
+
+    def __init__(self, controls: Controls, notifications: Emitter) -> None:
+        self._controls = controls
+        self._notifications = notifications
+        self._bridge: Bridge | None = None
+
+    def use(self, settings: config.Config, ready: asyncio.Event) -> Bridge | None:
+        """The bridge to the broker of these settings, which somebody has to run."""
+        self._bridge = None
+        if settings.mqtt.host:
+            self._bridge = Bridge(
+                settings.mqtt,
+                identity.topics(settings),
+                _shown(settings),
+                self._controls,
+                lambda notification: self._notifications.emit("notification", notification),
+                ready,
+            )
+        return self._bridge
+
+    def show(self, settings: config.Config) -> None:
+        """What can be seen follows these settings from now on."""
+        if self._bridge is not None:
+            self._bridge.show(_shown(settings))
+
+    async def publish(self, topic: str, payload: str, *, retain: bool = False) -> None:
+        """Publish; waits until the broker has it. Raises NotConnectedError, at once without one."""
+        if self._bridge is None:
+            raise NotConnectedError("there is no MQTT broker here")
+        await self._bridge.publish(topic, payload, retain=retain)
+
+    def document(self) -> dict[str, Any]:
+        """Its state, as `/api/status` shows it."""
+        return self._bridge.document() if self._bridge else {"state": "off", "notes": []}
+
+    def counts(self) -> dict[str, float]:
+        """Counters and gauges, by the names in `api.metrics.COUNTS`."""
+        bridge = self._bridge
+        if bridge is None:
+            return {}
+        return {
+            "mqtt_connected": bridge.connected,
+            "mqtt_losses": bridge.losses,
+            "mqtt_commands": bridge.taken,
+            "mqtt_refused": bridge.refused,
+        }
+
+
+def _shown(settings: config.Config) -> Shown:
+    return Shown(VERSION, priced=any(settings.realtime.budget.in_effect().values()))

@@ -1,0 +1,358 @@
+"""Joins the daemon to the broker: shows its state, reports what happens, carries out commands."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import json
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from typing import Any
+
+from ..config import Mqtt
+from ..controls import Controls
+from ..errors import NotConnectedError, RTAudioError
+from ..notifications import ErrorReported, Notification, Transcript, TurnFinished
+from ..optional_packages import how_to_install, installed
+from . import commands, discovery, states
+from .link import BrokerError, Caller, Connect, Link, Received, Trouble
+from .patience import Patience
+from .topics import Topics
+from .waiting import Message, Waiting
+
+_LOG = logging.getLogger(__name__)
+PACKAGE = "aiomqtt"
+HOLD_S = 8.0
+"""How long the button of push to talk is held for a press from afar."""
+REFRESH_S = 60.0
+"""How often to look for what changes without anybody saying so."""
+HOME_STARTS_S = 3.0
+"""Within this time, by chance, Home Assistant is given everything again after its start."""
+_COMPLAIN_S = 1.0
+
+
+class BridgeState(StrEnum):
+    """How it stands with the broker."""
+
+    STARTING = "starting"
+    OK = "ok"
+    UNREACHABLE = "unreachable"
+    REFUSED = "refused"
+    CONFLICT = "conflict"
+
+
+_STATE_OF = {
+    Trouble.AWAY: BridgeState.UNREACHABLE,
+    Trouble.SILENT: BridgeState.UNREACHABLE,
+    Trouble.REFUSED: BridgeState.REFUSED,
+    Trouble.TAKEN: BridgeState.UNREACHABLE,
+}
+
+
+class MissingPackageError(Exception):
+    """The package for MQTT is missing, or cannot be loaded: what to do."""
+
+
+async def load_connect() -> Connect:
+    """What connects to a broker. Raises MissingPackageError."""
+    importlib.invalidate_caches()
+    if not installed(PACKAGE):
+        what = f"needs a package that is not installed; run: {how_to_install(PACKAGE)}"
+        raise MissingPackageError(what)
+    try:
+        module = await asyncio.to_thread(importlib.import_module, f"{__package__}.connection")
+    except ImportError as error:
+        raise MissingPackageError(f"the package {PACKAGE} cannot be loaded: {error}") from error
+    connect: Connect = module.connect
+    return connect
+
+
+class Bridge:
+    """One broker, from `run` on, once `ready` is set; `notice` is given everything that happens.
+
+    `report` publishes what a person may want to know, `load` and `chance` are for tests.
+    """
+
+    def __init__(
+        self,
+        settings: Mqtt,
+        topics: Topics,
+        shown: discovery.Shown,
+        controls: Controls,
+        report: Callable[[Notification], None],
+        ready: asyncio.Event,
+        *,
+        load: Callable[[], Awaitable[Connect]] = load_connect,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self.shown = shown
+        """What decides which entities there are; see `show`."""
+        self.state, self.note = BridgeState.STARTING, ""
+        self.taken = self.refused = self.losses = 0
+        """How many commands were carried out, and not; how often the connection was lost."""
+        self._settings = settings
+        self._topics = topics
+        self._controls = controls
+        self._report = report
+        self._ready = ready
+        self._load = load
+        self._chance = chance
+        self._patience = Patience(chance)
+        self._clock = asyncio.get_running_loop().time
+        self._link: Link | None = None
+        self._old = False
+        self._waiting = Waiting()
+        self._events = states.Events()
+        self._news = asyncio.Event()
+        self._home_started = asyncio.Event()
+        self._holds = asyncio.Event()
+        self._first_sound_ms: int | None = None
+        self._complained_at = -_COMPLAIN_S
+        self._connected_at: float | None = None
+
+    # ------------------------------------------------------------ what others see
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a broker now."""
+        return self._link is not None
+
+    def document(self) -> dict[str, Any]:
+        """The state for `/api/status`."""
+        where = f"{self._settings.host}:{self._settings.port}"
+        return {
+            "state": str(self.state),
+            "broker": where,
+            "topic": f"{self._topics.base}/{self._topics.id}",
+            "notes": [self.note] if self.note else [],
+        }
+
+    def notice(self, notification: Notification) -> None:
+        """This happens now."""
+        if isinstance(notification, TurnFinished):
+            self._first_sound_ms = notification.latencies.get("first_sound_ms")
+        event = self._events.of(notification)
+        if self._link is None:
+            return  # later it would be out of date
+        if event is not None:
+            self._waiting.add(Message(self._topics.event, json.dumps(event)))
+        if self._settings.said and isinstance(notification, Transcript) and notification.final:
+            mine = notification.role == "assistant"
+            where = self._topics.last_said if mine else self._topics.last_heard
+            self._waiting.put(Message(where, json.dumps(states.words(notification))))
+        self._news.set()
+
+    def show(self, shown: discovery.Shown) -> None:
+        """Other entities are there from now on."""
+        if shown != self.shown:
+            self.shown = shown
+            self._home_started.set()
+
+    async def publish(self, topic: str, payload: str, *, retain: bool = False) -> None:
+        """Publish for somebody else. Raises NotConnectedError at once where there is no broker."""
+        if self._link is None:
+            raise NotConnectedError(f"the MQTT broker is away{f': {self.note}' * bool(self.note)}")
+        try:
+            await self._link.publish(Message(topic, payload, retain))
+        except BrokerError as error:
+            raise NotConnectedError(f"the MQTT broker did not take it: {error}") from error
+
+    # ------------------------------------------------------------ the connection
+
+    async def run(self) -> None:
+        """Keep up a connection until cancelled; says goodbye then."""
+        await self._ready.wait()
+        try:
+            connect = await self._load()
+        except MissingPackageError as error:
+            self._enter(BridgeState.REFUSED, str(error))
+            await asyncio.Event().wait()
+            return
+        while True:
+            self._connected_at = None
+            lost = await self._attempt(connect)
+            now = self._clock()
+            lasted_s = 0.0 if self._connected_at is None else now - self._connected_at
+            silent = lost.trouble is Trouble.SILENT
+            self._old = lost.trouble is Trouble.OLD or (silent and not self._old)
+            pause_s = self._patience.pause_s(lost.trouble, now, lasted_s)
+            self._explain(lost)
+            await asyncio.sleep(pause_s)
+
+    async def _attempt(self, connect: Connect) -> BrokerError:
+        """Connect, and live until the connection is lost; returns why."""
+        offline = Message(self._topics.availability, "offline", retain=True)
+        try:
+            async with connect(
+                self._settings, Caller(self._topics.device, offline, self._old)
+            ) as link:
+                try:
+                    return await self._live(link)
+                except asyncio.CancelledError:
+                    with contextlib.suppress(BrokerError):  # a goodbye sends no will
+                        await link.leave(offline)
+                    raise
+        except BrokerError as error:
+            return error
+        finally:
+            if self._link is not None:
+                self._link = None
+                self.losses += 1
+
+    async def _live(self, link: Link) -> BrokerError:
+        """Announce the daemon, and keep it up to date; returns why that ended."""
+        denied = await link.subscribe(*self._wanted())
+        self._waiting.clear()
+        self._news.set()
+        self._home_started.clear()
+        await self._announce(link)
+        self._link, self._connected_at = link, self._clock()
+        self._enter(BridgeState.OK, f"the broker does not let us read {denied}" if denied else "")
+        lost = BrokerError(Trouble.AWAY, "the connection to the broker ended")
+        try:
+            async with asyncio.TaskGroup() as group:
+                for work in (self._read, self._write, self._announce_again, self._hold):
+                    group.create_task(work(link), name=f"mqtt{work.__name__}")
+        except* BrokerError as errors:
+            (lost, *_) = (each for each in errors.exceptions if isinstance(each, BrokerError))
+        return lost
+
+    def _wanted(self) -> list[str]:
+        found = [self._topics.commands] if self._settings.commands else []
+        if self._settings.discovery_prefix:
+            found.append(self._home_status)
+        return found
+
+    @property
+    def _home_status(self) -> str:
+        return f"{self._settings.discovery_prefix}/status"
+
+    async def _announce(self, link: Link) -> None:
+        """The device, its state, and that it is there."""
+        settings, topics = self._settings, self._topics
+        if settings.discovery_prefix:
+            device = discovery.message(settings, topics, self.shown)
+            where = discovery.topic(settings, topics)
+            await link.publish(Message(where, json.dumps(device), retain=True))
+        self._waiting.forget()
+        for message in self._states():
+            await link.publish(message)
+            self._waiting.done(message)
+        await link.publish(Message(topics.availability, "online", retain=True))
+
+    async def _announce_again(self, link: Link) -> None:
+        """Whenever Home Assistant has started."""
+        while True:
+            await self._home_started.wait()
+            await asyncio.sleep(self._chance() * HOME_STARTS_S)
+            self._home_started.clear()
+            await self._announce(link)
+
+    async def _write(self, link: Link) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(REFRESH_S):
+                    await self._news.wait()
+            self._look()
+            while (pause_s := self._waiting.pause_s(self._clock())) is not None:
+                if pause_s:
+                    await asyncio.sleep(pause_s)
+                    self._look()
+                else:
+                    await link.publish(self._waiting.take())
+
+    def _look(self) -> None:
+        """What is so now waits to be published."""
+        self._news.clear()
+        for message in self._states():
+            self._waiting.put(message)
+
+    def _states(self) -> list[Message]:
+        snapshot, topics = self._controls.snapshot(), self._topics
+        state = states.state(snapshot, self._first_sound_ms)
+        return [
+            Message(topics.state, json.dumps(state), retain=True),
+            Message(topics.timers, json.dumps(states.timers(snapshot)), retain=True),
+        ]
+
+    # ------------------------------------------------------------------ commands
+
+    async def _read(self, link: Link) -> None:
+        async for received in link.messages():
+            if received.topic == self._home_status:
+                if received.payload == b"online":
+                    self._home_started.set()
+            elif self._settings.commands:
+                await self._obey(received)
+
+    async def _obey(self, received: Received) -> None:
+        name = self._topics.command_at(received.topic)
+        try:
+            await self._carry_out(commands.read(name, received.payload, retained=received.retained))
+        except (commands.WrongCommandError, RTAudioError) as error:
+            self.refused += 1
+            if self._clock() - self._complained_at >= _COMPLAIN_S:
+                self._complained_at = self._clock()
+                self._report(ErrorReported("mqtt", "not_done", str(error)))
+        else:
+            self.taken += 1
+
+    async def _carry_out(self, command: commands.Command) -> None:
+        controls = self._controls
+        match command:
+            case commands.Microphone(muted):
+                controls.mute(muted)
+            case commands.Volume(level):
+                controls.set_volume(level)
+            case commands.Say(text, mode):
+                controls.say(
+                    text,
+                    mode,
+                    urgent=command.urgent,
+                    remember=command.remember,
+                    said=command.id,
+                    chime=command.chime,
+                )
+            case commands.Press("listen"):
+                if not controls.attend():
+                    controls.listen(True)
+                    self._holds.set()
+            case commands.Press("interrupt"):
+                controls.interrupt()
+            case commands.Press():
+                await controls.dismiss()
+
+    async def _hold(self, _link: Link) -> None:
+        """Let the button of push to talk go that nobody can let go from afar."""
+        while True:
+            await self._holds.wait()
+            self._holds.clear()
+            try:
+                await asyncio.sleep(HOLD_S)
+            finally:
+                self._controls.listen(False)
+
+    # --------------------------------------------------------------------- state
+
+    def _explain(self, error: BrokerError) -> None:
+        """Why there is no connection."""
+        if error.trouble is Trouble.OLD:
+            return  # it is tried again at once, in the old version
+        state, note = _STATE_OF[error.trouble], str(error)
+        if self._patience.gives_up:
+            state = BridgeState.CONFLICT
+            note = (
+                "the broker throws us out again and again; another client probably has the name "
+                f"{self._topics.device}, too: give each its own mqtt.id. Tried again in 5 min"
+            )
+        self._enter(state, note)
+
+    def _enter(self, state: BridgeState, note: str) -> None:
+        if note and note != self.note:
+            _LOG.warning("mqtt: %s", note)
+        elif state is BridgeState.OK and self.state is not BridgeState.OK:
+            _LOG.info("mqtt: connected to %s:%d", self._settings.host, self._settings.port)
+        self.state, self.note = state, note

@@ -1,0 +1,186 @@
+"""What a message asks the daemon to do: plain text or JSON, read once and bounded here.
+
+Plain text is for people and simple devices (`ON`, `40`, words to say), JSON for everything else; it
+has the names that the HTTP API uses.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..protocol import bounds
+from .topics import COMMANDS
+
+BYTES_MOST = 16 * 1024
+"""Of one message."""
+TEXT_MOST = 4000
+"""Characters to say."""
+RETAINED = "was retained by the broker, so it may be old; send commands without the retain flag"
+
+_SAID_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_NUMBER = re.compile(r"\d{1,3}(\.\d{1,9})?", re.ASCII)
+_ON = frozenset({"on", "true", "1"})
+_OFF = frozenset({"off", "false", "0"})
+_PRESSES = frozenset({"", "press", "on", "true", "1", "{}"})
+_SPACES = "\n\r\t"
+_SAY_FIELDS = ("text", "priority", "remember", "id", "chime")
+
+
+class WrongCommandError(Exception):
+    """A message that asks for nothing that can be done: why, in words for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Microphone:
+    """Mute the microphone, or unmute it."""
+
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """Play at this level, 0 to 1."""
+
+    level: float
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """A button: `listen`, `interrupt` or `dismiss`."""
+
+    button: str
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Words to speak as they stand, or for the model to answer; fields as in `Controls.say`."""
+
+    text: str
+    mode: Literal["verbatim", "prompt"]
+    urgent: bool = False
+    remember: bool = False
+    id: str | None = None
+    chime: bool = False
+
+
+Command = Microphone | Volume | Press | Say
+
+
+def read(name: str, payload: bytes, *, retained: bool = False) -> Command:
+    """The command of this name. Raises WrongCommandError."""
+    if name not in COMMANDS:
+        known = ", ".join(COMMANDS)
+        raise WrongCommandError(f"there is no command {_shown(name)}; known are {known}")
+    if retained:
+        raise WrongCommandError(f"{name}: {RETAINED}")
+    if len(payload) > BYTES_MOST:
+        what = f"{len(payload)} bytes are too many, {BYTES_MOST} fit"
+        raise WrongCommandError(f"{name}: {what}")
+    try:
+        text = payload.decode("utf-8").strip()
+    except UnicodeDecodeError:
+        raise WrongCommandError(f"{name}: is no text in UTF-8") from None
+    try:
+        return _READERS[name](name, text)
+    except WrongCommandError as error:
+        raise WrongCommandError(f"{name}: {error}") from None
+
+
+def _microphone(_name: str, text: str) -> Command:
+    word = text.lower()
+    if word not in _ON | _OFF:
+        raise WrongCommandError(f"expected ON (it hears) or OFF (it is muted), got {_shown(text)}")
+    return Microphone(word in _OFF)
+
+
+def _volume(_name: str, text: str) -> Command:
+    if not text.startswith("{"):
+        percent = float(text) if _NUMBER.fullmatch(text) else -1.0
+        if not 0 <= percent <= 100:
+            raise WrongCommandError(f"expected a number from 0 to 100, got {_shown(text)}")
+        return Volume(percent / 100)
+    level = _fields(text, "level").get("level")
+    if isinstance(level, bool) or not isinstance(level, int | float) or not 0 <= level <= 1:
+        raise WrongCommandError("level: expected a number from 0 to 1")
+    return Volume(float(level))
+
+
+def _press(name: str, text: str) -> Command:
+    if text.lower() not in _PRESSES:
+        raise WrongCommandError(f"is a button; expected PRESS or nothing, got {_shown(text)}")
+    return Press(name)
+
+
+def _say(name: str, text: str) -> Command:
+    given = _fields(text, *_SAY_FIELDS) if text.startswith("{") else {"text": text}
+    priority, said = given.get("priority", "normal"), given.get("id")
+    if priority not in ("normal", "high"):
+        raise WrongCommandError("priority: expected normal or high")
+    if said is not None and not (isinstance(said, str) and _SAID_ID.fullmatch(said)):
+        raise WrongCommandError("id: expected 1 to 64 letters, digits and . _ : -")
+    return Say(
+        _words(given.get("text")),
+        "verbatim" if name == "say" else "prompt",
+        urgent=priority == "high",
+        remember=_flag(given, "remember"),
+        id=said,
+        chime=_flag(given, "chime"),
+    )
+
+
+def _words(value: Any) -> str:
+    """The words to say."""
+    text = bounds.text_of(value).strip()
+    if not text:
+        raise WrongCommandError("there are no words to say; send them as text, or as text in JSON")
+    if len(text) > TEXT_MOST:
+        raise WrongCommandError(f"{len(text)} characters are too many, {TEXT_MOST} fit")
+    if any(unicodedata.category(each) == "Cc" and each not in _SPACES for each in text):
+        raise WrongCommandError("there are control characters in the text")
+    return text
+
+
+def _flag(given: Mapping[str, Any], name: str) -> bool:
+    value = given.get(name, False)
+    if not isinstance(value, bool):
+        raise WrongCommandError(f"{name}: expected true or false")
+    return value
+
+
+def _fields(text: str, *known: str) -> Mapping[str, Any]:
+    """The JSON object in `text`, with these fields at most."""
+    try:
+        found = json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        raise WrongCommandError("begins with { and is no JSON object") from None
+    if bounds.is_too_deep(found):
+        raise WrongCommandError("is nested too deeply")
+    for name in found:
+        if name not in known:
+            there = ", ".join(known)
+            raise WrongCommandError(f"there is no field {_shown(name)}; known are {there}")
+    return dict(found)
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(name)
+
+
+def _shown(text: str) -> str:
+    """What somebody sent, for a message."""
+    short = text if len(text) <= 24 else f"{text[:24]}…"
+    return repr(bounds.printable(bounds.text_of(short)))
+
+
+_READERS: Mapping[str, Callable[[str, str], Command]] = {
+    "microphone": _microphone,
+    "volume": _volume,
+    "say": _say,
+    "prompt": _say,
+    **dict.fromkeys(("listen", "interrupt", "dismiss"), _press),
+}
