@@ -21,3 +21,10 @@ def user_folder(
     except RuntimeError:
         return None
     return base / "rtaudio-daemon"
+
+
+def state_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """The state directory: the one that systemd names, else the user's; None without a home."""
+    if given := environment.get("STATE_DIRECTORY"):
+        return Path(given.split(":")[0])
+    return user_folder("XDG_STATE_HOME", ".local/state", environment)

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from rtaudio_daemon.errors import ConfigError
-from rtaudio_daemon.realtime.usage_file import state_folder
 from rtaudio_daemon.simulator.server.simulator import Simulator
-from rtaudio_daemon.user_folders import user_folder
+from rtaudio_daemon.user_folders import state_folder, user_folder
 
 NOBODY = 4_000_000
 

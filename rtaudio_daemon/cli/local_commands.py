@@ -18,8 +18,8 @@ from ..daemon import log
 from ..daemon.app import App
 from ..daemon.signals import spared, until_stopped
 from ..errors import ConfigError, RTAudioError
-from ..realtime.usage_file import state_folder
 from ..simulator.server.simulator import Simulator
+from ..user_folders import state_folder
 from . import preflight, startup
 from .demo import Demo
 from .doctor import examination

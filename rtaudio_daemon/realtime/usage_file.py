@@ -5,26 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
-from collections.abc import Mapping
 from pathlib import Path
 
 from ..config.file_reading import read_bounded
 from ..config.file_writing import write_whole
-from ..user_folders import user_folder
 from .usage import UsageMeter
 
 USAGE_FILE = "usage.json"
 _SAVE_EVERY_S = 5.0
 _MOST_BYTES = 65_536
 _LOG = logging.getLogger(__name__)
-
-
-def state_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """The state directory: the one that systemd names, else the user's; None without a home."""
-    if given := environment.get("STATE_DIRECTORY"):
-        return Path(given.split(":")[0])
-    return user_folder("XDG_STATE_HOME", ".local/state", environment)
 
 
 class UsageFile:

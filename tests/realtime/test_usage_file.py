@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from rtaudio_daemon.realtime.usage import Prices, UsageMeter
-from rtaudio_daemon.realtime.usage_file import UsageFile, state_folder
+from rtaudio_daemon.realtime.usage_file import UsageFile
+from rtaudio_daemon.user_folders import state_folder
 from tests.waiting import until
 
 TODAY = 739_942
