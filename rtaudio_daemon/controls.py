@@ -21,6 +21,10 @@ SayMode = Literal["verbatim", "prompt"]
 """Speak the words as they stand, or let the model answer them."""
 
 
+DUCKING_OFF: Mapping[str, Any] = {"way": "off", "active": False}
+"""What `Snapshot.ducking` is where other programs are never made softer."""
+
+
 @dataclass(frozen=True, slots=True)
 class UsageStatus:
     """Tokens and money since the start; `daily_limit` None: no limit.
@@ -90,6 +94,7 @@ class Snapshot:
     `tools`: sources with their state, how many tools there are and what they cost in tokens.
     `timers`: as `Controls.timers` gives them. `volume` from 0 to 1; `talking`: the button of push
     to talk is held. `daemon`: its `id` and `name` in the home. `mqtt`: the state of the broker.
+    `ducking`: in which `way` other programs are made softer, and whether they are now (`active`).
     """
 
     usage: UsageStatus
@@ -110,6 +115,7 @@ class Snapshot:
     timers: Sequence[Mapping[str, Any]] = ()
     daemon: Mapping[str, str] = field(default_factory=dict)
     mqtt: Mapping[str, Any] = field(default_factory=dict)
+    ducking: Mapping[str, Any] = field(default_factory=lambda: DUCKING_OFF)
 
     @property
     def ha_state(self) -> str:

@@ -45,6 +45,7 @@ COUNTS: Mapping[str, tuple[str, str]] = {
     "renewals": ("counter", "connections made because one was about to end"),
     "muted": ("gauge", "1 while muted"),
     "volume": ("gauge", "0 to 1"),
+    "ducking": ("gauge", "1 while other programs are made softer"),
     "timers": ("gauge", "timers, alarms and reminders that are set"),
     "timers_ringing": ("gauge", "those of them that ring"),
     "timers_missed": ("gauge", "those that nobody heard, and that were not reported by voice yet"),

@@ -380,6 +380,9 @@ STATUS: Schema = _object(
         "uplink": _object({"open": _FLAG, "bytes": _COUNT}),
         "tools": _object(_TOOLS, *_TOOLS, more=True),
         "timers": _TIMERS,
+        "ducking": _object(
+            {"way": _words("off", "none", "module", "roles", "volumes"), "active": _FLAG}
+        ),
         "usage": {"type": "object"},
         "ha_state": {
             **_words("idle", "listening", "processing", "responding"),

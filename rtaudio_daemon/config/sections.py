@@ -396,6 +396,18 @@ class Audio:
         "installed, else half_duplex; system = a device that cancels echo; off = headphones",
         choice("auto", "system", "cancel", "half_duplex", "off"),
     )
+    duck: str = option(
+        "off",
+        "other programs' sound while somebody talks with the daemon, it speaks or a timer rings: "
+        "softer (auto; needs PipeWire or PulseAudio), or as it is (off)",
+        choice("off", "auto"),
+    )
+    duck_db: float = option(
+        -20.0,
+        "by how much it is softer (with WirePlumber's roles its own setting counts)",
+        number(-60, -3),
+        "dB",
+    )
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,6 @@ from .health import HealthMonitor
 from .log import log_notification
 from .mute_file import MUTE_FILE, MuteFile
 from .reload import RESTART, Change, differences
-from .reminder_clips import CLIPS_FOLDER
 
 _LOG = logging.getLogger(__name__)
 _REPORT_S = 2.0  # what is not applied by then is reported as pending
@@ -65,7 +64,7 @@ class App:
         self._usage = UsageFile(state / USAGE_FILE, self._usage_meter) if state and real else None
         self._wall_clock = wall_clock
         self._timers_path = state / TIMERS_FILE if state else None
-        self._clips_folder = state / CLIPS_FOLDER if state else None
+        self._state = state
         self._mute_file = MuteFile(state / MUTE_FILE) if state else None
         self._actions = Actions(state / ACTIONS_FILE if state else None, wall_clock=wall_clock)
         self._notes = NoteStore(state / NOTES_FILE if state else None)
@@ -113,7 +112,7 @@ class App:
                 devices=self._devices_here,
                 ledger=self._usage_meter,
                 timers=self._timer_keeper(),
-                clips_folder=self._clips_folder,
+                state=self._state,
                 notes=self._notes,
             )
             components.controls.reloader = self

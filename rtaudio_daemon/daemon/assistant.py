@@ -76,6 +76,13 @@ class AlertListener(Protocol):
         """Somebody else has the floor now, or nobody."""
 
 
+class Watcher(Protocol):
+    """Looks at what happens now."""
+
+    def look(self) -> None:
+        """Somebody begins to speak to us, or presses a button."""
+
+
 class Recorder(Protocol):
     """Records what is spoken for nobody to hear."""
 
@@ -147,6 +154,8 @@ class Assistant:
         """Who rings; None: nobody."""
         self.questions: QuestionListener | None = None
         """Who asked a question; None: nobody."""
+        self.other_sound: Watcher | None = None
+        """Who lets other programs be softer; None: nobody."""
         self.recorder: Recorder | None = None
         """Who records what is spoken for nobody to hear."""
         self.sound = sound
@@ -462,6 +471,8 @@ class Assistant:
     def _somebody_there(self, *, addressed: bool = True) -> None:
         if self.alerts is not None:
             self.alerts.somebody_there(addressed=addressed)
+        if self.other_sound is not None and addressed:
+            self.other_sound.look()
 
     @property
     def _is_mute(self) -> bool:

@@ -55,8 +55,9 @@ from .broker import Broker
 from .controls import DaemonControls
 from .hooks import Hooks
 from .log import set_levels
+from .other_sound import OtherSound
 from .reload import Change, differences
-from .reminder_clips import ReminderClips
+from .reminder_clips import CLIPS_FOLDER, ReminderClips
 from .ringing import Ringing
 from .tool_box import CALL_ROUNDS_MOST, CALLS_PATIENCE_S, ToolBox
 from .tool_sources import open_sources
@@ -113,7 +114,7 @@ class Components:
         devices: Devices | None = None,
         timers: TimerKeeper,
         notes: NoteStore,
-        clips_folder: Path | None = None,
+        state: Path | None = None,
         ledger: UsageMeter | None = None,
     ) -> None:
         self._notifications = notifications
@@ -130,6 +131,7 @@ class Components:
         self._engine = open_engine(settings.audio.gate.engine)
         self._echo = open_echo(settings.audio.echo, settings.audio.gate.engine)
         self._attention = _attention(settings.audio)
+        self._ducking_note: str | None = None
         self._where: Endpoint
         self.http_api: ApiServer
         self.simulator: Simulator | None = None
@@ -148,13 +150,15 @@ class Components:
             group, lambda: self.assistant.driver.session.asleep
         )
         self._timers = timers
-        self.clips = ReminderClips(timers, self.assistant, clips_folder)
+        self.clips = ReminderClips(timers, self.assistant, state / CLIPS_FOLDER if state else None)
         self.assistant.recorder = self.clips
         self.ringing = Ringing(timers, self.assistant, self.controls, self.clips)
         self._notes = self.controls.note_store = notes
         self._broker = self.controls.broker = Broker(self.controls, notifications)
         self._name(settings)
         self.assistant.alerts = self.controls.ringing = self.ringing
+        self._other_sound = OtherSound(self.assistant, timers, state, self)
+        self.assistant.other_sound = self.controls.other_sound = self._other_sound
         self.table = tuple(
             Component(name, apply, settings, settings)
             for name, apply in (
@@ -170,6 +174,7 @@ class Components:
                 ("earcons", self._apply_earcons),
                 ("timers", self._apply_timers),
                 ("mqtt", self._apply_mqtt),
+                ("ducking", self._apply_ducking),
                 ("http_api", self._apply_http_api),
                 ("access", self._apply_access),
                 ("session", self._apply_session),
@@ -184,6 +189,7 @@ class Components:
         self._notifications.on("notification", self._notice)
         self._notifications.on("notification", self.controls.said_texts.note)
         self._notifications.on("notification", self.hooks.notice)
+        self._notifications.on("notification", self._other_sound.notice)
         for component in self.table:
             await component.apply(self._settings)
         self._lives["gate"] = AsyncExitStack()
@@ -216,7 +222,8 @@ class Components:
     def sound(self) -> SoundChanged:
         """How sound is judged, in effect."""
         engine, echo, attention = self._engine, self._echo, self._attention
-        notes = tuple(note for note in (engine.note, echo.note, attention.note) if note)
+        found = (engine.note, echo.note, attention.note, self._ducking_note)
+        notes = tuple(note for note in found if note)
         return SoundChanged(echo.mode, engine.name, attention.listen, notes)
 
     async def _apply_volume(self, settings: config.Config) -> None:
@@ -234,6 +241,17 @@ class Components:
             await life.enter_async_context(self._running(self.ringing.run(), "ringing"))
             await life.enter_async_context(self._running(self._timers.run(), "timers"))
             await life.enter_async_context(self._running(self.clips.run(), "reminder clips"))
+
+    async def _apply_ducking(self, settings: config.Config) -> None:
+        life = await self._take_over("ducking", AsyncExitStack())
+        self._other_sound.adjust(settings.audio)
+        self.ducking_changed()
+        await life.enter_async_context(self._running(self._other_sound.run(), "ducking"))
+
+    def ducking_changed(self) -> None:
+        """Other programs are made softer in another way, or cannot be."""
+        self._ducking_note = self._other_sound.note
+        self.assistant.sound_changed(self.sound)
 
     async def _apply_tools(self, settings: config.Config) -> None:
         """Offer these tools from now on; a source that stays as it was goes on."""

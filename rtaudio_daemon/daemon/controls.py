@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from ..audio.devices.open import described, list_devices
 from ..audio.processing.earcons import earcon
-from ..controls import ConnectionStatus, SayMode, Snapshot, UplinkStatus, UsageStatus
+from ..controls import DUCKING_OFF, ConnectionStatus, SayMode, Snapshot, UplinkStatus, UsageStatus
 from ..dialogue.inputs import InterruptRequested, OfferedAnswer, SayRequested
 from ..errors import (
     ConfigError,
@@ -69,6 +69,13 @@ class Broker(Protocol):
         """Counters and gauges, by the names in `api.metrics.COUNTS`."""
 
 
+class DuckingView(Protocol):
+    """Makes other programs softer."""
+
+    def document(self) -> dict[str, object]:
+        """In which way, and whether they are softer now, ready for JSON."""
+
+
 class ActionLog(Protocol):
     """What became of the calls of tools."""
 
@@ -100,6 +107,8 @@ class DaemonControls:
         """The tools, if there are any."""
         self.hooks: Hooks | None = None
         """What is done when something happens, if anything is."""
+        self.other_sound: DuckingView | None = None
+        """Who makes other programs softer, if somebody does."""
         self.action_log: ActionLog | None = None
         """Who notes what became of the calls of tools, if somebody does."""
         self.broker: Broker | None = None
@@ -151,6 +160,7 @@ class DaemonControls:
             timers=self._timers.documents(),
             daemon=dict(self.daemon),
             mqtt=self.broker.document() if self.broker else {},
+            ducking=self.other_sound.document() if self.other_sound else DUCKING_OFF,
             version=VERSION,
             uptime_s=round(self._clock() - self._started, 1),
         )
@@ -184,6 +194,7 @@ class DaemonControls:
             "timers": len(self._timers.timers()),
             "timers_ringing": len(self._timers.ringing),
             "timers_missed": len(self._timers.missed),
+            "ducking": bool(self.other_sound and self.other_sound.document()["active"]),
         }
         if self.hooks is not None:
             found |= self.hooks.counts()

@@ -19,6 +19,8 @@ COMPONENT_OF: Mapping[str, str] = MappingProxyType(
         "hooks": "hooks",
         "audio": "gate",
         "audio.earcons": "earcons",
+        "audio.duck": "ducking",
+        "audio.duck_db": "ducking",
         "tools": "tools",
         "home_assistant": "tools",
         "tools.timers": "timers",

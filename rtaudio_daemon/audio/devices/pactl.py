@@ -26,18 +26,23 @@ async def listed(what: str) -> list[dict[str, Any]]:
 
 async def answer(*arguments: str) -> str:
     """What pactl answers; nothing when there is none, it cannot, or does not in time."""
+    return await success(*arguments) or ""
+
+
+async def success(*arguments: str) -> str | None:
+    """What pactl answers, which may be nothing; None when it could not do it, or not in time."""
     try:
         process = await start(*arguments)
     except OSError:
-        return ""
+        return None
     try:
         async with asyncio.timeout(_PATIENCE_S):
             said, _ = await process.communicate()
     except TimeoutError:
-        return ""
+        return None
     finally:
         await end(process)
-    return said.decode(errors="replace").strip()
+    return said.decode(errors="replace").strip() if process.returncode == 0 else None
 
 
 async def end(process: asyncio.subprocess.Process) -> None:

@@ -15,6 +15,7 @@ from ...child_processes import no_hangups
 from ...errors import DeviceError
 from ...notifications import DeviceCode
 from ..processing.format import FRAME_MS
+from ..processing.stream_roles import role_environment
 from ..worker.messages import Kind, Unpacker, failure_of, pack
 from .process_end import kill
 
@@ -147,7 +148,11 @@ async def worker_process(
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,  # ALSA can write thousands of lines a second
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(_import_path())},
+                env={
+                    **os.environ,
+                    **role_environment(os.environ.get("PULSE_PROP", "")),
+                    "PYTHONPATH": os.pathsep.join(_import_path()),
+                },
                 start_new_session=True,  # a Ctrl-C in the terminal is for the daemon alone
             )
         worker.pid = process.pid

@@ -142,6 +142,11 @@ class Gate:
         return not self._open and self._usual.spoken_ms > 0
 
     @property
+    def attends(self) -> bool:
+        """Whether what is said now needs no wake word for a moment, although one is used."""
+        return self._attention.spots and self._attention.paid
+
+    @property
     def echo(self) -> Echo:
         """What knows the echo of answers, and the mode in effect."""
         return self._echo
