@@ -60,7 +60,8 @@ def check(arguments: argparse.Namespace) -> int:
     """Print what is wrong with the configuration, or that it is fine."""
     settings = config.load(arguments.config)
     unanswered = preflight.unanswered_functions(settings)
-    for warning in (*settings.warnings, *preflight.missing_packages(settings), *unanswered):
+    missing = [*preflight.missing_packages(settings), *preflight.ducking_in_the_way(settings)]
+    for warning in (*settings.warnings, *missing, *unanswered):
         print(f"warning: {warning}", file=sys.stderr)
     if problems := [
         *preflight.unusable_files(settings),

@@ -5,12 +5,14 @@ For `check` and the doctor; the daemon itself reports what is missing when it bu
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Mapping
 from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
+from ..audio.devices.ducking_ways import find_way
 from ..audio.devices.wav_devices import check_wav
 from ..config import Config
 from ..config.hooks import described
@@ -22,6 +24,7 @@ from ..simulator import scenario
 from ..tools.sources import own_tools
 from ..tools.sources.python_files import find_functions
 from ..tools.sources.running_program import complaint
+from ..user_folders import state_folder
 
 
 class Package(NamedTuple):
@@ -65,6 +68,14 @@ def missing_packages(settings: Config) -> list[str]:
         for each in PACKAGES
         if each.wanted(settings) and not installed(each.module)
     ]
+
+
+def ducking_in_the_way(settings: Config) -> list[str]:
+    """A line for what keeps the user who asks from making other programs softer, if asked for."""
+    if settings.audio.duck == "off":
+        return []
+    found = asyncio.run(find_way(keeps=state_folder() is not None))
+    return [settings.problem("audio.duck", found.note)] if found.note else []
 
 
 def unusable_files(settings: Config) -> list[str]:

@@ -16,6 +16,6 @@ __all__ = ["sound_server"]
 def pytest_asyncio_loop_factories(
     item: pytest.Item,
 ) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    if item.get_closest_marker("sound"):
+    if item.get_closest_marker("sound") or item.get_closest_marker("real_time"):
         return {"real_time": asyncio.SelectorEventLoop}
     return {"virtual_time": VirtualTimeLoop}

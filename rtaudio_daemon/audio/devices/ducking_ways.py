@@ -22,6 +22,7 @@ from .pactl import answer, end, listed, properties, success
 
 WayName = Literal["off", "none", "module", "roles", "volumes"]
 
+_PROGRAMS = ("pactl", "pacat")
 _MODULE = "module-role-ducking"
 _SILENCE = b"\x80" * 800  # 100 ms
 _MARKER = (
@@ -63,7 +64,7 @@ class Way(Protocol):
 
 async def find_way(*, keeps: bool) -> Found:
     """Look for the best way and change nothing; `keeps`: volumes can be noted in a file."""
-    if missing := [name for name in ("pactl", "pacat") if shutil.which(name) is None]:
+    if missing := [name for name in _PROGRAMS if shutil.which(name) is None]:
         what = f"needs {' and '.join(missing)}; run: sudo apt install pulseaudio-utils"
         return Found("none", what)
     server = await _server_name()
