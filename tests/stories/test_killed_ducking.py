@@ -47,7 +47,7 @@ async def daemon(
             assert line, "it ended"
         client = DaemonClient(line.decode().split()[-1])
         reading = asyncio.create_task(process.stdout.read())
-        found = {}
+        found: dict[str, dict[str, object]] = {}
         while not found or (found["ducking"]["way"], found["microphone"]["state"]) != (way, "ok"):
             found = await asyncio.to_thread(client.get, "/api/status")
         yield client, process
