@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 import tomllib
+from argparse import Namespace
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +16,7 @@ import pytest
 from rtaudio_daemon import config
 from rtaudio_daemon.audio.engines.cancellers import open_echo
 from rtaudio_daemon.cli.doctor import echo_check
+from rtaudio_daemon.cli.local_commands import check
 from rtaudio_daemon.cli.preflight import (
     PACKAGES,
     Package,
@@ -22,6 +24,7 @@ from rtaudio_daemon.cli.preflight import (
     unanswered_functions,
     unusable_tools,
 )
+from rtaudio_daemon.errors import ConfigError
 from rtaudio_daemon.optional_packages import SPECS, how_to_install
 
 ROOT = Path(__file__).parent.parent.parent
@@ -130,3 +133,25 @@ def test_functions_that_nobody_answers_are_named() -> None:
     for fine in ("[{type: mcp}]", "5", "{}"):
         text = f"realtime: {{session: {{extra: {{tools: {fine}}}}}}}"
         assert unanswered_functions(config.parse(text)) == []
+
+
+def test_check_lists_hooks_and_names_a_program_that_is_not_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        "hooks:\n  - {on: wake, run: [./lamp.sh, 'on']}\n"
+        "  - {on: status, when: {status: idle}, url: 'http://127.0.0.1:1880/voice'}\n"
+    )
+    with pytest.raises(ConfigError) as refused:
+        check(Namespace(config=str(path)))
+    (problem,) = refused.value.problems
+    assert problem.startswith(f"{path}:2: hooks[0].run[0]: there is no program {tmp_path}/lamp.sh;")
+    (tmp_path / "lamp.sh").write_text("#!/bin/sh\n")
+    (tmp_path / "lamp.sh").chmod(0o755)
+    assert check(Namespace(config=str(path))) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"{path}: fine",
+        f"hook on wake: {tmp_path}/lamp.sh on",
+        "hook on status, status idle: POST http://127.0.0.1:1880/voice",
+    ]

@@ -311,12 +311,12 @@ async def test_a_program_that_does_not_end_is_killed_with_all_that_it_started(
 ) -> None:
     path = tmp_path / "numbers"
     path.touch()
-    async with hooked(replace(shell(STUBBORN, str(path)), limit_s=1)) as hooks:
+    async with hooked(replace(shell(STUBBORN, str(path)), limit_s=2)) as hooks:
         hooks.notice(SPEAKING)
         await until(lambda: counted(hooks) == (1, 1, 0))
         assert len(path.read_text().split()) == 2
         await until(lambda: living(path) == [])
-    assert "was stopped after 1 s (limit_s)" in caplog.messages[0]
+    assert "was stopped after 2 s (limit_s)" in caplog.messages[0]
 
 
 @pytest.mark.real_time
