@@ -2,9 +2,11 @@
 # A real Home Assistant for these tests, on this machine's loopback. For root on Debian: it lives in a
 # Debian tree of its own, as it needs a newer Python than most systems have.
 #
-#   tests/home_assistant/home.sh up     build the tree once (about five minutes), start, set up; prints
-#                                       RTAUDIO_HOME_URL and RTAUDIO_HOME_TOKEN
-#   tests/home_assistant/home.sh down   stop it
+#   tests/home_assistant/home.sh up      build the tree once (about five minutes), start, set up; prints
+#                                        what the tests need in their environment
+#   tests/home_assistant/home.sh stop    stop Home Assistant only, as a restart begins
+#   tests/home_assistant/home.sh start   start it again as it was, without waiting for it
+#   tests/home_assistant/home.sh down    stop it, and undo the mounts
 #
 # Environment: HOME_VERSION (2026.11.0), HOME_PORT (9123), HOME_CACHE (~/.cache/rtaudio-home),
 # DEBIAN_MIRROR, HOME_BINDS (folders of this machine that are needed inside, as one with wheels).
@@ -47,7 +49,7 @@ build() {
   touch "$root/.complete-$version"
 }
 
-down() {
+stop() {
   if [ -f "$pid_file" ]; then
     kill "$(cat "$pid_file")" 2>/dev/null || true
     for _ in $(seq 50); do
@@ -56,6 +58,15 @@ down() {
     done
     rm -f "$pid_file"
   fi
+}
+
+start() {
+  "${into[@]}" hass -c /cfg >> "$log" 2>&1 &
+  echo $! > "$pid_file"
+}
+
+down() {
+  stop
   for folder in ${HOME_BINDS:-} /dev /proc; do
     ! mountpoint -q "$root$folder" || umount -l "$root$folder"
   done
@@ -69,18 +80,18 @@ up() {
   mkdir -p "$root/cfg" "$root/e2e"
   sed "s/PORT/$port/" "$here/configuration.yaml" > "$root/cfg/configuration.yaml"
   cp "$here/set_up_home.py" "$root/e2e/"
-  "${into[@]}" hass -c /cfg > "$log" 2>&1 &
-  echo $! > "$pid_file"
+  : > "$log"
+  start
   for _ in $(seq 150); do
     ! curl -fsS -m 2 -o /dev/null "http://127.0.0.1:$port/api/onboarding" 2>/dev/null || break
     kill -0 "$(cat "$pid_file")" || { tail "$log" >&2; exit 1; }
     sleep 1
   done
   inside /opt/ha/bin/python /e2e/set_up_home.py "http://127.0.0.1:$port"
+  echo "export HOME_CACHE=$cache HOME_PORT=$port"
 }
 
 case ${1:-} in
-  up) up ;;
-  down) down ;;
-  *) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 2 ;;
+  up | stop | start | down) "$1" ;;
+  *) sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac

@@ -110,6 +110,8 @@ async def main(url: str) -> None:
             {"type": "http/config/promote"},
             {"type": "homeassistant/expose_entity", **exposed},
         )
+        place = {"entity_id": EXPOSED[0], "area_id": "kitchen"}  # a new home has one
+        await home.commands(owner, {"type": "config/entity_registry/update", **place})
         print(f"export RTAUDIO_HOME_URL={url} RTAUDIO_HOME_TOKEN={await home.voice(owner)}")
 
 

@@ -16,8 +16,12 @@ import aiohttp
 import pytest
 
 from rtaudio_daemon.config import HomeAssistant, Secret
+from rtaudio_daemon.config.sections import Tools
 from rtaudio_daemon.simulator.model.reply import Call
+from rtaudio_daemon.tools.permissions import Permissions
+from rtaudio_daemon.tools.sources.home_assistant.actions import perform
 from rtaudio_daemon.tools.sources.home_assistant.client import HomeClient
+from rtaudio_daemon.tools.sources.home_assistant.sentences import asking_tool
 from rtaudio_daemon.tools.sources.home_assistant.source import HomeAssistantSource
 from rtaudio_daemon.tools.tool import CallContext, Outcome, ToolError
 from tests.daemon.test_reload import Edit
@@ -59,8 +63,10 @@ class Listener:
 
 
 @asynccontextmanager
-async def source_at_home(token: str = "") -> AsyncIterator[HomeAssistantSource]:
-    settings, started = HomeAssistant(URL, Secret(token or TOKEN)), asyncio.Event()
+async def source_at_home(
+    token: str = "", device_id: str = ""
+) -> AsyncIterator[HomeAssistantSource]:
+    settings, started = HomeAssistant(URL, Secret(token or TOKEN), device_id), asyncio.Event()
     started.set()
     source = HomeAssistantSource(HomeClient(settings), settings, Listener(), started)
     running = asyncio.create_task(source.run())
@@ -150,6 +156,93 @@ async def test_a_revoked_token_is_tried_once(home: HomeClient) -> None:
             assert str(source.state) == "refused"
             assert "make a new long-lived token" in source.note
     assert await is_in(home, LAMP) == "off"
+
+
+async def test_a_device_that_there_is_not_does_no_harm(home: HomeClient) -> None:
+    assert await is_in(home, LAMP) == "off"
+    async with source_at_home(device_id="0" * 32) as source:
+        assert (await call(source, "HassTurnOn", name="Test lamp")).as_asked == "yes"
+
+
+async def test_what_is_in_an_area_is_looked_at(home: HomeClient) -> None:
+    outcome = await perform(home, "input_boolean.turn_on", {"area_id": "kitchen"}, {})
+    assert (outcome.as_asked, outcome.value["states"]) == ("yes", {"Test lamp": "on"})
+    outcome = await perform(home, "input_boolean.turn_on", {"area_id": "no_such"}, {})
+    assert outcome.as_asked == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "decision"),
+    [
+        ("Turn on the test lamp", "allow"),
+        ("Is the front door locked?", "allow"),
+        ("What time is it?", "allow"),
+        ("Unlock the front door", "confirm"),
+        ("Open up", "confirm"),
+        ("frnt dor unlok", "confirm"),
+    ],
+)
+async def test_a_sentence_is_judged_before_it_is_carried_out(
+    home: HomeClient, sentence: str, decision: str
+) -> None:
+    tool = asking_tool(home, "home_assistant")
+    assert tool.targets is not None
+    targets = await tool.targets({"sentence": sentence})
+    assert Permissions(Tools().confirm, ()).decide(tool, targets) == decision
+    assert (await is_in(home, LOCK), await is_in(home, LAMP)) == ("locked", "off")
+    if "lamp" in sentence:
+        outcome = await tool.run({"sentence": sentence}, CallContext("a"))
+        assert (outcome.as_asked, await is_in(home, LAMP)) == ("yes", "on")
+
+
+async def home_script(what: str) -> None:
+    assert "HOME_CACHE" in os.environ, "start Home Assistant by home.sh; see README.md"
+    script = str(Path(__file__).with_name("home.sh"))
+    process = await asyncio.create_subprocess_exec(script, what)
+    assert await process.wait() == 0
+
+
+async def test_a_restart_is_survived(home: HomeClient, caplog: pytest.LogCaptureFixture) -> None:
+    assert await is_in(home, LAMP) == "off"
+    caplog.set_level("INFO", "rtaudio_daemon")
+    async with source_at_home() as source:
+        await asyncio.sleep(7)  # the list was read twice
+        everything, seen = len(source.tools()), []
+        assert (await call(source, "HassTurnOn", name="Test lamp")).as_asked == "yes"
+        await home_script("stop")
+        took = []
+        for _ in range(40):
+            started_at = time.perf_counter()
+            with pytest.raises(ToolError, match="away"):
+                await call(source, "HassTurnOff", name="Test lamp")
+            took.append((time.perf_counter() - started_at) * 1000)
+            await asyncio.sleep(0.2)
+        assert len(source.tools()) == everything  # the session keeps them
+        started_at = time.perf_counter()
+        await home_script("start")
+        async with asyncio.timeout(90):
+            while not await works(source):
+                if (about := f"{source.state}: {source.note}") not in seen:
+                    seen.append(about)
+                await asyncio.sleep(0.2)
+        back_s = time.perf_counter() - started_at
+        await asyncio.sleep(62)  # it lists again, as not everything is there at once
+        assert len(source.tools()) == everything
+    took.sort()
+    print(
+        f"\naway: error after p50 {took[20]:.1f} ms, p95 {took[38]:.1f} ms, most {took[-1]:.1f} ms"
+    )
+    print(f"switched the lamp {back_s:.1f} s after the start of Home Assistant; meanwhile {seen}")
+    lines = [each.message for each in caplog.records if each.levelname == "WARNING"]
+    assert len([each for each in lines if "no Home Assistant at" in each]) == 1, lines
+    assert took[20] < 50
+
+
+async def works(source: HomeAssistantSource) -> bool:
+    try:
+        return (await call(source, "HassTurnOff", name="Test lamp")).as_asked == "yes"
+    except ToolError:
+        return False
 
 
 async def test_the_tools_part_of_a_turn_takes_little_time(home: HomeClient) -> None:

@@ -27,6 +27,8 @@ PACKAGES = (
     "alsa-utils pipewire pipewire-pulse pipewire-alsa wireplumber pulseaudio-utils"
 )
 LOCKS = ("build.lock", "requirements.lock")
+EXTRAS = ("mcp>=2.3,<3",)
+"""Optional packages that can be installed in a machine."""
 BOOT_S = 60.0
 
 
@@ -38,7 +40,7 @@ def tree(suite: str) -> Path:
         include = ",".join([*PACKAGES.split(), POLKIT[suite]])
         mirror = "http://deb.debian.org/debian"
         run("mmdebstrap", "--variant=minbase", f"--include={include}", suite, str(path), mirror)
-    wanted = "".join((ROOT / name).read_text() for name in LOCKS)
+    wanted = "".join((*((ROOT / name).read_text() for name in LOCKS), *EXTRAS))
     stamp = path / "wheels/wanted"
     if not stamp.exists() or stamp.read_text() != wanted:
         _make_wheels(path, wanted)
@@ -57,7 +59,8 @@ def _make_wheels(path: Path, wanted: str) -> None:
         "python3 -m venv /tmp/v && export PIP_CERT=/etc/ssl/certs/authorities.crt && "
         "/tmp/v/bin/pip install -q --require-hashes -r /build.lock && "
         "/tmp/v/bin/pip download -q --require-hashes --no-build-isolation -d /wheels "
-        "-r /build.lock -r /requirements.lock && rm -rf /tmp/v"
+        "-r /build.lock -r /requirements.lock && "
+        f"/tmp/v/bin/pip download -q -d /wheels {shlex.join(EXTRAS)} && rm -rf /tmp/v"
     )
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
     subprocess.run(["chroot", str(path), "sh", "-c", build], check=True, env=environment)

@@ -36,6 +36,32 @@ DROP_IN = "[Service]\nWatchdogSec=3\nRestartSec=1\n"
 HOME = "/etc/rtaudio-daemon"
 REPORT = "cd /opt/rtaudio-daemon && .venv/bin/python daemon.py status --url http://127.0.0.1:8770"
 UNIT = "rtaudio-daemon"
+MCP_SERVER = """\
+import os
+from pathlib import Path
+
+from mcp.server.mcpserver import MCPServer
+
+server = MCPServer("places")
+
+
+def may_write(folder: str) -> bool:
+    try:
+        Path(folder, "probe").touch()
+    except OSError:
+        return False
+    return True
+
+
+@server.tool()
+def places() -> dict:
+    \"\"\"Says where this program may write, and who it is.\"\"\"
+    folders = ("/etc", "/opt", "/home", os.environ["HOME"])
+    return {"user": os.getuid(), "writes": [each for each in folders if may_write(each)]}
+
+
+server.run("stdio")
+"""
 
 
 @pytest.fixture(scope="module", params=["trixie", "bookworm"])
@@ -173,6 +199,34 @@ def test_it_stays_far_below_what_it_may_take_of_the_machine(machine: Machine) ->
     print(f"it takes {memory_mb} MB and {tasks} tasks")
     assert 0 < memory_mb < 256
     assert 0 < tasks < 64
+
+
+def test_a_server_of_tools_is_a_child_of_the_service_after_a_reload(machine: Machine) -> None:
+    python = "/opt/rtaudio-daemon/.venv/bin/python"
+    machine.ok(f"{python} -m pip install -q 'mcp>=2.3,<3'")
+    machine.write("/opt/mcp/places.py", MCP_SERVER)
+    machine.ok("chmod -R a+rX /opt/mcp")
+    tools = f"tools: {{mcp: {{places: {{command: [{python}, /opt/mcp/places.py]}}}}}}\n"
+    machine.write(f"{HOME}/config.yaml", CONFIG + tools)
+    machine.ok(f"systemctl reload {UNIT}")
+    command = f"cd /opt/rtaudio-daemon && {python} daemon.py tools"
+    machine.until(f"{command} | grep -q 'mcp:places: ok, 1 tools'")
+    found = json.loads(machine.ok(f"{command} --call places"))
+    pid = main_pid(machine)
+    assert found["user"] == int(machine.ok(f"ps -o uid= -p {pid}"))
+    assert found["user"] != 0
+    assert found["writes"] == ["/var/lib/rtaudio-daemon"]
+    child = machine.ok("pgrep -f /opt/mcp/places.py")
+    assert int(machine.ok(f"ps -o ppid= -p {child}")) == int(pid)
+    memory_mb = int(machine.ok(f"ps -o rss= -p {child}")) // 1024
+    print(f"a server of tools takes {memory_mb} MB")
+    machine.ok(f"kill -KILL {child}")
+    machine.until(f"test $(pgrep -f /opt/mcp/places.py) != {child}")
+    before = shown(machine, "NRestarts")
+    child = machine.ok("pgrep -f /opt/mcp/places.py")
+    machine.ok(f"kill -KILL {pid}")
+    restarted(machine, before, pid)
+    assert machine.sh(f"kill -0 {child}").returncode != 0, "it ended with the daemon"
 
 
 def restarted(machine: Machine, before: str, pid: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from rtaudio_daemon.config import McpServer
 from rtaudio_daemon.tools.sources.mcp_link import Link, LinkError, OfferedTool
+from rtaudio_daemon.tools.tool import ToolError
 
 from .fake_home import FakeHome, Json
 
@@ -74,12 +75,12 @@ class FakeAssist:
 class FakeLink:
     """One connection."""
 
-    failure = LinkError("it ended")
-
     def __init__(self, assist: FakeAssist) -> None:
         self.changed = asyncio.Event()
         self.broken = asyncio.Event()
+        self.failure = LinkError("it ended")
         self.hangs_up = False
+        self.hold: asyncio.Event | None = None
         self._assist = assist
         self._home = assist.home
 
@@ -102,7 +103,11 @@ class FakeLink:
     async def call(self, name: str, arguments: Json) -> Any:
         if self.hangs_up or self.broken.is_set():
             raise LinkError("it hung up")
+        if name in self._assist.left_out:
+            raise ToolError(f"Tool {name} not found")
         self._assist.called.append((name, arguments))
+        if self.hold is not None:
+            await self.hold.wait()
         short = name.partition("__")[2]
         if short == "GetLiveContext":
             return json.dumps({"result": f"Live Context:\n{self._assist.listing(live=True)}\n"})

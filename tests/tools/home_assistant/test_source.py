@@ -410,6 +410,48 @@ async def test_21_a_revoked_token_is_noted_and_tried_again_after_a_reload() -> N
         assert str(at.source.state) == "ok"
 
 
+async def test_21_a_token_that_is_refused_over_mcp_is_not_sent_again() -> None:
+    async with house() as at:
+        link, asked = at.assist.link, at.home.asked["GET /api/"]
+        assert link is not None
+        link.failure = RefusedLinkError("it does not know us", 401)
+        link.broken.set()
+        await asyncio.sleep(800)
+        assert str(at.source.state) == "refused"
+        assert at.home.asked["GET /api/"] == asked
+        await asyncio.sleep(200)
+        assert str(at.source.state) == "ok"
+        assert len(at.assist.ways) == 2
+
+
+async def test_23_a_tool_that_is_gone_is_an_error_and_the_next_list_lacks_it() -> None:
+    async with house() as at:
+        at.assist.left_out = {"light__HassLightSet"}
+        with pytest.raises(ToolError, match="Tool light__HassLightSet not found"):
+            await at.call("HassLightSet", name="Desk lamp", brightness=40)
+        changes = at.listener.changes
+        await asyncio.sleep(400)
+        assert "light__HassLightSet" not in [tool.name for tool in at.source.tools()]
+        assert at.listener.changes == changes + 1
+
+
+async def test_50_a_call_under_way_ends_before_its_source_does() -> None:
+    home = furnished()
+    assist = FakeAssist(home)
+    async with home:
+        at = House(home, assist, Listener())
+        running = asyncio.create_task(at.source.run())
+        await asyncio.sleep(3)
+        assert assist.link is not None
+        assist.link.hold = asyncio.Event()
+        calling = asyncio.ensure_future(at.call("HassTurnOn", name="Desk lamp"))
+        await asyncio.sleep(1)
+        running.cancel()
+        asyncio.get_running_loop().call_later(3, assist.link.hold.set)
+        await asyncio.wait([running])
+        assert (await calling).as_asked == "yes"
+
+
 async def test_22_a_server_that_is_for_administrators_leaves_sentences() -> None:
     home = furnished()
     async with home:
