@@ -8,6 +8,8 @@ compressed; and after a failure that concerns every request none is sent any mor
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import ssl
 import zlib
 from collections.abc import AsyncIterator
@@ -26,6 +28,7 @@ MOST_BYTES = 4 << 20
 """The largest answer that is read."""
 _TIMEOUT = httpx2.Timeout(5.0, read=None, write=10.0)  # who waits for an answer has its own limit
 _CLOSING_S = 0.5
+_DEPTH_MOST = 8  # exceptions inside each other
 _MOST_CONNECTIONS = 64
 _SESSION = "mcp-session-id"
 
@@ -169,6 +172,8 @@ def _oddity(request: httpx2.Request, response: httpx2.Response) -> LinkError | N
         why = f"it sends us to another address: {_shown(where)}; write that one if it is right"
     elif status == 404:
         why = "there is nothing at this address (status 404): see its path, often /mcp"
+    elif status in (400, 405, 406, 415, 501):
+        why = f"no MCP server answers like that (status {status}): see its path, often /mcp"
     elif status >= 400:
         why = f"it answers with status {status}"
     elif kind == "text/html":
@@ -195,9 +200,24 @@ def _words(error: Exception, url: str) -> str:
     if tunnel_of(url) and isinstance(error, httpx2.ProxyError | httpx2.ConnectError):
         return f"the proxy {proxy_name(url)} does not let us through: {str(error)[:200]}"
     if isinstance(error, httpx2.ConnectError):
-        return f"cannot be reached ({str(error)[:200]}): is it running, and is its address right?"
+        return f"cannot be reached ({_reason(error)}): is it running, and is its address right?"
     if isinstance(error, httpx2.TimeoutException):
         return "it does not answer in time"
     if isinstance(error, httpx2.RemoteProtocolError):
         return "it closed the connection"
     return str(error)[:200] or type(error).__name__
+
+
+def _reason(error: BaseException) -> str:
+    """Why there was no connection, in the words of the system if it said so."""
+    inner: BaseException | None = error
+    for _ in range(_DEPTH_MOST):
+        if isinstance(inner, socket.gaierror):
+            return "there is no such host in this network"
+        if isinstance(inner, OSError) and inner.errno:
+            return os.strerror(inner.errno).lower()
+        if isinstance(inner, BaseExceptionGroup):
+            inner = inner.exceptions[0]
+        elif inner is not None:
+            inner = inner.__cause__ or inner.__context__
+    return str(error)[:200]

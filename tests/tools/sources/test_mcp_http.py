@@ -62,7 +62,7 @@ async def test_a_web_page_is_no_server() -> None:
     [
         (404, "there is nothing at this address (status 404): see its path, often /mcp"),
         (502, "it answers with status 502"),
-        (405, "it answers with status 405"),
+        (405, "no MCP server answers like that (status 405): see its path, often /mcp"),
     ],
 )
 async def test_a_status_is_named(status: int, words: str) -> None:
@@ -298,7 +298,9 @@ async def test_a_server_that_is_not_there_is_looked_for() -> None:
         url = server.url
     where = McpServer(url=url)
     async with connected(where, wait_for=SourceState.UNREACHABLE) as home:
-        assert home.source.note.startswith("cannot be reached (")
+        assert home.source.note == (
+            "cannot be reached (connection refused): is it running, and is its address right?"
+        )
 
 
 async def asked_of(
