@@ -12,7 +12,6 @@ import contextlib
 import logging
 import os
 import re
-import shutil
 import signal
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
@@ -25,7 +24,7 @@ from mcp.shared.message import SessionMessage
 from mcp_types import PARSE_ERROR, ErrorData, JSONRPCError, jsonrpc_message_adapter
 from pydantic import ValidationError
 
-from ...child_processes import harmless_environment, no_hangups
+from ...child_processes import harmless_environment, no_hangups, tied
 from ...config import McpServer
 from ...config.placeholders import revealed
 from ...protocol.bounds import error_message_of
@@ -38,7 +37,6 @@ MOST_BYTES = 4 << 20
 _CHUNK = 64 * 1024
 _TERM_S = 1.0
 _LAST_WORDS_S = 0.3
-_TIED = ("setpriv", "--pdeathsig", "TERM", "--")  # the kernel ends it when we die
 _ID = re.compile(rb'"id"\s*:\s*(\d{1,9})\b')
 _HEAD = 256
 _NOTES_MOST = 60  # lines of its log that are taken over
@@ -170,8 +168,7 @@ async def _start(
         with no_hangups():
             transport, protocol = await loop.subprocess_exec(
                 lambda: asyncio.subprocess.SubprocessStreamProtocol(_CHUNK, loop),
-                *(_TIED if shutil.which(_TIED[0]) else ()),
-                *map(revealed, server.command),
+                *tied([*map(revealed, server.command)]),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
