@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from ... import config
 from ...tools.sources.home_assistant.client import HomeClient, HomeError
-from ...tools.sources.home_assistant.source import NO_SERVER, server_at
+from ...tools.sources.home_assistant.source import NO_SERVER, server_at, why_no_tools
 from ...tools.sources.kept_link import Connect, load_connect
 from ...tools.sources.mcp_link import LinkError, RefusedLinkError
 from ...tools.tool import SourceState
@@ -52,7 +52,7 @@ async def _exposed(home: config.HomeAssistant, connect: Connect | None) -> Findi
         if error.status == 404:
             return warned(name, NO_SERVER, "in Home Assistant: Settings, Devices, Add integration")
         why = "do as it says" if isinstance(error, RefusedLinkError) else "try again later"
-        return warned(name, f"what is exposed cannot be read: {error}", why)
+        return warned(name, f"what is exposed cannot be read: {why_no_tools(error)}", why)
     except BaseExceptionGroup as errors:  # of the SDK, from inside the connection
         return warned(name, f"what is exposed cannot be read: {errors.exceptions[0]}", "try again")
     if not tools:

@@ -471,7 +471,10 @@ async def test_22_a_server_that_is_for_administrators_leaves_sentences() -> None
         running = asyncio.create_task(source.run())
         await asyncio.sleep(250)
         assert [tool.name for tool in source.tools()] == ["ask_home_assistant"]
-        assert source.note == "it is for administrators"
+        assert source.note == (
+            "it is asked in whole sentences: its MCP server refuses this user (status 403): see "
+            "its settings there"
+        )
         assert assist.ways == ["refused"]
         running.cancel()
         await asyncio.wait([running])

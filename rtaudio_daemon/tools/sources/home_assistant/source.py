@@ -23,8 +23,8 @@ _NO_SERVER_S = 30.0  # how long 404 may mean that it is only starting
 _DEVICE = "io.home-assistant/device_id"
 _WAYS = ("/api/mcp/assist", "/api/mcp")
 NO_SERVER = (
-    "it has no MCP server, so it is asked in whole sentences: add the integration Model Context "
-    "Protocol Server to it"
+    "it has no MCP server, so it is asked in whole sentences (unclear ones need a yes): add "
+    "the integration Model Context Protocol Server to it"
 )
 
 
@@ -160,7 +160,8 @@ class HomeAssistantSource:
                 if self._is_starting():
                     raise LinkError("it is starting")
         except RefusedLinkError as error:  # of this way alone, as the token is good
-            raise _SentencesError(str(error), REFUSED_S) from error
+            why = f"it is asked in whole sentences: {why_no_tools(error)}"
+            raise _SentencesError(why, REFUSED_S) from error
         raise _SentencesError(NO_SERVER, LIST_EVERY_S)
 
     async def _look(self, link: Link) -> None:
@@ -219,6 +220,13 @@ class _NoLink:
 
     async def prompt(self, name: str, arguments: Mapping[str, str] | None = None) -> str:
         return ""
+
+
+def why_no_tools(error: LinkError) -> str:
+    """Why the MCP server of Home Assistant offers nothing, and what to do."""
+    if error.status in (401, 403):
+        return f"its MCP server refuses this user (status {error.status}): see its settings there"
+    return str(error)
 
 
 def server_at(settings: HomeAssistant, way: str = _WAYS[0]) -> McpServer:
