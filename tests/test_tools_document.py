@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -65,3 +69,37 @@ def test_the_calls_of_the_document_lead_to_what_it_shows(house: Path) -> None:
     water_level = names["water_level"]
     assert callable(water_level)
     assert f"\n{water_level('barrel')}\n" in DOCUMENT
+
+
+class Search(BaseHTTPRequestHandler):
+    """Answers as SearXNG does."""
+
+    def do_GET(self) -> None:
+        asked = parse_qs(urlsplit(self.path).query)
+        found = {
+            "title": f"T{asked['q'][0][1:]}",
+            "content": "High water today at 14:12.",
+            "url": "u",
+        }
+        self.send_response(200 if asked["format"] == ["json"] else 403)
+        self.end_headers()
+        self.wfile.write(json.dumps({"query": asked["q"][0], "results": [found] * 9}).encode())
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_the_search_of_the_document_finds_what_it_shows() -> None:
+    (block,) = [each for each in blocks("python") if "def web_search" in each]
+    server = HTTPServer(("127.0.0.1", 0), Search)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    names: dict[str, object] = {}
+    exec(block, names)
+    names["SEARXNG"] = f"http://127.0.0.1:{server.server_port}"
+    web_search = names["web_search"]
+    assert callable(web_search)
+    found = web_search("tides in Husum")
+    server.shutdown()
+    server.server_close()
+    assert len(found) == 5
+    assert json.dumps(found[:1], indent=2) in DOCUMENT
