@@ -210,7 +210,7 @@ def test_a_server_of_tools_is_a_child_of_the_service_after_a_reload(machine: Mac
     machine.write(f"{HOME}/config.yaml", CONFIG + tools)
     machine.ok(f"systemctl reload {UNIT}")
     command = f"cd /opt/rtaudio-daemon && {python} daemon.py tools"
-    machine.until(f"{command} | grep -q 'mcp:places: ok, 1 tool\b'")
+    machine.until(f"{command} | grep -q 'mcp:places: ok, 1 tool'")
     found = json.loads(machine.ok(f"{command} --call places"))
     pid = main_pid(machine)
     assert found["user"] == int(machine.ok(f"ps -o uid= -p {pid}"))
