@@ -194,7 +194,7 @@ def test_whatever_happens_nothing_raises_and_patience_ends_in_idle(
         for step in steps:
             if isinstance(step, TruncateItem):
                 assert step.audio_end_ms >= 0
-        if mind.status is THINKING and not mind._playing.queued:
+        if mind.status is THINKING and not mind._state.playing.queued:
             assert mind.deadline is not None, "nobody thinks for ever"
         if isinstance(happening, TimePassed):
             assert mind.deadline is None or mind.deadline > now
@@ -266,11 +266,11 @@ class Witness:
     @property
     def asks(self) -> bool:
         """Whether a question is open: put, or kept for a session."""
-        return self.mind._answers.owed or self.mind._turns.kept
+        return self.mind._state.answers.owed or self.mind._state.turns.kept
 
     def tell(self, happening: Input) -> None:
         """Let it happen, and check what is done about it."""
-        if isinstance(happening, SessionOpened) == self.mind._in_session and isinstance(
+        if isinstance(happening, SessionOpened) == self.mind._state.in_session and isinstance(
             happening, SessionOpened | SessionRenewed
         ):
             return  # a session is opened where there is none, and renewed where there is one
@@ -286,7 +286,7 @@ class Witness:
             assert pending, "what nobody waited for is not reported"
         assert len(reports) <= 2
         if isinstance(happening, SessionOpened) and CommitAudio() in steps:
-            assert not self.mind._answers.question_waits, "a turn is asked for once"
+            assert not self.mind._state.answers.question_waits, "a turn is asked for once"
             assert [step for step in steps if isinstance(step, CreateResponse)] != [] or (
                 self.mind.status is not IDLE
             )

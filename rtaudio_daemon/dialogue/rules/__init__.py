@@ -1,0 +1,1 @@
+"""What each input of the conversation leads to, by subject; see `Conversation`."""

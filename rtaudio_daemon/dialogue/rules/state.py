@@ -1,0 +1,191 @@
+"""The parts of a conversation, and what several of its rules do with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ... import notifications as news
+from .. import outputs, reports
+from ..answers import Answers, Request
+from ..asking import Asking
+from ..function_calls import FunctionCalls
+from ..history import History
+from ..latency import LatencyTracker
+from ..outputs import AnswerGivenUp, CancelResponse, Output
+from ..playing import Playing
+from ..receipts import Receipts
+from ..settings import DialogueSettings
+from ..sounds import Sounds
+from ..turns import LEAST_TURN_S, Turns
+from ..unsent_audio import UnsentAudio
+
+Rules = dict[type[Any], Callable[[Any], object]]
+"""What to do when an input of this type comes."""
+
+
+class ConversationState:
+    """One owner for each fact, and the outputs of the input that is being handled."""
+
+    def __init__(self, settings: DialogueSettings, history: History, unsent: UnsentAudio) -> None:
+        self.settings = settings
+        self.history = history
+        self.unsent = unsent
+        self.latency = LatencyTracker()
+        self.answers = Answers(settings)
+        self.turns = Turns(settings)
+        self.calls = FunctionCalls()
+        self.receipts = Receipts()
+        self.asking = Asking(self.answers)
+        self.playing = Playing(assumed=settings.playback == "assumed")
+        self.sounds = Sounds(self.playing, self.receipts)
+        self.in_session = False
+        """Whether there is a session."""
+        self.hopeful = False
+        """Whether there may be one soon."""
+        self.why_away = ""
+        """Why there is none, in words."""
+        self.listens_after: set[str] = set()
+        """The ids of texts after which the user may answer without a wake word."""
+        self.now = 0.0
+        """When the input that is being handled came, in seconds."""
+        self.out: list[Output] = []
+        """What it has led to so far."""
+
+    @property
+    def holds_turn(self) -> bool:
+        """Whether enough sound for a turn was sent, or kept, and none was made of it yet."""
+        return self.unsent.seconds >= LEAST_TURN_S
+
+    def do(self, *steps: Output) -> None:
+        """Do this after what is to be done already."""
+        self.out.extend(steps)
+
+    def note_turn(self) -> None:
+        """What was said may just have become an item."""
+        pcm = self.unsent.take_turn()
+        if pcm is not None:
+            self.history.ask(pcm)
+
+    def clear(self, event_id: str | None = None, *, by_user: bool = False) -> None:
+        """Let nobody hear the sound that no turn was made of."""
+        event_id = self.turns.clear(event_id, in_session=self.in_session, by_user=by_user)
+        self.unsent.clear(event_id, in_session=self.in_session)
+        self.do(outputs.ClearAudio(event_id))
+
+    def commit(self, event_id: str | None = None, *, by_user: bool = True) -> None:
+        """Let the sound that was sent so far become an item."""
+        event_id = self.turns.commit(event_id, by_user=by_user)
+        self.do(outputs.CommitAudio(event_id))
+        self.unsent.commit(event_id)
+        self.note_turn()
+
+    def supersede(self) -> None:
+        """What is said now gets the answer that somebody waits for."""
+        self.calls.speech_started()
+        self.drop_owed()
+
+    def drop_owed(self) -> bool:
+        """Nobody waits for the answer any more; whether somebody did."""
+        dropped = self.answers.drop_owed()
+        if dropped:
+            self.history.answered()
+        return dropped
+
+    def give_up_owed(self, why: str) -> None:
+        """Nobody waits for the answer any more, and whoever did learns why."""
+        if self.drop_owed():
+            self.do(reports.not_answered(why))
+
+    def silence(self) -> None:
+        """End every answer, also one that has not begun."""
+        self.answers.refuse_to_come()
+        self.interrupt(cancel=True)
+
+    def interrupt(self, *, cancel: bool) -> None:
+        """End every answer: what is being generated, waiting in the loudspeaker, or heard."""
+        for response_id in self.answers.interrupt():
+            if cancel:
+                self.do(CancelResponse(response_id or None))
+        self.do(*self.playing.stop(self.now))
+        self.sounds.stop()
+
+    def close_question(self, outcome: news.QuestionOutcome, why: str) -> None:
+        """A program's question ends without an answer, if there is one."""
+        self.answers.drop_said(self.asking.waiting)
+        self.do(*self.asking.close(outcome, why))
+
+    def hope_for_session(self) -> None:
+        """What is owed waits for a session, if that makes sense."""
+        self.answers.owed = True
+        if self.settings.outage_s and self.history.answerable:
+            self.answers.hope(self.now)
+        else:
+            why = "the connection was lost, and what was asked is not known well enough"
+            self.give_up_owed(f"{why} to ask it again")
+
+    def resume_detection(self) -> None:
+        """The service detects turns again, if a button has kept it from that."""
+        if self.turns.detection_paused:
+            self.turns.detection_paused = False
+            self.do(outputs.ResumeTurnDetection())
+
+    def drop_kept(self) -> None:
+        """Nobody will hear what waits for a session."""
+        self.turns.drop_kept()
+        self.clear()
+        self.resume_detection()
+
+    def give_up_kept(self, report: AnswerGivenUp) -> None:
+        """What waits for a session will not be answered."""
+        self.turns.speaking.discard("button")
+        self.drop_kept()
+        self.do(report)
+
+    def end_service_speech(self) -> bool:
+        """The service hears nobody any more; whether that ends a turn."""
+        self.latency.speech_stopped(self.now)
+        ended = self.turns.service_stopped()
+        self.asking.speech_stopped(self.now)
+        if ended:
+            self.do(news.SpeechNoticed("stopped", "service"))
+        return ended
+
+    def drop_what_is_to_be_said(self, why: str) -> None:
+        """Nothing that programs want is said, and they learn why."""
+        # Nothing else waits while there is no session.
+        self.do(*(reports.not_said(why) for _ in self.answers.drop_waiting()))
+
+    def hand_over(self) -> None:
+        """Let what was said be a turn, and ask for its answer."""
+        if not self.in_session:
+            self.turns.kept = True
+            return
+        self.turns.drop_kept()
+        self.commit(by_user=False)
+        self.calls.speech_started()
+        if self.asking.takes_turns:
+            self.asking.turn_ended(self.now)
+            return
+        self.answers.put_question(self.now)
+        self.answers.wish(Request(question=True), first=True)
+
+
+class RuleGroup:
+    """Rules about one subject; all of them share the state."""
+
+    def __init__(self, state: ConversationState) -> None:
+        self._state = state
+        self._do = state.do
+        self._answers, self._turns, self._playing = state.answers, state.turns, state.playing
+        self._calls, self._receipts, self._asking = state.calls, state.receipts, state.asking
+        self._sounds, self._history = state.sounds, state.history
+        self._unsent, self._latency = state.unsent, state.latency
+
+    @property
+    def _settings(self) -> DialogueSettings:
+        return self._state.settings
+
+    @property
+    def _now(self) -> float:
+        return self._state.now
