@@ -121,6 +121,10 @@ class SoundServer:
         inputs = self.ask("list", "short", "sink-inputs").split()
         self._pactl("set-sink-input-volume", inputs[0], f"{gain}")
 
+    def end_echo(self) -> None:
+        """The microphone does not hear the loudspeaker any more."""
+        self.ask("unload-module", "module-loopback")
+
     def cancel_echo(self) -> None:
         """From now on the default devices are those of the sound server's own canceller."""
         gains = "analog_gain_control=0 digital_gain_control=0 noise_suppression=0"

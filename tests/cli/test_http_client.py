@@ -7,13 +7,16 @@ import os
 import subprocess
 import sys
 import threading
+from argparse import Namespace
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rtaudio_daemon.cli.http_client import DaemonClient, local_daemon
+from rtaudio_daemon.cli.remote_commands import say
 from rtaudio_daemon.errors import ConfigError, RTAudioError
 
 pytestmark = pytest.mark.real_time
@@ -206,3 +209,39 @@ def test_a_command_for_a_running_daemon_loads_little(command: str, tmp_path: Pat
     )
     assert "no daemon answers at http://127.0.0.1:9" in done.stderr
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "printed"),
+    [
+        (
+            {"outcome": "said", "heard_ms": 2300, "audible": "yes"},
+            0,
+            "said, 2.3 s of it were played, and the microphone heard it\n",
+        ),
+        (
+            {"outcome": "said", "heard_ms": 2300, "audible": "no"},
+            0,
+            "said, 2.3 s of it were played, but the microphone heard nothing of it: is the "
+            "loudspeaker on?\n",
+        ),
+        (
+            {"outcome": "not_played", "heard_ms": 0, "audible": "unknown"},
+            1,
+            "not played, 0.0 s of it were played\n",
+        ),
+        ({"id": "a"}, 1, "not said yet, 0.0 s of it were played\n"),
+    ],
+)
+def test_who_waits_for_a_text_reads_what_became_of_it(
+    said: dict[str, Any],
+    status: int,
+    printed: str,
+    servers: list[Server],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    server = run(servers, Server(body=json.dumps({**STATE, "said": said})))
+    flags = {"prompt": False, "urgent": False, "chime": False, "wait": True, "json": False}
+    asked = Namespace(text=["x"], url=server.address, config=None, **flags)
+    assert say(asked) == status
+    assert capsys.readouterr().out == printed

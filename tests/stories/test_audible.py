@@ -54,6 +54,7 @@ async def test_a_loudspeaker_that_is_switched_off_is_noticed_until_it_is_on_agai
         state = await harness.status()
         assert state["speaker"]["state"] == "ok"
         assert state["speaker"]["reason"].startswith(SEEMS_OFF)
+        assert f"speaker: {SEEMS_OFF}" in harness.app._health.words()
         (report,) = [each for each in harness.named("device") if each["code"] == "unheard"]
         assert (report["direction"], report["state"]) == ("speaker", "ok")
         assert [each.levelname for each in caplog.records if SEEMS_OFF in each.message] == [
@@ -62,6 +63,7 @@ async def test_a_loudspeaker_that_is_switched_off_is_noticed_until_it_is_on_agai
         found.append((await say(harness, 5))["audible"])
         assert (await harness.status())["speaker"]["reason"] is None
         assert harness.named("device")[-1]["code"] is None
+        assert SEEMS_OFF not in harness.app._health.words()
         async with harness.http.get("/metrics") as metrics:
             text = await metrics.text()
         assert [each["audible"] for each in harness.named("said")] == found
