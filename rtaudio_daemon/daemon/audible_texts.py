@@ -94,7 +94,7 @@ class AudibleTexts:
         finding = await asyncio.to_thread(examine, played, heard, self._path)
         same = devices == self._devices
         audible = self._conclude(finding) if same else "unknown"
-        if audible != "yes" and self._host.volume == 0:
+        if not played.strip(b"\0") and self._host.volume == 0:
             audible = "no"
         elif same:
             self._count(audible)

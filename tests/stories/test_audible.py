@@ -25,14 +25,14 @@ def answer(_turn: Turn) -> Reply:
     return Reply("Rain, then sun.", ANSWER)
 
 
-def heard(echoes: Sequence[bool], noise: float = 20.0) -> list[tuple[int, bytes]]:
+def heard(echoes: Sequence[bool], sound: bytes = ANSWER) -> list[tuple[int, bytes]]:
     """A microphone with some noise, to which answers come back at their times, or do not."""
     random = np.random.default_rng(1)
-    sound = random.normal(0, noise, (FIRST + EVERY * len(echoes)) * 480)
+    room = random.normal(0, 20, (FIRST + EVERY * (len(echoes) + 1)) * 480)
     for number, there in enumerate(echoes):
         at = (FIRST + EVERY * number) * 480
-        sound[at : at + len(ANSWER) // 2] += 0.1 * samples(ANSWER) * there
-    return [(0, sound.astype("<i2").tobytes())]
+        room[at : at + len(sound) // 2] += 0.1 * samples(sound) * there
+    return [(0, room.astype("<i2").tobytes())]
 
 
 async def say(harness: Harness, number: int) -> dict[str, Any]:
@@ -110,7 +110,8 @@ async def test_what_is_said_while_muted_is_not_known_to_be_heard(tmp_path: Path)
 
 
 async def test_texts_that_are_played_in_one_go_are_judged_as_one(tmp_path: Path) -> None:
-    async with Harness(tmp_path, heard([True]), reply=answer, change=UNINTERRUPTED) as harness:
+    said = heard([True], ANSWER + ANSWER)
+    async with Harness(tmp_path, said, reply=answer, change=UNINTERRUPTED) as harness:
         text = {"text": "x", "mode": "verbatim"}
         first = asyncio.create_task(say(harness, 0))
         await harness.until(lambda: harness.statuses[-1] == "speaking")

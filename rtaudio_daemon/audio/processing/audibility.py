@@ -39,10 +39,11 @@ _BLOCK = 16  # samples; the delay is found so exactly
 _FAINT = 0.1  # of the loudest piece; what is softer says nothing
 _DEEP = 1e-3  # of the strongest frequency: what is weaker is not made equal to it
 _BEFORE, _AFTER = 15, 100  # blocks around a delay that belong to it: 30 ms, and 0.2 s of dying away
-_STANDS_OUT = 9.0  # in units of the spread of all delays
-_ALONE = 2.5  # against the next best delay
-_DOUBTFUL = 0.6  # of these is no proof that there is none
-_LEAST_PIECES = 2
+_STANDS_OUT = 14.0  # in units of the spread of all delays
+_ALONE = 3.0  # against the next best delay
+_DOUBTFUL = 8.0  # what stands out so far may be one, as of a stream with a hole in it
+_LEAST_PIECES = 3
+_AGREEING = 2 / 3  # of the pieces
 _SAME_BEFORE, _SAME_AFTER = 3, 10  # blocks; a room's echo may be strongest a little later
 _SOFTER = 0.5  # than the echo that was found before, and would still be found
 _DIGITAL_SILENCE = 4  # what a resampler makes of it
@@ -154,7 +155,7 @@ class _Trace:
     @property
     def clear(self) -> bool:
         return (
-            self.agreeing >= max(_LEAST_PIECES, self.pieces / 2)
+            self.agreeing >= max(_LEAST_PIECES, _AGREEING * self.pieces)
             and self.stands_out >= _STANDS_OUT
             and self.alone >= _ALONE
         )
@@ -162,9 +163,7 @@ class _Trace:
     @property
     def doubtful(self) -> bool:
         """Whether there may be an echo, or too little of anything to know."""
-        if self.pieces < _LEAST_PIECES:
-            return True
-        return self.stands_out >= _DOUBTFUL * _STANDS_OUT and self.alone >= _ALONE
+        return self.pieces < _LEAST_PIECES or self.stands_out >= _DOUBTFUL
 
 
 def _search(far: _Samples, near: _Samples) -> _Trace:
@@ -201,12 +200,20 @@ def _likeness(far: _Samples, near: _Samples) -> Iterator[_Samples]:
         heard = near[start : start + reach]
         if loud < faint or len(heard) < reach or float(np.ptp(heard)) <= _DIGITAL_SILENCE:
             continue
-        spectrum = np.conj(_evened(far[start : start + _PIECE] * np.hanning(_PIECE)))
-        spectrum *= _evened(heard * _edges(reach))
-        likeness = np.fft.irfft(spectrum, _SIZE)[: _EARLY + _LATE] ** 2
-        blocks = likeness.reshape(-1, _BLOCK).mean(axis=1)
-        blocks = (blocks[:-1] + blocks[1:]) / 2
-        yield np.sqrt(blocks / max(float(np.median(blocks)), 1e-30))
+        piece = _evened(far[start : start + _PIECE] * np.hanning(_PIECE))
+        around = _evened(heard * _edges(reach))
+        found = _powers(np.conj(piece) * around, _EARLY + _LATE)
+        # What two sounds that have nothing in common would lead to, as loud as they are and when.
+        expected = np.correlate(_powers(around, reach), _powers(piece, _PIECE), "valid")
+        expected = np.maximum(expected[: len(found)] / _BLOCK, 1e-30)
+        pairs = (found[:-1] + found[1:]) / (expected[:-1] + expected[1:]) / _BLOCK
+        yield np.sqrt(pairs)
+
+
+def _powers(spectrum: NDArray[np.complex128], length: int) -> _Samples:
+    """The power of a sound with this spectrum, by blocks."""
+    sound = np.fft.irfft(spectrum, _SIZE)[:length]
+    return np.asarray((sound**2).reshape(-1, _BLOCK).sum(axis=1), dtype=np.float64)
 
 
 def _evened(samples: _Samples) -> NDArray[np.complex128]:

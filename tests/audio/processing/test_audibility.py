@@ -148,6 +148,13 @@ def test_what_says_nothing_proves_nothing(played: bytes, heard: bytes) -> None:
     assert examine(played, heard, BEFORE) == Finding()
 
 
+def test_an_echo_with_a_hole_in_it_is_not_missed() -> None:
+    back = room(TEXT, 100, 0.1)
+    torn = np.concatenate([back[: RATE * 5 // 4], back[RATE * 5 // 4 + RATE // 5 :]])
+    heard = pcm(torn + noise(len(torn)) * 20)
+    assert not examine(pcm(TEXT), heard, BEFORE).missing
+
+
 def test_a_faint_trace_is_no_proof_that_there_is_none() -> None:
     back = room(TEXT, 100, 0.1)
     found = [
