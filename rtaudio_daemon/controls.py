@@ -167,6 +167,16 @@ class Controls(Protocol):
         hear it or too much is waiting.
         """
 
+    def play(
+        self, source: Mapping[str, str], *, urgent: bool = False, said: str | None = None
+    ) -> Awaitable[str]:
+        """Play the sound file at `source["url"]`, or `source["file"]`, in the same queue.
+
+        It needs no session. `urgent`, `said` and the id that is returned are as those of `say`.
+        Raises WrongValueError and NotFoundError when it cannot be played, and NotNowError when
+        nobody could hear it, its host does not answer, or too much is waiting.
+        """
+
     async def said(self, said: str, limit_s: float) -> TextSaid | None:
         """What became of the text with this id, waiting for it; None: not known in time."""
 

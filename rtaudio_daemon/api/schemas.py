@@ -40,30 +40,50 @@ _STATE = _words("connecting", "open", "renewing", "closing", "closed")
 _SOURCE = _words("local", "service")
 
 NOTHING: Schema = _object({})
+_QUEUED: Schema = {
+    "priority": {**_words("normal", "high"), "default": "normal"},
+    "id": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 64,
+        "pattern": r"^[A-Za-z0-9._:-]+$",
+        "description": "an id of letters, digits and . _ : -; within ten minutes the same id is "
+        "said or played once",
+    },
+    "wait": {**_FLAG, "default": False, "description": "answer when it was said or played"},
+}
 SAY: Schema = _object(
     {
         "text": {"type": "string", "minLength": 1, "maxLength": TEXT_MAX, "pattern": r"\S"},
         "mode": {**_words("verbatim", "prompt"), "default": "prompt"},
-        "priority": {**_words("normal", "high"), "default": "normal"},
         "remember": {**_FLAG, "default": False},
-        "id": {
-            "type": "string",
-            "minLength": 1,
-            "maxLength": 64,
-            "pattern": r"^[A-Za-z0-9._:-]+$",
-            "description": "an id of letters, digits and . _ : -; within ten minutes the same id "
-            "is said once",
-        },
-        "wait": {**_FLAG, "default": False, "description": "answer when it was said"},
+        **_QUEUED,
         "chime": {**_FLAG, "default": False, "description": "with a short sound before it"},
     },
     "mode",
-    "priority",
     "remember",
-    "id",
-    "wait",
     "chime",
+    *_QUEUED,
 )
+_PLACE_OF_SOUND: Schema = {"type": "string", "minLength": 1, "maxLength": 2000}
+PLAY: Schema = {
+    **_object(
+        {
+            "url": {
+                **_PLACE_OF_SOUND,
+                "pattern": r"^https?://\S+$",
+                "description": "an address that begins with http:// or https://, of a host in "
+                "audio.play.hosts",
+            },
+            "file": {**_PLACE_OF_SOUND, "description": "a file below audio.play.folder"},
+            **_QUEUED,
+        },
+        "url",
+        "file",
+        *_QUEUED,
+    ),
+    "oneOf": [{"required": ["url"]}, {"required": ["file"]}],
+}
 SAID: Schema = _object(
     {
         "id": _TEXT,
@@ -536,7 +556,8 @@ EVENTS: Mapping[str, tuple[str, Schema]] = {
         _object({**_CALL_OUTCOME, **_SAID}, *_SAID),
     ),
     "said": (
-        "what became of a text of /api/say; `heard_ms`: how much of it was played",
+        "what became of a text of /api/say or a sound of /api/play; `heard_ms`: how much of it was "
+        "played",
         SAID,
     ),
     "timer": (

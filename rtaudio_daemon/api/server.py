@@ -39,6 +39,7 @@ from .metrics import Metrics
 from .routes import ROUTES
 
 _SAID_S = 120.0  # a client that waits for a text is answered by then
+_PLAYED_S = 420.0  # the longest sound, and some that is played before it
 _LEVEL_EVERY_S = 0.1
 _DEVICES_FRESH_S = 5.0  # listing devices starts a process: not at every request
 _LINGERING_S = 1.0  # how long the rest of a refused body is read
@@ -305,7 +306,7 @@ class ApiServer:
             said=body.get("id"),
             chime=body.get("chime", False),
         )
-        return await self._with_receipt(said, wait=body.get("wait", False))
+        return await self._receipt(said, _SAID_S if body.get("wait", False) else 0.0)
 
     async def _start_conversation(self, request: web.Request) -> web.Response:
         body = await _body(request, schemas.START_CONVERSATION)
@@ -319,7 +320,7 @@ class ApiServer:
             listen=True,
             instructions=body.get("instructions", ""),
         )
-        return await self._with_receipt(said, wait=body.get("wait", False))
+        return await self._receipt(said, _SAID_S if body.get("wait", False) else 0.0)
 
     async def _ask(self, request: web.Request) -> web.Response:
         body = await _body(request, schemas.ASK)
@@ -331,9 +332,18 @@ class ApiServer:
         )
         return web.json_response(answer)
 
-    async def _with_receipt(self, said: str, *, wait: bool) -> web.Response:
-        """The new status, and the id of a text, with what became of it if that is known."""
-        receipt = await self._controls.said(said, _SAID_S if wait else 0.0)
+    async def _play(self, request: web.Request) -> web.Response:
+        body = await _body(request, schemas.PLAY)
+        said = await self._controls.play(
+            {name: body[name] for name in ("url", "file") if name in body},
+            urgent=body.get("priority") == "high",
+            said=body.get("id"),
+        )
+        return await self._receipt(said, _PLAYED_S if body.get("wait", False) else 0.0)
+
+    async def _receipt(self, said: str, limit_s: float) -> web.Response:
+        """The new status, with what became of a text or a sound, if that is known in time."""
+        receipt = await self._controls.said(said, limit_s)
         found = asdict(receipt) if receipt else {"id": said}
         return web.json_response({**self._controls.snapshot().document(), "said": found})
 

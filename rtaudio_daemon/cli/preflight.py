@@ -14,11 +14,12 @@ from typing import NamedTuple
 
 from ..audio.devices.ducking_ways import find_way
 from ..audio.devices.wav_devices import check_wav
+from ..audio.files.chimes import own_chime
 from ..config import Config
 from ..config.hooks import described
 from ..config.placeholders import revealed
 from ..config.profiles import PROFILES
-from ..errors import ConfigError, DeviceError
+from ..errors import ConfigError, DeviceError, WrongValueError
 from ..optional_packages import how_to_install, installed
 from ..simulator import scenario
 from ..tools.sources import own_tools
@@ -30,19 +31,23 @@ from ..user_folders import state_folder
 class Package(NamedTuple):
     """`module` is needed when `option` has this `value`, or any if that is None.
 
-    `and_option`: another option that must be on for that.
+    `and_option`: another option that must be on for that. `but_ending`: a file that ends so needs
+    no package.
     """
 
     option: str
     value: str | None
     module: str
     and_option: str = ""
+    but_ending: str = ""
 
     def wanted(self, settings: Config) -> bool:
         """Whether the settings ask for it."""
         if self.and_option and not attrgetter(self.and_option)(settings):
             return False
         given = attrgetter(self.option)(settings)
+        if self.but_ending and given.lower().endswith(self.but_ending):
+            return False
         return bool(given if self.value is None else given == self.value)
 
 
@@ -52,6 +57,7 @@ PACKAGES = (
     Package("audio.listen", "wake_word", "pymicro_wakeword"),
     Package("audio.echo", "cancel", "livekit.rtc"),
     Package("mqtt.host", None, "aiomqtt"),
+    Package("audio.earcons.chime", None, "soundfile", but_ending=".wav"),
     Package("tools.mcp", None, "mcp_types"),
     Package("home_assistant.url", None, "mcp_types", "tools.home_assistant"),
 )
@@ -95,6 +101,7 @@ def unusable_files(settings: Config) -> list[str]:
         if not os.access(folder, os.W_OK | os.X_OK):
             what = f"there is no folder {folder} that can be written to"
             found.append(settings.problem("audio.output.device", what))
+    found += _unusable_sounds(settings)
     service = settings.realtime
     if PROFILES[service.profile].built_in and service.simulator.scenario and not service.host_name:
         try:
@@ -105,6 +112,20 @@ def unusable_files(settings: Config) -> list[str]:
                 settings.problem("realtime.simulator.scenario", f"{each}{where}")
                 for each in error.problems
             ]
+    return found
+
+
+def _unusable_sounds(settings: Config) -> list[str]:
+    found, folder = [], settings.audio.play.folder
+    if folder and not os.access(folder, os.R_OK | os.X_OK):
+        what = f"there is no folder {folder} that can be read"
+        found.append(settings.problem("audio.play.folder", what))
+    chime = settings.audio.earcons.chime
+    try:
+        if chime.lower().endswith(".wav") or installed("soundfile"):
+            asyncio.run(own_chime(chime))
+    except WrongValueError as error:
+        found.append(settings.problem("audio.earcons.chime", str(error)))
     return found
 
 

@@ -18,6 +18,8 @@ from ..protocol.bounds import printable
 from .http_client import DaemonClient, local_daemon
 
 _SAID_S = 130.0  # the daemon answers sooner
+_READ_S = 90.0  # and sooner than that, when it has read a sound file
+_PLAYED_S = 490.0  # and played it
 _SHOWN_CHARACTERS = 200  # of a changed option; tools of one's own fill pages
 _AUDIBLE = {
     "yes": ", and the microphone heard it",
@@ -51,12 +53,30 @@ def say(arguments: argparse.Namespace) -> int:
     }
     timeout_s = {"timeout_s": _SAID_S} if arguments.wait else {}
     state = _remote(arguments).post("/api/say", body, **timeout_s)
+    return _print_receipt(arguments, state, "said")
+
+
+def play(arguments: argparse.Namespace) -> int:
+    """Make the daemon play a sound file."""
+    body = {
+        "url" if "://" in arguments.source else "file": arguments.source,
+        "priority": arguments.priority,
+        "wait": arguments.wait,
+    }
+    timeout_s = _PLAYED_S if arguments.wait else _READ_S
+    state = _remote(arguments).post("/api/play", body, timeout_s)
+    return _print_receipt(arguments, state, "played")
+
+
+def _print_receipt(arguments: argparse.Namespace, state: dict[str, Any], done: str) -> int:
+    """What became of a text or a sound, for whoever waits; 1 if it is not `done`."""
     if not arguments.wait or arguments.json:
         return _print_state(arguments, state)
     said = state["said"]
-    outcome = said.get("outcome", "not said yet")
+    outcome = said.get("outcome", f"not {done} yet").replace("_", " ")
+    words = done if outcome == "said" else outcome
     played = f"{said.get('heard_ms', 0) / 1000:.1f} s of it were played"
-    _print(f"{outcome.replace('_', ' ')}, {played}{_AUDIBLE.get(said.get('audible', ''), '')}")
+    _print(f"{words}, {played}{_AUDIBLE.get(said.get('audible', ''), '')}")
     return 0 if outcome == "said" else 1
 
 
@@ -270,6 +290,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = MappingProxyType(
         "status": status,
         "say": say,
         "ask": ask,
+        "play": play,
         "volume": volume,
         "reload": reload,
         "interrupt": post,

@@ -30,6 +30,45 @@ def read_bounded(path: str | os.PathLike[str], most_bytes: int) -> bytes:
         os.close(handle)
 
 
+def read_below(folder: str | os.PathLike[str], name: str, most_bytes: int) -> bytes:
+    """The whole content of the regular file `name` in `folder`, or deeper in it.
+
+    No link below `folder` is followed. Raises OSError as `read_bounded` does, also for a name that
+    leads out of the folder, for a link (ELOOP), and for what is no regular file.
+    """
+    *folders, last = name.split("/")
+    if not all(step not in ("", ".", "..") and "\0" not in step for step in (*folders, last)):
+        raise OSError(errno.EINVAL, "no name of a file below the folder")
+    where = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for step in folders:
+            inside = _opened(step, os.O_RDONLY | os.O_DIRECTORY, where)
+            os.close(where)
+            where = inside
+        handle = _opened(last, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY, where)
+    finally:
+        os.close(where)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "no regular file")
+        return _all_of(handle, most_bytes)
+    finally:
+        os.close(handle)
+
+
+def _opened(step: str, flags: int, folder: int) -> int:
+    try:
+        return os.open(step, flags | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENOTDIR) and _is_link(step, folder):
+            raise OSError(errno.ELOOP, "a link, which is not followed") from error
+        raise
+
+
+def _is_link(step: str, folder: int) -> bool:
+    return stat.S_ISLNK(os.stat(step, dir_fd=folder, follow_symlinks=False).st_mode)
+
+
 def _all_of(handle: int, most_bytes: int) -> bytes:
     found = bytearray()
     ready = select.poll()

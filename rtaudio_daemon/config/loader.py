@@ -409,10 +409,12 @@ def _of_mqtt(found: Iterator[mqtt_checks.Mistake], source: Source) -> list[Probl
 def _beside(config: Config, file: str) -> Config:
     """`config` with the files that it names looked for beside `file`, not where one stands."""
     folder = os.path.dirname(file)
-    scenario = config.realtime.simulator.scenario
-    simulator = replace(
-        config.realtime.simulator, scenario=os.path.join(folder, scenario) if scenario else ""
-    )
+
+    def beside(path: str) -> str:
+        return os.path.join(folder, path) if path else ""
+
+    simulator = config.realtime.simulator
+    simulator = replace(simulator, scenario=beside(simulator.scenario))
 
     def device(name: str) -> str:
         path = name.removeprefix("wav:")
@@ -423,6 +425,8 @@ def _beside(config: Config, file: str) -> Config:
         config.audio,
         input=replace(heard, device=device(heard.device)),
         output=replace(played, device=device(played.device)),
+        earcons=replace(config.audio.earcons, chime=beside(config.audio.earcons.chime)),
+        play=replace(config.audio.play, folder=beside(config.audio.play.folder)),
     )
     own = tuple(replace(each, program=_program(each.program, folder)) for each in config.tools.own)
     mcp = {

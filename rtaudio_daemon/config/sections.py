@@ -43,6 +43,7 @@ from .yaml_loader import Problem, Source, Steps
 _HOST = r"(wss?://)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
 _NAME = r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?"
 _ORIGIN = r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
+_PLAY_HOST = r"([A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
 _HOME_URL = r"https?://[^\s/?#@]+(/[^\s?#@]*)?"
 _TOOL_NAME = r"[A-Za-z0-9_-]{1,64}"
 _TOOL_URL = r"https?://[^\s/?#@{}]+([/?]\S*)?"
@@ -372,7 +373,25 @@ class Earcons:
         True, "an answer failed, or there is no service while somebody waits", boolean()
     )
     connected: bool = option(False, "the service is connected, or connected again", boolean())
+    chime: str = option(
+        "",
+        "sound file of your own for `chime: true` of /api/say, 10 s at most; empty = two notes",
+        text(),
+    )
     volume: float = option(0.4, "loudness, relative to the answers", number(0, 1))
+
+
+@dataclass(frozen=True)
+class Play:
+    """Which sound files other programs may let the daemon play (/api/play)."""
+
+    hosts: tuple[str, ...] = option(
+        (),
+        "hosts whose files may be fetched, as in homeassistant.local:8123; without a port 80 and "
+        "443",
+        several(text(_PLAY_HOST, "a host, with its port if that is another than 80 and 443")),
+    )
+    folder: str = option("", "folder whose files may be played; empty = none", text())
 
 
 @dataclass(frozen=True)
@@ -390,6 +409,7 @@ class Audio:
     )
     wake: Wake = section(Wake, "with listen: wake_word")
     earcons: Earcons = section(Earcons, "short sounds that report changes")
+    play: Play = section(Play, "which sound files other programs may let it play")
     echo: str = option(
         "auto",
         "how to keep the loudspeaker out of the microphone; auto = cancel where livekit is "

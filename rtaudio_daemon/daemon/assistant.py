@@ -14,6 +14,8 @@ from typing import Protocol
 
 from .. import config
 from ..audio.devices.protocols import Microphone, PlaybackEvent, Speaker
+from ..audio.processing.clips import at_volume
+from ..audio.processing.earcons import earcon
 from ..audio.processing.echo import Echo
 from ..audio.processing.gate import Gate
 from ..audio.processing.vad import Engine
@@ -164,6 +166,7 @@ class Assistant:
         self._wall_clock = wall_clock
         self._own_words = OwnWords()
         self._power_saving = PowerSaving()
+        self._own_chime = b""
         self._volume = 1.0
         self._ducks = self._ducked = False
         self._earcon_player = EarconPlayer(config.Earcons(), self)
@@ -178,9 +181,10 @@ class Assistant:
         self.devices.exchanged("speaker")
         self._set_loudness()
 
-    def use_earcons(self, settings: config.Earcons) -> None:
-        """Play these short sounds from now on."""
+    def use_earcons(self, settings: config.Earcons, chime: bytes = b"") -> None:
+        """Play these short sounds from now on, and this `chime` (pcm), if it is not empty."""
         self._earcon_player.settings = settings
+        self._own_chime = chime
 
     def use_microphone(self, microphone: Microphone) -> None:
         """Hear this microphone, made for this assistant, from the next `run` on."""
@@ -356,6 +360,14 @@ class Assistant:
     def earcon_loudness(self) -> float:
         """The loudness of short sounds within an answer, 0 to 1, before its volume."""
         return self._earcon_player.settings.volume
+
+    @property
+    def chime(self) -> bytes:
+        """What is played before an announcement."""
+        loudness = self.earcon_loudness
+        if self._own_chime:
+            return at_volume(self._own_chime, loudness)
+        return earcon("announcement", loudness)
 
     def play_working(self) -> None:
         """Let somebody who waits for a tool hear that it is at work."""

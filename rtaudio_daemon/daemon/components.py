@@ -23,12 +23,13 @@ from ..audio.devices.system_aec import no_canceller
 from ..audio.engines.cancellers import open_echo
 from ..audio.engines.vad_engines import open_engine
 from ..audio.engines.wake_word_engines import open_attention
+from ..audio.files.chimes import own_chime
 from ..audio.processing.gate import Gate
 from ..audio.processing.wake_word import Attention
 from ..config.profiles import PROFILES, Profile
 from ..dialogue.settings import DialogueSettings
 from ..emitter import Emitter
-from ..errors import ConfigError, RTAudioError, ServiceError
+from ..errors import ConfigError, RTAudioError, ServiceError, WrongValueError
 from ..notifications import (
     ConnectionChanged,
     ConnectionState,
@@ -172,6 +173,7 @@ class Components:
                 ("speaker", self._apply_speaker),
                 ("volume", self._apply_volume),
                 ("earcons", self._apply_earcons),
+                ("sounds", self._apply_sounds),
                 ("timers", self._apply_timers),
                 ("mqtt", self._apply_mqtt),
                 ("ducking", self._apply_ducking),
@@ -190,6 +192,7 @@ class Components:
         self._notifications.on("notification", self.controls.said_texts.note)
         self._notifications.on("notification", self.hooks.notice)
         self._notifications.on("notification", self._other_sound.notice)
+        self._notifications.on("notification", self.controls.sound_player.note)
         for component in self.table:
             await component.apply(self._settings)
         self._lives["gate"] = AsyncExitStack()
@@ -206,7 +209,9 @@ class Components:
 
     async def close(self) -> None:
         """Take everything down."""
-        await asyncio.gather(self.hooks.close(), self.tool_box.close())
+        await asyncio.gather(
+            self.hooks.close(), self.tool_box.close(), self.controls.sound_player.close()
+        )
         for component in reversed(self.table):
             if life := self._lives.pop(component.name, None):
                 await life.aclose()
@@ -230,7 +235,17 @@ class Components:
         self.controls.set_volume(settings.audio.output.volume)
 
     async def _apply_earcons(self, settings: config.Config) -> None:
-        self.assistant.use_earcons(settings.audio.earcons)
+        chime = b""
+        try:
+            chime = await own_chime(settings.audio.earcons.chime)
+        except WrongValueError as error:
+            if "http_api" in self._lives:
+                raise
+            _LOG.warning("audio.earcons.chime: %s; two notes are played instead", error)
+        self.assistant.use_earcons(settings.audio.earcons, chime)
+
+    async def _apply_sounds(self, settings: config.Config) -> None:
+        self.controls.sound_player.settings = settings.audio.play
 
     async def _apply_timers(self, settings: config.Config) -> None:
         self.ringing.volume = self.clips.volume = settings.tools.timers.volume

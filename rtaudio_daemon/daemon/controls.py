@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from ..audio.devices.open import described, list_devices
-from ..audio.processing.earcons import earcon
 from ..controls import DUCKING_OFF, ConnectionStatus, SayMode, Snapshot, UplinkStatus, UsageStatus
 from ..dialogue.inputs import InterruptRequested, OfferedAnswer, SayRequested
 from ..errors import (
@@ -30,6 +29,7 @@ from .assistant import Assistant
 from .hooks import Hooks
 from .questions import Questions
 from .said_texts import SaidTexts
+from .sound_player import SoundPlayer
 
 
 class Hushable(Protocol):
@@ -101,6 +101,8 @@ class DaemonControls:
         """Who reloads the configuration, if there is one."""
         self.said_texts = SaidTexts()
         """What became of the texts that programs wanted to be said."""
+        self.sound_player = SoundPlayer(assistant, self.said_texts)
+        """Plays sound files."""
         self.note_store: NoteStore | None = None
         """The notes, if any can be kept."""
         self.tool_box: CallableTools | None = None
@@ -251,7 +253,7 @@ class DaemonControls:
             raise NotNowError("nothing was said: too much is waiting to be said; try again later")
 
     def _chime(self, wanted: bool) -> bytes:
-        return earcon("announcement", self._assistant.earcon_loudness) if wanted else b""
+        return self._assistant.chime if wanted else b""
 
     async def ask(
         self,
@@ -280,6 +282,12 @@ class DaemonControls:
             "id": closed.answer,
             "reason": closed.reason,
         }
+
+    async def play(
+        self, source: Mapping[str, str], *, urgent: bool = False, said: str | None = None
+    ) -> str:
+        """Play a sound file; see `Controls.play`."""
+        return await self.sound_player.play(source, urgent=urgent, said=said)
 
     async def said(self, said: str, limit_s: float) -> TextSaid | None:
         """What became of a text; see `Controls.said`."""

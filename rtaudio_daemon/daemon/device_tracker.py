@@ -64,18 +64,18 @@ class DeviceTracker:
             why = latest.reason or "there is none"
             raise NotNowError(f"not listening: the microphone is {latest.state} ({why})")
 
-    def need_loudspeaker(self, speaker: Speaker | None) -> None:
+    def need_loudspeaker(self, speaker: Speaker | None, in_vain: str = "nothing was said") -> None:
         """Raise NotNowError if there never was one, or it has been lost for `RECOVERY_S`."""
         if speaker is not None and speaker.state is DeviceState.NONE and speaker.reason:
             raise NotNowError(
-                f"nothing was said: there is no loudspeaker ({speaker.reason}): plug one in, "
+                f"{in_vain}: there is no loudspeaker ({speaker.reason}): plug one in, "
                 "or see what `daemon.py doctor` says"
             )
         lost_at = self._lost_at.get("speaker")
         if lost_at is not None and asyncio.get_running_loop().time() - lost_at >= RECOVERY_S:
             why = (speaker and speaker.reason) or self._latest["speaker"].reason
             raise NotNowError(
-                f"nothing was said: the loudspeaker is lost ({why}); it is looked for by itself: "
+                f"{in_vain}: the loudspeaker is lost ({why}); it is looked for by itself: "
                 "plug it in again, or see what `daemon.py doctor` says"
             )
 

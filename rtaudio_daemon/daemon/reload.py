@@ -21,6 +21,7 @@ COMPONENT_OF: Mapping[str, str] = MappingProxyType(
         "audio.earcons": "earcons",
         "audio.duck": "ducking",
         "audio.duck_db": "ducking",
+        "audio.play": "sounds",
         "tools": "tools",
         "home_assistant": "tools",
         "tools.timers": "timers",

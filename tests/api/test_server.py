@@ -138,6 +138,12 @@ class Person:
         self.told.append(("ask", question, list(answers), timeout_s, chime))
         return {"outcome": "answered", "text": "Yes!", "id": "yes", "reason": ""}
 
+    async def play(
+        self, source: Mapping[str, str], *, urgent: bool = False, said: str | None = None
+    ) -> str:
+        self.told.append(("play", dict(source), *(["urgent"] * urgent)))
+        return said or "said_1"
+
     async def said(self, said: str, limit_s: float) -> TextSaid | None:
         return TextSaid(said, "said", 900) if limit_s else None
 

@@ -1,4 +1,4 @@
-"""Real time for the tests with real sound (marker `sound`), virtual time for all others."""
+"""Real time for tests with the marker `sound` or `real_time`, virtual time for all others."""
 
 from __future__ import annotations
 

@@ -33,6 +33,7 @@ WANTED = {
     "audio.gate.engine": "audio: {gate: {engine: webrtc}}",
     "audio.listen": "audio: {listen: wake_word}",
     "audio.echo": "audio: {echo: cancel}",
+    "audio.earcons.chime": "audio: {earcons: {chime: bell.mp3}}",
     "home_assistant.url": "home_assistant: {url: 'http://127.0.0.1', token: a}",
     "mqtt.host": "mqtt: {host: 127.0.0.1}",
     "tools.mcp": "tools: {mcp: {notes: {url: 'http://127.0.0.1/mcp'}}}",

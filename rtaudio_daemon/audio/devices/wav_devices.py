@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import io
 import logging
 import os
 import stat
@@ -15,8 +14,6 @@ import wave
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import IO
-
-import numpy as np
 
 from ...config.file_reading import read_bounded
 from ...errors import DeviceError
@@ -30,16 +27,14 @@ from ...notifications import (
     PlaybackStarted,
     PlaybackStopped,
 )
-from ..processing.format import BYTES_PER_MS, FRAME_BYTES, FRAME_MS, SAMPLE_RATE, Frame, Resampler
+from ..processing.format import BYTES_PER_MS, FRAME_BYTES, FRAME_MS, SAMPLE_RATE, Frame
+from ..processing.wav import Wav, parse_wav
 from ..worker.playback_queue import Moment, PlaybackQueue
 from .frame_queue import FrameQueue
 from .protocols import DeviceListener, PlayedListener, SpeakerListener
 
 _LOG = logging.getLogger(__name__)
 _LARGEST_BYTES = 1 << 28  # of a file that is read: more than an hour, in memory at once
-_MOST_CHANNELS = 32
-_RATES = range(1000, 768_001)
-_WIDTHS = range(1, 5)  # bytes of one sample
 _LONGEST_RECORDING_BYTES = 2**31  # a WAV file cannot hold more than 4 GiB; this is 12 hours
 
 
@@ -289,46 +284,21 @@ def _prepare_file(path: Path) -> None:
 
 def check_wav(path: Path) -> None:
     """Raises DeviceError if `read_wav` could not read this file."""
-    with _opened(path):
-        pass
+    _parsed(path)
 
 
 def read_wav(path: Path) -> bytes:
     """The sound of a WAV file as pcm, its channels mixed. DeviceError if it cannot be read."""
-    with _opened(path) as wav:
-        rate, channels, width = wav.getframerate(), wav.getnchannels(), wav.getsampwidth()
-        raw = wav.readframes(wav.getnframes())
-    raw = raw[: len(raw) // (width * channels) * width * channels]
-    if width == 1:
-        samples = (np.frombuffer(raw, dtype=np.uint8).astype(np.int32) - 128) << 8
-    elif width == 3:
-        low, high = np.frombuffer(raw, dtype=np.uint8).reshape(-1, 3)[:, 1:].T
-        samples = low.astype(np.int32) | (high.astype(np.int8).astype(np.int32) << 8)
-    else:
-        samples = np.frombuffer(raw, dtype=f"<i{width}").astype(np.int64) >> (8 * width - 16)
-    mixed = samples.reshape(-1, channels).mean(axis=1).astype("<i2").tobytes()
-    resampler = Resampler(rate, SAMPLE_RATE)
-    return resampler.feed(mixed) + resampler.flush()
+    return _parsed(path).pcm()
 
 
-def _opened(path: Path) -> wave.Wave_read:
+def _parsed(path: Path) -> Wav:
     try:
-        raw = read_bounded(path, _LARGEST_BYTES)
-        found = wave.Wave_read(io.BytesIO(raw))
+        return parse_wav(read_bounded(path, _LARGEST_BYTES))
     except OSError as error:
         raise _unusable(f"cannot read {path}: {error.strerror}") from error
-    except (wave.Error, EOFError, RuntimeError) as error:
-        raise _unusable(f"{path} is not a WAV file with PCM samples: {error}") from error
-    if (
-        found.getframerate() not in _RATES
-        or found.getsampwidth() not in _WIDTHS
-        or found.getnchannels() > _MOST_CHANNELS
-    ):
-        raise _unusable(
-            f"{path} is a WAV file of {found.getframerate()} Hz, {found.getnchannels()} channels "
-            f"and {8 * found.getsampwidth()} bits, which nothing here can play"
-        )
-    return found
+    except ValueError as error:
+        raise _unusable(f"{path} {error}") from error
 
 
 def _unusable(what: str) -> DeviceError:

@@ -1,0 +1,1 @@
+"""Sound files of others: WAV here, all else in a process of its own."""

@@ -1,0 +1,63 @@
+"""The process that decodes one sound file from its input to pcm on its output.
+
+    python -m rtaudio_daemon.audio.files.decoder LONGEST_S
+
+The libraries that it uses are written in C, and the file may be hostile: what goes wrong ends this
+process only, which has few rights to use up memory and time and none to write files. Its exit
+status says what is wrong with the file.
+"""
+
+from __future__ import annotations
+
+import io
+import resource
+import sys
+
+from .bounds import DAMAGED, LEAST_RATE, MOST_BYTES, MOST_CHANNELS, MOST_RATE, STRANGE, TOO_LONG
+
+_MOST_MEMORY = 384 << 20
+_MOST_CPU_S = 15
+_BLOCK_SAMPLES = 1 << 16
+
+
+def main(arguments: list[str]) -> int:
+    """Decode; returns the exit status."""
+    raw = sys.stdin.buffer.read(MOST_BYTES)
+    _limit_ourselves()
+    import numpy as np
+    import soundfile
+
+    from ..processing.format import SAMPLE_RATE, Resampler
+
+    try:
+        with soundfile.SoundFile(io.BytesIO(raw)) as sound:
+            rate, channels = sound.samplerate, sound.channels
+            if not LEAST_RATE <= rate <= MOST_RATE or not 0 < channels <= MOST_CHANNELS:
+                return STRANGE
+            left, resampler = int(float(arguments[0]) * rate), Resampler(rate, SAMPLE_RATE)
+            size, found = max(1, _BLOCK_SAMPLES // channels), bytearray()
+            while len(block := sound.read(size, dtype="float32", always_2d=True)):
+                left -= len(block)
+                if left < 0:
+                    return TOO_LONG
+                mixed = np.nan_to_num(block.mean(axis=1) * 32767).clip(-32768, 32767)
+                found += resampler.feed(mixed.astype("<i2").tobytes())
+            found += resampler.flush()
+    except (soundfile.SoundFileError, ValueError, RuntimeError, MemoryError):
+        return DAMAGED
+    sys.stdout.buffer.write(found)
+    return 0
+
+
+def _limit_ourselves() -> None:
+    for what, most in (
+        (resource.RLIMIT_DATA, _MOST_MEMORY),
+        (resource.RLIMIT_CPU, _MOST_CPU_S),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(what, (most, most))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
