@@ -91,7 +91,7 @@ def _operation(route: Route) -> dict[str, Any]:
     }
     if route.body is not None:
         operation["requestBody"] = {
-            "required": bool(route.body.get("required")),
+            "required": "required" in route.body or "oneOf" in route.body,
             "content": {"application/json": {"schema": route.body}},
         }
     if "{id}" in route.path:
