@@ -114,6 +114,17 @@ async def test_check_names_files_that_are_not_there(tmp_path: Path) -> None:
     assert (status, output) == (0, f"{path}: fine\n")
 
 
+async def test_check_says_whether_a_chime_can_be_played(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("audio:\n  play: {folder: nowhere}\n  earcons: {chime: no.wav}\n")
+    status, output = await finished("check", "-c", str(path))
+    assert status == 78
+    assert output.splitlines() == [
+        f"{path}:2: audio.play.folder: there is no folder {tmp_path}/nowhere that can be read",
+        f"{path}:3: audio.earcons.chime: cannot read {tmp_path}/no.wav: No such file or directory",
+    ]
+
+
 async def test_a_daemon_runs_until_sigterm_and_can_be_talked_to(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(CONFIG)
@@ -136,6 +147,26 @@ async def test_a_daemon_runs_until_sigterm_and_can_be_talked_to(tmp_path: Path) 
             await line_with(watcher, "shutdown")
             assert await asyncio.wait_for(watcher.wait(), 60) == 0
         assert await asyncio.wait_for(process.wait(), 60) == 0
+
+
+async def test_a_sound_file_is_played_from_the_command_line(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(CONFIG.replace("audio:\n", "audio:\n  play: {folder: sounds}\n"))
+    (tmp_path / "sounds").mkdir()
+    with wave.open(str(tmp_path / "sounds" / "bell.wav"), "wb") as file:
+        file.setparams((1, 2, 24_000, 0, "NONE", ""))
+        file.writeframes(bytes(4800))
+    async with started("-c", str(path)) as process:
+        address = (await line_with(process, r"listening at http")).split()[-1]
+        await until_open(address)
+        status, output = await finished("play", "bell.wav", "--url", address)
+        assert (status, output.startswith(("thinking", "speaking"))) == (0, True)
+        status, output = await finished("play", "bell.wav", "--wait", "--url", address)
+        assert (status, output) == (1, "not played, 0.0 s of it were played\n")
+        status, output = await finished("play", "../config.yaml", "--url", address)
+        assert (status, "no name of a file below the folder" in output) == (1, True)
+        status, output = await finished("play", "http://nas/a", "--url", address)
+        assert (status, "audio.play.hosts" in output) == (1, True)
 
 
 async def test_timers_are_listed_cancelled_and_silenced(tmp_path: Path) -> None:
