@@ -72,7 +72,8 @@ class _Encryption(ssl.SSLContext):
 
 
 def _client(settings: Mqtt, caller: Caller, tls: _Encryption | None) -> aiomqtt.Client:
-    will = aiomqtt.Will(caller.will.topic, caller.will.payload, qos=1, retain=caller.will.retain)
+    last = caller.will
+    will = aiomqtt.Will(last.topic, last.payload, 1, last.retain) if last else None
     limits = _properties(PacketTypes.CONNECT)
     limits.MaximumPacketSize = _PACKET_MOST
     old, version = caller.old, aiomqtt.ProtocolVersion

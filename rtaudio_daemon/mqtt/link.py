@@ -57,7 +57,7 @@ class Caller:
     """
 
     name: str
-    will: Message
+    will: Message | None
     old: bool = False
 
 

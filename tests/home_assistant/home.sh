@@ -8,12 +8,13 @@
 #   tests/home_assistant/home.sh start   start it again as it was, without waiting for it
 #   tests/home_assistant/home.sh down    stop it, and undo the mounts
 #
-# Environment: HOME_VERSION (2026.11.0), HOME_PORT (9123), HOME_CACHE (~/.cache/rtaudio-home),
+# Environment: HOME_VERSION (2026.11.0), HOME_PORT (9123), HOME_BROKER (9183: port of its MQTT broker),
+# HOME_CACHE (~/.cache/rtaudio-home),
 # DEBIAN_MIRROR, HOME_BINDS (folders of this machine that are needed inside, as one with wheels).
 set -euo pipefail
-version=${HOME_VERSION:-2026.11.0} port=${HOME_PORT:-9123}
+version=${HOME_VERSION:-2026.11.0} port=${HOME_PORT:-9123} broker=${HOME_BROKER:-9183}
 cache=${HOME_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/rtaudio-home}
-root=$cache/root pid_file=$cache/pid log=$cache/log
+root=$cache/root pid_file=$cache/pid log=$cache/log broker_pid=$cache/broker.pid
 here=$(cd "$(dirname "$0")" && pwd)
 
 into=(chroot "$root" env -i PATH=/opt/ha/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8
@@ -67,6 +68,10 @@ start() {
 
 down() {
   stop
+  if [ -f "$broker_pid" ]; then
+    kill "$(cat "$broker_pid")" 2>/dev/null || true
+    rm -f "$broker_pid"
+  fi
   for folder in ${HOME_BINDS:-} /dev /proc; do
     ! mountpoint -q "$root$folder" || umount -l "$root$folder"
   done
@@ -81,17 +86,19 @@ up() {
   sed "s/PORT/$port/" "$here/configuration.yaml" > "$root/cfg/configuration.yaml"
   cp "$here/set_up_home.py" "$root/e2e/"
   : > "$log"
+  PATH=$PATH:/usr/sbin mosquitto -p "$broker" > "$cache/broker.log" 2>&1 &
+  echo $! > "$broker_pid"
   start
   for _ in $(seq 150); do
     ! curl -fsS -m 2 -o /dev/null "http://127.0.0.1:$port/api/onboarding" 2>/dev/null || break
     kill -0 "$(cat "$pid_file")" || { tail "$log" >&2; exit 1; }
     sleep 1
   done
-  inside /opt/ha/bin/python /e2e/set_up_home.py "http://127.0.0.1:$port"
+  inside /opt/ha/bin/python /e2e/set_up_home.py "http://127.0.0.1:$port" "$broker"
   echo "export HOME_CACHE=$cache HOME_PORT=$port"
 }
 
 case ${1:-} in
   up | stop | start | down) "$1" ;;
-  *) sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 2 ;;
+  *) sed -n '2,14s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac

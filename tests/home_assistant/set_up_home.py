@@ -1,9 +1,10 @@
 """Sets up a Home Assistant that was just started: its owner, a user for the voice, the MCP server.
 
-    python set_up_home.py http://127.0.0.1:9123
+    python set_up_home.py http://127.0.0.1:9123 9183
 
-Prints RTAUDIO_HOME_URL, and RTAUDIO_HOME_TOKEN of a user who is no administrator. It runs with Home
-Assistant's own interpreter, which has aiohttp.
+Prints RTAUDIO_HOME_URL, RTAUDIO_HOME_TOKEN of a user who is no administrator, RTAUDIO_HOME_OWNER of
+one who is, and RTAUDIO_HOME_BROKER, the port of its MQTT broker. It runs with Home Assistant's own
+interpreter, which has aiohttp.
 """
 
 from __future__ import annotations
@@ -81,6 +82,16 @@ class Home:
         if made.get("type") != "create_entry":
             raise RuntimeError(f"mcp_server: {made}")
 
+    async def use_broker(self, token: str, port: int) -> None:
+        """Add the integration MQTT."""
+        flows = "/api/config/config_entries/flow"
+        flow = await self.post(flows, {"handler": "mqtt"}, token)
+        settings = {"set_client_cert": False, "set_ca_cert": "off"}
+        body = {"broker": "127.0.0.1", "port": port, "protocol": "5", "other_settings": settings}
+        made = await self.post(f"{flows}/{flow['flow_id']}", body, token)
+        if made.get("type") != "create_entry":
+            raise RuntimeError(f"mqtt: {made}")
+
     async def voice(self, owner: str) -> str:
         """Make a user who is no administrator; returns their long-lived token."""
         group = {"group_ids": ["system-users"], "local_only": True}
@@ -97,12 +108,13 @@ class Home:
         return await self.long_lived_token(await self.access_token(done["result"]), "voice")
 
 
-async def main(url: str) -> None:
+async def main(url: str, broker: str) -> None:
     """Set it up, and print where it is and the token of the voice."""
     async with aiohttp.ClientSession() as http:
         home = Home(http, url)
         owner = await home.owner()
         await home.serve_mcp(owner)
+        await home.use_broker(owner, int(broker))
         exposed = {"assistants": ["conversation"], "entity_ids": [*EXPOSED], "should_expose": True}
         await home.commands(
             owner,
@@ -113,7 +125,8 @@ async def main(url: str) -> None:
         place = {"entity_id": EXPOSED[0], "area_id": "kitchen"}  # a new home has one
         await home.commands(owner, {"type": "config/entity_registry/update", **place})
         print(f"export RTAUDIO_HOME_URL={url} RTAUDIO_HOME_TOKEN={await home.voice(owner)}")
+        print(f"export RTAUDIO_HOME_OWNER={owner} RTAUDIO_HOME_BROKER={broker}")
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    asyncio.run(main(sys.argv[1], sys.argv[2]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
@@ -107,10 +108,11 @@ class Listener:
         self.heard: list[tuple[str, str]] = []
 
     async def run(self) -> None:
-        async for each in self._client.messages:
-            self.heard.append(
-                (each.topic.value, bytes(each.payload or b"").decode(errors="replace"))
-            )
+        """Hear, until the broker is gone."""
+        with contextlib.suppress(aiomqtt.MqttError):
+            async for each in self._client.messages:
+                payload = bytes(each.payload or b"").decode(errors="replace")
+                self.heard.append((each.topic.value, payload))
 
     def at(self, topic: str) -> list[str]:
         """What was published there."""

@@ -11,7 +11,7 @@ from ... import config
 from ...daemon import log
 from ...errors import ConfigError
 from .. import preflight
-from . import ducking, echo_check, home, machine, service, sound_devices, tools
+from . import broker, ducking, echo_check, home, machine, service, sound_devices, tools
 from .finding import Finding, Verdict, failed, passed, warned
 
 EXIT_REFUSED = 77
@@ -40,6 +40,7 @@ async def examine(path: str, *, tone: bool = False) -> AsyncGenerator[Finding, N
         lambda: ducking.check_ducking(settings.audio),
         lambda: tools.check_tools(settings),
         lambda: home.check_home(settings),
+        lambda: broker.check_broker(settings),
         lambda: service.check_service(settings.realtime),
     )
     for check in checks:

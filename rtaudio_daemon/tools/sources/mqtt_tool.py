@@ -27,9 +27,9 @@ class MqttTool:
     async def run(self, arguments: Json, _context: CallContext) -> str:
         """Send it. Raises ToolError."""
         payload = fill(self._own.payload, arguments)
-        if payload is None:
-            missing = [each for _, each in names_in(self._own.payload) if each not in arguments]
-            raise ToolError(f"say also: {', '.join(missing)}")
+        if payload is None:  # not every parameter is required
+            missing = {each for _, each in names_in(self._own.payload)} - arguments.keys()
+            raise ToolError(f"say also: {', '.join(sorted(missing))}")
         try:
             await self._publisher.publish(self._own.topic, payload, retain=self._own.retain)
         except NotConnectedError as error:
