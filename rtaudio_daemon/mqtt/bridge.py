@@ -289,6 +289,8 @@ class Bridge:
                 await self._obey(received)
 
     async def _obey(self, received: Received) -> None:
+        if received.retained and not received.payload:
+            return  # this is how what was retained is removed
         name = self._topics.command_at(received.topic)
         try:
             await self._carry_out(commands.read(name, received.payload, retained=received.retained))

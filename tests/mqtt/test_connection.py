@@ -175,6 +175,9 @@ async def test_case_35_a_retained_wish_is_not_spoken(tmp_path: Path) -> None:
                 await ear.send(TOPICS.command("say"), "A new wish.")
                 await until(lambda: found.person.told)
                 assert found.person.told == [("A new wish.", "verbatim")]
+                await ear.send(TOPICS.command("say"), "", retain=True)  # takes it back
+                await ear.send(TOPICS.command("interrupt"), "")
+                await until(lambda: "interrupt" in found.person.told)
                 (why,) = found.errors
                 assert why.startswith("say: was retained by the broker, so it may be old")
 
