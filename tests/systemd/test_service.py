@@ -216,14 +216,14 @@ def test_a_server_of_tools_is_a_child_of_the_service_after_a_reload(machine: Mac
     assert found["user"] == int(machine.ok(f"ps -o uid= -p {pid}"))
     assert found["user"] != 0
     assert found["writes"] == ["/var/lib/rtaudio-daemon"]
-    child = machine.ok("pgrep -f /opt/mcp/places.py")
+    running = "pgrep -f '[/]opt/mcp/places.py'"  # not the shell that asks
+    child = machine.ok(running)
     assert int(machine.ok(f"ps -o ppid= -p {child}")) == int(pid)
     memory_mb = int(machine.ok(f"ps -o rss= -p {child}")) // 1024
     print(f"a server of tools takes {memory_mb} MB")
     machine.ok(f"kill -KILL {child}")
-    machine.until(f"test $(pgrep -f /opt/mcp/places.py) != {child}")
+    child = machine.until(f"new=$({running}) && test $new != {child} && echo $new")
     before = shown(machine, "NRestarts")
-    child = machine.ok("pgrep -f /opt/mcp/places.py")
     machine.ok(f"kill -KILL {pid}")
     restarted(machine, before, pid)
     assert machine.sh(f"kill -0 {child}").returncode != 0, "it ended with the daemon"

@@ -47,8 +47,10 @@ def understood(result: Any) -> Understood | None:
         return None
     intent, targets, details = (result.get(key) for key in ("intent", "targets", "details"))
     name = intent.get("name") if isinstance(intent, dict) else None
+    if result.get("source") != "builtin":
+        return None  # a sentence of somebody's own may start anything
     if not isinstance(name, str) or not isinstance(targets, dict):
-        return None  # as of a sentence that starts an automation
+        return None
     values = {
         key: each.get("value")
         for key, each in (details if isinstance(details, dict) else {}).items()
