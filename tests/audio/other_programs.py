@@ -41,7 +41,7 @@ class Program:
 
 @contextmanager
 def program(folder: Path, hz: int, *options: str, sink: str = "speaker") -> Iterator[Program]:
-    """Play a tone for a minute at most; `options` of paplay."""
+    """Play a tone for a minute at most; `options` of paplay. Without a `sink`: on the default."""
     path = folder / f"{hz}.wav"
     if not path.exists():
         with wave.open(str(path), "wb") as file:
@@ -51,7 +51,8 @@ def program(folder: Path, hz: int, *options: str, sink: str = "speaker") -> Iter
             times = np.arange(SAMPLE_RATE * _SECONDS) / SAMPLE_RATE
             tone = _AMPLITUDE * np.sin(2 * np.pi * hz * times)
             file.writeframes(tone.astype("<i2").tobytes())
-    command = ("paplay", "--latency-msec=40", f"--device={sink}", *options, str(path))
+    where = (f"--device={sink}",) if sink else ()
+    command = ("paplay", "--latency-msec=40", *where, *options, str(path))
     process = subprocess.Popen(command, env=dict(os.environ))
     try:
         yield Program(hz, process)
