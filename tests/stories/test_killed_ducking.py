@@ -31,7 +31,8 @@ async def daemon(
 ) -> AsyncIterator[tuple[DaemonClient, asyncio.subprocess.Process]]:
     """A daemon in a process of its own, which makes others softer in this way."""
     path = folder / "config.yaml"
-    path.write_text(json.dumps({"audio": {"duck": "auto"}, "http": {"port": 0}}))
+    audio = {"duck": "auto", "input": {"deaf_after_s": 0}}
+    path.write_text(json.dumps({"audio": audio, "http": {"port": 0}}))
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, str(ROOT / "daemon.py"), "run", "-c", str(path)),
         cwd=ROOT,
