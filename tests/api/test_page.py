@@ -533,3 +533,18 @@ async def test_words_of_other_scripts_and_typed_words_are_shown_as_they_are_read
     async with closed.server.listening() as address, browsing(address) as visit:
         await status_is(visit, "idle")
         assert await visit.page.locator("#silent").is_visible()
+
+
+async def test_people_are_asked_from_the_page_and_their_answer_is_shown() -> None:
+    http_api = HttpApi()
+    async with http_api.server.listening() as address, browsing(address) as visit:
+        await visit.until("!document.getElementById('mode').disabled")
+        await visit.page.fill("#text", "Shall I open?")
+        await visit.page.select_option("#mode", "ask")
+        await visit.page.click("#say button")
+        await visit.until("document.getElementById('log').children.length === 2")
+        log = await visit.page.locator("#log").inner_text()
+        assert "Shall I open?" in log
+        assert log.splitlines()[-1].endswith("Yes!")
+        assert http_api.person.told == [("ask", "Shall I open?", [], 20.0, True)]
+        assert visit.complaints == []
