@@ -20,7 +20,13 @@ from rtaudio_daemon.api import openapi, payloads, schemas
 from rtaudio_daemon.api.metrics import COUNTS
 from rtaudio_daemon.api.routes import ROUTES
 from rtaudio_daemon.controls import DeviceStatus
-from rtaudio_daemon.notifications import EVENT_NAMES, ConnectionState, DeviceState, Notification
+from rtaudio_daemon.notifications import (
+    EVENT_NAMES,
+    ConnectionState,
+    DeviceState,
+    Notification,
+    Transcript,
+)
 from tests.api.test_server import HttpApi
 
 
@@ -231,3 +237,10 @@ async def test_whatever_prevents_a_conversation_is_named(
         else replace(snapshot.speaker, state=DeviceState(speaker)),
     )
     assert payloads.reasons_not_ready(snapshot) == reasons
+
+
+@pytest.mark.parametrize("said", [True, False])
+def test_what_was_said_is_an_event_only_for_who_may_see_it(said: bool) -> None:
+    words = Transcript("user", "hello", True, "item_1")
+    event = payloads.as_event(words, said=said, asleep=lambda: False)
+    assert (event is not None) is said

@@ -62,6 +62,7 @@ def test_every_example_is_sound_and_says_what_it_is(path: Path) -> None:
         ("answers: [{say: 1}]", "Invalid type for 'answers[0].say': expected a string"),
         ("answer: []", "Unknown parameter: 'answer'."),
         ("answers: [{calls: [{}]}]", "Missing required parameter: 'answers[0].calls[0].name'."),
+        ("answers: [{calls: [{name: a, arguments: {b: .nan}}]}]", "that JSON can say"),
         ("faults: [{fault: explode}]", "Invalid value: 'explode'."),
         ("faults: [drop]", "Invalid type for 'faults[0]': expected an object"),
         ("[]", "Invalid type for '': expected an object"),

@@ -202,9 +202,12 @@ def test_every_wrong_field_is_named_up_to_some() -> None:
 
 
 def test_a_missing_field_is_named_with_what_is_allowed() -> None:
-    schema = parameters_schema({"who": {"enum": ["guest", "postman"]}, "any": {}})
+    schema = parameters_schema(
+        {"who": {"enum": ["guest", "postman"]}, "to": {"const": 1}, "any": {}}
+    )
     with pytest.raises(
-        ToolError, match=r"who: is missing, one of guest, postman; any: is missing$"
+        ToolError,
+        match=r"who: is missing, one of guest, postman; to: is missing, 1; any: is missing$",
     ):
         parse_arguments("{}", schema)
 

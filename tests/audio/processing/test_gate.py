@@ -272,6 +272,16 @@ def test_an_open_gate_without_barge_in_is_half_duplex() -> None:
     assert home.sent == ""
 
 
+@pytest.mark.parametrize("echo", ["half_duplex", "off"])
+def test_a_sound_of_our_own_is_silence_to_the_service_except_with_headphones(echo: Mode) -> None:
+    home = room(Echo(echo))
+    home.gate.ignore(100)
+    home.hear("xxxxxxxxxx")
+    assert ("x" * 10 in home.sent) is (echo == "off")
+    home.gate.ignore(20)
+    assert home.gate.bypass(b"x" * 20 * MS) == (b"x" if echo == "off" else b"\0") * 20 * MS
+
+
 def test_the_result_carries_the_probability() -> None:
     home = room()
     assert home.gate.feed(b"x" * 960).probability == pytest.approx(0.9)

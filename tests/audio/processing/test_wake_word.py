@@ -8,7 +8,7 @@ import pytest
 
 from rtaudio_daemon.audio.engines.wake_word_engines import open_attention
 from rtaudio_daemon.audio.processing.gate import Gate
-from rtaudio_daemon.audio.processing.wake_word import Attention
+from rtaudio_daemon.audio.processing.wake_word import Attention, OwnWord
 from rtaudio_daemon.config import Gate as Settings
 
 FRAME = 960
@@ -217,6 +217,41 @@ def test_while_something_rings_the_next_speech_is_overheard_at_once() -> None:
     assert overheard("x" * 2) == 0
     assert gate.doubts, "which holds the next ring back"
     assert overheard("x" * 8) == 1
+
+
+@pytest.mark.parametrize("button", [True, False])
+def test_after_a_button_no_wake_word_is_needed_until_one_is_asked_for(button: bool) -> None:
+    harness = home()
+    harness.gate.attend()
+    if not button:
+        harness.gate.need_wake_word()
+    harness.hear("xxxxxx")
+    assert bool(harness.sent) is button
+
+
+def test_where_everybody_is_listened_to_a_button_changes_nothing() -> None:
+    harness = Home(Attention("open", None, 1000))
+    harness.gate.attend()
+    harness.gate.need_wake_word()
+    harness.hear("xxxxxx")
+    assert harness.sent
+
+
+def test_a_word_of_our_own_answer_is_no_wake_word_while_it_is_heard() -> None:
+    attention = Attention("wake_word", Script(), 1000)
+    heard = [attention.feed(b"w" * FRAME, engaged=True, meant=meant) for meant in (False, True)]
+    assert heard == [None, None], "the second frame is the same word"
+    assert attention.feed(b"." * FRAME * 200, engaged=True) is None
+    assert attention.feed(b"w" * FRAME, engaged=True) == "alexa"
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_word_is_that_of_the_answer_unless_somebody_else_speaks_over_it(own: bool) -> None:
+    word = OwnWord()
+    word.advance(5_000, answer=True)
+    for _ in range(100):
+        word.heard(True, 20, own=lambda: own)
+    assert word.likely is own
 
 
 def test_with_push_to_talk_nobody_is_listened_to() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from rtaudio_daemon.simulator.model.reply import Turn, default_reply
+from rtaudio_daemon.simulator.model.reply import ASK, Turn, default_reply
 from tests.simulator.caller import loud
 
 
@@ -20,3 +22,20 @@ from tests.simulator.caller import loud
 )
 def test_without_a_reply_function_it_says_back_what_it_was_told(turn: Turn, words: str) -> None:
     assert default_reply(turn).text == words
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"), [("Well, OPEN it.", "yes"), ("No!", "no"), ("What?", "")]
+)
+def test_who_shall_report_an_answer_reports_the_one_that_was_said(words: str, meant: str) -> None:
+    offered = json.dumps({"answers": {"yes": ["open it"], "no": []}})
+    instructions = f"Report what is said.\n{offered}"
+    turn = Turn(
+        1,
+        text=words,
+        instructions=instructions,
+        metadata={"rtaudio": ASK},
+        tools=({"name": "report"},),
+    )
+    (call,) = default_reply(turn).calls
+    assert (call.name, json.loads(call.arguments)) == ("report", {"text": words, "answer": meant})

@@ -15,6 +15,7 @@ from rtaudio_daemon.simulator.protocol.validation import (
     list_of,
     number,
     one_of,
+    some_text,
 )
 
 
@@ -24,6 +25,8 @@ from rtaudio_daemon.simulator.protocol.validation import (
         ([1], {"a": one_of(1)}, "invalid_type"),
         ("x", number(0, 1), "invalid_type"),
         (1, boolean, "invalid_type"),
+        ("", some_text, "invalid_value"),
+        (1, some_text, "invalid_type"),
         (2, number(0, 1), "invalid_value"),
         (float("nan"), number(0, 1), "invalid_value"),
         (True, number(0, 1), "invalid_type"),
