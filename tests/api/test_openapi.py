@@ -25,6 +25,7 @@ from rtaudio_daemon.notifications import (
     ConnectionState,
     DeviceState,
     Notification,
+    ToolReported,
     Transcript,
 )
 from tests.api.test_server import HttpApi
@@ -244,3 +245,12 @@ def test_what_was_said_is_an_event_only_for_who_may_see_it(said: bool) -> None:
     words = Transcript("user", "hello", True, "item_1")
     event = payloads.as_event(words, said=said, asleep=lambda: False)
     assert (event is not None) is said
+
+
+@pytest.mark.parametrize("said", [True, False])
+def test_what_a_tool_was_given_and_returned_is_seen_only_with_what_was_said(said: bool) -> None:
+    report = ToolReported("call_1", "light", "home", "done", arguments="{}", result='"on"')
+    event = payloads.as_event(report, said=said, asleep=lambda: False)
+    assert event is not None
+    shown = (event[1].get("arguments"), event[1].get("result"))
+    assert shown == (("{}", '"on"') if said else (None, None))

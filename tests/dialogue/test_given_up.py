@@ -91,3 +91,11 @@ def test_calls_without_results_in_time_are_given_up_by_their_names() -> None:
     talk.now += 20
     assert given_up(talk, TimePassed()) == ["not answered: no result of weather came in 15 s"]
     assert talk.status is IDLE
+
+
+def test_a_turn_is_held_once_enough_sound_was_sent_for_it() -> None:
+    talk = Talk()
+    talk.tell(SessionOpened(), heard=False)
+    assert not talk.mind.holds_turn
+    talk.mind.unsent.sent(SECOND, talk.now)
+    assert talk.mind.holds_turn
