@@ -258,3 +258,13 @@ def test_with_push_to_talk_nobody_is_listened_to() -> None:
     harness = Home(open_attention("push_to_talk", "any", 8))
     harness.hear("wwwxxxxxx" * 20)
     assert harness.sent == ""
+
+
+def test_it_attends_for_a_while_after_the_word_and_never_where_none_is_used() -> None:
+    harness = home()
+    assert not harness.gate.attends
+    harness.hear("w")
+    assert harness.gate.attends
+    harness.hear("." * 60)
+    assert not harness.gate.attends, "a second later"
+    assert not Home(Attention()).gate.attends
