@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 
 from rtaudio_daemon.api import schemas
+from rtaudio_daemon.config import Config
 from rtaudio_daemon.controls import (
     ConnectionStatus,
     DeviceStatus,
@@ -20,6 +21,7 @@ from rtaudio_daemon.controls import (
     UsageStatus,
 )
 from rtaudio_daemon.daemon.controls import DaemonControls
+from rtaudio_daemon.errors import NotNowError
 from rtaudio_daemon.notifications import (
     ConnectionState,
     DeviceCode,
@@ -122,6 +124,22 @@ async def test_no_snapshot_is_taken_while_nobody_looks(
         assert len(taken) == 1, "what changed is an event of its own"
         await harness.post("/api/unmute")
         assert len(taken) == 2, "the answer to whoever asked"
+
+
+@pytest.mark.parametrize(("listen", "attends"), [("open", True), ("push_to_talk", False)])
+async def test_speech_alone_begins_a_turn_but_for_push_to_talk(
+    tmp_path: Path, listen: str, attends: bool
+) -> None:
+    def change(settings: Config) -> Config:
+        return replace(settings, audio=replace(settings.audio, listen=listen))
+
+    async with Harness(tmp_path, change=change) as harness:
+        await harness.until(lambda: harness.named("connection"))
+        controls = harness.app.controls
+        assert controls.attend() is attends
+        controls.mute(True)
+        with pytest.raises(NotNowError, match="the microphone is muted"):
+            controls.attend()
 
 
 async def test_a_daemon_is_up_for_longer_than_its_window(tmp_path: Path) -> None:

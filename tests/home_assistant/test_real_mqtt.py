@@ -68,11 +68,13 @@ class Home:
                 await asyncio.sleep(0.1)
 
     async def until_there(self, *entities: str, gone: tuple[str, ...] = ()) -> None:
-        """Wait until these are there, and those are gone."""
-        async with asyncio.timeout(30):
-            while not (set(entities) <= (found := await self.states()).keys()) or (
-                set(gone) & found.keys()
-            ):
+        """Wait until these are there and available, and those are gone."""
+        async with asyncio.timeout(60):
+            while True:
+                found = await self.states()
+                usable = {key for key, each in found.items() if each["state"] != "unavailable"}
+                if usable >= set(entities) and not set(gone) & found.keys():
+                    return
                 await asyncio.sleep(0.1)
 
 

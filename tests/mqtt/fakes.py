@@ -77,7 +77,7 @@ class FakeBroker:
 
 
 class World:
-    """A daemon without sound, and its bridge to a broker; `said` is what people are told."""
+    """A daemon without sound, and its bridge to a broker; `errors` is what was reported."""
 
     def __init__(self, broker: FakeBroker, settings: Mqtt, load: Any, chance: float) -> None:
         self.broker = broker

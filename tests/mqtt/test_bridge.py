@@ -108,7 +108,7 @@ async def test_a_lost_broker_gets_everything_anew_and_nothing_old() -> None:
         broker.lose()
         await asyncio.sleep(0.1)
         assert not found.bridge.connected
-        found.happen(WakeWordHeard("okay_nabu"))  # nobody is told of that later
+        found.happen(WakeWordHeard("okay_nabu"))  # too old to be reported later
         broker.published.clear()
         await asyncio.sleep(2)
         assert [each.topic for each in broker.published[:4]] == [
