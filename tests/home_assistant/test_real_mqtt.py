@@ -50,7 +50,7 @@ class Home:
 
     async def states(self) -> dict[str, dict[str, Any]]:
         """Every entity of the daemon by its id; none while Home Assistant is away."""
-        found = []
+        found: list[dict[str, Any]] = []
         with contextlib.suppress(aiohttp.ClientError):  # while it starts
             async with self._http.get("/api/states") as answer:
                 found = await answer.json() if answer.status == 200 else []
