@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rtaudio_daemon.tools.sources.home_assistant.asked_for import goal_of
@@ -383,6 +383,7 @@ NAMES = st.sampled_from(
 
 
 @given(ENTITIES, SERVICES, st.dictionaries(NAMES, VALUES), st.dictionaries(NAMES, VALUES))
+@example("light.lamp", "turn_on", {}, {"brightness": 1e307})
 def test_whatever_is_sent_there_is_a_verdict(
     entity: str, service: str, data: dict[str, Any], attributes: dict[str, Any]
 ) -> None:

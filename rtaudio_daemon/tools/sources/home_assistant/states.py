@@ -98,7 +98,7 @@ def _details(state: State) -> Iterable[str]:
     if state.state in ("off", "unavailable", "unknown"):
         return
     if (brightness := state.number("brightness")) is not None:
-        yield f"brightness {round(brightness * 100 / _FULL)} %"
+        yield f"brightness {round(brightness / _FULL * 100)} %"
     for attribute, words in (
         ("current_position", "position {} %"),
         ("percentage", "speed {} %"),
