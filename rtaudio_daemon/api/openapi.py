@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..version import VERSION
-from . import schemas
+from . import event_schemas, schemas
 from .routes import ROUTES, Route
+from .schema_parts import Schema
 
 _TITLE = "rtaudio-daemon"
 _REFUSALS = {
@@ -52,9 +53,9 @@ def asyncapi() -> dict[str, Any]:
             "name": name,
             "summary": meaning,
             "contentType": "application/json",
-            "payload": schemas.event_schema(name),
+            "payload": event_schemas.event_schema(name),
         }
-        for name, (meaning, _) in schemas.EVENTS.items()
+        for name, (meaning, _) in event_schemas.EVENTS.items()
     }
     channel = "#/channels/events"
     return {
@@ -135,7 +136,7 @@ def _responses(route: Route) -> dict[str, Any]:
     return found
 
 
-def _known(schema: schemas.Schema) -> schemas.Schema:
+def _known(schema: Schema) -> Schema:
     """A reference to a named schema, or the schema itself."""
     for name, known in (("Status", schemas.STATUS), ("Error", schemas.ERROR)):
         if schema is known:

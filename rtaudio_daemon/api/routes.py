@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from . import schemas
-from .schemas import Schema
+from .schema_parts import Schema
 
 PUBLIC_PATHS = frozenset({"/", "/health"})
 """Paths that need no token: the page, which holds no data, and the liveness check."""

@@ -37,6 +37,8 @@ from .guard import BODY_MAX, Guard, Handler
 from .idle_connections import CONNECTIONS_MAX, IdleConnections
 from .metrics import Metrics
 from .routes import ROUTES
+from .schema_check import check
+from .schema_parts import Schema
 
 _SAID_S = 120.0  # a client that waits for a text is answered by then
 _PLAYED_S = 420.0  # the longest sound, and some that is played before it
@@ -438,7 +440,7 @@ class ApiServer:
             await asyncio.sleep(_LEVEL_EVERY_S)
 
 
-async def _body(request: web.Request, schema: schemas.Schema) -> dict[str, Any]:
+async def _body(request: web.Request, schema: Schema) -> dict[str, Any]:
     """The JSON object in the request; no body means an empty one."""
     text = await request.read() or b"{}"
     try:
@@ -446,7 +448,7 @@ async def _body(request: web.Request, schema: schemas.Schema) -> dict[str, Any]:
         json.dumps(body, ensure_ascii=False).encode()  # halves of characters are no text
     except (ValueError, RecursionError):
         raise web.HTTPBadRequest(text="the body must be a JSON object") from None
-    if wrong := schemas.check(schema, body):
+    if wrong := check(schema, body):
         raise web.HTTPBadRequest(text=wrong)
     return dict(body)
 

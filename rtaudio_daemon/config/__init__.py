@@ -8,37 +8,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .audio_sections import Audio, Earcons, Gate, Input, Output, Play, Wake
     from .loader import TOKEN_MIN, describe, load, load_again, parse, redacted
     from .mqtt_sections import Mqtt, OwnMqtt
-    from .secret import Secret
-    from .sections import (
-        Audio,
+    from .realtime_sections import (
         Budget,
-        Config,
-        Earcons,
-        Gate,
         History,
-        HomeAssistant,
-        Hook,
-        Http,
-        Input,
-        Logger,
-        McpServer,
-        Output,
-        OwnAction,
-        OwnHttp,
-        OwnTool,
-        Play,
         Prices,
         Realtime,
         Session,
         Simulator,
+        Transcription,
+        TurnDetection,
+    )
+    from .secret import Secret
+    from .sections import Config, Hook, Http, Logger
+    from .tool_sections import (
+        HomeAssistant,
+        McpServer,
+        OwnAction,
+        OwnHttp,
+        OwnTool,
         Timers,
         ToolRule,
         Tools,
-        Transcription,
-        TurnDetection,
-        Wake,
     )
 
 __all__ = [
@@ -80,13 +73,39 @@ __all__ = [
     "redacted",
 ]
 
-_LOADER = ("TOKEN_MIN", "describe", "load", "load_again", "parse", "redacted")
+_MODULES = {
+    "loader": ("TOKEN_MIN", "describe", "load", "load_again", "parse", "redacted"),
+    "secret": ("Secret",),
+    "audio_sections": ("Audio", "Earcons", "Gate", "Input", "Output", "Play", "Wake"),
+    "realtime_sections": (
+        "Budget",
+        "History",
+        "Prices",
+        "Realtime",
+        "Session",
+        "Simulator",
+        "Transcription",
+        "TurnDetection",
+    ),
+    "tool_sections": (
+        "HomeAssistant",
+        "McpServer",
+        "OwnAction",
+        "OwnHttp",
+        "OwnTool",
+        "Timers",
+        "ToolRule",
+        "Tools",
+    ),
+    "mqtt_sections": ("Mqtt", "OwnMqtt"),
+    "sections": ("Config", "Hook", "Http", "Logger"),
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    module = next((module for module, names in _MODULES.items() if name in names), None)
+    if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    module = "loader" if name in _LOADER else "secret" if name == "Secret" else "sections"
     return getattr(import_module(f"{__name__}.{module}"), name)

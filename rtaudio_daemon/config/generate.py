@@ -52,7 +52,7 @@ audio:
 _GUIDE = """\
 # Configuration
 
-<!-- Made by script/generate from rtaudio_daemon/config/sections.py; change it there. -->
+<!-- Made by script/generate from the sections in rtaudio_daemon/config; change it there. -->
 
 The daemon reads one YAML file, `config.yaml`, once at start and again on reload. Every option has
 a default: an empty file talks to the built-in simulator, with a warning. Files that it names (a

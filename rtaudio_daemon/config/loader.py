@@ -19,7 +19,8 @@ from . import hooks, mcp_servers, mqtt_checks, own_tools, schema, yaml_loader
 from .checks import beyond_loopback
 from .profiles import PROFILES, Profile
 from .secret import Secret
-from .sections import HINTS, Config, HomeAssistant, ToolRule, Tools
+from .sections import HINTS, Config
+from .tool_sections import HomeAssistant, ToolRule, Tools
 from .yaml_loader import Place, Problem, Source, Steps
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 from .checks import beyond_loopback
-from .sections import McpServer
+from .tool_sections import McpServer
 from .yaml_loader import Steps
 
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")

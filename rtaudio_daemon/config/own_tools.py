@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from .mqtt_sections import OwnMqtt
 from .placeholders import names_in, revealed
 from .secret import did_you_mean
-from .sections import OwnAction, OwnHttp, OwnTool
+from .tool_sections import OwnAction, OwnHttp, OwnTool
 from .yaml_loader import Steps
 
 _PARAMETER = re.compile(r"[A-Za-z_]\w{0,63}", re.ASCII)

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from .. import config
 from ..api.server import ApiServer
@@ -26,25 +26,19 @@ from ..audio.engines.wake_word_engines import open_attention
 from ..audio.files.chimes import own_chime
 from ..audio.processing.gate import Gate
 from ..audio.processing.wake_word import Attention
-from ..config.profiles import PROFILES, Profile
-from ..dialogue.settings import DialogueSettings
 from ..emitter import Emitter
-from ..errors import ConfigError, RTAudioError, ServiceError, WrongValueError
+from ..errors import RTAudioError, WrongValueError
 from ..notifications import (
-    ConnectionChanged,
-    ConnectionState,
     DeviceChanged,
     DeviceState,
     Notification,
     SoundChanged,
     StatusChanged,
 )
-from ..protocol.endpoint import Endpoint, endpoint
+from ..protocol.endpoint import Endpoint
 from ..protocol.session_format import session_settings
-from ..realtime.client import AzureRealTimeAudio
-from ..realtime.options import SessionPolicy, WebsocketOptions
+from ..realtime.options import SessionPolicy
 from ..realtime.reconnect import ReconnectingSession
-from ..realtime.session import IdleListener, SessionFactory
 from ..realtime.usage import UsageMeter
 from ..simulator.server.simulator import Simulator
 from ..tools.sources.notes import NoteStore
@@ -60,14 +54,11 @@ from .other_sound import OtherSound
 from .reload import Change, differences
 from .reminder_clips import CLIPS_FOLDER, ReminderClips
 from .ringing import Ringing
-from .tool_box import CALL_ROUNDS_MOST, CALLS_PATIENCE_S, ToolBox
+from .service import Trial, dialogue_settings, new_sessions, service_at, trailing_ms
+from .tool_box import ToolBox
 from .tool_sources import open_sources
 
 _LOG = logging.getLogger(__name__)
-# semantic_vad waits so long at most, by eagerness, for somebody to go on.
-_SENSE_MS = {"low": 8_500, "medium": 4_500, "high": 2_500, "auto": 4_500}
-_SLACK_MS = 300
-_PROVE_S = 20.0  # a new service must have a session ready by then
 # What a setting of the session is set to when it is gone from the configuration.
 _UNSET = {"instructions": "", "max_response_output_tokens": "inf"}
 
@@ -361,15 +352,15 @@ class Components:
 
     def _adjust(self, settings: config.Config) -> None:
         profile, detection = self._where.profile, settings.realtime.session.turn_detection
-        trailing_ms = _trailing_ms(detection)
+        trailing = trailing_ms(detection)
         gate = settings.audio.gate
         self.assistant.adjust(
-            replace(gate, hangover_ms=max(gate.hangover_ms, trailing_ms)),
+            replace(gate, hangover_ms=max(gate.hangover_ms, trailing)),
             self._engine.engine,
             self._echo,
             self._attention,
-            _dialogue(settings, profile),
-            trailing_ms=trailing_ms,
+            dialogue_settings(settings, profile),
+            trailing_ms=trailing,
         )
         self.tool_box.adjust(settings)
         self.assistant.sound_changed(self.sound)
@@ -384,7 +375,7 @@ class Components:
             sessions = new_sessions(where, settings.realtime)
             sessions.settings = self.tool_box.dressed(sessions.settings)
             if "service" in self._lives:
-                trial = _Trial(give_up=driver.connected)
+                trial = Trial(give_up=driver.connected)
                 session = ReconnectingSession(sessions, trial)
                 await opening.enter_async_context(self._running(session.run(), "session"))
                 await trial.passed()
@@ -509,107 +500,3 @@ async def _lasting(source: ToolSource) -> None:
 
 def _attention(audio: config.Audio) -> Attention:
     return open_attention(audio.listen, audio.wake.word, audio.wake.follow_up_s)
-
-
-def _trailing_ms(detection: config.TurnDetection) -> int:
-    """How much silence the service needs to hear at most until it ends a turn."""
-    if detection.type == "semantic_vad":
-        return _SENSE_MS.get(detection.eagerness, _SENSE_MS["auto"])
-    return 0 if detection.type == "none" else detection.silence_duration_ms + _SLACK_MS
-
-
-def _dialogue(settings: config.Config, profile: Profile) -> DialogueSettings:
-    """How to talk with a service of this profile."""
-    realtime, gate = settings.realtime, settings.audio.gate
-    detection = realtime.session.turn_detection
-    local_turns = detection.type == "none"
-    if detection.interrupt_response and not local_turns:
-        interruption: Literal["service", "us", "nobody"] = "service"
-    else:
-        interruption = "us" if gate.barge_in else "nobody"
-    return DialogueSettings(
-        replies=not local_turns,
-        interruption=interruption,
-        service_cancels=profile.service_interrupts,
-        truncation="service" if profile.service_truncates else "us",
-        local_turns=local_turns,
-        barge_in=gate.barge_in,
-        outage_s=realtime.outage_buffer_s,
-        calls_patience_s=CALLS_PATIENCE_S,
-        call_rounds_most=CALL_ROUNDS_MOST,
-    )
-
-
-def new_client(where: Endpoint, settings: config.Realtime) -> AzureRealTimeAudio:
-    """A client that does as the settings say, and tries once."""
-    return AzureRealTimeAudio.for_endpoint(
-        where,
-        session_config=session_settings(settings.session),
-        policy=SessionPolicy.of(settings),
-        websocket_options=_options(settings, attempts=0),
-    )
-
-
-def new_sessions(where: Endpoint, settings: config.Realtime) -> SessionFactory:
-    """Sessions that are as the settings say, one after the other for ever."""
-    return SessionFactory(where, session_settings(settings.session), _options(settings))
-
-
-def _options(settings: config.Realtime, attempts: int | None = None) -> WebsocketOptions:
-    return WebsocketOptions(outage_buffer=settings.outage_buffer_s, max_reconnect_attempts=attempts)
-
-
-async def service_at(
-    settings: config.Realtime, life: AsyncExitStack
-) -> tuple[Endpoint, Simulator | None]:
-    """Where the service is; the built-in one is started. Raises ConfigError."""
-    simulator, host_name = None, settings.host_name
-    if PROFILES[settings.profile].built_in and not host_name:
-        voice: Any = settings.simulator.voice
-        scenario = settings.simulator.scenario or None
-        built_in = Simulator(voice=None if voice == "auto" else voice, scenario=scenario)
-        simulator = await life.enter_async_context(built_in)
-        host_name = simulator.url
-    try:
-        where = endpoint(
-            settings.profile,
-            host_name=host_name,
-            deployment=settings.deployment,
-            api_version=settings.api_version,
-            url=settings.url,
-            api_key=settings.api_key,
-            auth=settings.auth,
-        )
-    except ValueError as error:
-        raise ConfigError([f"realtime: {error}"]) from error
-    return where, simulator
-
-
-class _Trial(IdleListener):
-    """Whether a service gives us a session; `give_up` when the first attempt fails."""
-
-    def __init__(self, *, give_up: bool) -> None:
-        self.newest: ConnectionChanged | None = None
-        self._give_up = give_up
-        self._over = asyncio.Event()
-
-    async def passed(self) -> None:
-        """Wait for the session. Raises ServiceError when there is none and another to go on with.
-
-        Without another one nothing is lost by taking the new one as it is.
-        """
-        try:
-            async with asyncio.timeout(_PROVE_S):
-                await self._over.wait()
-        except TimeoutError:
-            pass
-        change = self.newest
-        if self._give_up and (change is None or change.state is not ConnectionState.OPEN):
-            why = change.reason if change and change.reason else "no session in time"
-            raise ServiceError(why)
-
-    def connection_changed(self, change: ConnectionChanged) -> None:
-        """The state of the connection is another."""
-        self.newest = change
-        if change.state is ConnectionState.OPEN or change.reason:
-            self._over.set()

@@ -14,7 +14,7 @@ from itertools import product
 from math import prod
 from typing import Any, Literal
 
-from ..config.sections import ToolRule
+from ..config.tool_sections import ToolRule
 from .tool import Json, Target, Tool, ToolError
 
 Decision = Literal["allow", "confirm", "deny"]

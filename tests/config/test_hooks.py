@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rtaudio_daemon.api.schemas import EVENTS as PUBLISHED
+from rtaudio_daemon.api.event_schemas import EVENTS as PUBLISHED
 from rtaudio_daemon.config import Hook, Secret, load, parse, redacted
 from rtaudio_daemon.config.hook_events import EVENTS, fields_of
 from rtaudio_daemon.config.hooks import described, wanted

@@ -10,7 +10,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from rtaudio_daemon.api import schemas
+from rtaudio_daemon.api import event_schemas, schemas
 from rtaudio_daemon.config import Config
 from rtaudio_daemon.controls import (
     ConnectionStatus,
@@ -163,6 +163,6 @@ async def test_the_event_of_a_device_carries_the_code_of_its_reason(tmp_path: Pa
         )
         deaf, works = harness.named("device")[-2:]
     for event in (deaf, works):
-        jsonschema.validate(event, schemas.event_schema("device"))
+        jsonschema.validate(event, event_schemas.event_schema("device"))
     assert (deaf["direction"], deaf["state"], deaf["code"]) == ("microphone", "deaf", "silent")
     assert (works["reason"], works["code"]) == (None, None)

@@ -20,8 +20,8 @@ from rtaudio_daemon.audio.devices.wav_devices import read_wav
 from rtaudio_daemon.audio.devices.worker_supervisor import WorkerSupervisor
 from rtaudio_daemon.audio.worker.messages import StreamFacts
 from rtaudio_daemon.daemon import reload
-from rtaudio_daemon.daemon.components import _trailing_ms
 from rtaudio_daemon.daemon.reload import RESTART, changes, component_of
+from rtaudio_daemon.daemon.service import trailing_ms
 from rtaudio_daemon.errors import ConfigError
 from rtaudio_daemon.notifications import DeviceChanged, DeviceState
 from rtaudio_daemon.simulator.model.reply import Reply, Turn
@@ -512,4 +512,4 @@ async def test_a_gate_that_lets_nothing_through_after_a_reload_lets_nothing_thro
 def test_the_service_hears_the_silence_that_it_needs(
     detection: config.TurnDetection, ms: int
 ) -> None:
-    assert _trailing_ms(detection) == ms
+    assert trailing_ms(detection) == ms

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rtaudio_daemon import config
-from rtaudio_daemon.config.sections import ToolRule
+from rtaudio_daemon.config.tool_sections import ToolRule
 from rtaudio_daemon.daemon.spoken_consent import SpokenConsent
 from rtaudio_daemon.dialogue.announcements import SAY_METADATA
 from rtaudio_daemon.notifications import (

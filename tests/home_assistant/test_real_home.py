@@ -16,7 +16,7 @@ import aiohttp
 import pytest
 
 from rtaudio_daemon.config import HomeAssistant, Secret
-from rtaudio_daemon.config.sections import Tools
+from rtaudio_daemon.config.tool_sections import Tools
 from rtaudio_daemon.simulator.model.reply import Call
 from rtaudio_daemon.tools.permissions import Permissions
 from rtaudio_daemon.tools.sources.home_assistant.actions import perform

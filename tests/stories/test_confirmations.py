@@ -13,7 +13,7 @@ import pytest
 
 from rtaudio_daemon.audio.devices.wav_devices import read_wav
 from rtaudio_daemon.audio.processing.format import BYTES_PER_MS
-from rtaudio_daemon.config.sections import ToolRule
+from rtaudio_daemon.config.tool_sections import ToolRule
 from rtaudio_daemon.simulator.model.behaviour import Transcription
 from rtaudio_daemon.simulator.model.reply import Call, Reply, Turn
 from rtaudio_daemon.simulator.server.simulator import Simulator

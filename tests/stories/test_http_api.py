@@ -11,7 +11,8 @@ import jsonschema
 import pytest
 
 from rtaudio_daemon import config
-from rtaudio_daemon.api import schemas
+from rtaudio_daemon.api import event_schemas, schemas
+from rtaudio_daemon.api.schema_parts import Schema
 from rtaudio_daemon.audio.processing.format import BYTES_PER_MS, SILENCE_DBFS
 from rtaudio_daemon.notifications import DeviceChanged, DeviceCode, DeviceState
 from rtaudio_daemon.simulator.model.reply import Reply, Turn
@@ -333,9 +334,9 @@ async def text_of(harness: Harness, path: str) -> str:
         return await answer.text()
 
 
-def undocumented(data: dict[str, Any], schema: schemas.Schema) -> list[str]:
+def undocumented(data: dict[str, Any], schema: Schema) -> list[str]:
     """The fields that the schema does not tell of."""
-    known: schemas.Schema | None = schema.get("properties")
+    known: Schema | None = schema.get("properties")
     if known is None:
         return []
     within = [
@@ -366,7 +367,7 @@ async def test_every_event_of_a_long_story_is_as_the_documents_say(
         jsonschema.validate(await harness.status(), schemas.STATUS)
         assert undocumented(await harness.status(), schemas.STATUS) == []
     for name, data in harness.events:
-        jsonschema.validate(data, schemas.event_schema(name))
+        jsonschema.validate(data, event_schemas.event_schema(name))
     assert {name for name, _ in harness.events} >= {
         "snapshot", "status", "speech", "transcript", "interruption", "turn", "connection",
         "mute", "volume", "uplink", "usage", "shutdown",

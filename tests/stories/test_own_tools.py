@@ -14,7 +14,7 @@ from aiohttp import web
 
 from rtaudio_daemon import config
 from rtaudio_daemon.config import OwnHttp, OwnTool, Secret
-from rtaudio_daemon.config.sections import ToolRule
+from rtaudio_daemon.config.tool_sections import ToolRule
 from rtaudio_daemon.daemon.log import RedactingFormatter
 from rtaudio_daemon.simulator.model.reply import Call, Reply, Turn
 from tests.harness import Harness

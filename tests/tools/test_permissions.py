@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtaudio_daemon.config import parse
-from rtaudio_daemon.config.sections import ToolRule, Tools
+from rtaudio_daemon.config.tool_sections import ToolRule, Tools
 from rtaudio_daemon.tools.permissions import TARGETS_MOST, Decision, Permissions, targets_in
 from rtaudio_daemon.tools.tool import CallContext, Json, Target, Tool, ToolError
 

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ... import config
-from ...daemon.components import new_client, service_at
+from ...daemon.service import new_client, service_at
 from ...errors import NO_ANSWER, ConfigError, HandshakeError, RTAudioError, ServiceError
 from ...notifications import ConnectionChanged
 from ...protocol.endpoint import Endpoint

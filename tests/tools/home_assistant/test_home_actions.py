@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rtaudio_daemon.config.sections import ToolRule, Tools
+from rtaudio_daemon.config.tool_sections import ToolRule, Tools
 from rtaudio_daemon.tools.permissions import Permissions
 from rtaudio_daemon.tools.sources.home_assistant.actions import perform, targets_of
 from rtaudio_daemon.tools.sources.home_assistant.client import HomeClient

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtaudio_daemon.config.sections import ToolRule, Tools
+from rtaudio_daemon.config.tool_sections import ToolRule, Tools
 from rtaudio_daemon.tools.permissions import Permissions
 from rtaudio_daemon.tools.sources.home_assistant.client import HomeClient
 from rtaudio_daemon.tools.sources.home_assistant.sentences import asking_tool, understood

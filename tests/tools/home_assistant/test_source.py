@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from rtaudio_daemon.config import McpServer
-from rtaudio_daemon.config.sections import Tools
+from rtaudio_daemon.config.tool_sections import Tools
 from rtaudio_daemon.tools.permissions import Permissions
 from rtaudio_daemon.tools.registry import Registry
 from rtaudio_daemon.tools.sources.home_assistant.client import HomeClient

@@ -1,0 +1,243 @@
+"""The settings of tools: where they come from, and what they may do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .checks import (
+    boolean,
+    choice,
+    free_mapping,
+    hidden,
+    integer,
+    kept,
+    names_to,
+    number,
+    option,
+    plain_value,
+    secret,
+    section,
+    several,
+    text,
+)
+from .mqtt_sections import OwnMqtt
+from .schema import groups, named_groups
+from .secret import Secret
+
+_HOME_URL = r"https?://[^\s/?#@]+(/[^\s?#@]*)?"
+
+
+_TOOL_NAME = r"[A-Za-z0-9_-]{1,64}"
+
+
+_TOOL_URL = r"https?://[^\s/?#@{}]+([/?]\S*)?"
+
+
+_PLACE = r"[a-z0-9_]*(\{[A-Za-z_]\w*\}[a-z0-9_]*)*"
+
+
+_ACTION = rf"{_PLACE}\.{_PLACE}|\{{[A-Za-z_]\w*\}}"
+
+
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+_SERVER_NAME = r"[A-Za-z0-9_-]{1,32}"
+
+
+SERVER_URL = r"https?://[^\s/?#@]+([/?][^\s#]*)?"
+
+
+BUILT_IN = ("time", "volume", "mute", "end", "timers")
+"""The tools that need nothing."""
+
+
+@dataclass(frozen=True)
+class HomeAssistant:
+    """Home Assistant, for everything that speaks to it; off without an address."""
+
+    url: str = option(
+        "",
+        "its address; empty = off",
+        text(_HOME_URL, "an address as in http://homeassistant.local:8123, without a password"),
+    )
+    token: Secret = option(
+        Secret(""),
+        "long-lived token of a user who is no administrator; not here, but in secrets.yaml",
+        secret(),
+    )
+    device_id: str = option(
+        "",
+        "device in it that stands for this daemon; what is said without a room means that of the "
+        "device",
+        text("[0-9a-f]{32}", "32 letters and digits, as at the end of the device's address"),
+    )
+
+
+@dataclass(frozen=True)
+class ToolRule:
+    """Which calls a rule concerns: those for which everything fits that is given; * fits any."""
+
+    tool: str = option("", "name of a tool, as `daemon.py tools` lists it", text())
+    domain: str = option("", "kind of thing in Home Assistant, as in lock", text())
+    device_class: str = option("", "class of it, as in garage", text())
+    entity: str = option("", "one thing, as in lock.front_door", text())
+    area: str = option("", "where it is", text())
+
+
+@dataclass(frozen=True)
+class OwnHttp:
+    """The request that a tool of one's own makes; `{name}` stands for the argument `name`."""
+
+    url: str = option(
+        "",
+        "address; an argument may stand in its path and query, never in its host",
+        kept(
+            text(
+                _TOOL_URL,
+                "an address as in http://gate.local/open, without a password or an argument in "
+                "its host",
+            )
+        ),
+    )
+    method: str = option(
+        "GET",
+        "kind of request",
+        text("|".join((*_METHODS, *map(str.lower, _METHODS))), ", ".join(_METHODS)),
+    )
+    headers: dict[str, Any] | None = option(
+        None, "headers by name, each as it stands or a !secret", names_to(plain_value())
+    )
+    query: dict[str, Any] | None = option(
+        None, "what follows the ? of the address, by name", names_to(plain_value())
+    )
+    json: dict[str, Any] | None = option(
+        None,
+        'body; an argument that is a whole value keeps its type, as in level: "{level}"',
+        free_mapping(),
+    )
+
+
+@dataclass(frozen=True)
+class OwnAction:
+    """The action in Home Assistant of a tool of one's own; `{name}` stands for an argument."""
+
+    action: str = option(
+        "", "what to do, as in light.turn_on", text(_ACTION, "an action as in light.turn_on")
+    )
+    target: dict[str, Any] | None = option(
+        None, "what it concerns: entity_id, area_id, each one or a list", free_mapping()
+    )
+    data: dict[str, Any] | None = option(
+        None, 'how to do it, as in brightness_pct: "{level}"', free_mapping()
+    )
+    response: bool = option(
+        False, "whether the action gives an answer, as weather.get_forecasts does", boolean()
+    )
+
+
+@dataclass(frozen=True)
+class OwnTool:
+    """A tool that a person describes: what it is for, and what it does."""
+
+    name: str = option(
+        "", "name that the model sees", text(_TOOL_NAME, "a name of letters, digits, _ and -")
+    )
+    description: str = option("", "what it does and when to call it, for the model", text())
+    parameters: dict[str, Any] | None = option(
+        None, "its arguments by name, each with its JSON Schema", free_mapping()
+    )
+    http: OwnHttp = section(OwnHttp, "request to make")
+    program: tuple[str, ...] = option(
+        (), "program to run, one entry for each argument; never a shell", several(kept(text()))
+    )
+    home_assistant: OwnAction = section(OwnAction, "action in Home Assistant to carry out")
+    mqtt: OwnMqtt = section(OwnMqtt, "message to send over MQTT")
+    confirm: bool = option(False, "whether every call needs a spoken yes", boolean())
+    read_only: bool = option(False, "whether it changes nothing", boolean())
+    limit_s: float | None = option(
+        None, "how long a call may take; empty = tools.limit_s", number(1, 300), "s"
+    )
+
+
+@dataclass(frozen=True)
+class McpServer:
+    """A server of tools that speaks MCP: at an address, or a program of this machine."""
+
+    url: str = option(
+        "",
+        "its address, if it is reached over HTTP",
+        kept(text(SERVER_URL, "an address as in http://nas:8000/mcp, without a password in it")),
+    )
+    headers: dict[str, Any] | None = option(
+        None, "headers of every request, as in Authorization: !secret nas", names_to(hidden())
+    )
+    command: tuple[str, ...] = option(
+        (),
+        "program that is started instead, one entry for each argument; never a shell",
+        several(kept(text())),
+    )
+    env: dict[str, Any] | None = option(
+        None, "environment of the program, beside what every program needs", names_to(hidden())
+    )
+    allow: tuple[str, ...] = option(
+        ("*",), "its tools that the model may call, as in search_*", several(text())
+    )
+    deny: tuple[str, ...] = option((), "which of these it may not call", several(text()))
+    confirm: tuple[str, ...] = option(
+        (), "its tools of which every call needs a spoken yes, as in delete_*", several(text())
+    )
+    limit_s: float | None = option(
+        None, "how long a call may take; empty = tools.limit_s", number(1, 300), "s"
+    )
+
+
+@dataclass(frozen=True)
+class Timers:
+    """Timers, alarms and reminders."""
+
+    volume: float = option(
+        0.6, "how loud they ring, whatever the volume of answers is", number(0.3, 1)
+    )
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What the model may do."""
+
+    built_in: tuple[str, ...] = option(
+        BUILT_IN,
+        "tools of the daemon itself",
+        several(choice(*BUILT_IN, "notes", "not_for_me")),
+    )
+    home_assistant: bool = option(
+        True,
+        "what Home Assistant exposes to Assist, where home_assistant.url is set",
+        boolean(),
+    )
+    own: tuple[OwnTool, ...] = option((), "tools of your own", groups(OwnTool))
+    python: tuple[str, ...] = option(
+        (), "files with functions in Python that the model may call", several(text())
+    )
+    mcp: dict[str, McpServer] | None = option(
+        None,
+        "servers of tools that speak MCP, by a name of your own (an optional package)",
+        named_groups(McpServer, _SERVER_NAME),
+    )
+    confirm: tuple[ToolRule, ...] = option(
+        (
+            ToolRule(domain="lock"),
+            ToolRule(domain="alarm_control_panel"),
+            ToolRule(domain="cover", device_class="garage"),
+        ),
+        "calls that need a spoken yes",
+        groups(ToolRule),
+    )
+    deny: tuple[ToolRule, ...] = option((), "calls that are never carried out", groups(ToolRule))
+    room: str = option("", "name of the room, which the model is given", text())
+    limit_s: float = option(30.0, "how long a call may take", number(1, 300), "s")
+    result_characters: int = option(
+        4000, "longest result that the model is given", integer(100, 30_000)
+    )
+    timers: Timers = section(Timers, "timers, alarms and reminders")
