@@ -42,6 +42,11 @@ class Broker:
         if self._bridge is not None:
             self._bridge.show(_shown(settings))
 
+    def try_again(self) -> None:
+        """Connect at once where that is waited for."""
+        if self._bridge is not None:
+            self._bridge.try_again()
+
     async def publish(self, topic: str, payload: str, *, retain: bool = False) -> None:
         """Publish; waits until the broker has it. Raises NotConnectedError, at once without one."""
         if self._bridge is None:

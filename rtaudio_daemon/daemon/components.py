@@ -294,7 +294,8 @@ class Components:
             await asyncio.wait(ending)
 
     def try_sources_again(self) -> None:
-        """Let sources of tools that wait try at once: somebody may have mended something."""
+        """Let what waits for something outside try at once: somebody may have mended it."""
+        self._broker.try_again()
         for source in self._sources:
             if isinstance(source, PatientSource):
                 source.try_again()

@@ -109,6 +109,7 @@ class Bridge:
         self._news = asyncio.Event()
         self._home_started = asyncio.Event()
         self._holds = asyncio.Event()
+        self._again = asyncio.Event()
         self._first_sound_ms: int | None = None
         self._complained_at = -_COMPLAIN_S
         self._connected_at: float | None = None
@@ -151,6 +152,10 @@ class Bridge:
             self.shown = shown
             self._home_started.set()
 
+    def try_again(self) -> None:
+        """Connect at once where that is waited for: somebody may have mended something."""
+        self._again.set()
+
     async def publish(self, topic: str, payload: str, *, retain: bool = False) -> None:
         """Publish for somebody else. Raises NotConnectedError at once where there is no broker."""
         if self._link is None:
@@ -180,7 +185,10 @@ class Bridge:
             self._old = lost.trouble is Trouble.OLD or (silent and not self._old)
             pause_s = self._patience.pause_s(lost.trouble, now, lasted_s)
             self._explain(lost)
-            await asyncio.sleep(pause_s)
+            self._again.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await self._again.wait()
 
     async def _attempt(self, connect: Connect) -> BrokerError:
         """Connect, and live until the connection is lost; returns why."""

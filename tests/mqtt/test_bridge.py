@@ -143,6 +143,19 @@ async def test_a_wrong_password_is_one_note_and_tried_once_a_minute() -> None:
         assert found.bridge.document()["notes"] == ["it is refused"]
 
 
+async def test_a_reload_tries_a_broker_at_once_that_was_mended() -> None:
+    broker = FakeBroker()
+    broker.troubles = [Trouble.REFUSED]
+    async with world(broker) as found:
+        await asyncio.sleep(1)
+        found.bridge.try_again()
+        await asyncio.sleep(0.1)
+        assert found.bridge.connected
+        found.bridge.try_again()
+        await asyncio.sleep(100)
+        assert len(broker.attempts) == 2, "a connection that is there is left alone"
+
+
 async def test_an_old_broker_is_spoken_to_in_the_old_version() -> None:
     broker = FakeBroker()
     broker.troubles = [Trouble.OLD]
