@@ -23,7 +23,7 @@ from ..errors import ConfigError, DeviceError, WrongValueError
 from ..optional_packages import how_to_install, installed
 from ..simulator import scenario
 from ..tools.sources import own_tools
-from ..tools.sources.python_files import find_functions
+from ..tools.sources.python_files import find_in_time
 from ..tools.sources.running_program import complaint
 from ..user_folders import state_folder
 
@@ -143,7 +143,7 @@ def unusable_tools(settings: Config) -> list[str]:
         for name, server in (settings.tools.mcp or {}).items()
         if server.command and (why := complaint(revealed(server.command[0])))
     ]
-    return [*found, *find_functions(settings.tools.python).problems]
+    return [*found, *find_in_time(settings.tools.python).problems]
 
 
 def unusable_hooks(settings: Config) -> list[str]:

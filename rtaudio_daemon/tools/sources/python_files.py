@@ -9,8 +9,9 @@ import importlib.util
 import os
 import re
 import sys
+import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
@@ -25,6 +26,8 @@ from .signatures import Signature, signature_of
 
 GROUP = "rtaudio_daemon.tools"
 """The group of entry points whose functions are tools."""
+LOADING_S = 10.0
+"""How long all of them may take to be loaded, in seconds."""
 _MOST_BYTES = 1 << 20
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _DECORATE = "mark a function with @tool (from rtaudio_daemon import tool)"
@@ -73,6 +76,22 @@ def find_functions(files: tuple[str, ...]) -> Findings:
             if not wrong:
                 functions[name] = Found(name, value, mark, signature)
     return Findings(tuple(functions.values()), tuple(problems))
+
+
+def find_in_time(files: tuple[str, ...], limit_s: float = LOADING_S) -> Findings:
+    """The same, for whoever cannot wait for a file that never ends; its thread goes on."""
+    found: list[Findings] = []
+    loading = threading.Thread(target=lambda: found.append(find_functions(files)), daemon=True)
+    loading.start()
+    loading.join(limit_s)
+    return found[0] if found else too_slow(files, limit_s)
+
+
+def too_slow(files: Sequence[str], limit_s: float) -> Findings:
+    """Nothing was found in time."""
+    names = ", ".join(files) or "an installed package"
+    words = f"{names}: takes longer than {limit_s:g} s to load; do nothing long outside functions"
+    return Findings((), (words,))
 
 
 def _places(files: tuple[str, ...]) -> Iterator[tuple[str, Callable[[], list[Any]]]]:

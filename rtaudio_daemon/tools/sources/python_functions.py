@@ -17,11 +17,9 @@ from typing import Any
 
 from ...protocol.bounds import error_message_of, is_too_deep
 from ..tool import CallContext, Json, Outcome, SourceListener, SourceState, Tool, ToolError
-from .python_files import Findings, Found, find_functions
+from .python_files import LOADING_S, Findings, Found, find_functions, too_slow
 from .worker_threads import WorkerThreads
 
-LOADING_S = 10.0
-"""How long the files may take to load."""
 _NOTES_MOST = 5
 _LOG = logging.getLogger(__name__)
 
@@ -49,8 +47,7 @@ class PythonFunctions:
             async with asyncio.timeout(limit_s):
                 findings = await loading.run("loading", partial(find_functions, tuple(files)))
         except TimeoutError:
-            names = ", ".join(files) or "an installed package"
-            findings = Findings((), (f"{names}: takes longer than {limit_s:g} s to load",))
+            findings = too_slow(files, limit_s)
         for problem in findings.problems:
             _LOG.warning("tools.python: %s", problem)
         return cls(findings, listener)

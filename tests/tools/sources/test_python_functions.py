@@ -17,7 +17,7 @@ import pytest
 
 from rtaudio_daemon import ToolError, tool
 from rtaudio_daemon.daemon.log import RedactingFormatter
-from rtaudio_daemon.tools.sources.python_files import find_functions
+from rtaudio_daemon.tools.sources.python_files import find_functions, find_in_time
 from rtaudio_daemon.tools.sources.python_functions import PythonFunctions
 from rtaudio_daemon.tools.sources.worker_threads import THREADS
 from rtaudio_daemon.tools.tool import CallContext, SourceState
@@ -208,7 +208,17 @@ async def test_many_problems_are_counted(tmp_path: Path) -> None:
 async def test_a_file_that_takes_too_long_is_left_out(tmp_path: Path) -> None:
     file = written(tmp_path, "import threading\nthreading.Event().wait(20)\n")
     source = await PythonFunctions.open([file], Changes(), limit_s=0.05)
-    assert source.note == f"{file}: takes longer than 0.05 s to load"
+    why = "takes longer than 0.05 s to load; do nothing long outside functions"
+    assert source.note == f"{file}: {why}"
+
+
+def test_whoever_cannot_wait_learns_that_a_file_never_ends(tmp_path: Path) -> None:
+    short = written(tmp_path, "x = 1\n")
+    assert "holds no tool" in find_in_time((short,)).problems[0]
+    endless = tmp_path / "endless.py"
+    endless.write_text("import threading\nthreading.Event().wait()\n")
+    (problem,) = find_in_time((str(endless),), 0.05).problems
+    assert problem.startswith(f"{endless}: takes longer than 0.05 s")
 
 
 def test_packages_offer_functions_by_an_entry_point(
