@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+
+_LOCK_FILE = "daemon.lock"
 
 
 def user_folder(
@@ -28,3 +32,24 @@ def state_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
     if given := environment.get("STATE_DIRECTORY"):
         return Path(given.split(":")[0])
     return user_folder("XDG_STATE_HOME", ".local/state", environment)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[bool]:
+    """Be the only daemon that keeps things in `folder`; False where another one does already.
+
+    A folder that cannot be written is nobody's: that is found out where something is to be kept.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = (folder / _LOCK_FILE).open("a")
+    except OSError:
+        yield True
+        return
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True

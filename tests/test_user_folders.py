@@ -9,7 +9,7 @@ import pytest
 
 from rtaudio_daemon.errors import ConfigError
 from rtaudio_daemon.simulator.server.simulator import Simulator
-from rtaudio_daemon.user_folders import state_folder, user_folder
+from rtaudio_daemon.user_folders import locked, state_folder, user_folder
 
 NOBODY = 4_000_000
 
@@ -50,3 +50,14 @@ def test_a_simulator_that_needs_a_home_for_its_certificate_says_what_to_set(
         Simulator(tls=True)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     Simulator(tls=True)
+
+
+def test_a_folder_is_one_daemon_s_until_that_has_ended(tmp_path: Path) -> None:
+    folder = tmp_path / "state" / "rtaudio-daemon"
+    with locked(folder) as first, locked(folder) as second:
+        assert (first, second) == (True, False)
+    with locked(folder) as again:
+        assert again
+    (tmp_path / "file").touch()
+    with locked(tmp_path / "file" / "below") as nobodys:
+        assert nobodys

@@ -19,7 +19,7 @@ from ..daemon.app import App
 from ..daemon.signals import spared, until_stopped
 from ..errors import ConfigError, RTAudioError
 from ..simulator.server.simulator import Simulator
-from ..user_folders import state_folder
+from ..user_folders import locked, state_folder
 from . import preflight, startup
 from .demo import Demo
 from .doctor import examination
@@ -51,6 +51,12 @@ def run(arguments: argparse.Namespace) -> int:
 
     async def live(stop: asyncio.Event) -> None:
         with ExitStack() as life:
+            if state is not None and not life.enter_context(locked(state)):
+                _LOG.warning(
+                    "another daemon keeps its timers, notes and costs in %s too, and each "
+                    "overwrites those of the other: set XDG_STATE_HOME for one of them",
+                    state,
+                )
             await app.run(stop, lambda: life.enter_context(spared()))
 
     return until_stopped(live, reload=app.reload, hung_up=startup.hung_up)
