@@ -336,6 +336,10 @@ class Answers:
         """The text with this id is not to be said, if it waits; "" is none."""
         self._waiting = deque(each for each in self._waiting if not said or each.said != said)
 
+    def drop_request(self, request: Request | None) -> None:
+        """This one is not made, if it waits."""
+        self._waiting = deque(each for each in self._waiting if each is not request)
+
     def refuse_to_come(self) -> None:
         """The answer that is to come is not wanted: it is cancelled when it begins."""
         if self._asked or self.expected:

@@ -38,6 +38,7 @@ WORDS_MOST = 2000
 """Characters of an answer; what is beyond is left out."""
 _TRANSCRIPT_S = 5.0  # that a transcript may take; after that the model is asked
 _MODEL_S = 20.0  # that the model may take to say what was meant
+_SPEECH_MOST_S = 60.0  # that somebody, or a television, may go on speaking when the time is over
 _COMMIT_S = 3.0  # that the service may take to make a turn of speech that is over
 _FUNCTION = "report_answer"
 _METADATA = {"rtaudio": "ask"}
@@ -118,12 +119,13 @@ class Asking:
         question = self._question
         if question is not None and self.understanding:
             return question.known_until
-        return question.listen_until if question and self.listening and not speaking else None
+        if question is None or not self.listening:
+            return None
+        return question.listen_until + (_SPEECH_MOST_S if speaking else 0.0)
 
     def reads(self, request: Request | None) -> bool:
-        """Whether this is the request that lets the model say what was answered."""
-        question = self._question
-        return question is not None and request is not None and request is question.request
+        """Whether this lets the model say what was answered, to this question or one before."""
+        return request is not None and (request.settings or {}).get("metadata") is _METADATA
 
     # ------------------------------------------------------------ what happens
 
@@ -190,10 +192,13 @@ class Asking:
         if question is not None:
             self._ask_model(question, now)
 
-    def read(self, calls: Sequence[FunctionCall], now: float) -> list[Output]:
-        """The model says what was answered."""
+    def read(
+        self, request: Request | None, calls: Sequence[FunctionCall], now: float
+    ) -> list[Output]:
+        """The model says what was answered, as this request asked it to."""
         question = self._question
-        assert question is not None
+        if question is None or request is not question.request:
+            return []
         reported = _reported(calls)
         question.words = question.words or _text(reported, "text")
         if not question.words:
@@ -202,15 +207,19 @@ class Asking:
         known = chosen if any(each.id == chosen for each in question.asked.answers) else None
         return self._answered(question, fitting(question.words, question.asked.answers) or known)
 
-    def refused(self) -> list[Output]:
-        """The service does not let the model say what was answered."""
-        return self._without_model() if self._question else []
+    def refused(self, request: Request | None) -> list[Output]:
+        """The service does not make this request to the model."""
+        question = self._question
+        meant = question is not None and request is question.request
+        return self._without_model() if meant else []
 
     def expire(self, now: float, *, speaking: bool) -> list[Output]:
         """It has been quiet for too long, or the words of the answer did not come."""
         question, deadline = self._question, self.deadline(speaking=speaking)
         if question is None or deadline is None or now < deadline:
             return []
+        if question.phase == "listening" and speaking:
+            return self.close("no_answer", "somebody speaks, and does not come to an end")
         if question.phase == "listening":
             return self.close("no_answer", f"nobody answered in {question.asked.timeout_s:g} s")
         if question.item_id and question.request is None:
@@ -226,6 +235,7 @@ class Asking:
         if question is None:
             return []
         done: list[Output] = []
+        self._answers.drop_request(question.request)
         if question.phase != "waiting":
             done.append(ResumeReplies())
         if question.phase in ("listening", "understanding"):

@@ -25,6 +25,7 @@ from rtaudio_daemon.dialogue.inputs import (
     TimePassed,
 )
 from rtaudio_daemon.dialogue.outputs import (
+    CallsRequested,
     CancelResponse,
     CreateResponse,
     ListenWithoutWakeWord,
@@ -33,7 +34,14 @@ from rtaudio_daemon.dialogue.outputs import (
     QuestionClosed,
     ResumeReplies,
 )
-from rtaudio_daemon.notifications import Heard, PlaybackFinished, PlaybackStarted, PlaybackStopped
+from rtaudio_daemon.notifications import (
+    AudioPart,
+    Heard,
+    PlaybackFinished,
+    PlaybackStarted,
+    PlaybackStopped,
+    Transcript,
+)
 from rtaudio_daemon.protocol import events as wire
 from rtaudio_daemon.protocol.error_codes import Severity
 
@@ -393,3 +401,59 @@ def test_what_fits_does_not_depend_on_form() -> None:
     assert fitting("cafe sil vous plait", answers) == "a"
     assert fitting("Thé", answers) is None
     assert fitting("?!", (OfferedAnswer("c", ("…",)),)) is None
+
+
+ENDS = [
+    InterruptRequested(),
+    MicrophoneClosed("muted"),
+    SayRequested("Fire!", "verbatim", urgent=True),
+    AskRequested("ask_2", "And now?"),
+]
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_what_the_model_reports_of_a_question_that_is_over_is_nothing_to_carry_out(
+    end: Input,
+) -> None:
+    talk = listening()
+    talk.tell(*TURN, READS, end)
+    steps = talk.tell(wire.TextDone(AudioPart("resp_2", "item_c", 0), "Yes!"), reported("Yes"))
+    for each in steps:
+        assert not isinstance(each, CallsRequested | QuestionClosed | Transcript), each
+
+
+def test_a_refusal_concerns_its_own_question_only() -> None:
+    talk = listening()
+    talk.tell(*TURN, AskRequested("ask_2", "And now?"))
+    no = wire.ServiceErrorReported("no", "", "No.", "rtaudio_response_2", Severity.RETRY)
+    assert closed(talk.tell(no)) == []
+
+
+def test_nobody_is_asked_any_more_what_was_answered_when_the_question_is_over() -> None:
+    talk = transcribing()
+    talk.tell(created("resp_9"), FAILED, MicrophoneClosed("muted"))
+    assert wanted(talk.tell(done("resp_9", "cancelled"))) == []
+    assert talk.status is IDLE
+
+
+@pytest.mark.parametrize(
+    "more", [(COMMITTED,), (STARTED, STOPPED, wire.InputCommitted("item_7")), (STARTED, STOPPED)]
+)
+def test_what_is_said_before_the_answer_is_known_is_waited_for_by_nobody(
+    more: Sequence[Input],
+) -> None:
+    talk = listening()
+    talk.tell(*TURN, *more)
+    assert closed(talk.tell(READS, reported("Yes")))
+    assert talk.status is IDLE
+    assert talk.deadline is None
+
+
+def test_speech_without_end_is_no_answer() -> None:
+    talk = listening()
+    talk.tell(GATE_OPENED)
+    talk.now += 70
+    assert closed(talk.tell(TimePassed())) == []
+    talk.now += 15
+    (over,) = closed(talk.tell(TimePassed()))
+    assert over.reason == "somebody speaks, and does not come to an end"

@@ -79,6 +79,9 @@ class AnswerRules(RuleGroup):
             self._settle(answer)
 
     def _on_text_done(self, event: wire.TextDone) -> None:
+        answer = self._answers.get(event.part.response_id)
+        if answer is not None and self._asking.reads(answer.request):
+            return  # it is for nobody to read
         if event.text and event.spoken:
             self._do(*self._playing.words(event.part, event.text))
         elif event.text and not self._answers.is_late(event.part.response_id):
@@ -99,7 +102,8 @@ class AnswerRules(RuleGroup):
         if event.usage:
             self._do(news.UsageReported(response_id, event.usage))
         if self._asking.reads(answer.request):
-            self._do(*self._asking.read(self._calls.written(event), self._now))
+            calls = self._calls.written(event)
+            self._do(*self._asking.read(answer.request, calls, self._now))
             return
         patience_s = self._settings.calls_patience_s
         round_ = 1 + (answer.request.round if answer.request else 0)
@@ -127,7 +131,7 @@ class AnswerRules(RuleGroup):
         if request is not None:
             self._receipts.refused(request.said)
         if self._asking.reads(request):
-            self._do(*self._asking.refused())
+            self._do(*self._asking.refused(request))
         elif request is not None and request.say:
             self._do(reports.not_said("the service refused it"))
         elif request is not None and not request.outside:

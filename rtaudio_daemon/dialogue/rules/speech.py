@@ -59,7 +59,7 @@ class SpeechRules(RuleGroup):
             if self._asking.takes_turns and not self._turns.is_silence(event.item_id):
                 self._take_answer(event.item_id)
                 return
-            if self._settings.replies and not self._turns.is_silence(event.item_id):
+            if self._replies and not self._turns.is_silence(event.item_id):
                 self._answers.put_question(self._now)
             self._expect_answer()
         elif self._asking.lacks_item:
@@ -71,8 +71,13 @@ class SpeechRules(RuleGroup):
         self._answers.expected = False
         self._history.answered()
 
+    @property
+    def _replies(self) -> bool:
+        """Whether the service answers a turn that ends now by itself."""
+        return self._settings.replies and not self._asking.refuses_replies
+
     def _expect_answer(self) -> None:
-        if self._settings.replies:
+        if self._replies:
             self._answers.expect(self._now)
 
     def _on_user_transcript(self, event: wire.UserTranscript) -> None:
