@@ -82,6 +82,8 @@ class Answer:
     earlier: bool = False
     """Whether a newer question has been put since, about which it says nothing."""
     sounded: bool = False
+    refused: bool = False
+    """Whether it was not wanted when it began: nothing that it calls is carried out."""
 
     @property
     def outside(self) -> bool:
@@ -414,7 +416,7 @@ class Answers:
             self._under_way.pop("", None)  # the unknown one that stood in our way
             # An answer that ends without ever having begun is the one that we waited for.
             answer = Answer(response_id, self._request_of(None))
-            answer.interrupted = self._refuses()
+            answer.interrupted = answer.refused = self._refuses()
         if response_id:
             self._finished.append(response_id)
         self.heard_at = now
@@ -502,7 +504,7 @@ class Answers:
         answer = Answer(response_id, request)
         if answer.aloud:
             unasked = request is None and self.replies_paused and not self.owed
-            answer.interrupted = self._refuses() or unasked
+            answer.interrupted = answer.refused = self._refuses() or unasked
         if not answer.outside and not answer.interrupted:
             self.owed = True
         self._under_way[response_id] = answer

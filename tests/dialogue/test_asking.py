@@ -457,3 +457,21 @@ def test_speech_without_end_is_no_answer() -> None:
     talk.now += 15
     (over,) = closed(talk.tell(TimePassed()))
     assert over.reason == "somebody speaks, and does not come to an end"
+
+
+def unlocks(talk: Talk) -> bool:
+    """Whether the call of an answer that ends now is carried out."""
+    call = wire.Item("item_c", "call", "{}", False, "completed", "call_1", "unlock")
+    steps = talk.tell(wire.ResponseDone("resp_9", "completed", "", None, (call,), {}))
+    return any(isinstance(step, CallsRequested) for step in steps)
+
+
+def test_what_an_answer_that_nobody_wanted_calls_is_not_carried_out() -> None:
+    talk = listening()
+    talk.tell(*TURN, created("resp_9"))
+    assert not unlocks(talk)
+
+    for begins in ([], [created("resp_9")]):
+        talk = opened()
+        talk.tell(*TURN, InterruptRequested(), *begins)
+        assert not unlocks(talk)

@@ -105,6 +105,9 @@ class AnswerRules(RuleGroup):
             calls = self._calls.written(event)
             self._do(*self._asking.read(answer.request, calls, self._now))
             return
+        if answer.refused:
+            self._calls.written(event)
+            return
         patience_s = self._settings.calls_patience_s
         round_ = 1 + (answer.request.round if answer.request else 0)
         batch = self._calls.done(
