@@ -223,6 +223,16 @@ async def test_29_the_thing_itself_decides_whether_a_yes_is_needed(
     assert decided(targets) == decision, json.dumps([str(each) for each in targets])
 
 
+async def test_29_what_a_group_consists_of_counts_also_where_it_has_no_state() -> None:
+    home = furnished()
+    home.add("group.mixed", "on", entity_id=["light.desk", "Lock.Cellar"])
+    async with home:
+        client = HomeClient(home.settings)
+        both = {"entity_id": ["group.lamps", "group.mixed"]}
+        assert decided(await targets_of(client, "homeassistant.turn_on", both, {})) == "confirm"
+        await client.close()
+
+
 async def test_29_a_class_that_cannot_be_read_is_no_permission() -> None:
     home = furnished()
     async with home:

@@ -197,6 +197,25 @@ async def test_29_an_alias_hides_no_lock() -> None:
         assert await at.decision("HassTurnOn", name="Big gate") == "confirm"
 
 
+async def test_29_a_scene_hides_no_lock() -> None:
+    home = furnished()
+    home.add("scene.leave", "unknown", "Leave", entity_id=["light.desk", "lock.door"])
+    home.add("scene.air", "unknown", "Air", entity_id=["light.desk", "cover.of_a_neighbour"])
+    home.add("scene.read", "unknown", "Read", entity_id=["light.desk", "cover.shutter", 5])
+    async with house(home) as at:
+        at.assist.areas |= {"scene.leave": "Hall", "scene.air": "Hall", "scene.read": "Hall"}
+        await at.source._list_again()
+        assert await at.decision("HassTurnOn", name="Leave") == "confirm"
+        assert await at.decision("HassTurnOn", name="Air") == "confirm", "its class is not known"
+        assert await at.decision("HassTurnOn", name="Read") == "allow"
+
+
+async def test_29_a_class_that_nothing_has_hides_no_lock() -> None:
+    async with house() as at:
+        hides = {"name": "Front door", "device_class": ["curtain"]}
+        assert await at.decision("HassTurnOff", **hides) == "confirm"
+
+
 async def test_29_names_that_cannot_be_read_need_a_yes() -> None:
     home = FakeHome()
     async with house(home) as at:

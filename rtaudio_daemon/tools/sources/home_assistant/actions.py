@@ -18,7 +18,7 @@ from ...tool import Json, Outcome, Target, ToolError
 from .asked_for import goal_of
 from .client import HomeClient
 from .goals import Goal
-from .states import State, differ, in_words, states_of
+from .states import State, differ, in_words, states_of, targets_inside
 
 LOOK_S = 2.0
 """How long it is waited until a thing is as asked."""
@@ -122,45 +122,28 @@ async def targets_of(client: HomeClient, action: str, target: Json, data: Json) 
     body = {"action": action, **data, **target}
     named = await read(client, entities_in(body))
     known = await _with_members(client, named)
-    found = [
-        target
-        for each in targets_in(body)
-        for target in _known(each, known, len(known) > len(named))
-    ]
-    members = (_target(state) for entity, state in known.items() if entity not in named)
-    return [*found, *members]
+    found = [target for each in targets_in(body) for target in _known(each, known)]
+    return [*found, *(each for state in known.values() for each in targets_inside(state, known))]
 
 
-def _known(target: Target, known: Mapping[str, State], has_members: bool) -> Iterable[Target]:
+def _known(target: Target, known: Mapping[str, State]) -> Iterable[Target]:
     """`target` with what its state says; nothing for a group whose members are known."""
     state = known.get(target.entity.casefold())
     if state is None:
         yield target
-    elif state.domain != "group" or not has_members:
+    elif state.domain != "group" or not state.members:
         domain = state.domain if target.domain == "homeassistant" else target.domain
         yield Target(domain, state.device_class, state.entity, target.area)
-
-
-def _target(state: State) -> Target:
-    return Target(state.domain, state.device_class, state.entity)
 
 
 async def _with_members(client: HomeClient, states: dict[str, State]) -> dict[str, State]:
     """`states`, and what the groups among them consist of."""
     members = {
-        member.casefold()
-        for state in states.values()
-        for member in _members(state)
-        if member.casefold() not in states
+        member for state in states.values() for member in state.members if member not in states
     }
     if not members or len(states) + len(members) > _THINGS_MOST:
         return states
     return {**states, **await read(client, sorted(members))}
-
-
-def _members(state: State) -> Iterable[str]:
-    given = state.attributes.get("entity_id")
-    return [each for each in given if isinstance(each, str)] if isinstance(given, list) else ()
 
 
 def _is_open(goals: Mapping[str, Goal | None], now: Mapping[str, State]) -> bool:

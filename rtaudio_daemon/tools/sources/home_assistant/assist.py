@@ -125,7 +125,8 @@ class Assist:
             if self.things and (asked.name or asked.area):
                 raise ToolError(self._nothing(asked))
             return unknown_targets(asked)
-        return targets_of_things(asked, meant, await self._client.get_states())
+        states = await self._client.get_states()
+        return targets_of_things(asked, meant, states) or unknown_targets(asked)
 
     def _nothing(self, asked: Asked) -> str:
         name, area = asked.name, asked.area

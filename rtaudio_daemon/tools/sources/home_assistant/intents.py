@@ -12,7 +12,7 @@ from typing import Any
 
 from ...tool import Json, Target
 from .exposed import Thing, same
-from .states import State, number_of
+from .states import State, number_of, targets_inside
 
 _ENTITIES_MOST = 64
 _DOMAINS: Mapping[str, str] = {
@@ -154,7 +154,10 @@ def chosen(asked: Asked, things: Sequence[Thing]) -> list[Thing]:
 def targets_of_things(
     asked: Asked, things: Iterable[Thing], states: Mapping[str, State]
 ) -> list[Target]:
-    """Targets with the class that the state says; what is not known of a thing stays empty."""
+    """Targets with the class that the state says; what is not known of a thing stays empty.
+
+    What groups and scenes consist of is among them.
+    """
     found: dict[Target, None] = {}
     for thing in things:
         known = [
@@ -162,6 +165,8 @@ def targets_of_things(
             for state in states.values()
             if state.domain == thing.domain and any(same(state.name, each) for each in thing.names)
         ]
+        for state in known:
+            found.update(dict.fromkeys(targets_inside(state, states)))
         for area in thing.areas or ("",):
             for state in known:
                 if _has_class(asked, state):

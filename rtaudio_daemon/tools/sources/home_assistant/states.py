@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ....protocol.bounds import printable
+from ...tool import Target
 
 _TEXT_CHARACTERS = 255
 _FULL = 255  # Home Assistant's brightness
@@ -47,6 +48,18 @@ class State:
         given = self.attributes.get("device_class")
         return _text(given) if isinstance(given, str) and given else "none"
 
+    @property
+    def members(self) -> list[str]:
+        """The entity ids of what a group or a scene consists of, in lower case."""
+        given = self.attributes.get("entity_id")
+        texts = given if isinstance(given, list) else ()
+        return [each.casefold() for each in texts if isinstance(each, str)]
+
+    @property
+    def target(self) -> Target:
+        """What rules may ask of it; its area is not known."""
+        return Target(self.domain, self.device_class, self.entity)
+
     def number(self, attribute: str) -> float | None:
         """An attribute that is a number; None if it is not."""
         return number_of(self.attributes.get(attribute))
@@ -67,6 +80,14 @@ def states_of(value: Any) -> dict[str, State]:
     """A list of states by their entity ids; what is none is left out."""
     found = map(state_of, value if isinstance(value, list) else ())
     return {state.entity: state for state in found if state is not None}
+
+
+def targets_inside(state: State, known: Mapping[str, State]) -> list[Target]:
+    """What a group or a scene consists of; of what is not `known` its id tells the domain."""
+    return [
+        known[each].target if each in known else Target(each.partition(".")[0], "", each)
+        for each in state.members
+    ]
 
 
 def number_of(value: Any) -> float | None:
