@@ -29,6 +29,7 @@ REFUSED_S = 900.0
 LIST_EVERY_S = 300.0
 _LASTING_S = 60.0  # a connection that lasted so long was a good one
 _CALM_S = 1.0  # between two lists that somebody asks us to read
+_CALM_MOST_S = 60.0  # where the server says again and again that its list is another
 _CALLS_S = 10.0  # how long calls may go on when the source is taken away
 
 
@@ -156,7 +157,7 @@ class KeptLink:
 
     async def _keep_up(self, link: Link) -> LinkError:
         """Know what the server offers until the connection ends; why it did."""
-        pauses = chain(self._lists_s, repeat(LIST_EVERY_S))
+        pauses, calm_s = chain(self._lists_s, repeat(LIST_EVERY_S)), _CALM_S
         while True:
             link.changed.clear()
             self._again.clear()
@@ -166,9 +167,11 @@ class KeptLink:
                 return error
             self.link = link
             self.linked.set()
-            if await first(next(pauses), link.broken, link.changed, self._again) is link.broken:
+            why = await first(next(pauses), link.broken, link.changed, self._again)
+            if why is link.broken:
                 return link.failure
-            await first(_CALM_S, link.broken)
+            await first(calm_s, link.broken, self._again)
+            calm_s = min(2 * calm_s, _CALM_MOST_S) if why is link.changed else _CALM_S
 
 
 async def first(within_s: float, *events: asyncio.Event) -> asyncio.Event | None:

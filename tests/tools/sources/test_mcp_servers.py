@@ -132,11 +132,27 @@ async def test_the_list_is_read_every_five_minutes_and_soon_after_the_server_say
         await asyncio.sleep(700)
         assert gaps(link.listed_at) == [301, 301]
         link.offered = [offered("one"), offered("two")]
-        for _ in range(1000):  # a flood of these costs one list per second
-            link.changed.set()
-            await asyncio.sleep(0.01)
+        link.changed.set()
+        await asyncio.sleep(1.1)
         assert [tool.name for tool in source.tools()] == ["one", "two"]
-        assert len(link.listed_at) < 15
+
+
+async def test_a_list_that_is_another_again_and_again_is_read_seldomer_and_seldomer() -> None:
+    link = FakeLink(offered("one"))
+    async with running(source_of(FakeConnect(link))) as source:
+        for second in range(400):
+            link.offered = [offered(f"tool_{second}")]
+            link.changed.set()
+            await asyncio.sleep(1)
+        pauses = gaps(link.listed_at)
+        assert pauses[0] < 3
+        assert pauses[-1] == pytest.approx(60, abs=1)
+        assert pauses == sorted(pauses)
+        assert isinstance(source._listener, Listener)
+        assert source._listener.changes < 20
+        source.try_again()
+        await asyncio.sleep(0.1)
+        assert [tool.name for tool in source.tools()] == ["tool_399"]
 
 
 async def test_only_what_is_allowed_is_offered_and_patterns_that_fit_nothing_are_named() -> None:
