@@ -128,7 +128,7 @@ class Connection:
         for _ in range(_PAGES_MOST):
             page = await self._asked(self._client.session.list_tools(params=self._page(cursor)))
             for tool in page.tools:
-                if len(found) < _TOOLS_MOST and len(tool.name) <= _NAME_CHARACTERS:
+                if len(found) < _TOOLS_MOST and _is_name(tool.name):
                     found.setdefault(tool.name, _offered(tool))
             cursor = page.next_cursor
             if not cursor:
@@ -192,6 +192,11 @@ class Connection:
 
 
 _NO_LIMIT = 3_600.0  # the runner has one
+
+
+def _is_name(name: str) -> bool:
+    """Whether it can be shown as it is, in a log and in a terminal."""
+    return len(name) <= _NAME_CHARACTERS and name.isprintable()
 
 
 def _offered(tool: types.Tool) -> OfferedTool:

@@ -293,6 +293,13 @@ async def test_a_faulty_tool_costs_only_itself_and_is_named() -> None:
         assert await home.call("hasty", a="b") == {"result": "echo"}
 
 
+async def test_names_that_would_rule_a_terminal_are_left_out() -> None:
+    names = ["a\x1b[2Jb", "line\nfeed", "back\u202ewards", "n" * 257, "türöffner"]
+    tools = [{**ECHO, "name": name} for name in names]
+    async with serving(FakeServer(tools=tools)) as server, connected(settings(server)) as home:
+        assert [tool.name for tool in home.source.tools()] == ["türöffner"]
+
+
 async def test_a_server_that_is_not_there_is_looked_for() -> None:
     async with serving(FakeServer()) as server:
         url = server.url
