@@ -216,11 +216,14 @@ class ConversationDriver:
             old = self._paused_detection
         if old and new and new.get("type", old.get("type")) == old.get("type"):
             changed["turn_detection"] = {**old, **new}
+        extra = merged(settings.get("extra") or {}, changed.get("extra") or {})
+        detection, above = changed.get("turn_detection"), flat_session(extra).get("turn_detection")
+        if isinstance(detection, dict) and isinstance(above, dict) and not self._silenced:
+            changed["turn_detection"] = merged(detection, above)  # or it would be taken back
         if self._paused and "turn_detection" in changed:
             self._paused_detection = changed.pop(
                 "turn_detection"
             )  # holds when the button is let go
-        extra = merged(settings.get("extra") or {}, changed.get("extra") or {})
         self.adjust_settings({**settings, **changed, **({"extra": extra} if extra else {})})
         if self._session.current is not None:
             self.wake()

@@ -237,6 +237,22 @@ async def test_afterwards_the_model_answers_again(tmp_path: Path) -> None:
         await harness.until(lambda: harness.statuses[-2:] == ["speaking", "idle"])
 
 
+def for_ourselves(settings: config.Config) -> config.Config:
+    """The service answers nothing by itself, as `extra` says."""
+    session = settings.realtime.session
+    detection = {"turn_detection": {"create_response": False}}
+    session = replace(session, extra={"audio": {"input": detection}})
+    return replace(settings, realtime=replace(settings.realtime, session=session))
+
+
+async def test_a_service_that_answered_nothing_by_itself_does_not_begin_to(tmp_path: Path) -> None:
+    async with Harness(tmp_path, SAID, reply=Person("Yes"), change=for_ourselves) as harness:
+        assert (await ask(harness))["id"] == "yes"
+        await harness.until(lambda: len(harness.received("session.update")) == 3)
+        for update in harness.received("session.update"):
+            assert update["session"]["audio"]["input"]["turn_detection"]["create_response"] is False
+
+
 def woken(settings: config.Config) -> config.Config:
     wake = config.Wake(word="alexa", follow_up_s=4)
     return replace(settings, audio=replace(settings.audio, listen="wake_word", wake=wake))
