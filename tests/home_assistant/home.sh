@@ -84,6 +84,8 @@ up() {
   rm -rf "$root/cfg"
   mkdir -p "$root/cfg" "$root/e2e"
   sed "s/PORT/$port/" "$here/configuration.yaml" > "$root/cfg/configuration.yaml"
+  echo '[]' > "$root/cfg/automations.yaml"
+  cp -r "$here/../../custom_components" "$root/cfg/"
   cp "$here/set_up_home.py" "$root/e2e/"
   : > "$log"
   PATH=$PATH:/usr/sbin mosquitto -p "$broker" > "$cache/broker.log" 2>&1 &

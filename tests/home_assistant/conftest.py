@@ -1,0 +1,3 @@
+"""The tests of the integration run with Home Assistant's own Python: component/run."""
+
+collect_ignore = ["component"]
