@@ -49,8 +49,11 @@ async def pressed(path: str, key: int | None) -> AsyncIterator[bool]:
         try:
             device = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         except OSError as error:
-            if missing != str(error):
-                print(missing := str(error), flush=True)
+            why = f"{path}: {error.strerror}"
+            if isinstance(error, PermissionError):
+                why += "; is this user in the group input?"
+            if missing != why:
+                print(missing := why, flush=True)
             await asyncio.sleep(AGAIN_S)
             continue
         missing = ""
@@ -61,7 +64,7 @@ async def pressed(path: str, key: int | None) -> AsyncIterator[bool]:
                 for change in key_changes(data, key):
                     yield change
         except OSError as error:
-            print(error, flush=True)
+            print(f"{path}: {error.strerror}", flush=True)
         finally:
             os.close(device)
         yield False

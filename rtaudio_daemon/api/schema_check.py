@@ -9,8 +9,10 @@ import re
 
 from .schema_parts import Schema
 
+_BODY = "the body"
 
-def check(schema: Schema, value: object, name: str = "the body") -> str | None:
+
+def check(schema: Schema, value: object, name: str = _BODY) -> str | None:
     """Explain what is wrong with `value`; None if it is valid."""
     if schema.get("type") == "object":
         return _check_object(schema, value, name)
@@ -41,13 +43,17 @@ def _check_array(schema: Schema, value: object, name: str) -> str | None:
     most = schema["maxItems"]
     if not isinstance(value, list) or len(value) > most:
         return f"{name}: expected a list of at most {most}"
-    wrong = (check(schema["items"], each, name) for each in value)
+    items = schema["items"]
+    # A list of plain values is named as a whole, an object by its place.
+    place = f"{name}[{{}}]" if items.get("type") == "object" else name
+    wrong = (check(items, each, place.format(at)) for at, each in enumerate(value))
     return next(filter(None, wrong), None)
 
 
 def _check_object(schema: Schema, value: object, name: str) -> str | None:
     if not isinstance(value, dict):
-        return f"{name} must be a JSON object"
+        fields = "" if name == _BODY else f", with {', '.join(schema.get('properties', ()))}"
+        return f"{name} must be a JSON object{fields.removesuffix(', with ')}"
     if "properties" not in schema:
         return None
     properties = schema["properties"]

@@ -446,6 +446,9 @@ async def _body(request: web.Request, schema: Schema) -> dict[str, Any]:
     try:
         body = json.loads(text, parse_constant=_no_such_number)
         json.dumps(body, ensure_ascii=False).encode()  # halves of characters are no text
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise web.HTTPBadRequest(text=f"the body must be a JSON object; see {where}") from None
     except (ValueError, RecursionError):
         raise web.HTTPBadRequest(text="the body must be a JSON object") from None
     if wrong := check(schema, body):
@@ -466,6 +469,8 @@ def _refusal(error: web.HTTPException) -> web.StreamResponse:
     if error.status < 400:
         raise error
     message = error.text if error.text and "\n" not in error.text else error.reason
+    if isinstance(error, web.HTTPNotFound):
+        message = "there is nothing at this address; /openapi.json lists what there is"
     if isinstance(error, web.HTTPMethodNotAllowed):
         message = f"send {' or '.join(sorted(error.allowed_methods))} here, not {error.method}"
     kept = ("Retry-After", "Allow", "WWW-Authenticate")

@@ -118,12 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     play = _add_remote(add("play", "make a running daemon play a sound file"))
     play.add_argument("source", metavar="FILE|URL", help="as the section audio.play allows")
-    play.add_argument(
-        "--priority",
-        choices=("normal", "high"),
-        default="normal",
-        help="high: interrupt, and first",
-    )
+    play.add_argument("--urgent", action="store_true", help="interrupt, and play first")
     play.add_argument("--wait", action="store_true", help="end when it was played; 1 if it was not")
     volume = _add_remote(add("volume", "set the loudness of a running daemon"))
     volume.add_argument("level", type=float, help="0 to 1")

@@ -122,7 +122,8 @@ def _unusable_sounds(settings: Config) -> list[str]:
         found.append(settings.problem("audio.play.folder", what))
     chime = settings.audio.earcons.chime
     try:
-        if chime.lower().endswith(".wav") or installed("soundfile"):
+        decodable = chime.lower().endswith(".wav") or installed("soundfile")
+        if decodable or not Path(chime).is_file():
             asyncio.run(own_chime(chime))
     except WrongValueError as error:
         found.append(settings.problem("audio.earcons.chime", str(error)))

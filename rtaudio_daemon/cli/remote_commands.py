@@ -60,7 +60,7 @@ def play(arguments: argparse.Namespace) -> int:
     """Make the daemon play a sound file."""
     body = {
         "url" if "://" in arguments.source else "file": arguments.source,
-        "priority": arguments.priority,
+        "priority": "high" if arguments.urgent else "normal",
         "wait": arguments.wait,
     }
     timeout_s = _PLAYED_S if arguments.wait else _READ_S
@@ -132,7 +132,8 @@ def reload(arguments: argparse.Namespace) -> int:
     for each in report["changed"]:
         why = f": {each['reason']}" if each.get("reason") else ""
         before, after = json.dumps(each["before"]), json.dumps(each["after"])
-        short = len(before) + len(after) <= _SHOWN_CHARACTERS
+        shown = before + after
+        short = len(shown) <= _SHOWN_CHARACTERS and "{" not in shown
         words = f"{before} is now {after}" if short else "is different now"
         _print(f"{each['option']}: {words} ({each['state']}{why})")
     for warning in report["warnings"]:

@@ -438,8 +438,8 @@ class _Entry:
             raise ValueError(f"given twice, first in line {self.before}; keep one of them")
         if self.node.tag not in _PLAIN_TAGS or not self.node.value.strip():
             raise ValueError(
-                "no value is left of this line: YAML takes words that begin with !, & or # for "
-                "its own; put the value in quotes"
+                "no value is left of this line: it is empty, or YAML takes words that begin with "
+                "!, & or # for its own; put the value in quotes"
             )
         if not _is_text(self.node.value):
             raise ValueError("holds half a character (\\ud800 to \\udfff)")

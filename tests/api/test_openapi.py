@@ -62,6 +62,13 @@ def test_every_kind_of_news_has_a_name_and_a_schema() -> None:
         assert fields <= known, f"{name} has fields that its schema does not know"
 
 
+def test_the_page_about_the_api_has_every_event_and_every_part_of_the_status() -> None:
+    document = (Path(__file__).parents[2] / "docs" / "http-api.md").read_text()
+    explained = set(re.findall(r"`(\w+)", "".join(re.findall(r"^\| `.*? \|", document, re.M))))
+    assert set(event_schemas.EVENTS) - explained == set()
+    assert set(schemas.STATUS["properties"]) - explained == set()
+
+
 async def test_what_the_window_answers_is_what_the_document_promises() -> None:
     http_api = HttpApi()
     async with (
@@ -118,6 +125,21 @@ async def test_ready_is_who_can_hold_a_conversation_or_wakes_when_spoken_to(
 def test_a_wrong_body_is_explained_and_wrong_for_the_schema_too(body: Any, wrong: str) -> None:
     assert wrong in str(check(schemas.SAY, body))
     assert not jsonschema.Draft202012Validator(schemas.SAY).is_valid(body)
+
+
+@pytest.mark.parametrize(
+    ("answers", "wrong"),
+    [
+        (["yes", "no"], "answers[0] must be a JSON object, with id, sentences"),
+        ([{"id": "yes", "sentences": ["yes"]}, {"id": 5, "sentences": []}], "id: expected words"),
+        ([{"id": "yes"}, 5], "answers[1] must be a JSON object"),
+        ([{"id": "yes", "sentences": "yes"}], "sentences: expected a list"),
+        ({"yes": ["yes"]}, "answers: expected a list"),
+    ],
+)
+def test_wrong_answers_to_a_question_are_explained(answers: Any, wrong: str) -> None:
+    body = {"question": "Shall I open?", "answers": answers}
+    assert wrong in str(check(schemas.ASK, body))
 
 
 @pytest.mark.parametrize("level", [-0.1, 1.1, True, "1", None, [], {}])

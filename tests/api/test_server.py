@@ -531,6 +531,15 @@ async def test_what_is_not_json_is_refused(http_api: HttpApi) -> None:
     for data in (b"\xff{", b"[" * 60_000, b'{"text": "a", "remember": NaN}', *half):
         async with http_api.http.post("/api/say", data=data, headers=json_type) as answer:
             assert answer.status == 400
+    async with http_api.http.post("/api/say", data=b'{"text":\n x}', headers=json_type) as answer:
+        message = (await answer.json())["error"]["message"]
+    assert message == "the body must be a JSON object; see line 2, column 2"
+
+
+async def test_an_address_that_there_is_not_names_the_list_of_them(http_api: HttpApi) -> None:
+    status, answer = await asked(http_api, "POST", "/api/sya", {"text": "a"})
+    assert (status, answer["error"]["code"]) == (404, "not_found")
+    assert "/openapi.json lists" in answer["error"]["message"]
 
 
 async def test_a_body_that_is_not_what_its_headers_say_is_refused(http_api: HttpApi) -> None:

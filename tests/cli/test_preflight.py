@@ -22,6 +22,7 @@ from rtaudio_daemon.cli.preflight import (
     Package,
     missing_packages,
     unanswered_functions,
+    unusable_files,
     unusable_tools,
 )
 from rtaudio_daemon.errors import ConfigError
@@ -66,6 +67,23 @@ async def test_another_package_of_livekit_cancels_no_echo(
     assert "half duplex: only clear speech interrupts" in finding.what
     (line,) = missing_packages(config.parse("audio: {echo: cancel}\n"))
     assert line.endswith(how_to_install("livekit.rtc"))
+
+
+def test_a_chime_that_is_no_file_is_named_also_while_its_package_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "soundfile", None)
+    (tmp_path / "there.mp3").touch()
+    (tmp_path / "sounds").mkdir()
+    for chime, why in (
+        ("sounds", f"cannot read {tmp_path}/sounds: Is a directory"),
+        ("no.mp3", f"cannot read {tmp_path}/no.mp3: No such file or directory"),
+    ):
+        text = f"audio: {{earcons: {{chime: {chime}}}}}"
+        settings = config.parse(text, str(tmp_path / "config.yaml"))
+        assert unusable_files(settings) == [f"{tmp_path}/config.yaml:1: audio.earcons.chime: {why}"]
+    settings = config.parse(text.replace("no", "there"), str(tmp_path / "config.yaml"))
+    assert unusable_files(settings) == []
 
 
 def test_a_package_is_installed_for_this_very_program(monkeypatch: pytest.MonkeyPatch) -> None:

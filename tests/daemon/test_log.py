@@ -318,6 +318,10 @@ async def test_reload_reports_what_changed_and_fails_with_78(tmp_path: Path) -> 
         brief = "realtime.session.instructions: is different now"
         assert (status, output.strip()) == (0, f"{brief} (applied)")
         assert (await line_with(process, "instructions")).endswith(f"reload: {brief}, applied")
+        hooks = "hooks: [{on: status, run: [/bin/true]}]\n"
+        path.write_text(text.replace("volume: 1.0", "volume: 0.5") + long + hooks)
+        status, output = await finished("reload", "--url", address)
+        assert (status, output.strip()) == (0, "hooks: is different now (applied)")
         path.write_text(text.replace("volume: 1.0", "volume: loud"))
         status, output = await finished("reload", "--url", address)
         assert status == 78

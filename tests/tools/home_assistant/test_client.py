@@ -187,6 +187,7 @@ async def test_a_sentence_is_handed_to_the_agent_where_there_is_one() -> None:
             "it sends us on to https://home.example: write that as home_assistant.url",
         ),
         (302, "", {"Location": "/login"}, "it sends us on to /api/: write that as"),
+        (404, '{"error": "not found"}', {}, "what answers there is no Home Assistant"),
         (502, "Bad gateway", {}, "nothing of Home Assistant is at this address"),
     ],
 )
@@ -211,9 +212,9 @@ async def test_the_token_follows_no_redirect() -> None:
 
 
 async def test_a_host_that_there_is_not_is_named() -> None:
-    client = HomeClient(HomeAssistant("http://127.0.0.1:9", Secret(TOKEN)))
+    client = HomeClient(HomeAssistant("http://127.0.0.1:9/lovelace/", Secret(TOKEN)))
     await failing(client.ping())
-    assert client.note == "no Home Assistant at 127.0.0.1:9: connection refused"
+    assert client.note == "no Home Assistant at 127.0.0.1:9/lovelace: connection refused"
     await client.close()
 
 

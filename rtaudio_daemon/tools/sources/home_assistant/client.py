@@ -33,6 +33,7 @@ _CONNECT_S = 2.0
 _READ_S = 5.0
 _STARTING_S = 60.0  # after it was away; its web server answers before the rest of it
 _MOST_BYTES = 8 << 20
+_ROOT = "/api/"
 _AGENT = "conversation.home_assistant"
 _USER = "make a new long-lived token in the profile of its user, and reload"
 
@@ -71,7 +72,7 @@ class HomeClient:
         self.url = settings.url.rstrip("/")
         self._token = settings.token
         self._device_id = settings.device_id
-        self._host = urlsplit(self.url).netloc
+        self._place = self.url.partition("://")[2]
         self._proxy = tunnel_of(self.url)
         self._sessions = SharedSession()
         self._alone = asyncio.Lock()
@@ -82,7 +83,7 @@ class HomeClient:
 
     async def ping(self) -> None:
         """See whether Home Assistant is there and takes the token."""
-        await self._ask("GET", "/api/", anyhow=True)
+        await self._ask("GET", _ROOT, anyhow=True)
 
     async def language(self) -> str:
         """The language of the home, as in de."""
@@ -272,7 +273,7 @@ class HomeClient:
             raise self._away(f"it sends us on to {to}: write that as home_assistant.url", status)
         if status in (502, 503, 504) or (status == 404 and not is_json):
             raise self._starting(status)
-        if status < 400 and not is_json:
+        if (status < 400 and not is_json) or (status == 404 and path == _ROOT):
             raise self._away("what answers there is no Home Assistant", status)
         self._proved_at = _now()
         self._turn(SourceState.OK, "")
@@ -284,7 +285,7 @@ class HomeClient:
 
     def _away(self, why: str, status: int = 0) -> HomeError:
         self._failed_at, self._proved_at = _now(), -_PROVED_S
-        self._turn(SourceState.UNREACHABLE, f"no Home Assistant at {self._host}: {why}")
+        self._turn(SourceState.UNREACHABLE, f"no Home Assistant at {self._place}: {why}")
         return HomeError(f"Home Assistant is away: {why}", status)
 
     def _starting(self, status: int) -> HomeError:
