@@ -99,8 +99,10 @@ class LoweredVolumes:
 async def _streams() -> list[Stream]:
     try:
         found = json.loads(await success("--format=json", "list", "sink-inputs") or "")
-    except ValueError as error:
-        raise GoneError("the sound server does not list its streams") from error
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, list):
+        raise GoneError("the sound server does not list its streams")
     return streams(each for each in found if isinstance(each, dict))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from rtaudio_daemon.audio.devices.ducking_ways import Found, WayName, find_way
+from rtaudio_daemon.audio.devices.lowered_volumes import GoneError, LoweredVolumes
 
 pytestmark = pytest.mark.real_time
 PIPEWIRE = "Server Name: PulseAudio (on PipeWire 1.4.2)"
@@ -81,3 +82,12 @@ async def test_volumes_are_changed_only_where_they_can_be_noted(
     found = await find_way(keeps=False)
     assert found.name == "none"
     assert "set XDG_STATE_HOME" in found.note
+
+
+@pytest.mark.parametrize("said", ["5", "null", '{"index": 1}', "[" * 10_000, "no"])
+async def test_streams_that_are_listed_as_nonsense_are_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    fake(tmp_path, monkeypatch, **{"sink-inputs": said})
+    with pytest.raises(GoneError, match="does not list its streams"):
+        await LoweredVolumes(tmp_path / "lowered.json").lower(0.5)
