@@ -74,6 +74,8 @@ class SoundPlayer:
         else:
             raw = await from_folder(source["file"], self.settings)
             pcm = await decode(raw, repr(source["file"]))
+        if said is not None and self._said_texts.known(said):
+            return said  # a text took this id meanwhile
         self._check()
         if sum(self._waiting.values()) + len(pcm) > _WAITING_MOST_BYTES:
             raise NotNowError("nothing was played: too much is waiting to be played")

@@ -99,6 +99,22 @@ async def test_sounds_and_words_keep_their_order(sounds: Path) -> None:
     assert answer + ANSWER_MS / 1000 <= song < answer + ANSWER_MS / 1000 + 0.3
 
 
+async def test_an_id_that_a_text_took_while_the_sound_was_read_has_one_receipt(
+    sounds: Path,
+) -> None:
+    async with house(sounds) as harness:
+        await harness.until(lambda: harness.named("connection"))
+        playing = asyncio.create_task(
+            harness.app.controls.play({"file": "bell.wav"}, urgent=False, said="door")
+        )
+        await asyncio.sleep(0)  # it is being read
+        harness.app.controls.say("Dinner is ready.", "verbatim", said="door")
+        assert await playing == "door"
+        await asyncio.sleep(15)
+        assert [each["id"] for each in harness.named("said")] == ["door"]
+    assert find(samples(BELL), harness.heard())[1] < 0.5
+
+
 async def test_an_urgent_sound_interrupts(sounds: Path) -> None:
     async with house(sounds) as harness:
         waiting = asyncio.create_task(harness.post("/api/say", words(wait=True)))
