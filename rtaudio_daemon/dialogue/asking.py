@@ -22,6 +22,7 @@ from typing import Any, Literal
 from unicodedata import category, normalize
 
 from ..notifications import QuestionOutcome, SaidOutcome
+from ..protocol.bounds import text_of
 from ..protocol.session_format import Json
 from .answers import Answers, Request
 from .function_calls import FunctionCall
@@ -335,5 +336,4 @@ def _reported(calls: Sequence[FunctionCall]) -> Mapping[str, Any]:
 
 
 def _text(reported: Mapping[str, Any], name: str) -> str:
-    value = reported.get(name)
-    return value.strip()[:WORDS_MOST] if isinstance(value, str) else ""
+    return text_of(reported.get(name)).strip()[:WORDS_MOST]

@@ -160,6 +160,7 @@ def test_an_answer_of_the_service_s_own_is_cancelled() -> None:
         ("Who is it?", "perhaps", "Who is it?", None),
         ("Who is it?", 7, "Who is it?", None),
         ("x" * 5000, "", "x" * WORDS_MOST, None),
+        ("Half \ud83d a sign", "", "Half ? a sign", None),
     ],
 )
 def test_offered_sentences_decide_and_then_the_model(
