@@ -62,7 +62,7 @@ class VoiceCoordinator(DataUpdateCoordinator[Json]):
                         failures = 0
                     else:
                         self._take(event)
-            except NotAllowedError:
+            except (NotAllowedError, ConfigEntryAuthFailed):
                 self.async_set_update_error(ConfigEntryAuthFailed("the token is refused"))
                 self.config_entry.async_start_reauth(self.hass)
                 return  # a new token sets up everything anew
@@ -154,15 +154,15 @@ def for_people() -> Iterator[None]:
 
 
 def _changed(name: str, data: Json) -> Json:
-    """What of the status an event alters by itself."""
-    match name:
-        case "status":
-            return {"status": data["status"], "previous": data["previous"], "since": data["time"]}
-        case "mute":
-            return {"muted": data["muted"]}
-        case "volume":
-            return {"volume": data["level"]}
-        case "uplink":
-            return {"uplink": {"open": data["open"], "bytes": data["bytes"]}}
+    """What of the status an event alters by itself; nothing if the event is not whole."""
+    match name, data:
+        case "status", {"status": str(status), "previous": previous, "time": time}:
+            return {"status": status, "previous": previous, "since": time}
+        case "mute", {"muted": bool(muted)}:
+            return {"muted": muted}
+        case "volume", {"level": int() | float() as level}:
+            return {"volume": level}
+        case "uplink", {"open": bool(is_open)}:
+            return {"uplink": {"open": is_open, "bytes": data.get("bytes")}}
         case _:
             return {}

@@ -13,6 +13,8 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry, entity_registry
 from pytest_homeassistant_custom_component.common import async_capture_events
 
+from custom_components.rtaudio_daemon.client import Event as ClientEvent
+from custom_components.rtaudio_daemon.client import NotAllowedError
 from custom_components.rtaudio_daemon.diagnostics import async_get_config_entry_diagnostics
 
 from .conftest import DOMAIN, TOKEN, Start, Wire, set_up, until, until_state
@@ -214,6 +216,35 @@ async def test_a_token_that_is_changed_asks_for_the_new_one(
     await until(lambda: hass.config_entries.flow.async_progress_by_handler(DOMAIN))
     (flow,) = hass.config_entries.flow.async_progress_by_handler(DOMAIN)
     assert flow["context"]["source"] == SOURCE_REAUTH
+    assert state(hass, STATUS) == "unavailable"
+
+
+async def test_events_that_are_not_whole_change_nothing(hass: HomeAssistant, start: Start) -> None:
+    daemon = await start()
+    entry = await set_up(hass, daemon.port)
+    coordinator = entry.runtime_data
+    before = coordinator.data
+    for name in ("status", "mute", "volume", "uplink", "snapshot", "speech", "said", "unknown"):
+        for data in ({}, {"status": 1}, {"muted": "no"}, {"level": None}, {"daemon": 3}):
+            coordinator._take(ClientEvent("", name, data))
+    assert coordinator.data == before
+    assert state(hass, STATUS) == "idle"
+
+
+async def test_a_token_that_is_refused_in_between_asks_for_a_new_one(
+    hass: HomeAssistant, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daemon = await start()
+    entry = await set_up(hass, daemon.port)
+    first = entry.runtime_data.client
+
+    async def refuses() -> dict[str, Any]:
+        raise NotAllowedError("the token is refused")
+
+    monkeypatch.setattr(first, "status", refuses)
+    await daemon.stop()
+    await start(port=daemon.port)
+    await until(lambda: hass.config_entries.flow.async_progress_by_handler(DOMAIN))
     assert state(hass, STATUS) == "unavailable"
 
 
