@@ -214,6 +214,13 @@ class Controls(Protocol):
         muted, and DeviceError without a microphone.
         """
 
+    def yield_to(self, other: str, word: str) -> bool:
+        """Leave the wake word that was just heard to the daemon `other`; whether we do.
+
+        What was said since is forgotten, and without a sound. A button that is held, and a question
+        that awaits its answer here, go on.
+        """
+
     def set_volume(self, level: float) -> None:
         """Play at `level` (0 to 1)."""
 

@@ -243,6 +243,14 @@ class WakeWordHeard:
 
 
 @dataclass(frozen=True, slots=True)
+class WakeWordYielded:
+    """The wake word that was just heard is answered by another daemon, whose id is `to`."""
+
+    word: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
 class MuteChanged:
     """The microphone was muted or unmuted."""
 
@@ -354,6 +362,7 @@ Notification = (
     | TextSaid
     | TimerReported
     | SpeechIgnored
+    | WakeWordYielded
 )
 
 EVENT_NAMES: Mapping[type[Any], str] = {
@@ -375,5 +384,6 @@ EVENT_NAMES: Mapping[type[Any], str] = {
     TextSaid: "said",
     TimerReported: "timer",
     SpeechIgnored: "ignored",
+    WakeWordYielded: "yielded",
 }
 """The name of each notification as an event, for `/api/events` and hooks."""

@@ -161,6 +161,10 @@ EVENTS: Mapping[str, tuple[str, Schema]] = {
         ),
     ),
     "ignored": ("what was said was not meant for us", NOTHING),
+    "yielded": (
+        "the wake word that was just heard is answered by another daemon, whose id is `to`",
+        object_of({"word": TEXT, "to": TEXT}),
+    ),
     "level": (
         "level of the microphone, ten times a second; only with ?types=level",
         object_of({"level_dbfs": {"type": "number"}}),

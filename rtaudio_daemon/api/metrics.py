@@ -56,6 +56,7 @@ COUNTS: Mapping[str, tuple[str, str]] = {
     "mqtt_losses": ("counter", "connections to the MQTT broker that were lost"),
     "mqtt_commands": ("counter", "commands that came over MQTT and were carried out"),
     "mqtt_refused": ("counter", "commands that came over MQTT and could not be carried out"),
+    "mqtt_yielded": ("counter", "wake words that another daemon answered"),
 }
 """The names in `Controls.counts`, each with its type and meaning."""
 _LATENCIES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20)

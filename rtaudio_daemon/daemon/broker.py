@@ -67,6 +67,7 @@ class Broker:
             "mqtt_losses": bridge.losses,
             "mqtt_commands": bridge.taken,
             "mqtt_refused": bridge.refused,
+            "mqtt_yielded": bridge.answering.yielded,
         }
 
 

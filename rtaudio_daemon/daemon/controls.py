@@ -18,7 +18,7 @@ from ..errors import (
     NotNowError,
     RTAudioError,
 )
-from ..notifications import DeviceCode, MuteChanged, TextSaid, VolumeChanged
+from ..notifications import DeviceCode, MuteChanged, TextSaid, VolumeChanged, WakeWordYielded
 from ..protocol.settings_check import speaks
 from ..tools.sources.notes import NoteStore
 from ..tools.timers.keeper import TimerKeeper
@@ -343,6 +343,17 @@ class DaemonControls:
         if muted != microphone_input.gate.muted:
             microphone_input.mute(muted)
             self._assistant.publish(MuteChanged(muted))
+
+    def yield_to(self, other: str, word: str) -> bool:
+        """Leave the wake word that was just heard to another; see `Controls.yield_to`."""
+        microphone_input = self._assistant.microphone_input
+        conversation = self._assistant.conversation
+        if microphone_input.held or conversation.button_waits or conversation.asking:
+            return False
+        microphone_input.listen_without_wake_word(False)
+        microphone_input.abort()
+        self._assistant.publish(WakeWordYielded(word, other))
+        return True
 
     def set_volume(self, level: float) -> None:
         """Play at `level` (0 to 1)."""

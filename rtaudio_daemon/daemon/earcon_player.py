@@ -29,6 +29,7 @@ from ..notifications import (
     SpeechNoticed,
     StatusChanged,
     WakeWordHeard,
+    WakeWordYielded,
 )
 
 _BREATH_S = 0.4  # who goes on speaking after a wake word does so within this time
@@ -86,6 +87,9 @@ class EarconPlayer:
                 self._called = True
                 self.close()
                 self._pending = asyncio.get_running_loop().call_later(_BREATH_S, self._invite)
+            case WakeWordYielded():
+                self._called = False
+                self.close()
             case SpeechNoticed("started"):
                 self.close()
             case StatusChanged(ModelStatus.THINKING, ModelStatus.LISTENING):

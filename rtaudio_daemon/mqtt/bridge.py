@@ -15,9 +15,16 @@ from typing import Any
 from ..config import Mqtt
 from ..controls import Controls
 from ..errors import NotConnectedError, RTAudioError
-from ..notifications import ErrorReported, Notification, Transcript, TurnFinished
+from ..notifications import (
+    ErrorReported,
+    Notification,
+    Transcript,
+    TurnFinished,
+    WakeWordHeard,
+)
 from ..optional_packages import how_to_install, installed
 from . import commands, discovery, states
+from .answering import Answering
 from .link import BrokerError, Caller, Connect, Link, Received, Trouble
 from .patience import Patience
 from .topics import Topics
@@ -91,6 +98,8 @@ class Bridge:
         self.shown = shown
         """What decides which entities there are; see `show`."""
         self.state, self.note = BridgeState.STARTING, ""
+        self.answering = Answering(topics.id, topics.wake, controls)
+        """Who settles with other daemons who answers a wake word."""
         self.taken = self.refused = self.losses = 0
         """How many commands were carried out, and not; how often the connection was lost."""
         self._settings = settings
@@ -138,6 +147,8 @@ class Bridge:
         event = self._events.of(notification)
         if self._link is None:
             return  # later it would be out of date
+        if isinstance(notification, WakeWordHeard):
+            self.answering.wake(notification.word)
         if event is not None:
             self._waiting.add(Message(self._topics.event, json.dumps(event)))
         if self._settings.said and isinstance(notification, Transcript) and notification.final:
@@ -201,7 +212,7 @@ class Bridge:
                     return await self._live(link)
                 except asyncio.CancelledError:
                     with contextlib.suppress(BrokerError):  # a goodbye sends no will
-                        await link.leave(offline)
+                        await link.publish_once(offline)
                     raise
         except BrokerError as error:
             return error
@@ -212,18 +223,23 @@ class Bridge:
 
     async def _live(self, link: Link) -> BrokerError:
         """Announce the daemon, and keep it up to date; returns why that ended."""
-        denied = await link.subscribe(*self._wanted())
+        denied = [
+            await link.subscribe(*self._wanted()),
+            await link.subscribe(self._topics.wake, own=True),
+        ]
         self._waiting.clear()
         self._news.set()
         self._home_started.clear()
         await self._announce(link)
         self._link, self._connected_at = link, self._clock()
-        self._enter(BridgeState.OK, f"the broker does not let us read {denied}" if denied else "")
+        unread = ", ".join(filter(None, denied))
+        self._enter(BridgeState.OK, f"the broker does not let us read {unread}" if unread else "")
         lost = BrokerError(Trouble.AWAY, "the connection to the broker ended")
         try:
             async with asyncio.TaskGroup() as group:
                 for work in (self._read, self._write, self._announce_again, self._hold):
                     group.create_task(work(link), name=f"mqtt{work.__name__}")
+                group.create_task(self.answering.run(link), name="mqtt_answering")
         except* BrokerError as errors:
             (lost, *_) = (each for each in errors.exceptions if isinstance(each, BrokerError))
         return lost
@@ -293,6 +309,8 @@ class Bridge:
             if received.topic == self._home_status:
                 if received.payload == b"online":
                     self._home_started.set()
+            elif received.topic == self._topics.wake:
+                self.answering.heard(received)
             elif self._settings.commands:
                 await self._obey(received)
 

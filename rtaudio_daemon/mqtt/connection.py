@@ -198,9 +198,9 @@ class _Link:
         self._client = client
         self._old = old
 
-    async def subscribe(self, *topics: str) -> str:
-        # Nothing that we send ourselves, nothing that was there before, and the flag that says so.
-        options = SubscribeOptions(1, noLocal=True, retainAsPublished=True, retainHandling=2)
+    async def subscribe(self, *topics: str, own: bool = False) -> str:
+        # Nothing that was there before, and the flag that says so.
+        options = SubscribeOptions(1, noLocal=not own, retainAsPublished=True, retainHandling=2)
         denied = []
         for topic in topics:
             try:
@@ -218,7 +218,7 @@ class _Link:
     async def publish(self, message: Message) -> None:
         await self._publish(message, 1, ANSWER_S)
 
-    async def leave(self, message: Message) -> None:
+    async def publish_once(self, message: Message) -> None:
         await self._publish(message, 0, _LAST_S)
 
     async def messages(self) -> AsyncIterator[Received]:

@@ -64,14 +64,17 @@ class Caller:
 class Link(Protocol):
     """A connection to a broker that is there. What it is asked for raises BrokerError."""
 
-    async def subscribe(self, *topics: str) -> str:
-        """Want new messages of these topics; returns what the broker did not permit, if any."""
+    async def subscribe(self, *topics: str, own: bool = False) -> str:
+        """Want new messages of these topics; returns what the broker did not permit, if any.
+
+        `own`: also those that we send ourselves.
+        """
 
     async def publish(self, message: Message) -> None:
         """Publish, and wait until the broker has it."""
 
-    async def leave(self, message: Message) -> None:
-        """Publish for the last time; waits for nothing."""
+    async def publish_once(self, message: Message) -> None:
+        """Publish, and wait for nothing; it may be lost."""
 
     def messages(self) -> AsyncIterator[Received]:
         """What comes, until the connection is lost."""

@@ -22,6 +22,7 @@ from ..notifications import (
     Transcript,
     TurnFinished,
     WakeWordHeard,
+    WakeWordYielded,
 )
 
 EVENTS = (
@@ -34,6 +35,7 @@ EVENTS = (
     "timer_finished",
     "said",
     "ignored",
+    "yielded",
     "error",
 )
 """The types of events, as Home Assistant is given them."""
@@ -114,6 +116,8 @@ def _event(notification: Notification) -> Json | None:
             return _typed("said", id=id, outcome=outcome, heard_ms=heard_ms, audible=audible)
         case SpeechIgnored():
             return _typed("ignored")
+        case WakeWordYielded(word, to):
+            return _typed("yielded", word=word, to=to)
         case ErrorReported(source, code, message):
             return _typed("error", source=source, code=code, message=message)
         case _:

@@ -21,6 +21,11 @@ class Topics:
         return f"{self.base}-{self.id}"
 
     @property
+    def wake(self) -> str:
+        """Where daemons claim wake words, the same for all of a home."""
+        return f"{self.base}/wake"
+
+    @property
     def availability(self) -> str:
         """online or offline, retained."""
         return self._of("availability")

@@ -156,6 +156,10 @@ class Person:
         self.told += ["attend"] * self.attends
         return self.attends
 
+    def yield_to(self, other: str, word: str) -> bool:
+        self.told.append(("yield", other, word))
+        return True
+
     def set_volume(self, level: float) -> None:
         self.told.append(level)
 

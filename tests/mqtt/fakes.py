@@ -28,6 +28,7 @@ class FakeBroker:
         self.published: list[Message] = []
         self.times: list[float] = []
         self.subscribed: list[str] = []
+        self.own: list[str] = []
         self.attempts: list[tuple[float, Caller]] = []
         self.troubles: list[Trouble] = []
         self.denied = ""
@@ -43,7 +44,10 @@ class FakeBroker:
         self._inbox = asyncio.Queue()
         yield self
 
-    async def subscribe(self, *topics: str) -> str:
+    async def subscribe(self, *topics: str, own: bool = False) -> str:
+        if own:
+            self.own = list(topics)
+            return ""
         self.subscribed = list(topics)
         return self.denied
 
@@ -53,7 +57,7 @@ class FakeBroker:
         self.published.append(message)
         self.times.append(asyncio.get_running_loop().time())
 
-    async def leave(self, message: Message) -> None:
+    async def publish_once(self, message: Message) -> None:
         await self.publish(message)
 
     async def messages(self) -> AsyncIterator[Received]:

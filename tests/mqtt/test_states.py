@@ -28,6 +28,7 @@ from rtaudio_daemon.notifications import (
     Transcript,
     TurnFinished,
     WakeWordHeard,
+    WakeWordYielded,
 )
 from tests.api.test_server import Person
 
@@ -144,6 +145,10 @@ def test_long_words_are_cut_for_the_state_and_whole_beside_it() -> None:
             },
         ),
         (SpeechIgnored(), {"event_type": "ignored"}),
+        (
+            WakeWordYielded("alexa", "bath"),
+            {"event_type": "yielded", "word": "alexa", "to": "bath"},
+        ),
         (
             ErrorReported("service", "lost", "it was lost"),
             {"event_type": "error", "source": "service", "code": "lost", "message": "it was lost"},

@@ -1,0 +1,71 @@
+"""Settles with the other daemons at the broker who answers a wake word that several heard."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from math import inf
+
+from ..controls import Controls
+from . import claims
+from .link import Link, Received
+from .waiting import Message
+
+
+class Answering:
+    """For the daemon `me`, with claims at `topic`. Who loses gives way: `Controls.yield_to`."""
+
+    def __init__(self, me: str, topic: str, controls: Controls) -> None:
+        self.claims = claims.Claims(me)
+        self.yielded = 0
+        """How many wake words others answered."""
+        self._me = me
+        self._topic = topic
+        self._controls = controls
+        self._clock = asyncio.get_running_loop().time
+        self._news = asyncio.Event()
+        self._word: str | None = None
+
+    @property
+    def undecided(self) -> bool:
+        """Whether we have heard a wake word that nobody owns yet."""
+        return self._word is not None
+
+    def wake(self, word: str) -> None:
+        """We hear this wake word now, and there is a broker."""
+        connection = self._controls.snapshot().connection
+        able = connection.state.is_up or connection.asleep
+        self.claims.begin(word, self._clock(), able=able)
+        self._word = word
+        self._news.set()
+
+    def heard(self, received: Received) -> None:
+        """This came from the broker, at our topic."""
+        claim = None if received.retained else claims.read(received.payload)
+        if claim is not None:
+            self.claims.heard(claim, self._clock())
+            self._news.set()
+
+    async def run(self, link: Link) -> None:
+        """Publish claims, and give way, until cancelled: then whatever is open is answered."""
+        self._word = None
+        while True:
+            pause_s = await self._go_on(link)
+            self._news.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(None if pause_s == inf else pause_s):
+                    await self._news.wait()
+
+    async def _go_on(self, link: Link) -> float:
+        """Do what is due; returns how long nothing will be."""
+        while self._word is not None:
+            match self.claims.step(self._clock()):
+                case claims.Claim() as claim:
+                    await link.publish_once(Message(self._topic, claims.written(claim)))
+                case claims.Wait(seconds):
+                    return seconds
+                case claims.Decided(winner):
+                    word, self._word = self._word, None
+                    if winner is not None and winner != self._me:
+                        self.yielded += self._controls.yield_to(winner, word)
+        return inf

@@ -1,0 +1,149 @@
+"""Which of several daemons answers a wake word that more than one of them heard.
+
+Each claims it at the broker, and all see the claims in the same order, their own among them: the
+first one wins. A claim belongs to a round, and one that loses counts for nothing. Times are in
+seconds, by any clock of one's own.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from math import inf
+
+from ..protocol import bounds
+
+LIMIT_S = 0.3
+"""How long to wait for one's own claim to come back; then the broker is as good as away."""
+HELD_S = 2.0
+"""How long a word belongs to the winner: who hears it later meanwhile, heard the same."""
+COURTESY_S = 0.08
+"""So much later claim all but the last winner, to whom people may still be talking."""
+REMEMBERED_S = 30.0
+"""For so long the last winner goes first."""
+ROUND_MOST = 2**53
+WORDS_MOST = 16
+"""Wake words that are remembered; then the one that was said longest ago is forgotten."""
+_BYTES_MOST = 2048
+_NAME_MOST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """`sender` wants to answer `word`, in the round `n` of that word (1 to `ROUND_MOST`)."""
+
+    sender: str
+    n: int
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Ask again after this time, or when a claim is heard."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The word belongs to `winner`; None: nobody else is known to answer, so we do."""
+
+    winner: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    n: int
+    winner: str
+    won_at: float
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A word that we have heard and that nobody owns yet."""
+
+    word: str
+    claim_at: float
+    ends_at: float
+    claim: Claim | None = None
+
+
+class Claims:
+    """What the daemon `me` knows: give it every claim in the broker's order, with `heard`.
+
+    When it hears a wake word itself: `begin`, then `step` until it says `Decided`.
+    """
+
+    def __init__(self, me: str) -> None:
+        self.limit_s = LIMIT_S
+        """How long to wait for our own claim."""
+        self._me = me
+        self._rounds: dict[str, _Round] = {}
+        self._pending: _Pending | None = None
+
+    def heard(self, claim: Claim, now: float) -> None:
+        """The broker delivers this claim, which may be our own."""
+        known = self._rounds.get(claim.word)
+        if known is not None and claim.n <= known.n and now - known.won_at <= HELD_S:
+            return
+        # Who has just come does not know the number of the round yet.
+        n = max(claim.n, known.n + 1 if known else 1)
+        self._rounds.pop(claim.word, None)
+        self._rounds[claim.word] = _Round(n, claim.sender, now)
+        if len(self._rounds) > WORDS_MOST:
+            del self._rounds[next(iter(self._rounds))]
+
+    def begin(self, word: str, now: float, *, able: bool = True) -> None:
+        """We hear this word now. Who is not `able` to answer makes no claim."""
+        known = self._rounds.get(word)
+        ours = known is None or known.winner == self._me or now - known.won_at > REMEMBERED_S
+        claim_at = now + (0.0 if ours else COURTESY_S) if able else inf
+        self._pending = _Pending(word, claim_at, now + self.limit_s)
+
+    def step(self, now: float) -> Claim | Wait | Decided:
+        """What to do now about the word that was begun last; a claim is to be published."""
+        pending = self._pending
+        if pending is None:
+            return Decided(None)
+        winner = self._winner(pending, now)
+        if winner is None and now < min(pending.claim_at, pending.ends_at):
+            return Wait(min(pending.claim_at, pending.ends_at) - now)
+        if winner is None and pending.claim is None and pending.claim_at < inf:
+            known = self._rounds.get(pending.word)
+            pending.claim = Claim(self._me, known.n % ROUND_MOST + 1 if known else 1, pending.word)
+            pending.ends_at = now + self.limit_s
+            return pending.claim
+        if winner is None and now < pending.ends_at:
+            return Wait(pending.ends_at - now)
+        self._pending = None
+        return Decided(winner)
+
+    def _winner(self, pending: _Pending, now: float) -> str | None:
+        known = self._rounds.get(pending.word)
+        if known is None:
+            return None
+        if pending.claim is not None:
+            return known.winner if known.n >= pending.claim.n else None
+        return known.winner if known.winner != self._me and now - known.won_at <= HELD_S else None
+
+
+def written(claim: Claim) -> str:
+    """The claim as JSON."""
+    return json.dumps({"from": claim.sender, "n": claim.n, "word": claim.word})
+
+
+def read(payload: bytes) -> Claim | None:
+    """The claim in this JSON; None if there is none."""
+    if len(payload) > _BYTES_MOST:
+        return None
+    try:
+        found = json.loads(payload)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict):
+        return None
+    sender, n, word = found.get("from"), found.get("n"), found.get("word")
+    named = all(isinstance(each, str) and 0 < len(each) <= _NAME_MOST for each in (sender, word))
+    if not named or type(n) is not int or not 1 <= n <= ROUND_MOST:
+        return None
+    return Claim(bounds.printable(str(sender)), n, str(word))
