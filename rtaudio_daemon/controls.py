@@ -167,6 +167,14 @@ class Controls(Protocol):
         hear it or too much is waiting.
         """
 
+    def broadcast(self, text: str) -> Awaitable[Mapping[str, Any]]:
+        """Let `text` be spoken here, after a chime, and by all daemons at the same broker.
+
+        Returns `id`: under which `TextSaid` reports what became of it here, None if it is not
+        spoken here; `sent`: whether the broker has it; `reason`: why not, in words. Raises the
+        errors of `say` if neither can be done.
+        """
+
     def play(
         self, source: Mapping[str, str], *, urgent: bool = False, said: str | None = None
     ) -> Awaitable[str]:

@@ -93,6 +93,15 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "POST",
+        "/api/broadcast",
+        "broadcast",
+        "Speak a text here and in all other rooms",
+        schemas.BROADCAST_ANSWER,
+        schemas.BROADCAST,
+        fails=(409, 503),
+    ),
+    Route(
+        "POST",
         "/api/play",
         "play",
         "Play a sound file",

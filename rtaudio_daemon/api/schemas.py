@@ -46,6 +46,7 @@ SAY: Schema = object_of(
     "chime",
     *_QUEUED,
 )
+BROADCAST: Schema = object_of({"text": SAY["properties"]["text"]})
 _PLACE_OF_SOUND: Schema = {"type": "string", "minLength": 1, "maxLength": 2000}
 PLAY: Schema = {
     **object_of(
@@ -413,4 +414,17 @@ SAY_ANSWER: Schema = {
             "description": "the id, and with `wait`, or when it is known, what became of it",
         },
     },
+}
+BROADCAST_ANSWER: Schema = {
+    **STATUS,
+    "properties": {
+        **STATUS["properties"],
+        "said": {
+            **object_of({"id": TEXT}, more=True),
+            "description": "the id under which it is said here; left out if it is not",
+        },
+        "sent": {**FLAG, "description": "whether the MQTT broker has it, for the others"},
+        "reason": {**TEXT, "description": "why it is not said here or not sent, in words"},
+    },
+    "required": [*STATUS["required"], "sent", "reason"],
 }

@@ -334,6 +334,13 @@ class ApiServer:
         )
         return web.json_response(answer)
 
+    async def _broadcast(self, request: web.Request) -> web.Response:
+        body = await _body(request, schemas.BROADCAST)
+        found = await self._controls.broadcast(body["text"])
+        said = {"said": {"id": found["id"]}} if found["id"] else {}
+        more = {**said, "sent": found["sent"], "reason": found["reason"]}
+        return web.json_response({**self._controls.snapshot().document(), **more})
+
     async def _play(self, request: web.Request) -> web.Response:
         body = await _body(request, schemas.PLAY)
         said = await self._controls.play(

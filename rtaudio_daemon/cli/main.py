@@ -116,6 +116,8 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument(
         "--timeout", type=float, default=20.0, metavar="S", help="how long nobody may speak"
     )
+    broadcast = _add_remote(add("broadcast", "make all daemons of a home speak, over MQTT"))
+    broadcast.add_argument("text", nargs="+")
     play = _add_remote(add("play", "make a running daemon play a sound file"))
     play.add_argument("source", metavar="FILE|URL", help="as the section audio.play allows")
     play.add_argument("--urgent", action="store_true", help="interrupt, and play first")

@@ -56,6 +56,20 @@ def say(arguments: argparse.Namespace) -> int:
     return _print_receipt(arguments, state, "said")
 
 
+def broadcast(arguments: argparse.Namespace) -> int:
+    """Make all daemons of a home speak; 1 if only this one does, or only the others."""
+    state = _remote(arguments).post("/api/broadcast", {"text": " ".join(arguments.text)})
+    if arguments.json:
+        print(json.dumps(state, indent=2))
+    else:
+        here = "waits to be spoken here" if "said" in state else "not spoken here"
+        sent = "sent to the others" if state["sent"] else "not sent to the others"
+        _print(f"{here}, {sent}")
+    if state["reason"]:
+        _print(state["reason"], file=sys.stderr)
+    return 1 if state["reason"] else 0
+
+
 def play(arguments: argparse.Namespace) -> int:
     """Make the daemon play a sound file."""
     body = {
@@ -291,6 +305,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = MappingProxyType(
         "status": status,
         "say": say,
         "ask": ask,
+        "broadcast": broadcast,
         "play": play,
         "volume": volume,
         "reload": reload,

@@ -53,6 +53,12 @@ class Broker:
             raise NotConnectedError("there is no MQTT broker here")
         await self._bridge.publish(topic, payload, retain=retain)
 
+    async def broadcast(self, said: str, text: str) -> None:
+        """Let all other daemons say `text` under this id. Raises NotConnectedError."""
+        if self._bridge is None:
+            raise NotConnectedError("nothing was sent: there is no MQTT broker here")
+        await self._bridge.broadcast(said, text)
+
     def document(self) -> dict[str, Any]:
         """Its state, as `/api/status` shows it."""
         return self._bridge.document() if self._bridge else {"state": "off", "notes": []}

@@ -422,6 +422,8 @@ class Components:
         if bridge := self._broker.use(settings, self.tool_box.ready):
             life.callback(self._notifications.on("notification", bridge.notice))
             await life.enter_async_context(self._running(bridge.run(), "mqtt"))
+        if bool(self._component("mqtt").applied.mqtt.host) != bool(settings.mqtt.host):
+            await self._apply_tools(settings)  # one of them is for other daemons
 
     def _name(self, settings: config.Config) -> None:
         self.controls.daemon = {

@@ -26,6 +26,7 @@ from ..tools.timers.schedule import Wish
 from ..tools.timers.timer import Kind
 from ..version import VERSION
 from .assistant import Assistant
+from .broadcasts import broadcast
 from .hooks import Hooks
 from .questions import Questions
 from .said_texts import SaidTexts
@@ -61,6 +62,9 @@ class CallableTools(Protocol):
 
 class Broker(Protocol):
     """The MQTT broker, if one is configured."""
+
+    async def broadcast(self, said: str, text: str) -> None:
+        """Let all other daemons say `text` under this id. Raises NotConnectedError."""
 
     def document(self) -> dict[str, Any]:
         """Its state, ready for JSON."""
@@ -239,6 +243,12 @@ class DaemonControls:
         )
         self._assistant.handle(wish)
         return said
+
+    async def broadcast(self, text: str) -> dict[str, Any]:
+        """Let `text` be spoken everywhere; see `Controls.broadcast`."""
+        if self.broker is None:
+            raise NotNowError("there are no other daemons here")
+        return await broadcast(text, self, self.broker)
 
     def _need_voice(self, *, aloud: bool) -> None:
         """Raise if nothing can be said; `aloud`: whatever the session's answers are made of."""

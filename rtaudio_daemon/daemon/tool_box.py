@@ -311,6 +311,10 @@ class ToolBox:
         """Play at this level from now on."""
         self._controls.set_volume(level)
 
+    async def broadcast(self, text: str) -> dict[str, Any]:
+        """Let `text` be spoken everywhere."""
+        return await self._controls.broadcast(text)
+
     def mute_after_answer(self) -> None:
         """Mute the microphone when the answer under way is over."""
         self._later(lambda: self._controls.mute(True))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from .. import config
+from ..tools.sources.broadcast import BroadcastTool
 from ..tools.sources.built_in import BuiltIn
 from ..tools.sources.home_assistant.client import HomeClient
 from ..tools.sources.home_assistant.source import HomeAssistantSource
@@ -42,6 +43,8 @@ async def open_sources(
     box.notes = notes if "notes" in settings.tools.built_in else None
     if box.notes:
         sources.append(NoteTools(notes))
+    if settings.mqtt.host:
+        sources.append(BroadcastTool(box))
     if settings.tools.own:
         sources.append(OwnTools(settings.tools.own, home.client if home else None, publisher))
     if home is not None:

@@ -176,6 +176,11 @@ class Bridge:
         except BrokerError as error:
             raise NotConnectedError(f"the MQTT broker did not take it: {error}") from error
 
+    async def broadcast(self, said: str, text: str) -> None:
+        """Let all other daemons say `text` under this id. Raises NotConnectedError."""
+        wish = {"id": said, "from": self._topics.id, "text": text}
+        await self.publish(self._topics.broadcast, json.dumps(wish))
+
     # ------------------------------------------------------------ the connection
 
     async def run(self) -> None:
@@ -245,7 +250,8 @@ class Bridge:
         return lost
 
     def _wanted(self) -> list[str]:
-        found = [self._topics.commands] if self._settings.commands else []
+        topics = self._topics
+        found = [topics.commands, topics.broadcast] if self._settings.commands else []
         if self._settings.discovery_prefix:
             found.append(self._home_status)
         return found
@@ -317,9 +323,13 @@ class Bridge:
     async def _obey(self, received: Received) -> None:
         if received.retained and not received.payload:
             return  # this is how what was retained is removed
+        payload, retained = received.payload, received.retained
         name = self._topics.command_at(received.topic)
         try:
-            await self._carry_out(commands.read(name, received.payload, retained=received.retained))
+            if received.topic == self._topics.broadcast:
+                self._join_in(commands.read_broadcast(payload, retained=retained))
+            else:
+                await self._carry_out(commands.read(name, payload, retained=retained))
         except (commands.WrongCommandError, RTAudioError) as error:
             self.refused += 1
             if self._clock() - self._complained_at >= _COMPLAIN_S:
@@ -352,6 +362,11 @@ class Bridge:
                 controls.interrupt()
             case commands.Press():
                 await controls.dismiss()
+
+    def _join_in(self, wish: commands.Broadcast) -> None:
+        """Say what all others say, unless we have said it first."""
+        if wish.sender != self._topics.id:
+            self._controls.say(wish.text, "verbatim", said=wish.id, chime=True)
 
     async def _hold(self, _link: Link) -> None:
         """Let the button of push to talk go that nobody can let go from afar."""

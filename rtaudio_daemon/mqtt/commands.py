@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from ..protocol import bounds
 from .topics import COMMANDS
@@ -27,7 +27,9 @@ _NUMBER = re.compile(r"\d{1,3}(\.\d{1,9})?", re.ASCII)
 _ON = frozenset({"on", "true", "1"})
 _OFF = frozenset({"off", "false", "0"})
 _PRESSES = frozenset({"", "press", "on", "true", "1", "{}"})
+Read = TypeVar("Read")
 _SPACES = "\n\r\t"
+_BROADCAST_FIELDS = ("text", "id", "from")
 _SAY_FIELDS = ("text", "priority", "remember", "id", "chime")
 
 
@@ -68,6 +70,15 @@ class Say:
     chime: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Broadcast:
+    """Words that every daemon speaks, those of `sender`; the same `id` is said once."""
+
+    text: str
+    id: str | None
+    sender: str
+
+
 Command = Microphone | Volume | Press | Say
 
 
@@ -76,6 +87,15 @@ def read(name: str, payload: bytes, *, retained: bool = False) -> Command:
     if name not in COMMANDS:
         known = ", ".join(COMMANDS)
         raise WrongCommandError(f"there is no command {_shown(name)}; known are {known}")
+    return _read(name, payload, _READERS[name], retained=retained)
+
+
+def read_broadcast(payload: bytes, *, retained: bool = False) -> Broadcast:
+    """The words for everybody. Raises WrongCommandError."""
+    return _read("broadcast", payload, _broadcast, retained=retained)
+
+
+def _read(name: str, payload: bytes, reader: Callable[[str, str], Read], *, retained: bool) -> Read:
     if retained:
         raise WrongCommandError(f"{name}: {RETAINED}")
     if len(payload) > BYTES_MOST:
@@ -86,7 +106,7 @@ def read(name: str, payload: bytes, *, retained: bool = False) -> Command:
     except UnicodeDecodeError:
         raise WrongCommandError(f"{name}: is no text in UTF-8") from None
     try:
-        return _READERS[name](name, text)
+        return reader(name, text)
     except WrongCommandError as error:
         raise WrongCommandError(f"{name}: {error}") from None
 
@@ -118,19 +138,30 @@ def _press(name: str, text: str) -> Command:
 
 def _say(name: str, text: str) -> Command:
     given = _fields(text, *_SAY_FIELDS) if text.startswith("{") else {"text": text}
-    priority, said = given.get("priority", "normal"), given.get("id")
+    priority = given.get("priority", "normal")
     if priority not in ("normal", "high"):
         raise WrongCommandError("priority: expected normal or high")
-    if said is not None and not (isinstance(said, str) and _SAID_ID.fullmatch(said)):
-        raise WrongCommandError("id: expected 1 to 64 letters, digits and . _ : -")
     return Say(
         _words(given.get("text")),
         "verbatim" if name == "say" else "prompt",
         urgent=priority == "high",
         remember=_flag(given, "remember"),
-        id=said,
+        id=_named(given, "id"),
         chime=_flag(given, "chime"),
     )
+
+
+def _broadcast(_name: str, text: str) -> Broadcast:
+    given = _fields(text, *_BROADCAST_FIELDS) if text.startswith("{") else {"text": text}
+    return Broadcast(_words(given.get("text")), _named(given, "id"), _named(given, "from") or "")
+
+
+def _named(given: Mapping[str, Any], name: str) -> str | None:
+    """An id, if there is one."""
+    found = given.get(name)
+    if found is not None and not (isinstance(found, str) and _SAID_ID.fullmatch(found)):
+        raise WrongCommandError(f"{name}: expected 1 to 64 letters, digits and . _ : -")
+    return found
 
 
 def _words(value: Any) -> str:

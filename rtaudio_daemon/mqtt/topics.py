@@ -26,6 +26,11 @@ class Topics:
         return f"{self.base}/wake"
 
     @property
+    def broadcast(self) -> str:
+        """What all daemons of a home speak."""
+        return f"{self.base}/broadcast"
+
+    @property
     def availability(self) -> str:
         """online or offline, retained."""
         return self._of("availability")

@@ -235,6 +235,7 @@ async def test_the_token_opens_every_door(locked: HttpApi, method: str, path: st
         "/api/ask": {"question": "Really?"},
         "/api/start_conversation": {"text": "hello"},
         "/api/play": {"file": "bell.wav"},
+        "/api/broadcast": {"text": "hello"},
         "/api/volume": {"level": 0.5},
         "/api/timers": {"kind": "timer", "seconds": 5},
     }

@@ -138,6 +138,11 @@ class Person:
         self.told.append(("ask", question, list(answers), timeout_s, chime))
         return {"outcome": "answered", "text": "Yes!", "id": "yes", "reason": ""}
 
+    async def broadcast(self, text: str) -> dict[str, Any]:
+        said = self.say(text, "verbatim", chime=True) if self.connected else None
+        reason = "" if said else "nothing was said"
+        return {"id": said, "sent": True, "reason": reason}
+
     async def play(
         self, source: Mapping[str, str], *, urgent: bool = False, said: str | None = None
     ) -> str:
@@ -494,6 +499,19 @@ async def test_people_can_be_asked_and_conversations_be_started(http_api: HttpAp
         ("ask", "Who?", [], 5.0, False),
         ("Milk?", "verbatim", "remember", "chime", "listen", "Be brief."),
     ]
+
+
+async def test_an_announcement_everywhere_says_what_is_known_of_it(http_api: HttpApi) -> None:
+    status, answer = await http_api.post("/api/broadcast", {"text": "Dinner."})
+    assert (status, answer["said"], answer["sent"]) == (200, {"id": "said_1"}, True)
+    assert http_api.person.told == [("Dinner.", "verbatim", "chime")]
+    http_api.person.connected = False
+    status, answer = await http_api.post("/api/broadcast", {"text": "Dinner."})
+    assert (status, "said" in answer, answer["sent"]) == (200, False, True)
+    assert answer["reason"] == "nothing was said"
+    for body in ({}, {"text": " "}, {"text": "a", "mode": "prompt"}):
+        status, _ = await http_api.post("/api/broadcast", body)
+        assert status == 400
 
 
 @pytest.mark.parametrize(

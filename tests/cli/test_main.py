@@ -142,6 +142,12 @@ async def test_a_daemon_runs_until_sigterm_and_can_be_talked_to(tmp_path: Path) 
         async with started("status", "--watch", "--url", address) as watcher:
             await line_with(watcher, "snapshot")
             assert (await finished("say", "dinner", "is", "ready", "--url", address))[0] == 0
+            status, output = await finished("broadcast", "dinner", "is", "ready", "--url", address)
+            assert (status, output.splitlines()[0]) == (
+                1,
+                "waits to be spoken here, not sent to the others",
+            )
+            assert "there is no MQTT broker here" in output
             await line_with(watcher, '"status": "speaking"')
             process.send_signal(signal.SIGTERM)
             await line_with(watcher, "shutdown")

@@ -33,7 +33,7 @@ STARTED_AT = 1000.0  # of the virtual clock
 async def test_at_a_connection_everything_is_published_before_the_device_is_online() -> None:
     broker = FakeBroker()
     async with world(broker) as found:
-        assert broker.subscribed == ["base/me/+/set", "homeassistant/status"]
+        assert broker.subscribed == ["base/me/+/set", "base/broadcast", "homeassistant/status"]
         assert [(each.topic, each.retain) for each in broker.published] == [
             (DEVICE, True),
             (TOPICS.state, True),
@@ -290,7 +290,7 @@ async def test_home_assistant_gets_everything_again_after_its_start() -> None:
 async def test_without_a_prefix_no_device_is_announced() -> None:
     broker = FakeBroker()
     async with world(broker, replace(SETTINGS, discovery_prefix="")):
-        assert broker.subscribed == ["base/me/+/set"]
+        assert broker.subscribed == ["base/me/+/set", "base/broadcast"]
         assert DEVICE not in [each.topic for each in broker.published]
 
 
@@ -419,3 +419,27 @@ async def test_others_publish_through_it_and_learn_at_once_that_the_broker_is_aw
         await asyncio.sleep(1.5)
         with pytest.raises(NotConnectedError, match="the MQTT broker is away: it is away"):
             await found.bridge.publish("garden/gate/set", "open")
+
+
+async def test_what_all_say_is_said_here_but_for_what_we_sent_ourselves() -> None:
+    broker = FakeBroker()
+    async with world(broker) as found:
+        await found.bridge.broadcast("all_1", "Dinner is ready.")
+        (sent,) = broker.at("base/broadcast")
+        assert json.loads(sent) == {"id": "all_1", "from": "me", "text": "Dinner is ready."}
+        assert not broker.published[-1].retain
+        broker.send("base/broadcast", sent)
+        broker.send("base/broadcast", sent.replace('"me"', '"bath"'))
+        broker.send("base/broadcast", "An old wish.", retained=True)
+        broker.send("base/broadcast", "Good night.")
+        await asyncio.sleep(0.1)
+        assert found.person.told == [
+            ("Dinner is ready.", "verbatim", "chime"),
+            ("Good night.", "verbatim", "chime"),
+        ]
+        (error,) = found.errors
+        assert error.startswith("broadcast: was retained by the broker")
+        broker.lose()
+        await asyncio.sleep(0.01)
+        with pytest.raises(NotConnectedError):
+            await found.bridge.broadcast("all_2", "Nobody hears it.")

@@ -143,3 +143,36 @@ def test_only_our_own_topics_name_commands() -> None:
     assert TOPICS.command_at("rtaudio-daemon/bath/say/set") == ""
     assert TOPICS.command_at("rtaudio-daemon/kitchen/state") == ""
     assert TOPICS.commands == "rtaudio-daemon/kitchen/+/set"
+
+
+@pytest.mark.parametrize(
+    ("payload", "wish"),
+    [
+        (b" Dinner is ready. ", commands.Broadcast("Dinner is ready.", None, "")),
+        (
+            b'{"text": "Dinner.", "id": "all_1", "from": "bath"}',
+            commands.Broadcast("Dinner.", "all_1", "bath"),
+        ),
+    ],
+)
+def test_words_for_everybody_are_plain_or_have_an_id(
+    payload: bytes, wish: commands.Broadcast
+) -> None:
+    assert commands.read_broadcast(payload) == wish
+
+
+@pytest.mark.parametrize(
+    ("payload", "retained", "why"),
+    [
+        (b"", False, "broadcast: there are no words to say"),
+        (b"Dinner.", True, "broadcast: was retained by the broker"),
+        (b'{"text": "a", "id": ""}', False, "broadcast: id: expected 1 to 64 letters"),
+        (b'{"text": "a", "from": 4}', False, "broadcast: from: expected 1 to 64 letters"),
+        (b'{"text": "a", "mode": "prompt"}', False, "broadcast: there is no field 'mode'"),
+        (b"x" * (commands.BYTES_MOST + 1), False, "broadcast: 16385 bytes are too many"),
+    ],
+)
+def test_what_is_no_announcement_is_refused(payload: bytes, retained: bool, why: str) -> None:
+    with pytest.raises(commands.WrongCommandError) as raised:
+        commands.read_broadcast(payload, retained=retained)
+    assert str(raised.value).startswith(why)

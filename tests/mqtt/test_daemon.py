@@ -39,6 +39,11 @@ def at(broker: Broker) -> Callable[[Config], Config]:
     return change
 
 
+async def offers_broadcast(harness: Harness) -> bool:
+    async with harness.http.get("/api/tools") as tools:
+        return "broadcast" in [tool["name"] for tool in (await tools.json())["list"]]
+
+
 async def test_a_daemon_is_seen_sends_by_its_tools_and_leaves_a_broker_at_a_reload(
     tmp_path: Path,
 ) -> None:
@@ -54,6 +59,7 @@ async def test_a_daemon_is_seen_sends_by_its_tools_and_leaves_a_broker_at_a_relo
                 "notes": [],
             }
             assert status["ha_state"] == "idle"
+            assert await offers_broadcast(harness)
 
             arguments = {"who": "Ann", "state": "open"}
             _, answer = await harness.post("/api/tools/open_gate", {"arguments": arguments})
@@ -76,6 +82,7 @@ async def test_a_daemon_is_seen_sends_by_its_tools_and_leaves_a_broker_at_a_relo
             assert {each["part"] for each in report["changed"]} == {"mqtt"}
             await until(lambda: ear.at(AVAILABILITY) == ["online", "offline"])
             assert (await harness.status())["mqtt"] == {"state": "off", "notes": []}
+            assert not await offers_broadcast(harness)
             later = {"arguments": {**arguments, "who": "Bob"}}
             _, answer = await harness.post("/api/tools/open_gate", later)
             assert answer == {"error": "there is no MQTT broker here"}
@@ -83,6 +90,12 @@ async def test_a_daemon_is_seen_sends_by_its_tools_and_leaves_a_broker_at_a_relo
             harness.edit = lambda settings: settings
             await harness.app.reload()
             await until(lambda: ear.at(AVAILABILITY) == ["online", "offline", "online"])
+            assert await offers_broadcast(harness)
+            _, answer = await harness.post("/api/broadcast", {"text": "Dinner is ready."})
+            assert (answer["sent"], answer["reason"]) == (True, "")
+            await until(lambda: ear.at("rtaudio-daemon/broadcast"))
+            (sent,) = ear.at("rtaudio-daemon/broadcast")
+            assert json.loads(sent)["text"] == "Dinner is ready."
         async with listener(broker) as late:
             await until(lambda: late.at(AVAILABILITY) == ["offline"])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -89,7 +90,7 @@ def in_room(name: str) -> Callable[[config.Config], config.Config]:
 @asynccontextmanager
 async def both(folder: Path, words: str = "alexa, what time is it") -> AsyncIterator[list[Harness]]:
     """The kitchen, and the bath, where the same is heard 40 ms later."""
-    said = spoken(folder, words)
+    said = spoken(folder, words) if words else b""
     found = []
     for name, later_ms in (("kitchen", 0), ("bath", 40)):
         place = folder / name
@@ -184,3 +185,42 @@ async def test_a_question_that_awaits_its_answer_gives_way_to_nobody(
         assert bath.simulator.sessions[-1].heard, "what was said then"
         assert not bath.named("yielded")
         assert exchange.links
+
+
+async def test_an_announcement_is_spoken_once_in_every_room(
+    tmp_path: Path, exchange: Exchange
+) -> None:
+    async with both(tmp_path, "") as (kitchen, bath):
+        for each in (kitchen, bath):
+            await connected(each)
+        status, answer = await kitchen.post("/api/broadcast", {"text": "Dinner is ready."})
+        assert (status, answer["sent"], answer["reason"]) == (200, True, "")
+        said = answer["said"]["id"]
+        for link in exchange.links:  # it comes again, to everybody
+            message = {"id": said, "from": "hall", "text": "Dinner is ready."}
+            received = Received("rtaudio-daemon/broadcast", json.dumps(message).encode(), False)
+            link.inbox.put_nowait(received)
+        await asyncio.sleep(20)
+        for each in (kitchen, bath):
+            assert [(one["id"], one["outcome"]) for one in each.named("said")] == [(said, "said")]
+            assert each.statuses.count("speaking") == 1
+            async with each.http.get("/api/tools") as tools:
+                names = [tool["name"] for tool in (await tools.json())["list"]]
+            assert "broadcast" in names
+        _, output = await bath.post(
+            "/api/tools/broadcast", {"arguments": {"text": "The bath is full."}}
+        )
+        assert output == {"result": {"this room": "waits to be spoken", "other rooms": "sent"}}
+        await kitchen.turns(2)
+
+
+async def test_without_a_broker_it_is_spoken_here_and_the_answer_says_so(tmp_path: Path) -> None:
+    async with Harness(tmp_path, [(9000, b"")]) as harness:
+        await connected(harness)
+        status, answer = await harness.post("/api/broadcast", {"text": "Dinner is ready."})
+        assert (status, answer["sent"]) == (200, False)
+        assert answer["reason"] == "nothing was sent: there is no MQTT broker here"
+        await harness.turns(1)
+        async with harness.http.get("/api/tools") as tools:
+            names = [tool["name"] for tool in (await tools.json())["list"]]
+        assert "broadcast" not in names
