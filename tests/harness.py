@@ -186,6 +186,16 @@ class Harness:
                 await self._either(self._news.wait())
                 self._news.clear()
 
+    async def until_it_can_talk(self) -> None:
+        """Wait for the microphone, the loudspeaker and the session."""
+        await self.until(
+            lambda: (
+                self.app.assistant.connection.state.is_up
+                and (now := self.app.controls.snapshot()).microphone.state == "ok"
+                and now.speaker.state == "ok"
+            )
+        )
+
     async def turns(self, count: int) -> None:
         """Wait until the daemon has spoken and fallen silent so many times."""
         await self.until(lambda: self._answers() >= count)

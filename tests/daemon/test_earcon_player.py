@@ -505,12 +505,7 @@ async def test_with_every_sound_on_and_the_microphone_next_to_the_loudspeaker_no
         return replace(settings, audio=audio)
 
     async with Harness(tmp_path, simulator=simulator, change=loud) as harness:
-        await harness.until(
-            lambda: (
-                {each["direction"] for each in harness.named("device") if each["state"] == "ok"}
-                == {"microphone", "speaker"}
-            )
-        )
+        await harness.until_it_can_talk()
         recording = sound_server.record(tmp_path / "microphone.raw", "mic_in.monitor")
         for _ in range(3):
             harness.simulator.fault("drop")

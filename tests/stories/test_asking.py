@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from rtaudio_daemon import config
+from rtaudio_daemon.notifications import DeviceCode, DeviceState
 from rtaudio_daemon.simulator.model.reply import Reply, Turn, default_reply
 from rtaudio_daemon.simulator.server.simulator import Simulator
 from tests.harness import KEY, Harness, by_the_gate, by_the_service, speech
@@ -161,6 +162,21 @@ async def test_muting_ends_the_question(tmp_path: Path, status: str) -> None:
         answer = await waiting
         assert (answer["outcome"], answer["text"]) == ("interrupted", "")
         assert answer["reason"] == "the microphone was muted"
+
+
+async def test_a_microphone_that_is_lost_ends_the_question_and_one_that_seems_deaf_does_not(
+    tmp_path: Path,
+) -> None:
+    async with Harness(tmp_path, SILENCE, reply=Person()) as harness:
+        harness.find_microphone()
+        waiting = await asked(harness, "listening")
+        harness.lose_microphone(DeviceState.DEAF, "it delivers silence", DeviceCode.SILENT)
+        await harness.until(lambda: harness.named("device")[-1]["state"] == "deaf")
+        assert harness.statuses[-1] == "listening"
+        harness.find_microphone()
+        harness.lose_microphone()
+        answer = await waiting
+        assert (answer["outcome"], answer["reason"]) == ("interrupted", "the microphone is lost")
 
 
 @pytest.mark.parametrize("status", ["thinking", "speaking", "listening"])

@@ -26,13 +26,7 @@ async def test_a_question_is_heard_and_the_answer_is_understood(
     person = Person("Yes, open the door, please.")
     simulator = Simulator(api_key=KEY, reply=person)
     async with Harness(tmp_path, simulator=simulator, change=default_devices) as harness:
-        await harness.until(
-            lambda: (
-                {event["direction"] for event in harness.named("device") if event["state"] == "ok"}
-                == {"microphone", "speaker"}
-            )
-        )
-        await harness.until(lambda: harness.named("connection"))
+        await harness.until_it_can_talk()
         recording = sound_server.record(tmp_path / "heard.raw")
         waiting = asyncio.create_task(harness.post("/api/ask", asks()))
         await harness.until(lambda: "listening" in harness.statuses)

@@ -36,14 +36,7 @@ def default_devices(settings: config.Config) -> config.Config:
 async def harness(sound_server: SoundServer, tmp_path: Path) -> AsyncIterator[Harness]:
     simulator = Simulator(api_key=KEY, reply=lambda _turn: Reply("Rain, then sun.", ANSWER))
     async with Harness(tmp_path, simulator=simulator, change=default_devices) as harness:
-        await harness.until(
-            lambda: (
-                {event["direction"] for event in harness.named("device") if event["state"] == "ok"}
-                == {"microphone", "speaker"}
-                and harness.named("connection")
-                and harness.named("connection")[-1]["state"] == "open"
-            )
-        )
+        await harness.until_it_can_talk()
         yield harness
 
 

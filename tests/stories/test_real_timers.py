@@ -36,14 +36,7 @@ async def harness(
     sound_server.echo()
     simulator = Simulator(api_key=KEY, reply=lambda _turn: Reply("Done.", speech("stop")))
     async with Harness(tmp_path, simulator=simulator, change=change) as harness:
-        await harness.until(
-            lambda: (
-                {event["direction"] for event in harness.named("device") if event["state"] == "ok"}
-                == {"microphone", "speaker"}
-                and harness.named("connection")
-                and harness.named("connection")[-1]["state"] == "open"
-            )
-        )
+        await harness.until_it_can_talk()
         yield harness
 
 

@@ -45,12 +45,7 @@ def with_work(settings: config.Config) -> config.Config:
 async def harness(sound_server: SoundServer, tmp_path: Path) -> AsyncIterator[Harness]:
     simulator = Simulator(api_key=KEY, reply=ten_calls)
     async with Harness(tmp_path, simulator=simulator, change=with_work) as harness:
-        await harness.until(
-            lambda: (
-                {event["direction"] for event in harness.named("device") if event["state"] == "ok"}
-                == {"microphone", "speaker"}
-            )
-        )
+        await harness.until_it_can_talk()
         yield harness
 
 
