@@ -168,8 +168,8 @@ async def test_a_microphone_that_is_lost_ends_the_question_and_one_that_seems_de
     tmp_path: Path,
 ) -> None:
     async with Harness(tmp_path, SILENCE, reply=Person()) as harness:
-        harness.find_microphone()
         waiting = await asked(harness, "listening")
+        harness.find_microphone()
         harness.lose_microphone(DeviceState.DEAF, "it delivers silence", DeviceCode.SILENT)
         await harness.until(lambda: harness.named("device")[-1]["state"] == "deaf")
         assert harness.statuses[-1] == "listening"
