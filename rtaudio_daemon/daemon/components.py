@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from .. import config
 from ..api.server import ApiServer
@@ -44,7 +45,7 @@ from ..simulator.server.simulator import Simulator
 from ..tools.sources.notes import NoteStore
 from ..tools.timers.keeper import TimerKeeper
 from ..tools.tool import PatientSource, ToolSource
-from . import identity
+from . import announcer, identity
 from .assistant import Assistant
 from .broker import Broker
 from .controls import DaemonControls
@@ -170,6 +171,7 @@ class Components:
                 ("ducking", self._apply_ducking),
                 ("http_api", self._apply_http_api),
                 ("access", self._apply_access),
+                ("announcement", self._apply_announcement),
                 ("session", self._apply_session),
                 ("gate", self._apply_gate),
                 # Last: what takes its sound and its faults must exist.
@@ -424,6 +426,7 @@ class Components:
             await life.enter_async_context(self._running(bridge.run(), "mqtt"))
         if bool(self._component("mqtt").applied.mqtt.host) != bool(settings.mqtt.host):
             await self._apply_tools(settings)  # one of them is for other daemons
+        await self._announce_again(settings)
 
     def _name(self, settings: config.Config) -> None:
         self.controls.daemon = {
@@ -445,10 +448,26 @@ class Components:
             former = self._component("http_api").applied.http
             await self._open_http_api(replace(settings.http, host=former.host, port=former.port))
             raise
+        await self._announce_again(settings)
 
     async def _apply_access(self, settings: config.Config) -> None:
         self.http_api.adjust(settings.http)
         self.hooks.publish_transcripts = settings.http.publish_transcripts
+        await self._announce_again(settings)
+
+    async def _announce_again(self, settings: config.Config) -> None:
+        """What is announced may be otherwise."""
+        if "announcement" in self._lives:
+            await self._apply_announcement(settings)
+
+    async def _apply_announcement(self, settings: config.Config) -> None:
+        if former := self._lives.pop("announcement", None):
+            await former.aclose()
+        life = self._lives["announcement"] = AsyncExitStack()
+        if announcer.wanted(settings):
+            port = urlsplit(self.address).port or settings.http.port
+            work = announcer.Announcer(settings, port).run()
+            await life.enter_async_context(self._running(work, "announcement"))
 
     async def _open_http_api(self, settings: config.Http) -> None:
         http_api = ApiServer(settings, self.controls, boot=self._boot)

@@ -32,6 +32,7 @@ COMPONENT_OF: Mapping[str, str] = MappingProxyType(
         "http": "access",
         "http.host": "http_api",
         "http.port": "http_api",
+        "http.announce": "announcement",
         "realtime": "service",
         "realtime.budget": "budget",
         "realtime.session": "session",

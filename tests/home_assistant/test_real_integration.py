@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import re
 import time
@@ -16,6 +17,7 @@ import pytest
 import yaml
 
 from rtaudio_daemon import config
+from rtaudio_daemon.daemon.app import App
 from tests.harness import Harness, speech
 from tests.stories.test_asking import Person
 
@@ -24,6 +26,7 @@ URL = os.environ.get("RTAUDIO_HOME_URL", "")
 OWNER = os.environ.get("RTAUDIO_HOME_OWNER", "")
 DOCUMENT = Path(__file__).parents[2] / "docs/home-assistant.md"
 SATELLITE, STATUS = "assist_satellite.parlour", "sensor.parlour_status"
+TOKEN = "a-token-for-tests-only"
 LASTS_S = 5.0
 """What everything is said with."""
 Json = dict[str, Any]
@@ -53,6 +56,20 @@ class Home:
         async with asyncio.timeout(seconds):
             while await self.state(entity) != state:
                 await asyncio.sleep(0.05)
+
+    async def found(self, unique_id: str) -> Json:
+        """The flow of a daemon that Home Assistant found by itself."""
+        async with self._http.ws_connect("/api/websocket") as socket, asyncio.timeout(60):
+            await socket.receive_json()
+            await socket.send_json({"type": "auth", "access_token": OWNER})
+            await socket.receive_json()
+            for number in itertools.count(1):
+                await socket.send_json({"id": number, "type": "config_entries/flow/progress"})
+                for flow in (await socket.receive_json())["result"]:
+                    if flow["context"].get("unique_id") == unique_id:
+                        return dict(flow)
+                await asyncio.sleep(0.5)
+        raise AssertionError("it was not found")
 
     async def set_up(self, port: int) -> Json:
         """The config flow as the browser goes through it."""
@@ -123,6 +140,27 @@ async def test_what_people_answer_comes_back(home: Home, begin: Callable[..., An
     )
     answer = found["service_response"]
     assert answer == {"id": "open", "sentence": "Open the door, please", "slots": {}}
+
+
+async def test_it_is_found_in_the_network(home: Home, tmp_path: Path) -> None:
+    def reachable(settings: config.Config) -> config.Config:
+        http = replace(settings.http, host="0.0.0.0", token=config.Secret(TOKEN))
+        return replace(settings, http=http, mqtt=replace(settings.mqtt, id="attic", name="Attic"))
+
+    harness = Harness(tmp_path, [(120_000, b"")], change=reachable)
+    async with harness.simulator:
+        app = App(harness.settings(), load=harness.settings, state=tmp_path)
+        stop = asyncio.Event()
+        running = asyncio.create_task(app.run(stop, lambda: None))
+        flow = await home.found("attic")
+        assert flow["context"]["title_placeholders"] == {"name": "Attic"}
+        path = f"/api/config/config_entries/flow/{flow['flow_id']}"
+        made = await home.post(path, token=TOKEN)
+        assert (made["type"], made["title"]) == ("create_entry", "Attic")
+        await home.until("sensor.attic_status", "idle")
+        await home.delete(f"/api/config/config_entries/entry/{made['result']['entry_id']}")
+        stop.set()
+        await running
 
 
 async def test_the_automations_of_the_document(home: Home, begin: Callable[..., Any]) -> None:

@@ -1,0 +1,112 @@
+"""Announces the HTTP API in the local network (mDNS), so that Home Assistant finds it.
+
+Only this module imports zeroconf.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from .. import config
+from ..config.checks import beyond_loopback
+from ..optional_packages import how_to_install, installed
+from ..version import VERSION
+from . import identity
+
+TYPE = "_rtaudio._tcp.local."
+LOOK_S = 60.0
+"""How often it is looked whether this machine has other addresses."""
+_NAME_MOST = 60  # bytes; DNS takes 63, and a number may be added
+_LOG = logging.getLogger(__name__)
+
+
+def wanted(settings: config.Config) -> bool:
+    """Whether to announce: others can reach the HTTP API, and nobody forbids it."""
+    http = settings.http
+    if http.announce == "never" or not beyond_loopback(http.host):
+        return False
+    if not installed("zeroconf"):
+        _LOG.info("others do not find this daemon by themselves: %s", how_to_install("zeroconf"))
+        return False
+    return True
+
+
+def about(settings: config.Config) -> tuple[str, dict[str, str]]:
+    """The name of the service, without its type, and what is said of it."""
+    name = identity.name(settings).encode()[:_NAME_MOST].decode("utf-8", "ignore")
+    return name, {
+        "id": identity.identity(settings),
+        "name": identity.name(settings),
+        "version": VERSION,
+        "auth": "token" if settings.http.token else "none",
+        "path": "/api",
+    }
+
+
+def addresses_of(host: str) -> list[str]:
+    """The addresses where others reach `host`: those of this machine if it stands for all."""
+    import ifaddr
+
+    if host not in ("0.0.0.0", "::", ""):
+        return [host]
+    found = [str(ip.ip) for each in ifaddr.get_adapters() for ip in each.ips if ip.is_IPv4]
+    return sorted(each for each in found if beyond_loopback(each))
+
+
+class Announcer:
+    """Announces a daemon with these settings that listens on `port`, as long as `run` runs."""
+
+    def __init__(
+        self,
+        settings: config.Config,
+        port: int,
+        addresses: Callable[[str], list[str]] = addresses_of,
+    ) -> None:
+        self._settings = settings
+        self._port = port
+        self._addresses = addresses
+        self._said: str | None = None
+
+    async def run(self) -> None:
+        """Announce for ever; say goodbye at the end. A network that fails is tried again."""
+        from zeroconf import Error
+
+        while True:
+            try:
+                await self._announce()
+            except (OSError, Error) as error:
+                why = str(error) or type(error).__name__
+                level = logging.DEBUG if why == self._said else logging.WARNING
+                _LOG.log(level, "cannot announce this daemon in the network: %s", why)
+                self._said = why
+                await asyncio.sleep(LOOK_S)
+
+    async def _announce(self) -> None:
+        """Announce until the addresses of this machine are others."""
+        from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
+
+        host, (name, properties) = self._settings.http.host, about(self._settings)
+        addresses = self._addresses(host)
+        if not addresses:
+            await asyncio.sleep(LOOK_S)
+            return
+        info = AsyncServiceInfo(
+            TYPE,
+            f"{name}.{TYPE}",
+            port=self._port,
+            properties=properties,
+            server=f"rtaudio-{properties['id'].replace('_', '-')}.local.",
+            parsed_addresses=addresses,
+        )
+        network = AsyncZeroconf(interfaces=addresses)
+        try:
+            await (await network.async_register_service(info, allow_name_change=True))
+            _LOG.info("others find this daemon as %s", info.name)
+            while True:
+                await asyncio.sleep(LOOK_S)
+                if self._addresses(host) != addresses:
+                    return
+        finally:
+            await network.async_close()  # says goodbye
