@@ -15,7 +15,7 @@ from yarl import URL
 Json = dict[str, Any]
 EVENTS = (
     "status,mute,volume,uplink,connection,device,sound,timer,"
-    "wake,speech,interruption,turn,tool,said,ignored,error"
+    "wake,yielded,speech,interruption,turn,tool,said,ignored,error"
 )
 """Those that are followed: no transcripts, so that nobody's words get into a database."""
 _ANSWER_S = 10.0

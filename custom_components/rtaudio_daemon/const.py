@@ -17,6 +17,7 @@ EVENT_TYPES = [
     "timer_finished",
     "said",
     "ignored",
+    "yielded",
     "error",
 ]
 """The types of the event entity; MQTT has the same."""
