@@ -49,6 +49,7 @@ async def harness(sound_server: SoundServer, tmp_path: Path) -> AsyncIterator[Ha
         yield harness
 
 
+@pytest.mark.slow
 async def test_no_sound_is_missing_while_ten_tools_run(
     harness: Harness, sound_server: SoundServer, tmp_path: Path
 ) -> None:
