@@ -21,7 +21,7 @@ from rtaudio_daemon.simulator.server.simulator import Simulator
 from tests.harness import KEY, Harness
 from tests.waiting import until
 
-from .test_listening import SHORT, patient, spoken
+from .test_listening import ANSWER, SHORT, patient, spoken
 
 
 class Exchange:
@@ -224,3 +224,24 @@ async def test_without_a_broker_it_is_spoken_here_and_the_answer_says_so(tmp_pat
         async with harness.http.get("/api/tools") as tools:
             names = [tool["name"] for tool in (await tools.json())["list"]]
         assert "broadcast" not in names
+
+
+async def test_who_loses_in_the_middle_of_its_answer_is_silent(
+    tmp_path: Path, exchange: Exchange
+) -> None:
+    said = [(2500, spoken(tmp_path, "alexa")), (3000, b"")]
+    simulator = Simulator(api_key=KEY, reply=lambda _turn: Reply("Rain, then sun.", ANSWER))
+    async with Harness(tmp_path, said, simulator=simulator, change=in_room("kitchen")) as kitchen:
+        await kitchen.until(lambda: kitchen.named("connection"))
+        await kitchen.post("/api/say", {"text": "Will it rain?"})
+        await kitchen.until(lambda: kitchen.named("wake"))
+        assert "speaking" in kitchen.statuses
+        claim = {"from": "hall", "n": 1, "word": kitchen.named("wake")[0]["word"]}
+        received = Received("rtaudio-daemon/wake", json.dumps(claim).encode(), False)
+        exchange.links[0].inbox.put_nowait(received)
+        await kitchen.until(lambda: kitchen.named("yielded"))
+        await asyncio.sleep(20)  # what the service had heard by then is given up after 15 s
+        assert len(kitchen.named("interruption")) == 1
+        assert kitchen.statuses[-1] == "idle"
+        assert kitchen.statuses.count("speaking") == 1
+        assert not kitchen.named("error")
