@@ -16,6 +16,7 @@ Speaker = Literal["local", "service", "button"]
 LEAST_TURN_S = 0.1
 """The service takes no shorter turn."""
 _DEAD_LINE_S = 60.0  # a line that gives no sign for so long was found dead by its pings
+_CLEARED_S = 2.0  # the service has emptied its buffer by then, or never says so
 _REMEMBERED = 64
 
 
@@ -44,6 +45,8 @@ class Turns:
         self._idle_item: str | None = None
         self._uncommitted = False
         self._disowned = False
+        self._reports_clears = False  # as the service did once, at least
+        self._clearing_since: float | None = None  # it has not forgotten yet what does not count
         self._commits: deque[str] = deque(maxlen=_REMEMBERED)
         self._clears: deque[bool] = deque(maxlen=_REMEMBERED)  # whether each ends reported speech
         self._commit_numbers, self._clear_numbers = count(1), count(1)
@@ -103,6 +106,10 @@ class Turns:
         self.unheard_at = None
         if "service" in self.speaking:
             return False
+        if self._clearing_since is not None and now - self._clearing_since < _CLEARED_S:
+            # It heard what we have taken back since: that may become a turn, and never counts.
+            self._uncommitted = self._disowned = True
+            return False
         self.speaking.add("service")
         self._speaking_since, self._service_item = now, item_id
         self._clears = deque([False] * len(self._clears), _REMEMBERED)
@@ -141,8 +148,9 @@ class Turns:
         self.kept_by_button = True
         self._kept_until = now + self.settings.button_patience_s
 
-    def aborted(self) -> None:
-        """What is being said, or waits, does not count."""
+    def aborted(self, now: float, *, in_session: bool) -> None:
+        """What is being said, or waits, does not count; the service is asked to forget it."""
+        self._clearing_since = now if in_session and self._reports_clears else None
         self.speaking.clear()
         self.drop_kept()
         self._disowned = self._uncommitted
@@ -190,6 +198,7 @@ class Turns:
 
     def cleared(self) -> None:
         """The service has emptied its buffer: at our request, or because it wanted to."""
+        self._reports_clears, self._clearing_since = True, None
         if not self._clears or self._clears.popleft():
             self.speaking.discard("service")
 
@@ -216,6 +225,7 @@ class Turns:
         """What the service heard is gone with it."""
         self.speaking.discard("service")
         self._uncommitted = self._disowned = False
+        self._clearing_since = None
         self.unheard_at = None
         self._commits.clear()
         self._clears.clear()

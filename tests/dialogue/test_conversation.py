@@ -1159,3 +1159,27 @@ def test_a_turn_that_does_not_count_and_has_no_id_cannot_be_deleted() -> None:
     talk = opened()
     talk.tell(STARTED, SpeechAborted())
     assert talk.tell(wire.InputCommitted("")) == []
+
+
+def test_speech_that_the_service_hears_of_what_was_taken_back_is_nobodys() -> None:
+    """Its report and our request to forget the sound crossed."""
+    talk = opened()
+    talk.tell(SpeechAborted(), wire.InputCleared())  # this service says so
+    talk.tell(SpeechAborted())
+    assert talk.tell(STARTED) == []
+    assert talk.status is IDLE
+    steps = talk.tell(wire.InputCommitted("item_0"), created("resp_1"))
+    assert steps == [DeleteItem("item_0"), CancelResponse("resp_1")]
+    talk.tell(wire.InputCleared(), done("resp_1", "cancelled"), STARTED)
+    assert talk.status is LISTENING
+
+
+@pytest.mark.parametrize("says_so", [True, False])
+def test_a_service_that_does_not_report_what_it_forgets_is_listened_to(says_so: bool) -> None:
+    talk = opened()
+    if says_so:
+        talk.tell(SpeechAborted(), wire.InputCleared())
+    talk.tell(SpeechAborted())
+    talk.now += 2.0 if says_so else 0.0
+    talk.tell(STARTED)
+    assert talk.status is LISTENING

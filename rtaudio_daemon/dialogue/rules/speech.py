@@ -123,7 +123,7 @@ class SpeechRules(RuleGroup):
     def _abort(self) -> None:
         """What is being said, or waits for a session, does not count."""
         self._latency.speech_aborted()
-        self._turns.aborted()
+        self._turns.aborted(self._now, in_session=self._state.in_session)
         self._state.clear()
         self._state.resume_detection()
 
