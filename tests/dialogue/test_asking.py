@@ -450,6 +450,16 @@ def test_what_is_said_before_the_answer_is_known_is_waited_for_by_nobody(
     assert talk.deadline is None
 
 
+def test_a_second_turn_of_our_own_gate_is_part_of_the_answer_too() -> None:
+    talk = listening(local_turns=True, replies=False, interruption="us")
+    talk.tell(GATE_OPENED, GATE_CLOSED, COMMITTED)
+    steps = talk.tell(GATE_OPENED, GATE_CLOSED, wire.InputCommitted("item_1"))
+    assert wanted(steps) == []
+    assert closed(talk.tell(READS, reported("Yes")))[0].answer == "yes"
+    assert talk.status is IDLE
+    assert wanted(talk.tell(GATE_OPENED, GATE_CLOSED)) != []
+
+
 def test_speech_without_end_is_no_answer() -> None:
     talk = listening()
     talk.tell(GATE_OPENED)

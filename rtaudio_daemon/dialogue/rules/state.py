@@ -167,6 +167,9 @@ class ConversationState:
         if self.asking.takes_turns:
             self.asking.turn_ended(self.now)
             return
+        if self.asking.understanding:
+            self.history.answered()  # more words of whoever has just answered a program
+            return
         self.answers.put_question(self.now)
         self.answers.wish(Request(question=True), first=True)
 
