@@ -343,8 +343,8 @@ class Answers:
         self._waiting = deque(each for each in self._waiting if each is not request)
 
     def refuse_to_come(self) -> None:
-        """The answer that is to come is not wanted: it is cancelled when it begins."""
-        if self._asked or self.expected:
+        """The answer that is to come, and would be heard, is cancelled when it begins."""
+        if (self._asked is not None and self._asked.aloud) or self.expected:
             self.expected, self.unwanted = False, True
 
     def refuse_unasked(self, now: float) -> None:
