@@ -65,7 +65,9 @@ class _Pending:
     word: str
     claim_at: float
     ends_at: float
-    claim: Claim | None = None
+    claimed: bool = False
+    before: _Round | None = None
+    """The last round that we knew of when we made our claim."""
 
 
 class Claims:
@@ -84,10 +86,11 @@ class Claims:
     def heard(self, claim: Claim, now: float) -> None:
         """The broker delivers this claim, which may be our own."""
         known = self._rounds.get(claim.word)
-        if known is not None and claim.n <= known.n and now - known.won_at <= HELD_S:
-            return
-        # Who has just come does not know the number of the round yet.
-        n = max(claim.n, known.n + 1 if known else 1)
+        n = claim.n
+        if known is not None and not _follows(n, known.n):
+            if now - known.won_at <= HELD_S:
+                return
+            n = _next(known.n)  # who has just come does not know the number of the round yet
         self._rounds.pop(claim.word, None)
         self._rounds[claim.word] = _Round(n, claim.sender, now)
         if len(self._rounds) > WORDS_MOST:
@@ -108,11 +111,10 @@ class Claims:
         winner = self._winner(pending, now)
         if winner is None and now < min(pending.claim_at, pending.ends_at):
             return Wait(min(pending.claim_at, pending.ends_at) - now)
-        if winner is None and pending.claim is None and pending.claim_at < inf:
-            known = self._rounds.get(pending.word)
-            pending.claim = Claim(self._me, known.n % ROUND_MOST + 1 if known else 1, pending.word)
-            pending.ends_at = now + self.limit_s
-            return pending.claim
+        if winner is None and not pending.claimed and pending.claim_at < inf:
+            known = pending.before = self._rounds.get(pending.word)
+            pending.claimed, pending.ends_at = True, now + self.limit_s
+            return Claim(self._me, _next(known.n) if known else 1, pending.word)
         if winner is None and now < pending.ends_at:
             return Wait(pending.ends_at - now)
         self._pending = None
@@ -122,9 +124,22 @@ class Claims:
         known = self._rounds.get(pending.word)
         if known is None:
             return None
-        if pending.claim is not None:
-            return known.winner if known.n >= pending.claim.n else None
+        if pending.claimed:
+            return known.winner if known is not pending.before else None
         return known.winner if known.winner != self._me and now - known.won_at <= HELD_S else None
+
+
+def _next(n: int) -> int:
+    """The round after the round `n`; the last one is followed by the first."""
+    return n % ROUND_MOST + 1
+
+
+def _follows(n: int, known: int) -> bool:
+    """Whether the round `n` comes after the round `known`, as seen from there.
+
+    One far ahead counts as one of the past, so no number that a stranger makes up is the last.
+    """
+    return 0 < (n - known) % ROUND_MOST < ROUND_MOST // 2
 
 
 def written(claim: Claim) -> str:

@@ -270,6 +270,28 @@ def test_the_last_round_is_followed_by_the_first() -> None:
     assert mine.step(40.0) == Decided("bath")
 
 
+@pytest.mark.parametrize("made_up", [claims.ROUND_MOST, claims.ROUND_MOST - 1, 2**52, 7])
+def test_a_number_that_a_stranger_makes_up_settles_no_later_word(made_up: int) -> None:
+    bath, hall = Claims("bath"), Claims("hall")
+    both = (bath, hall)
+    for each in both:
+        each.heard(Claim("stranger", made_up, WORD), 0.0)
+    for number in range(1, 6):
+        now = 40.0 * number
+        found = []
+        for each in both:
+            each.begin(WORD, now)
+            claim = each.step(now)
+            assert isinstance(claim, Claim)
+            assert 1 <= claim.n <= claims.ROUND_MOST, "else nobody would read it"
+            assert isinstance(each.step(now), Wait), "nobody has answered this one yet"
+            found.append(claim)
+        for claim in found:
+            for each in both:
+                each.heard(claim, now + 0.01)
+        assert [each.step(now + 0.02) for each in both] == [Decided("bath")] * 2
+
+
 @settings(max_examples=25)
 @given(st.text(min_size=1, max_size=20), st.integers(1, claims.ROUND_MOST))
 def test_a_claim_that_is_written_is_read(word: str, n: int) -> None:
