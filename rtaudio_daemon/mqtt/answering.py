@@ -33,8 +33,9 @@ class Answering:
 
     def wake(self, word: str) -> None:
         """We hear this wake word now, and there is a broker."""
-        connection = self._controls.snapshot().connection
-        able = connection.state.is_up or connection.asleep
+        snapshot = self._controls.snapshot()
+        connection = snapshot.connection
+        able = (connection.state.is_up or connection.asleep) and not snapshot.speaker.is_missing
         self.claims.begin(word, self._clock(), able=able)
         self._word = word
         self._news.set()

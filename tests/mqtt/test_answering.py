@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from rtaudio_daemon.config import Mqtt
+from rtaudio_daemon.controls import DeviceStatus
 from rtaudio_daemon.mqtt.topics import Topics
 from rtaudio_daemon.mqtt.waiting import Message
-from rtaudio_daemon.notifications import ConnectionState, WakeWordHeard
+from rtaudio_daemon.notifications import ConnectionState, DeviceState, WakeWordHeard
 from tests.waiting import until
 
 from .broker import Broker
@@ -124,6 +125,18 @@ async def test_who_has_no_session_claims_nothing_and_gives_way() -> None:
     async with world(broker) as found:
         found.person.connected = False
         assert found.person.snapshot().connection.state is ConnectionState.CLOSED
+        found.happen(WakeWordHeard(WORD))
+        await asyncio.sleep(0.1)
+        broker.send(WAKE, claim("bath"))
+        await asyncio.sleep(1)
+        assert broker.at(WAKE) == []
+        assert yielded(found) == [("yield", "bath", WORD)]
+
+
+async def test_whose_loudspeaker_is_lost_leaves_the_word_to_who_can_be_heard() -> None:
+    broker = Echoing()
+    async with world(broker) as found:
+        found.person.now["speaker"] = DeviceStatus(DeviceState.LOST, "desk", "unplugged")
         found.happen(WakeWordHeard(WORD))
         await asyncio.sleep(0.1)
         broker.send(WAKE, claim("bath"))
