@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import unicodedata
 from collections.abc import Callable
 
 from .. import config
@@ -19,6 +20,7 @@ TYPE = "_rtaudio._tcp.local."
 LOOK_S = 60.0
 """How often it is looked whether this machine has other addresses."""
 _NAME_MOST = 60  # bytes; DNS takes 63, and a number may be added
+_TEXT_MOST = 255  # bytes of a property, with its key and "="
 _LOG = logging.getLogger(__name__)
 
 
@@ -35,22 +37,34 @@ def wanted(settings: config.Config) -> bool:
 
 def about(settings: config.Config) -> tuple[str, dict[str, str]]:
     """The name of the service, without its type, and what is said of it."""
-    name = identity.name(settings).encode()[:_NAME_MOST].decode("utf-8", "ignore")
-    return name, {
+    name = identity.name(settings)
+    return _instance(name) or identity.topics(settings).device, {
         "id": identity.identity(settings),
-        "name": identity.name(settings),
+        "name": _cut(name, _TEXT_MOST - len("name=")),
         "version": VERSION,
         "auth": "token" if settings.http.token else "none",
         "path": "/api",
     }
 
 
+def _instance(name: str) -> str:
+    """The name without what DNS does not take: control characters, and nothing beside a dot."""
+    plain = "".join(" " if unicodedata.category(each) == "Cc" else each for each in name)
+    return ".".join(filter(None, _cut(plain, _NAME_MOST).split(".")))
+
+
+def _cut(text: str, most: int) -> str:
+    """`text`, no longer than this in bytes."""
+    return text.encode("utf-8", "replace")[:most].decode("utf-8", "ignore")
+
+
 def addresses_of(host: str) -> list[str]:
     """The addresses where others reach `host`: those of this machine if it stands for all."""
     import ifaddr
 
-    if host not in ("0.0.0.0", "::", ""):
-        return [host]
+    plain = host.strip("[]")
+    if plain not in ("0.0.0.0", "::", ""):
+        return [plain]
     found = [str(ip.ip) for each in ifaddr.get_adapters() for ip in each.ips if ip.is_IPv4]
     return sorted(each for each in found if beyond_loopback(each))
 

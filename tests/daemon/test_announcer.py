@@ -6,6 +6,9 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from zeroconf._dns import DNSPointer
+from zeroconf._protocol.incoming import DNSIncoming
+from zeroconf._protocol.outgoing import DNSOutgoing
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
 from rtaudio_daemon import config
@@ -13,6 +16,7 @@ from rtaudio_daemon.daemon import announcer
 from rtaudio_daemon.daemon.announcer import LOOK_S, TYPE, Announcer, about, addresses_of, wanted
 from rtaudio_daemon.version import VERSION
 
+RESPONSE = 0x8000  # the flag of an answer
 TOKEN = config.Secret("a-token-for-tests-only")
 
 
@@ -62,9 +66,37 @@ def test_what_is_said_of_it_is_no_secret() -> None:
     assert long == "ü" * 30
 
 
+@pytest.mark.parametrize(
+    ("name", "instance"),
+    [
+        ("😀" * 64, "😀" * 15),
+        ("Wohnz.", "Wohnz"),
+        ("a..b", "a.b"),
+        ("Voice 2.0", "Voice 2.0"),
+        ("...", "rtaudio-daemon-kitchen"),
+        ("tab\tbell\x07", "tab bell "),
+        ("\"quoted\" 'twice' {{ 1 }}", "\"quoted\" 'twice' {{ 1 }}"),
+        ("half \ud83d", "half ?"),
+    ],
+)
+def test_any_name_that_can_be_configured_is_announced_and_found(name: str, instance: str) -> None:
+    found, properties = about(settings(name=name))
+    assert found == instance
+    info = AsyncServiceInfo(TYPE, f"{found}.{TYPE}", properties=properties, port=1)
+    sent = DNSOutgoing(RESPONSE)
+    sent.add_answer_at_time(info.dns_pointer(), 0)
+    sent.add_answer_at_time(info.dns_text(), 0)
+    (packet,) = sent.packets()
+    received = [each for each in DNSIncoming(packet).answers() if isinstance(each, DNSPointer)]
+    assert [each.alias for each in received] == [f"{instance}.{TYPE}"]
+    assert info.decoded_properties["id"] == "kitchen"
+
+
 def test_the_address_is_its_own_or_all_of_the_machine() -> None:
     assert addresses_of("192.168.1.7") == ["192.168.1.7"]
+    assert addresses_of("[fd00::7]") == ["fd00::7"]
     assert "127.0.0.1" not in addresses_of("0.0.0.0")
+    assert addresses_of("[::]") == addresses_of("0.0.0.0")
 
 
 async def test_a_network_that_fails_is_tried_again_and_named_once(
