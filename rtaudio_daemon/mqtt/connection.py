@@ -50,8 +50,11 @@ async def connect(settings: Mqtt, caller: Caller) -> AsyncIterator[Link]:
     try:
         yield _Link(client, old=caller.old)
     finally:
-        with contextlib.suppress(aiomqtt.MqttError):
+        client.timeout = _LAST_S  # a broker that takes nothing any more is not waited for
+        try:
             await client.__aexit__(None, None, None)
+        except aiomqtt.MqttError:
+            client._client._sock_close()
 
 
 class _Encryption(ssl.SSLContext):

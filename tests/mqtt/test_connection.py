@@ -18,7 +18,9 @@ from rtaudio_daemon.emitter import Emitter
 from rtaudio_daemon.errors import NotConnectedError
 from rtaudio_daemon.mqtt.bridge import Bridge, BridgeState, load_connect
 from rtaudio_daemon.mqtt.discovery import Shown
+from rtaudio_daemon.mqtt.link import BrokerError, Caller
 from rtaudio_daemon.mqtt.topics import Topics
+from rtaudio_daemon.mqtt.waiting import Message
 from rtaudio_daemon.notifications import ErrorReported, Notification, WakeWordHeard
 from tests import waiting
 from tests.api.test_server import Person
@@ -344,6 +346,26 @@ async def test_who_is_stopped_while_a_broker_says_nothing_ends_soon(tmp_path: Pa
         async with asyncio.timeout(5):  # an answer would be waited for twice as long
             await asyncio.wait([running])
         server.close()
+
+
+async def test_who_is_stopped_while_a_broker_reads_nothing_any_more_ends_soon() -> None:
+    async def full(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)  # it reads a little ahead, and then no more
+        writer.write(struct.pack("!BBBBB", 0x20, 3, 0, 0, 0))
+        ended.add(writer)
+
+    ended: set[asyncio.StreamWriter] = set()
+    server = await asyncio.start_server(full, "127.0.0.1", 0)
+    settings = replace(Mqtt(host="127.0.0.1"), port=server.sockets[0].getsockname()[1])
+    connect = await load_connect()
+    async with asyncio.timeout(6):  # it would be waited for longer
+        async with connect(settings, Caller("me", None)) as link:
+            with pytest.raises(BrokerError):
+                await link.publish_once(Message("base/large", "x" * 50_000_000))
+    (writer,) = ended
+    writer.transport.abort()
+    server.close()
+    await server.wait_closed()
 
 
 @pytest.mark.slow
