@@ -5,13 +5,21 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import signal
+import sys
+import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
 from ..errors import ConfigError, RTAudioError
 
+THREADS_END_S = 1.0
+"""How long threads that still work are waited for at the end."""
+_THREADS = "work"
 _LOG = logging.getLogger(__name__)
 
 
@@ -47,6 +55,8 @@ def until_stopped(
     async def body() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
+        threads = ThreadPoolExecutor(thread_name_prefix=_THREADS)
+        loop.set_default_executor(threads)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         hangups = asyncio.Event()
@@ -61,6 +71,8 @@ def until_stopped(
             await run(stop)
         finally:
             reloading.cancel()
+            threads.shutdown(wait=False)
+            loop.set_default_executor(ThreadPoolExecutor())  # the loop waits for its threads
 
     try:
         asyncio.run(body())
@@ -69,7 +81,24 @@ def until_stopped(
     except* Exception:
         _LOG.critical("the daemon broke; this is a mistake in its program", exc_info=True)
         status = 1
+    if _hang():
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
     return status
+
+
+def _hang() -> bool:
+    """Whether threads do not end in time, as when one asks for a host's address and nobody answers.
+
+    Python would wait for them, longer than systemd waits for the daemon.
+    """
+    ends_at = time.monotonic() + THREADS_END_S
+    working = [each for each in threading.enumerate() if each.name.startswith(f"{_THREADS}_")]
+    for each in working:
+        each.join(max(0.0, ends_at - time.monotonic()))
+    return any(each.is_alive() for each in working)
 
 
 async def _on_hangup(

@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from rtaudio_daemon.daemon.signals import until_stopped
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 class Life:
@@ -53,3 +58,34 @@ def test_under_nohup_it_goes_on() -> None:
     life = Life()
     assert until_stopped(life.run) == 0
     assert not life.stopped
+
+
+ENDS = """
+import asyncio, os, pathlib, signal, sys, time
+from rtaudio_daemon.daemon.signals import until_stopped
+
+def work():
+    time.sleep(float(sys.argv[1]))
+    pathlib.Path(sys.argv[2]).touch()
+
+async def run(stop):
+    working = asyncio.create_task(asyncio.to_thread(work))
+    await asyncio.sleep(0.05)
+    os.kill(os.getpid(), signal.SIGTERM)
+    await stop.wait()
+
+print("to be read")
+sys.exit(until_stopped(run))
+"""
+
+
+@pytest.mark.real_time
+@pytest.mark.parametrize(("takes_s", "done"), [(0.2, True), (60.0, False)])
+def test_a_thread_that_hangs_holds_up_nobody_and_one_that_ends_is_waited_for(
+    tmp_path: Path, takes_s: float, done: bool
+) -> None:
+    file = tmp_path / "done"
+    command = [sys.executable, "-c", ENDS, str(takes_s), str(file)]
+    found = subprocess.run(command, cwd=ROOT, timeout=30, capture_output=True, text=True)
+    assert (found.returncode, found.stdout, found.stderr) == (0, "to be read\n", "")
+    assert file.exists() is done
