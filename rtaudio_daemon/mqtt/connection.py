@@ -232,9 +232,8 @@ class _Link:
             raise _lost(error) from error
 
     async def _publish(self, message: Message, qos: int, limit_s: float) -> None:
+        payload = message.payload.encode("utf-8", "replace")  # a model may write half a letter
         try:
-            await self._client.publish(
-                message.topic, message.payload, qos, message.retain, timeout=limit_s
-            )
+            await self._client.publish(message.topic, payload, qos, message.retain, timeout=limit_s)
         except aiomqtt.MqttError as error:
             raise _lost(error) from error

@@ -316,6 +316,13 @@ async def test_a_broker_of_the_old_version_is_used_and_old_wishes_are_refused_th
         server.close()
 
 
+async def test_half_a_letter_of_a_model_is_sent_as_a_question_mark(tmp_path: Path) -> None:
+    with Broker(tmp_path) as broker:
+        async with connected(broker) as (found, ear):
+            await found.bridge.publish("garden/sign/set", "Hello \ud83d")
+            await until(lambda: ear.at("garden/sign/set") == ["Hello ?"])
+
+
 async def test_an_own_tool_learns_at_once_that_the_broker_is_away(tmp_path: Path) -> None:
     with Broker(tmp_path) as broker:
         async with connected(broker) as (found, ear):
