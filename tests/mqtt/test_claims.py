@@ -250,6 +250,14 @@ def test_a_claim_that_loses_counts_for_nothing() -> None:
     assert mine.step(2.5 + claims.COURTESY_S) == Claim("bath", 2, WORD), "2 s after the winner's"
 
 
+def test_who_has_just_come_wins_a_new_round_with_an_old_number() -> None:
+    mine = Claims("bath")
+    mine.heard(Claim("hall", 5, WORD), 0.0)
+    mine.heard(Claim("study", 1, WORD), 40.0)
+    mine.begin(WORD, 80.0)
+    assert mine.step(80.0) == Claim("bath", 7, WORD)
+
+
 def test_only_the_last_words_are_remembered() -> None:
     mine = Claims("bath")
     for number in range(claims.WORDS_MOST + 1):
