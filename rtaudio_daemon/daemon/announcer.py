@@ -6,6 +6,7 @@ Only this module imports zeroconf.
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 import unicodedata
 from collections.abc import Callable
@@ -59,12 +60,19 @@ def _cut(text: str, most: int) -> str:
 
 
 def addresses_of(host: str) -> list[str]:
-    """The addresses where others reach `host`: those of this machine if it stands for all."""
+    """The addresses where others reach `host`: those of this machine if it stands for all.
+
+    Raises OSError for a name.
+    """
     import ifaddr
 
     plain = host.strip("[]")
     if plain not in ("0.0.0.0", "::", ""):
-        return [plain]
+        try:
+            return [str(ipaddress.ip_address(plain))]
+        except ValueError:
+            why = f"http.host is the name {host}; write an address of this machine, or 0.0.0.0"
+            raise OSError(why) from None
     found = [str(ip.ip) for each in ifaddr.get_adapters() for ip in each.ips if ip.is_IPv4]
     return sorted(each for each in found if beyond_loopback(each))
 

@@ -99,6 +99,17 @@ def test_the_address_is_its_own_or_all_of_the_machine() -> None:
     assert addresses_of("[::]") == addresses_of("0.0.0.0")
 
 
+async def test_a_host_that_is_a_name_is_named_with_what_to_write(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    running = asyncio.create_task(Announcer(settings("nas.local"), 8770).run())
+    await asyncio.sleep(0.1)
+    running.cancel()
+    await asyncio.wait([running])
+    why = "http.host is the name nas.local; write an address of this machine, or 0.0.0.0"
+    assert caplog.messages == [f"cannot announce this daemon in the network: {why}"]
+
+
 async def test_a_network_that_fails_is_tried_again_and_named_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
