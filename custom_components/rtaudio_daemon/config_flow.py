@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import probatio as vol
-from homeassistant.config_entries import ConfigFlow, ConfigFlowResult
+from homeassistant.config_entries import ConfigEntry, ConfigFlow, ConfigFlowResult
 from homeassistant.const import CONF_HOST, CONF_PORT, CONF_TOKEN
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.selector import (
@@ -65,7 +65,9 @@ class VoiceConfigFlow(ConfigFlow, domain=DOMAIN):
         if not about.get("id"):
             return self.async_abort(reason="no_daemon")
         self._found = {CONF_HOST: discovery_info.host, CONF_PORT: discovery_info.port}
-        await self.async_set_unique_id(about["id"])
+        entry = await self.async_set_unique_id(about["id"])
+        if entry is not None and await self._answers(entry):
+            return self.async_abort(reason="already_configured")
         self._abort_if_unique_id_configured(updates=self._found)
         self._name = about.get("name") or about["id"]
         self.context["title_placeholders"] = {"name": self._name}
@@ -125,6 +127,16 @@ class VoiceConfigFlow(ConfigFlow, domain=DOMAIN):
         shown = _shown(user_input if user_input is not None else entry.data)
         schema = self.add_suggested_values_to_schema(_ADDRESS, shown)
         return self.async_show_form(step_id="reconfigure", data_schema=schema, errors=errors)
+
+    async def _answers(self, entry: ConfigEntry) -> bool:
+        """Whether the daemon is still where it was: then somebody else only has its id.
+
+        Anybody in the network can announce an id, and would be given the token.
+        """
+        if all(entry.data.get(name) == value for name, value in self._found.items()):
+            return False
+        status, _ = await self._try(_data(entry.data))
+        return status is not None and status["daemon"]["id"] == entry.unique_id
 
     async def _try(self, data: Json) -> tuple[Json | None, dict[str, str]]:
         """The status of the daemon, or what to show."""

@@ -117,6 +117,22 @@ async def test_found_again_at_another_address(hass: HomeAssistant, start: Start)
     assert entry.state is ConfigEntryState.LOADED
 
 
+async def test_a_stranger_with_the_id_of_a_daemon_that_answers_gets_no_token(
+    hass: HomeAssistant, start: Start
+) -> None:
+    daemon = await start()
+    entry = await set_up(hass, daemon.port)
+    other = await start()  # by accident, or to be given the token
+    done = await zeroconf_step(hass, found(other.port, id="kitchen"))
+    assert (done["type"], done["reason"]) == ("abort", "already_configured")
+    await hass.async_block_till_done()
+    assert entry.data["port"] == daemon.port
+    await daemon.stop()
+    done = await zeroconf_step(hass, found(other.port, id="kitchen"))
+    assert (done["type"], done["reason"]) == ("abort", "already_configured")
+    assert entry.data["port"] == other.port, "now it is elsewhere"
+
+
 async def test_what_is_found_and_is_none_or_another(hass: HomeAssistant, start: Start) -> None:
     daemon = await start()
     done = await zeroconf_step(hass, found(daemon.port))
