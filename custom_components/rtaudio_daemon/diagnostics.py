@@ -11,6 +11,7 @@ from homeassistant.core import HomeAssistant
 from .coordinator import VoiceConfigEntry
 
 _HIDDEN = {CONF_TOKEN, CONF_HOST, "session_id", "text", "name", "broker", "topic", "id"}
+_HIDDEN |= {"notes", "last_error"}  # sentences, which name addresses and users
 
 
 async def async_get_config_entry_diagnostics(

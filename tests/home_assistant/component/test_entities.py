@@ -270,7 +270,13 @@ async def test_diagnostics_have_no_secrets_and_no_words(hass: HomeAssistant, sta
     entry = await set_up(hass, daemon.port)
     await daemon.post("/api/timers", kind="reminder", seconds=600, text="Call the doctor")
     await until(lambda: state(hass, "sensor.voice_next_timer")[:2] == "20")
+    status = await daemon.get()
+    why = "nas.home:1883 does not take the password of anna"
+    status["mqtt"] = {"state": "refused", "notes": [why]}
+    status["connection"]["last_error"] = "cannot reach anna.openai.azure.com"
+    entry.runtime_data.async_set_updated_data(status)
     found = json.dumps(await async_get_config_entry_diagnostics(hass, entry))
     assert '"status": "idle"' in found
-    for secret in (TOKEN, "127.0.0.1", "doctor"):
+    assert '"state": "refused"' in found
+    for secret in (TOKEN, "127.0.0.1", "doctor", "nas.home", "anna"):
         assert secret not in found
