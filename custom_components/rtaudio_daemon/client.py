@@ -26,6 +26,7 @@ _BODY_MOST = 4 * 1024 * 1024
 _LINE_MOST = 1024 * 1024
 _REASON_MOST = 500
 _TRIES = 5
+_GROUPS = ("connection", "microphone", "speaker", "uplink")
 
 
 class DaemonError(Exception):
@@ -82,6 +83,18 @@ class EventParser:
         return events
 
 
+def whole(status: Json) -> Json:
+    """A status without parts that are not as expected, which a newer daemon may have.
+
+    Raises UnreachableError if it is none.
+    """
+    daemon = status.get("daemon")
+    if not isinstance(daemon, dict) or not isinstance(daemon.get("id"), str) or not daemon["id"]:
+        raise UnreachableError("what answers is no rtaudio-daemon, or one without daemon.id")
+    odd = {name for name in _GROUPS if not isinstance(status.get(name), dict)}
+    return {name: each for name, each in status.items() if name not in odd}
+
+
 class VoiceClient:
     """Talks to the daemon at `host` and `port`; `token` may be empty. Raises DaemonError."""
 
@@ -92,11 +105,7 @@ class VoiceClient:
 
     async def status(self) -> Json:
         """The whole status, with `daemon.id` in it."""
-        status = await self._request("GET", "/api/status", None, _ANSWER_S)
-        daemon = status.get("daemon")
-        if not isinstance(daemon, dict) or not daemon.get("id"):
-            raise UnreachableError("what answers is no rtaudio-daemon, or one without daemon.id")
-        return status
+        return whole(await self._request("GET", "/api/status", None, _ANSWER_S))
 
     async def check_control(self) -> None:
         """Raise NotAllowedError if the token may only read; changes nothing."""

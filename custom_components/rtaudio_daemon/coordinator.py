@@ -11,7 +11,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryError, HomeAssistantError
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
-from .client import DaemonError, Event, Json, NotAllowedError, VoiceClient
+from .client import DaemonError, Event, Json, NotAllowedError, VoiceClient, whole
 from .const import DOMAIN, LOGGER
 from .happenings import Happenings
 
@@ -88,7 +88,7 @@ class VoiceCoordinator(DataUpdateCoordinator[Json]):
         name, data = event.name, event.data
         if name == "snapshot":
             if isinstance(data.get("daemon"), dict):
-                self.async_set_updated_data(data)
+                self.async_set_updated_data(whole(data))
             return
         changed = _changed(name, data)
         if changed:
@@ -133,8 +133,8 @@ class VoiceCoordinator(DataUpdateCoordinator[Json]):
         """Ask the daemon for something at once, and take the status that it answers with."""
         with for_people():
             status = await self.client.post(path, body)
-        if "daemon" in status:
-            self.async_set_updated_data(status)
+            if "daemon" in status:
+                self.async_set_updated_data(whole(status))
 
 
 VoiceConfigEntry = ConfigEntry[VoiceCoordinator]

@@ -74,4 +74,4 @@ class NextTimer(VoiceEntity, SensorEntity):
     def _timers(self) -> list[Json]:
         timers = self.status.get("timers")
         found = timers.get("timers") if isinstance(timers, dict) else timers
-        return found if isinstance(found, list) else []
+        return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []

@@ -56,6 +56,7 @@ def gives(text: str, status: int = 200, **headers: str) -> Answer:
         ("[" * 100_000, 200, UnreachableError, "no rtaudio-daemon"),
         ("{}", 200, UnreachableError, "without daemon.id"),
         ('{"daemon": 1}', 200, UnreachableError, "without daemon.id"),
+        ('{"daemon": {"id": ["kitchen"]}}', 200, UnreachableError, "without daemon.id"),
         ("", 302, UnreachableError, "HTTP 302"),
         ("<html>", 502, UnreachableError, "HTTP 502"),
         ('{"error": {"message": "muted"}}', 409, RefusedError, "muted"),

@@ -265,6 +265,23 @@ async def test_it_is_taken_down(hass: HomeAssistant, start: Start) -> None:
     assert hass.states.get(STATUS) is None
 
 
+async def test_a_status_of_another_kind_leaves_no_entity_behind(
+    hass: HomeAssistant, start: Start
+) -> None:
+    daemon = await start()
+    entry = await set_up(hass, daemon.port)
+    status = {**await daemon.get(), "timers": [7], "status": "speaking"}
+    for name in ("connection", "microphone", "speaker", "uplink"):
+        status[name] = "as a newer daemon might say it"
+    entry.runtime_data._take(ClientEvent("", "snapshot", status))
+    assert state(hass, STATUS) == "speaking"
+    assert state(hass, "binary_sensor.voice_problem") == "off"
+    assert state(hass, "binary_sensor.voice_service") == "off"
+    assert state(hass, "sensor.voice_next_timer") == "unknown"
+    await daemon.post("/api/mute", muted=True)
+    await until(lambda: state(hass, "switch.voice_microphone") == "off")
+
+
 async def test_diagnostics_have_no_secrets_and_no_words(hass: HomeAssistant, start: Start) -> None:
     daemon = await start()
     entry = await set_up(hass, daemon.port)
