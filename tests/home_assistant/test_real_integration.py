@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import os
 import re
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -57,19 +57,23 @@ class Home:
             while await self.state(entity) != state:
                 await asyncio.sleep(0.05)
 
-    async def found(self, unique_id: str) -> Json:
-        """The flow of a daemon that Home Assistant found by itself."""
-        async with self._http.ws_connect("/api/websocket") as socket, asyncio.timeout(60):
+    async def command(self, kind: str) -> Any:
+        """The result of a WebSocket command."""
+        async with self._http.ws_connect("/api/websocket") as socket:
             await socket.receive_json()
             await socket.send_json({"type": "auth", "access_token": OWNER})
             await socket.receive_json()
-            for number in itertools.count(1):
-                await socket.send_json({"id": number, "type": "config_entries/flow/progress"})
-                for flow in (await socket.receive_json())["result"]:
+            await socket.send_json({"id": 1, "type": kind})
+            return (await socket.receive_json())["result"]
+
+    async def found(self, unique_id: str) -> Json:
+        """The flow of a daemon that Home Assistant found by itself."""
+        async with asyncio.timeout(60):
+            while True:
+                for flow in await self.command("config_entries/flow/progress"):
                     if flow["context"].get("unique_id") == unique_id:
                         return dict(flow)
                 await asyncio.sleep(0.5)
-        raise AssertionError("it was not found")
 
     async def set_up(self, port: int) -> Json:
         """The config flow as the browser goes through it."""
@@ -77,6 +81,14 @@ class Home:
         shown = await self.post(flows, handler="rtaudio_daemon")
         assert (shown["type"], shown["step_id"]) == ("form", "user")
         return dict(await self.post(f"{flows}/{shown['flow_id']}", host="127.0.0.1", port=port))
+
+    @asynccontextmanager
+    async def with_daemon(self, harness: Harness, title: str) -> AsyncIterator[None]:
+        """The integration of this daemon is set up meanwhile."""
+        made = await self.set_up(int(harness.app.address.rpartition(":")[2]))
+        assert (made["type"], made["title"]) == ("create_entry", title), made
+        yield
+        await self.delete(f"/api/config/config_entries/entry/{made['result']['entry_id']}")
 
 
 @pytest.fixture
@@ -90,7 +102,7 @@ async def home() -> AsyncIterator[Home]:
 @pytest.fixture
 async def begin(home: Home, tmp_path: Path) -> AsyncIterator[Callable[[], Any]]:
     """Starts a daemon that is set up in Home Assistant."""
-    running: list[tuple[Harness, str]] = []
+    running = AsyncExitStack()
 
     def named(settings: config.Config) -> config.Config:
         return replace(settings, mqtt=replace(settings.mqtt, id="parlour", name="Parlour"))
@@ -98,17 +110,13 @@ async def begin(home: Home, tmp_path: Path) -> AsyncIterator[Callable[[], Any]]:
     async def one(*words: str, silent_ms: int = 0) -> Harness:
         said = [(silent_ms, speech("hello")), (240_000, b"")] if words else [(300_000, b"")]
         harness = Harness(tmp_path, said, reply=Person(*words), change=named)
-        await harness.__aenter__()
-        made = await home.set_up(int(harness.app.address.rpartition(":")[2]))
-        assert (made["type"], made["title"]) == ("create_entry", "Parlour"), made
-        running.append((harness, made["result"]["entry_id"]))
+        await running.enter_async_context(harness)
+        await running.enter_async_context(home.with_daemon(harness, "Parlour"))
         await home.until("binary_sensor.parlour_service", "on")
         return harness
 
     yield one
-    for harness, entry in running:
-        await home.delete(f"/api/config/config_entries/entry/{entry}")
-        await harness.__aexit__(None, None, None)
+    await running.aclose()
 
 
 async def test_announce_returns_when_it_was_heard(home: Home, begin: Callable[..., Any]) -> None:
