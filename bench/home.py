@@ -10,8 +10,8 @@ shares with the others is not in it. Nothing is said meanwhile.
 A daemon that is announced is reachable from the network, by a token that nobody knows. Without
 any network but its own:
 
-    unshare -n sh -c 'ip link set lo up; ip link add a type veth peer name b; ip link set b up
-      ip address add 10.99.0.1/24 dev a; ip link set a up; .venv/bin/python -m bench.home'
+    unshare -n sh -c 'ip link set lo up; ip link add va type veth peer name vb; ip link set vb up
+      ip address add 10.99.0.1/24 dev va; ip link set va up; .venv/bin/python -m bench.home'
 """
 
 from __future__ import annotations

@@ -87,8 +87,10 @@ class Home:
         """The integration of this daemon is set up meanwhile."""
         made = await self.set_up(int(harness.app.address.rpartition(":")[2]))
         assert (made["type"], made["title"]) == ("create_entry", title), made
-        yield
-        await self.delete(f"/api/config/config_entries/entry/{made['result']['entry_id']}")
+        try:
+            yield
+        finally:
+            await self.delete(f"/api/config/config_entries/entry/{made['result']['entry_id']}")
 
 
 @pytest.fixture
