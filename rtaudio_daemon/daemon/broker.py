@@ -37,6 +37,12 @@ class Broker:
             )
         return self._bridge
 
+    def leave(self, settings: config.Config) -> None:
+        """The bridge will be stopped, and with these settings another one comes, or none."""
+        topics = identity.topics(settings)
+        if self._bridge is not None and not self._bridge.stays(settings.mqtt, topics):
+            self._bridge.forget_device()
+
     def show(self, settings: config.Config) -> None:
         """What can be seen follows these settings from now on."""
         if self._bridge is not None:

@@ -418,6 +418,7 @@ class Components:
     async def _apply_mqtt(self, settings: config.Config) -> None:
         """Another broker; the former one is left first, as it knows us by the same name."""
         if former := self._lives.pop("mqtt", None):
+            self._broker.leave(settings)
             await former.aclose()
         self._name(settings)
         life = self._lives["mqtt"] = AsyncExitStack()

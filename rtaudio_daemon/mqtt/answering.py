@@ -49,13 +49,15 @@ class Answering:
 
     async def run(self, link: Link) -> None:
         """Publish claims, and give way, until cancelled: then whatever is open is answered."""
-        self._word = None
-        while True:
-            pause_s = await self._go_on(link)
-            self._news.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(None if pause_s == inf else pause_s):
-                    await self._news.wait()
+        try:
+            while True:
+                pause_s = await self._go_on(link)
+                self._news.clear()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(None if pause_s == inf else pause_s):
+                        await self._news.wait()
+        finally:
+            self._word = None
 
     async def _go_on(self, link: Link) -> float:
         """Do what is due; returns how long nothing will be."""

@@ -112,7 +112,7 @@ class Bridge:
         self._patience = Patience(chance)
         self._clock = asyncio.get_running_loop().time
         self._link: Link | None = None
-        self._old = False
+        self._old = self._forgotten = False
         self._waiting = Waiting()
         self._events = states.Events()
         self._news = asyncio.Event()
@@ -162,6 +162,17 @@ class Bridge:
         if shown != self.shown:
             self.shown = shown
             self._home_started.set()
+
+    def stays(self, settings: Mqtt, topics: Topics) -> bool:
+        """Whether a device with these settings is the same one, at the same broker."""
+        was, will_be = (
+            (each.host, each.port, each.discovery_prefix) for each in (self._settings, settings)
+        )
+        return was == will_be and self._topics.device == topics.device
+
+    def forget_device(self) -> None:
+        """Let the device be gone from the broker, and from Home Assistant, when `run` ends."""
+        self._forgotten = True
 
     def try_again(self) -> None:
         """Connect at once where that is waited for: somebody may have mended something."""
@@ -216,8 +227,9 @@ class Bridge:
                 try:
                     return await self._live(link)
                 except asyncio.CancelledError:
-                    with contextlib.suppress(BrokerError):  # a goodbye sends no will
-                        await link.publish_once(offline)
+                    with contextlib.suppress(BrokerError):  # an orderly end sends no will
+                        for message in self._last_messages(offline):
+                            await link.publish_once(message)
                     raise
         except BrokerError as error:
             return error
@@ -225,6 +237,16 @@ class Bridge:
             if self._link is not None:
                 self._link = None
                 self.losses += 1
+
+    def _last_messages(self, offline: Message) -> list[Message]:
+        """What the broker is given when this ends in order."""
+        if not self._forgotten:
+            return [offline]
+        topics = self._topics
+        kept = [topics.state, topics.timers, topics.availability]
+        if self._settings.discovery_prefix:
+            kept.insert(0, discovery.topic(self._settings, topics))
+        return [offline, *(Message(topic, "", retain=True) for topic in kept)]
 
     async def _live(self, link: Link) -> BrokerError:
         """Announce the daemon, and keep it up to date; returns why that ended."""

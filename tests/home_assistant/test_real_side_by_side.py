@@ -56,12 +56,6 @@ async def listening() -> AsyncIterator[Counter[str]]:
             await asyncio.wait([task])
 
 
-async def remove(daemon: str) -> None:
-    """Take a device away that is not used any more, as docs/home-assistant.md has it."""
-    async with aiomqtt.Client("127.0.0.1", int(BROKER)) as client:
-        await client.publish(f"homeassistant/device/{BASE}-{daemon}/config", None, 1, retain=True)
-
-
 async def entities(home: Home, platform: str) -> dict[str, str]:
     """The entities of the cellar that came this way: their names without device and number."""
     found = {}
@@ -130,10 +124,8 @@ async def test_both_do_what_they_are_asked_once(home: Home, tmp_path: Path) -> N
 
         harness.edit = without_broker
         await harness.app.reload()
-        await home.until(mqtt["number.volume"], "unavailable")
         await home.post("/api/services/number/set_value", entity_id=own["number.volume"], value=60)
         await home.until(own["number.volume"], "60")
-        await remove("cellar")
         async with asyncio.timeout(30):
             while await entities(home, "mqtt"):
                 await asyncio.sleep(0.1)

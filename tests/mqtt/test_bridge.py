@@ -443,3 +443,12 @@ async def test_what_all_say_is_said_here_but_for_what_we_sent_ourselves() -> Non
         await asyncio.sleep(0.01)
         with pytest.raises(NotConnectedError):
             await found.bridge.broadcast("all_2", "Nobody hears it.")
+
+
+async def test_a_device_is_forgotten_only_where_it_will_not_be_again() -> None:
+    async with world(FakeBroker()) as found:
+        bridge = found.bridge
+        assert bridge.stays(replace(SETTINGS, commands=False), TOPICS)
+        assert not bridge.stays(replace(SETTINGS, host=""), TOPICS)
+        assert not bridge.stays(replace(SETTINGS, discovery_prefix="ha"), TOPICS)
+        assert not bridge.stays(SETTINGS, replace(TOPICS, id="bath"))
