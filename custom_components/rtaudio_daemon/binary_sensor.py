@@ -1,4 +1,4 @@
-"""Whether something is wrong, whether there is a session, and whether sound leaves the house."""
+"""Whether something is wrong, whether there is a session, and whether sound is sent."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Service(VoiceEntity, BinarySensorEntity):
 
 
 class Uplink(VoiceEntity, BinarySensorEntity):
-    """Sound leaves the house now."""
+    """Sound is sent to the service now."""
 
     _attr_device_class = BinarySensorDeviceClass.RUNNING
 

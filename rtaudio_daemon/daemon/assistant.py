@@ -137,7 +137,7 @@ class Assistant:
         self.microphone_input = MicrophoneInput(gate, self.driver, self)
         """The way up, with the gate."""
         self.audible_texts = AudibleTexts(self.microphone_input.recording, self)
-        """Who says whether the texts of programs were heard."""
+        """Publishes the receipts of texts, with whether the microphone heard them."""
         self.devices = DeviceTracker()
         """The state of the microphone and the loudspeaker."""
         self.speaker: Speaker | None = None

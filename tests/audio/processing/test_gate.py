@@ -1,4 +1,4 @@
-"""Only speech leaves the house, and no word of it is lost."""
+"""Only speech is sent, and no word of it is lost."""
 
 from __future__ import annotations
 
