@@ -16,6 +16,7 @@ from urllib.parse import quote
 from ..errors import RTAudioError
 from ..protocol.bounds import printable
 from .http_client import DaemonClient, local_daemon
+from .status_lines import status_lines
 
 _SAID_S = 130.0  # the daemon answers sooner
 _READ_S = 90.0  # and sooner than that, when it has read a sound file
@@ -30,10 +31,15 @@ _CALL_S = 310.0  # longer than any tool may take
 
 
 def status(arguments: argparse.Namespace) -> int:
-    """Print the state of the daemon, or with --watch every event."""
+    """Print the state of the daemon in a few lines, or with --watch every event."""
     daemon = _remote(arguments)
     if not arguments.watch:
-        print(json.dumps(daemon.get("/api/status"), indent=2))
+        state = daemon.get("/api/status")
+        if arguments.json:
+            print(json.dumps(state, indent=2))
+            return 0
+        coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        print("\n".join(status_lines(state, coloured=coloured)))
         return 0
     signal.signal(signal.SIGINT, signal.default_int_handler)  # that is how watching ends
     for name, data in daemon.events():

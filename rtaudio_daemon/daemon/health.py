@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from ..emitter import Emitter
+from ..language import words
 from ..notifications import DeviceState, Notification
+from ..status_words import line
 from .components import Components
 from .systemd import Systemd
 
@@ -49,27 +51,14 @@ class HealthMonitor:
     def words(self) -> str:
         """What the daemon is doing, in a line for people."""
         state = self._components.controls.snapshot()
-        connection = state.connection
-        said = [str(state.status)]
-        if connection.state.is_up:
-            said.append(f"session {connection.session_id}")
-        elif connection.asleep:
-            said.append("asleep until somebody speaks")
-        else:
-            why = connection.last_error
-            said.append(f"connection {connection.state}{f' ({why})' if why else ''}")
-        if state.muted:
-            said.append("muted")
-        said += [
-            f"{name} {device.state}"
-            for name, device in (("microphone", state.microphone), ("speaker", state.speaker))
-            if device.state is not DeviceState.OK
-        ]
+        said = [line(state.document(), words())]
+        if state.connection.state.is_up:
+            said.append(f"session {state.connection.session_id}")
         unheard = self._components.assistant.devices.unheard
         if unheard is not None:
             said.append(f"speaker: {unheard}")
         notes = [*state.sound.notes, *filter(None, [self._failure])]
-        return "; ".join([", ".join(said), *notes])
+        return "; ".join([*said, *notes])
 
     def ailment(self) -> str | None:
         """What is wrong with the daemon itself, that only a restart can mend; None: nothing.

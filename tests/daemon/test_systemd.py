@@ -115,10 +115,9 @@ async def test_systemd_is_told_of_every_change_where_it_listens(
         await harness.until(lambda: harness.named("connection"))
         await harness.post("/api/mute")
         words = harness.app._health.words()
-        assert words.startswith("idle, session sess_")
-        assert words.endswith(", muted")
+        assert words.startswith("muted: The microphone is closed; session sess_")
         heard = manager.heard()
-    assert heard[0].startswith("READY=1\nSTATUS=idle, connection ")
+    assert heard[0].startswith("READY=1\nSTATUS=connecting: Connecting to the service")
     assert heard[-1] == f"STATUS={words}"
 
 
@@ -137,14 +136,14 @@ async def test_the_house_is_well_and_says_what_it_does(tmp_path: Path) -> None:
     async with Harness(tmp_path, [(2000, speech("hello"))]) as harness:
         supervision = harness.app._health
         await harness.until(lambda: harness.named("connection"))
-        assert supervision.words().startswith("idle, session sess_")
+        assert supervision.words().startswith("idle: Speak whenever you like; session sess_")
         await harness.turns(1)
         assert supervision.ailment() is None
         await harness.post("/api/mute")
         assert "muted" in supervision.words()
         await harness.simulator.stop()
         await harness.until(lambda: harness.named("connection")[-1]["state"] == "connecting")
-        assert "connection connecting (" in supervision.words()
+        assert "no connection: The service cannot be reached: " in supervision.words()
         assert supervision.ailment() is None, "a lost connection is no ailment"
 
 

@@ -34,7 +34,9 @@ audio:
 """
 DROP_IN = "[Service]\nWatchdogSec=3\nRestartSec=1\n"
 HOME = "/etc/rtaudio-daemon"
-REPORT = "cd /opt/rtaudio-daemon && .venv/bin/python daemon.py status --url http://127.0.0.1:8770"
+REPORT = (
+    "cd /opt/rtaudio-daemon && .venv/bin/python daemon.py status --json --url http://127.0.0.1:8770"
+)
 UNIT = "rtaudio-daemon"
 MCP_SERVER = """\
 import os
@@ -103,7 +105,7 @@ def test_it_is_installed_and_ready(machine: Machine) -> None:
     assert "The page: http://127.0.0.1:8770/" in told
     assert KEY not in told
     assert shown(machine, "ActiveState") == "active"
-    assert shown(machine, "StatusText").startswith("idle, session sess_")
+    assert shown(machine, "StatusText").startswith("idle: ")
     assert machine.ok(f"systemctl is-enabled {UNIT}") == "enabled"
     assert machine.ok(f"stat -c '%a %U' {HOME}/api_key") == "600 root"
 
@@ -393,7 +395,7 @@ def test_a_user_installs_it_and_talks_through_pipewire(pipewire: Machine, tmp_pa
     assert "A user service: your session has a sound server" in told
     machine.write("/home/ada/.config/rtaudio-daemon/config.yaml", USER_CONFIG)
     machine.user("ada", f"systemctl --user restart {UNIT}")
-    machine.until_user("ada", f"{STATUS} | grep '^idle, session sess_[0-9a-f]*$'")
+    machine.until_user("ada", f"{STATUS} | grep '^idle: .*; session sess_[0-9a-f]*$'")
     assert machine.ok("stat -c '%a %U' /home/ada/.config/rtaudio-daemon/api_key") == "600 ada"
     machine.put(write_wav(tmp_path / "hello.wav", speech("hello")), "/srv/hello.wav")
     machine.user(

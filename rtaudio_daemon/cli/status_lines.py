@@ -1,0 +1,74 @@
+"""The status of a daemon in a few lines for people."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..language import words
+from ..protocol.bounds import printable
+from ..status_words import Colour, colour, conditions, headline, sentences
+
+_ANSI: Mapping[Colour, str] = {
+    "calm": "1",
+    "listening": "1;34",
+    "thinking": "1;33",
+    "speaking": "1;32",
+    "rest": "1;35",
+    "bad": "1;31",
+    "none": "2",
+}
+
+
+def status_lines(status: Mapping[str, Any], *, coloured: bool = False) -> list[str]:
+    """What `/api/status` says; fields that an older daemon does not have are left out.
+
+    What would rule a terminal is escaped; `coloured`: but for the colour of the state.
+    """
+    found, english = conditions(status), words()
+    state = headline(found, english)
+    if coloured:
+        state = f"\x1b[{_ANSI[colour(found)]}m{state}\x1b[0m"
+    first, *others = sentences(found, english)
+    facts = [f"{name:<12} {text}" for name, text in _facts(status)]
+    notes = [f"not as configured: {each}" for each in status.get("sound", {}).get("notes", ())]
+    return [f"{state}: {printable(first)}", *map(printable, [*others, *facts, *notes])]
+
+
+def _facts(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, key in (("microphone", "microphone"), ("loudspeaker", "speaker")):
+        if device := status.get(key):
+            why = f" ({device['reason']})" if device.get("reason") else ""
+            yield name, f"{device.get('device', 'none')}{why}"
+    if (volume := status.get("volume")) is not None:
+        yield "volume", f"{volume * 100:.0f} %"
+    if uplink := status.get("uplink"):
+        now = "sound is sent to the service now" if uplink["open"] else "sound stays here now"
+        yield "sound", f"{now}; {size(uplink['bytes'])} sent since the start"
+    if usage := status.get("usage"):
+        limit = usage.get("daily_limit")
+        of = f" of {limit:g}" if limit is not None else ""
+        yield (
+            "cost",
+            f"{usage.get('cost_today', 0):.3f}{of} today, {usage.get('responses', 0)} answers",
+        )
+    for timer in status.get("timers", ()):
+        called = timer["name"] or timer["text"] or timer["at"] or "without a name"
+        left = "rings" if timer["state"] == "ringing" else f"{span(timer['left_s'])} left"
+        yield timer["kind"], f"{called}: {left}"
+    if "version" in status:
+        yield "daemon", f"version {status['version']}, up for {span(status.get('uptime_s', 0))}"
+
+
+def size(count: float) -> str:
+    """A number of bytes, as in `1.2 MB`."""
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
+
+
+def span(seconds: float) -> str:
+    """A time, as in `2 d 03:04:05` or `03:04:05`."""
+    whole = max(0, math.ceil(seconds))
+    days, rest = divmod(whole, 86_400)
+    clock = f"{rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}"
+    return f"{days} d {clock}" if days else clock

@@ -1,0 +1,151 @@
+"""What a status means to people: in which state the daemon is, most important first.
+
+The page, `daemon.py status` and systemd's status line show the same states in the same words, which
+are in `languages`. `page.js` follows the same rules for what changes while it is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Literal
+
+Colour = Literal["calm", "listening", "thinking", "speaking", "rest", "bad", "none"]
+"""What a state looks like; `rest`: not listening on purpose, `none`: nothing is known."""
+
+
+class State(StrEnum):
+    """What people are to know of a daemon."""
+
+    IDLE = "idle"
+    LISTENING = "listening"
+    THINKING = "thinking"
+    SPEAKING = "speaking"
+    ASLEEP = "asleep"
+    RENEWING = "renewing"
+    CONNECTING = "connecting"
+    CLOSING = "closing"
+    MUTED = "muted"
+    MICROPHONE_DEAF = "microphone_deaf"
+    MICROPHONE_LOST = "microphone_lost"
+    NO_MICROPHONE = "no_microphone"
+    LOUDSPEAKER_LOST = "loudspeaker_lost"
+    NO_LOUDSPEAKER = "no_loudspeaker"
+    NO_CONNECTION = "no_connection"
+    OVER_BUDGET = "over_budget"
+    GONE = "gone"
+    UNKNOWN = "unknown"
+
+
+COLOURS: Mapping[State, Colour] = {
+    State.IDLE: "calm",
+    State.LISTENING: "listening",
+    State.THINKING: "thinking",
+    State.SPEAKING: "speaking",
+    State.ASLEEP: "rest",
+    State.RENEWING: "calm",
+    State.CONNECTING: "thinking",
+    State.CLOSING: "thinking",
+    State.MUTED: "rest",
+    State.MICROPHONE_DEAF: "bad",
+    State.MICROPHONE_LOST: "bad",
+    State.NO_MICROPHONE: "bad",
+    State.LOUDSPEAKER_LOST: "bad",
+    State.NO_LOUDSPEAKER: "bad",
+    State.NO_CONNECTION: "bad",
+    State.OVER_BUDGET: "bad",
+    State.GONE: "none",
+    State.UNKNOWN: "none",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One state that holds; `reason`: why, in the words of the daemon or the service."""
+
+    state: State
+    reason: str = ""
+    variant: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """The key of its sentence in a language."""
+        return f"sentence.{self.state}{f'.{self.variant}' if self.variant else ''}"
+
+
+def conditions(status: Mapping[str, Any]) -> list[Condition]:
+    """Every state that holds by a `/api/status`, the most important first; at least one.
+
+    What a conversation does comes first, then what is in its way, then what rests on purpose. Empty
+    or without its status: `UNKNOWN`.
+    """
+    word = status.get("status")
+    if word not in ("idle", "listening", "thinking", "speaking"):
+        return [Condition(State.UNKNOWN)]
+    found = [
+        *_of_connection(status),
+        *_of_device("microphone", status.get("microphone", {})),
+        *_of_device("loudspeaker", status.get("speaker", {})),
+    ]
+    if status.get("muted"):
+        found.append(Condition(State.MUTED))
+    connection = status.get("connection", {})
+    if connection.get("asleep"):
+        found.append(Condition(State.ASLEEP))
+    if connection.get("state") == "renewing":
+        found.append(Condition(State.RENEWING))
+    if word != "idle":
+        return [Condition(State(word)), *found]
+    listen = status.get("sound", {}).get("listen")
+    variant = listen if listen in ("wake_word", "push_to_talk") else "open"
+    return found or [Condition(State.IDLE, variant=variant)]
+
+
+def colour(found: list[Condition]) -> Colour:
+    """The colour of the most important of them."""
+    return COLOURS[found[0].state]
+
+
+def headline(found: list[Condition], words: Mapping[str, str]) -> str:
+    """The most important of them in a word or two."""
+    return words[f"state.{found[0].state}"]
+
+
+def sentences(found: list[Condition], words: Mapping[str, str]) -> list[str]:
+    """A sentence for each of them, with its reason."""
+    return [_with_reason(words[each.sentence], each.reason) for each in found]
+
+
+def line(status: Mapping[str, Any], words: Mapping[str, str]) -> str:
+    """Everything in one line without a full stop at its end, as in `muted: The microphone …`."""
+    found = conditions(status)
+    return f"{headline(found, words)}: {' '.join(sentences(found, words))}".rstrip(".")
+
+
+def _of_connection(status: Mapping[str, Any]) -> list[Condition]:
+    connection, usage = status.get("connection", {}), status.get("usage", {})
+    state, reason = connection.get("state"), connection.get("last_error") or ""
+    limit = usage.get("daily_limit")
+    if connection.get("asleep"):
+        return []
+    is_down = state in ("closed", "connecting")
+    if is_down and limit is not None and usage.get("cost_today", 0) >= limit:
+        return [Condition(State.OVER_BUDGET, reason)]
+    if is_down:
+        return [Condition(State.NO_CONNECTION if reason else State.CONNECTING, reason)]
+    return [Condition(State.CLOSING)] if state == "closing" else []
+
+
+def _of_device(
+    name: Literal["microphone", "loudspeaker"], device: Mapping[str, Any]
+) -> list[Condition]:
+    state, reason = device.get("state", "ok"), device.get("reason") or ""
+    if state in ("lost", "deaf"):
+        return [Condition(State(f"{name}_{state}"), reason)]
+    wanted = name == "microphone" or device.get("device") != "none"
+    return [Condition(State(f"no_{name}"), reason)] if state == "none" and wanted else []
+
+
+def _with_reason(sentence: str, reason: str) -> str:
+    return f"{sentence.rstrip('.')}: {reason.rstrip('.')}." if reason else sentence
