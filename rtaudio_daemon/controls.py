@@ -95,6 +95,7 @@ class Snapshot:
     `timers`: as `Controls.timers` gives them. `volume` from 0 to 1; `talking`: the button of push
     to talk is held. `daemon`: its `id` and `name` in the home. `mqtt`: the state of the broker.
     `ducking`: in which `way` other programs are made softer, and whether they are now (`active`).
+    `wake_words`: each that is listened for, how often it was `heard`, and its `near_misses`.
     """
 
     usage: UsageStatus
@@ -116,6 +117,7 @@ class Snapshot:
     daemon: Mapping[str, str] = field(default_factory=dict)
     mqtt: Mapping[str, Any] = field(default_factory=dict)
     ducking: Mapping[str, Any] = field(default_factory=lambda: DUCKING_OFF)
+    wake_words: Sequence[Mapping[str, Any]] = ()
 
     @property
     def ha_state(self) -> str:

@@ -237,9 +237,10 @@ class SoundChanged:
 
 @dataclass(frozen=True, slots=True)
 class WakeWordHeard:
-    """Somebody said a wake word."""
+    """Somebody said a wake word. `score`: how certain that is, from 0 to 1."""
 
     word: str
+    score: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

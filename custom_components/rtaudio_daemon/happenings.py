@@ -6,7 +6,7 @@ from .client import Json
 
 _OVER = frozenset({"done", "failed", "timed_out", "late", "refused", "unconfirmed", "cancelled"})
 _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "wake": ("wake_word", ("word",)),
+    "wake": ("wake_word", ("word", "score")),
     "yielded": ("yielded", ("word", "to")),
     "interruption": ("interrupted", ("audio_end_ms",)),
     "turn": ("answered", ("first_sound_ms", "last_sound_ms")),

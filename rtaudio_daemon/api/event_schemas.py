@@ -125,7 +125,10 @@ EVENTS: Mapping[str, tuple[str, Schema]] = {
         "the effective echo mode, speech detector or listening mode changed, or their notes",
         object_of(SOUND, more=True),
     ),
-    "wake": ("a wake word was detected", object_of({"word": TEXT})),
+    "wake": (
+        "a wake word was detected; `score`: how certain that is, comparable for one word only",
+        object_of({"word": TEXT, "score": LEVEL}, "score"),
+    ),
     "mute": ("the microphone was muted or unmuted", object_of({"muted": FLAG})),
     "volume": ("the volume changed", object_of({"level": LEVEL})),
     "uplink": (

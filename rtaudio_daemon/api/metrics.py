@@ -123,6 +123,7 @@ class Metrics:
         make(Gauge, "info", "the version", "version").labels(VERSION).set(1)
         self.registry.register(_Counts(daemon, COUNTS))
         self.registry.register(_Counts(api, HTTP_COUNTS))
+        self.registry.register(_WakeWords(daemon))
 
     def text(self) -> bytes:
         """All metrics in Prometheus' text format."""
@@ -198,6 +199,33 @@ HTTP_COUNTS: Mapping[str, tuple[str, str]] = {
     "cost_today": ("gauge", "money spent since midnight"),
     "uptime_seconds": ("gauge", "time since the start"),
 }
+
+
+class _WakeWords(Collector):
+    """How often each wake word was heard, and nearly so."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+
+    def describe(self) -> Iterator[Metric]:
+        return iter(self._families())
+
+    def collect(self) -> Iterator[Metric]:
+        heard, near = self._families()
+        for each in self._daemon.snapshot().wake_words:
+            heard.add_metric([each["word"]], each["heard"])
+            near.add_metric([each["word"]], each["near_misses"])
+        return iter((heard, near))
+
+    def _families(self) -> tuple[CounterMetricFamily, CounterMetricFamily]:
+        return (
+            CounterMetricFamily("rtaudio_wake_words", "wake words heard", labels=["word"]),
+            CounterMetricFamily(
+                "rtaudio_wake_near_misses",
+                "sound that came near a wake word and was not taken for it",
+                labels=["word"],
+            ),
+        )
 
 
 class _Counts(Collector):

@@ -385,6 +385,10 @@ STATUS: Schema = object_of(
         "ducking": object_of(
             {"way": one_of("off", "none", "module", "roles", "volumes"), "active": FLAG}
         ),
+        "wake_words": {
+            "type": "array",
+            "items": object_of({"word": TEXT, "heard": COUNT, "near_misses": COUNT}, more=True),
+        },
         "usage": {"type": "object"},
         "ha_state": {
             **one_of("idle", "listening", "processing", "responding"),

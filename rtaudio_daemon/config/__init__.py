@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .audio_sections import Audio, Earcons, Gate, Input, Output, Play, Wake
+    from .audio_sections import Audio, Earcons, Gate, Input, Output, Play
     from .loader import TOKEN_MIN, describe, load, load_again, parse, redacted
     from .mqtt_sections import Mqtt, OwnMqtt
     from .realtime_sections import (
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         ToolRule,
         Tools,
     )
+    from .wake_sections import Wake, WakeWord
 
 __all__ = [
     "TOKEN_MIN",
@@ -66,6 +67,7 @@ __all__ = [
     "Transcription",
     "TurnDetection",
     "Wake",
+    "WakeWord",
     "describe",
     "load",
     "load_again",
@@ -76,7 +78,7 @@ __all__ = [
 _MODULES = {
     "loader": ("TOKEN_MIN", "describe", "load", "load_again", "parse", "redacted"),
     "secret": ("Secret",),
-    "audio_sections": ("Audio", "Earcons", "Gate", "Input", "Output", "Play", "Wake"),
+    "audio_sections": ("Audio", "Earcons", "Gate", "Input", "Output", "Play"),
     "realtime_sections": (
         "Budget",
         "History",
@@ -97,6 +99,7 @@ _MODULES = {
         "ToolRule",
         "Tools",
     ),
+    "wake_sections": ("Wake", "WakeWord"),
     "mqtt_sections": ("Mqtt", "OwnMqtt"),
     "sections": ("Config", "Hook", "Http", "Logger"),
 }

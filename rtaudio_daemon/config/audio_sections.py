@@ -15,6 +15,7 @@ from .checks import (
     several,
     text,
 )
+from .wake_sections import Wake
 
 _PLAY_HOST = r"([A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
 
@@ -103,23 +104,6 @@ class Gate:
     barge_in_ms: int = option(80, "speech needed to interrupt an answer", integer(0, 5_000), "ms")
     duck: bool = option(
         False, "play an answer softly while somebody may be speaking over it", boolean()
-    )
-
-
-@dataclass(frozen=True)
-class Wake:
-    """With `listen: wake_word`: which word, and for how long it lasts."""
-
-    word: str = option(
-        "okay_nabu",
-        "the word; any is one of the four",
-        choice("okay_nabu", "hey_jarvis", "alexa", "hey_mycroft", "any"),
-    )
-    follow_up_s: int = option(
-        8,
-        "speech needs no word for this long after the word, and after each answer (also by the "
-        "button; not after an announcement)",
-        integer(1, 600),
     )
 
 

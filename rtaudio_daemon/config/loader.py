@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ..errors import ConfigError
-from . import hooks, mcp_servers, mqtt_checks, own_tools, schema, yaml_loader
+from . import hooks, mcp_servers, mqtt_checks, own_tools, schema, wake_words, yaml_loader
 from .checks import beyond_loopback
 from .profiles import PROFILES, Profile
 from .secret import Secret
@@ -366,20 +366,23 @@ _CAUTIONS = (
 def _checked(source: Source) -> Config:
     config = _beside(schema.validate(Config, source, HINTS), source.file)
     source.problems += _apply(_RULES, config, source)
-    for steps, what in own_tools.mistakes(config.tools.own):
-        at: Steps = ("tools", "own", *steps)
-        source.problems.append(Problem(source.place(at), at, what))
-    source.problems += _of_hooks(hooks.mistakes(config.hooks), source)
+    source.problems += _below(("tools", "own"), own_tools.mistakes(config.tools.own), source)
+    source.problems += _below(("hooks",), hooks.mistakes(config.hooks), source)
     source.problems += _of_servers(mcp_servers.mistakes(config.tools.mcp), source)
     source.problems += _of_mqtt(mqtt_checks.mistakes(config), source)
+    wake = config.audio.wake
+    source.problems += _below(("audio", "wake", "words"), wake_words.mistakes(wake.words), source)
     if source.problems:
         ordered = sorted(source.problems, key=lambda each: _order(each.place, source.file))
         raise ConfigError(list(dict.fromkeys(str(each) for each in ordered)))
     cautions = [str(each) for each in _apply(_CAUTIONS, config, source)]
     cautions += map(str, _of_servers(mcp_servers.cautions(config.tools.mcp), source))
     said = config.http.publish_transcripts
-    cautions += map(str, _of_hooks(hooks.cautions(config.hooks, said=said), source))
+    cautions += map(str, _below(("hooks",), hooks.cautions(config.hooks, said=said), source))
     cautions += map(str, _of_mqtt(mqtt_checks.cautions(config), source))
+    given = ("audio", "wake", "word") in source.places
+    unused = wake_words.cautions(config.audio, word_given=given)
+    cautions += map(str, _below(("audio", "wake"), unused, source))
     empty = [] if source.value else [f"{source.file}:1: {_NOTHING}, so everything has its default"]
     warnings = (*empty, *cautions, *_exposures(source))
     # Only the places stay: the values hold what is secret, and nobody needs them any more.
@@ -395,8 +398,9 @@ def _of_servers(found: Iterator[mcp_servers.Mistake], source: Source) -> list[Pr
     ]
 
 
-def _of_hooks(found: Iterator[hooks.Mistake], source: Source) -> list[Problem]:
-    paths: list[tuple[Steps, str]] = [(("hooks", *steps), what) for steps, what in found]
+def _below(group: Steps, found: Iterator[tuple[Steps, str]], source: Source) -> list[Problem]:
+    """What was found of the options below `group`."""
+    paths: list[tuple[Steps, str]] = [((*group, *steps), what) for steps, what in found]
     return [Problem(source.place(at), at, what) for at, what in paths]
 
 
@@ -422,10 +426,12 @@ def _beside(config: Config, file: str) -> Config:
         return name if path == name else f"wav:{os.path.join(folder, path)}"
 
     heard, played = config.audio.input, config.audio.output
+    words = tuple(replace(each, file=beside(each.file)) for each in config.audio.wake.words)
     audio = replace(
         config.audio,
         input=replace(heard, device=device(heard.device)),
         output=replace(played, device=device(played.device)),
+        wake=replace(config.audio.wake, words=words),
         earcons=replace(config.audio.earcons, chime=beside(config.audio.earcons.chime)),
         play=replace(config.audio.play, folder=beside(config.audio.play.folder)),
     )

@@ -522,4 +522,4 @@ async def _lasting(source: ToolSource) -> None:
 
 
 def _attention(audio: config.Audio) -> Attention:
-    return open_attention(audio.listen, audio.wake.word, audio.wake.follow_up_s)
+    return open_attention(audio.listen, audio.wake)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Protocol
 
 from ..audio.devices.open import described, list_devices
@@ -167,6 +168,7 @@ class DaemonControls:
             daemon=dict(self.daemon),
             mqtt=self.broker.document() if self.broker else {},
             ducking=self.other_sound.document() if self.other_sound else DUCKING_OFF,
+            wake_words=[asdict(each) for each in microphone_input.gate.attention.words],
             version=VERSION,
             uptime_s=round(self._clock() - self._started, 1),
         )

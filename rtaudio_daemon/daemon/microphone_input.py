@@ -228,7 +228,7 @@ class MicrophoneInput:
         self._report_echo(note)
         self._report_suspicion()
         if result.woken:
-            self._listener.publish(WakeWordHeard(result.woken))
+            self._listener.publish(WakeWordHeard(result.woken.word, round(result.woken.score, 3)))
         if result.started or result.overheard or result.woken or not self.gate.listens:
             self.speech_noticed()  # where nobody is listened to, nobody is missed
         if result.overheard:

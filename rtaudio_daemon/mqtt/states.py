@@ -102,8 +102,8 @@ class Events:
 
 def _event(notification: Notification) -> Json | None:
     match notification:
-        case WakeWordHeard(word):
-            return _typed("wake_word", word=word)
+        case WakeWordHeard(word, score):
+            return _typed("wake_word", word=word, score=score)
         case Interruption(audio_end_ms=heard_ms):
             return _typed("interrupted", heard_ms=heard_ms)
         case TurnFinished(status="completed", latencies=latencies):

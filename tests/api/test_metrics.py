@@ -101,3 +101,13 @@ async def test_whether_what_tools_did_is_as_asked_is_counted() -> None:
     assert 'rtaudio_tools_done_total{as_asked="yes",tool="lamp"} 2.0' in text
     assert 'rtaudio_tools_done_total{as_asked="no",tool="lamp"} 1.0' in text
     assert 'rtaudio_tools_done_total{as_asked="unknown",tool="lamp"}' not in text
+
+
+async def test_wake_words_are_counted_by_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    http_api = HttpApi()
+    words = [{"word": "hey marvin", "heard": 3, "near_misses": 2}]
+    now = replace(http_api.person.snapshot(), wake_words=words)
+    monkeypatch.setattr(http_api.person, "snapshot", lambda: now)
+    text = http_api.server.metrics.text().decode()
+    assert 'rtaudio_wake_words_total{word="hey marvin"} 3.0' in text
+    assert 'rtaudio_wake_near_misses_total{word="hey marvin"} 2.0' in text

@@ -69,7 +69,7 @@ DOCUMENT = (
     '"sound": {"echo": "cancel", "engine": "silero", "listen": "open", "notes": ["a note"]}, '
     '"muted": false, "talking": false, "volume": 1.0, "uplink": {"open": false, "bytes": 0}, '
     '"version": "0.1.0", "uptime_s": 0.5, "tools": {}, "timers": [], "daemon": {}, "mqtt": {}, '
-    '"ducking": {"way": "off", "active": false}, "ha_state": "idle"}'
+    '"ducking": {"way": "off", "active": false}, "wake_words": [], "ha_state": "idle"}'
 )
 
 

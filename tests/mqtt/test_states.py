@@ -111,7 +111,10 @@ def test_long_words_are_cut_for_the_state_and_whole_beside_it() -> None:
 @pytest.mark.parametrize(
     ("notification", "event"),
     [
-        (WakeWordHeard("okay_nabu"), {"event_type": "wake_word", "word": "okay_nabu"}),
+        (
+            WakeWordHeard("okay_nabu", 0.93),
+            {"event_type": "wake_word", "word": "okay_nabu", "score": 0.93},
+        ),
         (Interruption("item", 700, 30), {"event_type": "interrupted", "heard_ms": 700}),
         (
             TurnFinished("r", "completed", {"first_sound_ms": 400, "speech_ms": 2000}),

@@ -15,6 +15,7 @@ from .echo import Echo
 from .format import BYTES_PER_MS
 from .vad import Engine, TurnSegmenter
 from .wake_word import Attention, OwnWord
+from .word_score import Spotted
 
 ECHO_TAIL_MS = 300  # how long a room still holds the answer after its last sample
 _HYSTERESIS = 0.15  # speech that has begun goes on at a lower threshold
@@ -42,7 +43,7 @@ class GateResult:
     stopped: bool
     probability: float
     cut: bool = False
-    woken: str | None = None
+    woken: Spotted | None = None
     aborted: bool = False
     overheard: bool = False
 
@@ -150,6 +151,11 @@ class Gate:
     def echo(self) -> Echo:
         """What knows the echo of answers, and the mode in effect."""
         return self._echo
+
+    @property
+    def attention(self) -> Attention:
+        """Whom it listens to."""
+        return self._attention
 
     @property
     def muted(self) -> bool:

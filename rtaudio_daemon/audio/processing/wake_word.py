@@ -5,13 +5,14 @@ Time is the sound itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import Literal, Protocol
 
 from .format import BYTES_PER_MS
 from .vad import TurnSegmenter
+from .word_score import Spotted, WordScore
 
 Listen = Literal["open", "wake_word", "push_to_talk"]
 _REFRACTORY_MS = 2_000  # for so long the detector may find the same word again
@@ -25,8 +26,35 @@ _VOICE_MS = 80  # of it, or more, somebody is heard to say
 class WakeWordEngine(Protocol):
     """Looks for wake words in a stream of pcm."""
 
-    def feed(self, pcm: bytes) -> str | None:
+    @property
+    def scores(self) -> Sequence[WordScore]:
+        """Each word that it knows."""
+
+    def feed(self, pcm: bytes) -> Spotted | None:
         """The wake word that just ended, if any."""
+
+
+class CombinedEngine:
+    """Several engines as one; all hear every frame."""
+
+    def __init__(self, engines: Sequence[WakeWordEngine]) -> None:
+        self._engines = tuple(engines)
+        self.scores: Sequence[WordScore] = [word for each in engines for word in each.scores]
+        """The words of all."""
+
+    def feed(self, pcm: bytes) -> Spotted | None:
+        """The wake word that just ended, if any; of several that of the first engine."""
+        found = [each.feed(pcm) for each in self._engines]
+        return next(filter(None, found), None)
+
+
+@dataclass(frozen=True, slots=True)
+class WordCount:
+    """How often a word was `heard`, and how often what was said only came near it."""
+
+    word: str
+    heard: int
+    near_misses: int
 
 
 class Attention:
@@ -53,6 +81,15 @@ class Attention:
         self._follow_up_ms = follow_up_ms
         self._left_ms = 0.0
         self._refractory_ms = 0.0
+        self._heard: dict[str, int] = {}
+
+    @property
+    def words(self) -> list[WordCount]:
+        """Each word that is looked for, with what was counted since this began."""
+        scores = self._engine.scores if self.spots and self._engine is not None else ()
+        return [
+            WordCount(each.word, self._heard.get(each.word, 0), each.near_misses) for each in scores
+        ]
 
     @property
     def always(self) -> bool:
@@ -85,7 +122,7 @@ class Attention:
         self.since_word_ms = inf
         self._left_ms = 0.0
 
-    def feed(self, pcm: bytes, *, engaged: bool, meant: bool = True) -> str | None:
+    def feed(self, pcm: bytes, *, engaged: bool, meant: bool = True) -> Spotted | None:
         """Take in a frame; the wake word, if one was just heard.
 
         `engaged`: somebody has the floor, the user or an answer, or will have it.
@@ -99,8 +136,8 @@ class Attention:
         )
         self.since_word_ms += ms
         self._refractory_ms = max(0.0, self._refractory_ms - ms)
-        word = self._engine.feed(pcm) if self._engine is not None else None
-        if word is None or self._refractory_ms > 0:
+        found = self._engine.feed(pcm) if self._engine is not None else None
+        if found is None or found.stop or self._refractory_ms > 0:
             return None
         if not meant:
             self._refractory_ms = _SPOTTED_MS
@@ -108,7 +145,8 @@ class Attention:
         self._refractory_ms = _REFRACTORY_MS
         self._left_ms = self._follow_up_ms
         self.since_word_ms = 0.0
-        return word
+        self._heard[found.word] = self._heard.get(found.word, 0) + 1
+        return found
 
 
 @dataclass(slots=True)

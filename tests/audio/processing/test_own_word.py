@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,9 @@ from rtaudio_daemon.audio.engines.wake_word_engines import MicroWakeWordEngine
 from rtaudio_daemon.audio.processing.echo import Echo
 from rtaudio_daemon.audio.processing.gate import Gate
 from rtaudio_daemon.audio.processing.wake_word import Attention
+from rtaudio_daemon.audio.processing.word_score import Spotted, WordScore
 from rtaudio_daemon.config import Gate as Settings
+from rtaudio_daemon.config import WakeWord
 from tests.audio.processing.test_echo import MODES, Samples, recording, room, turned_up
 
 PAUSE = np.zeros(12_000)
@@ -30,13 +33,14 @@ class Spotter:
         """How often it has heard one, each at most once a second."""
         self._called = called
         self._frames = self._heard_at = 0
-        self._engine = MicroWakeWordEngine(("alexa",))
+        self._engine = MicroWakeWordEngine([WakeWord("alexa")])
+        self.scores = self._engine.scores
 
-    def feed(self, pcm: bytes) -> str | None:
+    def feed(self, pcm: bytes) -> Spotted | None:
         self._frames += 1
         word = self._engine.feed(pcm)
         if self._called:
-            self._called, word = False, "alexa"
+            self._called, word = False, Spotted("alexa", 1.0)
         if word:
             self.words += not self.words or self._frames - self._heard_at > 50
             self._heard_at = self._frames
@@ -151,8 +155,10 @@ def test_a_person_who_says_it_over_an_answer_interrupts(
 class Script:
     """Hears a wake word in frames of w; everything is speech."""
 
-    def feed(self, pcm: bytes) -> str | None:
-        return "alexa" if pcm[0] == ord("w") else None
+    scores: Sequence[WordScore] = ()
+
+    def feed(self, pcm: bytes) -> Spotted | None:
+        return Spotted("alexa", 0.9) if pcm[0] == ord("w") else None
 
     def probability(self, pcm: bytes) -> float:
         return 0.9
@@ -166,4 +172,4 @@ def test_a_word_said_just_before_an_answer_is_heard_in_its_beginning() -> None:
     for mark in "." * 20 + "w":
         gate.played(b"l" * 960)
         woken.append(gate.feed(mark.encode() * 960).woken)
-    assert woken[-1] == "alexa"
+    assert woken[-1] == Spotted("alexa", 0.9)

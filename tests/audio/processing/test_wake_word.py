@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from rtaudio_daemon.audio.engines.wake_word_engines import open_attention
 from rtaudio_daemon.audio.processing.gate import Gate
-from rtaudio_daemon.audio.processing.wake_word import Attention, OwnWord
+from rtaudio_daemon.audio.processing.wake_word import (
+    Attention,
+    CombinedEngine,
+    OwnWord,
+    WordCount,
+)
+from rtaudio_daemon.audio.processing.word_score import Spotted, WordScore
 from rtaudio_daemon.config import Gate as Settings
+from rtaudio_daemon.config import Wake
 
 FRAME = 960
 
@@ -17,8 +25,10 @@ FRAME = 960
 class Script:
     """Hears a wake word in frames of w, and speech in frames of x (and w)."""
 
-    def feed(self, pcm: bytes) -> str | None:
-        return "alexa" if pcm[0] == ord("w") else None
+    scores: Sequence[WordScore] = ()
+
+    def feed(self, pcm: bytes) -> Spotted | None:
+        return Spotted("alexa", 0.9) if pcm[0] == ord("w") else None
 
     def probability(self, pcm: bytes) -> float:
         return 0.9 if pcm[0] in b"xw" else 0.0
@@ -37,7 +47,7 @@ class Home:
         for mark in frames:
             result = self.gate.feed(mark.encode() * FRAME)
             self.sent += result.pcm_to_send[::FRAME].decode()
-            self.woken += [result.woken] if result.woken else []
+            self.woken += [result.woken.word] if result.woken else []
 
 
 def home(window_ms: float = 1000, settings: Settings = USUAL) -> Home:
@@ -242,7 +252,7 @@ def test_a_word_of_our_own_answer_is_no_wake_word_while_it_is_heard() -> None:
     heard = [attention.feed(b"w" * FRAME, engaged=True, meant=meant) for meant in (False, True)]
     assert heard == [None, None], "the second frame is the same word"
     assert attention.feed(b"." * FRAME * 200, engaged=True) is None
-    assert attention.feed(b"w" * FRAME, engaged=True) == "alexa"
+    assert attention.feed(b"w" * FRAME, engaged=True) == Spotted("alexa", 0.9)
 
 
 @pytest.mark.parametrize("own", [True, False])
@@ -255,7 +265,7 @@ def test_a_word_is_that_of_the_answer_unless_somebody_else_speaks_over_it(own: b
 
 
 def test_with_push_to_talk_nobody_is_listened_to() -> None:
-    harness = Home(open_attention("push_to_talk", "any", 8))
+    harness = Home(open_attention("push_to_talk", Wake("any")))
     harness.hear("wwwxxxxxx" * 20)
     assert harness.sent == ""
 
@@ -268,3 +278,38 @@ def test_it_attends_for_a_while_after_the_word_and_never_where_none_is_used() ->
     harness.hear("." * 60)
     assert not harness.gate.attends, "a second later"
     assert not Home(Attention()).gate.attends
+
+
+class Letters:
+    """Knows one word, and hears it in frames of its first letter; near it is the capital."""
+
+    def __init__(self, word: str, *, stop: bool = False) -> None:
+        self.scores = [WordScore(word, 0.5, persona=word.title(), stop=stop)]
+
+    def feed(self, pcm: bytes) -> Spotted | None:
+        letter = self.scores[0].word[0]
+        score = {letter: 0.9, letter.upper(): 0.4}.get(chr(pcm[0]), 0.0)
+        return self.scores[0].feed(score, len(pcm) / 48)
+
+
+def test_of_several_words_each_is_heard_and_counted_and_says_who_answers() -> None:
+    engine = CombinedEngine([Letters("marvin"), Letters("nora"), Letters("quiet", stop=True)])
+    attention = Attention("wake_word", engine)
+
+    def hear(frames: str) -> list[Spotted]:
+        found = [attention.feed(mark.encode() * FRAME, engaged=False) for mark in frames]
+        return [each for each in found if each is not None]
+
+    assert hear("." * 10 + "m" + "." * 200 + "n" + "." * 200) == [
+        Spotted("marvin", 0.9, "Marvin"),
+        Spotted("nora", 0.9, "Nora"),
+    ]
+    assert hear("N" + "." * 200 + "NN.N" + "." * 200) == []
+    assert attention.words == [
+        WordCount("marvin", 1, 0),
+        WordCount("nora", 1, 2),
+        WordCount("quiet", 0, 0),
+    ]
+    assert hear("q" + "." * 200) == [], "it wakes nobody"
+    assert not attention.paid
+    assert Attention().words == []

@@ -1,0 +1,70 @@
+"""The settings of wake words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from .checks import boolean, choice, integer, option, text
+from .schema import groups
+
+WORDS = ("okay_nabu", "hey_jarvis", "alexa", "hey_mycroft")
+"""The words that come with the package."""
+Sensitivity = Literal["low", "normal", "high"]
+_NAME = r"[^\W_][\w '-]{0,47}"
+_NAMED = "letters, digits, spaces, _ and -, as in hey marvin"
+
+
+@dataclass(frozen=True)
+class WakeWord:
+    """One wake word: one that is shipped, that a file knows, or that was taught here."""
+
+    word: str = option("", "a word that the package knows", choice(*WORDS))
+    file: str = option(
+        "",
+        "file of a word, beside the configuration: microWakeWord's .json (its .tflite beside it), "
+        "or openWakeWord's .tflite",
+        text(r".+\.(json|tflite)", "a file that ends in .json or .tflite"),
+    )
+    taught: str = option("", "name of a word that was taught here", text(_NAME, _NAMED))
+    name: str = option(
+        "",
+        "what it is called in events; empty = as the word, or as the file without its ending",
+        text(_NAME, _NAMED),
+    )
+    sensitivity: Sensitivity = option(
+        "normal",
+        "high hears it more often, and wakes more often for nothing; low the other way round",
+        choice("low", "normal", "high"),
+    )
+    persona: str = option("", "who answers to it, by the name in personas", text(_NAME, _NAMED))
+    stop: bool = option(
+        False, "ends what sounds or rings instead of waking; heard only meanwhile", boolean()
+    )
+
+    @property
+    def called(self) -> str:
+        """Its name in events."""
+        stem = self.file.replace("\\", "/").rpartition("/")[2].rpartition(".")[0]
+        return self.name or self.word or self.taught or stem
+
+
+@dataclass(frozen=True)
+class Wake:
+    """With `listen: wake_word`: which words, and for how long one lasts."""
+
+    word: str = option("okay_nabu", "the word; any is one of the four", choice(*WORDS, "any"))
+    words: tuple[WakeWord, ...] = option(
+        (), "several words, or words of others; then word is not used", groups(WakeWord)
+    )
+    follow_up_s: int = option(
+        8,
+        "speech needs no word for this long after the word, and after each answer (also by the "
+        "button; not after an announcement)",
+        integer(1, 600),
+    )
+
+    def entries(self) -> tuple[WakeWord, ...]:
+        """Every word to listen for."""
+        names = WORDS if self.word == "any" else (self.word,)
+        return self.words or tuple(WakeWord(word=name) for name in names)

@@ -1,0 +1,46 @@
+"""What must hold inside `audio.wake.words`: one source for each word, and a name of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .audio_sections import Audio
+from .wake_sections import WakeWord
+from .yaml_loader import Steps
+
+MOST = 16
+"""Words at once; each costs time with every frame."""
+Mistake = tuple[Steps, str]
+
+
+def mistakes(words: tuple[WakeWord, ...]) -> Iterator[Mistake]:
+    """Everything that is wrong: at which option below `audio.wake.words`, and what to do."""
+    if len(words) > MOST:
+        yield (), f"expected {MOST} words at most, got {len(words)}"
+    if words and all(each.stop for each in words):
+        yield (), "every word is a stop, so nothing would wake it; add one without stop"
+    for index, each in enumerate(words):
+        for steps, what in _word(each):
+            yield (index, *steps), what
+        names = [other.called for other in words]
+        if each.called and (first := names.index(each.called)) < index:
+            what = f"is called {each.called} like audio.wake.words[{first}]; give it a name:"
+            yield (index,), f"{what} of its own"
+
+
+def _word(word: WakeWord) -> Iterator[Mistake]:
+    given = [name for name in ("word", "file", "taught") if getattr(word, name)]
+    if not given:
+        yield (), "has no word; give it word: alexa, file: marvin.json, or taught: hey marvin"
+    elif len(given) > 1:
+        yield (given[-1],), f"an entry has either {' or '.join(given)}; make an entry of each"
+    if word.stop and word.persona:
+        yield ("persona",), "a stop is answered by nobody; leave persona or stop out"
+
+
+def cautions(audio: Audio, *, word_given: bool) -> Iterator[Mistake]:
+    """What has no effect, in the same shape; `word_given`: the file says `audio.wake.word`."""
+    if audio.wake.words and word_given:
+        yield ("word",), "is not used: the words are those of audio.wake.words; leave it out"
+    if audio.wake.words and audio.listen != "wake_word":
+        yield ("words",), f"are not listened for: audio.listen is {audio.listen}, not wake_word"
