@@ -206,7 +206,7 @@ class Assistant:
 
     async def run(self) -> None:
         """Pass the microphone's sound on until cancelled."""
-        self._power_saving.floor_is_free(self.idle)
+        self._power_saving.status_changed(self.status.status)
         await self.microphone_input.run()
 
     def close(self) -> None:
@@ -271,7 +271,7 @@ class Assistant:
         """Publish a notification, with the short sound that goes with it."""
         if isinstance(notification, StatusChanged):
             self.status, self.since = notification, self._wall_clock()
-            self._power_saving.floor_is_free(self.idle)
+            self._power_saving.status_changed(notification.status)
             self.microphone_input.gate.floor_taken = not self.idle
         elif isinstance(notification, WakeWordHeard):
             self._power_saving.stir()
@@ -346,6 +346,10 @@ class Assistant:
     def speech_stopped(self) -> None:
         """Our own gate hears nobody any more."""
         self._earcon_player.speech_stopped()
+
+    def speech_changed(self, goes_on: bool) -> None:
+        """Our own gate hears somebody without a pause, or not any more."""
+        self._power_saving.speech_changed(goes_on)
 
     def speech_overheard(self) -> None:
         """Our own gate hears somebody who does not speak to us."""

@@ -28,6 +28,8 @@ from ..realtime.driver import ConversationDriver
 
 _LOG = logging.getLogger(__name__)
 _SPEECH = 0.5  # the certainty from which a frame counts as the user's voice, for latencies
+_PAUSE_MS = 150  # in what is said, after which an answer may come soon, ...
+_LONG_PAUSE_MS = 300  # ... where the service waits for long
 _LEAST_BYTES = int(LEAST_TURN_S * 1000) * BYTES_PER_MS
 
 
@@ -45,6 +47,9 @@ class HearingListener(Protocol):
 
     def speech_stopped(self) -> None:
         """The gate hears nobody any more."""
+
+    def speech_changed(self, goes_on: bool) -> None:
+        """The gate hears somebody without a pause, or not any more; reported before the rest."""
 
     def speech_overheard(self) -> None:
         """Somebody speaks, but not to us."""
@@ -75,7 +80,7 @@ class MicrophoneInput:
         self._driver = driver
         self._conversation = driver.conversation
         self._listener = listener
-        self._suspicious = False
+        self._suspicious = self._speech = False
         self._paused = True  # no frame came since the microphone was opened
         self._ours_until = 0.0  # a short sound of our own is heard
         self._last_frame = Frame(b"")
@@ -227,6 +232,7 @@ class MicrophoneInput:
         result = self.gate.feed(frame.pcm)
         self._report_echo(note)
         self._report_suspicion()
+        self._report_speech()
         if result.woken:
             self._listener.publish(WakeWordHeard(result.woken.word, round(result.woken.score, 3)))
         if result.started or result.overheard or result.woken or not self.gate.listens:
@@ -258,6 +264,13 @@ class MicrophoneInput:
             self._suspicious = self.gate.suspicious
             self._listener.speech_suspected(self._suspicious)
 
+    def _report_speech(self) -> None:
+        pause_ms = min(max(_PAUSE_MS, self.trailing_ms // 3), _LONG_PAUSE_MS)
+        goes_on = self.gate.hears and self.gate.pause_ms < pause_ms
+        if goes_on != self._speech:
+            self._speech = goes_on
+            self._listener.speech_changed(goes_on)
+
     def _send(self, result: GateResult) -> None:
         if result.pcm_to_send:
             self._driver.append_audio(result.pcm_to_send)
@@ -276,3 +289,4 @@ class MicrophoneInput:
         self.gate.mute(True)
         self.gate.mute(muted)
         self._report_suspicion()  # no frame may come that would do so
+        self._report_speech()

@@ -1,7 +1,9 @@
 """When the devices must be quick, and when they may be cheap.
 
-Quick while somebody has the floor; cheap from some seconds after the last turn on. A home is quiet
-most of the day.
+The microphone is quick while somebody has the floor; cheap from some seconds after the last turn
+on, as a home is quiet most of the day. The loudspeaker is cheap also while somebody speaks on and
+on, as it plays nothing then: quick again with the first pause, before the service decides that the
+turn is over.
 """
 
 from __future__ import annotations
@@ -9,9 +11,11 @@ from __future__ import annotations
 import asyncio
 
 from ..audio.devices.protocols import Device
+from ..notifications import ModelStatus
 
 RELAXED_AFTER_S = 10.0
-_CHANGED_AFTER_S = 1.0  # how long the devices need to become quick
+UNHEARD_AFTER_S = 2.0  # of speech; opening the loudspeaker twice costs as much as a second of it
+_CHANGED_AFTER_S = {"microphone": 1.0, "speaker": 0.2}  # how long a device needs to become quick
 
 
 class PowerSaving:
@@ -19,40 +23,76 @@ class PowerSaving:
 
     def __init__(self) -> None:
         self._devices: dict[str, Device] = {}
-        self._alert = True
+        self._quick = {"microphone": True, "speaker": True}
+        self._asked: dict[str, tuple[bool, bool]] = {}
         self._quick_at = 0.0
-        self._relaxing: asyncio.TimerHandle | None = None
+        self._status: ModelStatus | None = None
+        self._speech = False
+        self._waiting: asyncio.TimerHandle | None = None
 
     def use(self, direction: str, device: Device) -> None:
         """From now on this is the `microphone` or the `speaker`."""
         self._devices[direction] = device
-        device.attend(self._alert)
+        self._asked.pop(direction, None)
+        self._attend(direction)
 
-    def floor_is_free(self, free: bool) -> None:
-        """Whether nobody has the floor (any more)."""
-        self.close()
-        if free:
-            loop = asyncio.get_running_loop()
-            self._relaxing = loop.call_later(RELAXED_AFTER_S, self._turn, False)
-        elif not self._alert:
-            self._turn(True)
+    def status_changed(self, status: ModelStatus) -> None:
+        """This is the status now: who has the floor, or that nobody has it (any more)."""
+        self._status = status
+        if status is not ModelStatus.IDLE:
+            self._turn("microphone", True)
+            # A loudspeaker that is cheap stays so while somebody speaks, but keeps its device.
+            self._turn("speaker", self._quick["speaker"] or not self._unheard)
+        for direction in self._quick:
+            self._attend(direction)
+        self._wait()
+
+    def speech_changed(self, goes_on: bool) -> None:
+        """Somebody speaks without a pause, as our own gate hears it, or does not any more."""
+        self._speech = goes_on
+        if self._status is ModelStatus.LISTENING:
+            self.status_changed(ModelStatus.LISTENING)
 
     def stir(self) -> bool:
-        """Somebody may have the floor soon; whether the devices are quick already."""
-        if self._relaxing is not None or not self._alert:
-            self.floor_is_free(False)
-            self.floor_is_free(True)
+        """Something will be heard or played soon; whether the devices are quick already."""
+        for direction in self._quick:
+            self._turn(direction, True)
+        self._wait()
         return asyncio.get_running_loop().time() >= self._quick_at
 
     def close(self) -> None:
         """Forget the deadline that is being waited for."""
-        if self._relaxing is not None:
-            self._relaxing.cancel()
-            self._relaxing = None
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
 
-    def _turn(self, alert: bool) -> None:
-        if alert:
-            self._quick_at = asyncio.get_running_loop().time() + _CHANGED_AFTER_S
-        self._alert = alert
-        for device in self._devices.values():
-            device.attend(alert)
+    @property
+    def _unheard(self) -> bool:
+        """Whether nothing is played for as long as this speech goes on."""
+        return self._status is ModelStatus.LISTENING and self._speech
+
+    def _wait(self) -> None:
+        self.close()
+        loop = asyncio.get_running_loop()
+        if self._status is ModelStatus.IDLE:
+            self._waiting = loop.call_later(RELAXED_AFTER_S, self._relax)
+        elif self._unheard:
+            self._waiting = loop.call_later(UNHEARD_AFTER_S, self._turn, "speaker", False)
+
+    def _relax(self) -> None:
+        for direction in self._quick:
+            self._turn(direction, False)
+
+    def _turn(self, direction: str, quick: bool) -> None:
+        if quick and not self._quick[direction]:
+            ready_at = asyncio.get_running_loop().time() + _CHANGED_AFTER_S[direction]
+            self._quick_at = max(self._quick_at, ready_at)
+        self._quick[direction] = quick
+        self._attend(direction)
+
+    def _attend(self, direction: str) -> None:
+        device = self._devices.get(direction)
+        wanted = self._quick[direction], self._status is not ModelStatus.IDLE
+        if device is not None and wanted != self._asked.get(direction):
+            self._asked[direction] = wanted
+            device.attend(wanted[0], taken=wanted[1])

@@ -519,7 +519,7 @@ async def test_with_every_sound_on_and_the_microphone_next_to_the_loudspeaker_no
             harness.app.assistant.play_earcon(earcon(name, 1.0))
             await asyncio.sleep(1.2)
         for _ in range(3):
-            harness.app.assistant._power_saving._turn(False)  # as in a quiet house
+            harness.app.assistant._power_saving._relax()  # as in a quiet house
             await asyncio.sleep(1.5)
             harness.app.assistant.play_earcon(earcon("error", 1.0))
             await asyncio.sleep(2)

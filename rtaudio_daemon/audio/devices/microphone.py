@@ -69,9 +69,9 @@ class PortAudioMicrophone(ReportedDevice):
         self._frames.clear()
         self._signal_check.start_again()
 
-    def attend(self, closely: bool) -> None:
+    def attend(self, closely: bool, *, taken: bool = False) -> None:
         """Be quick (short frames), or be cheap."""
-        self._closely = self.process.busy = closely
+        self._closely, self.process.busy = closely, closely or taken
         self.process.send(Kind.ATTEND, yes_body(closely))
 
     def speech_noticed(self) -> None:

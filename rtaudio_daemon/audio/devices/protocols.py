@@ -57,8 +57,11 @@ class Device(Protocol):
     async def run(self) -> None:
         """Keep the device alive; returns only by cancellation. A lost device is not an error."""
 
-    def attend(self, closely: bool) -> None:
-        """Somebody has the floor: be quick, and let every frame come at once; or be cheap."""
+    def attend(self, closely: bool, *, taken: bool = False) -> None:
+        """Be quick, and let every frame come at once; or be cheap.
+
+        `taken`: somebody has the floor, so stay with the device in use (who is quick does too).
+        """
 
 
 class Microphone(Device, Protocol):
@@ -112,10 +115,10 @@ class Speaker(Device, Protocol):
     def set_volume(self, level: float) -> None:
         """Play at `level` (0 to 1) of the amplitude from now on."""
 
-    def attend(self, closely: bool) -> None:
+    def attend(self, closely: bool, *, taken: bool = False) -> None:
         """Something will be played soon: be ready. Or nothing will: be cheap.
 
-        What is played in spite of that is played, a little later.
+        What is played in spite of that is played, a little later. `taken`: as for any device.
         """
 
     def overlay(self, pcm: bytes) -> float:

@@ -140,9 +140,9 @@ class PortAudioSpeaker(ReportedDevice):
         self._volume = level
         self.process.send(Kind.VOLUME, volume_body(level))
 
-    def attend(self, closely: bool) -> None:
+    def attend(self, closely: bool, *, taken: bool = False) -> None:
         """Be ready to play at once, or be cheap."""
-        self._closely = self.process.busy = closely
+        self._closely, self.process.busy = closely, closely or taken
         self.process.send(Kind.ATTEND, yes_body(closely))
 
     def overlay(self, pcm: bytes) -> float:

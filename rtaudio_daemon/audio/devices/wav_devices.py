@@ -53,7 +53,7 @@ class SilentMicrophone:
     def pause(self, paused: bool) -> None:
         """There is nothing to close."""
 
-    def attend(self, closely: bool) -> None:
+    def attend(self, closely: bool, *, taken: bool = False) -> None:
         """Its frames always come at once."""
 
     def speech_noticed(self) -> None:
@@ -117,7 +117,7 @@ class WavMicrophone:
         self._paused = paused
         self._frames.clear()
 
-    def attend(self, closely: bool) -> None:
+    def attend(self, closely: bool, *, taken: bool = False) -> None:
         """Its frames always come at once."""
 
     def speech_noticed(self) -> None:
@@ -193,7 +193,7 @@ class SilentSpeaker:
         """Play at `level` (0 to 1)."""
         self._queue.set_volume(level)
 
-    def attend(self, closely: bool) -> None:
+    def attend(self, closely: bool, *, taken: bool = False) -> None:
         """It is always ready."""
 
     def overlay(self, pcm: bytes) -> float:

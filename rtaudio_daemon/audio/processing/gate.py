@@ -138,6 +138,11 @@ class Gate:
         return self._open
 
     @property
+    def pause_ms(self) -> float:
+        """For how long nothing was said in the turn that is being said; 0 without one."""
+        return self._usual.quiet_ms
+
+    @property
     def doubts(self) -> bool:
         """Whether somebody may just have begun to speak, which is not certain yet."""
         return not self._open and self._usual.spoken_ms > 0

@@ -91,15 +91,16 @@ class TurnSegmenter:
     start_window_ms: float
     hangover_ms: float
     speaking: bool = False
+    quiet_ms: float = 0.0
+    """For how long nobody has spoken, since speech began."""
     _recent: deque[tuple[bool, float]] = field(default_factory=deque)
     _recent_ms: float = 0.0
-    _quiet_ms: float = 0.0
 
     def feed(self, speech: bool, ms: float) -> Literal["started", "stopped"] | None:
         """Take note of `ms` more of speech or of its absence."""
         if self.speaking:
-            self._quiet_ms = 0.0 if speech else self._quiet_ms + ms
-            if self._quiet_ms < self.hangover_ms:
+            self.quiet_ms = 0.0 if speech else self.quiet_ms + ms
+            if self.quiet_ms < self.hangover_ms:
                 return None
             self.reset()
             return "stopped"
@@ -110,7 +111,7 @@ class TurnSegmenter:
         if not speech or self.spoken_ms < self.start_ms:
             return None
         self.speaking = True
-        self._quiet_ms = 0.0
+        self.quiet_ms = 0.0
         return "started"
 
     @property
@@ -127,4 +128,4 @@ class TurnSegmenter:
         """Nobody speaks; what was heard before does not count any more."""
         self.speaking = False
         self._recent.clear()
-        self._recent_ms = self._quiet_ms = 0.0
+        self._recent_ms = self.quiet_ms = 0.0

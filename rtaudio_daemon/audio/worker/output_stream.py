@@ -20,6 +20,7 @@ from .stream import LONG_MS, RATES, WorkerStream
 _PROGRESS_S, _PROGRESS_AT_REST_S = 0.1, 0.39
 _UNDERFLOW = 4  # paOutputUnderflow
 _SILENT_BLOCKS = 4  # of a new stream: until its buffer is full, a late block is lost
+_SETTLING_BLOCKS = 25  # of a stream that was opened again; late ones say little of the machine
 _STUTTERS, _STUTTERS_S = 3, 60.0  # so many late blocks in so long: the buffer becomes longer
 _LONGER_MS, _LONGER_S = 40, 600.0  # for so long after the last of them
 
@@ -36,6 +37,7 @@ class OutputStream(WorkerStream):
         self._last_id = 0
         self._resting = False  # what is pushed waits until the frames are short again
         self._silent_blocks = 0  # to come before the queue is read
+        self._settling_blocks = 0  # to come before a late one speaks for a longer buffer
         self._late_blocks = 0
         self._late_at: deque[float] = deque(maxlen=_STUTTERS)
         self._longer_until = 0.0
@@ -130,6 +132,7 @@ class OutputStream(WorkerStream):
                 return False
             self._resting = True
         self._stream.close()
+        self._settling_blocks = _SETTLING_BLOCKS
         self._link.send(Kind.REOPENING)
         self._stream = self._opened(audio, info, frame_ms, self._begin(frame_ms))
         self._resting = resting
@@ -168,6 +171,7 @@ class OutputStream(WorkerStream):
             return bytes(frames * 2 * self._channels), 0
 
     def _next_block(self, n_bytes: int) -> bytes:
+        self._settling_blocks = max(0, self._settling_blocks - 1)
         if self._withholding:
             self._silent_blocks = max(0, self._silent_blocks - 1)
             return bytes(n_bytes)
@@ -180,6 +184,8 @@ class OutputStream(WorkerStream):
 
     def _note_late_block(self) -> None:
         self._late_blocks += 1
+        if self._settling_blocks:
+            return
         now = time.monotonic()
         self._late_at.append(now)
         stutters = len(self._late_at) == _STUTTERS and now - self._late_at[0] < _STUTTERS_S

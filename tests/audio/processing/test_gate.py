@@ -54,6 +54,18 @@ def test_silence_stays_in_the_house() -> None:
     assert not home.gate.open
 
 
+def test_a_pause_is_counted_while_a_turn_is_said() -> None:
+    home = room()
+    home.hear("...")
+    assert home.gate.pause_ms == 0, "nobody has begun"
+    home.hear("xxxxxx..")
+    assert home.gate.pause_ms == 40
+    home.hear("x")
+    assert home.gate.pause_ms == 0
+    home.hear("." * 10)
+    assert (home.gate.open, home.gate.pause_ms) == (False, 0)
+
+
 def test_speech_leaves_with_a_little_before_and_after_it() -> None:
     home = room()
     home.hear("abcdefgxxxx")

@@ -269,6 +269,24 @@ def test_a_loudspeaker_that_stutters_no_more_gets_its_short_buffer_back(
     assert stream._brief_ms == 20, "one alone is not"
 
 
+def test_late_blocks_right_after_a_stream_was_opened_again_do_not_lengthen_its_frames(
+    pumps: Any,
+) -> None:
+    card = ChoosyCard({24_000}, {1})
+    stream = pumps(OutputStream)
+    stream.open(card, info("output"), 20)
+    for frame_ms in (LONG_MS, 20):
+        assert stream._reopen(card, info("output"), frame_ms)
+    stream.receive(Kind.PUSH, part_body(1, b"\1\1" * 48_000))
+    for _ in range(25):
+        card.callback(None, 480, None, 4)
+    assert stream._progress([]).underruns == 21, "each of them is counted all the same"
+    assert stream._brief_ms == 20
+    for _ in range(3):
+        card.callback(None, 480, None, 4)
+    assert stream._brief_ms == 40
+
+
 def test_a_microphone_that_does_not_become_quick_at_once_is_tried_again(pumps: Any) -> None:
     card = ChoosyCard({24_000}, {1})
     stream = pumps(InputStream)
