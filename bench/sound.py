@@ -2,7 +2,7 @@
 
     python bench/sound.py echo MODE [--answers N] [--interruptions N] [--strangers] [--no-loop]
     python bench/sound.py table
-    python bench/sound.py cost [--seconds S] [--only half_duplex|cancel|wake_word]
+    python bench/sound.py cost [--seconds S] [--rounds N] [--only NAME]
 
 `echo`: what the loudspeaker plays comes back to the microphone (80 ms, 0.3). First answers of eight
 seconds are heard and nobody speaks: how often does the daemon interrupt itself? Then somebody says
@@ -13,9 +13,7 @@ loudspeaker silent, and how wrong is `audio_end_ms`, compared to the recording?
 (thirty, of Debian's alsa-utils and asterisk-core-sounds-en-wav, -fr, -it, -ru), as rows for
 docs/audio.md. `system` uses PulseAudio's module-echo-cancel.
 
-`cost`: CPU (of one core) and memory of the daemon and its audio processes, with the service in
-another process, while it is quiet, while somebody speaks, and while an answer is heard; and, to
-compare, of a process that only lets PyAudio hear and play silence in blocks of 20 ms.
+`cost`: CPU and memory, beside bare PyAudio in the same run: bench/sound_cost.py.
 """
 
 from __future__ import annotations
@@ -23,8 +21,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -38,6 +34,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from bench import sound_cost  # noqa: E402
 from rtaudio_daemon import config  # noqa: E402
 from rtaudio_daemon.audio.devices.wav_devices import read_wav  # noqa: E402
 from rtaudio_daemon.simulator.model.reply import Reply, Turn  # noqa: E402
@@ -278,154 +275,6 @@ def report(tried: int, found: Outcome) -> str:
     )
 
 
-# --------------------------------------------------------------------- cost
-
-
-@dataclass
-class Usage:
-    """CPU seconds, context switches and memory (RSS and PSS, in MB) of one process."""
-
-    cpu_s: float
-    switches: int
-    rss_mb: float
-    pss_mb: float
-
-
-def usage(pid: int) -> Usage:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    cpu = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    switches, rss = 0, 0.0
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for line in (task / "status").read_text().splitlines():
-            if line.startswith("voluntary_ctxt_switches"):
-                switches += int(line.split()[1])
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
-            rss = int(line.split()[1]) / 1024
-    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    pss = next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
-    return Usage(cpu, switches, rss, pss / 1024)
-
-
-def family(pid: int) -> dict[str, int]:
-    listed = subprocess.run(
-        ["ps", "--ppid", str(pid), "-o", "pid=,args="], capture_output=True, text=True, check=False
-    ).stdout.splitlines()
-    found = {"daemon": pid}
-    for line in listed:
-        for role in ("input", "output"):
-            if f"audio.worker {role}" in line:
-                found[role] = int(line.split()[0])
-    return found
-
-
-def compare(what: str, pid: int, seconds: float) -> None:
-    pids = family(pid)
-    before = {role: usage(each) for role, each in pids.items()}
-    time.sleep(seconds)
-    after = {role: usage(each) for role, each in pids.items()}
-    shares = {role: (after[role].cpu_s - before[role].cpu_s) / seconds * 100 for role in pids}
-    woken = sum(after[role].switches - before[role].switches for role in pids) / seconds
-    memory = {role: round(after[role].rss_mb) for role in pids}
-    proportional = sum(after[role].pss_mb for role in pids)
-    split = ", ".join(f"{role} {share:.1f}" for role, share in shares.items())
-    print(
-        f"{what:28} CPU {sum(shares.values()):.1f} % ({split}), {woken:.0f} wake-ups/s, "
-        f"RSS {sum(memory.values())} MB {memory}, PSS {proportional:.0f} MB",
-        flush=True,
-    )
-
-
-def cost(seconds: float, only: str | None) -> None:
-    with running_sound_server() as server, tempfile.TemporaryDirectory() as name:
-        simulate = subprocess.Popen(
-            [sys.executable, str(ROOT / "daemon.py"), "simulate", "--port", "0"],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert simulate.stdout is not None
-        address = simulate.stdout.readline().split()[-1]
-        speech_path = Path(name) / "long.wav"
-        with wave.open(str(speech_path), "wb") as wav:
-            wav.setnchannels(1)
-            wav.setsampwidth(2)
-            wav.setframerate(RATE)
-            wav.writeframes(np.resize(LONG, int(seconds + 3) * RATE).astype("<i2").tobytes())
-        noise = (np.random.default_rng(1).normal(0, 12, 600 * RATE)).astype("<i2").tobytes()
-        with wave.open(str(Path(name) / "noise.wav"), "wb") as wav:
-            wav.setnchannels(1)
-            wav.setsampwidth(2)
-            wav.setframerate(RATE)
-            wav.writeframes(noise)
-        try:
-            bare(seconds)
-            for echo_mode, listen in (
-                ("half_duplex", "open"),
-                ("cancel", "open"),
-                ("half_duplex", "wake_word"),
-            ):
-                if only in (None, echo_mode, listen):
-                    measure(server, Path(name), address, echo_mode, listen, seconds)
-        finally:
-            simulate.terminate()
-            simulate.wait()
-
-
-BARE = """
-import pyaudio, time
-audio = pyaudio.PyAudio()
-shape = dict(rate=24000, channels=1, format=pyaudio.paInt16, frames_per_buffer=480)
-heard = audio.open(input=True, stream_callback=lambda data, *_: (None, 0), **shape)
-played = audio.open(output=True, stream_callback=lambda *_: (bytes(960), 0), **shape)
-time.sleep(3600)
-"""
-
-
-def bare(seconds: float) -> None:
-    process = subprocess.Popen([sys.executable, "-c", BARE], stderr=subprocess.DEVNULL)
-    try:
-        time.sleep(2)
-        compare("PyAudio alone, 20 ms:", process.pid, seconds)
-    finally:
-        process.kill()
-        process.wait()
-
-
-def measure(
-    server: SoundServer, folder: Path, address: str, echo_mode: str, listen: str, seconds: float
-) -> None:
-    file = folder / "config.yaml"
-    file.write_text(
-        f"realtime: {{profile: simulator, host_name: '{address}'}}\n"
-        f"audio: {{echo: {echo_mode}, listen: {listen}}}\nhttp: {{port: 8795}}\n"
-    )
-    room = server.say(folder / "noise.wav")
-    daemon = subprocess.Popen(
-        [sys.executable, str(ROOT / "daemon.py"), "run", "-c", str(file)],
-        stderr=subprocess.DEVNULL,
-    )
-    label = f"{echo_mode}, {listen}: "
-    try:
-        time.sleep(15)  # after ten seconds of quiet the devices use long frames
-        compare(label + "quiet", daemon.pid, seconds)
-        voice = server.say(folder / "long.wav")
-        time.sleep(1)
-        compare(label + "listening", daemon.pid, seconds)
-        voice.wait()
-        time.sleep(4)
-        subprocess.run(
-            ["curl", "-s", "-XPOST", "-H", "Content-Type: application/json", "-d",
-             '{"mode": "verbatim", "text": "' + "and so on, " * 60 + '"}',
-             "http://127.0.0.1:8795/api/say"], check=True, stdout=subprocess.DEVNULL,
-        )  # fmt: skip
-        time.sleep(2)
-        compare(label + "speaking", daemon.pid, seconds)
-    finally:
-        daemon.terminate()
-        daemon.wait()
-        room.kill()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -440,10 +289,11 @@ def main() -> None:
     commands.add_parser("table")
     sub = commands.add_parser("cost")
     sub.add_argument("--seconds", type=float, default=20)
-    sub.add_argument("--only", choices=("half_duplex", "cancel", "wake_word"))
+    sub.add_argument("--rounds", type=int, default=1)
+    sub.add_argument("--only", choices=sound_cost.VARIANTS)
     arguments = parser.parse_args()
     if arguments.command == "cost":
-        cost(arguments.seconds, arguments.only)
+        sound_cost.cost(arguments.seconds, arguments.rounds, arguments.only, LONG)
     elif arguments.command == "table":
         asyncio.run(table())
     else:
