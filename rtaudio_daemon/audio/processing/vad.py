@@ -6,12 +6,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from .format import BYTES_PER_MS, dbfs
+from .format import dbfs
+from .stirring import Stirring
 
-_STIRRING_DB = 3.0  # how much louder than the quiet a frame is that may be speech
-_INAUDIBLE_DBFS = -72.0
-_FLOOR_RISES_DB_PER_S = 1.0
-_AWAKE_MS = 800.0  # longer than the pauses between words
 _BEFORE_FRAMES = 25  # what the engine needs to hear of before, to judge as if it had not slept
 
 
@@ -57,23 +54,12 @@ class TwoStageEngine:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._floor_dbfs: float | None = None
-        self._awake_ms = 0.0
+        self._stirring = Stirring()
         self._held: deque[bytes] = deque(maxlen=_BEFORE_FRAMES)
 
     def probability(self, pcm: bytes) -> float:
         """That of the engine, or 0 in the quiet."""
-        level, ms = dbfs(pcm), len(pcm) / BYTES_PER_MS
-        floor = level if self._floor_dbfs is None else self._floor_dbfs
-        if level < floor:
-            floor += 0.3 * (level - floor)
-        else:
-            floor += _FLOOR_RISES_DB_PER_S * ms / 1000
-        self._floor_dbfs = floor
-        self._awake_ms -= ms
-        if level > max(floor + _STIRRING_DB, _INAUDIBLE_DBFS):
-            self._awake_ms = _AWAKE_MS
-        if self._awake_ms <= 0:
+        if not self._stirring.feed(pcm):
             self._held.append(pcm)
             return 0.0
         while self._held:

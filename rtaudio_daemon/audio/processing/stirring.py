@@ -1,0 +1,60 @@
+"""Is anything louder than the quiet of the room? Costly engines need not hear the rest.
+
+Time is the sound itself.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from .format import BYTES_PER_MS, dbfs
+
+_STIRRING_DB = 3.0  # how much louder than the quiet a frame is that may be speech
+_INAUDIBLE_DBFS = -72.0
+_FLOOR_RISES_DB_PER_S = 1.0
+_AWAKE_MS = 800.0  # longer than the pauses between words
+
+
+class Stirring:
+    """Feed it every frame, 20 ms or more of pcm."""
+
+    def __init__(self) -> None:
+        self._floor_dbfs: float | None = None
+        self._awake_ms = 0.0
+
+    def feed(self, pcm: bytes) -> bool:
+        """Whether this frame, or one a moment before it, is louder than the quiet."""
+        level, ms = dbfs(pcm), len(pcm) / BYTES_PER_MS
+        floor = level if self._floor_dbfs is None else self._floor_dbfs
+        if level < floor:
+            floor += 0.3 * (level - floor)
+        else:
+            floor += _FLOOR_RISES_DB_PER_S * ms / 1000
+        self._floor_dbfs = floor
+        self._awake_ms -= ms
+        if level > max(floor + _STIRRING_DB, _INAUDIBLE_DBFS):
+            self._awake_ms = _AWAKE_MS
+        return self._awake_ms > 0
+
+
+class LoudParts:
+    """Leaves out what is quiet, but for the `before_ms` before something is loud."""
+
+    def __init__(self, before_ms: float) -> None:
+        self._most = int(before_ms * BYTES_PER_MS)
+        self._stirring = Stirring()
+        self._held: deque[bytes] = deque()
+        self._held_bytes = 0
+
+    def feed(self, pcm: bytes) -> bytes:
+        """The sound that is to be heard now: none in the quiet, and more where it ends."""
+        self._held.append(pcm)
+        self._held_bytes += len(pcm)
+        if self._stirring.feed(pcm):
+            loud = b"".join(self._held)
+            self._held.clear()
+            self._held_bytes = 0
+            return loud
+        while self._held_bytes > self._most:
+            self._held_bytes -= len(self._held.popleft())
+        return b""

@@ -1,0 +1,43 @@
+"""What is quiet is left out, and nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rtaudio_daemon.audio.processing.format import BYTES_PER_MS
+from rtaudio_daemon.audio.processing.stirring import LoudParts, Stirring
+
+FRAME_MS = 20
+
+
+def noise(level: float, frames: int, seed: int) -> list[bytes]:
+    pcm = np.random.default_rng(seed).normal(0, level, frames * FRAME_MS * 24)
+    size = FRAME_MS * BYTES_PER_MS
+    raw = pcm.astype("<i2").tobytes()
+    return [raw[at : at + size] for at in range(0, len(raw), size)]
+
+
+def test_what_is_louder_than_the_quiet_stirs_for_a_while() -> None:
+    stirring = Stirring()
+    assert not any(stirring.feed(frame) for frame in noise(30, 200, 1))
+    assert all(stirring.feed(frame) for frame in noise(60, 10, 2))
+    after = [stirring.feed(frame) for frame in noise(30, 200, 3)]
+    assert after == [True] * 39 + [False] * 161, "for 0.8 s"
+
+
+def test_silence_never_stirs() -> None:
+    stirring = Stirring()
+    assert not any(stirring.feed(bytes(960)) for _ in range(100))
+    assert not any(stirring.feed(frame) for frame in noise(3, 100, 1)), "nobody could hear that"
+
+
+def test_of_the_quiet_only_a_while_before_the_loud_is_passed_on() -> None:
+    parts = LoudParts(before_ms=200)
+    quiet, loud, after = noise(30, 100, 1), noise(200, 5, 2), noise(30, 100, 3)
+    assert {parts.feed(frame) for frame in quiet} == {b""}
+    passed = [parts.feed(frame) for frame in loud]
+    assert passed == [b"".join([*quiet[-10:], loud[0]]), *loud[1:]]
+    rest = b"".join([parts.feed(frame) for frame in after])
+    assert rest == b"".join(after[:39])
+    again = noise(200, 1, 4)[0]
+    assert parts.feed(again) == b"".join([*after[-10:], again])
