@@ -81,10 +81,15 @@ class MicrophoneStatus(DeviceStatus):
 
 @dataclass(frozen=True, slots=True)
 class UplinkStatus:
-    """Whether sound leaves this machine now; `bytes` that have left it since the start."""
+    """Whether sound leaves this machine now; `bytes` that have left it since the start.
+
+    `today`: since midnight, or the start if that was later; `hours`: in each hour of today.
+    """
 
     open: bool
     bytes: int
+    today: int = 0
+    hours: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +191,9 @@ class Controls(Protocol):
         Raises WrongValueError and NotFoundError when it cannot be played, and NotNowError when
         nobody could hear it, its host does not answer, or too much is waiting.
         """
+
+    def test_sound(self) -> str:
+        """Play the chime in the same queue; returns its id. Raises NotNowError as `play` does."""
 
     async def said(self, said: str, limit_s: float) -> TextSaid | None:
         """What became of the text with this id, waiting for it; None: not known in time."""

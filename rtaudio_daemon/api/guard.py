@@ -25,6 +25,7 @@ BODY_MAX = 64 * 1024
 BODY_PATIENCE_S = 10.0
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _HOST = re.compile(r"(?:\[(?P<address>[^\[\]]+)\]|(?P<name>[^\[\]:]*))(?::[0-9]*)?")
+_INGRESS_PATH = re.compile(r"/[A-Za-z0-9_./-]{1,200}")
 _LOG = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -48,11 +49,17 @@ class Guard:
             | {name.lower() for name in settings.allowed_hosts}
         )
         self._origins = frozenset(origin.lower() for origin in settings.allowed_origins)
+        self._ingress = settings.ingress
 
     @property
     def origins(self) -> frozenset[str]:
         """The foreign origins that may use the HTTP API."""
         return self._origins
+
+    def framing(self, request: web.Request) -> tuple[str, ...]:
+        """The origins that may show the page in a frame; through the proxy `ingress` its own."""
+        own = ("'self'",) if self._through_ingress(request) else ()
+        return (*own, *sorted(self._origins))
 
     @property
     def closed(self) -> bool:
@@ -92,7 +99,15 @@ class Guard:
             raise web.HTTPNoContent
         self._check_token(request)
 
+    def _through_ingress(self, request: web.Request) -> bool:
+        """Whether the proxy that we trust sends it, and says for which of its own paths."""
+        path = request.headers.get("X-Ingress-Path", "")
+        trusted = bool(self._ingress) and _same_address(request.remote, self._ingress)
+        return trusted and _INGRESS_PATH.fullmatch(path) is not None
+
     def _check_host(self, request: web.Request) -> None:
+        if self._through_ingress(request):
+            return  # nothing but that proxy reaches us so, whatever it is called by
         host = request.headers.get("Host")
         if host is None and request.method in _SAFE:
             return  # a health check of HTTP/1.0; every browser sends the header
@@ -107,7 +122,10 @@ class Guard:
         if self.shared_with(request):
             return
         origin = request.headers.get("Origin")
-        if origin is not None and not _same_origin(origin, request.headers.get("Host", "")):
+        host = request.headers.get("Host", "")
+        if self._through_ingress(request):
+            host = request.headers.get("X-Forwarded-Host", host)
+        if origin is not None and not _same_origin(origin, host):
             raise web.HTTPForbidden(
                 text="this web page may not use it; add its origin to http.allowed_origins"
             )
@@ -117,7 +135,7 @@ class Guard:
             raise web.HTTPForbidden(text="requests from other web pages are refused")
 
     def _check_token(self, request: web.Request) -> None:
-        if not self._token or request.path in PUBLIC_PATHS:
+        if not self._token or request.path in PUBLIC_PATHS or self._through_ingress(request):
             return
         scheme, _, shown = request.headers.get("Authorization", "").partition(" ")
         given = shown.strip().encode(errors="replace") if scheme.lower() == "bearer" else b""
@@ -165,6 +183,15 @@ def _host_name(host: str) -> str:
     """
     parts = _HOST.fullmatch(host)
     return (parts["address"] or parts["name"]).rstrip(".").lower() if parts else ""
+
+
+def _same_address(one: str | None, other: str) -> bool:
+    try:
+        found = ipaddress.ip_address(one or "")
+    except ValueError:
+        return False
+    mapped = getattr(found, "ipv4_mapped", None) or found
+    return mapped == ipaddress.ip_address(other)
 
 
 def _is_address(name: str) -> bool:

@@ -1,36 +1,106 @@
-"""The page (one self-contained file) and its Content-Security-Policy."""
+"""The page: its parts, joined into one file in one language, and its Content-Security-Policy.
+
+`page.html` has the structure, `page.css` the look, `page.js` the behaviour, and `language` all
+words. They are sent as one file because the page may be at any path, with or without a slash at
+its end. A browser without JavaScript is given the status of the moment, and asks again by itself.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from functools import cache
+from html import escape
 from importlib.resources import files
+from typing import Any
+
+from ..language import languages, words
+from ..status_words import colour, conditions, headline, sentences
+
+_PLACE = re.compile(r"\{\{([\w.]+)\}\}")
+
+
+def html(code: str = "en", status: Mapping[str, Any] | None = None) -> str:
+    """The whole page in the language `code`, one of `language.languages`.
+
+    `status`: what `/api/status` says, for browsers without JavaScript; None if it needs a token.
+    """
+    raw = {"languages": _links(code), "status": _status(code, status)}
+    return _PLACE.sub(lambda place: raw.get(place[1], ""), _parts(code))
 
 
 @cache
-def html() -> str:
-    """The whole page."""
-    return (files("rtaudio_daemon.api") / "page.html").read_text(encoding="utf-8")
-
-
-def content_policy(framed_by: Iterable[str] = ()) -> str:
+def content_policy(framed_by: tuple[str, ...] = ()) -> str:
     """The Content-Security-Policy of the page: exactly its own style and script may run.
 
     `framed_by`: origins that may show it in a frame.
     """
-    script = " ".join(_hashes("script"))
-    style = " ".join(_hashes("style"))
     frames = " ".join(framed_by) or "'none'"
     return (
-        f"default-src 'none'; script-src {script}; style-src {style}; connect-src 'self'; "
-        f"img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors {frames}"
+        f"default-src 'none'; script-src {_hash('js')}; style-src {_hash('css')}; "
+        f"connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
+        f"frame-ancestors {frames}"
     )
 
 
-def _hashes(tag: str) -> list[str]:
-    inside = re.findall(f"<{tag}>(.*?)</{tag}>", html(), re.DOTALL)
-    digests = (hashlib.sha256(text.encode()).digest() for text in inside)
-    return [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
+@cache
+def _part(kind: str) -> str:
+    return (files(__package__) / f"page.{kind}").read_text(encoding="utf-8")
+
+
+@cache
+def _parts(code: str) -> str:
+    """The page with everything that is the same at every request."""
+    found = words(code)
+    plain = json.dumps(found, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    raw = {"code": code, "style": _part("css"), "script": _part("js"), "words": plain}
+
+    def fill(place: re.Match[str]) -> str:
+        name = place[1]
+        if name in raw:
+            return raw[name]
+        return escape(found[name]) if name in found else place[0]
+
+    return _PLACE.sub(fill, _part("html"))
+
+
+def _hash(kind: str) -> str:
+    digest = hashlib.sha256(_part(kind).encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def _links(now: str) -> str:
+    """A link for every language, each called by its own name for itself."""
+    return " ".join(
+        f'<a href="?lang={code}" lang="{code}" hreflang="{code}"'
+        f"{' aria-current=true' if code == now else ''}>{escape(words(code)['language'])}</a>"
+        for code in languages()
+    )
+
+
+def _status(code: str, status: Mapping[str, Any] | None) -> str:
+    """The status of the moment; without one, what to do."""
+    found = words(code)
+    if status is None:
+        return f"<p>{escape(found['ui.no_script_token'])}</p>"
+    now = conditions(status)
+    said = " ".join(sentences(now, found))
+    uplink = found["ui.sends" if status["uplink"]["open"] else "ui.stays"]
+    facts = [
+        (found["ui.microphone"], status["microphone"]["device"]),
+        (found["ui.loudspeaker"], status["speaker"]["device"]),
+        (found["ui.volume"], f"{status['volume'] * 100:.0f} %"),
+        (found["ui.cost_today"], f"{status['usage']['cost_today']:.3f}"),
+        *(
+            (found[f"timer.{each['kind']}"], each["name"] or each["id"])
+            for each in status["timers"]
+        ),
+    ]
+    rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(str(text))}</dd>" for name, text in facts)
+    return (
+        f'<div data-colour="{colour(now)}"><p class="word">{escape(headline(now, found))}</p></div>'
+        f"<p>{escape(said)}</p><p>{escape(uplink)}</p><dl>{rows}</dl>"
+    )

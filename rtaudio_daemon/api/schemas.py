@@ -379,7 +379,21 @@ STATUS: Schema = object_of(
         "muted": FLAG,
         "talking": FLAG,
         "volume": LEVEL,
-        "uplink": object_of({"open": FLAG, "bytes": COUNT}),
+        "uplink": object_of(
+            {
+                "open": FLAG,
+                "bytes": COUNT,
+                "today": {**COUNT, "description": "since midnight, or the start if later"},
+                "hours": {
+                    "type": "array",
+                    "items": COUNT,
+                    "description": "in each hour of today, 24 of them, local time",
+                },
+            },
+            "today",
+            "hours",
+            more=True,
+        ),
         "tools": object_of(_TOOLS, *_TOOLS, more=True),
         "timers": _TIMERS,
         "ducking": object_of(

@@ -26,9 +26,8 @@ from ..errors import (
     RTAudioError,
     WrongValueError,
 )
-from ..notifications import (
-    Notification,
-)
+from ..language import chosen, languages
+from ..notifications import Notification
 from . import openapi, page, payloads, schemas
 from .binding import complaint
 from .connection_limit import ConnectionLimit
@@ -229,11 +228,12 @@ class ApiServer:
         headers["Referrer-Policy"] = "no-referrer"
         headers.setdefault("Cache-Control", "no-store")
         headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-        if not self._guard.origins:
+        if not self._guard.framing(request):
             headers["X-Frame-Options"] = "DENY"
+        if not self._guard.origins:
             headers["Cross-Origin-Resource-Policy"] = "same-origin"
             return
-        headers["Vary"] = "Origin"
+        headers.setdefault("Vary", "Origin")
         if origin := self._guard.shared_with(request):
             headers["Access-Control-Allow-Origin"] = origin
             headers["Access-Control-Allow-Methods"] = "GET, POST, PATCH, DELETE"
@@ -241,10 +241,17 @@ class ApiServer:
 
     # ------------------------------------------------------------- reading
 
-    async def _page(self, _request: web.Request) -> web.Response:
-        policy = page.content_policy(sorted(self._guard.origins))
-        headers = {"Content-Security-Policy": policy, "Permissions-Policy": "microphone=()"}
-        return web.Response(text=page.html(), content_type="text/html", headers=headers)
+    async def _page(self, request: web.Request) -> web.Response:
+        asked = request.query.get("lang", "")
+        code = asked if asked in languages() else chosen(request.headers.get("Accept-Language", ""))
+        status = None if self._guard.closed else self._controls.snapshot().document()
+        headers = {
+            "Content-Security-Policy": page.content_policy(self._guard.framing(request)),
+            "Content-Language": code,
+            "Permissions-Policy": "microphone=()",
+            "Vary": "Accept-Language, Origin",
+        }
+        return web.Response(text=page.html(code, status), content_type="text/html", headers=headers)
 
     async def _health(self, _request: web.Request) -> web.Response:
         return web.json_response({"ok": True})
@@ -349,6 +356,10 @@ class ApiServer:
             said=body.get("id"),
         )
         return await self._receipt(said, _PLAYED_S if body.get("wait", False) else 0.0)
+
+    async def _test_sound(self, request: web.Request) -> web.Response:
+        await _body(request, schemas.NOTHING)
+        return await self._receipt(self._controls.test_sound(), _PLAYED_S)
 
     async def _receipt(self, said: str, limit_s: float) -> web.Response:
         """The new status, with what became of a text or a sound, if that is known in time."""

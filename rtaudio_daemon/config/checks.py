@@ -128,6 +128,27 @@ def address() -> Check:
     return Check(allowed, convert, spelled.json)
 
 
+def proxy_address() -> Check:
+    """The address of a machine on which no browser runs, or nothing."""
+    allowed = "the IP address of another machine or container, as in 172.30.32.2"
+    spelled = text(r"[0-9A-Fa-f:.]*", allowed)
+
+    def convert(value: Any) -> str:
+        plain: str = spelled(value)
+        try:
+            found = ipaddress.ip_address(plain) if plain else None
+        except ValueError:
+            raise vol.Invalid(f"expected {allowed}{_got(value)}, which is none") from None
+        if str(found) in ("127.0.0.1", "::1", "0.0.0.0", "::"):
+            raise vol.Invalid(
+                f"expected {allowed}: a browser of this machine could pass for the proxy, and web "
+                "pages for the browser's user"
+            )
+        return plain
+
+    return Check(allowed, convert, spelled.json)
+
+
 def device() -> Check:
     """A device: default, none, part of a device's name, usb:BUSPATH or wav:PATH."""
     allowed = "default, none, part of a device's name, usb:BUSPATH or wav:PATH"

@@ -24,6 +24,7 @@ from .checks import (
     names_to,
     number,
     option,
+    proxy_address,
     secret,
     section,
     several,
@@ -83,6 +84,12 @@ class Http:
         (),
         "other web pages that may use the HTTP API or show the page in a frame",
         several(text(_ORIGIN, "an origin, as in http://homeassistant.local:8123")),
+    )
+    ingress: str = option(
+        "",
+        "address of a reverse proxy that admits people by itself, as Home Assistant's Supervisor "
+        "(172.30.32.2): what it sends with X-Ingress-Path needs no token",
+        proxy_address(),
     )
     max_subscribers: int = option(64, "largest number of event streams at once", integer(1, 10_000))
     publish_transcripts: bool = option(False, "put transcripts into the events", boolean())

@@ -182,6 +182,7 @@ class Components:
     async def open(self) -> None:
         """Build everything."""
         self._notifications.on("notification", self._notice)
+        self._notifications.on("notification", self.controls.note)
         self._notifications.on("notification", self.controls.said_texts.note)
         self._notifications.on("notification", self.hooks.notice)
         self._notifications.on("notification", self._other_sound.notice)

@@ -19,8 +19,17 @@ from ..errors import (
     NotNowError,
     RTAudioError,
 )
-from ..notifications import DeviceCode, MuteChanged, TextSaid, VolumeChanged, WakeWordYielded
+from ..notifications import (
+    DeviceCode,
+    MuteChanged,
+    Notification,
+    TextSaid,
+    UplinkChanged,
+    VolumeChanged,
+    WakeWordYielded,
+)
 from ..protocol.settings_check import speaks
+from ..realtime.uplink_day import UplinkDay
 from ..tools.sources.notes import NoteStore
 from ..tools.timers.keeper import TimerKeeper
 from ..tools.timers.schedule import Wish
@@ -98,6 +107,7 @@ class DaemonControls:
         self._assistant = assistant
         self._timers = timers
         self._questions = Questions(assistant)
+        self._uplink_day = UplinkDay()
         self.ringing: Hushable | None = None
         """Who lets timers ring, if anybody does."""
         self._clock = asyncio.get_running_loop().time
@@ -162,7 +172,7 @@ class DaemonControls:
             muted=muted,
             talking=microphone_input.held,
             volume=assistant.volume,
-            uplink=UplinkStatus(microphone_input.uplink.open, driver.uplink_bytes),
+            uplink=self._uplink(),
             tools=self.tool_box.document() if self.tool_box else {},
             timers=self._timers.documents(),
             daemon=dict(self.daemon),
@@ -172,6 +182,18 @@ class DaemonControls:
             version=VERSION,
             uptime_s=round(self._clock() - self._started, 1),
         )
+
+    def note(self, notification: Notification) -> None:
+        """This happens now."""
+        if isinstance(notification, UplinkChanged):
+            self._uplink()
+
+    def _uplink(self) -> UplinkStatus:
+        driver = self._assistant.driver
+        self._uplink_day.note(driver.uplink_bytes, *driver.day_and_hour)
+        hours = self._uplink_day.hours
+        is_open = self._assistant.microphone_input.uplink.open
+        return UplinkStatus(is_open, driver.uplink_bytes, sum(hours), hours)
 
     def counts(self) -> dict[str, float]:
         """Counters since the start and gauges, by the names in `api.metrics.COUNTS`."""
@@ -300,6 +322,10 @@ class DaemonControls:
     ) -> str:
         """Play a sound file; see `Controls.play`."""
         return await self.sound_player.play(source, urgent=urgent, said=said)
+
+    def test_sound(self) -> str:
+        """Play the chime; see `Controls.test_sound`."""
+        return self.sound_player.play_pcm(self._assistant.chime)
 
     async def said(self, said: str, limit_s: float) -> TextSaid | None:
         """What became of a text; see `Controls.said`."""

@@ -76,6 +76,13 @@ class SoundPlayer:
             pcm = await decode(raw, repr(source["file"]))
         if said is not None and self._said_texts.known(said):
             return said  # a text took this id meanwhile
+        return self._queue(pcm, urgent, said)
+
+    def play_pcm(self, pcm: bytes) -> str:
+        """Play `pcm` after what is played already; returns its id. Raises NotNowError."""
+        return self._queue(pcm, urgent=False, said=None)
+
+    def _queue(self, pcm: bytes, urgent: bool, said: str | None) -> str:
         self._check()
         if sum(self._waiting.values()) + len(pcm) > _WAITING_MOST_BYTES:
             raise NotNowError("nothing was played: too much is waiting to be played")

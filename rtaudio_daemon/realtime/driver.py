@@ -172,7 +172,13 @@ class ConversationDriver:
     @property
     def day(self) -> int:
         """Today, as a number that changes at local midnight."""
-        return datetime.fromtimestamp(self._wall_clock()).toordinal()
+        return self.day_and_hour[0]
+
+    @property
+    def day_and_hour(self) -> tuple[int, int]:
+        """Today, and the hour of the day (0 to 23), local time."""
+        now = datetime.fromtimestamp(self._wall_clock())
+        return now.toordinal(), now.hour
 
     def use_session(
         self, session: ReconnectingSession, policy: SessionPolicy | None = None

@@ -479,3 +479,43 @@ def test_the_application_is_an_ordinary_one() -> None:
         return ApiServer(config.Http(), Person(), boot="b").application()
 
     assert len(asyncio.run(build()).middlewares) == 1
+
+
+PROXY = "127.0.0.2"
+THROUGH = {
+    "X-Ingress-Path": "/api/hassio_ingress/aBc-1_2",
+    "X-Forwarded-Host": "home.example:8123",
+    "Host": "whatever.example",
+}
+
+
+@pytest.mark.parametrize(
+    ("peer", "ingress", "headers", "status"),
+    [
+        (PROXY, PROXY, {}, 200),
+        (PROXY, PROXY, {"Origin": "http://home.example:8123"}, 200),
+        (PROXY, PROXY, {"Origin": "http://evil.example"}, 403),
+        (PROXY, PROXY, {"Sec-Fetch-Site": "cross-site"}, 403),
+        (PROXY, PROXY, {"X-Ingress-Path": "//evil.example/?a"}, 421),
+        (PROXY, PROXY, {"X-Ingress-Path": ""}, 421),
+        ("127.0.0.3", PROXY, {}, 421),
+        ("127.0.0.3", PROXY, {"Host": "127.0.0.1"}, 401),
+        (PROXY, "", {}, 421),
+    ],
+)
+async def test_only_the_trusted_proxy_needs_no_token_and_only_with_its_path(
+    peer: str, ingress: str, headers: dict[str, str], status: int
+) -> None:
+    http_api = HttpApi(**{**SECRETS, "allowed_origins": (), "ingress": ingress})
+    connector = aiohttp.TCPConnector(local_addr=(peer, 0))
+    async with (
+        http_api.server.listening() as address,
+        aiohttp.ClientSession(address, connector=connector) as http,
+    ):
+        async with http.get("/api/status", headers={**THROUGH, **headers}) as answer:
+            assert answer.status == status
+        async with http.get("/", headers={**THROUGH, **headers, "Host": "127.0.0.1"}) as answer:
+            framed = "frame-ancestors 'self'" in answer.headers["Content-Security-Policy"]
+            through = peer == PROXY == ingress and headers.get("X-Ingress-Path", "/a") == "/a"
+            assert through is ("X-Frame-Options" not in answer.headers)
+            assert framed is (through and answer.status == 200)

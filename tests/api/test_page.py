@@ -75,9 +75,9 @@ async def test_a_whole_conversation_is_seen_and_steered_from_the_page(tmp_path: 
         assert "then sun" not in log, "only what was heard"
         assert "<b>Fine</b>." in log, "words are words, never markup"
         assert await visit.page.locator("#log b b").count() == 0
-        assert await visit.page.locator("#chart rect").count() == 2
-        assert re.match(r"Last \d+ ms", await visit.words("chartwords"))
-        assert "sent so far" in await visit.words("sent")
+        assert await visit.page.locator("#chart g").count() == 2
+        assert re.search(r": last \d+\.\d s, ", await visit.words("chartwords"))
+        assert "sent since the start" in await visit.words("sent")
 
         await visit.page.click("#mute")
         await visit.until("document.getElementById('mute').getAttribute('aria-pressed') === 'true'")
@@ -225,7 +225,7 @@ async def test_a_daemon_that_went_away_is_found_again_and_nothing_is_lost_or_dou
             server.publish(Transcript("user", f"word {number}", True, f"item_{number}"))
             server.publish(TurnFinished(f"resp_{number}", "completed", {"first_sound_ms": 700}))
         await visit.until("document.getElementById('log').children.length === 10")
-        await visit.until("document.querySelectorAll('#chart rect').length === 5")
+        await visit.until("document.querySelectorAll('#chart g').length === 5")
         said = [
             (await visit.page.locator("#log li span").nth(number).text_content())
             for number in range(10)
@@ -318,7 +318,7 @@ async def test_on_a_telephone_in_the_dark_nothing_sticks_out() -> None:
         for number in range(12):
             latencies = {"first_sound_ms": 600 + 40 * number}
             http_api.server.publish(TurnFinished(f"resp_{number}", "completed", latencies))
-        await visit.until("document.querySelectorAll('#chart rect').length === 12")
+        await visit.until("document.querySelectorAll('#chart g').length === 12")
         await picture(visit, "page-phone-dark")
         wide = await visit.page.evaluate("document.documentElement.scrollWidth")
         assert wide <= 320
@@ -345,7 +345,7 @@ async def test_the_page_may_run_nothing_but_its_own_script() -> None:
 
 async def test_the_page_is_small_and_stands_alone() -> None:
     html = page.html()
-    assert len(html.encode()) < 30_000
+    assert len(html.encode()) < 70_000
     assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", html)
     assert not re.search(r"<[^>]+\s(on\w+|style)=", html), "the policy would not let them be"
     http_api = HttpApi()
@@ -375,7 +375,7 @@ def connection(state: ConnectionState, **more: Any) -> ConnectionStatus:
     return replace(Person().snapshot().connection, state=state, **more)
 
 
-async def test_asleep_is_neither_unreachable_nor_red_and_a_renewal_changes_nothing() -> None:
+async def test_asleep_is_neither_unreachable_nor_red_and_a_renewal_stays_connected() -> None:
     http_api = HttpApi()
     person, server = http_api.person, http_api.server
     async with server.listening() as address, browsing(address) as visit:
@@ -385,18 +385,27 @@ async def test_asleep_is_neither_unreachable_nor_red_and_a_renewal_changes_nothi
             "new MutationObserver(() => window.details.push(detail.textContent))"
             ".observe(detail, { childList: true }); }"
         )
-        for state in (ConnectionState.RENEWING, ConnectionState.OPEN):
+        for state, headline in (
+            (ConnectionState.RENEWING, "renewing"),
+            (ConnectionState.OPEN, "idle"),
+        ):
             server.publish(ConnectionChanged(state, "azure", "sess_1"))
+            await status_is(visit, headline)
+            assert await visit.words("connection") == "Connected"
         person.now = {"connection": connection(ConnectionState.CLOSED, asleep=True)}
         server.publish(ConnectionChanged(ConnectionState.CLOSED, "azure"))
-        await text_is(visit, "connection", "Asleep")
+        await text_is(visit, "connection", "asleep")
         assert await visit.words("word") == "asleep"
-        assert await visit.page.get_attribute("#connection", "class") == "pill"
+        assert await visit.page.get_attribute("#connection", "class") == "pill rests"
         sentences = await visit.page.evaluate("window.details")
-        assert sentences == ["The session opens when somebody speaks."]
+        assert sentences == [
+            "The next session is taking over; the conversation goes on.",
+            "Speak whenever you like.",
+            "The session opens when somebody speaks.",
+        ]
         person.now = {}
         server.publish(ConnectionChanged(ConnectionState.CONNECTING, "azure"))
-        await text_is(visit, "connection", "Connecting")
+        await text_is(visit, "connection", "connecting")
         server.publish(ConnectionChanged(ConnectionState.CONNECTING, "azure", reason="no route"))
         await text_is(visit, "connection", "Not connected")
         assert await visit.words("word") == "no connection"
@@ -441,25 +450,38 @@ async def test_nothing_is_claimed_before_the_first_status_and_when_the_daemon_is
         assert "Connected" in await claims(visit)
         subscriber = next(iter(http_api.server.events._subscribers))
         http_api.server.events.shut_down()
-        await status_is(visit, "not connected")
+        await status_is(visit, "daemon gone")
         assert await claims(visit) == []
         assert subscriber.gone.is_set()
         await visit.page.route("**/api/events*", lambda _route: None)  # never answered
         await visit.page.reload()
-        await status_is(visit, "connecting")
+        await status_is(visit, "not yet known")
         assert await claims(visit) == []
         assert not await visit.page.locator("#silent").is_visible()
 
 
-async def test_without_javascript_nothing_is_claimed() -> None:
-    http_api = HttpApi()
-    async with http_api.server.listening() as address, browsing(java_script_enabled=False) as visit:
+async def test_without_javascript_the_status_of_the_moment_is_shown() -> None:
+    http_api, closed = HttpApi(), HttpApi(token=config.Secret(TOKEN))
+    http_api.person.told.append("mute")
+    scriptless: dict[str, Any] = {"java_script_enabled": False, "locale": "de-AT"}
+    async with (
+        http_api.server.listening() as address,
+        closed.server.listening() as closed_address,
+        browsing(**scriptless) as visit,
+    ):
         await visit.page.goto(address)
-        assert await visit.page.locator(".pill:visible").count() == 0
-        shown = await visit.page.locator("main").inner_text()
-        assert "This page needs JavaScript" in shown
-        assert "stays here" not in shown
-        assert "Idle" not in shown
+        shown = await visit.page.locator("main:visible").inner_text()
+        assert shown.splitlines()[0] == "Stumm"
+        assert "Das Mikrofon ist geschlossen." in shown
+        assert "Ton bleibt hier" in shown
+        assert await visit.page.locator("button:visible").count() == 0, "they could do nothing"
+        await visit.page.click("nav a[lang=en]")
+        shown = await visit.page.locator("main:visible").inner_text()
+        assert "The microphone is closed." in shown
+        await visit.page.goto(closed_address)
+        shown = await visit.page.locator("main:visible").inner_text()
+        assert "Token" in shown
+        assert "idle" not in shown.lower(), "nothing is said to those without the token"
 
 
 HIDE = (

@@ -41,9 +41,10 @@ http {{
 
 
 @asynccontextmanager
-async def nginx(folder: Path, daemon: str) -> AsyncIterator[str]:
-    """The documented location in front of `daemon`; gives the address of nginx."""
-    (recipe,) = re.findall(r"```nginx\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+async def nginx(folder: Path, daemon: str, recipe: str = "") -> AsyncIterator[str]:
+    """The documented location, or `recipe`, in front of `daemon`; gives the address of nginx."""
+    (documented,) = re.findall(r"```nginx\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    recipe = recipe or documented
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -94,3 +95,38 @@ async def test_the_page_works_behind_nginx_under_a_path(tmp_path: Path, path: st
         assert {each for each in paths if not each.startswith("/voice")} == set()
         assert await visit.page.evaluate("Object.keys(localStorage)") == ["rtaudio-token/voice/"]
         assert visit.complaints == []
+
+
+INGRESS = """
+    location /api/hassio_ingress/t0ken/ {
+      proxy_pass http://127.0.0.1:8770/;
+      proxy_bind 127.0.0.2;
+      proxy_buffering off;
+      proxy_set_header X-Ingress-Path /api/hassio_ingress/t0ken;
+      proxy_set_header X-Forwarded-Host $http_host;
+      proxy_set_header Host app.local;
+    }
+    location /panel {
+      default_type text/html;
+      return 200 '<iframe src="/api/hassio_ingress/t0ken/" width="800" height="600"></iframe>';
+    }
+"""
+"""As Home Assistant's Supervisor does it, by its documents: from another address, in a frame."""
+
+
+async def test_the_page_works_in_a_frame_behind_a_trusted_proxy(tmp_path: Path) -> None:
+    http_api = HttpApi(token=config.Secret("sesame-" * 6), ingress="127.0.0.2")
+    async with (
+        http_api.server.listening() as daemon,
+        nginx(tmp_path, daemon, INGRESS) as address,
+        browsing() as visit,
+    ):
+        await visit.page.goto(address + "/panel")
+        frame = visit.page.frame_locator("iframe")
+        await frame.locator("#word", has_text="idle").wait_for()
+        await frame.locator("#mute").click()
+        await until(lambda: http_api.person.told == ["mute"])
+        assert not await frame.locator("#ask[open]").count(), "the proxy has asked already"
+        assert visit.complaints == []
+        await visit.page.goto(daemon)
+        await visit.page.wait_for_selector("#ask[open]")

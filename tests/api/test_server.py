@@ -149,6 +149,10 @@ class Person:
         self.told.append(("play", dict(source), *(["urgent"] * urgent)))
         return said or "said_1"
 
+    def test_sound(self) -> str:
+        self.told.append("test_sound")
+        return "said_1"
+
     async def said(self, said: str, limit_s: float) -> TextSaid | None:
         return TextSaid(said, "said", 900) if limit_s else None
 

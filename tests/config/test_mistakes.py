@@ -411,3 +411,14 @@ def test_mistakes_of_mcp_servers_name_the_server_and_the_remedy() -> None:
     )
     assert problems("tools: {mcp: [x]}")[0].endswith("expected groups with names, got a list")
     assert "is no name for it" in problems("tools: {mcp: {'a b': {command: x}}}")[0]
+
+
+@pytest.mark.parametrize("given", ["127.0.0.1", '"::1"', "0.0.0.0", "proxy", "1.2.3"])
+def test_a_trusted_proxy_is_another_machine(given: str) -> None:
+    with pytest.raises(ConfigError, match="the IP address of another machine or container"):
+        parse(f"http: {{ingress: {given}}}\n")
+
+
+@pytest.mark.parametrize("given", ["172.30.32.2", '""', '"fd00::2"'])
+def test_a_trusted_proxy_is_named_by_its_address(given: str) -> None:
+    assert parse(f"http: {{ingress: {given}}}\n").http.ingress == given.strip('"')

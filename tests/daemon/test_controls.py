@@ -67,7 +67,8 @@ DOCUMENT = (
     '"level_dbfs": -96.0}, '
     '"speaker": {"state": "lost", "device": "Jabra", "reason": "it was unplugged"}, '
     '"sound": {"echo": "cancel", "engine": "silero", "listen": "open", "notes": ["a note"]}, '
-    '"muted": false, "talking": false, "volume": 1.0, "uplink": {"open": false, "bytes": 0}, '
+    '"muted": false, "talking": false, "volume": 1.0, "uplink": {"open": false, "bytes": 0, '
+    '"today": 0, "hours": []}, '
     '"version": "0.1.0", "uptime_s": 0.5, "tools": {}, "timers": [], "daemon": {}, "mqtt": {}, '
     '"ducking": {"way": "off", "active": false}, "wake_words": [], "ha_state": "idle"}'
 )

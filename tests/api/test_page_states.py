@@ -1,0 +1,99 @@
+"""What the page shows of every state and in every language, in one browser."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from rtaudio_daemon.controls import UplinkStatus, UsageStatus
+from rtaudio_daemon.language import words
+from rtaudio_daemon.notifications import ModelStatus, Transcript, TurnFinished
+from rtaudio_daemon.status_words import COLOURS, State, conditions, sentences
+from tests.api.browser import browsing
+from tests.api.test_page import picture, status_is
+from tests.api.test_server import HttpApi
+from tests.test_status_words import TABLE, WELL
+
+pytestmark = [pytest.mark.real_time, pytest.mark.alone]
+
+
+async def test_the_page_follows_the_table_of_states_and_speaks_german() -> None:
+    http_api = HttpApi(publish_transcripts=True)
+    person, server = http_api.person, http_api.server
+    hours = [0] * 24
+    hours[8], hours[20] = 480_000, 1_440_000
+    person.now = {
+        "uplink": UplinkStatus(False, 3_000_000, sum(hours), hours),
+        "usage": UsageStatus(3, 0.1234, 0.2, 2.0, {}, {}),
+    }
+    async with server.listening() as address, browsing(address, locale="de-DE") as visit:
+        await status_is(visit, "bereit")
+        await the_rules_are_those_of_the_table(visit.page)
+        assert await visit.words("detail") == "Einfach sprechen."
+        assert await visit.words("today") == "1,9 MB"
+        assert await visit.words("since") == "Ton, zwischen 8 und 21 Uhr"
+        assert await visit.page.locator("#hours rect").count() == 24
+        assert (await visit.words("cost"), await visit.words("limit")) == (
+            "0,123",
+            "heute ausgegeben, von 2,00 erlaubten",
+        )
+        # Both sides of the conversation, the mark of a cut, captions, and what a reload keeps.
+        server.publish(Transcript("user", "Wie wird das Wetter?", True, "item_1"))
+        server.publish(Transcript("assistant", "Erst Regen, …", True, "item_2", cut=True))
+        latencies = {"endpoint_ms": 400, "first_audio_ms": 900, "first_sound_ms": 1000}
+        server.publish(TurnFinished("resp_1", "interrupted", latencies))
+        await visit.until("document.querySelectorAll('#chart g').length === 1")
+        assert await visit.page.locator("#chart g rect").count() == 4, "three parts and the cut"
+        assert await visit.page.locator("#log mark").all_inner_texts() == ["✂ hier unterbrochen"]
+        await visit.page.click("#large")
+        assert await visit.words("captions") == "Erst Regen, …"
+        await picture(visit, "page-captions")
+        await visit.page.reload()
+        await status_is(visit, "bereit")
+        said = await visit.page.locator("#log li > span").all_inner_texts()
+        assert said == ["Wie wird das Wetter?", "Erst Regen, …"]
+        assert await visit.page.locator("#captions").is_visible()
+        assert await visit.page.locator("#chart g").count() == 1
+        http_api.change(ModelStatus.LISTENING)
+        await status_is(visit, "hört zu")
+        assert await visit.page.get_attribute("body", "data-colour") == "listening"
+        # A sound file and a test sound.
+        await visit.page.fill("#text", "bell.wav")
+        await visit.page.select_option("#mode", "play")
+        await visit.page.press("#text", "Enter")
+        await visit.until("document.getElementById('log').children.length === 3")
+        await visit.page.click("#test")
+        await visit.until("document.getElementById('tested').textContent.startsWith('Er wurde')")
+        assert person.told == [("play", {"file": "bell.wav"}), "test_sound"]
+        await visit.page.click("#clear")
+        assert await visit.page.locator("#log li").count() == 0
+        # The other language is chosen once.
+        await visit.page.click("nav a[lang=en]")
+        await status_is(visit, "idle")
+        await visit.page.goto(address)
+        await status_is(visit, "idle")
+        assert await visit.page.get_attribute("html", "lang") == "en"
+        assert visit.complaints == []
+
+
+async def the_rules_are_those_of_the_table(page: Any) -> None:
+    """The page finds the states, sentences and colours that the daemon finds."""
+    statuses = [json.loads(json.dumps({**WELL, **status})) for status, *_ in TABLE if status]
+    shown = await page.evaluate(
+        "(all) => all.map((one) => conditions(one).map((each) => "
+        "[each[0], sentence(each), colourOf(each[0])]))",
+        statuses,
+    )
+    german = words("de")
+    for status, found in zip(statuses, shown, strict=True):
+        expected = conditions(status)
+        assert found == [
+            [str(each.state), said, COLOURS[each.state]]
+            for each, said in zip(expected, sentences(expected, german), strict=True)
+        ]
+    assert await page.evaluate("['gone', 'unknown'].map(colourOf)") == [
+        COLOURS[State.GONE],
+        COLOURS[State.UNKNOWN],
+    ]
