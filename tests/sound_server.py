@@ -96,15 +96,17 @@ class SoundServer:
             _end(child)
         self.kill()
 
-    def say(self, wav: Path) -> subprocess.Popen[bytes]:
+    def say(self, wav: Path, sink: str = "mic_in") -> subprocess.Popen[bytes]:
         """Play a WAV file into the microphone; returns at once."""
-        return self._spawn("paplay", "--device=mic_in", str(wav))
+        return self._spawn("paplay", f"--device={sink}", str(wav))
 
-    def record(self, path: Path, source: str = "speaker.monitor") -> Recording:
-        """Begin to record what the loudspeaker plays (24 kHz mono) into a raw file."""
+    def record(
+        self, path: Path, source: str = "speaker.monitor", *, channels: int = 1
+    ) -> Recording:
+        """Begin to record what the loudspeaker plays (24 kHz, mono) into a raw file."""
         recorder = self._spawn(
             "parec",
-            *(f"--device={source}", "--format=s16le", "--rate=24000", "--channels=1"),
+            *(f"--device={source}", "--format=s16le", "--rate=24000", f"--channels={channels}"),
             *("--latency-msec=20", "--raw", str(path)),
         )
         recording = Recording(path, recorder)
