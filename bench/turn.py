@@ -8,10 +8,11 @@ word and the first sample of the answer on one clock. Words are digits of Debian
 asterisk-core-sounds-en-wav and -fr, -it, -ru (0.3 to 1 s), with a hard end; the answer has a hard
 beginning. `--quiet`: seconds without anything before each word; from ten on devices are cheap.
 
-Of the whole wait, the service's part is from the message that brings it the last sample of the
-word to the first message with sound of the answer (the simulator's turn detector, which adds to
-`--silence` the tail of its model); the rest is ours. `error` is `first_sound_ms` of the `turn`
-event against the recording.
+Of the whole wait, the service's part is the sound that it wants to hear after the last sample of
+the word (the simulator's turn detector adds to `--silence` the tail of its model), and the time
+from the message that brings the last of it to the first message with sound of the answer. The rest
+is ours.
+`error` is `first_sound_ms` of the `turn` event against the recording.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from rtaudio_daemon.simulator.model.reply import Reply, Turn
 from rtaudio_daemon.simulator.server.simulator import Simulator
 from tests.harness import KEY, Harness, Samples, find, samples, speech
 from tests.sound_server import SoundServer, running_sound_server
+from tests.waiting import until
 
 RATE = 24_000
 VOICES = Path("/usr/share/asterisk/sounds")
@@ -64,7 +66,9 @@ class Measured:
 
 def words(count: int) -> Iterator[tuple[str, Samples]]:
     """Digits by four people in turn, each ending with its last loud sample."""
-    found = [sorted((each / "digits").glob("[0-9].wav")) for each in sorted(VOICES.glob("*_[fm]_*"))]
+    found = [
+        sorted((each / "digits").glob("[0-9].wav")) for each in sorted(VOICES.glob("*_[fm]_*"))
+    ]
     if not found:
         raise SystemExit("needs Debian's asterisk-core-sounds-{en,fr,it,ru}-wav")
     for number in range(count):
@@ -155,9 +159,7 @@ async def say(
     before = len(home.named("turn"))
     server.say(path, "room")
     try:
-        async with asyncio.timeout(8):
-            while len(home.named("turn")) == before:
-                await asyncio.sleep(0.02)
+        await until(lambda: len(home.named("turn")) > before, 8, every=0.02)
     except TimeoutError:
         return None
     return home.named("turn")[before]
@@ -167,29 +169,30 @@ class Wire:
     """What the service received and sent, with times in ms."""
 
     def __init__(self, path: Path) -> None:
-        self.at: list[float] = []
-        self.ends: list[int] = []
-        self.deltas: list[float] = []
-        sound = bytearray()
+        self.turns: list[tuple[float, int, float]] = []  # heard at, up to, and answered at
+        sound, at, heard, answered = bytearray(), 0.0, (0.0, 0), True
         for line in path.read_text().splitlines():
             entry = json.loads(line)
             message = entry.get("message") or {}
             if message.get("type") == "input_audio_buffer.append":
                 sound += base64.b64decode(message["audio"])
-                self.at.append(entry["t"] * 1000)
-                self.ends.append(len(sound) // 2)
-            elif message.get("type") == "response.output_audio.delta":
-                self.deltas.append(entry["t"] * 1000)
+                at = entry["t"] * 1000
+            elif message.get("type") == "input_audio_buffer.speech_stopped":
+                heard = (at, len(sound) // 2)
+                answered = False
+            elif message.get("type") == "response.output_audio.delta" and not answered:
+                self.turns.append((*heard, entry["t"] * 1000))
+                answered = True
         self.heard = samples(bytes(sound))
         self._from = 0
 
     def service_ms(self, word: Samples) -> float:
-        """From the last sample of this word to the first sound of its answer."""
+        """What the service needs from the last sample of this word to the first of its answer."""
         ahead = self.heard[self._from : self._from + 6 * RATE]
         at, _ = find(word, ahead)
         end = self._from = self._from + at + len(word)
-        arrived = self.at[int(np.searchsorted(self.ends, end))]
-        return next(each for each in self.deltas if each > arrived) - arrived
+        came_at, heard_to, sent_at = next(each for each in self.turns if each[1] > end)
+        return (heard_to - end) / RATE * 1000 + sent_at - came_at
 
 
 def judge(

@@ -27,7 +27,7 @@ from ..notifications import DeviceState, Notification, UplinkChanged, WakeWordHe
 from ..realtime.driver import ConversationDriver
 
 _LOG = logging.getLogger(__name__)
-_SPEECH = 0.5  # the certainty from which a frame counts as the user's voice, for latencies
+_SPEECH = 0.1  # certainty from which a frame may be the user's voice, for latencies
 _PAUSE_MS = 150  # in what is said, after which an answer may come soon, ...
 _LONG_PAUSE_MS = 300  # ... where the service waits for long
 _LEAST_BYTES = int(LEAST_TURN_S * 1000) * BYTES_PER_MS
@@ -243,8 +243,8 @@ class MicrophoneInput:
             self.openings += 1
             self._listener.speech_started()
             self._driver.handle(LocalSpeechStarted())
-        if self.gate.open and result.probability >= _SPEECH:
-            self._conversation.latency.voice(now)
+        if result.probability >= _SPEECH:
+            self._conversation.latency.voice(frame.heard_at or now, dbfs(frame.pcm))
         self.report_uplink()
         self._send(result)
         if result.stopped:

@@ -1,8 +1,8 @@
 """How long people wait: the latencies of every turn, counted from the end of their speech.
 
-A turn begins with the end of speech (the last moment that sounded like speech to our own gate, or,
-where only the service listens, its word for it) or with a request; it is over when the answer was
-generated and the loudspeaker is done with it.
+A turn begins with the end of speech (the last moment that sounded like speech to our own gate and
+was not much softer than the rest of it, or, where only the service listens, its word for it) or
+with a request; it is over when the answer was generated and the loudspeaker is done with it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ from ..notifications import (
 
 _BYTES_PER_MS = 48  # 24 kHz, mono, 16 bit
 _RESPONSES_MAX = 16
+_FADED_DB = 30.0  # softer than the loudest of what is said: a detector goes on for 40 to 150 ms
+_PAUSE_S = 0.2  # without a voice, before the gate opens: then another word begins
+_RECENT_S = 0.5  # frames may come ten at once
+_FRAME_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +51,43 @@ class _Answer:
         self.latencies.setdefault(name, max(0, round((now - self.origin.at) * 1000)))
 
 
+@dataclass(slots=True)
+class _Voice:
+    """What sounds like speech: its first and its last moment, and how loud it was at most."""
+
+    began: float
+    heard: float
+    ended: float
+    loudest_dbfs: float
+
+    def go_on(self, at: float, level_dbfs: float) -> None:
+        self.heard = at
+        self.loudest_dbfs = max(self.loudest_dbfs, level_dbfs)
+        if level_dbfs >= self.loudest_dbfs - _FADED_DB:
+            self.ended = at
+
+
 class LatencyTracker:
     """Times are seconds of any one clock. `over` returns the turns that have ended since."""
 
     def __init__(self) -> None:
         self._speech_began: float | None = None
-        self._voice: float | None = None
+        self._voice: _Voice | None = None
         self._local = False  # our own gate hears this speech
         self._held = False  # somebody talks by button
         self._gate_closed = False
         self._turn: Origin | None = None
         self._answers: dict[str, _Answer] = {}
 
-    def voice(self, now: float) -> None:
-        """This very moment sounds like speech (called by the gate, frame by frame)."""
-        if self._local:
-            self._voice = now
+    def voice(self, at: float, level_dbfs: float) -> None:
+        """The 20 ms up to `at` sound like speech (said of every such frame, also before the gate
+        opens); `level_dbfs`: how loud they are.
+        """
+        voice = self._voice
+        if voice is None or (not self._local and at - voice.heard > _PAUSE_S):
+            self._voice = _Voice(at - _FRAME_S, at, at, level_dbfs)
+        else:
+            voice.go_on(at, level_dbfs)
 
     # ---------------------------------------------------------------- speech
 
@@ -74,7 +99,12 @@ class LatencyTracker:
             self.speech_aborted()  # what the gate took for speech, the service did not
         if self._speech_began is None:
             self._speech_began = now
-        self._local = self._local or local
+        if local and not self._local:
+            self._local = True
+            if self._voice is not None and now - self._voice.heard <= _RECENT_S:
+                self._speech_began = min(self._speech_began, self._voice.began)
+            else:
+                self._voice = None
 
     def gate_closed(self) -> None:
         """Our own gate hears nobody any more."""
@@ -179,7 +209,9 @@ class LatencyTracker:
     # --------------------------------------------------------------- private
 
     def _end_speech(self, now: float, *, by_hand: bool) -> None:
-        ended = now if by_hand or self._voice is None else self._voice
+        ended = now
+        if self._local and self._voice is not None and not by_hand:
+            ended = self._voice.ended
         began = self._speech_began if self._speech_began is not None else ended
         latencies = {"speech_ms": max(0, round((ended - began) * 1000))}
         if not by_hand:

@@ -54,7 +54,7 @@ def told(
     turns: list[Any] = []
     for now, happening in story:
         if happening is None:
-            ledger.latency.voice(now)
+            ledger.latency.voice(now, -30.0)
         else:
             turns += ledger.handle(happening, now)
     return [turn for turn in turns if isinstance(turn, TurnFinished)]
@@ -309,3 +309,42 @@ def test_the_sound_of_an_answer_that_is_forgotten_is_not_measured() -> None:
     tracker.received(PART, b"\0" * 480, 1.0)
     assert tracker.finished("resp_1", "completed", 2.0) is None
     assert tracker.over() == []
+
+
+def spoken(*voices: tuple[float, float], gate_at: float, ended_at: float) -> dict[str, int]:
+    """The latencies of a turn in which these frames (seconds, dBFS) sound like speech."""
+    conversation = opened()
+    for at, level_dbfs in voices:
+        if at <= gate_at:
+            conversation.latency.voice(at, level_dbfs)
+    conversation.handle(GATE_OPENED, gate_at)
+    for at, level_dbfs in voices:
+        if at > gate_at:
+            conversation.latency.voice(at, level_dbfs)
+    (turn,) = told((ended_at, STOPPED), *ANSWER, ledger=conversation)
+    return turn.latencies
+
+
+def test_what_a_detector_still_takes_for_speech_is_not_speech_when_it_has_faded() -> None:
+    word = [(1.0, -40.0), (1.02, -25.0), (1.1, -22.0), (1.5, -30.0), (1.6, -51.0)]
+    tail = [(1.62, -53.0), (1.7, -70.0)]
+    latencies = spoken(*word, *tail, gate_at=1.15, ended_at=2.2)
+    assert latencies["endpoint_ms"] == 600
+    assert latencies["speech_ms"] == 620, "from the first sample of the first frame"
+
+
+def test_a_word_that_is_over_when_the_gate_opens_counts_whole() -> None:
+    word = [(1.0, -25.0), (1.02, -22.0), (1.04, -30.0)]
+    tail = [(1.1, -70.0), (1.2, -70.0)]
+    latencies = spoken(*word, *tail, gate_at=1.1, ended_at=1.6)
+    assert (latencies["speech_ms"], latencies["endpoint_ms"]) == (60, 560)
+
+
+def test_a_word_begins_anew_after_a_pause_before_the_gate_opens() -> None:
+    latencies = spoken((0.5, -22.0), (1.0, -30.0), (1.3, -30.0), gate_at=1.1, ended_at=2.0)
+    assert (latencies["speech_ms"], latencies["endpoint_ms"]) == (320, 700)
+
+
+def test_what_was_long_ago_is_not_part_of_what_opens_the_gate() -> None:
+    latencies = spoken((0.1, -22.0), gate_at=1.5, ended_at=2.0)
+    assert (latencies["speech_ms"], latencies["endpoint_ms"]) == (500, 0)

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 from ...backoff import backoff
 from ...errors import DeviceError
 from ...notifications import DeviceState
-from ..processing.format import FRAME_BYTES, SAMPLE_RATE, Frame, Resampler
+from ..processing.format import FRAME_BYTES, FRAME_MS, SAMPLE_RATE, Frame, Resampler
+from ..processing.frame_clock import FrameClock
 from ..worker.messages import Kind, StreamFacts, split_part, yes_body
 from .device_report import ReportedDevice
 from .frame_queue import FrameQueue
@@ -42,6 +43,8 @@ class PortAudioMicrophone(ReportedDevice):
     ) -> None:
         super().__init__("microphone", device, listener)
         self._frames = FrameQueue()
+        self._clock = FrameClock()
+        self._buffer_s = 0.0  # how long the device holds sound
         self._stream_join = StreamJoin(SAMPLE_RATE)
         self._resampler = Resampler(SAMPLE_RATE, SAMPLE_RATE)
         self._sound = bytearray()
@@ -86,6 +89,8 @@ class PortAudioMicrophone(ReportedDevice):
 
     def stream_opened(self, facts: StreamFacts) -> None:
         """There is a new stream."""
+        self._clock = FrameClock()
+        self._buffer_s = max(0.0, facts.latency_frames / facts.rate - FRAME_MS / 1000)
         self._stream_join = StreamJoin(facts.rate)
         self._resampler = Resampler(facts.rate, SAMPLE_RATE)
         self._sound.clear()
@@ -124,8 +129,10 @@ class PortAudioMicrophone(ReportedDevice):
         if len(self._unjudged) >= _JUDGED_BYTES:
             self._watch(bytes(self._unjudged))
             self._unjudged.clear()
+        now = asyncio.get_running_loop().time()
         for start in range(0, whole, FRAME_BYTES):
-            self._frames.put(Frame(pcm[start : start + FRAME_BYTES]))
+            heard_at = self._clock.heard_at(FRAME_MS / 1000, now) - self._buffer_s
+            self._frames.put(Frame(pcm[start : start + FRAME_BYTES], heard_at))
 
     def _watch(self, pcm: bytes) -> None:
         found = self._signal_check.feed(pcm)

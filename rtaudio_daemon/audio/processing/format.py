@@ -25,9 +25,13 @@ _LOW_HZ = (30, 60, 90)
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A short stretch of sound from a microphone: `FRAME_BYTES` of pcm, 20 ms."""
+    """A short stretch of sound from a microphone: `FRAME_BYTES` of pcm, 20 ms.
+
+    `heard_at`: when its last sample was heard, in seconds of the loop's clock; None: just now.
+    """
 
     pcm: bytes
+    heard_at: float | None = None
 
 
 class Resampler:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import numpy as np
+import pytest
 
 from rtaudio_daemon.audio.devices.microphone import PortAudioMicrophone
 from rtaudio_daemon.audio.devices.signal_check import SignalCheck
@@ -128,3 +129,16 @@ async def test_sound_that_its_process_lost_counts_as_dropped() -> None:
     told = Told()
     told.microphone.message(Kind.OVERFLOWED, b"")
     assert told.microphone.dropped == 1
+
+
+async def test_frames_say_when_they_were_heard_however_late_they_come() -> None:
+    told = Told()  # whose device holds 40 ms, a frame of 20 ms among them
+    piece = ROOM[: 2 * SECOND // 5]
+    now = asyncio.get_running_loop().time
+    began = now()
+    for comes_after_s in (0.2, 0.47, 0.6):  # the second one is held up
+        await asyncio.sleep(began + comes_after_s - now())
+        told.microphone.message(Kind.SOUND, part_body(0, piece))
+    heard = [frame.heard_at for frame in told.microphone._frames._frames if frame.heard_at]
+    since = [at - began for at in heard[10:]]
+    assert since == pytest.approx([0.2 + 0.02 * number - 0.02 for number in range(1, 21)])
