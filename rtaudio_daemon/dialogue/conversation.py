@@ -31,6 +31,10 @@ which gets the history first and then the sound that was kept; it is reported if
 (`DialogueSettings.outage_s`). A turn that ends while there is no session waits just as long.
 Function calls outlive their session: their results go to the one that is there.
 
+A session with other settings may be wanted by what is said next. Until it is open what is said is
+held back from the one in use, and it takes over in the middle of a turn. If none comes, what was
+held back is for the one in use.
+
 A program's question. The turn that follows it is its answer, and the model answers it not; what
 else is to be said waits meanwhile.
 
@@ -140,7 +144,18 @@ class Conversation:
         state = self._state
         user, answers = state.turns, state.answers
         answering = answers.busy or answers.owed or state.calls.open or state.playing.queued
-        return not (user.speaking or user.kept or answering or self.asking)
+        waits = user.kept or state.turn_held_back
+        return not (user.speaking or waits or answering or self.asking)
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether what is said waits for another session than the one there is."""
+        return self._state.holds_back
+
+    @property
+    def turn_held_back(self) -> bool:
+        """Whether something was said that waits for it."""
+        return self._state.turn_held_back
 
     @property
     def holds_turn(self) -> bool:
@@ -157,6 +172,7 @@ class Conversation:
             state.calls.deadline,
             state.sounds.deadline,
             state.asking.deadline(speaking=bool(state.turns.speaking)),
+            state.held_back_until,
         )
         return min((time for time in times if time is not None), default=None)
 
@@ -186,7 +202,7 @@ class Conversation:
             sound = state.answers.next_sound(silence=silence)
             state.do(*(state.sounds.begin(sound, state.now) if sound else []))
         state.do(*state.sounds.feed(state.now))
-        if state.in_session and not state.sounds.incomplete:
+        if state.in_session and not (state.sounds.incomplete or state.turn_held_back):
             state.do(*state.answers.next(state.now, silence=silence))
 
     def _close_receipts(self) -> None:
@@ -240,6 +256,8 @@ class Conversation:
     def _on_time_passed(self, _event: inputs.TimePassed) -> None:
         state = self._state
         turns, answers, now = state.turns, state.answers, state.now
+        if state.held_back_until is not None and now >= state.held_back_until:
+            state.let_go()
         if turns.held_too_long(now):
             self._speech.release_button()
         if turns.kept_too_long(now) and turns.kept_by_button:
@@ -269,6 +287,7 @@ class Conversation:
         elif (
             answers.pending
             or turns.kept
+            or state.turn_held_back
             or state.calls.calling
             or state.playing.queued
             or state.asking.understanding

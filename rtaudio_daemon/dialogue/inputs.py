@@ -26,6 +26,16 @@ class SessionRenewed:
 
 
 @dataclass(frozen=True, slots=True)
+class SoundHeldBack:
+    """What is said from now on waits for another session, which is being opened."""
+
+
+@dataclass(frozen=True, slots=True)
+class SoundLetGo:
+    """No other session comes; what was held back is for the one in use."""
+
+
+@dataclass(frozen=True, slots=True)
 class SessionLost:
     """The session is gone. `closing`: on purpose, so that no other is waited for."""
 
@@ -214,6 +224,8 @@ Playback = PlaybackStarted | PlaybackFinished | PlaybackStopped
 LocalInput = (
     SessionOpened
     | SessionRenewed
+    | SoundHeldBack
+    | SoundLetGo
     | SessionLost
     | SessionAwaited
     | SettingsChanged

@@ -33,6 +33,8 @@ class DialogueSettings:
     """Seconds that a turn by button waits for its session."""
     button_most_s: float = 60.0
     """Seconds after which a button that is still held counts as released."""
+    exchange_patience_s: float = 5.0
+    """Seconds that what is said waits for another session while there is one."""
     reply_patience_s: float = 15.0
     """Seconds without a sign of an answer after which it is given up."""
     silence_patience_s: float = 15.0

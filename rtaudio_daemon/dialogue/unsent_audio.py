@@ -9,6 +9,7 @@ became an item can be taken, once: its answer is still to come.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from ..protocol.events import (
@@ -36,6 +37,7 @@ _REMEMBERED = 64  # commits and clears that the service has not confirmed
 class _Piece(NamedTuple):
     time: float
     pcm: bytes
+    held: bool = False
 
 
 class UnsentAudio:
@@ -65,6 +67,11 @@ class UnsentAudio:
     def seconds(self) -> float:
         """How much is kept."""
         return self._bytes / _BYTES_PER_S
+
+    @property
+    def held_seconds(self) -> float:
+        """How much is held back."""
+        return sum(len(piece.pcm) for piece in self._pieces if piece.held) / _BYTES_PER_S
 
     @property
     def keeps(self) -> bool:
@@ -99,6 +106,17 @@ class UnsentAudio:
         self._pieces.append(_Piece(now, pcm))
         self._bytes += len(pcm)
         self._age(now)
+
+    def held_back(self, pcm: bytes, now: float) -> None:
+        """`pcm` waits for a session that is being opened beside the one in use."""
+        self._pieces.append(_Piece(now, pcm, held=True))
+        self._bytes += len(pcm)
+
+    def let_go(self) -> list[bytes]:
+        """What was held back, in large pieces, for the session in use; it counts as sent."""
+        held = [piece.pcm for piece in self._pieces if piece.held]
+        self._pieces = deque(_Piece(piece.time, piece.pcm) for piece in self._pieces)
+        return _joined(held)
 
     def keep_for(self, seconds: float) -> None:
         """What is said from now on is kept for so long, until a session comes or `forget`."""
@@ -172,12 +190,24 @@ class UnsentAudio:
         self._clears.clear()
 
     def renew(self, now: float) -> list[bytes]:
-        """What a session that takes over in a quiet moment should hear."""
+        """What a session that takes over should hear: the last moment.
+
+        If sound was held back for it, that, and what was said in one breath before it.
+        """
         self._commits.clear()
         self._clears.clear()
-        while self._pieces and self._pieces[0].time < now - TAIL_S:
+        oldest = now - TAIL_S
+        held = next((n for n, piece in enumerate(self._pieces) if piece.held), None)
+        if held is not None:
+            self._noticed = self._stopped = False  # it was the former session that heard it
+            pieces = list(self._pieces)[: held + 1]
+            oldest = pieces.pop().time
+            while pieces and oldest - pieces[-1].time < _PAUSE_S:
+                oldest = pieces.pop().time
+        while self._pieces and self._pieces[0].time < oldest:
             self._pop()
-        return self._joined()
+        self._pieces = deque(_Piece(piece.time, piece.pcm) for piece in self._pieces)
+        return _joined(piece.pcm for piece in self._pieces)
 
     def resume(self, now: float) -> list[bytes]:
         """What the next session should hear first, in large pieces; it counts as sent."""
@@ -185,7 +215,7 @@ class UnsentAudio:
         self._drop_half_an_utterance(now)
         self._cut_at = None
         self.keep_for(0.0)
-        return self._joined()
+        return _joined(piece.pcm for piece in self._pieces)
 
     # ----------------------------------------------------------------- private
 
@@ -227,6 +257,7 @@ class UnsentAudio:
             self._pop()
         self.dropped += rest
 
-    def _joined(self) -> list[bytes]:
-        pcm = b"".join(piece.pcm for piece in self._pieces)
-        return [pcm[at : at + _PIECE_BYTES] for at in range(0, len(pcm), _PIECE_BYTES)]
+
+def _joined(pieces: Iterable[bytes]) -> list[bytes]:
+    pcm = b"".join(pieces)
+    return [pcm[at : at + _PIECE_BYTES] for at in range(0, len(pcm), _PIECE_BYTES)]

@@ -25,6 +25,8 @@ from ..dialogue.inputs import (
     SessionLost,
     SessionOpened,
     SessionRenewed,
+    SoundHeldBack,
+    SoundLetGo,
     TimePassed,
 )
 from ..dialogue.outputs import (
@@ -131,6 +133,7 @@ class ConversationDriver:
         self._paused_detection: Json | None = None  # as it is to be when a button is let go
         self._silenced = False  # the service, which answered turns by itself
         self._kept: list[Json] = []
+        self._exchanged: Callable[[ServiceError | None], None] | None = None
         self._can_hurry = True  # the next attempt may come sooner for somebody who waits
         self._dropped = 0
         self._former_bytes = 0
@@ -195,6 +198,7 @@ class ConversationDriver:
             self._former_bytes += self._session.sessions.traffic.given_bytes
             if self.connected:
                 self.handle(SessionLost("another service was chosen"))
+                self._end_exchange(None)
             self._session.listener = IdleListener()
         self._session = session
         session.listener = self
@@ -216,6 +220,47 @@ class ConversationDriver:
         Turn detection may be given in part. Without a session the change waits for the next one, as
         does a voice once the session has spoken: it would refuse the whole update.
         """
+        changed = self._change_settings(config)
+        if self._session.current is not None:
+            self.wake()
+            self._session.current.update(changed)
+
+    def exchange_session(
+        self,
+        config: Mapping[str, Any],
+        over: Callable[[ServiceError | None], None],
+        *,
+        at_once: bool,
+    ) -> None:
+        """Change settings as `update_session` does, also those that the session in use refuses.
+
+        Then another is opened, which takes over in a quiet moment; with `at_once` what is said from
+        now on waits for it, and it takes over in the middle of that. `over`: called once those
+        settings are in use or wait for a session to come, with the error if none was opened: then
+        the session in use goes on, and its settings are to be changed back.
+        """
+        current, before = self._session.current, self._exchanged
+        resets = "turn_detection" in config and self.conversation.unsent.seconds > 0
+        voice = config.get("voice", self.settings.get("voice"))
+        if current is None or (current.speaks_as(voice) and not resets):
+            self.update_session(config)
+            over(None)
+            return
+        self._change_settings(config)
+        self._exchanged = over
+        if before is not None:
+            before(None)
+        if at_once:
+            self.hold_back()
+        self._session.exchange()
+
+    def hold_back(self) -> None:
+        """What is said from now on is for the session that is being opened by an exchange."""
+        if self._exchanged is not None:
+            self.handle(SoundHeldBack())
+
+    def _change_settings(self, config: Mapping[str, Any]) -> Json:
+        """Settings of later sessions; returns what of them is for the session in use."""
         changed, settings = flat_session(config), self.settings
         old, new = settings.get("turn_detection"), changed.get("turn_detection")
         if self._paused:
@@ -231,9 +276,7 @@ class ConversationDriver:
                 "turn_detection"
             )  # holds when the button is let go
         self.adjust_settings({**settings, **changed, **({"extra": extra} if extra else {})})
-        if self._session.current is not None:
-            self.wake()
-            self._session.current.update(changed)
+        return changed
 
     def adjust_budget(self, prices: Prices, daily_limit: float) -> None:
         """Reckon with these prices and this limit from now on."""
@@ -274,7 +317,9 @@ class ConversationDriver:
         """
         self.wake()
         current, unsent = self._session.current, self.conversation.unsent
-        if current is not None:
+        if self.conversation.holds_back:
+            unsent.held_back(pcm, _now())
+        elif current is not None:
             unsent.sent(pcm, _now())
             current.send_audio(pcm)
         elif unsent.keeps and self._session.running:
@@ -310,10 +355,13 @@ class ConversationDriver:
         """A session is in use: send it what was said so far."""
         assert not self._handling, "a session is taken over between two inputs"
         self.handle(SessionRenewed() if renewed else SessionOpened())
+        self._end_exchange(None)
 
     def session_lost(self, reason: str) -> None:
         """The session in use has ended."""
         self.handle(SessionLost(reason, closing=self._session.closing))
+        if not self._session.closing:
+            self._end_exchange(None)
 
     def received(self, message: Message) -> None:
         """The service sent a message on the session in use, or while it opens."""
@@ -349,7 +397,21 @@ class ConversationDriver:
         self._note_sleep()
         return self.conversation.history.stale(_now())
 
+    def exchangeable(self) -> bool:
+        """Return whether a session with other settings may take over now."""
+        return self.conversation.turn_held_back or self.quiet()
+
+    def exchange_failed(self, error: ServiceError) -> None:
+        """No session with other settings takes over; the one in use goes on."""
+        self._end_exchange(error)
+        self.handle(SoundLetGo())
+
     # --------------------------------------------------------------- private
+
+    def _end_exchange(self, error: ServiceError | None) -> None:
+        over, self._exchanged = self._exchanged, None
+        if over is not None:
+            over(error)
 
     def _limit_history(self, policy: SessionPolicy) -> None:
         self.conversation.history.limit(
@@ -448,6 +510,7 @@ class ConversationDriver:
     def _command(self, command: ServiceCommand) -> None:
         match command:
             case PauseTurnDetection():
+                self.handle(SoundLetGo())  # a button interrupts what was being said
                 self._pause_turn_detection()
                 self.wake()
             case ResumeTurnDetection() if self._paused:

@@ -2,7 +2,8 @@
 
 `ReconnectingSession.run` is a loop over sessions, of one connection each. One that is lost is
 replaced after a pause that grows from failure to failure. One that will expire is renewed before:
-the next is opened beside it, and takes over between two messages in a quiet moment.
+the next is opened beside it, and takes over between two messages in a quiet moment. So does one
+with other settings, which takes over as soon as the listener lets it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 import contextlib
 import logging
 from dataclasses import dataclass
+from typing import Any
 
 from ..errors import ServiceError
 from ..notifications import ConnectionChanged, ConnectionState
@@ -115,6 +117,7 @@ class ReconnectingSession:
         self._life: asyncio.Task[None] | None = None
         self._goodbyes: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
+        self._exchange_wanted = asyncio.Event()
 
     @property
     def listener(self) -> SessionListener:
@@ -181,6 +184,14 @@ class ReconnectingSession:
         """Somebody waits for a session: check again whether there should be one, and hurry."""
         self._woken.set()
 
+    def exchange(self) -> None:
+        """Open a session with the settings as they are now, to take over from the one in use.
+
+        If that fails the listener learns of it; a session that takes over meanwhile for another
+        reason has those settings too.
+        """
+        self._exchange_wanted.set()
+
     def report(self, reason: str) -> None:
         """Report a problem while the session goes on."""
         self._change(self.state, reason=reason)
@@ -244,10 +255,14 @@ class ReconnectingSession:
         while True:
             session = self.current
             assert session is not None
-            renewal = asyncio.create_task(self._renew(session), name="realtime-renewal")
+            exchanges = self._exchange_wanted.is_set()
+            work = self._exchange(session) if exchanges else self._renew(session)
+            self._exchange_wanted.clear()
+            renewal = asyncio.create_task(work, name="realtime-renewal")
+            wanted = asyncio.create_task(self._exchange_wanted.wait(), name="realtime-exchange")
             try:
                 await asyncio.wait(
-                    {session.ended, renewal, recess}, return_when=asyncio.FIRST_COMPLETED
+                    {session.ended, renewal, wanted, recess}, return_when=asyncio.FIRST_COMPLETED
                 )
                 if recess.done():
                     recess.result()
@@ -255,12 +270,15 @@ class ReconnectingSession:
                 if renewal.done():
                     renewal.result()
                     continue
+                if not session.ended.done():
+                    continue  # another exchange is wanted
                 session.ended.result()
                 if not self._take_ready():
                     error = ServiceError(session.ending)
                     return _End(error, _now() - session.greeted_at, session.expired)
             finally:
                 await _cancel(renewal)
+                await _cancel(wanted)
 
     async def _renew(self, session: Session) -> None:
         """Let the next session take over from `session` when that is due."""
@@ -269,6 +287,21 @@ class ReconnectingSession:
         successor = await self._renewer.successor(session)
         _LOG.info("renewed the session")
         self._take(successor)
+
+    async def _exchange(self, session: Session) -> None:
+        """Let a session with other settings take over from `session`, if the service opens one."""
+        if ready := self._renewer.take_ready():
+            self._see_off(ready)
+        self._change(ConnectionState.RENEWING)
+        try:
+            successor = await self._renewer.exchange(session)
+        except ServiceError as error:
+            _LOG.warning("the session in use goes on: %s", error)
+            self._change(ConnectionState.OPEN)
+            self._listener.exchange_failed(error)
+        else:
+            _LOG.info("exchanged the session")
+            self._take(successor)
 
     def _take_ready(self) -> bool:
         """Take the next session, if one stands ready, as the one in use has ended."""
@@ -387,7 +420,7 @@ class ReconnectingSession:
         self._listener.connection_changed(change)
 
 
-async def _cancel(task: asyncio.Task[None]) -> None:
+async def _cancel(task: asyncio.Task[Any]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 

@@ -7,7 +7,8 @@ import logging
 from dataclasses import dataclass
 
 from ..backoff import backoff
-from ..errors import ServiceError
+from ..errors import NO_ANSWER, ServiceError
+from ..protocol.events import ServiceErrorReported
 from .options import pause_after
 from .session import Session, SessionFactory, SessionListener
 
@@ -18,6 +19,8 @@ _SANE_S = (5.0, 48 * 3600.0)
 _SPACING_S = (0.01, 300.0)  # the tenth renewal in a row may come after five seconds
 _LOOK_S = 0.25  # how often to look for a quiet moment
 _STALE_LOOK_S = 10.0
+_SOON_S = 0.02  # how often to look for the moment that somebody waits for
+_EXCHANGE_S = 5.0  # how long a session that somebody waits for may take to open
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,22 @@ class SessionRenewer:
             self._ready = None
             await ready.close()
 
+    async def exchange(self, current: Session) -> Session:
+        """Open a session with the settings as they are now; return it when it may take over.
+
+        Until then `take_ready` gives it. Raises ServiceError if the service opens none, refuses
+        the settings, or ends it before.
+        """
+        ready = self._ready = await self._open_once()
+        while not ready.ended.done():
+            if self.listener.exchangeable() and not current.busy:
+                self._ready = None
+                return ready
+            await asyncio.sleep(_SOON_S)
+        self._ready = None
+        await ready.close()
+        raise ServiceError(ready.ending)
+
     def take_ready(self) -> Session | None:
         """Hand over the next session if it is open; it may have ended meanwhile."""
         ready, self._ready = self._ready, None
@@ -106,6 +125,19 @@ class SessionRenewer:
                 await asyncio.sleep(pause_s)
             else:
                 return session
+
+    async def _open_once(self) -> Session:
+        session = self._sessions.new()
+        try:
+            async with asyncio.timeout(_EXCHANGE_S):
+                await session.open()
+        except TimeoutError as error:
+            words = f"the service opened no other session within {_EXCHANGE_S:.0f} s"
+            raise ServiceError(words, code=NO_ANSWER) from error
+        if isinstance(session.answer.event, ServiceErrorReported):
+            await session.close()
+            raise ServiceError(session.refused or "the service refused our settings")
+        return session
 
     def _quiet(self, current: Session) -> bool:
         return self.listener.quiet() and not current.busy

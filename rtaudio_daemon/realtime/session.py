@@ -79,6 +79,12 @@ class SessionListener(Protocol):
     def stale(self) -> bool:
         """Return whether the session in use knows a past that should be forgotten."""
 
+    def exchangeable(self) -> bool:
+        """Return whether a session with other settings may take over now."""
+
+    def exchange_failed(self, error: ServiceError) -> None:
+        """No session with other settings takes over; the one in use goes on."""
+
 
 class IdleListener(SessionListener):
     """Holds a session and ignores what it reports."""
@@ -109,6 +115,13 @@ class IdleListener(SessionListener):
     def stale(self) -> bool:
         """Return False: nothing was said."""
         return False
+
+    def exchangeable(self) -> bool:
+        """Return True: nobody talks."""
+        return True
+
+    def exchange_failed(self, error: ServiceError) -> None:
+        """Ignore it."""
 
 
 @dataclass(slots=True)
@@ -198,6 +211,10 @@ class Session:
     def busy(self) -> bool:
         """Whether messages other than sound wait to be sent."""
         return bool(self._outbox.words)
+
+    def speaks_as(self, voice: object) -> bool:
+        """Whether it has this voice, or can still take it."""
+        return not self.has_spoken or voice == self._requested.get("voice")
 
     @property
     def dropped(self) -> int:

@@ -30,6 +30,8 @@ from rtaudio_daemon.dialogue.inputs import (
     SessionLost,
     SessionOpened,
     SessionRenewed,
+    SoundHeldBack,
+    SoundLetGo,
     SpeechAborted,
     TimePassed,
 )
@@ -61,6 +63,7 @@ from .talk import (
     GATE_CLOSED,
     GATE_OPENED,
     IDLE,
+    SECOND,
     STARTED,
     STOPPED,
     THINKING,
@@ -88,6 +91,8 @@ _HAPPENINGS: st.SearchStrategy[Input] = st.one_of(
             TimePassed(),
             SessionOpened(),
             SessionRenewed(),
+            SoundHeldBack(),
+            SoundLetGo(),
             SessionLost("gone"),
             SessionLost("closed", closing=True),
             SessionAwaited(False, "refused"),
@@ -176,6 +181,7 @@ def test_whatever_happens_nothing_raises_and_patience_ends_in_idle(
     mind, now, said, asked = Conversation(options), 0.0, set[str](), list[str]()
     for happening in happenings:
         before = mind.status
+        say_what_is_held_back(mind, happening, now)
         if isinstance(happening, SayRequested | PlayRequested) and happening.said:
             said.add(happening.said)
         if isinstance(happening, AskRequested):
@@ -212,6 +218,11 @@ def test_whatever_happens_nothing_raises_and_patience_ends_in_idle(
     assert asked == [step.ask for step in ending if isinstance(step, QuestionClosed)]
     assert mind.status is IDLE
     assert mind.deadline is None
+
+
+def say_what_is_held_back(mind: Conversation, happening: Input, now: float) -> None:
+    if happening == GATE_OPENED and mind.holds_back:
+        mind.unsent.held_back(SECOND, now)
 
 
 _ENDS_ASKING = (
@@ -277,11 +288,13 @@ class Witness:
         if isinstance(happening, SessionOpened | SessionRenewed):
             self._session += 1
         happening = self._named(happening)
+        say_what_is_held_back(self.mind, happening, self.now)
+        held_back = self.mind.turn_held_back
         asked, pending = self.asks, self.mind.status is not IDLE or not self.mind.quiet
         steps = self.mind.handle(happening, self.now)
         reports = [step for step in steps if isinstance(step, AnswerGivenUp)]
         if asked and not self.asks and not reports:
-            self._check_end(happening)
+            self._check_end(happening, held_back=held_back)
         if reports and not isinstance(happening, SessionLost):
             assert pending, "what nobody waited for is not reported"
         assert len(reports) <= 2
@@ -293,12 +306,14 @@ class Witness:
         self._check_names(happening, steps)
         self.now += 0.5
 
-    def _check_end(self, happening: Input) -> None:
+    def _check_end(self, happening: Input, *, held_back: bool) -> None:
         """A question is over that was not reported: who ended it?"""
         if isinstance(happening, SessionLost):
             assert happening.closing
         elif isinstance(happening, ButtonReleased):
             assert not happening.answer
+        elif isinstance(happening, SessionRenewed):
+            assert held_back, "only by another question"
         else:
             assert isinstance(happening, _ANSWERED + _SUPERSEDED + _TAKEN_BACK), happening
 

@@ -54,6 +54,12 @@ class Notebook(SessionListener):
     def stale(self) -> bool:
         return self.is_stale
 
+    def exchangeable(self) -> bool:
+        return self.is_quiet
+
+    def exchange_failed(self, error: ServiceError) -> None:
+        self.lines.append(f"not exchanged: {error}")
+
     def take(self) -> list[str]:
         """What was written since it was last asked."""
         lines, self.lines = self.lines, []

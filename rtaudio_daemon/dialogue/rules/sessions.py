@@ -16,6 +16,8 @@ class SessionRules(RuleGroup):
         return {
             inputs.SessionOpened: self._on_session_opened,
             inputs.SessionRenewed: self._on_session_renewed,
+            inputs.SoundHeldBack: self._on_sound_held_back,
+            inputs.SoundLetGo: lambda _: self._state.let_go(),
             inputs.SessionLost: self._on_session_lost,
             inputs.SessionAwaited: self._on_session_awaited,
         }
@@ -35,11 +37,20 @@ class SessionRules(RuleGroup):
             self._state.resume_detection()
 
     def _on_session_renewed(self, _event: inputs.SessionRenewed) -> None:
+        if self._state.turn_held_back:
+            self._state.supersede()
+            self._state.silence()
+        self._state.held_back_until = None
         unsaid = self._leave_session()
         self._do(*(reports.not_said("the session was renewed") for _ in unsaid))
         self._state.close_question("no_answer", "the connection was exchanged")
         self._enter_session(self._unsent.renew(self._now))
+        self._state.hand_over_kept()
         self._ask_again()
+
+    def _on_sound_held_back(self, _event: inputs.SoundHeldBack) -> None:
+        if self._state.in_session and not self._turns.held:
+            self._state.held_back_until = self._now + self._settings.exchange_patience_s
 
     def _enter_session(self, kept: list[bytes]) -> None:
         self._answers.session_opened()
@@ -63,6 +74,7 @@ class SessionRules(RuleGroup):
         if not self._state.in_session:
             return
         self._state.in_session = self._state.hopeful = False
+        self._state.held_back_until = None
         self._unsent.lost(self._now)
         self._latency.session_lost()
         if self._turns.died_unheard(self._now, self._unsent.seconds):

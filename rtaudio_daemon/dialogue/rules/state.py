@@ -41,6 +41,8 @@ class ConversationState:
         self.sounds = Sounds(self.playing, self.receipts)
         self.in_session = False
         """Whether there is a session."""
+        self.held_back_until: float | None = None
+        """So long what is said waits for another session than the one there is; None: not."""
         self.hopeful = False
         """Whether there may be one soon."""
         self.why_away = ""
@@ -56,6 +58,16 @@ class ConversationState:
     def holds_turn(self) -> bool:
         """Whether enough sound for a turn was sent, or kept, and none was made of it yet."""
         return self.unsent.seconds >= LEAST_TURN_S
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether what is said waits for another session than the one there is."""
+        return self.held_back_until is not None
+
+    @property
+    def turn_held_back(self) -> bool:
+        """Whether something was said that waits for another session than the one there is."""
+        return self.holds_back and self.unsent.held_seconds >= LEAST_TURN_S
 
     def do(self, *steps: Output) -> None:
         """Do this after what is to be done already."""
@@ -79,6 +91,19 @@ class ConversationState:
         self.do(outputs.CommitAudio(event_id))
         self.unsent.commit(event_id)
         self.note_turn()
+
+    def let_go(self) -> None:
+        """What was held back is for the session in use."""
+        self.held_back_until = None
+        if held := self.unsent.let_go():
+            self.do(outputs.SendKeptAudio(tuple(held)))
+        self.hand_over_kept()
+
+    def hand_over_kept(self) -> None:
+        """A turn that ended while its sound was held back is one now."""
+        if self.turns.kept and self.holds_turn:
+            self.hand_over()
+        self.turns.drop_kept()
 
     def supersede(self) -> None:
         """What is said now gets the answer that somebody waits for."""
@@ -158,7 +183,7 @@ class ConversationState:
 
     def hand_over(self) -> None:
         """Let what was said be a turn, and ask for its answer."""
-        if not self.in_session:
+        if not self.in_session or self.holds_back:
             self.turns.kept = True
             return
         self.turns.drop_kept()
