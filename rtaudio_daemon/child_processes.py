@@ -7,11 +7,14 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 _KEPT = {
     *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR"),
     *("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "PULSE_SERVER", "PIPEWIRE_RUNTIME_DIR"),
 }
+
+_ROOT = str(Path(__file__).resolve().parents[1])
 
 _TIE = """\
 import ctypes, os, signal, sys
@@ -40,6 +43,16 @@ def harmless_environment(environment: Mapping[str, str]) -> dict[str, str]:
         if name in _KEPT or name.startswith("LC_")
     }
     return {"PATH": os.defpath, **kept}
+
+
+def environment_of_ours() -> dict[str, str]:
+    """What a process that runs a module of ours on things of others is given."""
+    path = os.pathsep.join(filter(None, (_ROOT, os.environ.get("PYTHONPATH"))))
+    return {
+        **harmless_environment(os.environ),
+        "PYTHONPATH": path,
+        "OPENBLAS_NUM_THREADS": "1",  # each would take memory that is not there
+    }
 
 
 @contextlib.contextmanager

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 from ..audio.devices.ducking_ways import find_way
 from ..audio.devices.wav_devices import check_wav
+from ..audio.engines.wake_word_engines import package_of
+from ..audio.engines.wake_word_files import refusals
 from ..audio.files.chimes import own_chime
 from ..config import Config
 from ..config.hooks import described
@@ -32,7 +34,7 @@ class Package(NamedTuple):
     """`module` is needed when `option` has this `value`, or any if that is None.
 
     `and_option`: another option that must be on for that. `but_ending`: a file that ends so needs
-    no package.
+    no package. `for_word`: one of the wake words must need it.
     """
 
     option: str
@@ -40,6 +42,7 @@ class Package(NamedTuple):
     module: str
     and_option: str = ""
     but_ending: str = ""
+    for_word: bool = False
 
     def wanted(self, settings: Config) -> bool:
         """Whether the settings ask for it."""
@@ -48,13 +51,17 @@ class Package(NamedTuple):
         given = attrgetter(self.option)(settings)
         if self.but_ending and given.lower().endswith(self.but_ending):
             return False
+        words = settings.audio.wake.entries()
+        if self.for_word and self.module not in map(package_of, words):
+            return False
         return bool(given if self.value is None else given == self.value)
 
 
 PACKAGES = (
     Package("realtime.auth", "entra", "azure.identity"),
     Package("audio.gate.engine", "webrtc", "webrtcvad"),
-    Package("audio.listen", "wake_word", "pymicro_wakeword"),
+    Package("audio.listen", "wake_word", "pymicro_wakeword", for_word=True),
+    Package("audio.listen", "wake_word", "pyopen_wakeword", for_word=True),
     Package("audio.echo", "cancel", "livekit.rtc"),
     Package("mqtt.host", None, "aiomqtt"),
     Package("audio.earcons.chime", None, "soundfile", but_ending=".wav"),
@@ -102,6 +109,7 @@ def unusable_files(settings: Config) -> list[str]:
             what = f"there is no folder {folder} that can be written to"
             found.append(settings.problem("audio.output.device", what))
     found += _unusable_sounds(settings)
+    found += _unusable_wake_words(settings)
     service = settings.realtime
     if PROFILES[service.profile].built_in and service.simulator.scenario and not service.host_name:
         try:
@@ -113,6 +121,16 @@ def unusable_files(settings: Config) -> list[str]:
                 for each in error.problems
             ]
     return found
+
+
+def _unusable_wake_words(settings: Config) -> list[str]:
+    words = settings.audio.wake.words
+    refused = refusals(words)
+    return [
+        settings.problem(("audio", "wake", "words", index, "file"), refused[each.called])
+        for index, each in enumerate(words)
+        if each.called in refused
+    ]
 
 
 def _unusable_sounds(settings: Config) -> list[str]:

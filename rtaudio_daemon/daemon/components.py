@@ -26,7 +26,6 @@ from ..audio.engines.vad_engines import open_engine
 from ..audio.engines.wake_word_engines import open_attention
 from ..audio.files.chimes import own_chime
 from ..audio.processing.gate import Gate
-from ..audio.processing.wake_word import Attention
 from ..emitter import Emitter
 from ..errors import RTAudioError, WrongValueError
 from ..notifications import (
@@ -58,6 +57,7 @@ from .ringing import Ringing
 from .service import Trial, dialogue_settings, new_sessions, service_at, trailing_ms
 from .tool_box import ToolBox
 from .tool_sources import open_sources
+from .wake_words import attention_for
 
 _LOG = logging.getLogger(__name__)
 # What a setting of the session is set to when it is gone from the configuration.
@@ -123,7 +123,7 @@ class Components:
         self._boot = secrets.token_hex(4)
         self._engine = open_engine(settings.audio.gate.engine)
         self._echo = open_echo(settings.audio.echo, settings.audio.gate.engine)
-        self._attention = _attention(settings.audio)
+        self._attention = open_attention(settings.audio.listen, settings.audio.wake, ())
         self._ducking_note: str | None = None
         self._where: Endpoint
         self.http_api: ApiServer
@@ -221,7 +221,7 @@ class Components:
     def sound(self) -> SoundChanged:
         """How sound is judged, in effect."""
         engine, echo, attention = self._engine, self._echo, self._attention
-        found = (engine.note, echo.note, attention.note, self._ducking_note)
+        found = (engine.note, echo.note, *attention.notes, self._ducking_note)
         notes = tuple(note for note in found if note)
         return SoundChanged(echo.mode, engine.name, attention.listen, notes)
 
@@ -326,8 +326,9 @@ class Components:
             engine = open_engine(settings.audio.gate.engine)
         if another_engine or settings.audio.echo != applied.echo:
             echo = open_echo(settings.audio.echo, settings.audio.gate.engine)
-        if (settings.audio.listen, settings.audio.wake) != (applied.listen, applied.wake):
-            attention = _attention(settings.audio)
+        begins = "gate" not in self._lives
+        if begins or (settings.audio.listen, settings.audio.wake) != (applied.listen, applied.wake):
+            attention = await attention_for(settings.audio, begins=begins)
         await self._between_turns()
         self._engine, self._echo, self._attention = engine, echo, attention
         self._adjust(settings)
@@ -520,7 +521,3 @@ async def _lasting(source: ToolSource) -> None:
     """Keep in touch with what is outside, where there is anything."""
     await source.run()
     await asyncio.Event().wait()
-
-
-def _attention(audio: config.Audio) -> Attention:
-    return open_attention(audio.listen, audio.wake)

@@ -37,6 +37,7 @@ WANTED = {
     "audio.earcons.chime": "audio: {earcons: {chime: bell.mp3}}",
     "home_assistant.url": "home_assistant: {url: 'http://127.0.0.1', token: a}",
     "mqtt.host": "mqtt: {host: 127.0.0.1}",
+    "pyopen_wakeword": "audio: {listen: wake_word, wake: {words: [{file: marvin.tflite}]}}",
     "tools.mcp": "tools: {mcp: {notes: {url: 'http://127.0.0.1/mcp'}}}",
 }
 
@@ -46,7 +47,7 @@ def test_a_package_that_is_asked_for_and_missing_is_named_with_its_line(
     package: Package, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     option, module = package.option, package.module
-    settings = config.parse(f"{WANTED[option]}\n")
+    settings = config.parse(f"{WANTED.get(module) or WANTED[option]}\n")
     monkeypatch.setitem(sys.modules, module, None)
     (line,) = missing_packages(settings)
     assert line.startswith(f"config.yaml:1: {option}: ")

@@ -1,88 +1,84 @@
-"""Wake words by microWakeWord, from the optional package pymicro-wakeword."""
+"""Which engine spots which wake word, and what is listened to where one cannot be spotted."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from ...config import Wake, WakeWord
-from ...optional_packages import how_to_install
-from ..processing.format import SAMPLE_RATE, Resampler
+from ...optional_packages import SPECS, how_to_install
 from ..processing.wake_word import Attention, CombinedEngine, WakeWordEngine
-from ..processing.word_score import Spotted, WordScore, cutoff_at
+from .micro_wake_word import MicroWakeWordEngine
+from .open_wake_word import CUTOFF, OpenWord, RowMaker, RowWordEngine, word_score
+from .tflite import Library
 
 _LOG = logging.getLogger(__name__)
-_RATE = 16_000
-_STEP_MS = 10
+_NOBODY = "audio.listen is wake_word, but nothing except push to talk is listened to"
+_WITHOUT = "audio.wake.words, a word is left out"
 
 
-class MicroWakeWordEngine:
-    """Words of microWakeWord; the models are in the package.
-
-    ImportError or OSError where pymicro-wakeword is missing or does not run.
-    """
-
-    def __init__(self, words: Sequence[WakeWord]) -> None:
-        import pymicro_wakeword
-
-        self._features: Any = pymicro_wakeword.MicroWakeWordFeatures()
-        self._words = [
-            _MicroWord(
-                each, pymicro_wakeword.MicroWakeWord.from_builtin(pymicro_wakeword.Model(each.word))
-            )
-            for each in words
-        ]
-        self.scores = [each.score for each in self._words]
-        """Each word that it knows."""
-        self._resampler = Resampler(SAMPLE_RATE, _RATE)
-
-    def feed(self, pcm: bytes) -> Spotted | None:
-        """The wake word that just ended, if any."""
-        found = None
-        for features in self._features.process_streaming(self._resampler.feed(pcm)):
-            for word in self._words:
-                found = word.feed(features) or found
-        return found
+def package_of(word: WakeWord) -> str:
+    """The module of the optional package that spots this word."""
+    return "pymicro_wakeword" if word.word or word.file.endswith(".json") else "pyopen_wakeword"
 
 
-class _MicroWord:
-    """A word and its model, which has news once every few features."""
-
-    def __init__(self, word: WakeWord, model: Any) -> None:
-        cutoff = cutoff_at(model.probability_cutoff, word.sensitivity)
-        self.score = WordScore(word.called, cutoff, persona=word.persona, stop=word.stop)
-        self._model = model
-        self._fed = 0
-
-    def feed(self, features: Any) -> Spotted | None:
-        """Take in the next features; the word, if it just ended."""
-        probability = self._model.process_streaming_prob(features)
-        self._fed += 1
-        if self._fed < self._model.stride:
-            return None
-        self._fed = 0
-        return self.score.feed(probability, self._model.stride * _STEP_MS)
+def load_file(path: str) -> MicroWakeWordEngine | RowWordEngine:
+    """The engine of one file; ValueError where it is another kind of file."""
+    word = WakeWord(file=path)
+    return MicroWakeWordEngine([word]) if path.endswith(".json") else _open_engine([word])
 
 
-def open_attention(listen: str, wake: Wake) -> Attention:
-    """What `audio.listen` names, with the words of `wake`.
+def open_attention(
+    listen: str, wake: Wake, words: Sequence[WakeWord] | None = None, notes: Sequence[str] = ()
+) -> Attention:
+    """What `audio.listen` names.
 
-    Where no wake word can be spotted, nothing but push to talk is listened to.
+    `words`: those of `wake` that can be used; None: all. `notes`: why others cannot be. Where no
+    wake word can be spotted, nothing but push to talk is listened to.
     """
     if listen == "push_to_talk":
         return Attention("push_to_talk")
     if listen == "open":
         return Attention()
-    engines: list[WakeWordEngine] = []
-    try:
-        engines.append(MicroWakeWordEngine([each for each in wake.entries() if each.word]))
-    except (ImportError, OSError) as error:
-        note = (
-            "audio.listen is wake_word, but nothing except push to talk is listened to: that needs "
-            f"the package pymicro-wakeword: `{how_to_install('pymicro_wakeword')}`, then restart "
-            f"the daemon ({error})"
-        )
+    engines, noted = _engines(wake.entries() if words is None else words)
+    found = [*notes, *noted]
+    heading = _WITHOUT if engines else _NOBODY
+    found = [f"{heading}: {each}" for each in found]
+    for note in found:
         _LOG.warning("%s", note)
-        return Attention("push_to_talk", note=note)
-    return Attention("wake_word", CombinedEngine(engines), wake.follow_up_s * 1000)
+    if not engines and found:
+        return Attention("push_to_talk", notes=found)
+    return Attention("wake_word", CombinedEngine(engines), wake.follow_up_s * 1000, notes=found)
+
+
+def _engines(words: Sequence[WakeWord]) -> tuple[list[WakeWordEngine], list[str]]:
+    """The engines that spot these words, and why some cannot be spotted."""
+    engines: list[WakeWordEngine] = []
+    notes = []
+    opening: Sequence[tuple[str, Callable[[list[WakeWord]], WakeWordEngine]]] = (
+        ("pymicro_wakeword", MicroWakeWordEngine),
+        ("pyopen_wakeword", _open_engine),
+    )
+    for module, opened in opening:
+        mine = [each for each in words if package_of(each) == module and not each.taught]
+        names = ", ".join(each.called for each in mine)
+        try:
+            engines += [opened(mine)] if mine else []
+        except (ImportError, OSError) as error:
+            package = SPECS[module].partition(">")[0]
+            notes.append(
+                f"{names}: that needs the package {package}: `{how_to_install(module)}`, then "
+                f"restart the daemon ({error})"
+            )
+        except ValueError as error:
+            notes.append(f"{names}: {error}")
+    return engines, notes
+
+
+def _open_engine(words: Sequence[WakeWord]) -> RowWordEngine:
+    library = Library()
+    maker = RowMaker(library)
+    return RowWordEngine(
+        maker,
+        [OpenWord(library, each.file, word_score(each, CUTOFF), maker.silence) for each in words],
+    )

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import sys
-from pathlib import Path
 
-from ...child_processes import harmless_environment, no_hangups
+from ...child_processes import environment_of_ours, no_hangups
 from ...errors import WrongValueError
 from ...optional_packages import how_to_install, installed
 from ..processing.format import BYTES_PER_MS
@@ -17,7 +15,6 @@ from .bounds import DAMAGED, LONGEST_S, MOST_BYTES, STRANGE, TOO_LONG
 
 PACKAGE = "soundfile"
 """The optional package for all but WAV."""
-_ROOT = str(Path(__file__).resolve().parents[3])
 _LAST_WORDS_S = 1.0
 _PATIENCE_S = 30.0  # a slow machine needs seconds to load the libraries
 _RIFF = (b"RIFF", b"RIFX", b"RF64")
@@ -78,7 +75,7 @@ async def _in_process(raw: bytes, name: str, longest_s: float) -> bytes:
             sys.executable,
             *("-P", "-m", "rtaudio_daemon.audio.files.decoder", str(longest_s)),
             stderr=asyncio.subprocess.DEVNULL,
-            env=_environment(),
+            env=environment_of_ours(),
             start_new_session=True,  # a Ctrl-C in the terminal is for the daemon alone
         )
     try:
@@ -135,15 +132,6 @@ class _Decoder(asyncio.SubprocessProtocol):
         self._left.discard(what)
         if not self._left:
             self.over.set()
-
-
-def _environment() -> dict[str, str]:
-    path = os.pathsep.join(filter(None, (_ROOT, os.environ.get("PYTHONPATH"))))
-    return {
-        **harmless_environment(os.environ),
-        "PYTHONPATH": path,
-        "OPENBLAS_NUM_THREADS": "1",  # each would take memory that is not there
-    }
 
 
 def _too_long(name: str, longest_s: float) -> WrongValueError:

@@ -70,10 +70,10 @@ class Attention:
         engine: WakeWordEngine | None = None,
         follow_up_ms: float = 8_000,
         *,
-        note: str | None = None,
+        notes: Sequence[str] = (),
     ) -> None:
         self.listen = listen
-        self.note = note
+        self.notes = tuple(notes)
         """Why this is not what was asked for."""
         self.since_word_ms = inf
         """How much sound came since the wake word that is attended to."""

@@ -62,6 +62,7 @@ class WordScore:
 
     def feed(self, score: float, ms: float) -> Spotted | None:
         """Take in the score of the next `ms` of sound; the word, if this is it."""
+        score = min(score, 1.0) if score > 0 else 0.0  # models of others say anything
         self._quiet_ms = max(0.0, self._quiet_ms - ms)
         if score > self.cutoff:
             self._best, self._quiet_ms = 0.0, _ONCE_MS

@@ -11,7 +11,17 @@ from ... import config
 from ...daemon import log
 from ...errors import ConfigError
 from .. import preflight
-from . import broker, ducking, echo_check, home, machine, service, sound_devices, tools
+from . import (
+    broker,
+    ducking,
+    echo_check,
+    home,
+    machine,
+    service,
+    sound_devices,
+    tools,
+    wake_words,
+)
 from .finding import Finding, Verdict, failed, passed, warned
 
 EXIT_REFUSED = 77
@@ -37,6 +47,7 @@ async def examine(path: str, *, tone: bool = False) -> AsyncGenerator[Finding, N
         lambda: machine.check_machine(settings, path),
         lambda: sound_devices.check_sound(settings.audio, tone=tone),
         lambda: echo_check.check_echo(settings.audio),
+        lambda: wake_words.check_wake_words(settings.audio),
         lambda: ducking.check_ducking(settings.audio),
         lambda: tools.check_tools(settings),
         lambda: home.check_home(settings),

@@ -24,9 +24,9 @@ def test_a_missing_package_is_named_and_the_house_does_not_listen_to_everybody(
     attention = open_attention("wake_word", Wake("alexa"))
     assert not attention.paid
     assert attention.listen == "push_to_talk"
-    assert attention.note is not None
-    assert how_to_install("pymicro_wakeword") in attention.note
-    assert attention.note in caplog.text
+    (note,) = attention.notes
+    assert how_to_install("pymicro_wakeword") in note
+    assert note in caplog.text
 
 
 def test_a_spoken_wake_word_is_spotted_once_and_other_words_are_not(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rtaudio_daemon.audio.devices.wav_devices import read_wav
-from rtaudio_daemon.audio.engines.wake_word_engines import MicroWakeWordEngine
+from rtaudio_daemon.audio.engines.micro_wake_word import MicroWakeWordEngine
 from rtaudio_daemon.audio.processing.echo import Echo
 from rtaudio_daemon.audio.processing.gate import Gate
 from rtaudio_daemon.audio.processing.wake_word import Attention

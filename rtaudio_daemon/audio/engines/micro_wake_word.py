@@ -1,0 +1,75 @@
+"""Wake words by microWakeWord, from the optional package pymicro-wakeword."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...config import WakeWord
+from ..processing.format import SAMPLE_RATE, Resampler
+from ..processing.word_score import Spotted, WordScore
+from .open_wake_word import word_score
+
+_RATE = 16_000
+_STEP_MS = 10
+_FEATURES = 40
+
+
+class MicroWakeWordEngine:
+    """Words of microWakeWord: models of the package, or of files.
+
+    ImportError or OSError where pymicro-wakeword is missing or does not run, ValueError for another
+    kind of file; a damaged one may end the process.
+    """
+
+    def __init__(self, words: Sequence[WakeWord]) -> None:
+        import pymicro_wakeword
+
+        kind, shipped = pymicro_wakeword.MicroWakeWord, pymicro_wakeword.Model
+        self._features: Any = pymicro_wakeword.MicroWakeWordFeatures()
+        self._words = [
+            _MicroWord(
+                each,
+                kind.from_config(each.file) if each.file else kind.from_builtin(shipped(each.word)),
+            )
+            for each in words
+        ]
+        self.scores: Sequence[WordScore] = [each.score for each in self._words]
+        """Each word that it knows."""
+        self._resampler = Resampler(SAMPLE_RATE, _RATE)
+
+    def feed(self, pcm: bytes) -> Spotted | None:
+        """The wake word that just ended, if any."""
+        found = None
+        for features in self._features.process_streaming(self._resampler.feed(pcm)):
+            for word in self._words:
+                found = word.feed(features) or found
+        return found
+
+
+class _MicroWord:
+    """A word and its model, which has news once every few features."""
+
+    def __init__(self, word: WakeWord, model: Any) -> None:
+        if word.file:
+            _check(model)
+        self.score = word_score(word, model.probability_cutoff)
+        self._model = model
+        self._fed = 0
+
+    def feed(self, features: Any) -> Spotted | None:
+        """Take in the next features; the word, if it just ended."""
+        probability = self._model.process_streaming_prob(features)
+        self._fed += 1
+        if self._fed < self._model.stride:
+            return None
+        self._fed = 0
+        return self.score.feed(probability, self._model.stride * _STEP_MS)
+
+
+def _check(model: Any) -> None:
+    """Raise ValueError if the library cannot compute with this model, which it says to nobody."""
+    fits = model.lib.TfLiteTensorByteSize(model.input_tensor) == model.stride * _FEATURES
+    if not fits or model.lib.TfLiteInterpreterInvoke(model.interpreter):
+        raise ValueError(f"{model.id} is no model of microWakeWord")
+    model.reset()

@@ -1,0 +1,28 @@
+"""Opens what spots the wake words; files of others are tried first."""
+
+from __future__ import annotations
+
+import asyncio
+
+from .. import config
+from ..audio.engines.wake_word_engines import open_attention
+from ..audio.engines.wake_word_files import refusals
+from ..audio.processing.wake_word import Attention
+from ..errors import WrongValueError
+
+
+async def attention_for(audio: config.Audio, *, begins: bool) -> Attention:
+    """Whom to listen to.
+
+    A file that cannot be used is left out when the daemon `begins`, and later raises
+    WrongValueError, so that all stays as it is.
+    """
+    if audio.listen != "wake_word":
+        return open_attention(audio.listen, audio.wake)
+    words = audio.wake.entries()
+    refused = await asyncio.to_thread(refusals, words)
+    notes = [f"{name}: {why}" for name, why in refused.items()]
+    if notes and not begins:
+        raise WrongValueError("; ".join(notes))
+    usable = [each for each in words if each.called not in refused]
+    return await asyncio.to_thread(open_attention, audio.listen, audio.wake, usable, notes)
