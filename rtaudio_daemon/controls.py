@@ -99,7 +99,8 @@ class Snapshot:
     `tools`: sources with their state, how many tools there are and what they cost in tokens.
     `timers`: as `Controls.timers` gives them. `volume` from 0 to 1; `talking`: the button of push
     to talk is held. `daemon`: its `id` and `name` in the home. `mqtt`: the state of the broker.
-    `ducking`: in which `way` other programs are made softer, and whether they are now (`active`).
+    `chosen`: settings laid over the configuration. `ducking`: in which `way` other programs are
+    made softer, and whether they are now (`active`).
     `wake_words`: each that is listened for, how often it was `heard`, and its `near_misses`.
     """
 
@@ -122,6 +123,7 @@ class Snapshot:
     daemon: Mapping[str, str] = field(default_factory=dict)
     mqtt: Mapping[str, Any] = field(default_factory=dict)
     ducking: Mapping[str, Any] = field(default_factory=lambda: DUCKING_OFF)
+    chosen: Mapping[str, str | float] = field(default_factory=dict)
     wake_words: Sequence[Mapping[str, Any]] = ()
 
     @property
@@ -301,6 +303,19 @@ class Controls(Protocol):
 
     def forget_note(self, note_id: str) -> Awaitable[None]:
         """Remove a note for good. Raises NotFoundError, and NotNowError if it cannot be written."""
+
+    def settings(self) -> Awaitable[Sequence[Mapping[str, Any]]]:
+        """The few settings that can be chosen while it runs, as `GET /api/settings` shows them."""
+
+    def choose(self, values: Mapping[str, str | float]) -> Awaitable[None]:
+        """Lay these settings over the configuration, and apply them, also after a restart.
+
+        Raises WrongValueError, ConfigError, and NotNowError where they cannot be kept; then nothing
+        changes.
+        """
+
+    def choose_nothing(self) -> Awaitable[None]:
+        """Apply the configuration as it stands. Raises NotNowError and ConfigError."""
 
     def reload(self) -> Awaitable[dict[str, Any]]:
         """Read the configuration again; returns what changed. Raises ConfigError."""

@@ -357,7 +357,7 @@ function drawSettings(found) {
 function settingField(one) {
   const id = "set-" + one.name, label = make("label", { htmlFor: id, textContent: t("setting." + one.name) });
   const input = one.choices ? make("select", { id }, ...one.choices.map((each) => make("option", { value: each, textContent: t("choice." + each) === "choice." + each ? each : t("choice." + each) })))
-    : make("input", { id, type: "range", min: one.minimum, max: one.maximum, step: .05 });
+    : make("input", { id, type: "range", min: 0, max: 1, step: .05 });
   input.value = one.value;
   const shown = make("output", { htmlFor: id, textContent: one.choices ? "" : percent(one.value) });
   input.oninput = () => { if (!one.choices) shown.textContent = percent(Number(input.value)); };

@@ -336,6 +336,38 @@ ACTIONS: Schema = object_of(
     },
     more=True,
 )
+_CHOSEN_TEXT: Schema = {"type": "string", "minLength": 1, "maxLength": 200}
+SETTINGS_CHOICE: Schema = object_of(
+    {
+        "voice": _CHOSEN_TEXT,
+        "volume": LEVEL,
+        "wake_sensitivity": _CHOSEN_TEXT,
+        "microphone": _CHOSEN_TEXT,
+        "loudspeaker": _CHOSEN_TEXT,
+        "echo": _CHOSEN_TEXT,
+    },
+    *("voice", "volume", "wake_sensitivity", "microphone", "loudspeaker", "echo"),
+)
+_CHOSEN: Schema = {"description": "a string, or a number for the volume"}
+SETTINGS: Schema = object_of(
+    {
+        "settings": {
+            "type": "array",
+            "items": object_of(
+                {
+                    "name": TEXT,
+                    "option": {**TEXT, "description": "of the configuration"},
+                    "value": _CHOSEN,
+                    "configured": _CHOSEN,
+                    "changed": {**FLAG, "description": "whether it is not as configured"},
+                    "choices": {"type": ["array", "null"], "items": TEXT},
+                },
+                more=True,
+            ),
+        }
+    },
+    more=True,
+)
 STATUS: Schema = object_of(
     {
         "status": STATUS_WORD,
@@ -403,6 +435,7 @@ STATUS: Schema = object_of(
             "type": "array",
             "items": object_of({"word": TEXT, "heard": COUNT, "near_misses": COUNT}, more=True),
         },
+        "chosen": {"type": "object", "description": "settings laid over the configuration"},
         "usage": {"type": "object"},
         "ha_state": {
             **one_of("idle", "listening", "processing", "responding"),

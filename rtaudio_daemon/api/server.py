@@ -445,6 +445,18 @@ class ApiServer:
         await self._controls.forget_actions()
         return await self._actions(request)
 
+    async def _settings_list(self, _request: web.Request) -> web.Response:
+        return web.json_response({"settings": list(await self._controls.settings())})
+
+    async def _settings_choose(self, request: web.Request) -> web.Response:
+        await self._controls.choose(await _body(request, schemas.SETTINGS_CHOICE))
+        return await self._settings_list(request)
+
+    async def _settings_reset(self, request: web.Request) -> web.Response:
+        await _body(request, schemas.NOTHING)
+        await self._controls.choose_nothing()
+        return await self._settings_list(request)
+
     async def _reload(self, request: web.Request) -> web.Response:
         await _body(request, schemas.NOTHING)
         return web.json_response(await self._controls.reload())

@@ -14,8 +14,10 @@ from types import MappingProxyType
 
 from .. import config
 from ..audio.devices.open import DeviceInfo, described, list_devices
+from ..config import overlay
 from ..daemon import log
 from ..daemon.app import App
+from ..daemon.chosen_settings import ChosenSettings
 from ..daemon.signals import spared, until_stopped
 from ..errors import ConfigError, RTAudioError
 from ..simulator.server.simulator import Simulator
@@ -31,23 +33,24 @@ _LOG = logging.getLogger(__name__)
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the daemon until it is stopped."""
-    settings = config.load(arguments.config)
-    log.redaction.add(settings)
-    log.start(settings.logger)
-    for warning in settings.warnings:
-        _LOG.warning("%s", warning)
-    if (state := state_folder()) is None:
-        _LOG.warning("nothing is kept over a restart: without HOME set XDG_STATE_HOME to a folder")
+    state = state_folder()
+    newest: config.Config | None = None
 
-    newest = settings
-
-    def load() -> config.Config:
+    def load(over: overlay.Chosen) -> config.Config:
         nonlocal newest
-        newest = config.load_again(arguments.config, newest)
+        first, path = newest is None, arguments.config
+        newest = config.load(path, over) if first else config.load_again(path, newest, over)
         log.redaction.add(newest)
         return newest
 
-    app = App(settings, load=load, state=state)
+    chosen = ChosenSettings(state / overlay.OVERLAY_FILE if state else None, load)
+    settings = chosen.load()
+    log.start(settings.logger)
+    for warning in settings.warnings:
+        _LOG.warning("%s", warning)
+    if state is None:
+        _LOG.warning("nothing is kept over a restart: without HOME set XDG_STATE_HOME to a folder")
+    app = App(settings, load=chosen.load, state=state, chosen=chosen)
 
     async def live(stop: asyncio.Event) -> None:
         with ExitStack() as life:
@@ -76,6 +79,8 @@ def check(arguments: argparse.Namespace) -> int:
     ]:
         raise ConfigError(problems)
     print(f"{arguments.config}: fine")
+    for line in preflight.listed_choices(state_folder()):
+        print(line)
     for line in preflight.listed_hooks(settings):
         print(line)
     return 0

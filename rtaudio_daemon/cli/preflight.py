@@ -17,7 +17,7 @@ from ..audio.devices.wav_devices import check_wav
 from ..audio.engines.wake_word_engines import package_of
 from ..audio.engines.wake_word_files import refusals
 from ..audio.files.chimes import own_chime
-from ..config import Config
+from ..config import Config, overlay
 from ..config.hooks import described
 from ..config.placeholders import revealed
 from ..config.profiles import PROFILES
@@ -177,6 +177,19 @@ def unusable_hooks(settings: Config) -> list[str]:
 def listed_hooks(settings: Config) -> list[str]:
     """A line for each hook: on what, and what is done."""
     return [f"hook on {described(each)}" for each in settings.hooks]
+
+
+def listed_choices(state: Path | None) -> list[str]:
+    """A line for each setting that is chosen on the page, and kept in the folder `state`."""
+    path = state / overlay.OVERLAY_FILE if state else None
+    try:
+        chosen = overlay.read(path) if path else {}
+    except ConfigError as error:
+        return [f"what is chosen on the page is not known: {error}"]
+    return [
+        f"{overlay.option(name)}: {value} is chosen on the page ({path})"
+        for name, value in chosen.items()
+    ]
 
 
 def unanswered_functions(settings: Config) -> list[str]:

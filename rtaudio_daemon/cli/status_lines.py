@@ -57,6 +57,9 @@ def _facts(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         called = timer["name"] or timer["text"] or timer["at"] or "without a name"
         left = "rings" if timer["state"] == "ringing" else f"{span(timer['left_s'])} left"
         yield timer["kind"], f"{called}: {left}"
+    if chosen := status.get("chosen"):
+        named = ", ".join(f"{name} {value}" for name, value in chosen.items())
+        yield "chosen", f"{named} (on the page, instead of what is configured)"
     if "version" in status:
         yield "daemon", f"version {status['version']}, up for {span(status.get('uptime_s', 0))}"
 

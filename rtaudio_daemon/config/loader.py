@@ -11,11 +11,12 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ..errors import ConfigError
-from . import hooks, mcp_servers, mqtt_checks, own_tools, schema, wake_words, yaml_loader
+from . import hooks, mcp_servers, mqtt_checks, overlay, own_tools, schema, wake_words, yaml_loader
 from .checks import beyond_loopback
 from .profiles import PROFILES, Profile
 from .secret import Secret
@@ -24,12 +25,19 @@ from .tool_sections import HomeAssistant, ToolRule, Tools
 from .yaml_loader import Place, Problem, Source, Steps
 
 
-def load(path: str | os.PathLike[str]) -> Config:
-    """Read the configuration file at `path`. Raises ConfigError with everything that is wrong."""
-    return _checked(yaml_loader.read(path))
+def load(path: str | os.PathLike[str], chosen: overlay.Chosen = MappingProxyType({})) -> Config:
+    """Read the configuration file at `path`. Raises ConfigError with everything that is wrong.
+
+    `chosen`: settings that are laid over it, see `overlay`.
+    """
+    return _checked(yaml_loader.read(path), chosen)
 
 
-def load_again(path: str | os.PathLike[str], before: Config | None = None) -> Config:
+def load_again(
+    path: str | os.PathLike[str],
+    before: Config | None = None,
+    chosen: overlay.Chosen = MappingProxyType({}),
+) -> Config:
     """Like `load`, for a reload: somebody may be writing the file at this very moment.
 
     Waits until nothing was written for half a second, three seconds at most. Raises ConfigError
@@ -43,7 +51,7 @@ def load_again(path: str | os.PathLike[str], before: Config | None = None) -> Co
         source = yaml_loader.read(path)
     if source.value is None and not source.problems:
         raise ConfigError([f"{source.file}:1: {_NOTHING}; nothing is changed by that"])
-    found = _checked(source)
+    found = _checked(source, chosen)
     gone = [
         found.problem(
             f"http.{name}",
@@ -363,7 +371,8 @@ _CAUTIONS = (
 )
 
 
-def _checked(source: Source) -> Config:
+def _checked(source: Source, chosen: overlay.Chosen = MappingProxyType({})) -> Config:
+    overlay.lay_over(source, chosen)
     config = _beside(schema.validate(Config, source, HINTS), source.file)
     source.problems += _apply(_RULES, config, source)
     source.problems += _below(("tools", "own"), own_tools.mistakes(config.tools.own), source)

@@ -26,6 +26,7 @@ from ..tools.timers.clocks import Clocks, boot_id
 from ..tools.timers.keeper import TimerKeeper
 from ..tools.timers.store import TIMERS_FILE, TimerStore
 from .assistant import Assistant
+from .chosen_settings import ChosenSettings
 from .components import Component, Components
 from .controls import DaemonControls
 from .health import HealthMonitor
@@ -42,8 +43,9 @@ _DEVICES = {"microphone": "audio.input.device", "speaker": "audio.output.device"
 class App:
     """The daemon. After `on_ready` was called, `address`, and `assistant` can be used.
 
-    `load` reads the configuration again, for `reload`. The folder `state` keeps what was spent,
-    the timers, the last actions, notes, and whether the microphone is muted.
+    `load` reads the configuration again, for `reload`; `chosen` lays settings over it. The folder
+    `state` keeps what was spent, the timers, the last actions, notes, and whether the microphone is
+    muted.
     """
 
     def __init__(
@@ -53,10 +55,12 @@ class App:
         load: Callable[[], config.Config] | None = None,
         devices: Devices | None = None,
         state: Path | None = None,
+        chosen: ChosenSettings | None = None,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
         self._load = load
+        self._chosen = chosen
         self._devices_here = devices
         self._usage_meter = UsageMeter()
         # What the built-in service charges is not money.
@@ -116,6 +120,7 @@ class App:
                 notes=self._notes,
             )
             components.controls.reloader = self
+            components.controls.chosen_settings = self._chosen
             components.controls.action_log = self._actions
             self.notifications.on("notification", log_notification)
             self.notifications.on("notification", self._notice)

@@ -37,6 +37,7 @@ from ..tools.timers.timer import Kind
 from ..version import VERSION
 from .assistant import Assistant
 from .broadcasts import broadcast
+from .chosen_settings import ChosenSettings
 from .hooks import Hooks
 from .questions import Questions
 from .said_texts import SaidTexts
@@ -112,6 +113,8 @@ class DaemonControls:
         """Who lets timers ring, if anybody does."""
         self._clock = asyncio.get_running_loop().time
         self._started = self._clock()
+        self.chosen_settings: ChosenSettings | None = None
+        """What people choose while it runs, if that can be kept."""
         self.reloader: Reloader | None = None
         """Who reloads the configuration, if there is one."""
         self.said_texts = SaidTexts()
@@ -177,6 +180,7 @@ class DaemonControls:
             timers=self._timers.documents(),
             daemon=dict(self.daemon),
             mqtt=self.broker.document() if self.broker else {},
+            chosen=dict(self.chosen_settings.chosen) if self.chosen_settings else {},
             ducking=self.other_sound.document() if self.other_sound else DUCKING_OFF,
             wake_words=[asdict(each) for each in microphone_input.gate.attention.words],
             version=VERSION,
@@ -462,6 +466,29 @@ class DaemonControls:
         """Forget the last calls of tools; see `Controls.forget_actions`."""
         if self.action_log is not None:
             await self.action_log.clear()
+
+    async def settings(self) -> list[dict[str, Any]]:
+        """What can be chosen; see `Controls.settings`."""
+        if self.chosen_settings is None:
+            return []
+        return await self.chosen_settings.listed(await self._known_devices())
+
+    async def choose(self, values: Mapping[str, str | float]) -> None:
+        """Choose settings; see `Controls.choose`."""
+        if self.chosen_settings is None or self.reloader is None:
+            raise NotNowError("nothing can be chosen: this daemon has no configuration file")
+        await self.chosen_settings.choose(values, await self._known_devices(), self.reloader)
+
+    async def choose_nothing(self) -> None:
+        """Back to the configuration; see `Controls.choose_nothing`."""
+        if self.chosen_settings is not None and self.reloader is not None:
+            await self.chosen_settings.reset(self.reloader)
+
+    async def _known_devices(self) -> list[dict[str, Any]]:
+        try:
+            return await self.devices()
+        except DeviceError:
+            return []
 
     async def reload(self) -> dict[str, Any]:
         """Read the configuration again; returns what changed. Raises ConfigError."""

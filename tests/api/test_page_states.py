@@ -67,6 +67,7 @@ async def test_the_page_follows_the_table_of_states_and_speaks_german() -> None:
         await visit.page.click("#test")
         await visit.until("document.getElementById('tested').textContent.startsWith('Er wurde')")
         assert person.told == [("play", {"file": "bell.wav"}), "test_sound"]
+        await settings_are_chosen_and_undone(visit.page, person.told)
         await visit.page.click("#clear")
         assert await visit.page.locator("#log li").count() == 0
         # The other language is chosen once.
@@ -76,6 +77,20 @@ async def test_the_page_follows_the_table_of_states_and_speaks_german() -> None:
         await status_is(visit, "idle")
         assert await visit.page.get_attribute("html", "lang") == "en"
         assert visit.complaints == []
+
+
+async def settings_are_chosen_and_undone(page: Any, told: list[Any]) -> None:
+    assert await page.locator("#reset").is_hidden()
+    assert await page.locator("#settings option").all_inner_texts() == [
+        "auto",
+        "aus: mit Kopfhörern",
+    ]
+    await page.select_option("#set-echo", "off")
+    await page.locator("#settings .note", has_text="konfiguriert: auto").wait_for()
+    assert await page.evaluate("document.activeElement.id") == "set-echo"
+    await page.click("#reset")
+    await page.locator("#reset").wait_for(state="hidden")
+    assert told[-2:] == [("choose", {"echo": "off"}), "choose nothing"]
 
 
 async def the_rules_are_those_of_the_table(page: Any) -> None:

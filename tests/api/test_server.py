@@ -82,6 +82,7 @@ class Person:
         """What else is true of the snapshot."""
         self.acted: Sequence[Mapping[str, Any]] = ACTIONS
         self.attends = False
+        self.echo: str | float = "auto"
 
     level_dbfs = -40.0
 
@@ -171,6 +172,27 @@ class Person:
 
     def set_volume(self, level: float) -> None:
         self.told.append(level)
+
+    async def settings(self) -> list[dict[str, Any]]:
+        value = self.echo
+        return [
+            {
+                "name": "echo",
+                "option": "audio.echo",
+                "value": value,
+                "configured": "auto",
+                "changed": value != "auto",
+                "choices": ["auto", "off"],
+            }
+        ]
+
+    async def choose(self, values: Mapping[str, str | float]) -> None:
+        self.told.append(("choose", dict(values)))
+        self.echo = values.get("echo", "auto")
+
+    async def choose_nothing(self) -> None:
+        self.told.append("choose nothing")
+        self.echo = "auto"
 
     async def reload(self) -> dict[str, Any]:
         if not self.connected:
@@ -735,3 +757,16 @@ async def test_a_taken_port_is_told_with_a_remedy(http_api: HttpApi) -> None:
     with pytest.raises(RTAudioError, match=r"http\.port"):
         async with other.listening():
             pass
+
+
+async def test_settings_are_listed_chosen_and_undone(http_api: HttpApi) -> None:
+    status, found = await http_api.post("/api/settings", {"echo": "off"})
+    assert (status, found["settings"][0]["value"]) == (200, "off")
+    async with http_api.http.delete("/api/settings") as answer:
+        assert (await answer.json())["settings"][0]["value"] == "auto"
+    wrongs: list[dict[str, Any]] = [{"echo": ""}, {"volume": 2}, {"tools": {}}, {"voice": 1}]
+    for wrong in wrongs:
+        assert (await http_api.post("/api/settings", wrong))[0] == 400
+    assert http_api.person.told == [("choose", {"echo": "off"}), "choose nothing"]
+    status, found = await http_api.post("/api/test_sound")
+    assert (status, found["said"]["outcome"]) == (200, "said")

@@ -400,3 +400,20 @@ async def test_devices_are_listed_or_said_to_be_missing() -> None:
     devices = json.loads(found.stdout)
     assert isinstance(devices, list)
     assert devices or "no" in found.stderr, "beside the JSON it is said why there are none"
+
+
+async def test_what_is_chosen_is_named_by_status_and_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(CONFIG)
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
+    async with started("-c", str(path)) as process:
+        address = (await line_with(process, r"listening at http")).rpartition(" ")[2]
+        await until_open(address)
+        await asyncio.to_thread(DaemonClient(address).post, "/api/settings", {"volume": 0.25})
+        _, output = await finished("status", "--url", address)
+        assert re.search(r"^volume +25 %$", output, re.MULTILINE)
+        assert re.search(r"^chosen +volume 0.25 \(on the page", output, re.MULTILINE)
+    _, output = await finished("check", "-c", str(path))
+    assert "audio.output.volume: 0.25 is chosen on the page" in output

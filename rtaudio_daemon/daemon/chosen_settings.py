@@ -1,0 +1,124 @@
+"""The settings that people choose on the page: kept in the state directory, applied by a reload."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from .. import config
+from ..config import overlay
+from ..config.file_writing import write_whole
+from ..errors import ConfigError, NotNowError, WrongValueError
+
+VOICES = (
+    *("alloy", "ash", "ballad", "cedar", "coral", "echo", "marin", "sage", "shimmer", "verse"),
+)
+_CHOICES = {
+    "echo": ("auto", "system", "cancel", "half_duplex", "off"),
+    "wake_sensitivity": ("low", "normal", "high"),
+}
+_KIND = {"microphone": "microphone", "loudspeaker": "speaker"}
+_LOG = logging.getLogger(__name__)
+
+
+class Reloader(Protocol):
+    """Who applies the configuration."""
+
+    async def reload(self) -> dict[str, Any]:
+        """Read the configuration again; returns what changed. Raises ConfigError."""
+
+
+class ChosenSettings:
+    """What is chosen in the file at `path`, laid over what `load` reads."""
+
+    def __init__(self, path: Path | None, load: Callable[[overlay.Chosen], config.Config]) -> None:
+        self._path = path
+        self._load = load
+        self._lock = asyncio.Lock()
+        self.chosen: overlay.Chosen = {}
+        """By the names in `config.overlay`, without what does not fit."""
+
+    def load(self) -> config.Config:
+        """The configuration with what is chosen. Raises ConfigError."""
+        try:
+            kept = overlay.read(self._path) if self._path else {}
+        except ConfigError as error:
+            _LOG.warning("%s; nothing of it is used", error)
+            kept = {}
+        found, self.chosen = overlay.load_with(self._load, kept)
+        return found
+
+    async def listed(self, devices: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Every setting as `/api/settings` shows it; `devices`: those that can be chosen."""
+        configured = overlay.in_effect(await asyncio.to_thread(self._load, {}))
+        return [self._listed(name, value, devices) for name, value in configured.items()]
+
+    async def choose(
+        self, values: overlay.Chosen, devices: Sequence[Mapping[str, Any]], reloader: Reloader
+    ) -> None:
+        """Keep `values`, those that are not as configured, and apply them.
+
+        Raises WrongValueError for what cannot be chosen, ConfigError for what does not fit the
+        configuration, and NotNowError where they cannot be written; then nothing changes.
+        """
+        async with self._lock:
+            known = {each["name"]: each for each in await self.listed(devices)}
+            for name, value in values.items():
+                _check(name, value, known.get(name))
+            wanted = {
+                name: each
+                for name, each in {**self.chosen, **values}.items()
+                if name in known and each != known[name]["configured"]
+            }
+            await asyncio.to_thread(self._load, wanted)
+            await asyncio.to_thread(self._write, wanted)
+            await reloader.reload()
+
+    async def reset(self, reloader: Reloader) -> None:
+        """Choose nothing any more. Raises NotNowError where the file cannot be removed."""
+        async with self._lock:
+            await asyncio.to_thread(self._write, {})
+            await reloader.reload()
+
+    def _listed(
+        self, name: str, configured: overlay.Value, devices: Sequence[Mapping[str, Any]]
+    ) -> dict[str, Any]:
+        value = self.chosen.get(name, configured)
+        choices: Sequence[Any] | None = _CHOICES.get(name)
+        if name == "voice":
+            choices = VOICES
+        if name in _KIND:
+            found = (each["name"] for each in devices if each["kind"] == _KIND[name])
+            choices = ("default", *found)
+        if choices is not None:
+            choices = list(dict.fromkeys((*choices, configured, value)))
+        return {
+            "name": name,
+            "option": overlay.option(name),
+            "value": value,
+            "configured": configured,
+            "changed": name in self.chosen,
+            "choices": choices,
+        }
+
+    def _write(self, chosen: overlay.Chosen) -> None:
+        if self._path is None:
+            raise NotNowError("nothing can be kept here: there is no state directory")
+        try:
+            if chosen:
+                write_whole(self._path, json.dumps(chosen, indent=2) + "\n")
+            else:
+                self._path.unlink(missing_ok=True)
+        except OSError as error:
+            raise NotNowError(f"{self._path} cannot be written: {error.strerror}") from error
+
+
+def _check(name: str, value: overlay.Value, known: Mapping[str, Any] | None) -> None:
+    if known is None or not overlay.is_possible(name, value):
+        raise WrongValueError(f"{name}: this cannot be chosen here")
+    if known["choices"] and value not in known["choices"]:
+        raise WrongValueError(f"{name}: expected {' or '.join(known['choices'])}")
