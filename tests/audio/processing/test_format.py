@@ -46,6 +46,12 @@ def test_loudness_is_relative_to_full_scale() -> None:
         assert dbfs(tenth) == pytest.approx(-20.0, abs=error_db)
 
 
+def test_the_loudness_of_a_long_sound_is_that_of_its_frames_together() -> None:
+    frame = np.resize([1, 1, -1, -1], 480) * 3277
+    short, long = frame.astype("<i2").tobytes(), np.tile(frame, 50).astype("<i2").tobytes()
+    assert dbfs(short) == dbfs(short) == pytest.approx(dbfs(long), abs=1e-9)
+
+
 @pytest.mark.parametrize("hertz", [0, 25, 50, 60])
 def test_neither_an_offset_nor_a_hum_is_loud(hertz: int) -> None:
     wave = 16_000 * np.cos(2 * np.pi * hertz * np.arange(4800) / 24_000)
