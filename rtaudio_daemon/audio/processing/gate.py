@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from ...config import Gate as Settings
 from .echo import Echo
 from .format import BYTES_PER_MS
-from .vad import Engine, TurnSegmenter
+from .vad import Engine, TurnSegmenter, skip
 from .wake_word import Attention, OwnWord
 from .word_score import Spotted
 
@@ -277,14 +277,16 @@ class Gate:
         if not (listens or doubts or overhears):
             self._hold(pcm)
             return GateResult(b"", False, cut, 0.0, cut)
-        probability = 0.0 if ignored else self._engine.probability(pcm)
         if self._always:
             sent = self._feed_always(raw, pcm, guarded=guarded, ignored=ignored)
-            return GateResult(sent, False, False, probability)
+            return GateResult(sent, False, False, 0.0 if ignored else self._engine.probability(pcm))
         if self._open:
+            probability = 0.0 if ignored else self._engine.probability(pcm)
             return replace(self._feed_open(raw, pcm, probability), woken=woken)
         self._hold(pcm)
-        spoken = not ignored and self._spoken(raw, pcm, probability, guarded=guarded)
+        spoken, probability = False, 0.0
+        if not ignored:
+            spoken, probability = self._spoken(raw, pcm, guarded=guarded)
         if doubts:
             self._own_word.heard(spoken, ms, own=self._echo.recognized)
         if not listens:
@@ -360,14 +362,20 @@ class Gate:
         surpassed = self._echo.surpassed(pcm, learn=learn)
         return (speech and surpassed) or outspoken
 
-    def _spoken(self, raw: bytes, pcm: bytes, probability: float, *, guarded: bool) -> bool:
-        """Whether somebody speaks in this frame, while the gate is closed."""
+    def _spoken(self, raw: bytes, pcm: bytes, *, guarded: bool) -> tuple[bool, float]:
+        """Whether somebody speaks in this frame, while the gate is closed, and how likely that is.
+
+        The engine is not asked where the answer that is heard explains the frame.
+        """
         sure = self._settings.threshold
-        if not guarded:
-            return probability >= sure
-        if self._echo.mode == "half_duplex":
+        if guarded and self._echo.mode == "half_duplex":
             sure = max(sure, self._settings.barge_in_threshold)
-        return self._surpasses(raw, pcm, probability >= sure)
+        outspoken = guarded and self._echo.outspoken(raw, self._settings.barge_in_threshold)
+        if guarded and not self._echo.surpassed(pcm):
+            skip(self._engine, pcm)
+            return outspoken, 0.0
+        probability = self._engine.probability(pcm)
+        return probability >= sure or outspoken, probability
 
     def _listen(self, spoken: bool, ms: float, *, guarded: bool) -> bool:
         self._speech = spoken

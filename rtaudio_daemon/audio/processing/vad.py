@@ -66,6 +66,19 @@ class TwoStageEngine:
             self._engine.probability(self._held.popleft())
         return self._engine.probability(pcm)
 
+    def skip(self, pcm: bytes) -> None:
+        """This frame needs no verdict; the engine hears it if it must judge soon."""
+        self._stirring.feed(pcm)
+        self._held.append(pcm)
+
+
+def skip(engine: Engine, pcm: bytes) -> None:
+    """This frame of the stream needs no verdict: a costly engine is spared, if it can be."""
+    if isinstance(engine, TwoStageEngine):
+        engine.skip(pcm)
+    else:
+        engine.probability(pcm)
+
 
 @dataclass(slots=True)
 class TurnSegmenter:

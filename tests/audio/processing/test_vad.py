@@ -10,6 +10,7 @@ from rtaudio_daemon.audio.processing.vad import (
     LevelEngine,
     TurnSegmenter,
     TwoStageEngine,
+    skip,
 )
 
 
@@ -116,3 +117,34 @@ def test_a_fan_that_is_switched_on_is_quiet_after_a_while() -> None:
     for frame in room_noise(30, 100) + room_noise(300, 1500):
         staged.probability(frame)
     assert staged.probability(room_noise(300, 1)[0]) == 0.0
+
+
+def test_what_needs_no_verdict_is_heard_when_the_next_frame_does() -> None:
+    engine = Counting()
+    staged = TwoStageEngine(engine)
+    quiet, loud = room_noise(30, 10), room_noise(300, 40)
+    for frame in quiet:
+        staged.probability(frame)
+    for frame in loud[:30]:
+        skip(staged, frame)
+    assert engine.heard == []
+    assert staged.probability(loud[30]) == 0.9
+    assert engine.heard == loud[5:31], "half a second of it"
+    for frame in loud[31:]:
+        staged.probability(frame)
+    assert engine.heard == loud[5:]
+
+
+def test_what_is_skipped_is_background_all_the_same() -> None:
+    staged = TwoStageEngine(Counting())
+    for frame in room_noise(30, 100):
+        staged.probability(frame)
+    for frame in room_noise(300, 1500):
+        skip(staged, frame)
+    assert staged.probability(room_noise(300, 1)[0]) == 0.0
+
+
+def test_an_engine_that_costs_little_hears_every_frame() -> None:
+    engine = Counting()
+    skip(engine, b"1")
+    assert engine.heard == [b"1"]

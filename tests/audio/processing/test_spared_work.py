@@ -1,0 +1,136 @@
+"""What is spared to save CPU changes no decision of the gate, but for a frame now and then.
+
+    pytest -m slow -s tests/audio/processing/test_spared_work.py
+
+Answers of human speech come back to the microphone as an echo while people speak over them, and
+between them: the prompts of `test_gate_corpus`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from rtaudio_daemon.audio.engines.cancellers import open_echo
+from rtaudio_daemon.audio.engines.vad_engines import SileroEngine
+from rtaudio_daemon.audio.processing.format import dbfs
+from rtaudio_daemon.audio.processing.gate import Gate
+from rtaudio_daemon.audio.processing.vad import Engine, TwoStageEngine
+from rtaudio_daemon.config import Gate as Settings
+from tests.audio.processing.test_gate_corpus import RATE, Samples, prompts
+from tests.harness import samples, speech
+
+FRAME = 480
+
+
+class Loud:
+    """A costly engine that takes every loud frame for speech."""
+
+    def probability(self, pcm: bytes) -> float:
+        return 0.9 if dbfs(pcm) > -40 else 0.0
+
+
+class Counted:
+    """Counts what the costly engine is asked."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.asked = 0
+        self._engine = engine
+
+    def probability(self, pcm: bytes) -> float:
+        self.asked += 1
+        return self._engine.probability(pcm)
+
+
+class Eager:
+    """Is asked for every frame, as nothing is known of what it costs."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def probability(self, pcm: bytes) -> float:
+        return self._engine.probability(pcm)
+
+
+@dataclass
+class Scene:
+    """Frames of a microphone and of what is played; when an answer is heard."""
+
+    near: Samples
+    far: Samples
+    answers: list[tuple[int, int]]
+
+
+def scene(number: int, said: Samples, *, gain: float) -> Scene:
+    """Somebody speaks over an answer of six seconds, and again two seconds after it."""
+    answer = np.resize(
+        np.concatenate([samples(speech("weather")), samples(speech("hello"))]), 6 * RATE
+    )
+    begin, over = 2 * RATE, int((4 + number % 7 / 7) * RATE)
+    length = 12 * RATE + 2 * len(said)
+    far = np.zeros(length)
+    far[begin : begin + len(answer)] = answer
+    near = np.random.default_rng(number).normal(0, 8, length)
+    late = RATE * 80 // 1000
+    near[late:] += far[:-late] * gain
+    for at in (over, 10 * RATE + len(said)):
+        near[at : at + len(said)] += said
+    return Scene(np.clip(near, -32768, 32767), far, [(begin, begin + len(answer))])
+
+
+def starts(mode: str, engine: Engine, heard: Scene) -> list[int]:
+    """The frames in which the gate opens."""
+    gate = Gate(Settings(), engine, open_echo(mode))
+    near, far = heard.near.astype("<i2"), heard.far.astype("<i2")
+    found = []
+    for frame, at in enumerate(range(0, len(near) - FRAME, FRAME)):
+        gate.playing = any(begin <= at < end for begin, end in heard.answers)
+        gate.played(far[at : at + FRAME].tobytes())
+        if gate.feed(near[at : at + FRAME].tobytes()).started:
+            found.append(frame)
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("mode", ["half_duplex", "cancel"])
+@pytest.mark.parametrize("gain", [0.0, 0.1, 0.3])
+def test_the_gate_decides_the_same_although_it_asks_the_engine_less(mode: str, gain: float) -> None:
+    said = prompts()
+    if len(said) < 40:
+        pytest.skip("needs the Debian packages of test_gate_corpus.py")
+    compare(mode, said, gain=gain)
+
+
+def test_while_an_answer_explains_what_is_heard_the_costly_engine_is_spared() -> None:
+    heard = scene(0, samples(speech("stop")), gain=0.3)
+    eager, spared = Counted(Loud()), Counted(Loud())
+    was = starts("half_duplex", Eager(TwoStageEngine(eager)), heard)
+    assert starts("half_duplex", TwoStageEngine(spared), heard) == was != []
+    assert spared.asked < 0.85 * eager.asked
+
+
+def compare(mode: str, said: list[Samples], *, gain: float) -> None:
+    eager, spared = Counted(SileroEngine()), Counted(SileroEngine())
+    over_answers: list[int] = []
+    afterwards: list[int] = []
+    for number, prompt in enumerate(said):
+        heard = scene(number, prompt, gain=gain)
+        was = starts(mode, Eager(TwoStageEngine(eager)), heard)
+        now = starts(mode, TwoStageEngine(spared), heard)
+        assert len(was) == len(now) > 0
+        for before, after in zip(was, now, strict=True):
+            later = over_answers if before * FRAME < heard.answers[0][1] else afterwards
+            later.append(after - before)
+    print(
+        f"\n| {mode} | {gain} | {len(said)} | {len(over_answers)}: {Counter(over_answers)} | "
+        f"{len(afterwards)}: {Counter(afterwards)} | {eager.asked} | {spared.asked} |",
+        end="",
+    )
+    # In frames. Resampling is dithered and windows are of 32 ms, so that two runs differ anyway.
+    assert abs(np.mean(over_answers)) <= 0.5
+    assert abs(np.mean(afterwards)) <= 1
+    assert spared.asked < eager.asked or not gain
