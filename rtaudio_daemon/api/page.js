@@ -6,7 +6,7 @@ const BASE = location.pathname.replace(/\/*$/, "/"), PLACE = BASE === "/" ? "" :
 const KEEP = "rtaudio-token" + PLACE, TALKED = "rtaudio-talked" + PLACE, TONGUE = "rtaudio-language", LARGE = "rtaudio-captions";
 const TURNS = 20, LINES = 100, SILENCE_MS = 40000, PATIENCE_MS = 5000, ASK_MS = 300000, SOUND_MS = 430000;
 const TYPES = "status,speech,transcript,interruption,turn,connection,device,sound,mute,volume,uplink,usage,error,timer,level,tool";
-let state = {}, timersAt = 0, live = false, lastId = "", token = "", turns = [], talked = [], sent = 0, why = "";
+let state = {}, timersAt = 0, live = false, lastId = "", token = "", turns = [], talked = [], sent = 0, gone = false, why = "";
 
 // ---------------------------------------------------------------- words and memory
 
@@ -139,7 +139,7 @@ function blank() {
   $("hours").replaceChildren();
   drawTimers();
   $("silent").hidden = true;
-  drawState([why ? ["gone", why] : ["unknown"]]);
+  drawState([gone ? ["gone", why] : ["unknown"]]);
 }
 
 function level(dbfs) {
@@ -276,7 +276,7 @@ function drawTalk() {
     return row;
   });
   if (rows.some((row, index) => row !== log.children[index]) || rows.length !== log.children.length) log.replaceChildren(...rows);
-  log.scrollTop = log.scrollHeight;
+  $("scroll").scrollTop = $("scroll").scrollHeight;
   $("clear").hidden = !talked.length;
   set("captions", talked.at(-1)?.text || "");
 }
@@ -447,7 +447,7 @@ async function listen() {
     const answer = await fetch(BASE + "api/events?types=" + TYPES, { headers: headers(more), signal: stop.signal, cache: "no-store" });
     if (answer.status === 401) return "locked";
     if (!answer.ok) return await refusal(answer);
-    why = "";
+    gone = false;
     if (more["Last-Event-ID"]) { live = true; draw(); refresh(); }
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     for (let rest = ""; ;) {
@@ -496,7 +496,8 @@ async function follow() {
       keep(local, KEEP, token);
       continue;
     }
-    why = ended === "hidden" ? "" : (ended + " " + t("ui.again")).trim();
+    gone = ended !== "hidden";
+    why = ended;
     draw();
     if (ended === "hidden") continue;
     if (Date.now() - began > 5000) pause = 500;
@@ -579,7 +580,7 @@ function listenToPeople() {
   on("dismiss", "click", () => post("timers/dismiss"));
   on("snooze", "click", () => post("timers/snooze"));
   on("forget", "click", async () => { if (await send("DELETE", "actions")) actions(); });
-  on("clear", "click", () => { talked = []; drawTalk(); remember(); $("log").focus(); });
+  on("clear", "click", () => { talked = []; drawTalk(); remember(); $("scroll").focus(); });
   on("large", "click", () => { captions($("captions").hidden); keep(local, LARGE, $("captions").hidden ? "" : "yes"); });
   on("test", "click", testSound);
   on("reset", "click", async () => { const answer = await request("DELETE", "settings", {}, 30000); if (answer) drawSettings(await answer.json()); });

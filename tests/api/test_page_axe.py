@@ -1,0 +1,83 @@
+"""The page for those who do not see it, by the rules of axe-core.
+
+axe-core is fetched by npm once, into the folder that RTAUDIO_AXE names:
+
+    RTAUDIO_AXE=~/.cache/axe-core script/test -m slow tests/api/test_page_axe.py
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rtaudio_daemon import config
+from rtaudio_daemon.notifications import DeviceState
+from tests.api.browser import browsing
+from tests.api.pictures import Pictured
+from tests.api.test_server import HttpApi
+
+pytestmark = [pytest.mark.slow, pytest.mark.real_time, pytest.mark.timeout(300)]
+RUN = """async () => {
+  const found = await axe.run(document, { resultTypes: ["violations"] });
+  return found.violations.flatMap((one) => one.nodes.map((node) => one.id + ": " + node.html));
+}"""
+PHONE = {"viewport": {"width": 320, "height": 640}}
+
+
+async def axe() -> str:
+    """The program, fetched if it is not there."""
+    named = os.environ.get("RTAUDIO_AXE")
+    assert named, "say where axe-core is or may be installed: RTAUDIO_AXE=FOLDER"
+    folder = Path(named).expanduser()
+    program = folder / "node_modules" / "axe-core" / "axe.min.js"
+    if not program.exists():
+        assert shutil.which("npm"), "this proof needs npm"
+        folder.mkdir(parents=True, exist_ok=True)
+        options = ("--no-audit", "--no-fund", "--prefix", str(folder))
+        npm = await asyncio.create_subprocess_exec("npm", "install", *options, "axe-core@4")
+        assert await npm.wait() == 0
+    return program.read_text()
+
+
+@pytest.mark.parametrize("state", ["well", "deaf", "muted"])
+@pytest.mark.parametrize("look", ["light", "dark"])
+@pytest.mark.parametrize(("size", "locale"), [({}, "en-GB"), (PHONE, "de-DE")])
+async def test_axe_finds_nothing(state: str, look: str, size: dict[str, Any], locale: str) -> None:
+    program = await axe()
+    async with AsyncExitStack() as life:
+        pictured = Pictured(life)
+        now = pictured.person.now
+        await pictured.start()
+        visit = await pictured.visit(
+            **size, locale=locale, color_scheme=look, bypass_csp=True, reduced_motion="reduce"
+        )
+        if state == "deaf":
+            now["microphone"] = replace(now["microphone"], state=DeviceState.DEAF, reason="silence")
+        if state == "muted":
+            now["muted"] = True
+        await visit.page.click("#large")
+        await visit.page.reload()
+        colour = {"well": "calm", "deaf": "bad", "muted": "rest"}[state]
+        await visit.until(f"document.body.dataset.colour === '{colour}'")
+        await visit.until("document.querySelectorAll('#settings .field').length === 4")
+        await visit.page.add_script_tag(content=program)
+        assert await visit.page.evaluate(RUN) == []
+
+
+async def test_axe_finds_nothing_where_a_token_is_asked_for() -> None:
+    program = await axe()
+    http_api = HttpApi(token=config.Secret("sesame-" * 6))
+    async with (
+        http_api.server.listening() as address,
+        browsing(address, bypass_csp=True) as visit,
+    ):
+        await visit.page.wait_for_selector("#ask[open]")
+        await visit.page.add_script_tag(content=program)
+        assert await visit.page.evaluate(RUN) == []
