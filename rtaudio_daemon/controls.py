@@ -25,6 +25,10 @@ DUCKING_OFF: Mapping[str, Any] = {"way": "off", "active": False}
 """What `Snapshot.ducking` is where other programs are never made softer."""
 
 
+NO_PERSONA: Mapping[str, Any] = {"name": "", "wanted": "", "names": []}
+"""What `Snapshot.persona` is where there are none."""
+
+
 @dataclass(frozen=True, slots=True)
 class UsageStatus:
     """Tokens and money since the start; `daily_limit` None: no limit.
@@ -124,6 +128,7 @@ class Snapshot:
     mqtt: Mapping[str, Any] = field(default_factory=dict)
     ducking: Mapping[str, Any] = field(default_factory=lambda: DUCKING_OFF)
     chosen: Mapping[str, str | float] = field(default_factory=dict)
+    persona: Mapping[str, Any] = field(default_factory=lambda: NO_PERSONA)
     wake_words: Sequence[Mapping[str, Any]] = ()
 
     @property
@@ -239,6 +244,12 @@ class Controls(Protocol):
 
         What was said since is forgotten, and without a sound. A button that is held, and a question
         that awaits its answer here, go on.
+        """
+
+    def choose_persona(self, name: str) -> None:
+        """Let this persona answer from the next quiet moment on; "": the session as it stands.
+
+        Raises NotFoundError.
         """
 
     def set_volume(self, level: float) -> None:

@@ -344,6 +344,18 @@ class SpeechIgnored:
     """The model judged that what was said was not meant for it."""
 
 
+@dataclass(frozen=True, slots=True)
+class PersonaChanged:
+    """Who answers from now on; "" is the session as it stands.
+
+    `wanted`: who was chosen; if it is somebody else, `reason` says why they do not answer.
+    """
+
+    name: str
+    wanted: str
+    reason: str | None = None
+
+
 Notification = (
     StatusChanged
     | SpeechNoticed
@@ -364,6 +376,7 @@ Notification = (
     | TimerReported
     | SpeechIgnored
     | WakeWordYielded
+    | PersonaChanged
 )
 
 EVENT_NAMES: Mapping[type[Any], str] = {
@@ -386,5 +399,6 @@ EVENT_NAMES: Mapping[type[Any], str] = {
     TimerReported: "timer",
     SpeechIgnored: "ignored",
     WakeWordYielded: "yielded",
+    PersonaChanged: "persona",
 }
 """The name of each notification as an event, for `/api/events` and hooks."""

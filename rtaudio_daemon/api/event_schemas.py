@@ -129,6 +129,10 @@ EVENTS: Mapping[str, tuple[str, Schema]] = {
         "a wake word was detected; `score`: how certain that is, comparable for one word only",
         object_of({"word": TEXT, "score": LEVEL}, "score"),
     ),
+    "persona": (
+        "somebody else answers from now on, or does not, for a `reason`; empty: nobody special",
+        object_of({"name": TEXT, "wanted": TEXT, "reason": or_null("string")}),
+    ),
     "mute": ("the microphone was muted or unmuted", object_of({"muted": FLAG})),
     "volume": ("the volume changed", object_of({"level": LEVEL})),
     "uplink": (

@@ -124,6 +124,7 @@ ROUTES: tuple[Route, ...] = (
     _post("/api/listen/start", "listen_start", "Push to talk: start", schemas.NOTHING, 409, 503),
     _post("/api/listen/stop", "listen_stop", "Push to talk: stop, and answer"),
     _post("/api/volume", "volume", "Set the volume", schemas.VOLUME),
+    _post("/api/persona", "persona", "Choose who answers", schemas.PERSONA, 404),
     Route("GET", "/api/timers", "timers", "Timers, alarms and reminders", schemas.TIMERS),
     Route(
         "POST",

@@ -130,6 +130,9 @@ START_CONVERSATION: Schema = object_of(
     "chime",
 )
 VOLUME: Schema = object_of({"level": LEVEL})
+PERSONA: Schema = object_of(
+    {"name": {**TEXT, "maxLength": 48, "description": "empty: the session as it stands"}}
+)
 MUTE: Schema = object_of(
     {"muted": {**FLAG, "default": True, "description": "false opens the microphone again"}},
     "muted",
@@ -430,6 +433,9 @@ STATUS: Schema = object_of(
         "timers": _TIMERS,
         "ducking": object_of(
             {"way": one_of("off", "none", "module", "roles", "volumes"), "active": FLAG}
+        ),
+        "persona": object_of(
+            {"name": TEXT, "wanted": TEXT, "names": {"type": "array", "items": TEXT}}
         ),
         "wake_words": {
             "type": "array",

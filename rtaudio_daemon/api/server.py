@@ -397,6 +397,11 @@ class ApiServer:
         self._controls.set_volume(float(body["level"]))
         return await self._status(request)
 
+    async def _persona(self, request: web.Request) -> web.Response:
+        body = await _body(request, schemas.PERSONA)
+        self._controls.choose_persona(body["name"])
+        return await self._status(request)
+
     async def _timers(self, _request: web.Request) -> web.Response:
         return web.json_response(self._controls.timers())
 

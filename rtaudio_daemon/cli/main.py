@@ -124,6 +124,8 @@ def _parser() -> argparse.ArgumentParser:
     play.add_argument("--wait", action="store_true", help="end when it was played; 1 if it was not")
     volume = _add_remote(add("volume", "set the loudness of a running daemon"))
     volume.add_argument("level", type=float, help="0 to 1")
+    persona = _add_remote(add("persona", "choose who answers at a running daemon, or list them"))
+    persona.add_argument("persona", nargs="?", metavar="NAME", help='"" is nobody special')
     _add_remote(add("reload", "make a running daemon read its settings again"))
     for name, text in (
         ("interrupt", "stop what a running daemon says"),

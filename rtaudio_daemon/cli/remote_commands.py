@@ -127,6 +127,25 @@ def volume(arguments: argparse.Namespace) -> int:
     return _print_state(arguments, state)
 
 
+def persona(arguments: argparse.Namespace) -> int:
+    """Choose who answers, or list who could."""
+    daemon = _remote(arguments)
+    if arguments.persona is None:
+        state = daemon.get("/api/status")
+    else:
+        state = daemon.post("/api/persona", {"name": arguments.persona})
+    found = state["persona"]
+    if arguments.json:
+        print(json.dumps(found, indent=2))
+        return 0
+    if found["wanted"] != found["name"]:
+        _print(f"{found['wanted'] or 'nobody special'} answers from the next quiet moment on")
+    else:
+        _print(f"{found['name'] or 'nobody special'} answers")
+    _print(f"known are: {', '.join(found['names']) or 'none'}")
+    return 0
+
+
 def post(arguments: argparse.Namespace) -> int:
     """Ask for what needs no more than its name: interrupt, mute, unmute."""
     return _print_state(arguments, _remote(arguments).post(f"/api/{arguments.name}"))
@@ -314,6 +333,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = MappingProxyType(
         "broadcast": broadcast,
         "play": play,
         "volume": volume,
+        "persona": persona,
         "reload": reload,
         "interrupt": post,
         "mute": post,

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .audio_sections import Audio, Earcons, Gate, Input, Output, Play
     from .loader import TOKEN_MIN, describe, load, load_again, parse, redacted
     from .mqtt_sections import Mqtt, OwnMqtt
+    from .persona_sections import Persona, session_as
     from .realtime_sections import (
         Budget,
         History,
@@ -55,6 +56,7 @@ __all__ = [
     "OwnHttp",
     "OwnMqtt",
     "OwnTool",
+    "Persona",
     "Play",
     "Prices",
     "Realtime",
@@ -73,6 +75,7 @@ __all__ = [
     "load_again",
     "parse",
     "redacted",
+    "session_as",
 ]
 
 _MODULES = {
@@ -101,6 +104,7 @@ _MODULES = {
     ),
     "wake_sections": ("Wake", "WakeWord"),
     "mqtt_sections": ("Mqtt", "OwnMqtt"),
+    "persona_sections": ("Persona", "session_as"),
     "sections": ("Config", "Hook", "Http", "Logger"),
 }
 

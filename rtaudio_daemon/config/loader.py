@@ -16,7 +16,17 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ..errors import ConfigError
-from . import hooks, mcp_servers, mqtt_checks, overlay, own_tools, schema, wake_words, yaml_loader
+from . import (
+    hooks,
+    mcp_servers,
+    mqtt_checks,
+    overlay,
+    own_tools,
+    personas,
+    schema,
+    wake_words,
+    yaml_loader,
+)
 from .checks import beyond_loopback
 from .profiles import PROFILES, Profile
 from .secret import Secret
@@ -381,6 +391,7 @@ def _checked(source: Source, chosen: overlay.Chosen = MappingProxyType({})) -> C
     source.problems += _of_mqtt(mqtt_checks.mistakes(config), source)
     wake = config.audio.wake
     source.problems += _below(("audio", "wake", "words"), wake_words.mistakes(wake.words), source)
+    source.problems += _below((), personas.mistakes(config, source.failed), source)
     if source.problems:
         ordered = sorted(source.problems, key=lambda each: _order(each.place, source.file))
         raise ConfigError(list(dict.fromkeys(str(each) for each in ordered)))
@@ -392,6 +403,7 @@ def _checked(source: Source, chosen: overlay.Chosen = MappingProxyType({})) -> C
     given = ("audio", "wake", "word") in source.places
     unused = wake_words.cautions(config.audio, word_given=given)
     cautions += map(str, _below(("audio", "wake"), unused, source))
+    cautions += map(str, _below((), personas.cautions(config), source))
     empty = [] if source.value else [f"{source.file}:1: {_NOTHING}, so everything has its default"]
     warnings = (*empty, *cautions, *_exposures(source))
     # Only the places stay: the values hold what is secret, and nobody needs them any more.

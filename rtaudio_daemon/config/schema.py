@@ -83,6 +83,21 @@ def named_groups(kind: type[Any], name: str, hints: Mapping[str, str] | None = N
     )
 
 
+def some_of(kind: type[Any]) -> Check:
+    """A group of some of the options of a `kind`, those that are given; empty = none."""
+
+    def convert(value: Any) -> dict[str, Any]:
+        try:
+            whole = vars(_entries(kind, [("", value)], {})[""])
+        except vol.MultipleInvalid as errors:
+            found = [vol.Invalid(each.error_message, each.path[1:]) for each in errors.errors]
+            raise vol.MultipleInvalid(found) from None
+        return {name: whole[name] for name, given in value.items() if given is not None}
+
+    names = ", ".join(each.name for each in _settings(kind))
+    return Check(f"some of {names}", convert, _group_json(kind))
+
+
 def _entries(
     kind: type[Any], given: Iterable[tuple[Any, Any]], hints: Mapping[str, str]
 ) -> dict[Any, Any]:

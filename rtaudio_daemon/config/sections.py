@@ -33,8 +33,9 @@ from .checks import (
 from .defaults import HTTP_HOST, HTTP_PORT
 from .hook_events import event
 from .mqtt_sections import Mqtt
+from .persona_sections import PERSONA_NAME, Persona
 from .realtime_sections import HOST_NAME, Realtime
-from .schema import groups
+from .schema import groups, named_groups
 from .secret import Secret
 from .tool_sections import SERVER_URL, HomeAssistant, Tools
 from .yaml_loader import Problem, Source, Steps
@@ -146,6 +147,11 @@ class Config:
     """
 
     realtime: Realtime = section(Realtime, "the service that listens and answers")
+    personas: dict[str, Persona] | None = option(
+        None,
+        "who else answers, by name: a wake word (audio.wake.words) or POST /api/persona names one",
+        named_groups(Persona, PERSONA_NAME),
+    )
     audio: Audio = section(Audio, "sound in and out")
     tools: Tools = section(Tools, "what the model may do")
     home_assistant: HomeAssistant = section(HomeAssistant, "the home that it may control")

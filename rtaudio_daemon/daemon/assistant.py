@@ -85,6 +85,13 @@ class Watcher(Protocol):
         """Somebody begins to speak to us, or presses a button."""
 
 
+class PersonaListener(Protocol):
+    """Decides who answers."""
+
+    def called(self, name: str) -> None:
+        """The wake word of this persona was heard, or of nobody ("")."""
+
+
 class Recorder(Protocol):
     """Records what is spoken for nobody to hear."""
 
@@ -158,6 +165,8 @@ class Assistant:
         """Who asked a question; None: nobody."""
         self.other_sound: Watcher | None = None
         """Who lets other programs be softer; None: nobody."""
+        self.personas: PersonaListener | None = None
+        """Who decides who answers; None: the same for all."""
         self.recorder: Recorder | None = None
         """Who records what is spoken for nobody to hear."""
         self.sound = sound
@@ -330,6 +339,11 @@ class Assistant:
         """The gate treats the loudspeaker's echo otherwise, and `echo.note` says why."""
         notes = (*self.sound.notes, *filter(None, [echo.note]))
         self.sound_changed(replace(self.sound, echo=echo.mode, notes=notes))
+
+    def persona_called(self, persona: str) -> None:
+        """A wake word of this persona was heard; what follows was not sent yet."""
+        if self.personas is not None:
+            self.personas.called(persona)
 
     def button_pressed(self) -> None:
         """Somebody holds a button to talk."""

@@ -36,7 +36,6 @@ from ..notifications import (
     StatusChanged,
 )
 from ..protocol.endpoint import Endpoint
-from ..protocol.session_format import session_settings
 from ..realtime.options import SessionPolicy
 from ..realtime.reconnect import ReconnectingSession
 from ..realtime.usage import UsageMeter
@@ -51,6 +50,7 @@ from .controls import DaemonControls
 from .hooks import Hooks
 from .log import set_levels
 from .other_sound import OtherSound
+from .personas import Personas
 from .reload import Change, differences
 from .reminder_clips import CLIPS_FOLDER, ReminderClips
 from .ringing import Ringing
@@ -60,8 +60,6 @@ from .tool_sources import open_sources
 from .wake_words import attention_for
 
 _LOG = logging.getLogger(__name__)
-# What a setting of the session is set to when it is gone from the configuration.
-_UNSET = {"instructions": "", "max_response_output_tokens": "inf"}
 
 
 @dataclass
@@ -139,6 +137,12 @@ class Components:
         self.controls = DaemonControls(self.assistant, timers)
         self.tool_box = ToolBox(self.assistant, self.controls)
         self.assistant.calls = self.controls.tool_box = self.tool_box
+        self.personas = self.assistant.personas = self.controls.personas = Personas(
+            self.assistant,
+            lambda: self._component("personas").wanted,
+            self.tool_box.dressed,
+            self._adjust_to_persona,
+        )
         self.hooks = self.controls.hooks = Hooks(
             group, lambda: self.assistant.driver.session.asleep
         )
@@ -173,6 +177,7 @@ class Components:
                 ("access", self._apply_access),
                 ("announcement", self._apply_announcement),
                 ("session", self._apply_session),
+                ("personas", self._apply_personas),
                 ("gate", self._apply_gate),
                 # Last: what takes its sound and its faults must exist.
                 ("microphone", self._apply_microphone),
@@ -355,7 +360,11 @@ class Components:
             echo.note = note
             self.assistant.sound_changed(self.sound)
 
+    def _adjust_to_persona(self) -> None:
+        self._adjust(self._component("session").applied)
+
     def _adjust(self, settings: config.Config) -> None:
+        settings = self.personas.answering(settings)
         profile, detection = self._where.profile, settings.realtime.session.turn_detection
         trailing = trailing_ms(detection)
         gate = settings.audio.gate
@@ -377,7 +386,7 @@ class Components:
         driver, policy = self.assistant.driver, SessionPolicy.of(settings.realtime)
         async with AsyncExitStack() as opening:
             where, simulator = await service_at(settings.realtime, opening)
-            sessions = new_sessions(where, settings.realtime)
+            sessions = new_sessions(where, self.personas.coming(settings).realtime)
             sessions.settings = self.tool_box.dressed(sessions.settings)
             if "service" in self._lives:
                 trial = Trial(give_up=driver.connected)
@@ -400,14 +409,15 @@ class Components:
         self._broker.show(settings)
 
     async def _apply_session(self, settings: config.Config) -> None:
-        wanted = self.tool_box.dressed(session_settings(settings.realtime.session))
-        now = self.assistant.driver.settings
-        changed = {key: value for key, value in wanted.items() if now.get(key) != value}
-        changed |= {key: _UNSET[key] for key in _UNSET if key in now and key not in wanted}
+        changed = self.personas.difference(settings)
         await self._between_turns()
         if changed:
             self.assistant.driver.update_session(changed)
         self._adjust(settings)
+
+    async def _apply_personas(self, _settings: config.Config) -> None:
+        await self._between_turns()
+        self.personas.refresh()
 
     # ----------------------------------------------------------------- others
 

@@ -9,7 +9,15 @@ from dataclasses import asdict
 from typing import Any, Protocol
 
 from ..audio.devices.open import described, list_devices
-from ..controls import DUCKING_OFF, ConnectionStatus, SayMode, Snapshot, UplinkStatus, UsageStatus
+from ..controls import (
+    DUCKING_OFF,
+    NO_PERSONA,
+    ConnectionStatus,
+    SayMode,
+    Snapshot,
+    UplinkStatus,
+    UsageStatus,
+)
 from ..dialogue.inputs import InterruptRequested, OfferedAnswer, SayRequested
 from ..errors import (
     ConfigError,
@@ -39,6 +47,7 @@ from .assistant import Assistant
 from .broadcasts import broadcast
 from .chosen_settings import ChosenSettings
 from .hooks import Hooks
+from .personas import Personas
 from .questions import Questions
 from .said_texts import SaidTexts
 from .sound_player import SoundPlayer
@@ -127,6 +136,8 @@ class DaemonControls:
         """The tools, if there are any."""
         self.hooks: Hooks | None = None
         """What is done when something happens, if anything is."""
+        self.personas: Personas | None = None
+        """Who answers, if there are several."""
         self.other_sound: DuckingView | None = None
         """Who makes other programs softer, if somebody does."""
         self.action_log: ActionLog | None = None
@@ -182,6 +193,7 @@ class DaemonControls:
             mqtt=self.broker.document() if self.broker else {},
             chosen=dict(self.chosen_settings.chosen) if self.chosen_settings else {},
             ducking=self.other_sound.document() if self.other_sound else DUCKING_OFF,
+            persona=self.personas.document() if self.personas else NO_PERSONA,
             wake_words=[asdict(each) for each in microphone_input.gate.attention.words],
             version=VERSION,
             uptime_s=round(self._clock() - self._started, 1),
@@ -396,6 +408,12 @@ class DaemonControls:
         microphone_input.abort()
         self._assistant.publish(WakeWordYielded(word, other))
         return True
+
+    def choose_persona(self, name: str) -> None:
+        """Let this persona answer; see `Controls.choose_persona`."""
+        if self.personas is None:
+            raise NotFoundError("there are no personas")
+        self.personas.choose(name)
 
     def set_volume(self, level: float) -> None:
         """Play at `level` (0 to 1)."""

@@ -26,6 +26,7 @@ from ..notifications import (
     Interruption,
     MuteChanged,
     Notification,
+    PersonaChanged,
     StatusChanged,
     TimerReported,
     ToolReported,
@@ -165,6 +166,10 @@ def log_notification(notification: Notification) -> None:
             _write(level, f"tool {tool} ({source}): {phase} after {took_ms} ms", **facts)
         case TimerReported(id_, name, phase):
             _write(logging.INFO, f"timer {name or id_}: {phase}", timer=id_, phase=phase)
+        case PersonaChanged(name, wanted, reason) if reason:
+            _write(logging.WARNING, f"{wanted or 'nobody'} does not answer: {reason}", persona=name)
+        case PersonaChanged(name):
+            _write(logging.INFO, f"persona: {name or 'none'}", persona=name)
         case ErrorReported(source, code, message):
             _write(logging.WARNING, f"{source}: {message} ({code})", error=code, source=source)
         case _:

@@ -54,6 +54,9 @@ class HearingListener(Protocol):
     def speech_overheard(self) -> None:
         """Somebody speaks, but not to us."""
 
+    def persona_called(self, persona: str) -> None:
+        """A wake word of this persona was heard; what follows was not sent yet."""
+
     def echo_changed(self, echo: Echo) -> None:
         """The loudspeaker's echo is treated otherwise from now on."""
 
@@ -246,6 +249,8 @@ class MicrophoneInput:
         if result.probability >= _SPEECH:
             self._conversation.latency.voice(frame.heard_at or now, dbfs(frame.pcm))
         self.report_uplink()
+        if result.woken:
+            self._listener.persona_called(result.woken.persona)
         self._send(result)
         if result.stopped:
             self._driver.handle(LocalSpeechStopped())

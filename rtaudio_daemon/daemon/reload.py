@@ -17,6 +17,7 @@ COMPONENT_OF: Mapping[str, str] = MappingProxyType(
     {
         "logger": "log",
         "hooks": "hooks",
+        "personas": "personas",
         "audio": "gate",
         "audio.earcons": "earcons",
         "audio.duck": "ducking",

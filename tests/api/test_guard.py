@@ -237,6 +237,7 @@ async def test_the_token_opens_every_door(locked: HttpApi, method: str, path: st
         "/api/play": {"file": "bell.wav"},
         "/api/broadcast": {"text": "hello"},
         "/api/volume": {"level": 0.5},
+        "/api/persona": {"name": "mycroft"},
         "/api/timers": {"kind": "timer", "seconds": 5},
     }
     data = json.dumps(bodies.get(path, {})).encode() if method != "GET" else None

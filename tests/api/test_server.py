@@ -173,6 +173,11 @@ class Person:
     def set_volume(self, level: float) -> None:
         self.told.append(level)
 
+    def choose_persona(self, name: str) -> None:
+        if name not in ("", "mycroft"):
+            raise NotFoundError("there is no such persona")
+        self.told.append(("persona", name))
+
     async def settings(self) -> list[dict[str, Any]]:
         value = self.echo
         return [
@@ -770,3 +775,15 @@ async def test_settings_are_listed_chosen_and_undone(http_api: HttpApi) -> None:
     assert http_api.person.told == [("choose", {"echo": "off"}), "choose nothing"]
     status, found = await http_api.post("/api/test_sound")
     assert (status, found["said"]["outcome"]) == (200, "said")
+
+
+async def test_who_answers_is_chosen_by_name(http_api: HttpApi) -> None:
+    for name in ("mycroft", ""):
+        status, state = await asked(http_api, "POST", "/api/persona", {"name": name})
+        assert status == 200
+        assert state["persona"] == {"name": "", "wanted": "", "names": []}
+    assert http_api.person.told == [("persona", "mycroft"), ("persona", "")]
+    status, answer = await asked(http_api, "POST", "/api/persona", {"name": "nobody"})
+    assert (status, answer["error"]["code"]) == (404, "not_found")
+    for wrong in ({}, {"name": 1}, {"name": "x" * 49}):
+        assert (await asked(http_api, "POST", "/api/persona", wrong))[0] == 400

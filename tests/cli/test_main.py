@@ -137,6 +137,13 @@ async def test_a_daemon_runs_until_sigterm_and_can_be_talked_to(tmp_path: Path) 
         assert (status, output) == (0, "idle, muted, volume 1, connection open\n")
         status, output = await finished("volume", "0.5", "--url", address, "--json")
         assert (status, json.loads(output)["volume"]) == (0, 0.5)
+        status, output = await finished("persona", "--url", address)
+        assert (status, output) == (0, "nobody special answers\nknown are: none\n")
+        status, output = await finished("persona", "mycroft", "--url", address)
+        assert status == 1
+        assert "there is no persona 'mycroft'; known are: none" in output
+        status, output = await finished("persona", "", "--url", address, "--json")
+        assert (status, json.loads(output)["names"]) == (0, [])
         _, output = await finished("status", "--json", "--url", address)
         assert json.loads(output)["muted"] is True
         async with started("status", "--watch", "--url", address) as watcher:

@@ -338,6 +338,7 @@ def test_the_redacted_settings_are_json_and_hide_what_may_hold_a_secret(
         "tools",
         "home_assistant",
         "mqtt",
+        "personas",
         "http",
         "hooks",
         "logger",

@@ -15,7 +15,7 @@ LISTEN = "audio:\n  listen: wake_word\n  wake:\n"
 def test_words_as_a_person_writes_them(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(
-        LISTEN + "    words:\n"
+        "personas: {marvin: {voice: echo}}\n" + LISTEN + "    words:\n"
         "      - {word: alexa, sensitivity: high}\n"
         "      - {file: words/hey_marvin.json, persona: marvin}\n"
         "      - {file: ok.tflite, name: okay computer}\n"

@@ -70,7 +70,8 @@ DOCUMENT = (
     '"muted": false, "talking": false, "volume": 1.0, "uplink": {"open": false, "bytes": 0, '
     '"today": 0, "hours": []}, '
     '"version": "0.1.0", "uptime_s": 0.5, "tools": {}, "timers": [], "daemon": {}, "mqtt": {}, '
-    '"ducking": {"way": "off", "active": false}, "chosen": {}, "wake_words": [], '
+    '"ducking": {"way": "off", "active": false}, "chosen": {}, '
+    '"persona": {"name": "", "wanted": "", "names": []}, "wake_words": [], '
     '"ha_state": "idle"}'
 )
 

@@ -1,0 +1,47 @@
+"""The settings of personas: who else answers, in which voice, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .checks import option, text
+from .realtime_sections import Session, TurnDetection
+from .schema import some_of
+
+PERSONA_NAME = r"[^\W_][\w '-]{0,47}"
+
+
+@dataclass(frozen=True)
+class Persona:
+    """Somebody else who answers; what is left out is as in `realtime.session`."""
+
+    voice: str = option("", "the voice", text())
+    instructions: str = option("", "who answers and how they should talk", text())
+    language: str = option(
+        "", "language that the transcription expects, as in en or de; needs its model", text()
+    )
+    turn_detection: dict[str, Any] | None = option(
+        None,
+        "what is different when they decide that a turn is over, as in silence_duration_ms: 900",
+        some_of(TurnDetection),
+    )
+
+    def over(self, session: Session) -> Session:
+        """`session` as it is for this persona."""
+        transcription = session.transcription
+        language = self.language or transcription.language
+        return replace(
+            session,
+            voice=self.voice or session.voice,
+            instructions=self.instructions or session.instructions,
+            transcription=replace(transcription, language=language),
+            turn_detection=replace(session.turn_detection, **(self.turn_detection or {})),
+        )
+
+
+def session_as(session: Session, personas: Mapping[str, Persona] | None, name: str) -> Session:
+    """`session` as it is for the persona of this name; "", or one that is gone: as it stands."""
+    persona = (personas or {}).get(name)
+    return persona.over(session) if persona else session
