@@ -1,0 +1,37 @@
+"""Noise suppression and automatic gain by WebRTC, from the optional package livekit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..processing.format import BYTES_PER_MS, SAMPLE_RATE
+
+_PIECE_BYTES = 10 * BYTES_PER_MS  # what the library works on
+
+
+class LivekitEnhancer:
+    """Stationary noise about 12 dB softer (7 ms later), or every voice about as loud (1 ms later).
+
+    It is another module than the one that cancels echo: that rests while nothing is played, and
+    how loud its rest is says who speaks over an answer, which a changing gain would hide.
+
+    ImportError or OSError where livekit is missing or does not run.
+    """
+
+    def __init__(self, *, noise_suppression: bool, auto_gain: bool) -> None:
+        from livekit import rtc
+
+        self._new_frame: Any = rtc.AudioFrame
+        self._module: Any = rtc.AudioProcessingModule(
+            noise_suppression=noise_suppression, auto_gain_control=auto_gain
+        )
+
+    def enhanced(self, pcm: bytes) -> bytes:
+        """The next 10 ms of a stream, or a multiple, made better."""
+        pieces = []
+        for start in range(0, len(pcm), _PIECE_BYTES):
+            piece = bytearray(pcm[start : start + _PIECE_BYTES])
+            frame = self._new_frame(piece, SAMPLE_RATE, 1, len(piece) // 2)
+            self._module.process_stream(frame)
+            pieces.append(bytes(frame.data))
+        return b"".join(pieces)
