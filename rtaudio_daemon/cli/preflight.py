@@ -63,6 +63,8 @@ PACKAGES = (
     Package("audio.listen", "wake_word", "pymicro_wakeword", for_word=True),
     Package("audio.listen", "wake_word", "pyopen_wakeword", for_word=True),
     Package("audio.echo", "cancel", "livekit.rtc"),
+    Package("audio.input.auto_gain", "on", "livekit.rtc"),
+    Package("audio.input.noise_suppression", "on", "livekit.rtc"),
     Package("mqtt.host", None, "aiomqtt"),
     Package("audio.earcons.chime", None, "soundfile", but_ending=".wav"),
     Package("tools.mcp", None, "mcp_types"),

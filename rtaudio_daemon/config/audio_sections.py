@@ -35,6 +35,23 @@ class Input:
         "channel of a microphone with two",
         choice("left", "right", "mix"),
     )
+    gain_db: float = option(
+        0.0,
+        "make the microphone louder, where its own capture level goes no higher",
+        number(-30, 40),
+        "dB",
+    )
+    auto_gain: str = option(
+        "off",
+        "make every voice about as loud, near or far (an optional package: livekit)",
+        choice("off", "on"),
+    )
+    noise_suppression: str = option(
+        "off",
+        "make steady noise softer, as mains hum and fans (an optional package: livekit); for "
+        "voices nearby",
+        choice("off", "on"),
+    )
     deaf_after_s: int = option(
         4,
         "report the microphone as deaf after this much digital silence or full scale; 0 = never",

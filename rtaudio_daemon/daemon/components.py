@@ -22,6 +22,7 @@ from ..api.server import ApiServer
 from ..audio.devices.open import Devices
 from ..audio.devices.system_aec import no_canceller
 from ..audio.engines.cancellers import open_echo
+from ..audio.engines.enhancers import open_enhancement
 from ..audio.engines.vad_engines import open_engine
 from ..audio.engines.wake_word_engines import open_attention
 from ..audio.files.chimes import own_chime
@@ -121,6 +122,7 @@ class Components:
         self._boot = secrets.token_hex(4)
         self._engine = open_engine(settings.audio.gate.engine)
         self._echo = open_echo(settings.audio.echo, settings.audio.gate.engine)
+        self._enhancement = open_enhancement(settings.audio.input)
         self._attention = open_attention(settings.audio.listen, settings.audio.wake, ())
         self._ducking_note: str | None = None
         self._where: Endpoint
@@ -226,7 +228,13 @@ class Components:
     def sound(self) -> SoundChanged:
         """How sound is judged, in effect."""
         engine, echo, attention = self._engine, self._echo, self._attention
-        found = (engine.note, echo.note, *attention.notes, self._ducking_note)
+        found = (
+            engine.note,
+            echo.note,
+            *attention.notes,
+            self._enhancement.note,
+            self._ducking_note,
+        )
         notes = tuple(note for note in found if note)
         return SoundChanged(echo.mode, engine.name, attention.listen, notes)
 
@@ -331,11 +339,15 @@ class Components:
             engine = open_engine(settings.audio.gate.engine)
         if another_engine or settings.audio.echo != applied.echo:
             echo = open_echo(settings.audio.echo, settings.audio.gate.engine)
+        enhancement = self._enhancement
+        if _enhancing(settings.audio.input) != _enhancing(applied.input):
+            enhancement = open_enhancement(settings.audio.input)
         begins = "gate" not in self._lives
         if begins or (settings.audio.listen, settings.audio.wake) != (applied.listen, applied.wake):
             attention = await attention_for(settings.audio, begins=begins)
         await self._between_turns()
         self._engine, self._echo, self._attention = engine, echo, attention
+        self._enhancement = enhancement
         self._adjust(settings)
         await self.look_for_canceller()
 
@@ -376,6 +388,7 @@ class Components:
             dialogue_settings(settings, profile),
             trailing_ms=trailing,
         )
+        self.assistant.microphone_input.enhance(self._enhancement)
         self.tool_box.adjust(settings)
         self.assistant.sound_changed(self.sound)
 
@@ -531,3 +544,7 @@ async def _lasting(source: ToolSource) -> None:
     """Keep in touch with what is outside, where there is anything."""
     await source.run()
     await asyncio.Event().wait()
+
+
+def _enhancing(microphone: config.Input) -> tuple[float, str, str]:
+    return microphone.gain_db, microphone.auto_gain, microphone.noise_suppression

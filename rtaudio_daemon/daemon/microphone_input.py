@@ -12,6 +12,7 @@ from typing import Protocol
 from ..audio.devices.protocols import Microphone
 from ..audio.processing.audibility import Recording
 from ..audio.processing.echo import Echo
+from ..audio.processing.enhancement import Enhancement
 from ..audio.processing.format import BYTES_PER_MS, SILENCE_DBFS, Frame, dbfs
 from ..audio.processing.gate import Gate, GateResult
 from ..dialogue.inputs import (
@@ -91,13 +92,19 @@ class MicrophoneInput:
 
     @property
     def level_dbfs(self) -> float:
-        """How loud the newest frame is."""
+        """How loud the newest frame is, with `audio.input.gain_db`, before all else."""
         return dbfs(self._last_frame.pcm) if self._last_frame.pcm else SILENCE_DBFS
 
     @property
     def held(self) -> bool:
         """Whether a button is held."""
         return self._conversation.held
+
+    def enhance(self, enhancement: Enhancement) -> None:
+        """Make voices clearer by this from now on."""
+        if enhancement.gain_db != self.gate.enhancement.gain_db:
+            self.gate.forget_echo()  # which is louder now, or softer
+        self.gate.enhancement = enhancement
 
     def use_microphone(self, microphone: Microphone) -> None:
         """Hear this one from the next `run` on."""
@@ -217,6 +224,7 @@ class MicrophoneInput:
             self._listener.publish(self.uplink)
 
     def _hear(self, frame: Frame) -> None:
+        frame = Frame(self.gate.enhancement.amplified(frame.pcm), frame.heard_at)
         self._last_frame = frame
         self.last_frame_at = now = asyncio.get_running_loop().time()
         self.frames += 1

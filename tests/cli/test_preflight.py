@@ -34,6 +34,8 @@ WANTED = {
     "audio.gate.engine": "audio: {gate: {engine: webrtc}}",
     "audio.listen": "audio: {listen: wake_word}",
     "audio.echo": "audio: {echo: cancel}",
+    "audio.input.auto_gain": "audio: {input: {auto_gain: on}}",
+    "audio.input.noise_suppression": "audio: {input: {noise_suppression: on}}",
     "audio.earcons.chime": "audio: {earcons: {chime: bell.mp3}}",
     "home_assistant.url": "home_assistant: {url: 'http://127.0.0.1', token: a}",
     "mqtt.host": "mqtt: {host: 127.0.0.1}",

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
+from ...config import Input
+from ...optional_packages import how_to_install
+from ..processing.enhancement import Enhancement
 from ..processing.format import BYTES_PER_MS, SAMPLE_RATE
 
+_LOG = logging.getLogger(__name__)
 _PIECE_BYTES = 10 * BYTES_PER_MS  # what the library works on
 
 
@@ -35,3 +40,30 @@ class LivekitEnhancer:
             self._module.process_stream(frame)
             pieces.append(bytes(frame.data))
         return b"".join(pieces)
+
+
+def open_enhancement(settings: Input) -> Enhancement:
+    """What `audio.input` asks for. Where livekit is missing, the gain alone."""
+    wanted = [
+        name
+        for name, value in (
+            ("noise_suppression", settings.noise_suppression),
+            ("auto_gain", settings.auto_gain),
+        )
+        if value == "on"
+    ]
+    if not wanted:
+        return Enhancement(settings.gain_db)
+    try:
+        enhancer = LivekitEnhancer(
+            noise_suppression="noise_suppression" in wanted, auto_gain="auto_gain" in wanted
+        )
+    except (ImportError, OSError) as error:
+        what = " and ".join(f"audio.input.{each}" for each in wanted)
+        note = (
+            f"{what} cannot be on, as the package livekit cannot be loaded ({error}). "
+            f"To install it: `{how_to_install('livekit.rtc')}`, then restart the daemon"
+        )
+        _LOG.warning("%s", note)
+        return Enhancement(settings.gain_db, note=note)
+    return Enhancement(settings.gain_db, (enhancer,))

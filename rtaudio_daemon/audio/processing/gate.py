@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from ...config import Gate as Settings
 from .echo import Echo
+from .enhancement import Enhancement
 from .format import BYTES_PER_MS
 from .vad import Engine, TurnSegmenter, skip
 from .wake_word import Attention, OwnWord
@@ -89,6 +90,9 @@ class Gate:
         self._barge_in = TurnSegmenter(0, 0, 0)
         self._echo = echo or Echo()
         self._attention = attention or Attention()
+        self.enhancement = Enhancement()
+        """What is done with sound before it is judged; set by the caller."""
+        self._cleaned = b""  # the newest frame before that: how loud the rest of an echo is
         self._own_word = OwnWord()
         self.adjust(settings, engine, local_turns=local_turns)
 
@@ -234,7 +238,7 @@ class Gate:
 
     def bypass(self, pcm: bytes) -> bytes:
         """One frame as it may be sent without being judged, as while a button is held."""
-        return bytes(len(pcm)) if self._ignoring(pcm) else pcm
+        return bytes(len(pcm)) if self._ignoring(pcm) else self.enhancement.enhanced(pcm)
 
     def mute(self, muted: bool) -> bool:
         """Drop everything, or no longer. True if that cut off a turn (then it is aborted)."""
@@ -258,7 +262,8 @@ class Gate:
     def feed(self, pcm: bytes) -> GateResult:
         """Judge one frame of pcm and say what to send."""
         ms = len(pcm) / BYTES_PER_MS
-        raw, pcm = pcm, self._echo.clean(pcm)
+        raw, self._cleaned = pcm, self._echo.clean(pcm)
+        pcm = self.enhancement.enhanced(self._cleaned)
         guarded = self._guarded
         self._tail_ms = max(0.0, self._tail_ms - ms)
         if self._muted:
@@ -269,7 +274,7 @@ class Gate:
         woken = self._attention.feed(pcm, engaged=engaged, meant=meant)
         ignored = self._ignoring(pcm)
         if ignored:
-            raw = pcm = bytes(len(pcm))
+            raw = pcm = self._cleaned = bytes(len(pcm))
         listens = self._attention.paid or self._open
         doubts = self._attention.spots and self._own_word.looks
         self._deaf_ms = max(0.0, self._deaf_ms - ms)
@@ -324,7 +329,7 @@ class Gate:
             self._forget()
             return pcm
         listens = self._settings.barge_in and not ignored
-        loud = listens and self._surpasses(raw, pcm, True)
+        loud = listens and self._surpasses(raw, True)
         started = self._interrupted(loud, len(pcm) / BYTES_PER_MS)
         if self._barge_in.speaking and not started:
             return pcm
@@ -335,7 +340,7 @@ class Gate:
         ms = len(pcm) / BYTES_PER_MS
         self._speech = probability >= self._settings.threshold - _HYSTERESIS
         stopped = self._usual.feed(self._speech, ms) == "stopped"
-        if self._proof_ms > 0 and self._disproved(raw, pcm, ms, stopped=stopped):
+        if self._proof_ms > 0 and self._disproved(raw, ms, stopped=stopped):
             if not self._called:
                 self._echo.relearn()
             self._close()
@@ -347,19 +352,19 @@ class Gate:
             self._close()
         return GateResult(pcm, False, stopped or cut, probability, cut)
 
-    def _disproved(self, raw: bytes, pcm: bytes, ms: float, *, stopped: bool) -> bool:
+    def _disproved(self, raw: bytes, ms: float, *, stopped: bool) -> bool:
         if self._called:
             proves = self._speech and self._attention.since_word_ms > _WORD_END_MS
         else:
-            proves = self._surpasses(raw, pcm, self._speech, learn=False)
+            proves = self._surpasses(raw, self._speech, learn=False)
         self._proof_ms -= ms if proves else 0.0
         self._proof_left_ms -= ms
         return self._proof_ms > 0 and (stopped or self._proof_left_ms <= 0)
 
-    def _surpasses(self, raw: bytes, pcm: bytes, speech: bool, *, learn: bool = True) -> bool:
+    def _surpasses(self, raw: bytes, speech: bool, *, learn: bool = True) -> bool:
         """Whether this frame is somebody, and not the answer that is heard."""
         outspoken = self._echo.outspoken(raw, self._settings.barge_in_threshold, learn=learn)
-        surpassed = self._echo.surpassed(pcm, learn=learn)
+        surpassed = self._echo.surpassed(self._cleaned, learn=learn)
         return (speech and surpassed) or outspoken
 
     def _spoken(self, raw: bytes, pcm: bytes, *, guarded: bool) -> tuple[bool, float]:
@@ -371,7 +376,7 @@ class Gate:
         if guarded and self._echo.mode == "half_duplex":
             sure = max(sure, self._settings.barge_in_threshold)
         outspoken = guarded and self._echo.outspoken(raw, self._settings.barge_in_threshold)
-        if guarded and not self._echo.surpassed(pcm):
+        if guarded and not self._echo.surpassed(self._cleaned):
             skip(self._engine, pcm)
             return outspoken, 0.0
         probability = self._engine.probability(pcm)
