@@ -84,4 +84,5 @@ class Broker:
 
 
 def _shown(settings: config.Config) -> Shown:
-    return Shown(VERSION, priced=any(settings.realtime.budget.in_effect().values()))
+    priced = any(settings.realtime.budget.in_effect().values())
+    return Shown(VERSION, priced, tuple(settings.personas or ()))

@@ -428,9 +428,10 @@ class Components:
             self.assistant.driver.update_session(changed)
         self._adjust(settings)
 
-    async def _apply_personas(self, _settings: config.Config) -> None:
+    async def _apply_personas(self, settings: config.Config) -> None:
         await self._between_turns()
         self.personas.refresh()
+        self._broker.show(settings)
 
     # ----------------------------------------------------------------- others
 

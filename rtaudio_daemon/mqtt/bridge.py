@@ -367,6 +367,8 @@ class Bridge:
                 controls.mute(muted)
             case commands.Volume(level):
                 controls.set_volume(level)
+            case commands.Persona(name):
+                controls.choose_persona(name)
             case commands.Say(text, mode):
                 controls.say(
                     text,

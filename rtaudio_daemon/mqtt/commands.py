@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from ..protocol import bounds
+from .states import NOBODY
 from .topics import COMMANDS
 
 BYTES_MOST = 16 * 1024
@@ -52,6 +53,13 @@ class Volume:
 
 
 @dataclass(frozen=True, slots=True)
+class Persona:
+    """Let this persona answer; "": the session as it stands."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Press:
     """A button: `listen`, `interrupt` or `dismiss`."""
 
@@ -79,7 +87,7 @@ class Broadcast:
     sender: str
 
 
-Command = Microphone | Volume | Press | Say
+Command = Microphone | Volume | Persona | Press | Say
 
 
 def read(name: str, payload: bytes, *, retained: bool = False) -> Command:
@@ -128,6 +136,15 @@ def _volume(_name: str, text: str) -> Command:
     if isinstance(level, bool) or not isinstance(level, int | float) or not 0 <= level <= 1:
         raise WrongCommandError("level: expected a number from 0 to 1")
     return Volume(float(level))
+
+
+def _persona(_name: str, text: str) -> Command:
+    if text.startswith("{"):
+        name = _fields(text, "name").get("name")
+        if not isinstance(name, str):
+            raise WrongCommandError("name: expected the name of a persona, or an empty text")
+        text = bounds.text_of(name)
+    return Persona("" if text == NOBODY else text)
 
 
 def _press(name: str, text: str) -> Command:
@@ -211,6 +228,7 @@ def _shown(text: str) -> str:
 _READERS: Mapping[str, Callable[[str, str], Command]] = {
     "microphone": _microphone,
     "volume": _volume,
+    "persona": _persona,
     "say": _say,
     "prompt": _say,
     **dict.fromkeys(("listen", "interrupt", "dismiss"), _press),

@@ -12,8 +12,8 @@ from typing import Any
 
 from ..config import Mqtt
 from ..notifications import ModelStatus
-from .states import EVENTS
-from .topics import Topics
+from .states import EVENTS, NOBODY
+from .topics import COMMANDS, Topics
 
 Json = dict[str, Any]
 _DIAGNOSTIC: Json = {"entity_category": "diagnostic"}
@@ -26,6 +26,8 @@ class Shown:
     version: str
     priced: bool
     """Whether the daemon knows what its answers cost."""
+    personas: tuple[str, ...] = ()
+    """Who else could answer."""
 
 
 def topic(settings: Mqtt, topics: Topics) -> str:
@@ -54,7 +56,7 @@ def message(settings: Mqtt, topics: Topics, shown: Shown) -> Json:
             key: {"p": entity["p"]}
             if key in switched_off
             else {"uniq_id": f"{topics.device}-{key}", **entity}
-            for key, entity in _entities(settings, topics).items()
+            for key, entity in _entities(settings, topics, shown).items()
         },
     }
 
@@ -63,13 +65,20 @@ def _switched_off(settings: Mqtt, shown: Shown) -> frozenset[str]:
     found = {"last_said", "last_heard"} if not settings.said else set()
     if not shown.priced:
         found.add("cost_today")
+    if not shown.personas:
+        found.add("persona")
     if not settings.commands:
-        found |= {"microphone", "volume", "listen", "interrupt", "dismiss", "say", "prompt"}
+        found |= set(COMMANDS)
     return frozenset(found)
 
 
-def _entities(settings: Mqtt, topics: Topics) -> Mapping[str, Json]:
-    return {**_seen(settings, topics), **_controlled(topics), **_said(topics)}
+def _entities(settings: Mqtt, topics: Topics, shown: Shown) -> Mapping[str, Json]:
+    return {
+        **_seen(settings, topics),
+        **_controlled(topics),
+        "persona": _persona(topics, shown.personas),
+        **_said(topics),
+    }
 
 
 def _seen(settings: Mqtt, topics: Topics) -> Mapping[str, Json]:
@@ -169,6 +178,18 @@ def _controlled(topics: Topics) -> Mapping[str, Json]:
         "dismiss": button("dismiss", "Dismiss", "mdi:alarm-off"),
         "say": notify("say", "Say", "mdi:bullhorn"),
         "prompt": notify("prompt", "Prompt", "mdi:comment-question-outline"),
+    }
+
+
+def _persona(topics: Topics, names: tuple[str, ...]) -> Json:
+    return {
+        "p": "select",
+        "name": "Persona",
+        "stat_t": topics.state,
+        "val_tpl": "{{ value_json.persona }}",
+        "cmd_t": topics.command("persona"),
+        "ops": [NOBODY, *names],
+        "ic": "mdi:account-switch",
     }
 
 

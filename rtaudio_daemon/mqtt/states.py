@@ -39,6 +39,8 @@ EVENTS = (
     "error",
 )
 """The types of events, as Home Assistant is given them."""
+NOBODY = "(nobody special)"
+"""Stands for the session as it is without a persona; no persona can be called so."""
 STATE_MOST = 250
 """Characters of a state; Home Assistant takes 255."""
 _OVER = frozenset({"done", "failed", "timed_out", "late", "refused", "unconfirmed", "cancelled"})
@@ -58,6 +60,7 @@ def state(snapshot: Snapshot, first_sound_ms: int | None) -> Json:
         "ha_state": snapshot.ha_state,
         "muted": snapshot.muted,
         "volume": snapshot.volume,
+        "persona": snapshot.persona["name"] or NOBODY,
         "service": connection.state.is_up or sleeps,
         "uplink": snapshot.uplink.open,
         "problem": bool(problems),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-COMMANDS = ("microphone", "volume", "listen", "interrupt", "dismiss", "say", "prompt")
+COMMANDS = ("microphone", "volume", "persona", "listen", "interrupt", "dismiss", "say", "prompt")
 """What may be asked of the daemon, each at BASE/ID/NAME/set."""
 
 

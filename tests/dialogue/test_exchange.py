@@ -237,3 +237,9 @@ def test_silence_that_is_asked_for_ends_a_turn_that_waits() -> None:
     talk.tell(InterruptRequested())
     assert talk.status is IDLE
     assert sound(steps(talk, SessionRenewed())) == b""
+
+
+def test_if_nothing_was_said_nothing_is_sent_when_no_session_comes() -> None:
+    talk = held()
+    assert steps(talk, SoundLetGo()) == []
+    assert steps(talk, SoundLetGo()) == [], "nor where nothing waits"

@@ -301,6 +301,8 @@ async def test_commands_are_carried_out() -> None:
             ("microphone", "OFF"),
             ("microphone", "ON"),
             ("volume", "40"),
+            ("persona", "mycroft"),
+            ("persona", "sherlock"),
             ("interrupt", "PRESS"),
             ("dismiss", "PRESS"),
             ("say", "Dinner is ready."),
@@ -312,12 +314,13 @@ async def test_commands_are_carried_out() -> None:
             "mute",
             "unmute",
             0.4,
+            ("persona", "mycroft"),
             "interrupt",
             "dismiss",
             ("Dinner is ready.", "verbatim"),
             ("Tell a joke.", "prompt", "urgent", "chime"),
         ]
-        assert (found.bridge.taken, found.bridge.refused) == (7, 0)
+        assert (found.bridge.taken, found.bridge.refused) == (8, 1), "one was of nobody"
 
 
 async def test_a_press_from_afar_lets_the_button_go_after_eight_seconds() -> None:

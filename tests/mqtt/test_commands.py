@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rtaudio_daemon.mqtt import commands
-from rtaudio_daemon.mqtt.commands import Microphone, Press, Say, Volume, WrongCommandError, read
+from rtaudio_daemon.mqtt.commands import (
+    Microphone,
+    Persona,
+    Press,
+    Say,
+    Volume,
+    WrongCommandError,
+    read,
+)
 from rtaudio_daemon.mqtt.topics import COMMANDS, Topics
 
 TOPICS = Topics("rtaudio-daemon", "kitchen")
@@ -29,6 +37,10 @@ TOPICS = Topics("rtaudio-daemon", "kitchen")
         ("volume", "12.5", Volume(0.125)),
         ("volume", '{"level": 0.25}', Volume(0.25)),
         ("volume", '{"level": 1}', Volume(1.0)),
+        ("persona", "mycroft", Persona("mycroft")),
+        ("persona", '{"name": "Frau Holle"}', Persona("Frau Holle")),
+        ("persona", "(nobody special)", Persona("")),
+        ("persona", "", Persona("")),
         ("listen", "PRESS", Press("listen")),
         ("interrupt", "", Press("interrupt")),
         ("dismiss", "{}", Press("dismiss")),
@@ -52,7 +64,7 @@ def test_a_command_is_read(name: str, payload: str, command: commands.Command) -
 @pytest.mark.parametrize(
     ("name", "payload", "why"),
     [
-        ("shutdown", b"", "there is no command 'shutdown'; known are microphone, volume, listen"),
+        ("shutdown", b"", "there is no command 'shutdown'; known are microphone, volume, persona"),
         ("microphone", b"", "microphone: expected ON (it hears) or OFF (it is muted), got ''"),
         ("microphone", b"yes please, all of the time", "got 'yes please, all of the t…'"),
         ("microphone", b'{"muted": true}', "microphone: expected ON"),
@@ -67,6 +79,8 @@ def test_a_command_is_read(name: str, payload: str, command: commands.Command) -
         ("volume", b'{"level": "1"}', "volume: level: expected a number from 0 to 1"),
         ("volume", b'{"level": 1.5}', "volume: level: expected a number from 0 to 1"),
         ("volume", b"{}", "volume: level: expected a number from 0 to 1"),
+        ("persona", b'{"name": 4}', "persona: name: expected the name of a persona, or an empty"),
+        ("persona", b"{}", "persona: name: expected the name of a persona, or an empty text"),
         ("volume", b'{"percent": 4}', "volume: there is no field 'percent'; known are level"),
         ("listen", b"8 seconds", "listen: is a button; expected PRESS or nothing, got '8 seconds'"),
         ("say", b"", "say: there are no words to say"),
@@ -116,7 +130,7 @@ def test_whatever_comes_is_a_command_or_is_refused(name: str, payload: bytes) ->
     except WrongCommandError as error:
         wrong = str(error)
     assert wrong.isprintable()
-    assert wrong or isinstance(command, Microphone | Volume | Press | Say)
+    assert wrong or isinstance(command, Microphone | Volume | Persona | Press | Say)
 
 
 @given(

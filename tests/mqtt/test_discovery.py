@@ -18,6 +18,7 @@ PLATFORMS = {
     "status": "sensor",
     "microphone": "switch",
     "volume": "number",
+    "persona": "select",
     "listen": "button",
     "interrupt": "button",
     "dismiss": "button",
@@ -35,8 +36,10 @@ PLATFORMS = {
 }
 
 
-def entities(*, priced: bool = True, **settings: Any) -> Json:
-    message = discovery.message(Mqtt(**settings), TOPICS, Shown("1.2.3", priced))
+def entities(
+    personas: tuple[str, ...] = ("mycroft",), /, *, priced: bool = True, **settings: Any
+) -> Json:
+    message = discovery.message(Mqtt(**settings), TOPICS, Shown("1.2.3", priced, personas))
     return dict(message["cmps"])
 
 
@@ -95,7 +98,7 @@ def test_costs_have_the_currency_of_the_settings() -> None:
 def test_templates_name_only_what_is_published() -> None:
     published = {
         TOPICS.state: {
-            *("status", "previous", "since", "ha_state", "muted", "volume", "service"),
+            *("status", "previous", "since", "ha_state", "muted", "volume", "persona", "service"),
             *("uplink", "problem", "reason", "cost_today", "first_sound_ms"),
         },
         TOPICS.timers: {"next", "timers"},
@@ -106,3 +109,10 @@ def test_templates_name_only_what_is_published() -> None:
         for where, template in (("stat_t", "val_tpl"), ("json_attr_t", "json_attr_tpl")):
             fields = set(re.findall(r"value_json\.(\w+)", entity.get(template, "")))
             assert fields <= published.get(entity.get(where, ""), set()), key
+
+
+def test_who_answers_can_be_selected_where_there_is_a_choice() -> None:
+    persona = entities(("mycroft", "Frau Holle"))["persona"]
+    assert persona["ops"] == ["(nobody special)", "mycroft", "Frau Holle"]
+    assert persona["cmd_t"] == "rtaudio-daemon/kitchen/persona/set"
+    assert entities(())["persona"] == {"p": "select"}

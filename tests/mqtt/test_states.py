@@ -44,6 +44,7 @@ def test_the_state_is_the_one_of_the_daemon_and_json() -> None:
         "ha_state": "idle",
         "muted": False,
         "volume": 1.0,
+        "persona": "(nobody special)",
         "service": True,
         "uplink": False,
         "problem": False,
