@@ -65,6 +65,7 @@ from ..protocol.events import (
     ServiceErrorReported,
     UserTranscript,
 )
+from .command_messages import message_of
 from .options import Counters, SessionPolicy, may_hurry
 from .reconnect import ReconnectingSession
 from .session import IdleListener, Session
@@ -527,7 +528,7 @@ class ConversationDriver:
                 for pcm in pieces:
                     self._session.current.send_audio(pcm)
             case _:
-                self._session.current.send(_message(command))
+                self._session.current.send(message_of(command))
 
     def _pause_turn_detection(self) -> None:
         detection = self.settings.get("turn_detection")
@@ -563,36 +564,6 @@ class ConversationDriver:
     def _ring(self) -> None:
         self._alarm = None
         self.handle(TimePassed())
-
-
-def _message(command: ServiceCommand) -> Json:
-    match command:
-        case CreateItem(item):
-            return {"type": "conversation.item.create", "item": item}
-        case DeleteItem(item_id):
-            return {"type": "conversation.item.delete", "item_id": item_id}
-        case TruncateItem(item_id, content_index, audio_end_ms):
-            return {
-                "type": "conversation.item.truncate",
-                "item_id": item_id,
-                "content_index": content_index,
-                "audio_end_ms": audio_end_ms,
-            }
-        case CreateResponse(settings, event_id):
-            response = {} if settings is None else {"response": settings}
-            return {**_event_id(event_id), "type": "response.create", **response}
-        case CancelResponse(response_id, event_id):
-            named = {"response_id": response_id} if response_id else {}
-            return {**_event_id(event_id), "type": "response.cancel", **named}
-        case CommitAudio(event_id):
-            return {**_event_id(event_id), "type": "input_audio_buffer.commit"}
-        case ClearAudio(event_id):
-            return {**_event_id(event_id), "type": "input_audio_buffer.clear"}
-    raise AssertionError(f"{command} is no message")
-
-
-def _event_id(event_id: str) -> Json:
-    return {"event_id": event_id} if event_id else {}
 
 
 def _trouble(event: Event) -> str | None:

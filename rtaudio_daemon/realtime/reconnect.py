@@ -328,6 +328,7 @@ class ReconnectingSession:
         elif self._record.opened:
             _LOG.info("connected to %s again", self.sessions.endpoint.host)
         self.current = session
+        self._exchange_wanted.clear()  # whatever is wanted, this one takes it
         early = session.adopt(self._listener)
         session.catch_up(self.sessions.settings)
         self._listener.session_opened(session, renewed=former is not None and not lost)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -284,3 +285,48 @@ async def test_a_client_that_closes_reports_no_exchange() -> None:
         stage.exchange()
         await stage.service.call(2)
     assert stage.outcomes == []
+
+
+async def hears_turns(call: Call, message: Json) -> bool:
+    """What is heard is a turn at once, as by a service that knows when somebody is done."""
+    if message["type"] == "input_audio_buffer.append":
+        item = f"item_{call.number}_{len(call.received)}"
+        await call.send({"type": "input_audio_buffer.committed", "item_id": item})
+    return False
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_whatever_becomes_of_the_sessions_everything_that_is_said_is_heard_once(
+    seed: int,
+) -> None:
+    chance = random.Random(seed)
+    async with speaking() as stage:
+        service, session = stage.service, stage.driver.session
+        service.on_message = hears_turns
+        said = b""
+        for number in range(1, 25):
+            service.refusals.clear()
+            if chance.random() < 0.3:
+                service.refusals.append((503, {}, "{}"))
+            if chance.random() < 0.5:
+                voice = chance.choice(["alloy", "echo", "ash"])
+                stage.exchange(voice=voice, at_once=chance.random() < 0.8)
+            await asyncio.sleep(chance.choice([0, 0, 0.01, 3]))
+            piece = number.to_bytes(2, "little") * 4800
+            said += piece
+            stage.ask(piece)
+            await asyncio.sleep(chance.choice([0.01, 0.5, 10]))
+            if session.current is not None:
+                session.current.has_spoken = True
+        service.refusals.clear()
+        await asyncio.sleep(60)
+        pieces = [pcm for call in service.calls for pcm in heard_in_pieces(call)]
+        assert sorted(pieces) == sorted(said[at : at + 9600] for at in range(0, len(said), 9600))
+        assert stage.driver.conversation.holds_back is False
+        assert stage.driver.conversation.deadline is None
+        assert len(service.calls) >= 2
+
+
+def heard_in_pieces(call: Call) -> list[bytes]:
+    pcm = heard(call)
+    return [pcm[at : at + 9600] for at in range(0, len(pcm), 9600)]
