@@ -406,6 +406,8 @@ class DaemonControls:
             return False
         microphone_input.listen_without_wake_word(False)
         microphone_input.abort()
+        if self.personas is not None:
+            self.personas.take_back()
         self._assistant.publish(WakeWordYielded(word, other))
         return True
 

@@ -42,6 +42,7 @@ class Personas:
         """Who answers; "" is the session as it stands."""
         self.wanted = ""
         """Who is to answer, as soon as a session has their voice."""
+        self._former = ""  # whoever was to answer before the last word
         self._assistant = assistant
         self._driver = assistant.driver
         self._settings = settings
@@ -76,12 +77,18 @@ class Personas:
 
     def called(self, name: str) -> None:
         """The wake word of this persona was heard, or of nobody (""): what follows is for them."""
+        self._former = self.wanted
         if not any(each.persona for each in self._settings().audio.wake.words):
             return  # words choose nobody here
         conversation = self._assistant.conversation
         at_once = not (conversation.asking or conversation.held)
         if name in ("", *self._named):
             self._choose(name, at_once=at_once)
+
+    def take_back(self) -> None:
+        """The word that was just heard is answered elsewhere."""
+        if self._former in ("", *self._named):
+            self._choose(self._former, at_once=False)
 
     def choose(self, name: str) -> None:
         """Let this persona answer from the next quiet moment on; "": the session as it stands.

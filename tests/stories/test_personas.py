@@ -289,3 +289,49 @@ async def test_a_turn_of_the_time_for_more_is_answered_by_whoever_answered_befor
         await harness.turns(2)
         assert voices(harness) == ["echo", "echo"]
         assert len(harness.simulator.sessions) == 1
+
+
+async def test_a_word_that_another_room_answers_calls_nobody_here(tmp_path: Path) -> None:
+    said = [(5000, word(tmp_path, "hey mycroft")), (400, QUESTION), (3000, b"")]
+    async with Harness(tmp_path, said, reply=brief, change=two) as harness:
+        await harness.until_it_can_talk()
+        await harness.post("/api/say", {"text": "Dinner", "mode": "verbatim"})
+        late(harness, 0.5)
+        await harness.until(lambda: harness.named("wake"))
+        assert harness.app.controls.yield_to("bedroom", "hey_mycroft")
+        await asyncio.sleep(10)
+        assert (await harness.status())["persona"]["wanted"] == ""
+        assert harness.statuses.count("listening") == 0
+        await harness.post("/api/say", {"text": "Supper", "mode": "verbatim"})
+        await harness.turns(2)
+        assert voices(harness) == ["alloy", "alloy"]
+        assert not changes(harness)
+
+
+async def test_the_answer_to_a_programs_question_is_not_given_to_somebody_else(
+    tmp_path: Path,
+) -> None:
+    async with Harness(tmp_path, reply=brief, change=two) as harness:
+        await harness.until_it_can_talk()
+        body = {"question": "Shall I?", "timeout_s": 4}
+        asking = asyncio.create_task(harness.post("/api/ask", body))
+        await harness.until(lambda: "speaking" in harness.statuses)
+        harness.app.assistant.persona_called("mycroft")
+        assert not harness.app.assistant.conversation.holds_back
+        status, closed = await asking
+        assert (status, closed["outcome"]) == (200, "no_answer")
+        await harness.until(lambda: changes(harness))
+        assert changes(harness) == [("mycroft", "mycroft", None)], "but afterwards they answer"
+        assert len(harness.simulator.sessions) == 2
+
+
+async def test_where_words_choose_nobody_none_is_taken_back_either(tmp_path: Path) -> None:
+    def plain(settings: config.Config) -> config.Config:
+        return replace(two(settings), audio=settings.audio)
+
+    async with Harness(tmp_path, reply=brief, change=plain) as harness:
+        await harness.until_it_can_talk()
+        await harness.post("/api/persona", {"name": "mycroft"})
+        harness.app.assistant.persona_called("")
+        harness.app.controls.yield_to("bedroom", "alexa")
+        assert (await harness.status())["persona"]["wanted"] == "mycroft"
