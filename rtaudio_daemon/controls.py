@@ -199,6 +199,12 @@ class Controls(Protocol):
         nobody could hear it, its host does not answer, or too much is waiting.
         """
 
+    def measure_echo(self) -> Awaitable[Mapping[str, Any]]:
+        """Play a chirp and listen for it, as `POST /api/measure_echo` answers.
+
+        Raises NotNowError while somebody speaks, while muted, and where a device is missing.
+        """
+
     def test_sound(self) -> str:
         """Play the chime in the same queue; returns its id. Raises NotNowError as `play` does."""
 

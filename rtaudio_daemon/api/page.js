@@ -5,7 +5,7 @@ const WORDS = JSON.parse($("words").textContent), LANGUAGE = document.documentEl
 const BASE = location.pathname.replace(/\/*$/, "/"), PLACE = BASE === "/" ? "" : BASE;
 const KEEP = "rtaudio-token" + PLACE, TALKED = "rtaudio-talked" + PLACE, TONGUE = "rtaudio-language", LARGE = "rtaudio-captions";
 const TURNS = 20, LINES = 100, SILENCE_MS = 40000, PATIENCE_MS = 5000, ASK_MS = 300000, SOUND_MS = 430000;
-const TYPES = "status,speech,transcript,interruption,turn,connection,device,sound,mute,volume,uplink,usage,error,timer,level,tool";
+const TYPES = "status,speech,transcript,interruption,turn,connection,device,sound,mute,volume,uplink,usage,error,timer,level,tool,persona,wake";
 let state = {}, timersAt = 0, live = false, lastId = "", token = "", turns = [], talked = [], sent = 0, gone = false, why = "";
 
 // ---------------------------------------------------------------- words and memory
@@ -122,6 +122,22 @@ function drawDetails() {
   set("usage", used(state.usage || {}));
   set("daemon", [state.version ? t("ui.version") + " " + state.version : "", state.uptime_s ? t("ui.up", { span: clock(state.uptime_s) }) : ""].filter(Boolean).join(", "));
   $("silent").hidden = state.transcripts !== false;
+  drawPersona();
+  drawWords();
+}
+
+function drawPersona() {
+  const { names = [], name = "", wanted = "" } = state.persona || {}, list = $("persona"), all = ["", ...names];
+  $("personabox").hidden = !names.length;
+  if ([...list.options].map((one) => one.value).join("\n") !== all.join("\n"))
+    list.replaceChildren(...all.map((each) => make("option", { value: each, textContent: each || t("ui.nobody_special") })));
+  if (document.activeElement !== list) list.value = wanted || name;
+}
+
+function drawWords() {
+  const found = state.wake_words || [];
+  $("wordsname").hidden = $("wakewords").hidden = !found.length;
+  set("wakewords", found.map((one) => t("ui.wake_word", { word: one.word, heard: number(one.heard), missed: number(one.near_misses) })).join("; "));
 }
 
 function used(usage) {
@@ -386,6 +402,8 @@ const handlers = {
     state.transcripts = true;
     line({ role: data.role, speaker: data.role === "user" ? "you" : "voice", id: data.role + data.item_id, text: data.text, cut: data.cut, partial: data.final === false });
   },
+  persona: (data) => { state.persona = { ...state.persona, name: data.name, wanted: data.wanted }; if (data.reason) report(data.reason); },
+  wake: () => { refresh(); },
   level: (data) => level(data.level_dbfs),
   error: (data) => report(data.message),
   tool: (data) => { actions(); if (data.source === "notes") notes(); },
@@ -402,8 +420,8 @@ const handlers = {
 async function refresh() {
   const found = await fetched("status");
   if (!found || !state.status) return;
-  const { usage, timers } = found, { today, hours } = found.uplink;
-  Object.assign(state, { usage, timers, uplink: { ...state.uplink, today, hours } });
+  const { usage, timers, wake_words } = found, { today, hours } = found.uplink;
+  Object.assign(state, { usage, timers, wake_words, uplink: { ...state.uplink, today, hours } });
   timersAt = performance.now();
   draw();
 }
@@ -557,6 +575,32 @@ async function testSound() {
   $("test").disabled = false;
 }
 
+// How the echo dies away, in dB below its strongest point.
+function drawCurve(levels) {
+  const svg = $("curve"), step = 5, lead = 4, left = 46, high = 140, floor = 60;
+  svg.replaceChildren();
+  if (!levels.length) return;
+  const wide = svg.clientWidth || 400, x = (index) => left + index / (levels.length - 1) * (wide - left), y = (db) => 8 - db / floor * (high - 8);
+  svg.setAttribute("viewBox", `0 0 ${wide} ${high + 20}`);
+  for (let db = 0; db >= -floor; db -= 20) {
+    svg.append(svgNode("line", { x1: left, x2: wide, y1: y(db), y2: y(db) }), svgNode("text", { x: left - 4, y: y(db) + 4, "text-anchor": "end" }, number(db) + " dB"));
+  }
+  for (let ms = 0; ms <= 200; ms += 100) svg.append(svgNode("text", { x: x(lead + ms / step), y: high + 16, "text-anchor": "middle" }, number(ms) + " ms"));
+  svg.append(svgNode("path", { d: levels.map((db, index) => (index ? "L" : "M") + x(index).toFixed(1) + " " + y(db).toFixed(1)).join(" ") }));
+}
+
+async function measureEcho() {
+  $("measure").disabled = true;
+  set("tested", t("ui.measuring"));
+  drawCurve([]);
+  const answer = await request("POST", "measure_echo", {}, 20000), found = answer && await answer.json();
+  $("measure").disabled = false;
+  if (!found) return set("tested", "");
+  const noise = number(found.noise_dbfs);
+  set("tested", [found.delay_ms === null ? t("ui.echo_none", { noise }) : t("ui.echo_found", { noise, delay: number(found.delay_ms), echo: number(found.echo_db, 1) }), ...found.advice].join(" "));
+  drawCurve(found.curve);
+}
+
 let held = false, order = Promise.resolve();
 function hold(on) {
   if (on === held) return;
@@ -583,6 +627,8 @@ function listenToPeople() {
   on("clear", "click", () => { talked = []; drawTalk(); remember(); $("scroll").focus(); });
   on("large", "click", () => { captions($("captions").hidden); keep(local, LARGE, $("captions").hidden ? "" : "yes"); });
   on("test", "click", testSound);
+  on("measure", "click", measureEcho);
+  on("persona", "change", () => post("persona", { name: $("persona").value }));
   on("reset", "click", async () => { const answer = await request("DELETE", "settings", {}, 30000); if (answer) drawSettings(await answer.json()); });
   on("settings", "submit", (event) => event.preventDefault());
   on("volume", "change", () => post("volume", { level: $("volume").value / 100 }));

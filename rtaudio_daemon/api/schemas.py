@@ -74,6 +74,21 @@ SAID: Schema = object_of(
         "audible": one_of("yes", "no", "unknown"),
     }
 )
+_DB: Schema = {"type": "number"}
+ECHO: Schema = object_of(
+    {
+        "noise_dbfs": {**_DB, "description": "the room when it is quiet"},
+        "delay_ms": {**or_null("number"), "description": "null: the chirp was not heard"},
+        "echo_db": {**or_null("number"), "description": "the microphone against what is played"},
+        "advice": {"type": "array", "items": TEXT},
+        "curve": {
+            "type": "array",
+            "items": _DB,
+            "description": "dB below the strongest point, every 5 ms, from 20 ms before it on",
+        },
+    },
+    more=True,
+)
 _ANSWER_ID: Schema = {"type": "string", "minLength": 1, "maxLength": 64}
 _SENTENCE: Schema = {"type": "string", "minLength": 1, "maxLength": 200}
 ASK: Schema = object_of(

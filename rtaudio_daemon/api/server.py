@@ -357,6 +357,10 @@ class ApiServer:
         )
         return await self._receipt(said, _PLAYED_S if body.get("wait", False) else 0.0)
 
+    async def _measure_echo(self, request: web.Request) -> web.Response:
+        await _body(request, schemas.NOTHING)
+        return web.json_response(dict(await self._controls.measure_echo()))
+
     async def _test_sound(self, request: web.Request) -> web.Response:
         await _body(request, schemas.NOTHING)
         return await self._receipt(self._controls.test_sound(), _PLAYED_S)

@@ -408,6 +408,10 @@ class Assistant:
         """Play a short sound that nobody else, the gate included, takes notice of."""
         self._overlay(pcm)
 
+    def play_measured(self, pcm: bytes) -> bool:
+        """The same for a sound whose echo is measured; whether it can be heard."""
+        return self._overlay(pcm)
+
     def play_alert(self, pcm: bytes) -> bool:
         """The same for a sound that anybody's words may stop; whether it can be heard."""
         self.microphone_input.gate.overhear()

@@ -46,6 +46,7 @@ from ..version import VERSION
 from .assistant import Assistant
 from .broadcasts import broadcast
 from .chosen_settings import ChosenSettings
+from .echo_measurement import EchoMeasurement
 from .hooks import Hooks
 from .personas import Personas
 from .questions import Questions
@@ -118,6 +119,7 @@ class DaemonControls:
         self._timers = timers
         self._questions = Questions(assistant)
         self._uplink_day = UplinkDay()
+        self._echo_measurement = EchoMeasurement(assistant)
         self.ringing: Hushable | None = None
         """Who lets timers ring, if anybody does."""
         self._clock = asyncio.get_running_loop().time
@@ -338,6 +340,10 @@ class DaemonControls:
     ) -> str:
         """Play a sound file; see `Controls.play`."""
         return await self.sound_player.play(source, urgent=urgent, said=said)
+
+    async def measure_echo(self) -> dict[str, Any]:
+        """Measure the echo of the room; see `Controls.measure_echo`."""
+        return await self._echo_measurement.measure()
 
     def test_sound(self) -> str:
         """Play the chime; see `Controls.test_sound`."""

@@ -80,6 +80,8 @@ class MicrophoneInput:
         """What was reported last of sound that is sent."""
         self.recording = Recording()
         """What is played and heard, while somebody wants to know whether it is heard."""
+        self.tap: asyncio.Queue[bytes] | None = None
+        """Who else wants what is heard, as it comes from the microphone."""
         self.microphone: Microphone | None = None
         self._driver = driver
         self._conversation = driver.conversation
@@ -229,6 +231,8 @@ class MicrophoneInput:
         self.last_frame_at = now = asyncio.get_running_loop().time()
         self.frames += 1
         self.recording.heard(frame.pcm)
+        if self.tap is not None:
+            self.tap.put_nowait(frame.pcm)
         if self._paused:
             # Frames are no clock as long as none come. Later they are a better one than ours, as
             # they come in bursts.

@@ -57,6 +57,8 @@ _WELL: dict[str, Any] = {
     "connection": _OPEN,
     "usage": _USAGE,
     "uplink": UplinkStatus(False, sum(_HOURS), sum(_HOURS), _HOURS),
+    "persona": {"name": "Nova", "wanted": "Nova", "names": ["Nova", "Max"]},
+    "wake_words": [{"word": "hey nova", "heard": 41, "near_misses": 3}],
     "daemon": {"id": "kitchen", "name": "Kitchen"},
     "version": "0.2.0",
     "uptime_s": 93_784.0,
@@ -160,6 +162,8 @@ class Pictured:
             self._server.publish(TurnFinished(f"resp_{number}", status, parts))
         await visit.until("document.querySelectorAll('#chart g').length === 12")
         await visit.until("document.querySelectorAll('#settings .field').length === 4")
+        await visit.page.click("#measure")
+        await visit.until("document.querySelectorAll('#curve path').length === 1")
         return visit
 
 

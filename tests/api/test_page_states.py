@@ -15,6 +15,7 @@ from tests.api.browser import browsing
 from tests.api.test_page import picture, status_is
 from tests.api.test_server import HttpApi
 from tests.test_status_words import TABLE, WELL
+from tests.waiting import until
 
 pytestmark = [pytest.mark.real_time, pytest.mark.alone]
 
@@ -26,6 +27,8 @@ async def test_the_page_follows_the_table_of_states_and_speaks_german() -> None:
     hours[8], hours[20] = 480_000, 1_440_000
     person.now = {
         "uplink": UplinkStatus(False, 3_000_000, sum(hours), hours),
+        "persona": {"name": "", "wanted": "", "names": ["mycroft"]},
+        "wake_words": [{"word": "hey mycroft", "heard": 41, "near_misses": 3}],
         "usage": UsageStatus(3, 0.1234, 0.2, 2.0, {}, {}),
     }
     async with server.listening() as address, browsing(address, locale="de-DE") as visit:
@@ -66,7 +69,18 @@ async def test_the_page_follows_the_table_of_states_and_speaks_german() -> None:
         await visit.until("document.getElementById('log').children.length === 3")
         await visit.page.click("#test")
         await visit.until("document.getElementById('tested').textContent.startsWith('Er wurde')")
-        assert person.told == [("play", {"file": "bell.wav"}), "test_sound"]
+        await visit.page.click("#measure")
+        await visit.until("document.querySelectorAll('#curve path').length === 1")
+        assert "nach 84 ms" in await visit.words("tested")
+        assert await visit.words("wakewords") == "hey mycroft (41-mal gehört, 3-mal beinahe)"
+        await visit.page.select_option("#persona", "mycroft")
+        await until(lambda: ("persona", "mycroft") in person.told)
+        assert person.told == [
+            ("play", {"file": "bell.wav"}),
+            "test_sound",
+            "measure_echo",
+            ("persona", "mycroft"),
+        ]
         await settings_are_chosen_and_undone(visit.page, person.told)
         await visit.page.click("#clear")
         assert await visit.page.locator("#log li").count() == 0

@@ -150,6 +150,12 @@ class Person:
         self.told.append(("play", dict(source), *(["urgent"] * urgent)))
         return said or "said_1"
 
+    async def measure_echo(self) -> dict[str, Any]:
+        self.told.append("measure_echo")
+        curve = [-60.0] * 4 + [max(-60.0, -1.5 * step) for step in range(60)]
+        found = {"noise_dbfs": -62.4, "delay_ms": 84.0, "echo_db": -11.6}
+        return {**found, "advice": [], "curve": curve}
+
     def test_sound(self) -> str:
         self.told.append("test_sound")
         return "said_1"

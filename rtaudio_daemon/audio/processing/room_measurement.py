@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...config import Audio
 from .format import BYTES_PER_MS, SAMPLE_RATE, dbfs
@@ -18,6 +19,10 @@ _LOUD_ECHO_DB = -6.0
 _LATE_MS = 400.0
 _LOUD_ROOM_DBFS = -40.0
 QUIET_ROOM_DBFS = -50.0  # or else an echo may be there and not be found
+_FLOOR = 1e-3  # -60 dB
+DECAY_STEP_MS = 5
+DECAY_STEPS = 64
+DECAY_LEAD = 4
 LEAD_MS = 1_000  # listened to before the chirp, for the noise of the room
 TAIL_MS = 1_500
 
@@ -55,13 +60,9 @@ def chirp() -> bytes:
 def examine(before: bytes, heard: bytes) -> Measurement:
     """What was heard before the chirp and, from the moment it was given to the speaker, after."""
     noise = dbfs(before)
-    played = np.frombuffer(chirp(), dtype="<i2").astype(np.float64)
-    samples = np.frombuffer(heard, dtype="<i2").astype(np.float64)
-    if len(samples) <= len(played):
+    played, likeness = _likeness(heard)
+    if not len(likeness):
         return Measurement(noise)
-    size = len(samples) + len(played)
-    spectrum = np.fft.rfft(samples, size) * np.conj(np.fft.rfft(played, size))
-    likeness = np.abs(np.fft.irfft(spectrum, size)[: len(samples) - len(played)])
     at = int(np.argmax(likeness))
     if not likeness[at] or likeness[at] < _SURE * float(np.median(likeness)):
         return Measurement(noise)
@@ -74,6 +75,34 @@ def examine(before: bytes, heard: bytes) -> Measurement:
     if echo_db < _INAUDIBLE_DB:
         return Measurement(noise)
     return Measurement(noise, at / (SAMPLE_RATE / 1000), echo_db)
+
+
+def decay(heard: bytes, measured: Measurement) -> list[float]:
+    """How the echo dies away: dB below its strongest point, for each of `DECAY_STEPS` steps.
+
+    The first begins `DECAY_LEAD` steps before that point. Empty where there is no echo.
+    """
+    if measured.delay_ms is None:
+        return []
+    _, likeness = _likeness(heard)
+    step = DECAY_STEP_MS * SAMPLE_RATE // 1000
+    first = round(measured.delay_ms * SAMPLE_RATE / 1000) - DECAY_LEAD * step
+    wide = np.zeros(DECAY_STEPS * step)
+    there = likeness[max(0, first) : max(0, first + len(wide))]
+    wide[max(0, -first) : max(0, -first) + len(there)] = there[: len(wide) - max(0, -first)]
+    strongest = wide.reshape(DECAY_STEPS, step).max(axis=1) / float(wide.max())
+    return [round(float(each), 1) for each in 20 * np.log10(np.maximum(strongest, _FLOOR))]
+
+
+def _likeness(heard: bytes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The chirp, and how much what was heard is like it from each sample on."""
+    played = np.frombuffer(chirp(), dtype="<i2").astype(np.float64)
+    samples = np.frombuffer(heard, dtype="<i2").astype(np.float64)
+    if len(samples) <= len(played):
+        return played, np.zeros(0)
+    size = len(samples) + len(played)
+    spectrum = np.fft.rfft(samples, size) * np.conj(np.fft.rfft(played, size))
+    return played, np.abs(np.fft.irfft(spectrum, size)[: len(samples) - len(played)])
 
 
 def proposals(measured: Measurement, now: Audio, *, can_cancel: bool) -> list[Proposal]:

@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 
 from rtaudio_daemon.audio.processing.room_measurement import (
+    DECAY_LEAD,
+    DECAY_STEPS,
     Measurement,
     advice,
     chirp,
+    decay,
     examine,
     listening_ms,
     proposals,
@@ -49,6 +52,22 @@ def test_a_microphone_that_does_not_hear_the_loudspeaker_is_recognised() -> None
     assert advice(found, can_cancel=True) == []
     assert examine(b"", b"").delay_ms is None
     assert examine(bytes(960), bytes(48 * 2500)).delay_ms is None
+
+
+@pytest.mark.parametrize("delay_ms", [3, 80, 1_460])
+def test_the_curve_shows_how_the_echo_dies_away(delay_ms: float) -> None:
+    before, after = room(delay_ms, 0.3, 1)
+    samples = np.frombuffer(after, dtype="<i2").astype(np.float64)
+    late = np.zeros_like(samples)
+    late[2400:] = samples[:-2400] * 0.1  # a second way of 100 ms more, 20 dB softer
+    heard = (samples + late).astype("<i2").tobytes()
+    curve = decay(heard, examine(before, heard))
+    assert len(curve) == DECAY_STEPS
+    assert max(curve) == curve[DECAY_LEAD] == 0
+    assert min(curve) >= -60
+    if delay_ms < 1_000:
+        assert max(curve[DECAY_LEAD + 19 : DECAY_LEAD + 22]) == pytest.approx(-20, abs=1)
+    assert decay(b"", Measurement(-60)) == []
 
 
 def test_an_echo_that_nobody_can_hear_is_none() -> None:
