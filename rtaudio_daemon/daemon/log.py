@@ -167,7 +167,8 @@ def log_notification(notification: Notification) -> None:
         case TimerReported(id_, name, phase):
             _write(logging.INFO, f"timer {name or id_}: {phase}", timer=id_, phase=phase)
         case PersonaChanged(name, wanted, reason) if reason:
-            _write(logging.WARNING, f"{wanted or 'nobody'} does not answer: {reason}", persona=name)
+            goes_on = f"persona: {name or 'none'} goes on, not {wanted or 'none'} as wanted"
+            _write(logging.WARNING, f"{goes_on}: {reason}", persona=name)
         case PersonaChanged(name):
             _write(logging.INFO, f"persona: {name or 'none'}", persona=name)
         case ErrorReported(source, code, message):

@@ -7,6 +7,7 @@ service; the conversation goes on.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import sys
 import time
@@ -405,6 +406,9 @@ class ConversationDriver:
     def exchange_failed(self, error: ServiceError) -> None:
         """No session with other settings takes over; the one in use goes on."""
         self._end_exchange(error)
+        if self._session.current is not None:
+            with contextlib.suppress(NotConnectedError):
+                self._session.current.catch_up(self.settings)  # all but the voice
         self.handle(SoundLetGo())
 
     # --------------------------------------------------------------- private

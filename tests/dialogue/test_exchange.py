@@ -243,3 +243,12 @@ def test_if_nothing_was_said_nothing_is_sent_when_no_session_comes() -> None:
     talk = held()
     assert steps(talk, SoundLetGo()) == []
     assert steps(talk, SoundLetGo()) == [], "nor where nothing waits"
+
+
+def test_what_waits_for_a_session_where_there_is_none_is_not_let_go() -> None:
+    talk = Talk()
+    talk.tell(ButtonPressed())
+    talk.mind.unsent.kept(SECOND, talk.now)
+    talk.tell(SoundLetGo(), ButtonReleased())
+    assert talk.mind.button_waits
+    assert talk.status is THINKING

@@ -335,3 +335,24 @@ async def test_where_words_choose_nobody_none_is_taken_back_either(tmp_path: Pat
         harness.app.assistant.persona_called("")
         harness.app.controls.yield_to("bedroom", "alexa")
         assert (await harness.status())["persona"]["wanted"] == "mycroft"
+
+
+async def test_a_reload_that_gets_no_session_changes_what_it_can(tmp_path: Path) -> None:
+    async with Harness(tmp_path, reply=brief, change=two) as harness:
+        await harness.until_it_can_talk()
+        await harness.post("/api/persona", {"name": "mycroft"})
+        await harness.post("/api/say", {"text": "Dinner", "mode": "verbatim"})
+        await harness.turns(1)
+        other = config.Persona(voice="ash", instructions="You are somebody else.")
+        harness.edit = lambda settings: replace(settings, personas={"mycroft": other})
+        harness.simulator.fault("refuse", status=503)
+        await harness.post("/api/reload")
+        await harness.until(lambda: len(changes(harness)) == 2)
+        name, wanted, reason = changes(harness)[1]
+        assert (name, wanted) == ("mycroft", "mycroft")
+        assert reason is not None
+        assert "503" in reason
+        (session,) = harness.simulator.sessions
+        update = session.received[-1]["session"]
+        assert "You are somebody else." in update["instructions"]
+        assert "output" not in update.get("audio", {}), "it would refuse another voice"

@@ -93,7 +93,9 @@ class ConversationState:
         self.note_turn()
 
     def let_go(self) -> None:
-        """What was held back is for the session in use."""
+        """What was held back, if anything was, is for the session in use."""
+        if not self.holds_back:
+            return
         self.held_back_until = None
         if held := self.unsent.let_go():
             self.do(outputs.SendKeptAudio(tuple(held)))
