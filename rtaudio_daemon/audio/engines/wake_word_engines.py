@@ -22,10 +22,10 @@ def package_of(word: WakeWord) -> str:
     return "pymicro_wakeword" if word.word or word.file.endswith(".json") else "pyopen_wakeword"
 
 
-def load_file(path: str) -> MicroWakeWordEngine | RowWordEngine:
-    """The engine of one file; ValueError where it is another kind of file."""
-    word = WakeWord(file=path)
-    return MicroWakeWordEngine([word]) if path.endswith(".json") else _open_engine([word])
+def load_file(word: WakeWord) -> WakeWordEngine:
+    """The engine of a word with a file; ValueError where it is another kind of file."""
+    kind = MicroWakeWordEngine if package_of(word) == "pymicro_wakeword" else _open_engine
+    return kind([word])
 
 
 def open_attention(

@@ -24,9 +24,10 @@ def main(arguments: list[str]) -> int:
     import numpy as np
 
     try:
+        from ...config import WakeWord
         from .wake_word_engines import load_file
 
-        engine = load_file(arguments[0])
+        engine = load_file(WakeWord(file=arguments[0]))
         chance = np.random.default_rng(1)
         for _ in range(_FRAMES):
             engine.feed(chance.normal(0, 1_000, _SAMPLES).astype("<i2").tobytes())

@@ -59,7 +59,7 @@ def test_files_of_both_kinds_are_tried_and_can_be_used(tmp_path: Path) -> None:
         WakeWord("alexa"),
     ]
     assert refusals(words) == {}
-    assert [each.word for each in load_file(str(micro)).scores] == ["marvin"]
+    assert [each.word for each in load_file(WakeWord(file=str(micro))).scores] == ["marvin"]
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_of_many_scrambled_models_all_that_pass_the_trial_can_be_loaded(
     for seed in range(60):
         path = put(tmp_path, scrambled(raw, seed), micro)
         if not refusals([WakeWord(file=str(path))]):
-            load_file(str(path)).feed(bytes(96_000))
+            load_file(WakeWord(file=str(path))).feed(bytes(96_000))
 
 
 def test_a_file_of_the_other_kind_is_refused_with_what_to_give(tmp_path: Path) -> None:
