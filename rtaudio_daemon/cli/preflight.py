@@ -131,7 +131,7 @@ def _unusable_wake_words(settings: Config) -> list[str]:
     return [
         settings.problem(("audio", "wake", "words", index, "file"), refused[each.called])
         for index, each in enumerate(words)
-        if each.called in refused
+        if each.called in refused and each.file  # the daemon may have another state directory
     ]
 
 

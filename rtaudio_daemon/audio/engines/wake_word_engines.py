@@ -9,7 +9,8 @@ from ...config import Wake, WakeWord
 from ...optional_packages import SPECS, how_to_install
 from ..processing.wake_word import Attention, CombinedEngine, WakeWordEngine
 from .micro_wake_word import MicroWakeWordEngine
-from .open_wake_word import CUTOFF, OpenWord, RowMaker, RowWordEngine, word_score
+from .open_wake_word import CUTOFF, OpenWord, RowMaker, RowWord, RowWordEngine, word_score
+from .taught_words import taught_word
 from .tflite import Library
 
 _LOG = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ def _engines(words: Sequence[WakeWord]) -> tuple[list[WakeWordEngine], list[str]
         ("pyopen_wakeword", _open_engine),
     )
     for module, opened in opening:
-        mine = [each for each in words if package_of(each) == module and not each.taught]
+        mine = [each for each in words if package_of(each) == module]
         names = ", ".join(each.called for each in mine)
         try:
             engines += [opened(mine)] if mine else []
@@ -78,7 +79,10 @@ def _engines(words: Sequence[WakeWord]) -> tuple[list[WakeWordEngine], list[str]
 def _open_engine(words: Sequence[WakeWord]) -> RowWordEngine:
     library = Library()
     maker = RowMaker(library)
-    return RowWordEngine(
-        maker,
-        [OpenWord(library, each.file, word_score(each, CUTOFF), maker.silence) for each in words],
-    )
+
+    def opened(word: WakeWord) -> RowWord:
+        if word.taught:
+            return taught_word(library, word)
+        return OpenWord(library, word.file, word_score(word, CUTOFF), maker.silence)
+
+    return RowWordEngine(maker, [opened(each) for each in words])

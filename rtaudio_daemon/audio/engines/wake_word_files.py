@@ -19,6 +19,7 @@ from ...config import WakeWord
 from ...config.file_reading import read_bounded
 from ...errors import WrongValueError
 from ...optional_packages import how_to_install, installed
+from .taught_words import TaughtWords
 from .wake_word_engines import package_of
 from .wake_word_trial import NO_PACKAGE, STRANGE
 
@@ -32,12 +33,16 @@ _NAME_MOST = 128
 
 
 def refusals(words: Iterable[WakeWord]) -> dict[str, str]:
-    """Why each file that cannot be used cannot be, by the name of its word; takes seconds.
+    """Why each word that cannot be used cannot be, by its name; takes seconds.
 
-    Words without a file, and those whose package is missing, are not looked at.
+    Words that are shipped, and files whose package is missing, are not looked at.
     """
     found = {}
     for word in words:
+        if word.taught and word.taught not in TaughtWords().names():
+            found[word.called] = (
+                f'"{word.taught}" was not taught here: `daemon.py wake teach "{word.taught}"`'
+            )
         if word.file and installed(package_of(word)):
             try:
                 check_file(word.file)

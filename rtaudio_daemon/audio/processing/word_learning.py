@@ -1,0 +1,191 @@
+"""Learns a wake word from a few recordings of it.
+
+Each recording is also learned from as it would sound in noise, among people who talk, in a room
+with an echo and a little faster or slower. What the word is not is known from `Material`, which
+comes with the program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import soxr
+
+from .taught_word import FEATURES, SEEN_S, STEP_S, Basis, Floats, LearnedWord, WordScores
+from .word_recording import RATE, Sound, WordRecording
+
+VERSION = 1
+"""Of the learning: words are learned anew from their recordings when it has changed."""
+Embed = Callable[[Sound], Floats]
+"""The embeddings of a sound, from its beginning on, as if nothing was before it."""
+
+_LEAD_S, _TRAIL_S = 1.0, 0.4  # around the word
+_FROM_START_S, _AFTER_END_S = 0.35, 0.2  # which embeddings are of the word
+_ROWS_LEAST, _ROWS_MOST = 4, 16
+_POSITIVE_SHARE = 0.1  # of the weight of all rows
+_RIDGE = 1.0
+_STEPS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What comes with the program.
+
+    `basis`; `negatives`: features of other speech and of noise, one after the other; `babble`:
+    several people who talk at once, whose amplitude (root mean square) is 1.
+    """
+
+    basis: Basis
+    negatives: Floats
+    babble: Sound
+
+
+def learn(recordings: Sequence[WordRecording], material: Material, embed: Embed) -> LearnedWord:
+    """The word that is said in all the recordings. Its cost: some seconds of a Raspberry Pi."""
+    chance = np.random.default_rng(1)
+    templates = tuple(template(each, material.basis, embed) for each in recordings)
+    rows = int(np.clip(np.median([len(each) for each in templates]), _ROWS_LEAST, _ROWS_MOST))
+    positives: list[Floats] = []
+    for recording in recordings:
+        for copy in _copies(recording, material.babble, chance):
+            features = material.basis.features(embed(copy.sound))
+            last = _row(copy.end_s + _AFTER_END_S)
+            positives += [
+                features[end - rows + 1 : end + 1].ravel()
+                for end in range(last - 1, last + 2)
+                if end - rows + 1 >= 0 and end < len(features)
+            ]
+    weights, bias = _classifier(np.stack(positives), _stretches(material.negatives, rows))
+    return LearnedWord(templates, weights.reshape(rows, FEATURES), bias)
+
+
+def template(recording: WordRecording, basis: Basis, embed: Embed) -> Floats:
+    """The features of the word itself."""
+    features = basis.features(embed(_cut_out(recording).sound))
+    first, last = _row(_LEAD_S + _FROM_START_S), _row(_LEAD_S + recording.length_s + _AFTER_END_S)
+    return features[first : max(last + 1, first + 1)]
+
+
+def scores(word: LearnedWord, features: Floats) -> tuple[Floats, Floats]:
+    """The cost and the logit at each row."""
+    judge = WordScores(word)
+    found = np.array([judge.feed(row) for row in features], np.float32).reshape(-1, 2)
+    return found[:, 0], found[:, 1]
+
+
+def _row(moment_s: float) -> int:
+    """The embedding that ends next to this moment of a sound."""
+    return max(0, round((moment_s - SEEN_S) / STEP_S))
+
+
+def _cut_out(recording: WordRecording) -> WordRecording:
+    """The word with what was before and after it, and silence where there is not enough of that."""
+    start = round((recording.start_s - _LEAD_S) * RATE)
+    end = round((recording.end_s + _TRAIL_S) * RATE)
+    sound = recording.sound[max(0, start) : end]
+    before, after = max(0, -start), max(0, end - len(recording.sound))
+    padded = np.concatenate([_quiet(before, sound), sound, _quiet(after, sound)])
+    return WordRecording(padded, _LEAD_S, _LEAD_S + recording.length_s, recording.snr_db)
+
+
+def _quiet(count: int, like: Sound) -> Sound:
+    """The softest piece of `like`, forwards and backwards, for so many samples."""
+    if not count:
+        return np.zeros(0, np.float32)
+    size = RATE // 50
+    pieces = like[: len(like) // size * size].reshape(-1, size)
+    softest = pieces[int((pieces**2).mean(axis=1).argmin())]
+    turns = count // (2 * size) + 1
+    return np.asarray(np.tile(np.concatenate([softest, softest[::-1]]), turns)[:count], np.float32)
+
+
+def _copies(
+    recording: WordRecording, babble: Sound, chance: np.random.Generator
+) -> Iterator[WordRecording]:
+    """The recording as it would sound elsewhere."""
+    clean = _cut_out(recording)
+    for speed in (1.0, 0.93, 1.07):
+        copy = _at_speed(clean, speed)
+        yield copy
+        level = _level(copy)
+        count = len(copy.sound)
+        for db in (20, 12, 6):
+            yield _with(copy, _pink(count, chance) * (level * 10 ** (-db / 20)))
+        for db in (18, 12, 8, 5):
+            start = int(chance.integers(max(1, len(babble) - count)))
+            piece = np.resize(babble[start:], count)
+            yield _with(copy, piece * (level * 10 ** (-db / 20)))
+        yield _in_a_room(copy, chance)
+
+
+def _with(recording: WordRecording, other: Sound) -> WordRecording:
+    sound = np.asarray(recording.sound + other, np.float32)
+    return WordRecording(sound, recording.start_s, recording.end_s, recording.snr_db)
+
+
+def _at_speed(recording: WordRecording, speed: float) -> WordRecording:
+    if speed == 1:
+        return recording
+    sound = np.asarray(soxr.resample(recording.sound, RATE * speed, RATE), np.float32)
+    return WordRecording(
+        sound, recording.start_s / speed, recording.end_s / speed, recording.snr_db
+    )
+
+
+def _level(recording: WordRecording) -> float:
+    """The amplitude of the word."""
+    word = recording.sound[round(recording.start_s * RATE) : round(recording.end_s * RATE)]
+    return float(np.sqrt((word**2).mean()))
+
+
+def _pink(count: int, chance: np.random.Generator) -> Sound:
+    """Noise of equal power in every octave; its amplitude is 1."""
+    spectrum = np.fft.rfft(chance.standard_normal(count))
+    hertz = np.fft.rfftfreq(count, 1 / RATE)
+    noise = np.fft.irfft(spectrum / np.sqrt(np.maximum(hertz, 20)), count)
+    return np.asarray(noise / noise.std(), np.float32)
+
+
+def _in_a_room(recording: WordRecording, chance: np.random.Generator) -> WordRecording:
+    """With an echo that dies away in 0.3 s, as soft as the sound itself."""
+    count = int(0.3 * RATE)
+    tail = chance.standard_normal(count) * 10 ** (-3 * np.arange(count) / count)
+    tail[: RATE // 250] = 0
+    tail *= 0.8 / np.sqrt((tail**2).sum())
+    tail[0] = 1
+    size = len(recording.sound) + count
+    mixed = np.fft.irfft(np.fft.rfft(recording.sound, size) * np.fft.rfft(tail, size), size)
+    sound = np.asarray(mixed[: len(recording.sound)], np.float32)
+    return WordRecording(sound, recording.start_s, recording.end_s, recording.snr_db)
+
+
+def _stretches(features: Floats, rows: int) -> Floats:
+    """Every stretch of so many rows, as one row."""
+    if len(features) < rows:
+        return np.zeros((0, rows * FEATURES), np.float32)
+    found = np.lib.stride_tricks.sliding_window_view(features.ravel(), rows * FEATURES)
+    return np.ascontiguousarray(found[::FEATURES])
+
+
+def _classifier(positives: Floats, negatives: Floats) -> tuple[Floats, float]:
+    """Weights and bias of a logistic regression with a ridge, by Newton's method."""
+    rows = np.concatenate([positives, negatives])
+    rows = np.concatenate([rows, np.ones((len(rows), 1), np.float32)], axis=1)
+    wanted = np.concatenate([np.ones(len(positives)), np.zeros(len(negatives))])
+    share = np.where(
+        wanted == 1,
+        _POSITIVE_SHARE / max(len(positives), 1),
+        (1 - _POSITIVE_SHARE) / max(len(negatives), 1),
+    ) * len(negatives)
+    ridge = np.full(rows.shape[1], _RIDGE)
+    ridge[-1] = 1e-6
+    weights = np.zeros(rows.shape[1])
+    for _ in range(_STEPS):
+        likely = 1 / (1 + np.exp(-np.clip(rows @ weights.astype(np.float32), -30, 30)))
+        slope = rows.T @ (share * (likely - wanted)).astype(np.float32) + ridge * weights
+        bend = (share * np.maximum(likely * (1 - likely), 1e-6)).astype(np.float32)
+        curve = (rows * bend[:, None]).T @ rows + np.diag(ridge)
+        weights -= np.linalg.solve(curve.astype(np.float64), slope)
+    return weights[:-1].astype(np.float32), float(weights[-1])
