@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .notifications import DeviceCode
+from .device_codes import DeviceCode
 
 NO_ANSWER = "no_answer"
 """The code of a `ServiceError` when the service takes the connection and says nothing."""

@@ -24,6 +24,7 @@ WORDS = {
     "backoff",
     "child_processes",
     "controls",
+    "device_codes",
     "emitter",
     "errors",
     "language",
@@ -329,6 +330,14 @@ def test_the_process_of_a_sound_device_loads_the_standard_library_and_pyaudio_on
     command = [sys.executable, "-c", code]
     ran = subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True, check=True)
     assert set(ran.stdout.split()) - WORKER_PACKAGES == {NAME}
+
+
+def test_the_process_of_a_sound_device_loads_nothing_that_takes_much_memory() -> None:
+    code = "import rtaudio_daemon.audio.worker.__main__, sys; print(*sys.modules)"
+    command = [sys.executable, "-S", "-c", code]
+    ran = subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True, check=True)
+    loaded = set(ran.stdout.split())
+    assert not loaded & {"dataclasses", "inspect", "pathlib", "difflib", "shlex", "numpy"}
 
 
 @pytest.mark.parametrize(

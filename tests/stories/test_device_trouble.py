@@ -21,7 +21,7 @@ import pytest
 
 from rtaudio_daemon import config
 from rtaudio_daemon.audio.devices.open import described, list_devices, open_microphone
-from rtaudio_daemon.audio.worker.__main__ import _no_device
+from rtaudio_daemon.audio.worker.alsa_cards import no_device
 from rtaudio_daemon.cli.doctor import sound_devices
 from rtaudio_daemon.cli.doctor.calibration import calibrate
 from rtaudio_daemon.cli.doctor.remedies import Reasons
@@ -349,11 +349,11 @@ def test_devices_that_only_others_may_use_are_told_with_the_remedy() -> None:
         (folder / "pcmC0D0p").touch()
         (folder / "pcmC0D0p").chmod(0o666)
         with without_privileges():
-            assert str(_no_device(folder)) == "PortAudio finds no sound device"
-            assert _no_device(folder).code is DeviceCode.NO_DEVICE
+            assert str(no_device(folder)) == "PortAudio finds no sound device"
+            assert no_device(folder).code is DeviceCode.NO_DEVICE
         (folder / "pcmC0D0c").touch(mode=0o000)
         with without_privileges():
-            failure = _no_device(folder)
+            failure = no_device(folder)
         assert failure.code is DeviceCode.NO_PERMISSION
         reason = str(failure)
         assert "usermod -aG audio" in reason

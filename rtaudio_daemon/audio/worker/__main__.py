@@ -18,23 +18,17 @@ import selectors
 import socket
 import sys
 import threading
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
+from ...device_codes import DeviceCode
 from ...errors import DeviceError
-from ...notifications import DeviceCode
-from ...optional_packages import how_to_install
-from .alsa_cards import NO_PERMISSION, closed_card, denied, find_or_explain
-from .device_lookup import DeviceInfo, Direction
+from .device_lookup import DeviceInfo, Direction, find_device
 from .input_stream import InputStream
 from .link import WorkerLink
 from .messages import Kind, Unpacker, failure_body, json_body
 from .output_stream import OutputStream
 from .stream import INT16, RATES, WorkerStream
 from .usb_paths import place_of, places
-
-_DEVICES = Path("/dev/snd")
 
 
 def main(arguments: list[str]) -> None:
@@ -66,17 +60,18 @@ def _open(link: WorkerLink, stream: WorkerStream | None, device: str, frame_ms: 
         devices = _devices(audio)
         there = [info for info in devices if stream is None or info.direction == stream.direction]
         if not there:
-            closed = closed_card(device, stream.direction) if stream else None
-            link.send(Kind.MISSING, failure_body(closed or _no_device()))
+            link.send(Kind.MISSING, failure_body(_nothing_there(device, stream)))
             return
         if stream is None:
             _list(link, audio, devices)
             return
-        info = find_or_explain(devices, device, stream.direction)
+        info = _find(devices, device, stream.direction)
         facts = stream.open(audio, info, frame_ms)
         link.send_ready(json_body(facts))
         stream.follow(audio, info)
     except ImportError as error:
+        from ...optional_packages import how_to_install
+
         what = (
             "PyAudio cannot be loaded: `apt-get install libportaudio2`, then "
             f"`{how_to_install('pyaudio')}` (needs gcc python3-dev portaudio19-dev) ({error})"
@@ -115,11 +110,19 @@ def _serve(daemon: socket.socket, link: WorkerLink, stream: WorkerStream | None)
                     stream.report()
 
 
-def _no_device(folder: Path = _DEVICES) -> DeviceError:
-    """Why PortAudio may see no device at all."""
-    if denied(folder, "pcm*"):
-        return DeviceError(NO_PERMISSION, code=DeviceCode.NO_PERMISSION)
-    return DeviceError("PortAudio finds no sound device", code=DeviceCode.NO_DEVICE)
+def _find(devices: list[DeviceInfo], wanted: str, direction: Direction) -> DeviceInfo:
+    try:
+        return find_device(devices, wanted, direction)
+    except DeviceError:
+        from .alsa_cards import find_or_explain  # takes memory, and is rarely needed
+
+        return find_or_explain(devices, wanted, direction)
+
+
+def _nothing_there(wanted: str, stream: WorkerStream | None) -> DeviceError:
+    from .alsa_cards import closed_card, no_device
+
+    return (closed_card(wanted, stream.direction) if stream else None) or no_device()
 
 
 def _list(link: WorkerLink, audio: Any, devices: list[DeviceInfo]) -> None:
@@ -127,13 +130,13 @@ def _list(link: WorkerLink, audio: Any, devices: list[DeviceInfo]) -> None:
     link.send(Kind.DEVICES, json_body(devices))
     for at, info in enumerate(devices):
         rates = tuple(rate for rate in RATES if _takes(audio, info, rate))
-        devices[at] = replace(info, rates=rates)
+        devices[at] = info._replace(rates=rates)
         link.send(Kind.DEVICES, json_body(devices))
 
 
 def _takes(audio: Any, info: DeviceInfo, rate: int) -> bool:
     for channels in (1, 2):
-        shape = {"device": info.index, "channels": channels, "format": INT16}
+        shape = {"device": info.number, "channels": channels, "format": INT16}
         try:
             audio.is_format_supported(
                 rate, **{f"{info.direction}_{name}": value for name, value in shape.items()}

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...device_codes import DeviceCode
 from ...errors import DeviceError
-from ...notifications import DeviceCode
 from .device_lookup import DeviceInfo, Direction, find_device
 from .usb_paths import places
 
@@ -79,6 +79,13 @@ def hardware(cards: str, pcm: str) -> Iterator[Hardware]:
         for direction in directions:
             if f": {_STREAM[direction]} " in properties and int(card) in names:
                 yield Hardware(int(card), int(device), names[int(card)], direction)
+
+
+def no_device(folder: Path = _ROOT / "dev/snd") -> DeviceError:
+    """Why PortAudio may see no device at all."""
+    if denied(folder, "pcm*"):
+        return DeviceError(NO_PERMISSION, code=DeviceCode.NO_PERMISSION)
+    return DeviceError("PortAudio finds no sound device", code=DeviceCode.NO_DEVICE)
 
 
 def denied(folder: Path, pattern: str) -> bool:

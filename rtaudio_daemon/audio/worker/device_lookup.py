@@ -6,20 +6,17 @@ Standard library only: it runs in the audio process, as device numbers mean noth
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import Literal
+from typing import Literal, NamedTuple
 
+from ...device_codes import DeviceCode
 from ...errors import DeviceError
-from ...notifications import DeviceCode
 
 Direction = Literal["input", "output"]
 _NOUN = {"input": "microphone", "output": "loudspeaker"}
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceInfo:
-    """A device in one direction. `index` is PortAudio's number, good in one process only.
+class DeviceInfo(NamedTuple):
+    """A device in one direction. `number` is PortAudio's number, good in one process only.
 
     `place`: where it is plugged in on USB, as in 1-1.3. `rates`: those of the daemon's that it
     takes now, none while another program has it for itself; None where nobody asked it.
@@ -30,7 +27,7 @@ class DeviceInfo:
     default: bool
     channels: int
     default_rate: int
-    index: int
+    number: int
     place: str | None = None
     rates: tuple[int, ...] | None = None
 
@@ -73,6 +70,8 @@ def _plugged_in_at(place: str, there: Sequence[DeviceInfo], noun: str) -> Device
 
 
 def _suggestion(there: Sequence[DeviceInfo], wanted: str) -> str:
+    from difflib import get_close_matches  # takes memory, and is rarely needed
+
     by_folded = {device.name.casefold(): device for device in there}
     near = get_close_matches(wanted.casefold(), by_folded, n=3, cutoff=0.5)
     if near:

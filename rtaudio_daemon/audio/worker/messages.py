@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import json
 import struct
-from dataclasses import asdict, dataclass
 from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple
 
+from ...device_codes import DeviceCode
 from ...errors import DeviceError
-from ...notifications import DeviceCode
 from .device_lookup import DeviceInfo
 
 _HEAD = struct.Struct("<BI")
@@ -46,8 +45,7 @@ class Kind(IntEnum):
     OVERFLOWED = 28  # the microphone's sound was not taken in time, and some of it is lost
 
 
-@dataclass(frozen=True, slots=True)
-class StreamFacts:
+class StreamFacts(NamedTuple):
     """The open stream: device by name, sample rate, channels, the device's buffer in frames."""
 
     device: str
@@ -56,8 +54,7 @@ class StreamFacts:
     latency_frames: int
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(NamedTuple):
     """How far playing came.
 
     `last_id`: the newest part that arrived. `heard`: part id and frames handed to the device, for
@@ -106,8 +103,8 @@ def yes(body: bytes) -> bool:
 
 
 def json_body(value: Any) -> bytes:
-    """The body of a message that carries a dataclass or a list of dataclasses."""
-    plain = [asdict(item) for item in value] if isinstance(value, list) else asdict(value)
+    """The body of a message that carries a named tuple or a list of them."""
+    plain = [item._asdict() for item in value] if isinstance(value, list) else value._asdict()
     return json.dumps(plain).encode()
 
 

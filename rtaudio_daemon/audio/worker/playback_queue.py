@@ -13,7 +13,6 @@ from __future__ import annotations
 from array import array
 from collections import deque
 from collections.abc import Hashable
-from dataclasses import dataclass
 from enum import Enum
 from typing import Generic, TypeVar
 
@@ -30,12 +29,13 @@ class Moment(Enum):
     FINISHED = "finished"
 
 
-@dataclass(slots=True)
 class _Part:
-    waiting_bytes: int = 0
-    handed_frames: int = 0
-    ended: bool = False
-    odd: bytes = b""
+    __slots__ = ("ended", "handed_frames", "odd", "waiting_bytes")
+
+    def __init__(self) -> None:
+        self.waiting_bytes = self.handed_frames = 0
+        self.ended = False
+        self.odd = b""
 
 
 class PlaybackQueue(Generic[Key]):

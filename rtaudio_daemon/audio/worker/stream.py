@@ -16,8 +16,8 @@ from abc import ABC, abstractmethod
 from itertools import product
 from typing import Any
 
+from ...device_codes import DeviceCode
 from ...errors import DeviceError
-from ...notifications import DeviceCode
 from .device_lookup import DeviceInfo, Direction
 from .link import WorkerLink
 from .messages import Kind, StreamFacts, failure_body
@@ -44,7 +44,7 @@ class WorkerStream(ABC):
 
     def open(self, audio: Any, info: DeviceInfo, frame_ms: int) -> StreamFacts:
         """Open the stream at the first rate and channel count the device takes."""
-        audio.get_device_info_by_index(info.index)
+        audio.get_device_info_by_index(info.number)
         self._short_ms = frame_ms
         for channels, rate in product(self._channel_counts, RATES):
             self._channels, self._rate = channels, rate
@@ -93,7 +93,7 @@ class WorkerStream(ABC):
             frames_per_buffer=self._rate * frame_ms // 1000,
             stream_callback=callback,
             start=False,
-            **{self.direction: True, f"{self.direction}_device_index": info.index},
+            **{self.direction: True, f"{self.direction}_device_index": info.number},
         )
         self._begun(stream)
         return stream

@@ -6,22 +6,23 @@ and differs between two equal devices. Standard library only: it runs in the aud
 
 from __future__ import annotations
 
+import os
 import re
-from pathlib import Path
 
-_SYSFS = Path("/sys")
 _PLACE = re.compile(r"\d+-\d+(\.\d+)*")
 _CARD = re.compile(r"\(hw:(\d+),\d+\)")
 
 
-def places(sysfs: Path = _SYSFS) -> dict[int, str]:
+def places(sysfs: str | os.PathLike[str] = "/sys") -> dict[int, str]:
     """The place of every sound card on USB, by the number of the card."""
     found = {}
-    for card in sorted((sysfs / "class" / "sound").glob("card[0-9]*")):
-        number = card.name.removeprefix("card")
-        if not number.isdigit():
+    cards = os.path.join(sysfs, "class", "sound")
+    for card in sorted(os.listdir(cards) if os.path.isdir(cards) else ()):
+        number = card.removeprefix("card")
+        if number == card or not number.isdigit():
             continue
-        steps = [step for step in (card / "device").resolve().parts if _PLACE.fullmatch(step)]
+        device = os.path.realpath(os.path.join(cards, card, "device"))
+        steps = [step for step in device.split(os.sep) if _PLACE.fullmatch(step)]
         if steps:
             found[int(number)] = steps[-1]
     return found
