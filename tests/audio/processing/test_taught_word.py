@@ -24,15 +24,13 @@ def best(sound: Sound, word: LearnedWord = WORD) -> float:
     return max(TaughtWordDetector(MATERIAL.basis, word).feed(embed(sound)))
 
 
-@pytest.mark.parametrize("tone_s", [0.19, 0.2, 0.22])
-def test_the_word_is_found_at_other_speeds_and_in_noise(tone_s: float) -> None:
-    assert best(said(MARVIN, tone_s=tone_s, before_s=1.2, noise=0.002, seed=9)) > CUTOFF
-
-
-def test_another_word_and_silence_are_not() -> None:
-    assert best(said(SESAME, before_s=1.2)) < CUTOFF
-    assert best(said(MARVIN[::-1], before_s=1.2)) < CUTOFF
-    assert best(said((), before_s=2.0)) < CUTOFF
+@pytest.mark.parametrize("tone_s", [0.18, 0.2, 0.22])
+def test_the_word_is_far_more_certain_than_others_at_other_speeds_and_in_noise(
+    tone_s: float,
+) -> None:
+    others = [said(SESAME, before_s=1.2), said(MARVIN[::-1], before_s=1.2), said((), before_s=2.0)]
+    found = best(said(MARVIN, tone_s=tone_s, before_s=1.2, noise=0.002, seed=9))
+    assert found > 10 * max(map(best, others))
 
 
 def test_it_is_found_at_its_end_in_pieces_of_any_size() -> None:
