@@ -204,7 +204,7 @@ def test_the_status_is_a_few_lines_for_people() -> None:
         r"loudspeaker  desk (the default is used\x1b[31m)",
         "volume       80 %",
         "sound        sound is sent to the service now; 1.2 MB sent since the start",
-        "cost         0.123 of 2 today, 7 answers",
+        "cost         0.123 of 2 today, 7 answers since the start",
         "timer        pasta: 00:01:02 left",
         "timer        without a name: rings",
         "daemon       version 0.1.0, up for 1 d 01:01:01",

@@ -137,7 +137,7 @@ function drawPersona() {
 function drawWords() {
   const found = state.wake_words || [];
   $("wordsname").hidden = $("wakewords").hidden = !found.length;
-  set("wakewords", found.map((one) => t("ui.wake_word", { word: one.word, heard: number(one.heard), missed: number(one.near_misses) })).join("; "));
+  set("wakewords", found.map((one) => t("ui.wake_word", { word: one.word, heard: number(one.heard), missed: number(one.near_misses) })).join("; ") || "–");
 }
 
 function used(usage) {
@@ -150,7 +150,7 @@ function used(usage) {
 // Nothing is known while nobody reports it.
 function blank() {
   for (const id of ["uplink", "sent", "connection", "devices", "muted", "asked"]) pill(id, "");
-  for (const id of ["microphone", "speaker", "sound", "service", "usage", "daemon", "today", "cost"]) set(id, "–");
+  for (const id of ["microphone", "speaker", "sound", "service", "usage", "daemon", "wakewords", "today", "cost"]) set(id, "–");
   for (const id of ["notes", "percent", "since", "limit"]) set(id, "");
   $("hours").replaceChildren();
   drawTimers();

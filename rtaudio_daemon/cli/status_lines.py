@@ -49,10 +49,9 @@ def _facts(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if usage := status.get("usage"):
         limit = usage.get("daily_limit")
         of = f" of {limit:g}" if limit is not None else ""
-        yield (
-            "cost",
-            f"{usage.get('cost_today', 0):.3f}{of} today, {usage.get('responses', 0)} answers",
-        )
+        count = usage.get("responses", 0)
+        answers = "1 answer" if count == 1 else f"{count} answers"
+        yield "cost", f"{usage.get('cost_today', 0):.3f}{of} today, {answers} since the start"
     for timer in status.get("timers", ()):
         called = timer["name"] or timer["text"] or timer["at"] or "without a name"
         left = "rings" if timer["state"] == "ringing" else f"{span(timer['left_s'])} left"

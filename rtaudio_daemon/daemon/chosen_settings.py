@@ -118,6 +118,8 @@ class ChosenSettings:
 
 
 def _check(name: str, value: overlay.Value, known: Mapping[str, Any] | None) -> None:
+    if known is not None and value == known["configured"]:
+        return
     if known is None or not overlay.is_possible(name, value):
         raise WrongValueError(f"{name}: this cannot be chosen here")
     if known["choices"] and value not in known["choices"]:

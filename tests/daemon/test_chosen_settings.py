@@ -82,6 +82,19 @@ async def test_what_is_chosen_as_it_is_configured_is_no_choice(daemon: Daemon) -
     await daemon.chosen.reset(daemon)
 
 
+async def test_a_configured_file_can_be_chosen_back_but_no_other(tmp_path: Path) -> None:
+    daemon = Daemon(
+        tmp_path, 'realtime: {profile: simulator}\naudio: {input: {device: "wav:a.wav"}}'
+    )
+    configured = f"wav:{tmp_path / 'a.wav'}"
+    await daemon.choose(microphone="desk mic")
+    assert (await daemon.shown())["microphone"]["configured"] == configured
+    await daemon.choose(microphone=configured)
+    assert daemon.chosen.chosen == {}
+    with pytest.raises(WrongValueError):
+        await daemon.choose(microphone="wav:b.wav")
+
+
 async def test_only_what_is_offered_can_be_chosen(daemon: Daemon) -> None:
     shown = await daemon.shown()
     assert shown["loudspeaker"]["choices"] == ["default", "kitchen box"]
