@@ -95,7 +95,9 @@ def main() -> None:
 
 
 def row(name: str, utterances: int, cut: dict[int, int]) -> str:
-    shares = " | ".join(f"{100 * each / max(1, utterances):.1f} % ({each})" for each in cut.values())
+    shares = " | ".join(
+        f"{100 * each / max(1, utterances):.1f} % ({each})" for each in cut.values()
+    )
     return f"| {name} | {utterances} | {shares} |"
 
 

@@ -172,3 +172,48 @@ def test_a_new_stream_that_begins_after_the_old_one_ended_is_heard_at_once() -> 
     assert stream_join.switched(1) == b""
     for piece in pieces(sound, 500, 1500, 200):
         assert stream_join.feed(1, piece) == piece
+
+
+def test_short_pieces_take_over_from_long_ones_before_the_old_stream_ends() -> None:
+    """A short word would be over before; the old stream goes on for half a second."""
+    sound = room()[2 * RATE :]  # somebody speaks
+    stream_join = StreamJoin(RATE)
+    happened = sorted(
+        [(end, 0, end - 200) for end in range(200, 1500, 200)]
+        + [(end, 1, end - 20) for end in range(733, 2500, 20)]
+    )
+    heard, late = b"", {}
+    for at_ms, number, begins_ms in happened:
+        (piece,) = pieces(sound, begins_ms, at_ms, at_ms - begins_ms)
+        heard += stream_join.feed(number, piece)
+        late[at_ms] = at_ms - len(heard) // 2 // (RATE // 1000)
+        if at_ms == 1393:
+            heard += stream_join.switched(1)
+    assert heard == sound[: len(heard)]
+    assert max(late[at] for at in late if at >= 1000) <= 20
+    assert max(late[at] for at in late if at < 1000) > 100, "before, the old one alone is heard"
+
+
+def test_a_change_back_after_an_early_one_is_as_any_other() -> None:
+    sound = room()[2 * RATE :]
+    stream_join = StreamJoin(RATE)
+    heard = b"".join(stream_join.feed(0, piece) for piece in pieces(sound, 0, 600, 200))
+    for piece in pieces(sound, 600, 800, 20):
+        stream_join.feed(1, piece)
+    heard += stream_join.feed(0, pieces(sound, 600, 800, 200)[0])
+    heard += stream_join.switched(1)
+    heard += b"".join(stream_join.feed(1, piece) for piece in pieces(sound, 800, 1600, 20))
+    for piece in pieces(sound, 1200, 1600, 200):
+        stream_join.feed(2, piece)
+    heard += stream_join.switched(2)
+    heard += b"".join(stream_join.feed(2, piece) for piece in pieces(sound, 1600, 2400, 200))
+    assert heard == sound[: len(heard)]
+    assert len(heard) == 2 * RATE * 2400 // 1000
+
+
+def test_a_tone_makes_nothing_certain() -> None:
+    """It is like itself one period later; the usual way joins it in the end."""
+    tone = (3000 * np.sin(2 * np.pi * 200 * np.arange(2 * RATE) / RATE)).astype("<i2").tobytes()
+    old, new = tone[: 2 * RATE], tone[RATE + 4000 : 2 * RATE]
+    assert overlap(old, new, RATE, certain=True) is None
+    assert overlap(bytes(len(old)), bytes(len(new)), RATE, certain=True) is None
