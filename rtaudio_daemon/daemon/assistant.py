@@ -361,6 +361,10 @@ class Assistant:
         """Our own gate hears nobody any more."""
         self._earcon_player.speech_stopped()
 
+    def speech_expected(self) -> None:
+        """Our own gate may soon hear somebody: a short word is over before it is certain."""
+        self._power_saving.speech_expected()
+
     def speech_changed(self, goes_on: bool) -> None:
         """Our own gate hears somebody without a pause, or not any more."""
         self._power_saving.speech_changed(goes_on)

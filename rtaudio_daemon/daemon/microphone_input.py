@@ -49,6 +49,9 @@ class HearingListener(Protocol):
     def speech_stopped(self) -> None:
         """The gate hears nobody any more."""
 
+    def speech_expected(self) -> None:
+        """Somebody may have begun to speak, which the gate will know in a moment."""
+
     def speech_changed(self, goes_on: bool) -> None:
         """The gate hears somebody without a pause, or not any more; reported before the rest."""
 
@@ -243,8 +246,10 @@ class MicrophoneInput:
             self._said += len(pcm)
             self._driver.append_audio(pcm)
             return
-        note = self.gate.echo.note
+        note, expected = self.gate.echo.note, self.gate.expects_turn
         result = self.gate.feed(frame.pcm)
+        if self.gate.expects_turn and not expected:
+            self._listener.speech_expected()
         self._report_echo(note)
         self._report_suspicion()
         self._report_speech()

@@ -47,6 +47,11 @@ class PowerSaving:
             self._attend(direction)
         self._wait()
 
+    def speech_expected(self) -> None:
+        """Somebody may have begun to speak: the microphone is quick, at least for a while."""
+        self._turn("microphone", True)
+        self._wait()
+
     def speech_changed(self, goes_on: bool) -> None:
         """Somebody speaks without a pause, as our own gate hears it, or does not any more."""
         self._speech = goes_on

@@ -192,3 +192,22 @@ async def test_in_a_turn_the_loudspeaker_is_quick_before_the_service_ends_it(
         assert mouth.asked[-1] == (True, True)
         thinking_at = home.time_of("thinking")
         assert mouth.changed_at < thinking_at - 0.1
+
+
+async def test_the_microphone_is_quick_before_it_is_certain_that_somebody_speaks(
+    tmp_path: Path,
+) -> None:
+    async with Harness(tmp_path, [(14_000, speech("hello"))]) as home:
+        await home.until_it_can_talk()
+        ear, mouth = Ear(), Mouth()
+        power_saving = home.app.assistant._power_saving
+        power_saving.use("microphone", ear)
+        power_saving.use("speaker", mouth)
+        await asyncio.sleep(RELAXED_AFTER_S + 1)
+        assert (ear.asked, mouth.asked[-1]) == ([True, False], (False, False))
+        gate = home.app.assistant.microphone_input.gate
+        while not ear.asked[-1]:
+            await asyncio.sleep(0.01)
+        assert not gate.open
+        assert mouth.asked[-1] == (False, False), "nothing will be played soon"
+        await home.until(lambda: "listening" in home.statuses)

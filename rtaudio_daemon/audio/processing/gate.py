@@ -152,6 +152,11 @@ class Gate:
         return not self._open and self._usual.spoken_ms > 0
 
     @property
+    def expects_turn(self) -> bool:
+        """Whether a turn may just have begun, which is not certain yet."""
+        return self.doubts and self._attention.paid
+
+    @property
     def attends(self) -> bool:
         """Whether what is said now needs no wake word for a moment, although one is used."""
         return self._attention.spots and self._attention.paid

@@ -226,6 +226,7 @@ def test_while_something_rings_the_next_speech_is_overheard_at_once() -> None:
     assert not gate.doubts
     assert overheard("x" * 2) == 0
     assert gate.doubts, "which holds the next ring back"
+    assert not gate.expects_turn, "it is not for us"
     assert overheard("x" * 8) == 1
 
 
