@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .format import SAMPLE_RATE, SILENCE_DBFS, dbfs
-from .vad import Engine
+from .vad import Engine, skip
 
 Mode = Literal["cancel", "system", "half_duplex", "off"]
 MARGIN_DB = 6.0  # how much louder than its echo an answer must be spoken over
@@ -339,8 +339,10 @@ class Echo:
         """
         if self._raw_engine is None or not self._plays:
             return False
-        surpassed = self._surpassed(raw, self._raw_learned, learn=learn)
-        return self._raw_engine.probability(raw) >= sure and surpassed
+        if self._surpassed(raw, self._raw_learned, learn=learn):
+            return self._raw_engine.probability(raw) >= sure
+        skip(self._raw_engine, raw)
+        return False
 
     def _surpassed(self, pcm: bytes, learned: _Learned, *, learn: bool) -> bool:
         level, expected = dbfs(pcm), self._expected.level

@@ -16,6 +16,7 @@ import pytest
 
 from rtaudio_daemon.audio.engines.cancellers import open_echo
 from rtaudio_daemon.audio.engines.vad_engines import SileroEngine
+from rtaudio_daemon.audio.processing.echo import Echo
 from rtaudio_daemon.audio.processing.format import dbfs
 from rtaudio_daemon.audio.processing.gate import Gate
 from rtaudio_daemon.audio.processing.vad import Engine, TwoStageEngine
@@ -81,9 +82,10 @@ def scene(number: int, said: Samples, *, gain: float) -> Scene:
     return Scene(np.clip(near, -32768, 32767), far, [(begin, begin + len(answer))])
 
 
-def starts(mode: str, engine: Engine, heard: Scene) -> list[int]:
+def starts(mode: str | Echo, engine: Engine, heard: Scene) -> list[int]:
     """The frames in which the gate opens."""
-    gate = Gate(Settings(), engine, open_echo(mode))
+    echo = mode if isinstance(mode, Echo) else open_echo(mode)
+    gate = Gate(Settings(), engine, echo)
     near, far = heard.near.astype("<i2"), heard.far.astype("<i2")
     found = []
     for frame, at in enumerate(range(0, len(near) - FRAME, FRAME)):
@@ -111,6 +113,25 @@ def test_while_an_answer_explains_what_is_heard_the_costly_engine_is_spared() ->
     was = starts("half_duplex", Eager(TwoStageEngine(eager)), heard)
     assert starts("half_duplex", TwoStageEngine(spared), heard) == was != []
     assert spared.asked < 0.85 * eager.asked
+
+
+class Deaf:
+    """A canceller that takes the loudspeaker out, and every voice with it."""
+
+    def played(self, pcm: bytes) -> None:
+        """It needs to know nothing."""
+
+    def clean(self, pcm: bytes) -> bytes:
+        return bytes(len(pcm))
+
+
+def test_in_cancel_the_engine_that_hears_the_raw_sound_is_spared_too() -> None:
+    heard = scene(0, samples(speech("stop")), gain=0.3)
+    eager, spared = Counted(Loud()), Counted(Loud())
+    engines = Eager(TwoStageEngine(eager)), TwoStageEngine(spared)
+    was, now = (starts(Echo("cancel", Deaf(), engine), Loud(), heard) for engine in engines)
+    assert now == was != []
+    assert spared.asked < 0.5 * eager.asked
 
 
 def compare(mode: str, said: list[Samples], *, gain: float) -> None:
