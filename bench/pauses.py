@@ -4,8 +4,9 @@
 
 Recordings of people with pauses in them: sentences and prompts of 1.5 to 15 s in Debian's
 pocketsphinx-testdata (LibriVox) and asterisk-core-sounds-en-wav, -es, -fr, -it, -ru, by the
-simulator's turn detector (Silero, threshold 0.5). Cut: the turn is over before the last loud sample, so that
-what follows is another turn. Who reads aloud pauses less than who thinks what to say.
+simulator's turn detector (Silero, threshold 0.5). Cut: the turn is over before the last loud
+sample, so that what follows is another turn. Who reads aloud pauses less than who thinks what to
+say.
 """
 
 from __future__ import annotations
