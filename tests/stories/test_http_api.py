@@ -59,7 +59,8 @@ async def test_push_to_talk_sends_what_is_said_while_the_button_is_held(
     async with Harness(tmp_path, said, dialect=dialect, reply=short, change=change) as harness:
         await harness.until(lambda: harness.named("connection"))
         await asyncio.sleep(0.5)
-        assert (await harness.status())["uplink"] == {"open": False, "bytes": 0}
+        uplink = (await harness.status())["uplink"]
+        assert (uplink["open"], uplink["bytes"], uplink["today"]) == (False, 0, 0)
         status, state = await harness.post("/api/listen/start")
         assert (status, state["status"], state["talking"]) == (200, "listening", True)
         assert state["uplink"]["open"] is True
