@@ -23,10 +23,6 @@ from ..errors import ConfigError, RTAudioError
 from ..simulator.server.simulator import Simulator
 from ..user_folders import locked, state_folder
 from . import preflight, startup
-from .demo import Demo
-from .doctor import examination
-from .doctor.calibration import calibrate
-from .doctor.finding import Finding
 
 _LOG = logging.getLogger(__name__)
 
@@ -89,6 +85,8 @@ def check(arguments: argparse.Namespace) -> int:
 def demo(arguments: argparse.Namespace) -> int:
     """Hold a conversation with the built-in service."""
     log.start(config.Logger(default="warning"))
+    from .demo import Demo  # only here, as it takes memory
+
     demo = Demo(
         port=arguments.port,
         recorded=arguments.recorded,
@@ -130,6 +128,10 @@ def _facts(device: DeviceInfo) -> str:
 def doctor(arguments: argparse.Namespace) -> int:
     """Print what may be wrong, with remedies."""
     log.start(config.Logger(default="critical"))
+
+    from .doctor import examination  # only here, as they take memory
+    from .doctor.calibration import calibrate
+    from .doctor.finding import Finding
 
     def report(finding: Finding) -> None:
         if not arguments.json:
