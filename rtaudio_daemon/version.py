@@ -1,3 +1,3 @@
 """The version, alone in its module so that packaging can read it without importing anything."""
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
