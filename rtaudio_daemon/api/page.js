@@ -4,7 +4,7 @@ const WORDS = JSON.parse($("words").textContent), LANGUAGE = document.documentEl
 // Behind a reverse proxy the page has a path of its own, with or without a slash at the end.
 const BASE = location.pathname.replace(/\/*$/, "/"), PLACE = BASE === "/" ? "" : BASE;
 const KEEP = "rtaudio-token" + PLACE, TALKED = "rtaudio-talked" + PLACE, TONGUE = "rtaudio-language", LARGE = "rtaudio-captions";
-const TURNS = 20, LINES = 100, SILENCE_MS = 40000, PATIENCE_MS = 5000, ASK_MS = 300000, SOUND_MS = 430000;
+const TURNS = 20, LINES = 100, SILENCE_MS = 40000, PATIENCE_MS = 5000, ASK_MS = 300000, SOUND_MS = 430000, TEACH_MS = 60000;
 const TYPES = "status,speech,transcript,interruption,turn,connection,device,sound,mute,volume,uplink,usage,error,timer,level,tool,persona,wake";
 let state = {}, timersAt = 0, live = false, lastId = "", token = "", turns = [], talked = [], sent = 0, gone = false, why = "";
 
@@ -359,6 +359,37 @@ async function tools() {
   }));
 }
 
+// ---------------------------------------------------------------- wake words of one's own
+
+async function taught() {
+  const found = await fetched("wake");
+  $("teachbox").hidden = !found;
+  $("taught").replaceChildren(...(found?.words || []).map((one) => {
+    const button = make("button", { type: "button", textContent: t("ui.delete") });
+    button.setAttribute("aria-label", t("ui.delete_word", { word: one.name }));
+    button.onclick = async () => { if (await send("DELETE", "wake/" + encodeURIComponent(one.name))) taught(); };
+    return make("li", {}, make("span", { textContent: one.name + " ", dir: "auto" }), button);
+  }));
+}
+
+async function teach(step) {
+  const name = $("newword").value.trim(), buttons = [...document.querySelectorAll("#teach button")];
+  if (!name) return $("newword").reportValidity();
+  for (const each of buttons) each.disabled = true;
+  if (step !== "cancel") set("teaching", t("ui.say_it", { word: name }));
+  const answer = await request("POST", "wake/teach", { name, step }, TEACH_MS), found = answer && await answer.json();
+  for (const each of buttons) each.disabled = false;
+  $("stopteaching").hidden = $("learned").hidden = !found || found.done || step !== "record";
+  if (!found || step === "cancel") return set("teaching", t("ui.teach_how"));
+  const next = step === "record" && !found.done && found.how ? t("ui.next", { how: found.how }) : "";
+  const score = found.score === null ? "" : t("ui.score", { score: number(found.score, 2) });
+  set("teaching", [t(found.accepted ? "ui.accepted" : "ui.not_accepted"), found.reason, score, next, ...found.warnings].filter(Boolean).join(" "));
+  $("learned").max = found.needed;
+  $("learned").value = found.recorded;
+  if (found.done) taught();
+  $("teach").querySelector("[type=submit]").focus();
+}
+
 // ---------------------------------------------------------------- settings of this page
 
 async function settings() { drawSettings(await fetched("settings")); }
@@ -390,7 +421,7 @@ function settingField(one) {
 
 const handlers = {
   timer: () => { refresh(); },
-  snapshot: (data) => { state = data; timersAt = performance.now(); live = true; level(data.microphone.level_dbfs); actions(); notes(); tools(); settings(); },
+  snapshot: (data) => { state = data; timersAt = performance.now(); live = true; level(data.microphone.level_dbfs); actions(); notes(); tools(); settings(); taught(); },
   status: (data) => Object.assign(state, data),
   mute: (data) => { state.muted = data.muted; },
   sound: (data) => { state.sound = data; },
@@ -450,7 +481,7 @@ async function again() {
   if (!found) return;
   Object.assign(state, found);
   timersAt = performance.now();
-  actions(); notes(); tools(); settings();
+  actions(); notes(); tools(); settings(); taught();
 }
 
 // Why the stream ended: locked, hidden, or a sentence.
@@ -630,6 +661,9 @@ function listenToPeople() {
   on("measure", "click", measureEcho);
   on("persona", "change", () => post("persona", { name: $("persona").value }));
   on("reset", "click", async () => { const answer = await request("DELETE", "settings", {}, 30000); if (answer) drawSettings(await answer.json()); });
+  on("teach", "submit", (event) => { event.preventDefault(); teach("record"); });
+  on("try", "click", () => teach("test"));
+  on("stopteaching", "click", () => teach("cancel"));
   on("settings", "submit", (event) => event.preventDefault());
   on("volume", "change", () => post("volume", { level: $("volume").value / 100 }));
   on("volume", "input", () => set("percent", percent($("volume").value / 100)));

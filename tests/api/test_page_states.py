@@ -11,7 +11,7 @@ from rtaudio_daemon.controls import UplinkStatus, UsageStatus
 from rtaudio_daemon.language import words
 from rtaudio_daemon.notifications import ModelStatus, Transcript, TurnFinished
 from rtaudio_daemon.status_words import COLOURS, State, conditions, sentences
-from tests.api.browser import browsing
+from tests.api.browser import Visit, browsing
 from tests.api.test_page import picture, status_is
 from tests.api.test_server import HttpApi
 from tests.test_status_words import TABLE, WELL
@@ -81,6 +81,7 @@ async def test_the_page_follows_the_table_of_states_and_speaks_german() -> None:
             "measure_echo",
             ("persona", "mycroft"),
         ]
+        await a_word_is_taught(visit)
         await settings_are_chosen_and_undone(visit.page, person.told)
         await visit.page.click("#clear")
         assert await visit.page.locator("#log li").count() == 0
@@ -91,6 +92,44 @@ async def test_the_page_follows_the_table_of_states_and_speaks_german() -> None:
         await status_is(visit, "idle")
         assert await visit.page.get_attribute("html", "lang") == "en"
         assert visit.complaints == []
+
+
+async def a_word_is_taught(visit: Visit) -> None:
+    """By the answers that `POST /api/wake/teach` gives."""
+    answer = {
+        "name": "hey marvin",
+        "accepted": True,
+        "reason": "",
+        "recorded": 1,
+        "needed": 5,
+        "how": "faster",
+        "done": False,
+        "score": None,
+        "warnings": [],
+    }
+    sent: list[Any] = []
+
+    async def reply(route: Any) -> None:
+        if route.request.method == "GET":
+            words = [{"name": "hey marvin"}] if answer["done"] else []
+            await route.fulfill(json={"words": words})
+        else:
+            sent.append(route.request.post_data_json)
+            await route.fulfill(json=answer)
+
+    await visit.page.route("**/api/wake", reply)
+    await visit.page.route("**/api/wake/teach", reply)
+    await visit.page.evaluate("taught()")
+    await visit.page.fill("#newword", "hey marvin")
+    await visit.page.press("#newword", "Enter")
+    shown = "document.getElementById('teaching').textContent"
+    await visit.until(f"{shown} === 'Gehört. Als Nächstes: faster.'")
+    assert await visit.page.evaluate("learned.value + '/' + learned.max") == "1/5"
+    answer |= {"done": True, "recorded": 5, "score": 0.91}
+    await visit.page.keyboard.press("Enter")  # the focus is on the button
+    await visit.until("document.querySelectorAll('#taught li').length === 1")
+    assert "Sicherheit: 0,91." in await visit.words("teaching")
+    assert sent == [{"name": "hey marvin", "step": "record"}] * 2
 
 
 async def settings_are_chosen_and_undone(page: Any, told: list[Any]) -> None:
