@@ -129,7 +129,7 @@ def doctor(arguments: argparse.Namespace) -> int:
     """Print what may be wrong, with remedies."""
     log.start(config.Logger(default="critical"))
 
-    from .doctor import examination  # only here, as they take memory
+    from .doctor import examination, voice  # only here, as they take memory
     from .doctor.calibration import calibrate
     from .doctor.finding import Finding
 
@@ -137,10 +137,15 @@ def doctor(arguments: argparse.Namespace) -> int:
         if not arguments.json:
             print(examination.line(finding), flush=True)
 
-    if arguments.write and not arguments.calibrate:
-        raise RTAudioError("--write goes with --calibrate: it writes what was measured")
-    if arguments.calibrate:
-        findings = asyncio.run(calibrate(arguments.config, write=arguments.write))
+    if arguments.write and not (arguments.calibrate or arguments.voice):
+        raise RTAudioError("--write goes with --calibrate or --voice: it writes what was measured")
+    if arguments.calibrate and arguments.voice:
+        raise RTAudioError("--calibrate plays a chirp while you are silent: use --voice by itself")
+    if arguments.calibrate or arguments.voice:
+        if arguments.voice:
+            print(voice.INVITATION, file=sys.stderr, flush=True)
+        measure = voice.check_voice if arguments.voice else calibrate
+        findings = asyncio.run(measure(arguments.config, write=arguments.write))
         status = examination.exit_status(findings)
         for finding in findings:
             report(finding)

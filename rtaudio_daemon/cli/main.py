@@ -92,7 +92,12 @@ def _parser() -> argparse.ArgumentParser:
         "--calibrate", action="store_true", help="play a chirp and measure the echo of the room"
     )
     examine.add_argument(
-        "--write", action="store_true", help="with --calibrate: write it into the configuration"
+        "--voice", action="store_true", help="listen while you speak, and say how loud you are"
+    )
+    examine.add_argument(
+        "--write",
+        action="store_true",
+        help="with --calibrate or --voice: write what is proposed into the configuration",
     )
     examine.add_argument("--tone", action="store_true", help="play a tone and listen for it")
     _add_simulate(add("simulate", "run the local realtime service on its own"))

@@ -47,7 +47,7 @@ async def calibrate(path: str, *, write: bool = False) -> list[Finding]:
     proposed = proposals(measured, settings, can_cancel=can_cancel)
     found = _findings(measured, settings.echo, can_cancel=can_cancel)
     if proposed:
-        return found + (_written(path, proposed) if write else _proposed(proposed))
+        return found + (written_findings(path, proposed) if write else proposed_findings(proposed))
     none = "the options of config.yaml are right for this room"
     if measured.echo_db is None:
         none = "the loudspeaker was not heard, which speaks for no other options"
@@ -140,12 +140,16 @@ def _unheard(noise_dbfs: float, mode: str) -> Finding:
     )
 
 
-def _proposed(proposed: list[Proposal]) -> list[Finding]:
-    remedy = "nothing was written; `daemon.py doctor --calibrate --write` would do it"
+def proposed_findings(
+    proposed: list[Proposal], command: str = "daemon.py doctor --calibrate --write"
+) -> list[Finding]:
+    """What should be otherwise; `command` would write it."""
+    remedy = f"nothing was written; `{command}` would do it"
     return [warned("proposal", _in_words(each), remedy) for each in proposed]
 
 
-def _written(path: str, proposed: list[Proposal]) -> list[Finding]:
+def written_findings(path: str, proposed: list[Proposal]) -> list[Finding]:
+    """What was written into the configuration at `path`, or why it was not."""
     try:
         backup = edit.write(path, {each.steps: each.value for each in proposed})
     except ConfigError as error:

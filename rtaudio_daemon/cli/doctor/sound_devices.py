@@ -71,8 +71,8 @@ async def check_sound(settings: config.Audio, *, tone: bool = False) -> AsyncIte
     except DeviceError as error:
         yield failed("microphone", str(error), "correct audio.input.device")
         return
-    async with _running(microphone):
-        heard = await _listen(microphone, _LISTEN_MS)
+    async with running(microphone):
+        heard = await listen(microphone, _LISTEN_MS)
         yield _judged(microphone, heard, reasons)
         for unclean in _unclean(heard):
             yield unclean
@@ -118,7 +118,8 @@ def _there(devices: list[DeviceInfo], settings: config.Output) -> Finding:
 
 
 @asynccontextmanager
-async def _running(microphone: Microphone) -> AsyncIterator[None]:
+async def running(microphone: Microphone) -> AsyncIterator[None]:
+    """Keep the microphone alive meanwhile."""
     task = asyncio.create_task(microphone.run(), name="microphone")
     try:
         yield
@@ -127,7 +128,7 @@ async def _running(microphone: Microphone) -> AsyncIterator[None]:
         await asyncio.wait([task])
 
 
-async def _listen(microphone: Microphone, ms: int) -> bytes:
+async def listen(microphone: Microphone, ms: int) -> bytes:
     """So much sound, or what came in time."""
     heard = bytearray()
 
@@ -187,8 +188,8 @@ def _unclean(heard: bytes) -> Iterator[Finding]:
 async def _right_channel(settings: config.Input) -> bytes:
     """A second of the right channel alone."""
     microphone = open_microphone(replace(settings, channel="right"), Reasons())
-    async with _running(microphone):
-        return await _listen(microphone, _COMPARE_MS)
+    async with running(microphone):
+        return await listen(microphone, _COMPARE_MS)
 
 
 def _compared(heard: bytes, right: bytes) -> Iterator[Finding]:
@@ -217,7 +218,7 @@ async def _tone(settings: config.Output, microphone: Microphone) -> Finding:
         return failed("loudspeaker", str(error), "correct audio.output.device")
     task = asyncio.create_task(speaker.run(), name="speaker")
     try:
-        before = _tone_strength(await _listen(microphone, 500))
+        before = _tone_strength(await listen(microphone, 500))
         deadline = asyncio.get_running_loop().time() + _OPEN_S
         while speaker.state is not DeviceState.OK:
             if asyncio.get_running_loop().time() > deadline:
@@ -227,7 +228,7 @@ async def _tone(settings: config.Output, microphone: Microphone) -> Finding:
             await asyncio.sleep(0.05)
         speaker.play(_PART, _pcm())
         speaker.end(_PART)
-        heard = await _listen(microphone, _TONE_MS + 900)
+        heard = await listen(microphone, _TONE_MS + 900)
     finally:
         task.cancel()
         await asyncio.wait([task])
