@@ -41,6 +41,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.name in remote_commands.COMMANDS:
         return remote_commands.COMMANDS[arguments.name](arguments)
+    if arguments.name in ("backup", "restore"):
+        from . import backup
+
+        return backup.COMMANDS[arguments.name](arguments)
     from . import local_commands  # slow: the whole daemon
 
     return local_commands.COMMANDS[arguments.name](arguments)
@@ -138,6 +142,14 @@ def _parser() -> argparse.ArgumentParser:
         ("unmute", "open the microphone again"),
     ):
         _add_remote(add(name, text))
+    _add_remote(add("health", "say whether a running daemon is healthy; 1 if it is not"))
+    for name, text in (
+        ("backup", "write timers, notes, actions, costs and settings into a new archive"),
+        ("restore", "put back what a backup holds, while no daemon runs"),
+    ):
+        keeping = add(name, text)
+        keeping.add_argument("file", metavar="FILE")
+        keeping.add_argument("--state", metavar="FOLDER", help="default: the state folder of yours")
     _add_timers(_add_remote(add("timers", "list, cancel or silence timers, alarms and reminders")))
     _add_tools(_add_remote(add("tools", "list what the model may call, or call it by hand")))
     return parser

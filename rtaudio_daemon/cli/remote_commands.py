@@ -48,6 +48,13 @@ def status(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def health(arguments: argparse.Namespace) -> int:
+    """End with 0 where the daemon says that it is healthy; for container engines."""
+    found = _remote(arguments).get("/health")
+    _print(json.dumps(found, indent=2) if arguments.json else "healthy")
+    return 0
+
+
 def say(arguments: argparse.Namespace) -> int:
     """Make the daemon speak, or answer."""
     body: dict[str, Any] = {
@@ -328,6 +335,7 @@ def _print(text: str, file: TextIO | None = None, *, flush: bool = False) -> Non
 COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = MappingProxyType(
     {
         "status": status,
+        "health": health,
         "say": say,
         "ask": ask,
         "broadcast": broadcast,

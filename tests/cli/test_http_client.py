@@ -72,7 +72,7 @@ def run(servers: list[Server], server: Server) -> Server:
     return server
 
 
-@pytest.mark.parametrize("command", ["mute", "status", "reload"])
+@pytest.mark.parametrize("command", ["mute", "status", "health", "reload"])
 def test_no_command_asks_a_proxy(command: str, servers: list[Server], tmp_path: Path) -> None:
     body = json.dumps({**STATE, "changed": [], "warnings": []})
     daemon, proxy = run(servers, Server(body=body)), run(servers, Server(body=body))
@@ -189,7 +189,7 @@ def test_a_section_that_is_wrong_is_a_configuration_error(text: str, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "command", ["status", "say x", "volume 1", "reload", "interrupt", "mute", "unmute"]
+    "command", ["status", "health", "say x", "volume 1", "reload", "interrupt", "mute", "unmute"]
 )
 def test_a_command_for_a_running_daemon_loads_little(command: str, tmp_path: Path) -> None:
     (tmp_path / "secrets.yaml").write_text(f"token: {TOKEN}\n")

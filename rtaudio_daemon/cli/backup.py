@@ -1,0 +1,172 @@
+"""Puts what the daemon keeps into one archive, and back: timers, notes, actions, costs, settings.
+
+The archive is a zip of the state directory's files. Configuration and key are not in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import stat
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from ..config.file_reading import read_below
+from ..errors import RTAudioError
+from ..user_folders import locked, state_folder
+
+MOST_FILES = 2000
+MOST_BYTES = 1 << 28
+"""Of all files of an archive, unpacked."""
+_FILE_BYTES = 1 << 25
+_NAME = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}/)?[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
+_LEFT_OUT = ("daemon.lock", "lowered_volumes.json")
+"""Of use only to the daemon that runs now."""
+
+
+def back_up(state: Path, file: Path) -> int:
+    """Write what is kept in `state` into the new archive `file` (mode 0600); how many files.
+
+    The daemon may run meanwhile: it replaces its files whole. Raises RTAudioError.
+    """
+    names = [
+        name
+        for path in sorted((*state.glob("*"), *state.glob("*/*")))
+        if path.is_file() and _NAME.fullmatch(name := str(path.relative_to(state)))
+        if name not in _LEFT_OUT
+    ]
+    if not names:
+        raise RTAudioError(
+            f"nothing is kept in {state}; name another folder by --state "
+            "(a service of the machine: sudo, --state /var/lib/rtaudio-daemon)"
+        )
+    try:
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise RTAudioError(f"{file}: cannot be written: {error.strerror}") from error
+    try:
+        with open(handle, "wb") as out, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name in names:
+                archive.writestr(name, read_below(state, name, _FILE_BYTES))
+    except OSError as error:
+        file.unlink()
+        raise RTAudioError(f"{state} cannot be backed up: {error.strerror}") from error
+    return len(names)
+
+
+def restore(file: Path, state: Path) -> int:
+    """Put the files of the archive `file` into `state`; how many there were.
+
+    All of it is read and checked first; other files of `state` stay. They belong to the owner of
+    `state` afterwards. Raises RTAudioError, also while a daemon runs there: it would overwrite
+    them.
+    """
+    found = _read(file)
+    try:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with locked(state) as alone:
+            if not alone:
+                raise RTAudioError(
+                    f"a daemon runs and keeps its things in {state}; stop it first: "
+                    "systemctl stop rtaudio-daemon (a user's: systemctl --user …)"
+                )
+            _put(found, state)
+    except OSError as error:
+        raise RTAudioError(f"{state} cannot be written: {error.strerror}") from error
+    return len(found)
+
+
+def _read(file: Path) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    left = MOST_BYTES
+    try:
+        with zipfile.ZipFile(file) as archive:
+            for entry in archive.infolist():
+                if (why := _refusal(entry, found)) or len(found) >= MOST_FILES:
+                    raise RTAudioError(
+                        f"{file} is no backup: {entry.filename[:100]!r} {why or 'is one too many'}"
+                    )
+                with archive.open(entry) as packed:  # what it says of its size may be untrue
+                    content = packed.read(min(left, _FILE_BYTES) + 1)
+                left -= len(content)
+                if left < 0 or len(content) > _FILE_BYTES:
+                    raise RTAudioError(f"{file} is no backup: it is too large when unpacked")
+                found[entry.filename] = content
+    except OSError as error:
+        raise RTAudioError(f"{file}: cannot be read: {error.strerror}") from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
+        raise RTAudioError(f"{file} is no backup, or damaged: {error}") from error
+    if not found:
+        raise RTAudioError(f"{file} is no backup: it is empty")
+    return found
+
+
+def _refusal(entry: zipfile.ZipInfo, found: dict[str, bytes]) -> str:
+    """Why an entry cannot be from a backup; empty if it can."""
+    kind = stat.S_IFMT(entry.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG):
+        return "is no plain file"
+    if not _NAME.fullmatch(entry.filename) or entry.filename in _LEFT_OUT:
+        return "is no name of a file that is kept"
+    if entry.flag_bits & 1:
+        return "is encrypted"
+    if entry.filename in found:
+        return "is there twice"
+    return ""
+
+
+def _put(found: dict[str, bytes], state: Path) -> None:
+    """Write all files beside their places first; only then each takes its place."""
+    owner = state.stat()
+    with tempfile.TemporaryDirectory(prefix=".restore-", dir=state) as beside:
+        for name, content in found.items():
+            path = Path(beside, name)
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            path.write_bytes(content)
+            path.chmod(0o600)
+        for path in Path(beside).rglob("*"):
+            if os.geteuid() == 0:
+                os.chown(path, owner.st_uid, owner.st_gid)
+        for name in found:
+            target = state / name
+            if target.parent.is_symlink():
+                raise RTAudioError(f"{target.parent} is a link; remove it first")
+            if not target.parent.exists():
+                target.parent.mkdir(mode=0o700)
+                shutil.copystat(Path(beside, name).parent, target.parent)
+                if os.geteuid() == 0:
+                    os.chown(target.parent, owner.st_uid, owner.st_gid)
+            Path(beside, name).replace(target)
+
+
+def _backup(arguments: argparse.Namespace) -> int:
+    state = _state(arguments)
+    count = back_up(state, Path(arguments.file))
+    print(f"{count} files of {state} are in {arguments.file}; configuration and key are not")
+    return 0
+
+
+def _restore(arguments: argparse.Namespace) -> int:
+    state = _state(arguments)
+    count = restore(Path(arguments.file), state)
+    print(f"{count} files are back in {state}; start the daemon again")
+    return 0
+
+
+def _state(arguments: argparse.Namespace) -> Path:
+    state = Path(arguments.state) if arguments.state else state_folder()
+    if state is None:
+        raise RTAudioError("there is no home folder here; name the folder by --state")
+    return state
+
+
+COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = MappingProxyType(
+    {"backup": _backup, "restore": _restore}
+)
+"""Each returns its exit status, and raises RTAudioError."""
