@@ -118,7 +118,7 @@ class Gate:
         "before the echo is removed",
         number(0, 1),
     )
-    barge_in_ms: int = option(80, "speech needed to interrupt an answer", integer(0, 5_000), "ms")
+    barge_in_ms: int = option(60, "speech needed to interrupt an answer", integer(0, 5_000), "ms")
     duck: bool = option(
         False, "play an answer softly while somebody may be speaking over it", boolean()
     )

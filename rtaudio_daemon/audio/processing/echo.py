@@ -20,35 +20,34 @@ All sound is pcm. Time is the sound itself: frames of the microphone, and what i
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .format import SAMPLE_RATE, SILENCE_DBFS, dbfs
+from .expected_echo import (
+    EVERYWHERE,
+    SILENCE,
+    Bands,
+    Coupling,
+    ExpectedEcho,
+    Levels,
+    bins,
+    levels,
+)
+from .format import SAMPLE_RATE
 from .vad import Engine, skip
 
 Mode = Literal["cancel", "system", "half_duplex", "off"]
-MARGIN_DB = 6.0  # how much louder than its echo an answer must be spoken over
+MARGIN_DB = 6.0  # how much louder than its echo, in any band, an answer must be spoken over
 LEAK_DB = 2.0
-_DELAYS = 25  # frames; how late an echo may come, with buffers and a room
-_LEARNED_FRAMES = 750  # of playing that are remembered: 15 s
-_QUANTILE = 0.9  # of them: most of an echo, but not somebody who tries to speak over it
-_SMEAR = 6  # frames; a busy machine reports what is played in bursts
-_ALIGN_EVERY = 50
-_ALIKE = 0.5
-_FAINT_DBFS = -70.0
-_DECAY_DB = 1.5  # per frame, as a room with 0.8 s of reverberation does
-_ENOUGH = 15  # frames of it after which the echo is known
-_RECKON_EVERY = 5
-_LOUD_DBFS = -40.0  # what is played softer than that says more of the room's noise than of its echo
 _WINDOW = SAMPLE_RATE * 4 // 25  # of what is heard, looked for in what is played
 _REACH = SAMPLE_RATE * 4 // 5  # of what is played that may be in it
 _TWICE_FRAMES = 25  # half a second
 _BLOCK = SAMPLE_RATE // 50
 _OWN = 0.65  # how alike they are; a voice 6 dB above the echo stays below it, in most words by far
+_OWN_AT_ALL, _OWN_THERE = 0.55, 0.45  # in all, and where it is louder than its echo
 _OWN_TIMES = 2  # in a row, with mode off; once it may be a voice that is much like the answer
 _PIECE = SAMPLE_RATE // 100
 _TAIL = SAMPLE_RATE * 4 // 5  # silence after which there is nothing to cancel
@@ -78,67 +77,6 @@ class Canceller(Protocol):
         """What is left of one frame of the microphone (10 ms or a multiple)."""
 
 
-@dataclass(slots=True)
-class _Learned:
-    """How much softer (dB) the microphone hears what is played; None while it is not known."""
-
-    samples: deque[float] = field(default_factory=lambda: deque(maxlen=_LEARNED_FRAMES))
-    coupling_db: float | None = None
-    since: int = 0
-
-    def add(self, ratio_db: float) -> None:
-        self.samples.append(ratio_db)
-        self.since += 1
-        known = self.coupling_db is not None
-        if len(self.samples) >= _ENOUGH and (not known or self.since >= _RECKON_EVERY):
-            self.since = 0
-            rank = int(_QUANTILE * (len(self.samples) - 1))
-            self.coupling_db = float(np.partition(np.array(self.samples), rank)[rank])
-
-
-class _Expectation:
-    """What is played as a microphone hears it: later, and dying away; levels per frame, in dBFS.
-
-    The delay is found by comparing the ups and downs of both sides. Until then the loudest of the
-    last half second counts.
-    """
-
-    def __init__(self) -> None:
-        self.level = SILENCE_DBFS
-        self._far: deque[float] = deque([SILENCE_DBFS] * _DELAYS, maxlen=_LEARNED_FRAMES)
-        self._near: deque[float] = deque([SILENCE_DBFS] * _DELAYS, maxlen=_LEARNED_FRAMES)
-        self._delay: int | None = None
-        self._since = 0
-
-    def advance(self, far: float, near: float) -> None:
-        """One frame more: what was played meanwhile, and what was heard."""
-        self._far.append(far)
-        self._near.append(near)
-        if far > _LOUD_DBFS:
-            self._since += 1
-            if self._since >= _ALIGN_EVERY:
-                self._since = 0
-                self._delay = self._find_delay()
-        newest = len(self._far)
-        first, last = newest - _DELAYS, newest
-        if self._delay is not None:
-            last = newest - max(0, self._delay - _SMEAR)
-            first = max(0, newest - self._delay - 1 - _SMEAR)
-        loudest = max(islice(self._far, first, last))
-        self.level = max(loudest, self.level - _DECAY_DB)
-
-    def _find_delay(self) -> int | None:
-        far = np.maximum(np.array(self._far), _FAINT_DBFS)
-        near = np.maximum(np.array(self._near), _FAINT_DBFS)
-        far, near = far - far.mean(), near - near.mean()
-        likeness = [
-            float(np.dot(far[: len(far) - delay], near[delay:])) for delay in range(_DELAYS - 2)
-        ]
-        scale = float(np.linalg.norm(far) * np.linalg.norm(near))
-        best = int(np.argmax(likeness))
-        return best if scale and likeness[best] / scale > _ALIKE else None
-
-
 class _OwnVoice:
     """Is what is heard that which is played? However loud it is, its samples go up and down alike.
 
@@ -158,7 +96,8 @@ class _OwnVoice:
     def heard(self, pcm: bytes) -> None:
         self._heard.append(pcm)
 
-    def recognized(self) -> bool:
+    def likeness(self, bands: Bands) -> tuple[float, float]:
+        """How alike they are (0 to 1): in all, and at the same delay in these bands alone."""
         far, near = _last(self._played, _REACH), _last(self._heard, _WINDOW)
         near -= near.mean()  # an offset of the sound card
         size = 1 << (_REACH + _WINDOW).bit_length()
@@ -166,7 +105,11 @@ class _OwnVoice:
         energy = np.concatenate([[0.0], np.cumsum(far * far)])
         scale = np.sqrt((energy[_WINDOW:] - energy[:-_WINDOW]) * float(near @ near))
         likeness = np.abs(product[: _REACH - _WINDOW + 1]) / np.maximum(scale, 1.0)
-        return float(likeness.max()) > _OWN
+        at = int(likeness.argmax())
+        parts = bins(bands, _WINDOW)
+        one, other = (np.fft.rfft(sound)[parts] for sound in (far[at : at + _WINDOW], near))
+        norm = float(np.linalg.norm(one) * np.linalg.norm(other))
+        return float(likeness[at]), float(abs(np.vdot(one, other))) / max(norm, 1.0)
 
 
 def _last(blocks: deque[bytes], samples: int) -> NDArray[np.float64]:
@@ -236,26 +179,27 @@ class Echo:
         """Why this is not what was asked for."""
         self._raw_engine = raw_engine
         self._aligned = _Alignment(canceller) if canceller is not None else None
-        self._expected = _Expectation()
-        self._learned = _Learned()
-        self._raw_learned = _Learned()
+        self._expected = ExpectedEcho()
+        self._learned = Coupling()
+        self._raw_learned = Coupling()
+        self._heard: tuple[bytes, Levels] = (b"", SILENCE)
         self._own = _OwnVoice()
-        self._surpassed_cleaned = False
+        self._louder = EVERYWHERE
         self._frames = 0
         self._recognized_at = -_TWICE_FRAMES
         self._own_times = 0
-        self._playing_dbfs = SILENCE_DBFS
+        self._playing = SILENCE
         self._plays = False
 
     @property
     def coupling_db(self) -> float | None:
         """The echo (what is left of it) against what is played, in dB; None while unknown."""
-        return self._learned.coupling_db
+        return self._learned.overall_db
 
     def played(self, pcm: bytes, skipped: int = 0) -> None:
         """Take note of what goes to the loudspeaker now, after `skipped` samples of silence."""
         self._plays = True
-        self._playing_dbfs = max(self._playing_dbfs, dbfs(pcm))
+        self._playing = np.maximum(self._playing, levels(pcm))
         self._own.played(pcm, skipped)
         if self._aligned is not None:
             self._aligned.played(pcm, skipped)
@@ -263,28 +207,28 @@ class Echo:
     def clean(self, pcm: bytes) -> bytes:
         """One frame of the microphone without the loudspeaker, as far as that is possible."""
         self._frames += 1
+        self._louder = EVERYWHERE
         if self._plays:
-            playing, self._playing_dbfs = self._playing_dbfs, SILENCE_DBFS
-            if playing > SILENCE_DBFS or self._expected.level > _FAINT_DBFS:
-                self._expected.advance(playing, dbfs(pcm))
+            playing, self._playing = self._playing, SILENCE
+            if playing is not SILENCE or self._expected.audible:
+                self._expected.advance(playing, self._levels(pcm))
                 self._own.heard(pcm)
         return pcm if self._aligned is None else self._aligned.clean(pcm)
 
     def forget(self) -> None:
         """Another device is in use, so what was learned of the echo says nothing any more."""
-        self._expected = _Expectation()
+        self._expected = ExpectedEcho()
         self.relearn()
 
     def relearn(self) -> None:
         """What was taken for somebody was the answer: its echo has become louder."""
-        self._learned, self._raw_learned = _Learned(), _Learned()
+        self._learned, self._raw_learned = Coupling(), Coupling()
 
     def recognized(self) -> bool:
         """Whether what surpassed the echo just now is the answer itself, only louder than before.
 
         The second time in a row its loudness is learned anew; once it may have been a voice that is
-        much like it. What is left of it by a canceller is not looked at. Asked again in the same
-        frame it says the same.
+        much like it. Asked again in the same frame it says the same.
         """
         if self.mode == "off":
             return self._is_needed()
@@ -292,7 +236,8 @@ class Echo:
             return False
         if self._recognized_at == self._frames:
             return True
-        if (self._aligned is not None and self._surpassed_cleaned) or not self._own.recognized():
+        at_all, there = self._own.likeness(self._louder)
+        if at_all < _OWN_AT_ALL or there < _OWN_THERE:
             return False
         if self._frames - self._recognized_at <= _TWICE_FRAMES:
             self.relearn()
@@ -310,7 +255,7 @@ class Echo:
 
     def _is_needed(self) -> bool:
         """Whether the microphone hears the loudspeaker, although nothing is done about it."""
-        self._own_times = self._own_times + 1 if self._own.recognized() else 0
+        self._own_times = self._own_times + 1 if self._own.likeness(EVERYWHERE)[0] > _OWN else 0
         if self._own_times < _OWN_TIMES:
             return False
         self.mode, self.note = "half_duplex", _NEEDED
@@ -325,11 +270,11 @@ class Echo:
         if self.mode == "off" or not self._plays:
             return True
         surpassed = self._surpassed(pcm, self._learned, learn=learn)
-        raw = self._raw_learned.coupling_db
         if self._aligned is not None:
             # What a canceller lets through when it loses its way is at most the whole echo.
-            whole = raw is None or dbfs(pcm) <= self._expected.level + raw + LEAK_DB
-            surpassed = self._surpassed_cleaned = surpassed and not whole
+            whole = self._expected.louder(self._raw_learned, self._levels(pcm), LEAK_DB)
+            surpassed = surpassed and bool(whole.any())
+            self._louder = whole if surpassed else self._louder
         return surpassed
 
     def outspoken(self, raw: bytes, sure: float, *, learn: bool = True) -> bool:
@@ -344,9 +289,16 @@ class Echo:
         skip(self._raw_engine, raw)
         return False
 
-    def _surpassed(self, pcm: bytes, learned: _Learned, *, learn: bool) -> bool:
-        level, expected = dbfs(pcm), self._expected.level
-        if learn and expected >= _LOUD_DBFS:
-            learned.add(level - expected)
-        coupling = learned.coupling_db
-        return coupling is not None and level > expected + coupling + MARGIN_DB
+    def _surpassed(self, pcm: bytes, learned: Coupling, *, learn: bool) -> bool:
+        heard = self._levels(pcm)
+        if learn:
+            self._expected.learn(learned, heard)
+        louder = self._expected.louder(learned, heard, MARGIN_DB)
+        if louder.any():
+            self._louder = louder
+        return bool(louder.any())
+
+    def _levels(self, pcm: bytes) -> Levels:
+        if pcm is not self._heard[0]:
+            self._heard = (pcm, levels(pcm))
+        return self._heard[1]

@@ -43,7 +43,7 @@ class Room:
 
 
 def room(echo: Echo | None = None, **settings: object) -> Room:
-    base: dict[str, object] = {"pre_roll_ms": 100, "hangover_ms": 200}
+    base: dict[str, object] = {"pre_roll_ms": 100, "hangover_ms": 200, "barge_in_ms": 80}
     return Room(Gate(Settings(**{**base, **settings}), Script(), echo))  # type: ignore[arg-type]
 
 

@@ -1,0 +1,163 @@
+"""How loud an answer's echo may be, in every band of frequencies, and what is louder than that.
+
+Somebody who speaks over an answer is louder than its echo in some band long before he is louder in
+all of them together. Levels are arrays in dBFS: nine bands from 125 Hz to 12 kHz, and their sum.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .format import FRAME_BYTES, SAMPLE_RATE, SILENCE_DBFS
+
+Levels = NDArray[np.float64]
+Bands = NDArray[np.bool_]
+_EDGES_HZ = (125, 275, 475, 725, 1125, 1725, 2525, 3525, 5025)
+_SAMPLES = FRAME_BYTES // 2
+_FIRST_BINS = np.array([-(-edge * _SAMPLES // SAMPLE_RATE) for edge in _EDGES_HZ])
+_SHAPE = np.hanning(_SAMPLES)
+_SCALE = 2 / (_SAMPLES * float(_SHAPE @ _SHAPE)) / 32768.0**2
+_LEAST = 10 ** (SILENCE_DBFS / 10)
+SILENCE: Levels = np.full(len(_EDGES_HZ) + 1, SILENCE_DBFS)
+NOWHERE: Bands = np.zeros(len(SILENCE), dtype=np.bool_)
+EVERYWHERE: Bands = np.ones(len(SILENCE), dtype=np.bool_)
+_DELAYS = 25  # frames; how late an echo may come, with buffers and a room
+_LEARNED_FRAMES = 750  # of playing that are remembered: 15 s
+_LOUDEST = 0.1  # of them: somebody who tries to speak over it, and not the echo
+_FEW = 50  # of them count to the last: the first second
+_SMEAR = 6  # frames; a busy machine reports what is played in bursts
+_ALIGN_EVERY = 50
+_ALIKE = 0.5
+_FAINT_DBFS = -70.0
+_DECAY_DB = 1.5  # per frame, as a room with 0.8 s of reverberation does
+_ENOUGH = 15  # frames of it after which the echo is known
+_RECKON_EVERY = 25
+_LOUD_DBFS = -40.0  # what is played softer than that says more of the room's noise than of its echo
+_FLOOR_FALLS = 0.3
+_FLOOR_RISES_DB = 0.02  # per frame: a dB per second
+_NOISE_DB = 3.0  # how much a noise goes up and down
+
+
+def levels(pcm: bytes) -> Levels:
+    """The loudness of a frame of 20 ms in every band, and in all; of a longer one the loudest."""
+    size = max(_SAMPLES, len(pcm) // 2 // _SAMPLES * _SAMPLES)
+    sound = np.frombuffer(pcm.ljust(2 * size, b"\0"), dtype="<i2", count=size)
+    spectrum = np.fft.rfft(sound.reshape(-1, _SAMPLES) * _SHAPE)
+    powers = np.add.reduceat((spectrum * spectrum.conj()).real, _FIRST_BINS, axis=1)
+    powers = np.append(powers, powers.sum(axis=1, keepdims=True), axis=1).max(axis=0)
+    return np.asarray(10 * np.log10(np.maximum(powers * _SCALE, _LEAST)), dtype=np.float64)
+
+
+def bins(bands: Bands, samples: int) -> Bands:
+    """Which parts of the spectrum of so many samples are in any of these bands."""
+    hz = np.fft.rfftfreq(samples, 1 / SAMPLE_RATE)
+    found = bands[np.searchsorted(_EDGES_HZ, hz, side="right") - 1] & (hz >= _EDGES_HZ[0])
+    return np.asarray(found | (bands[-1] & (hz >= _EDGES_HZ[0])))
+
+
+class Coupling:
+    """How much softer (dB) the microphone hears what is played; None while it is not known."""
+
+    def __init__(self) -> None:
+        self._ratios = np.full((_LEARNED_FRAMES, len(SILENCE)), -np.inf)
+        self._count = 0
+        self.bands: Levels | None = None
+        """Infinite where nothing was played in a band."""
+
+    @property
+    def overall_db(self) -> float | None:
+        """Of all bands together."""
+        return None if self.bands is None else float(self.bands[-1])
+
+    def add(self, heard: Levels, expected: Levels) -> None:
+        """Learn from one frame."""
+        ratios = np.where(expected > _FAINT_DBFS, heard - expected, -np.inf)
+        self._ratios[self._count % _LEARNED_FRAMES] = ratios
+        self._count += 1
+        due = self.bands is not None and self._count % _RECKON_EVERY == 0
+        if self._count == _ENOUGH or due:
+            self.bands = self._reckoned()
+
+    def _reckoned(self) -> Levels:
+        ratios = np.sort(self._ratios[: self._count], axis=0)
+        known = np.count_nonzero(np.isfinite(ratios), axis=0)
+        left_out = _LOUDEST * np.maximum(known - _FEW, 0)
+        rank = len(ratios) - 1 - left_out.astype(np.intp)
+        found = ratios[np.maximum(rank, 0), np.arange(len(SILENCE))]
+        return np.where(known >= _ENOUGH, found, np.inf)
+
+
+class ExpectedEcho:
+    """What is played as a microphone hears it: later, and dying away; levels per frame.
+
+    The delay is found by comparing the ups and downs of both sides. Until then the loudest of the
+    last half second counts.
+    """
+
+    def __init__(self) -> None:
+        self.now = SILENCE
+        self.noise: Levels = np.zeros(len(SILENCE))
+        """What the microphone hears in any case."""
+        self._far: deque[Levels] = deque([SILENCE] * _DELAYS, maxlen=_DELAYS + _SMEAR)
+        self._far_overall = deque([SILENCE_DBFS] * _DELAYS, maxlen=_LEARNED_FRAMES)
+        self._near_overall = deque([SILENCE_DBFS] * _DELAYS, maxlen=_LEARNED_FRAMES)
+        self._delay: int | None = None
+        self._since = 0
+
+    @property
+    def audible(self) -> bool:
+        """Whether anything is expected at all."""
+        return bool(self.now[-1] > _FAINT_DBFS)
+
+    def advance(self, far: Levels, near: Levels) -> None:
+        """One frame more: what was played meanwhile, and what was heard."""
+        self._far.append(far)
+        self._far_overall.append(float(far[-1]))
+        self._near_overall.append(float(near[-1]))
+        self._align(float(far[-1]))
+        newest = len(self._far)
+        first, last = newest - _DELAYS, newest
+        if self._delay is not None:
+            last = newest - max(0, self._delay - _SMEAR)
+            first = max(0, newest - self._delay - 1 - _SMEAR)
+        loudest = np.max(list(islice(self._far, first, last)), axis=0)
+        self.now = np.maximum(loudest, self.now - _DECAY_DB)
+        falls = _FLOOR_FALLS * (near - self.noise)
+        self.noise = self.noise + np.where(near < self.noise, falls, _FLOOR_RISES_DB)
+
+    def learn(self, coupling: Coupling, heard: Levels) -> None:
+        """Note how loud the echo is, unless what is played is too soft for that."""
+        if self.now[-1] >= _LOUD_DBFS:
+            coupling.add(heard, self.now)
+
+    def louder(self, coupling: Coupling, heard: Levels, by_db: float) -> Bands:
+        """In which bands somebody is by so much louder than the echo and the noise; in none as
+        long as the echo is not known.
+        """
+        if coupling.bands is None:
+            return NOWHERE
+        echo = np.maximum(self.now + coupling.bands, self.noise + _NOISE_DB)
+        return np.asarray(heard > echo + by_db)
+
+    def _align(self, far_dbfs: float) -> None:
+        if far_dbfs <= _LOUD_DBFS:
+            return
+        self._since += 1
+        if self._since >= _ALIGN_EVERY:
+            self._since = 0
+            self._delay = self._find_delay()
+
+    def _find_delay(self) -> int | None:
+        far = np.maximum(np.array(self._far_overall), _FAINT_DBFS)
+        near = np.maximum(np.array(self._near_overall), _FAINT_DBFS)
+        far, near = far - far.mean(), near - near.mean()
+        likeness = [
+            float(np.dot(far[: len(far) - delay], near[delay:])) for delay in range(_DELAYS - 2)
+        ]
+        scale = float(np.linalg.norm(far) * np.linalg.norm(near))
+        best = int(np.argmax(likeness))
+        return best if scale and likeness[best] / scale > _ALIKE else None
