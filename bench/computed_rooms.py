@@ -28,7 +28,7 @@ _FORGOTTEN_FRAMES = 50  # of silence, after which the loudspeaker's process repo
 _STOP_FRAMES = 2  # until the daemon knows that the loudspeaker has stopped
 _DUCKED = 0.25
 _CLOSING_S = 1.6
-_HELD_OUT_VOICES = ("en_US_f_Allison", "fr_CA_f_June", "it_IT_m_Carlo", "ru_RU_f_IvrvoiceRU")
+HELD_OUT_VOICES = ("en_US_f_Allison", "fr_CA_f_June", "it_IT_m_Carlo", "ru_RU_f_IvrvoiceRU")
 _SYNTHETIC = (
     *(("en-us", word) for word in ("stop", "no", "zero", "four", "hey", "wait a moment")),
     *(("en-gb+f3", word) for word in ("yes", "sorry", "enough", "stop it", "six", "what")),
@@ -202,12 +202,12 @@ def held_out(sounds: Path) -> Material:
         f"alsa {path.stem}": as_word(_read(path))
         for path in sorted((SHARE / "sounds/alsa").glob("[FRS]*.wav"))
     }
-    for voice in _HELD_OUT_VOICES:
+    for voice in HELD_OUT_VOICES:
         words |= {f"{voice} {path.stem}": as_word(_read(path)) for path in _digits(sounds / voice)}
     book = sorted((SHARE / "pocketsphinx/test/data/librivox").glob("*.wav"))
     talk = [
         as_word(_read(path))
-        for voice in _HELD_OUT_VOICES[1:3]
+        for voice in HELD_OUT_VOICES[1:3]
         for path in sorted((sounds / voice).glob("vm-*.wav"))[:20]
     ]
     if len(words) < 46 or not book or not talk:

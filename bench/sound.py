@@ -35,6 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from bench import sound_cost  # noqa: E402
+from bench.computed_rooms import HELD_OUT_VOICES  # noqa: E402
 from rtaudio_daemon import config  # noqa: E402
 from rtaudio_daemon.audio.devices.wav_devices import read_wav  # noqa: E402
 from rtaudio_daemon.simulator.model.reply import Reply, Turn  # noqa: E402
@@ -223,7 +224,7 @@ def strangers(folder: Path) -> list[Path]:
     """Words by people, none of which a threshold was chosen with, as loud as the answers."""
     share = Path("/usr/share")
     found = sorted((share / "sounds/alsa").glob("[FRS]*.wav"))[:6]
-    for voice in sorted((share / "asterisk/sounds").glob("*_[fm]_*")):
+    for voice in (share / "asterisk/sounds" / name for name in HELD_OUT_VOICES):
         found += sorted((voice / "digits").glob("[0-9].wav"))[:6]
     if len(found) < 30:
         raise SystemExit("needs Debian's alsa-utils and asterisk-core-sounds-{en,fr,it,ru}-wav")
