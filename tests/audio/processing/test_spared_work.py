@@ -142,10 +142,14 @@ def compare(mode: str, said: list[Samples], *, gain: float) -> None:
         heard = scene(number, prompt, gain=gain)
         was = starts(mode, Eager(TwoStageEngine(eager)), heard)
         now = starts(mode, TwoStageEngine(spared), heard)
-        assert len(was) == len(now) > 0
-        for before, after in zip(was, now, strict=True):
-            later = over_answers if before * FRAME < heard.answers[0][1] else afterwards
-            later.append(after - before)
+        end = heard.answers[0][1] // FRAME
+        for later, first, last in ((over_answers, 0, end), (afterwards, end, len(heard.near))):
+            before, after = (
+                next((at for at in each if first <= at < last), None) for each in (was, now)
+            )
+            if before is not None:
+                assert after is not None, f"prompt {number} is missed"
+                later.append(after - before)
     print(
         f"\n| {mode} | {gain} | {len(said)} | {len(over_answers)}: {Counter(over_answers)} | "
         f"{len(afterwards)}: {Counter(afterwards)} | {eager.asked} | {spared.asked} |",
