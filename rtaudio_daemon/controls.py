@@ -17,6 +17,8 @@ HA_STATES: Mapping[ModelStatus, str] = {
 }
 """The status in the words that Home Assistant has for it."""
 
+TeachingStep = Literal["record", "test", "cancel"]
+"""Of teaching a wake word."""
 SayMode = Literal["verbatim", "prompt"]
 """Speak the words as they stand, or let the model answer them."""
 
@@ -198,6 +200,20 @@ class Controls(Protocol):
         Raises WrongValueError and NotFoundError when it cannot be played, and NotNowError when
         nobody could hear it, its host does not answer, or too much is waiting.
         """
+
+    def wake_words(self) -> Mapping[str, Any]:
+        """The wake words that were taught here, as `GET /api/wake` answers."""
+
+    def teach_wake_word(self, name: str, step: TeachingStep) -> Awaitable[Mapping[str, Any]]:
+        """One step of teaching the word `name`, as `POST /api/wake/teach` answers.
+
+        It listens for some seconds, and nobody else hears that. Raises NotNowError while muted,
+        while somebody speaks, where the package is missing and while another step is taken;
+        NotFoundError for a test of a word that was not taught; DeviceError without a microphone.
+        """
+
+    def forget_wake_word(self, name: str) -> None:
+        """Remove a word that was taught, with its recordings. Raises NotFoundError."""
 
     def measure_echo(self) -> Awaitable[Mapping[str, Any]]:
         """Play a chirp and listen for it, as `POST /api/measure_echo` answers.

@@ -153,6 +153,40 @@ MUTE: Schema = object_of(
     "muted",
 )
 
+_WAKE_NAME: Schema = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": 48,
+    "pattern": r"^[^\W_][\w '-]*$",
+    "description": "letters, digits, spaces, _ and -, as in hey marvin",
+}
+TEACH: Schema = object_of(
+    {
+        "name": _WAKE_NAME,
+        "step": {
+            **one_of("record", "test", "cancel"),
+            "description": "record: hear the word once; test: say whether what is heard is the "
+            "word; cancel: forget what was recorded so far",
+        },
+    }
+)
+TAUGHT: Schema = object_of(
+    {
+        "name": TEXT,
+        "accepted": {**FLAG, "description": "the recording can be used; or the word was heard"},
+        "reason": {**TEXT, "description": "why not, or what comes next; to be shown"},
+        "recorded": COUNT,
+        "needed": {**COUNT, "description": "recordings, the last one as a test"},
+        "how": {**TEXT, "description": "how to say the next one"},
+        "done": {**FLAG, "description": "it is learned, and kept"},
+        "score": {"type": ["number", "null"], "description": "of a test, from 0 to 1"},
+        "warnings": {"type": "array", "items": TEXT},
+    }
+)
+WAKE: Schema = object_of(
+    {"words": {"type": "array", "items": object_of({"name": TEXT}, more=True)}}
+)
+
 _SECONDS: Schema = {"type": "number", "minimum": 1, "maximum": 604_800}
 _TIMER_END: Schema = {
     "seconds": {**_SECONDS, "description": "from now; else give at"},

@@ -357,6 +357,19 @@ class ApiServer:
         )
         return await self._receipt(said, _PLAYED_S if body.get("wait", False) else 0.0)
 
+    async def _wake(self, _request: web.Request) -> web.Response:
+        return web.json_response(dict(self._controls.wake_words()))
+
+    async def _wake_teach(self, request: web.Request) -> web.Response:
+        body = await _body(request, schemas.TEACH)
+        answer = await self._controls.teach_wake_word(body["name"], body["step"])
+        return web.json_response(dict(answer))
+
+    async def _wake_forget(self, request: web.Request) -> web.Response:
+        await _body(request, schemas.NOTHING)
+        self._controls.forget_wake_word(_id(request))
+        return await self._wake(request)
+
     async def _measure_echo(self, request: web.Request) -> web.Response:
         await _body(request, schemas.NOTHING)
         return web.json_response(dict(await self._controls.measure_echo()))

@@ -45,6 +45,10 @@ def _run(arguments: argparse.Namespace) -> int:
         from . import backup
 
         return backup.COMMANDS[arguments.name](arguments)
+    if arguments.name == "wake":
+        from . import wake_commands
+
+        return wake_commands.wake(arguments)
     from . import local_commands  # slow: the whole daemon
 
     return local_commands.COMMANDS[arguments.name](arguments)
@@ -150,6 +154,9 @@ def _parser() -> argparse.ArgumentParser:
         keeping = add(name, text)
         keeping.add_argument("file", metavar="FILE")
         keeping.add_argument("--state", metavar="FOLDER", help="default: the state folder of yours")
+    words = _add_remote(add("wake", "teach a wake word of your own, list or forget those taught"))
+    words.add_argument("action", choices=("teach", "list", "forget"))
+    words.add_argument("word", nargs="*", help="as in: wake teach hey marvin")
     _add_timers(_add_remote(add("timers", "list, cancel or silence timers, alarms and reminders")))
     _add_tools(_add_remote(add("tools", "list what the model may call, or call it by hand")))
     return parser

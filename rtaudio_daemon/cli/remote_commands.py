@@ -32,7 +32,7 @@ _CALL_S = 310.0  # longer than any tool may take
 
 def status(arguments: argparse.Namespace) -> int:
     """Print the state of the daemon in a few lines, or with --watch every event."""
-    daemon = _remote(arguments)
+    daemon = remote(arguments)
     if not arguments.watch:
         state = daemon.get("/api/status")
         if arguments.json:
@@ -65,13 +65,13 @@ def say(arguments: argparse.Namespace) -> int:
         "wait": arguments.wait,
     }
     timeout_s = {"timeout_s": _SAID_S} if arguments.wait else {}
-    state = _remote(arguments).post("/api/say", body, **timeout_s)
+    state = remote(arguments).post("/api/say", body, **timeout_s)
     return _print_receipt(arguments, state, "said")
 
 
 def broadcast(arguments: argparse.Namespace) -> int:
     """Make all daemons of a home speak; 1 if only this one does, or only the others."""
-    state = _remote(arguments).post("/api/broadcast", {"text": " ".join(arguments.text)})
+    state = remote(arguments).post("/api/broadcast", {"text": " ".join(arguments.text)})
     if arguments.json:
         print(json.dumps(state, indent=2))
     else:
@@ -91,7 +91,7 @@ def play(arguments: argparse.Namespace) -> int:
         "wait": arguments.wait,
     }
     timeout_s = _PLAYED_S if arguments.wait else _READ_S
-    state = _remote(arguments).post("/api/play", body, timeout_s)
+    state = remote(arguments).post("/api/play", body, timeout_s)
     return _print_receipt(arguments, state, "played")
 
 
@@ -118,7 +118,7 @@ def ask(arguments: argparse.Namespace) -> int:
         "answers": [{"id": name, "sentences": answers[name]} for name in answers],
         "timeout_s": arguments.timeout,
     }
-    closed = _remote(arguments).post("/api/ask", body, timeout_s=_ASKED_S + arguments.timeout)
+    closed = remote(arguments).post("/api/ask", body, timeout_s=_ASKED_S + arguments.timeout)
     if arguments.json:
         print(json.dumps(closed, indent=2))
     elif closed["outcome"] == "answered":
@@ -130,13 +130,13 @@ def ask(arguments: argparse.Namespace) -> int:
 
 def volume(arguments: argparse.Namespace) -> int:
     """Set the loudness."""
-    state = _remote(arguments).post("/api/volume", {"level": arguments.level})
+    state = remote(arguments).post("/api/volume", {"level": arguments.level})
     return _print_state(arguments, state)
 
 
 def persona(arguments: argparse.Namespace) -> int:
     """Choose who answers, or list who could."""
-    daemon = _remote(arguments)
+    daemon = remote(arguments)
     if arguments.persona is None:
         state = daemon.get("/api/status")
     else:
@@ -155,7 +155,7 @@ def persona(arguments: argparse.Namespace) -> int:
 
 def post(arguments: argparse.Namespace) -> int:
     """Ask for what needs no more than its name: interrupt, mute, unmute."""
-    return _print_state(arguments, _remote(arguments).post(f"/api/{arguments.name}"))
+    return _print_state(arguments, remote(arguments).post(f"/api/{arguments.name}"))
 
 
 def _print_state(arguments: argparse.Namespace, state: dict[str, Any]) -> int:
@@ -171,7 +171,7 @@ def _print_state(arguments: argparse.Namespace, state: dict[str, Any]) -> int:
 
 def reload(arguments: argparse.Namespace) -> int:
     """Make the daemon read its settings again; 1 if a part refused them."""
-    report = _remote(arguments).post("/api/reload")
+    report = remote(arguments).post("/api/reload")
     if arguments.json:
         print(json.dumps(report, indent=2))
         return 0
@@ -191,7 +191,7 @@ def reload(arguments: argparse.Namespace) -> int:
 
 def timers(arguments: argparse.Namespace) -> int:
     """List the timers, remove one, or let what rings be silent, for good or for a while."""
-    daemon = _remote(arguments)
+    daemon = remote(arguments)
     if arguments.action == "cancel":
         if not arguments.which:
             raise RTAudioError("which one? name it, or give its number from the list")
@@ -242,7 +242,7 @@ def _has_snoozed(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> 
 
 def tools(arguments: argparse.Namespace) -> int:
     """List the tools by source, or call one; 1 if the call led to no result."""
-    daemon = _remote(arguments)
+    daemon = remote(arguments)
     found = daemon.get("/api/tools")
     if arguments.call:
         return _call_tool(arguments, daemon, found.get("list", []))
@@ -319,7 +319,8 @@ def _left(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
-def _remote(arguments: argparse.Namespace) -> DaemonClient:
+def remote(arguments: argparse.Namespace) -> DaemonClient:
+    """The daemon that is meant. Raises RTAudioError."""
     if arguments.url:
         url = arguments.url.rstrip("/")
         url = url if "://" in url else f"http://{url}"

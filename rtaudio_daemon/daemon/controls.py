@@ -9,12 +9,14 @@ from dataclasses import asdict
 from typing import Any, Protocol
 
 from ..audio.devices.open import described, list_devices
+from ..audio.engines.taught_words import TaughtWords
 from ..controls import (
     DUCKING_OFF,
     NO_PERSONA,
     ConnectionStatus,
     SayMode,
     Snapshot,
+    TeachingStep,
     UplinkStatus,
     UsageStatus,
 )
@@ -52,6 +54,7 @@ from .personas import Personas
 from .questions import Questions
 from .said_texts import SaidTexts
 from .sound_player import SoundPlayer
+from .word_teaching import DaemonEars, WordTeaching
 
 
 class Hushable(Protocol):
@@ -120,6 +123,8 @@ class DaemonControls:
         self._questions = Questions(assistant)
         self._uplink_day = UplinkDay()
         self._echo_measurement = EchoMeasurement(assistant)
+        self.word_teaching = WordTeaching(DaemonEars(assistant), TaughtWords())
+        """Teaches wake words."""
         self.ringing: Hushable | None = None
         """Who lets timers ring, if anybody does."""
         self._clock = asyncio.get_running_loop().time
@@ -340,6 +345,18 @@ class DaemonControls:
     ) -> str:
         """Play a sound file; see `Controls.play`."""
         return await self.sound_player.play(source, urgent=urgent, said=said)
+
+    def wake_words(self) -> dict[str, Any]:
+        """The wake words that were taught here; see `Controls.wake_words`."""
+        return self.word_teaching.listed()
+
+    async def teach_wake_word(self, name: str, step: TeachingStep) -> dict[str, Any]:
+        """One step of teaching a wake word; see `Controls.teach_wake_word`."""
+        return await self.word_teaching.take(name, step)
+
+    def forget_wake_word(self, name: str) -> None:
+        """Remove a wake word that was taught; see `Controls.forget_wake_word`."""
+        self.word_teaching.forget(name)
 
     async def measure_echo(self) -> dict[str, Any]:
         """Measure the echo of the room; see `Controls.measure_echo`."""

@@ -85,6 +85,8 @@ class MicrophoneInput:
         """What is played and heard, while somebody wants to know whether it is heard."""
         self.tap: asyncio.Queue[bytes] | None = None
         """Who else wants what is heard, as it comes from the microphone."""
+        self.withheld = False
+        """Whether nobody but `tap` hears it."""
         self.microphone: Microphone | None = None
         self._driver = driver
         self._conversation = driver.conversation
@@ -236,6 +238,8 @@ class MicrophoneInput:
         self.recording.heard(frame.pcm)
         if self.tap is not None:
             self.tap.put_nowait(frame.pcm)
+        if self.withheld:
+            return
         if self._paused:
             # Frames are no clock as long as none come. Later they are a better one than ours, as
             # they come in bursts.

@@ -150,6 +150,19 @@ class Person:
         self.told.append(("play", dict(source), *(["urgent"] * urgent)))
         return said or "said_1"
 
+    def wake_words(self) -> dict[str, Any]:
+        return {"words": [{"name": "hey marvin"}]}
+
+    async def teach_wake_word(self, name: str, step: str) -> dict[str, Any]:
+        self.told.append(("teach", name, step))
+        found = {"name": name, "accepted": True, "reason": "", "recorded": 1, "needed": 5}
+        return {**found, "how": "faster", "done": False, "score": None, "warnings": []}
+
+    def forget_wake_word(self, name: str) -> None:
+        if name != "hey marvin":
+            raise NotFoundError(f"no word {name}")
+        self.told.append(("forget", name))
+
     async def measure_echo(self) -> dict[str, Any]:
         self.told.append("measure_echo")
         curve = [-60.0] * 4 + [max(-60.0, -1.5 * step) for step in range(60)]

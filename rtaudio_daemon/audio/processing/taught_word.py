@@ -28,8 +28,8 @@ _NEAREST = 2  # templates whose costs count; the others were said otherwise
 _AGREE_ROWS = 3  # 0.24 s
 # Where both judgements are even, and how much of each makes a word 2.7 times as likely. Chosen for
 # 0.2 false accepts in an hour of other people's speech, and 0.05 and 1 one step further.
-_COST, _COST_SCALE = 0.48, 0.05
-_LOGIT, _LOGIT_SCALE = 2.6, 0.8
+COST, _COST_SCALE = 0.48, 0.05
+LOGIT, _LOGIT_SCALE = 2.6, 0.8
 CUTOFF = 0.5
 """Of scores."""
 
@@ -165,6 +165,6 @@ class TaughtWordDetector:
 
 
 def score(cost: float, logit: float) -> float:
-    """Of both judgements, from 0 to 1; a cost of `_COST` with a logit of `_LOGIT` is `CUTOFF`."""
-    margin = min((_COST - cost) / _COST_SCALE, (logit - _LOGIT) / _LOGIT_SCALE)
+    """Of both judgements, from 0 to 1; a cost of `COST` with a logit of `LOGIT` is `CUTOFF`."""
+    margin = min((COST - cost) / _COST_SCALE, (logit - LOGIT) / _LOGIT_SCALE)
     return 1 / (1 + exp(-max(margin, -30.0)))

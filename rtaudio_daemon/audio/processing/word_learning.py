@@ -13,7 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 import soxr
 
-from .taught_word import FEATURES, SEEN_S, STEP_S, Basis, Floats, LearnedWord, WordScores
+from .taught_word import (
+    COST,
+    FEATURES,
+    LOGIT,
+    SEEN_S,
+    STEP_S,
+    Basis,
+    Floats,
+    LearnedWord,
+    WordScores,
+)
 from .word_recording import RATE, Sound, WordRecording
 
 VERSION = 1
@@ -73,6 +83,22 @@ def scores(word: LearnedWord, features: Floats) -> tuple[Floats, Floats]:
     judge = WordScores(word)
     found = np.array([judge.feed(row) for row in features], np.float32).reshape(-1, 2)
     return found[:, 0], found[:, 1]
+
+
+def unlike(
+    recording: WordRecording, others: Sequence[WordRecording], basis: Basis, embed: Embed
+) -> bool:
+    """Whether `recording` is of another word than the others, or said in quite another way."""
+    templates = tuple(template(each, basis, embed) for each in others)
+    blank = LearnedWord(templates, np.zeros((1, FEATURES), np.float32), 0.0)
+    features = basis.features(embed(_cut_out(recording).sound))
+    return float(scores(blank, features)[0].min()) > COST
+
+
+def ordinary(word: LearnedWord, material: Material) -> bool:
+    """Whether something in the speech that comes with the program would be taken for the word."""
+    cost, logit = scores(word, material.negatives)
+    return bool(((cost <= COST) & (logit >= LOGIT)).any())
 
 
 def _row(moment_s: float) -> int:

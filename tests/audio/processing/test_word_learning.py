@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from rtaudio_daemon.audio.processing.taught_word import FEATURES
-from rtaudio_daemon.audio.processing.word_learning import learn, scores, template
+from rtaudio_daemon.audio.processing.word_learning import (
+    learn,
+    ordinary,
+    scores,
+    template,
+    unlike,
+)
 from rtaudio_daemon.audio.processing.word_recording import word_recording
 from tests.audio.processing.words_of_tones import MARVIN, SESAME, embed, learned, material, said
 
@@ -46,3 +52,15 @@ def test_without_negatives_something_is_learned_all_the_same() -> None:
     few = replace(MATERIAL, negatives=MATERIAL.negatives[:3])
     word = learn([RECORDING], few, embed)
     assert np.isfinite(word.weights).all()
+
+
+def test_another_word_is_unlike_and_the_same_one_is_not() -> None:
+    again, other = (word_recording(said(each, seed=4)) for each in (MARVIN, SESAME))
+    assert not unlike(again, [RECORDING], MATERIAL.basis, embed)
+    assert unlike(other, [RECORDING], MATERIAL.basis, embed)
+
+
+def test_a_word_that_is_in_the_negatives_is_ordinary() -> None:
+    assert not ordinary(WORD, MATERIAL)
+    easy = replace(WORD, bias=WORD.bias + 100, templates=(MATERIAL.negatives[40:48],))
+    assert ordinary(easy, MATERIAL)

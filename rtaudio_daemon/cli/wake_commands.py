@@ -1,0 +1,154 @@
+"""The command `wake`: teaches wake words, through a running daemon or with the microphone."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from .. import config
+from ..audio.devices.open import open_microphone
+from ..audio.engines.taught_words import TaughtWords
+from ..controls import TeachingStep
+from ..daemon.word_teaching import WordTeaching
+from ..errors import RTAudioError
+from ..notifications import DeviceChanged
+from ..protocol.bounds import printable
+from .http_client import DaemonClient
+from .remote_commands import remote
+
+_STEP_S = 90.0  # listening, and then learning on a slow machine
+_ADVICE = """Switch off radio and television. The best words have three to five syllables, as "hey
+marvin" has. Say it once each time you are asked to, and nothing else."""
+
+
+class Teacher(Protocol):
+    """Who listens and learns."""
+
+    def take(self, name: str, step: TeachingStep) -> dict[str, Any]:
+        """One step, as `POST /api/wake/teach` answers."""
+
+    def names(self) -> list[str]:
+        """All words that were taught."""
+
+    def forget(self, name: str) -> None:
+        """Remove a word. Raises RTAudioError."""
+
+
+class DaemonTeacher:
+    """The running daemon."""
+
+    def __init__(self, daemon: DaemonClient) -> None:
+        self._daemon = daemon
+
+    def take(self, name: str, step: TeachingStep) -> dict[str, Any]:
+        """One step, as `POST /api/wake/teach` answers."""
+        return self._daemon.post("/api/wake/teach", {"name": name, "step": step}, _STEP_S)
+
+    def names(self) -> list[str]:
+        """All words that were taught."""
+        return [str(each["name"]) for each in self._daemon.get("/api/wake")["words"]]
+
+    def forget(self, name: str) -> None:
+        """Remove a word. Raises RTAudioError."""
+        self._daemon.delete(f"/api/wake/words/{quote(name, safe='')}")
+
+
+class OwnTeacher:
+    """This process, with the microphone that the configuration names."""
+
+    def __init__(self, settings: config.Input) -> None:
+        self._words = TaughtWords()
+        self._teaching = WordTeaching(_OwnEars(settings), self._words)
+
+    def take(self, name: str, step: TeachingStep) -> dict[str, Any]:
+        """One step, as `POST /api/wake/teach` answers."""
+        return asyncio.run(self._teaching.take(name, step))
+
+    def names(self) -> list[str]:
+        """All words that were taught."""
+        return self._words.names()
+
+    def forget(self, name: str) -> None:
+        """Remove a word. Raises RTAudioError."""
+        self._words.forget(name)
+
+
+class _OwnEars:
+    def __init__(self, settings: config.Input) -> None:
+        self._settings = settings
+
+    async def frames(self) -> AsyncIterator[bytes]:
+        """The microphone's sound as pcm from now on."""
+        microphone = open_microphone(self._settings, self)
+        running = asyncio.create_task(microphone.run(), name="microphone")
+        try:
+            async with asyncio.timeout(_STEP_S):
+                async for frame in microphone:
+                    yield frame.pcm
+        except TimeoutError:
+            return
+        finally:
+            running.cancel()
+
+    def device_changed(self, change: DeviceChanged) -> None:
+        """The microphone came or went."""
+
+
+def wake(arguments: argparse.Namespace) -> int:
+    """Teach a wake word, list those that were taught, or forget one."""
+    name = " ".join(arguments.word)
+    if arguments.action != "list" and not name:
+        raise RTAudioError(f'say which word: daemon.py wake {arguments.action} "hey marvin"')
+    with _teacher(arguments) as teacher:
+        if arguments.action == "teach":
+            return _teach(teacher, name)
+        if arguments.action == "forget":
+            teacher.forget(name)
+        names = teacher.names()
+    if arguments.json:
+        print(json.dumps({"words": [{"name": each} for each in names]}, indent=2))
+    else:
+        print("\n".join(names) or 'no word was taught yet: daemon.py wake teach "hey marvin"')
+    return 0
+
+
+@contextmanager
+def _teacher(arguments: argparse.Namespace) -> Iterator[Teacher]:
+    daemon = remote(arguments)
+    try:
+        daemon.get("/api/wake")
+    except RTAudioError as error:
+        if arguments.url or not isinstance(error.__cause__, ConnectionRefusedError):
+            raise
+        yield OwnTeacher(config.load(arguments.config).audio.input)
+        return
+    yield DaemonTeacher(daemon)
+
+
+def _teach(teacher: Teacher, name: str) -> int:
+    print(_ADVICE)
+    teacher.take(name, "cancel")
+    how, done = "near the microphone, as you would call somebody", False
+    while not done:
+        print(f'say "{name}" now: {how} …', flush=True)
+        found = teacher.take(name, "record")
+        how, done = found["how"], found["done"]
+        word = "good" if found["accepted"] else "not used"
+        print("  " + ": ".join(filter(None, [word, printable(found["reason"])])))
+    for warning in found["warnings"]:
+        print(f"warning: {printable(warning)}")
+    print("learned. Now a test: say it twice, then say something else.")
+    heard = []
+    for what in (f'say "{name}"', f'say "{name}" once more', "say something else"):
+        print(f"{what} now …", flush=True)
+        heard.append(teacher.take(name, "test")["accepted"])
+        print("  heard as the word" if heard[-1] else "  not the word")
+    if heard != [True, True, False]:
+        print("it does not work well yet; teach it again, or choose another word")
+    print(f'to use it: audio.listen: wake_word, and audio.wake.words: [{{taught: "{name}"}}]')
+    return 0 if heard == [True, True, False] else 1
