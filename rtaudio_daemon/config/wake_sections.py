@@ -65,6 +65,8 @@ class Wake:
     )
 
     def entries(self) -> tuple[WakeWord, ...]:
-        """Every word to listen for."""
+        """Every word to listen for; `word` counts where no other one wakes."""
+        if any(not each.stop for each in self.words):
+            return self.words
         names = WORDS if self.word == "any" else (self.word,)
-        return self.words or tuple(WakeWord(word=name) for name in names)
+        return (*(WakeWord(word=name) for name in names), *self.words)

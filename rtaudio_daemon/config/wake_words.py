@@ -17,8 +17,6 @@ def mistakes(words: tuple[WakeWord, ...]) -> Iterator[Mistake]:
     """Everything that is wrong: at which option below `audio.wake.words`, and what to do."""
     if len(words) > MOST:
         yield (), f"expected {MOST} words at most, got {len(words)}"
-    if words and all(each.stop for each in words):
-        yield (), "every word is a stop, so nothing would wake it; add one without stop"
     for index, each in enumerate(words):
         for steps, what in _word(each):
             yield (index, *steps), what
@@ -40,7 +38,8 @@ def _word(word: WakeWord) -> Iterator[Mistake]:
 
 def cautions(audio: Audio, *, word_given: bool) -> Iterator[Mistake]:
     """What has no effect, in the same shape; `word_given`: the file says `audio.wake.word`."""
-    if audio.wake.words and word_given:
+    wakes = any(not each.stop for each in audio.wake.words)
+    if wakes and word_given:
         yield ("word",), "is not used: the words are those of audio.wake.words; leave it out"
-    if audio.wake.words and audio.listen != "wake_word":
+    if wakes and audio.listen != "wake_word":
         yield ("words",), f"are not listened for: audio.listen is {audio.listen}, not wake_word"

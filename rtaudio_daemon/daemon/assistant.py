@@ -7,6 +7,7 @@ as the event `notification`.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,7 +22,7 @@ from ..audio.processing.gate import Gate
 from ..audio.processing.vad import Engine
 from ..audio.processing.wake_word import Attention
 from ..dialogue.conversation import Conversation
-from ..dialogue.inputs import Input, SettingsChanged
+from ..dialogue.inputs import Input, InterruptRequested, SettingsChanged
 from ..dialogue.outputs import (
     AnswerGivenUp,
     CallsRequested,
@@ -63,6 +64,7 @@ from .earcon_player import EarconPlayer
 from .microphone_input import MicrophoneInput
 from .power_saving import PowerSaving
 
+_LOG = logging.getLogger(__name__)
 _DUCKED = 0.25  # of the loudness, while it is not certain that somebody speaks over an answer
 _ROOM_MS = 200  # how long the room and the microphone's buffer hold a short sound after its end
 _WAKING_MS = 130  # how much later that is while the devices are not quick yet
@@ -76,6 +78,10 @@ class AlertListener(Protocol):
 
     def floor_changed(self) -> None:
         """Somebody else has the floor now, or nobody."""
+
+    @property
+    def rings(self) -> bool:
+        """Whether anything can be heard to ring."""
 
 
 class Watcher(Protocol):
@@ -339,6 +345,19 @@ class Assistant:
         """The gate treats the loudspeaker's echo otherwise, and `echo.note` says why."""
         notes = (*self.sound.notes, *filter(None, [echo.note]))
         self.sound_changed(replace(self.sound, echo=echo.mode, notes=notes))
+
+    @property
+    def sounds(self) -> bool:
+        """Whether an answer, a sound file or a timer is heard, which a word may stop."""
+        rings = self.alerts is not None and self.alerts.rings
+        return self.microphone_input.gate.playing or rings
+
+    def stop_heard(self, word: str) -> None:
+        """Be silent, as if somebody had stopped it by hand."""
+        _LOG.info("stopped by the word %s", word)
+        self._somebody_there()
+        self.microphone_input.abort()
+        self.handle(InterruptRequested())
 
     def persona_called(self, persona: str) -> None:
         """A wake word of this persona was heard; what follows was not sent yet."""

@@ -28,6 +28,8 @@ from ..notifications import DeviceState, Notification, UplinkChanged, WakeWordHe
 from ..realtime.driver import ConversationDriver
 
 _LOG = logging.getLogger(__name__)
+_STOPPABLE_MS = 1_500.0  # after the end of what is heard: a word that began in it may end then
+_STOP_REST_MS = 400.0  # of the word may follow when it is spotted
 _SPEECH = 0.1  # certainty from which a frame may be the user's voice, for latencies
 _PAUSE_MS = 150  # in what is said, after which an answer may come soon, ...
 _LONG_PAUSE_MS = 300  # ... where the service waits for long
@@ -57,6 +59,13 @@ class HearingListener(Protocol):
 
     def speech_overheard(self) -> None:
         """Somebody speaks, but not to us."""
+
+    @property
+    def sounds(self) -> bool:
+        """Whether an answer, a sound file or a timer is heard, which a word may stop."""
+
+    def stop_heard(self, word: str) -> None:
+        """Somebody said the word that stops what is heard."""
 
     def persona_called(self, persona: str) -> None:
         """A wake word of this persona was heard; what follows was not sent yet."""
@@ -96,6 +105,7 @@ class MicrophoneInput:
         self._ours_until = 0.0  # a short sound of our own is heard
         self._last_frame = Frame(b"")
         self._said = 0  # bytes, since the button was pressed
+        self._stoppable_ms = self._rest_ms = 0.0
 
     @property
     def level_dbfs(self) -> float:
@@ -252,6 +262,8 @@ class MicrophoneInput:
             return
         note, expected = self.gate.echo.note, self.gate.expects_turn
         result = self.gate.feed(frame.pcm)
+        if self._stopped(len(frame.pcm) / BYTES_PER_MS):
+            return
         if self.gate.expects_turn and not expected:
             self._listener.speech_expected()
         self._report_echo(note)
@@ -278,6 +290,22 @@ class MicrophoneInput:
             self._listener.speech_stopped()
         if result.aborted:
             self.abort()
+
+    def _stopped(self, ms: float) -> bool:
+        """Whether this frame belongs to the word that stops what is heard, which nobody answers."""
+        if self._rest_ms > 0:
+            self._rest_ms -= ms
+            self._reset_gate()
+            return True
+        # Who says it interrupts with its beginning, where speech does.
+        self._stoppable_ms = _STOPPABLE_MS if self._listener.sounds else self._stoppable_ms - ms
+        if self._stoppable_ms <= 0:
+            return False
+        stop = self.gate.attention.stop(self.gate.without_echo)
+        if stop is not None:
+            self._rest_ms, self._stoppable_ms = _STOP_REST_MS, 0.0
+            self._listener.stop_heard(stop.word)
+        return stop is not None
 
     def _report_echo(self, note_before: str | None) -> None:
         """Report whether the gate has come to treat the echo otherwise."""

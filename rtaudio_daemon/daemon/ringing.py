@@ -120,9 +120,14 @@ class Ringing:
         self._quiet_since = self._clock()
         self._changed.set()
 
+    @property
+    def rings(self) -> bool:
+        """Whether anything can be heard to ring."""
+        return bool(self._heard)
+
     def hush(self) -> bool:
         """Somebody wants it to stop; whether anything can be heard to ring."""
-        sounds = bool(self._heard)
+        sounds = self.rings
         if sounds:
             self.somebody_there(addressed=True)
         return sounds

@@ -17,9 +17,10 @@ async def attention_for(audio: config.Audio, *, begins: bool) -> Attention:
     A file that cannot be used is left out when the daemon `begins`, and later raises
     WrongValueError, so that all stays as it is.
     """
-    if audio.listen != "wake_word":
-        return open_attention(audio.listen, audio.wake)
-    words = audio.wake.entries()
+    wakes = audio.listen == "wake_word"
+    words = [each for each in audio.wake.entries() if wakes or each.stop]
+    if not words:
+        return open_attention(audio.listen, audio.wake, ())
     refused = await asyncio.to_thread(refusals, words)
     notes = [f"{name}: {why}" for name, why in refused.items()]
     if notes and not begins:

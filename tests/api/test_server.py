@@ -159,7 +159,7 @@ class Person:
         return {**found, "how": "faster", "done": False, "score": None, "warnings": []}
 
     def forget_wake_word(self, name: str) -> None:
-        if name != "hey marvin":
+        if name == "nobody":
             raise NotFoundError(f"no word {name}")
         self.told.append(("forget", name))
 

@@ -61,10 +61,6 @@ def test_without_words_the_one_word_counts() -> None:
             "[1].persona: a stop is answered by nobody; leave persona or stop out",
         ),
         (
-            "[{taught: halt ein, stop: true}]",
-            ": every word is a stop, so nothing would wake it; add one without stop",
-        ),
-        (
             str([{"word": "alexa"}] * 17).replace("'", ""),
             ": expected 16 words at most, got 17",
         ),
@@ -93,3 +89,8 @@ def test_a_mistake_is_named_with_the_remedy(words: str, wrong: str) -> None:
 )
 def test_what_has_no_effect_is_said(text: str, warning: str) -> None:
     assert parse(text).warnings == (f"config.yaml:{warning}",)
+
+
+def test_where_every_word_is_a_stop_the_usual_one_wakes() -> None:
+    settings = parse(f"{LISTEN}    words: [{{taught: halt ein, stop: true}}]\n")
+    assert [each.called for each in settings.audio.wake.entries()] == ["okay_nabu", "halt ein"]

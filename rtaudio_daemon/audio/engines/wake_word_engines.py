@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from ...config import Wake, WakeWord
 from ...optional_packages import SPECS, how_to_install
-from ..processing.wake_word import Attention, CombinedEngine, WakeWordEngine
+from ..processing.wake_word import Attention, CombinedEngine, Listen, WakeWordEngine
 from .micro_wake_word import MicroWakeWordEngine
 from .open_wake_word import CUTOFF, OpenWord, RowMaker, RowWord, RowWordEngine, word_score
 from .taught_words import taught_word
@@ -37,19 +37,25 @@ def open_attention(
     `words`: those of `wake` that can be used; None: all. `notes`: why others cannot be. Where no
     wake word can be spotted, nothing but push to talk is listened to.
     """
-    if listen == "push_to_talk":
-        return Attention("push_to_talk")
-    if listen == "open":
-        return Attention()
-    engines, noted = _engines(wake.entries() if words is None else words)
-    found = [*notes, *noted]
+    given = wake.entries() if words is None else words
+    stops, unstopped = _engines([each for each in given if each.stop])
+    ends = CombinedEngine(stops) if stops else None
+    if listen in ("push_to_talk", "open"):
+        found = [f"{_WITHOUT}: {each}" for each in (*notes, *unstopped)]
+        for note in found:
+            _LOG.warning("%s", note)
+        mode: Listen = "open" if listen == "open" else "push_to_talk"
+        return Attention(mode, notes=found, stops=ends)
+    engines, noted = _engines([each for each in given if not each.stop])
+    found = [*notes, *noted, *unstopped]
     heading = _WITHOUT if engines else _NOBODY
     found = [f"{heading}: {each}" for each in found]
     for note in found:
         _LOG.warning("%s", note)
     if not engines and found:
-        return Attention("push_to_talk", notes=found)
-    return Attention("wake_word", CombinedEngine(engines), wake.follow_up_s * 1000, notes=found)
+        return Attention("push_to_talk", notes=found, stops=ends)
+    combined, follow_up_ms = CombinedEngine(engines), wake.follow_up_s * 1000
+    return Attention("wake_word", combined, follow_up_ms, notes=found, stops=ends)
 
 
 def _engines(words: Sequence[WakeWord]) -> tuple[list[WakeWordEngine], list[str]]:

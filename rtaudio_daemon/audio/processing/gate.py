@@ -77,6 +77,8 @@ class Gate:
         self._muted = False
         self.floor_taken = False
         """Whether anybody has the floor, or an answer is awaited; set by the caller."""
+        self.without_echo = b""
+        """The newest frame as it was heard, but for the echo that was removed."""
         self._playing = False
         self._tail_ms = 0.0
         self._cut = False
@@ -268,6 +270,7 @@ class Gate:
         """Judge one frame of pcm and say what to send."""
         ms = len(pcm) / BYTES_PER_MS
         raw, self._cleaned = pcm, self._echo.clean(pcm)
+        self.without_echo = self._cleaned
         pcm = self.enhancement.enhanced(self._cleaned)
         guarded = self._guarded
         self._tail_ms = max(0.0, self._tail_ms - ms)

@@ -71,6 +71,7 @@ class Attention:
         follow_up_ms: float = 8_000,
         *,
         notes: Sequence[str] = (),
+        stops: WakeWordEngine | None = None,
     ) -> None:
         self.listen = listen
         self.notes = tuple(notes)
@@ -78,6 +79,7 @@ class Attention:
         self.since_word_ms = inf
         """How much sound came since the wake word that is attended to."""
         self._engine = engine
+        self._stops = stops
         self._follow_up_ms = follow_up_ms
         self._left_ms = 0.0
         self._refractory_ms = 0.0
@@ -121,6 +123,10 @@ class Attention:
         """Need a wake word from now on."""
         self.since_word_ms = inf
         self._left_ms = 0.0
+
+    def stop(self, pcm: bytes) -> Spotted | None:
+        """The word that ends what sounds, if it was just heard; only to be fed while it sounds."""
+        return self._stops.feed(pcm) if self._stops is not None else None
 
     def feed(self, pcm: bytes, *, engaged: bool, meant: bool = True) -> Spotted | None:
         """Take in a frame; the wake word, if one was just heard.

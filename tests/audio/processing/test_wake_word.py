@@ -314,3 +314,12 @@ def test_of_several_words_each_is_heard_and_counted_and_says_who_answers() -> No
     assert hear("q" + "." * 200) == [], "it wakes nobody"
     assert not attention.paid
     assert Attention().words == []
+
+
+def test_a_stop_is_heard_in_every_mode_by_who_asks_for_it() -> None:
+    stops = CombinedEngine([Letters("quiet", stop=True)])
+    for listen in ("open", "wake_word", "push_to_talk"):
+        attention = Attention(listen, stops=stops)
+        assert attention.stop(b"q" * FRAME) == Spotted("quiet", 0.9, "Quiet", stop=True)
+        assert attention.stop(b"." * FRAME) is None
+    assert Attention().stop(b"q" * FRAME) is None
