@@ -50,7 +50,7 @@ def status(arguments: argparse.Namespace) -> int:
 
 def health(arguments: argparse.Namespace) -> int:
     """End with 0 where the daemon says that it is healthy; for container engines."""
-    found = _remote(arguments).get("/health")
+    found = remote(arguments).get("/health")
     _print(json.dumps(found, indent=2) if arguments.json else "healthy")
     return 0
 
