@@ -1,7 +1,7 @@
 """What a status means to people: in which state the daemon is, most important first.
 
 The page, `daemon.py status` and systemd's status line show the same states in the same words, which
-are in `languages`. `page.js` follows the same rules for what changes while it is looked at.
+are in `languages`. `page_states.js` follows the same rules for what changes while it is looked at.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The page: its parts, joined into one file in one language, and its Content-Security-Policy.
 
-`page.html` has the structure, `page.css` the look, `page.js` the behaviour, and `language` all
-words. They are sent as one file because the page may be at any path, with or without a slash at
-its end. A browser without JavaScript is given the status of the moment, and asks again by itself.
+`page.html` has the structure, `page.css` the look, `page.js` and its like the behaviour, and
+`language` all words. They are sent as one file because the page may be at any path, with or
+without a slash at its end. A browser without JavaScript is given the status of the moment, and asks
+again by itself.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from typing import Any
 from ..language import languages, words
 from ..status_words import colour, conditions, headline, sentences
 
+_SCRIPTS = ("page_states", "page_drawing", "page_lists", "page")
+"""In this order; together they are one script."""
 _PLACE = re.compile(r"\{\{([\w.]+)\}\}")
 
 
@@ -48,7 +51,9 @@ def content_policy(framed_by: tuple[str, ...] = ()) -> str:
 
 @cache
 def _part(kind: str) -> str:
-    return (files(__package__) / f"page.{kind}").read_text(encoding="utf-8")
+    names = _SCRIPTS if kind == "js" else ("page",)
+    found = (files(__package__) / f"{name}.{kind}" for name in names)
+    return "\n".join(each.read_text(encoding="utf-8") for each in found)
 
 
 @cache

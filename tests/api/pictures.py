@@ -171,7 +171,7 @@ def digest() -> str:
     """Of everything that the pictures show."""
     package = ROOT / "rtaudio_daemon"
     paths = [
-        *sorted((package / "api").glob("page.*")),
+        *sorted((package / "api").glob("page*.*")),
         *sorted((package / "languages").glob("*.json")),
         package / "status_words.py",
         Path(__file__),
