@@ -76,10 +76,14 @@ class AudioPart:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """How much of a part left the loudspeaker, in whole milliseconds (rounded down)."""
+    """How much of a part left the loudspeaker, in whole milliseconds (rounded down).
+
+    `samples`: the same at 24 kHz, where it is known as exactly; else -1.
+    """
 
     part: AudioPart
     heard_ms: int
+    samples: int = field(default=-1, compare=False)
 
 
 # ------------------------------------------------------------------ playback

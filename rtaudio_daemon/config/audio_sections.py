@@ -119,6 +119,11 @@ class Gate:
         number(0, 1),
     )
     barge_in_ms: int = option(60, "speech needed to interrupt an answer", integer(0, 5_000), "ms")
+    resume: bool = option(
+        True,
+        "an answer that was interrupted by nobody (a cough, a noise) plays on where it stopped",
+        boolean(),
+    )
     duck: bool = option(
         False, "play an answer softly while somebody may be speaking over it", boolean()
     )

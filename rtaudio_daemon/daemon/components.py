@@ -55,7 +55,7 @@ from .personas import Personas
 from .reload import Change, differences
 from .reminder_clips import CLIPS_FOLDER, ReminderClips
 from .ringing import Ringing
-from .service import Trial, dialogue_settings, new_sessions, service_at, trailing_ms
+from .service import Trial, dialogue_settings, new_sessions, service_at, trailing_ms, wire_settings
 from .tool_box import ToolBox
 from .tool_sources import open_sources
 from .wake_words import attention_for
@@ -399,7 +399,7 @@ class Components:
         driver, policy = self.assistant.driver, SessionPolicy.of(settings.realtime)
         async with AsyncExitStack() as opening:
             where, simulator = await service_at(settings.realtime, opening)
-            sessions = new_sessions(where, self.personas.coming(settings).realtime)
+            sessions = new_sessions(where, self.personas.coming(settings))
             sessions.settings = self.tool_box.dressed(sessions.settings)
             if "service" in self._lives:
                 trial = Trial(give_up=driver.connected)

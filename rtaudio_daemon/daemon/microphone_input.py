@@ -209,16 +209,19 @@ class MicrophoneInput:
         else:
             self.gate.need_wake_word()
 
-    def abort(self) -> None:
-        """Forget the turn that is being spoken, here and in the service's buffer."""
+    def abort(self, *, nobody: bool = False) -> None:
+        """Forget the turn that is being spoken, here and in the service's buffer.
+
+        `nobody`: nobody spoke it; an answer that was interrupted by it may go on.
+        """
         self._reset_gate()
         self.report_uplink()
-        self._driver.handle(SpeechAborted())
+        self._driver.handle(SpeechAborted(nobody))
 
     def turn_ended(self) -> None:
         """The service says that the turn is over."""
         if self.gate.unproven:
-            self.abort()
+            self.abort(nobody=not self.gate.called)
         self.gate.end_turn()
         self.report_uplink()
 
@@ -289,7 +292,7 @@ class MicrophoneInput:
             self._driver.handle(LocalSpeechStopped())
             self._listener.speech_stopped()
         if result.aborted:
-            self.abort()
+            self.abort(nobody=not result.called)
 
     def _stopped(self, ms: float) -> bool:
         """Whether this frame belongs to the word that stops what is heard, which nobody answers."""

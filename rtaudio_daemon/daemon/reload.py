@@ -19,6 +19,8 @@ COMPONENT_OF: Mapping[str, str] = MappingProxyType(
         "hooks": "hooks",
         "personas": "personas",
         "audio": "gate",
+        "audio.gate.resume": "session",
+        "audio.gate.barge_in": "session",
         "audio.earcons": "earcons",
         "audio.duck": "ducking",
         "audio.duck_db": "ducking",

@@ -158,6 +158,11 @@ class Conversation:
         return self._state.turn_held_back
 
     @property
+    def can_continue(self) -> bool:
+        """Whether the rest of an interrupted answer is kept."""
+        return self._state.rest.deadline is not None
+
+    @property
     def holds_turn(self) -> bool:
         """Whether enough sound for a turn was sent, or kept, and none was made of it yet."""
         return self._state.holds_turn
@@ -173,6 +178,8 @@ class Conversation:
             state.sounds.deadline,
             state.asking.deadline(speaking=bool(state.turns.speaking)),
             state.held_back_until,
+            state.certain_at,
+            state.rest.deadline,
         )
         return min((time for time in times if time is not None), default=None)
 
@@ -197,6 +204,8 @@ class Conversation:
     def _go_on(self) -> None:
         """Play, or ask for, what waits for its turn."""
         state = self._state
+        if state.playing.paused and not state.turns.speaking:
+            state.do(*state.playing.resume())  # it was nobody
         silence = not (state.turns.speaking or state.asking.listening)
         if not state.playing.queued:
             sound = state.answers.next_sound(silence=silence)
@@ -252,12 +261,16 @@ class Conversation:
         state.settings = settings
         state.turns.settings = state.answers.settings = settings
         self.unsent.outage_s = settings.outage_s
+        state.playing.pauses = settings.resume
 
     def _on_time_passed(self, _event: inputs.TimePassed) -> None:
         state = self._state
         turns, answers, now = state.turns, state.answers, state.now
         if state.held_back_until is not None and now >= state.held_back_until:
             state.let_go()
+        if state.certain_at is not None and now >= state.certain_at:
+            state.end_pause()
+        state.rest.expire(now)
         if turns.held_too_long(now):
             self._speech.release_button()
         if turns.kept_too_long(now) and turns.kept_by_button:

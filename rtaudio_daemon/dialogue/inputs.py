@@ -70,7 +70,12 @@ class LocalSpeechStopped:
 
 @dataclass(frozen=True, slots=True)
 class SpeechAborted:
-    """What is being said does not count: muted, no wake word, or the microphone went away."""
+    """What is being said does not count: muted, no wake word, or the microphone went away.
+
+    `nobody`: nobody said it; what was interrupted by it may go on.
+    """
+
+    nobody: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,11 @@ class ButtonReleased:
 @dataclass(frozen=True, slots=True)
 class InterruptRequested:
     """A person or a program asks for silence."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContinueRequested:
+    """Play the rest of the answer that was interrupted last, if it is still kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +245,7 @@ LocalInput = (
     | ButtonPressed
     | ButtonReleased
     | InterruptRequested
+    | ContinueRequested
     | SayRequested
     | PlayRequested
     | AskRequested

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Literal
 
 from ..notifications import AudioPart, Heard, Interruption, PlaybackStopped, Transcript
 from .cut_words import heard_words
@@ -21,7 +24,12 @@ CHIME = "rtaudio_chime"
 """Stands for the item of a short sound before an answer."""
 SOUND = "rtaudio_sound"
 """Stands for the item of a sound file."""
+REST = "rtaudio_rest"
+"""Stands for the item of what is left of an interrupted answer; a number follows."""
+_OURS = (CHIME, SOUND, REST)
 _REMEMBERED = 32  # parts whose words or whose sound are still to come
+_KEPT_BYTES = 600_000 * BYTES_PER_MS  # of one part; nothing longer goes on after a pause
+_FADE_BYTES = 10 * BYTES_PER_MS  # in which the loudspeaker fades out when it is stopped
 
 
 @dataclass(slots=True)
@@ -36,6 +44,34 @@ class Sound:
     heard_ms: int | None = None
     """How much was played; None: all of it, or it is still being played."""
     ended: bool = False
+    pcm: bytearray | None = None
+    """All of it, so that playing may go on; when it has stopped, the rest. None: it is not kept."""
+    begins_at: int = 0
+    """Where that begins, in bytes, which the loudspeaker was given last."""
+
+    def place(self, heard: Heard) -> int:
+        """Where playing stopped, in bytes from the beginning of the part."""
+        samples = heard.samples if heard.samples >= 0 else heard.heard_ms * BYTES_PER_MS // 2
+        return self.begins_at + 2 * samples
+
+    def rest(self, heard: Heard | None) -> bytes:
+        """What is to be played after a pause; it begins within the fade, and fades in."""
+        assert self.pcm is not None
+        place = self.begins_at if heard is None else self.place(heard)
+        if place > self.begins_at:
+            self.begins_at = max(0, place - _FADE_BYTES)
+        rest = bytes(self.pcm[self.begins_at :])
+        return faded_in(rest) if place else rest
+
+    def cut(self, heard: Heard) -> Heard:
+        """Playing does not go on; returns how much was heard in all, and not only since a pause."""
+        if self.begins_at:
+            self.heard_ms = self.place(heard) // BYTES_PER_MS
+        else:
+            self.heard_ms = heard.heard_ms
+        if self.pcm is not None:
+            self.pcm = bytearray(self.rest(heard))
+        return Heard(heard.part, self.heard_ms)
 
     def transcript(self, part: AudioPart, words: str) -> list[Transcript]:
         """The words as far as they were heard, if any was."""
@@ -61,12 +97,17 @@ class Stopped:
     heard: tuple[Heard, ...]
     asked_at: float | None
     transcripts: list[Transcript]
+    at: float
+    """When it was reported."""
+    words: dict[AudioPart, str]
+    """What was said, as far as that is known already."""
 
-    def interruption(self, now: float, silent_in_ms: int) -> Interruption:
-        """What to report of it, `now` being the time of the report."""
-        asked_at = now if self.asked_at is None else self.asked_at
-        latency_ms = round((now - asked_at) * 1000) + silent_in_ms
-        first = next((each for each in self.heard if each.part.item_id not in (CHIME, SOUND)), None)
+    def interruption(self, silent_in_ms: int) -> Interruption:
+        """What to report of it."""
+        asked_at = self.at if self.asked_at is None else self.asked_at
+        latency_ms = round((self.at - asked_at) * 1000) + silent_in_ms
+        heard = (each for each in self.heard if not each.part.item_id.startswith(_OURS))
+        first = next(heard, None)
         if first is None:
             return Interruption(None, 0, latency_ms)
         return Interruption(first.part.item_id, first.heard_ms, latency_ms)
@@ -108,8 +149,24 @@ class Stopped:
         return answers
 
 
+@dataclass(slots=True)
+class Pause:
+    """Playing has stopped, or is about to, and may go on."""
+
+    asked_at: float
+    parts: frozenset[AudioPart]
+    """What the loudspeaker had then."""
+    stopped: PlaybackStopped | None = None
+    """Its report; None: it has not come yet."""
+    stopped_at: float = 0.0
+    verdict: Literal["go on", "stop"] | None = None
+    """What is to become of it as soon as the report is there."""
+
+
 class Playing:
     """What is queued and what sounds.
+
+    In a pause sound is kept here, and goes on where it stopped, or never (`resume`, `settle`).
 
     `assumed`: nobody reports playback. Sound is heard from its first piece on, until `finished`.
     Words that go with a sound are reported when it was played, as far as it was.
@@ -123,6 +180,9 @@ class Playing:
         self._over: dict[AudioPart, Sound] = {}  # whose words have not come
         self._words: dict[AudioPart, str] = {}  # whose sound is not over
         self._stopping: tuple[float, frozenset[AudioPart]] | None = None
+        self._pause: Pause | None = None
+        self.pauses = False
+        """Whether sound is kept, so that playing can pause."""
 
     def plays(self, response_id: str) -> bool:
         """Whether sound of this answer is not played to its end."""
@@ -133,8 +193,8 @@ class Playing:
         if self._assumed:
             return []
         part = AudioPart(response_id, CHIME, 0)
-        self._sounds[part] = Sound(in_session=False, ended=True)
-        return [Play(part, pcm), EndPlay(part)]
+        commands = self.received(part, pcm, in_session=False)
+        return commands + self.ended(part)
 
     @property
     def queued(self) -> bool:
@@ -149,9 +209,17 @@ class Playing:
         sound = self._sounds.get(part)
         if sound is None:
             sound = self._sounds[part] = Sound(in_session)
+            sound.pcm = bytearray() if self.pauses else None
             self._over.pop(part, None)
+        if sound.pcm is not None and len(sound.pcm) + len(audio) > _KEPT_BYTES:
+            if self._pause is not None:
+                sound.missed_ms += len(audio) / BYTES_PER_MS
+                return []
+            sound.pcm = None
         sound.received_ms += len(audio) / BYTES_PER_MS
-        return [Play(part, audio)]
+        if sound.pcm is not None:
+            sound.pcm += audio
+        return [] if self._pause is not None else [Play(part, audio)]
 
     def missed(self, part: AudioPart, size: int) -> None:
         """A piece of so many bytes that nobody wants to hear any more."""
@@ -176,7 +244,7 @@ class Playing:
         if sound is None or sound.ended:
             return []
         sound.ended = True
-        return [EndPlay(part)]
+        return [] if self._pause is not None else [EndPlay(part)]
 
     def answer_ended(self, response_id: str) -> list[SpeakerCommand]:
         """No more sound comes for this answer."""
@@ -203,37 +271,115 @@ class Playing:
         Returns how many ms of each answer were heard, by its id, and their words.
         """
         self.playing = False
-        over = {part: sound for part, sound in self._sounds.items() if sound.ended}
+        return self._played({part for part, sound in self._sounds.items() if sound.ended})
+
+    def _played(self, parts: Collection[AudioPart]) -> tuple[dict[str, float], list[Transcript]]:
         heard_ms: dict[str, float] = {}
         words = []
-        for part, sound in over.items():
-            del self._sounds[part]
+        for part in [part for part in self._sounds if part in parts]:
+            sound = self._sounds.pop(part)
             if part.item_id != CHIME:
                 so_far = heard_ms.get(part.response_id, 0.0)
                 heard_ms[part.response_id] = so_far + sound.received_ms
             words += self._is_over(part, sound)
         return heard_ms, words
 
+    # ---------------------------------------------------------------- pauses
+
+    @property
+    def paused(self) -> bool:
+        """Whether playing has stopped and may go on, which is not decided yet."""
+        return self._pause is not None and self._pause.verdict is None
+
+    @property
+    def may_pause(self) -> bool:
+        """Whether something is heard that could go on later."""
+        kept = all(sound.pcm is not None for sound in self._sounds.values())
+        return self.playing and self._pause is None and self._stopping is None and kept
+
+    def pause(self, now: float) -> list[SpeakerCommand]:
+        """Be silent now; what is heard, and what comes, is kept."""
+        self._pause = Pause(now, frozenset(self._sounds))
+        return [StopPlayback()]
+
+    def note_pause(
+        self, event: PlaybackStopped, now: float
+    ) -> tuple[dict[str, float], list[Transcript]] | None:
+        """The loudspeaker has stopped; None: not for a pause. Else as of `finished`."""
+        pause = self._pause
+        if pause is None or pause.stopped is not None:
+            return None
+        self.playing = False
+        pause.stopped, pause.stopped_at = event, now
+        return self._played(pause.parts - {each.part for each in event.heard})
+
+    def resume(self) -> list[SpeakerCommand]:
+        """Play on where playing stopped: at once, or as soon as it has stopped."""
+        pause = self._pause
+        if pause is None:
+            return []
+        pause.verdict = "go on"
+        if pause.stopped is None:
+            return []
+        self._pause = None
+        cut = {each.part: each for each in pause.stopped.heard}
+        commands: list[SpeakerCommand] = []
+        for part, sound in self._sounds.items():
+            commands.append(Play(part, sound.rest(cut.get(part))))
+            commands += [EndPlay(part)] if sound.ended else []
+        return commands
+
+    def settle(self) -> tuple[Stopped, PlaybackStopped] | None:
+        """Playing does not go on; returns how far it came, if that is known and was a pause."""
+        pause = self._pause
+        if pause is None:
+            return None
+        pause.verdict = "stop"
+        if pause.stopped is None:
+            return None
+        self._pause = None
+        event = pause.stopped
+        unheard = [Heard(part, 0, 0) for part in self._sounds if part not in pause.parts]
+        heard = (*event.heard, *unheard)
+        return self._stopped(
+            heard, frozenset(self._sounds), pause.asked_at, pause.stopped_at
+        ), event
+
+    @property
+    def verdict(self) -> str | None:
+        """What was decided of a pause whose report had not come."""
+        return self._pause.verdict if self._pause is not None else None
+
+    # ------------------------------------------------------------------ ends
+
     def stop(self, now: float) -> list[SpeakerCommand]:
         """End everything that sounds or waits to."""
         if self._assumed:
             self.playing = False
-        if not self._sounds or self._stopping is not None:
+        if not self._sounds or self._stopping is not None or self._pause is not None:
             return []
         self._stopping = (now, frozenset(self._sounds))
         return [StopPlayback()]
 
-    def stopped(self, event: PlaybackStopped) -> Stopped:
+    def stopped(self, event: PlaybackStopped, now: float) -> Stopped:
         """The loudspeaker has stopped, because we asked or because it is gone."""
         self.playing = False
         asked_at, parts = self._stopping or (None, frozenset(self._sounds))
         self._stopping = None
+        return self._stopped(event.heard, parts, asked_at, now)
+
+    def _stopped(
+        self,
+        heard: Collection[Heard],
+        parts: Collection[AudioPart],
+        asked_at: float | None,
+        now: float,
+    ) -> Stopped:
         sounds = {part: self._sounds.pop(part) for part in list(self._sounds) if part in parts}
-        heard = tuple(each for each in event.heard if each.part in sounds)
-        for each in heard:
-            sounds[each.part].heard_ms = each.heard_ms
+        said = {part: self._words[part] for part in sounds if part in self._words}
+        cut = tuple(sounds[each.part].cut(each) for each in heard if each.part in sounds)
         words = [words for part in sounds for words in self._is_over(part, sounds[part])]
-        return Stopped(sounds, heard, asked_at, words)
+        return Stopped(sounds, cut, asked_at, words, now, said)
 
     def _is_over(self, part: AudioPart, sound: Sound) -> list[Transcript]:
         if part in self._words:
@@ -248,3 +394,11 @@ class Playing:
         for part in [part for part in self._words if part not in self._sounds]:
             if response_id in (None, part.response_id):
                 del self._words[part]
+
+
+def faded_in(pcm: bytes) -> bytes:
+    """Sound whose first 10 ms rise evenly, as the loudspeaker's fade falls."""
+    fade = min(len(pcm) & ~1, _FADE_BYTES)
+    samples = array("h", pcm[:fade])
+    rising = [sample * (at + 1) // len(samples) for at, sample in enumerate(samples)]
+    return array("h", rising).tobytes() + pcm[fade:]

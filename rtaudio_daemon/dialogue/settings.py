@@ -18,6 +18,11 @@ class DialogueSettings:
     service_cancels: bool = True
     """Whether the service stops generating by itself when it hears speech (interruption by the
     service only; whatever we interrupt ourselves is cancelled)."""
+    resume: bool = False
+    """Whether an answer that was interrupted plays on if that was nobody (reported playback only).
+    The service must not stop generating by itself."""
+    certain_after_s: float = 0.7
+    """Resume: seconds of speech, as the service hears it, after which it is somebody."""
     truncation: Literal["service", "us", "nobody"] = "us"
     """Who shortens an interrupted item to what was heard."""
     local_turns: bool = False

@@ -63,6 +63,11 @@ class Turns:
         """Whether a turn that is over waits, or a turn by button will."""
         return self.kept or (self.kept_by_button and not self.held)
 
+    @property
+    def service_hears_since(self) -> float | None:
+        """Since when the service hears somebody; None: it does not."""
+        return self._speaking_since if "service" in self.speaking else None
+
     def deadline(self, sent_at: float) -> float | None:
         """When one of the methods that follow says yes; `sent_at`: when sound was sent last."""
         times = [self._kept_until] if self.kept or self.kept_by_button else []

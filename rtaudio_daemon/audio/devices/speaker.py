@@ -250,7 +250,8 @@ class PortAudioSpeaker(ReportedDevice):
         self._totals = (self._before[0] + progress.underruns, self._before[1] + dropped_ms)
 
     def _heard(self, sent: _Sent) -> Heard:
-        return Heard(sent.part, sent.heard_frames * 1000 // self._rate)
+        frames, rate = sent.heard_frames, self._rate
+        return Heard(sent.part, frames * 1000 // rate, frames * SAMPLE_RATE // rate)
 
     def _refuse(self, part: AudioPart) -> None:
         self._refused.append(part)

@@ -183,7 +183,7 @@ class SilentSpeaker:
     def stop(self) -> None:
         """Be silent now; answered by `PlaybackStopped`."""
         heard = tuple(
-            Heard(part, frames * 1000 // SAMPLE_RATE) for part, frames in self._queue.stop()
+            Heard(part, frames * 1000 // SAMPLE_RATE, frames) for part, frames in self._queue.stop()
         )
         asyncio.get_running_loop().call_soon(
             self._listener.playback_changed, PlaybackStopped(heard)

@@ -34,7 +34,8 @@ class GateResult:
     """What one frame led to: sound to send now (may be more than the frame), speech events.
 
     `cut`: the gate closed although somebody speaks; the service needs silence to end the turn.
-    `aborted`: it closed, and what it has sent was nothing: the service must forget it.
+    `aborted`: it closed, and what it has sent was nothing: the service must forget it. `called`: it
+    was a wake word alone.
     `woken`: the wake word that was just heard.
     `overheard`: somebody speaks, but not to us, as no wake word was said (once a minute at most).
     """
@@ -46,6 +47,7 @@ class GateResult:
     cut: bool = False
     woken: Spotted | None = None
     aborted: bool = False
+    called: bool = False
     overheard: bool = False
 
 
@@ -132,6 +134,11 @@ class Gate:
     def unproven(self) -> bool:
         """Whether the gate is open for an interruption that may yet turn out to be nobody's."""
         return self._open and self._proof_ms > 0
+
+    @property
+    def called(self) -> bool:
+        """Whether it was opened by a wake word over an answer."""
+        return self._called
 
     @property
     def listens(self) -> bool:
@@ -349,10 +356,11 @@ class Gate:
         self._speech = probability >= self._settings.threshold - _HYSTERESIS
         stopped = self._usual.feed(self._speech, ms) == "stopped"
         if self._proof_ms > 0 and self._disproved(raw, ms, stopped=stopped):
-            if not self._called:
+            called = self._called
+            if not called:
                 self._echo.relearn()
             self._close()
-            return GateResult(pcm, False, False, probability, aborted=True)
+            return GateResult(pcm, False, False, probability, aborted=True, called=called)
         self._open_ms += ms
         cut = not stopped and self._open_ms >= self._settings.max_turn_s * 1000
         if stopped or cut:

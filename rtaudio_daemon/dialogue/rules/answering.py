@@ -83,6 +83,7 @@ class AnswerRules(RuleGroup):
         if answer is not None and self._asking.reads(answer.request):
             return  # it is for nobody to read
         if event.text and event.spoken:
+            self._state.rest.words(event.part, event.text)
             self._do(*self._playing.words(event.part, event.text))
         elif event.text and not self._answers.is_late(event.part.response_id):
             self._do(news.Transcript("assistant", event.text, True, event.part.item_id))
@@ -121,7 +122,7 @@ class AnswerRules(RuleGroup):
             self._do(*reports.calls_in_vain(event))
         if not (answer.outside or answer.earlier) and self._answers.drop_owed() and batch is None:
             self._history.answered()
-        if not answer.interrupted:
+        if not (answer.interrupted or self._playing.paused):
             self._do(*reports.failure(event))
 
     def _on_service_error(self, event: wire.ServiceErrorReported) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from ... import notifications as news
-from .. import reports
-from ..outputs import CancelResponse
 from .state import RuleGroup, Rules
 
 
@@ -31,35 +29,21 @@ class PlaybackRules(RuleGroup):
             )  # nobody else would notice that they are not done yet
 
     def _on_playback_finished(self, event: news.PlaybackFinished) -> None:
-        heard_ms, transcripts = self._playing.finished()
+        self._note_played(*self._playing.finished())
+        self._latency.played(event, self._now)
+
+    def _note_played(self, heard_ms: dict[str, float], transcripts: list[news.Transcript]) -> None:
         for response_id, each in heard_ms.items():
             self._receipts.heard(response_id, each)
-        self._do(*transcripts)
-        self._latency.played(event, self._now)
+        self._state.report_words(transcripts)
 
     def _on_playback_stopped(self, event: news.PlaybackStopped) -> None:
-        stopped = self._playing.stopped(event)
-        self._latency.played(event, self._now)
-        for heard in stopped.past:
-            self._history.heard(heard.part.item_id, heard.heard_ms)
-        for response_id, heard_ms in stopped.heard_ms.items():
-            self._receipts.heard(response_id, heard_ms)
-            if stopped.answers[response_id] != "whole" or self._answers.get(response_id):
-                self._receipts.stopped(response_id, lost=stopped.asked_at is None)
-        if self._settings.truncation == "us":
-            self._do(*stopped.corrections())
-        if stopped.asked_at is None:
-            self._give_up_unheard(stopped.answers, event.lost)
-        elif stopped.sounds:
-            self._do(stopped.interruption(self._now, event.silent_in_ms))
-        self._do(*stopped.transcripts)
-
-    def _give_up_unheard(self, answers: dict[str, str], lost: str | None) -> None:
-        """The loudspeaker went away: nobody will hear the rest of these answers."""
-        for response_id, heard in answers.items():
-            self._sounds.lost(response_id)
-            grows = self._answers.interrupt_one(response_id)
-            if grows:
-                self._do(CancelResponse(response_id or None))
-            if lost is not None and (grows or heard != "whole"):
-                self._do(reports.not_played(lost, heard=heard != "unheard"))
+        played = self._playing.note_pause(event, self._now)
+        if played is None:
+            self._state.report_stop(self._playing.stopped(event, self._now), event)
+            return
+        self._note_played(*played)
+        if self._playing.verdict == "go on":
+            self._do(*self._playing.resume())
+        elif self._playing.verdict == "stop":
+            self._state.interrupt(cancel=False)

@@ -17,6 +17,7 @@ class ProgramRules(RuleGroup):
         """What to do when an input of this type comes."""
         return {
             inputs.InterruptRequested: self._on_interrupt_requested,
+            inputs.ContinueRequested: lambda _: self._state.play_rest(),
             inputs.SayRequested: self._on_say_requested,
             inputs.PlayRequested: self._on_play_requested,
             inputs.AskRequested: self._on_ask_requested,

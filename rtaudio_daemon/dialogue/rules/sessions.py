@@ -37,6 +37,7 @@ class SessionRules(RuleGroup):
             self._state.resume_detection()
 
     def _on_session_renewed(self, _event: inputs.SessionRenewed) -> None:
+        self._state.end_pause()
         if self._state.turn_held_back:
             self._state.supersede()
             self._state.silence()
@@ -73,6 +74,7 @@ class SessionRules(RuleGroup):
     def _on_session_lost(self, event: inputs.SessionLost) -> None:
         if not self._state.in_session:
             return
+        self._state.end_pause()
         self._state.in_session = self._state.hopeful = False
         self._state.held_back_until = None
         self._unsent.lost(self._now)

@@ -24,7 +24,7 @@ class SpeechRules(RuleGroup):
             wire.UserTranscriptFailed: self._on_user_transcript_failed,
             inputs.LocalSpeechStarted: self._on_local_speech_started,
             inputs.LocalSpeechStopped: self._on_local_speech_stopped,
-            inputs.SpeechAborted: lambda _: self._abort(),
+            inputs.SpeechAborted: self._on_speech_aborted,
             inputs.ButtonPressed: self._on_button_pressed,
             inputs.ButtonReleased: lambda event: self.release_button(answer=event.answer),
             inputs.AudioCommitted: lambda event: self._state.commit(event.event_id),
@@ -40,14 +40,18 @@ class SpeechRules(RuleGroup):
         self._state.supersede()
         self._do(*self._asking.speech_started(self._now))
         if self._settings.interruption == "service":
-            self._state.interrupt(cancel=not self._settings.service_cancels)
+            self._state.pause(cancel=not self._settings.service_cancels)
 
     def _on_speech_stopped(self, _event: wire.SpeechStopped) -> None:
         if self._state.end_service_speech():
+            self._state.end_pause()
             self._expect_answer()
 
     def _on_committed(self, event: wire.InputCommitted) -> None:
         whose = self._turns.committed()
+        if whose != "disowned":
+            self._state.end_pause()
+            self._state.rest.committed(event.item_id)
         if whose == "disowned":
             if event.item_id:
                 self._do(outputs.DeleteItem(event.item_id))
@@ -81,8 +85,23 @@ class SpeechRules(RuleGroup):
             self._answers.expect(self._now)
 
     def _on_user_transcript(self, event: wire.UserTranscript) -> None:
+        if self._is_nobodys(event):
+            self._undo_interruption(event.item_id)
+            return
         self._do(news.Transcript("user", event.text, True, event.item_id))
         self._do(*self._asking.transcribed(event.item_id, event.text, self._now))
+
+    def _is_nobodys(self, event: wire.UserTranscript) -> bool:
+        """Whether a turn without a word interrupted an answer, and no other is heard yet."""
+        wordless = not any(character.isalnum() for character in event.text)
+        interrupted = self._state.rest.interrupted_by(event.item_id)
+        return wordless and interrupted and not (self._playing.queued or self._turns.speaking)
+
+    def _undo_interruption(self, item_id: str) -> None:
+        self._do(outputs.DeleteItem(item_id))
+        self._state.drop_owed()
+        self._state.silence()
+        self._state.play_rest()
 
     def _on_user_transcript_failed(self, event: wire.UserTranscriptFailed) -> None:
         self._do(reports.not_transcribed(event))
@@ -106,7 +125,7 @@ class SpeechRules(RuleGroup):
         self._do(*self._asking.speech_started(self._now))
         if self._playing.playing and self._settings.interruption != "nobody":
             ours = self._settings.interruption == "us" or not self._settings.service_cancels
-            self._state.interrupt(cancel=ours)
+            self._state.pause(cancel=ours)
 
     def _on_local_speech_stopped(self, _event: inputs.LocalSpeechStopped) -> None:
         self._latency.gate_closed()
@@ -119,6 +138,13 @@ class SpeechRules(RuleGroup):
             if self._settings.barge_in or not self._playing.playing:
                 self._state.silence()  # it was begun before this was said
             self._state.hand_over()
+
+    def _on_speech_aborted(self, event: inputs.SpeechAborted) -> None:
+        if not event.nobody:
+            self._state.end_pause()
+        self._abort()
+        if event.nobody and self._state.rest.unexplained:
+            self._state.play_rest()  # its turn was over before that was known
 
     def _abort(self) -> None:
         """What is being said, or waits for a session, does not count."""

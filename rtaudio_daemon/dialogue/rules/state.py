@@ -7,13 +7,15 @@ from typing import Any
 
 from ... import notifications as news
 from .. import outputs, reports
+from ..announcements import message_item
 from ..answers import Answers, Request
 from ..asking import Asking
 from ..function_calls import FunctionCalls
 from ..history import History
+from ..kept_rest import KeptRest
 from ..latency import LatencyTracker
 from ..outputs import AnswerGivenUp, CancelResponse, Output
-from ..playing import Playing
+from ..playing import REST, Playing, Stopped
 from ..receipts import Receipts
 from ..settings import DialogueSettings
 from ..sounds import Sounds
@@ -38,6 +40,10 @@ class ConversationState:
         self.receipts = Receipts()
         self.asking = Asking(self.answers)
         self.playing = Playing(assumed=settings.playback == "assumed")
+        self.playing.pauses = settings.resume
+        self.rest = KeptRest()
+        self.cancels_when_certain = False
+        """Whether the answers that are interrupted are cancelled by us."""
         self.sounds = Sounds(self.playing, self.receipts)
         self.in_session = False
         """Whether there is a session."""
@@ -131,11 +137,86 @@ class ConversationState:
 
     def interrupt(self, *, cancel: bool) -> None:
         """End every answer: what is being generated, waiting in the loudspeaker, or heard."""
+        cancel = cancel or (self.playing.paused and self.cancels_when_certain)
         for response_id in self.answers.interrupt():
             if cancel:
                 self.do(CancelResponse(response_id or None))
         self.do(*self.playing.stop(self.now))
         self.sounds.stop()
+        settled = self.playing.settle()
+        if settled is not None:
+            self.report_stop(*settled)
+
+    # -------------------------------------------- interruptions that may be nobody's
+
+    def pause(self, *, cancel: bool) -> None:
+        """Somebody seems to speak over an answer; end it when that is certain.
+
+        `cancel`: we cancel then what is being generated.
+        """
+        if self.playing.paused:
+            self.cancels_when_certain = self.cancels_when_certain or cancel
+        elif self.settings.resume and self.playing.may_pause:
+            self.cancels_when_certain = cancel
+            self.do(*self.playing.pause(self.now))
+        else:
+            self.interrupt(cancel=cancel)
+
+    def end_pause(self) -> None:
+        """Somebody did speak: what was interrupted is over."""
+        if self.playing.paused:
+            self.interrupt(cancel=False)
+
+    @property
+    def certain_at(self) -> float | None:
+        """When it is certain that somebody speaks over an answer; None: that is not in question."""
+        since = self.turns.service_hears_since
+        if since is None or not self.playing.paused:
+            return None
+        return since + self.settings.certain_after_s
+
+    def play_rest(self) -> None:
+        """Play what was not heard of the answer that was interrupted last."""
+        for each in self.rest.take():
+            self.do(*self.playing.received(each.part, each.pcm, in_session=False))
+            self.do(*self.playing.ended(each.part))
+            if each.words:
+                self.do(*self.playing.words(each.part, each.words))
+
+    def report_words(self, transcripts: list[news.Transcript]) -> None:
+        """What was said and heard; the model is told what it does not know that it said."""
+        for each in transcripts:
+            self.do(each)
+            if each.item_id.startswith(REST) and self.in_session:
+                self.do(outputs.CreateItem(message_item(each.text, "assistant")))
+
+    def report_stop(self, stopped: Stopped, event: news.PlaybackStopped) -> None:
+        """The loudspeaker has stopped for good."""
+        self.latency.played(event, stopped.at)
+        for heard in stopped.past:
+            self.history.heard(heard.part.item_id, heard.heard_ms)
+        for response_id, heard_ms in stopped.heard_ms.items():
+            self.receipts.heard(response_id, heard_ms)
+            if stopped.answers[response_id] != "whole" or self.answers.get(response_id):
+                self.receipts.stopped(response_id, lost=stopped.asked_at is None)
+        if self.settings.truncation == "us":
+            self.do(*stopped.corrections())
+        if stopped.asked_at is None:
+            self._give_up_unheard(stopped.answers, event.lost)
+        elif stopped.sounds:
+            self.rest.keep(stopped, self.now)
+            self.do(stopped.interruption(event.silent_in_ms))
+        self.report_words(stopped.transcripts)
+
+    def _give_up_unheard(self, answers: dict[str, str], lost: str | None) -> None:
+        """The loudspeaker went away: nobody will hear the rest of these answers."""
+        for response_id, heard in answers.items():
+            self.sounds.lost(response_id)
+            grows = self.answers.interrupt_one(response_id)
+            if grows:
+                self.do(CancelResponse(response_id or None))
+            if lost is not None and (grows or heard != "whole"):
+                self.do(reports.not_played(lost, heard=heard != "unheard"))
 
     def close_question(self, outcome: news.QuestionOutcome, why: str) -> None:
         """A program's question ends without an answer, if there is one."""

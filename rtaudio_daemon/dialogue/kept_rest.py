@@ -1,0 +1,99 @@
+"""What was not heard of the answer that was interrupted last: it may be played after all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import count
+
+from ..notifications import AudioPart
+from .cut_words import heard_words
+from .playing import CHIME, REST, SOUND, Stopped
+
+_KEPT_S = 30.0
+
+
+@dataclass(slots=True)
+class RestPart:
+    """The rest of one part: its sound, and what is said in it."""
+
+    part: AudioPart
+    pcm: bytes
+    words: str
+
+
+@dataclass(slots=True)
+class _Cut:
+    pcm: bytes
+    heard_ms: float
+    received_ms: float
+    words: str = ""
+
+    @property
+    def words_left(self) -> str:
+        heard = heard_words(self.words, self.heard_ms, self.received_ms).removesuffix(" …")
+        return self.words[len(heard) :].strip()
+
+
+class KeptRest:
+    """The rest of one interrupted answer, for half a minute. Times are seconds of any clock."""
+
+    def __init__(self) -> None:
+        self._item_id = ""  # of the turn that interrupted, as soon as there is one
+        self._parts: dict[AudioPart, _Cut] = {}
+        self._until = 0.0
+        self._numbers = count(1)
+
+    @property
+    def deadline(self) -> float | None:
+        """When it is forgotten."""
+        return self._until if self._parts else None
+
+    def keep(self, stopped: Stopped, now: float) -> None:
+        """Keep what was not heard of this, instead of what was kept before."""
+        parts: dict[AudioPart, _Cut] = {}
+        for heard in stopped.heard:
+            sound = stopped.sounds[heard.part]
+            if sound.pcm is None or heard.part.item_id in (CHIME, SOUND):
+                continue
+            received_ms = sound.received_ms + sound.missed_ms
+            words = stopped.words.get(heard.part, "")
+            parts[heard.part] = _Cut(bytes(sound.pcm), heard.heard_ms, received_ms, words)
+        if any(cut.pcm for cut in parts.values()):
+            self._parts, self._item_id, self._until = parts, "", now + _KEPT_S
+
+    def committed(self, item_id: str) -> None:
+        """The service has made this item of a turn: of the one that interrupted, or a later one."""
+        self._item_id = self._item_id or item_id
+
+    @property
+    def unexplained(self) -> bool:
+        """Whether it is kept, and nothing was made yet of what interrupted it."""
+        return bool(self._parts) and not self._item_id
+
+    def interrupted_by(self, item_id: str) -> bool:
+        """Whether it is kept, and the turn of this item interrupted it."""
+        return bool(self._parts and item_id) and item_id == self._item_id
+
+    def words(self, part: AudioPart, words: str) -> None:
+        """All that is said in this part, which may be known only now."""
+        if part in self._parts:
+            self._parts[part].words = words
+
+    def expire(self, now: float) -> None:
+        """Forget what is too old."""
+        if now >= self._until:
+            self._parts = {}
+
+    def take(self) -> list[RestPart]:
+        """What is to be played; it is not kept any longer."""
+        parts, self._parts = self._parts, {}
+        response_id = f"{REST}_{next(self._numbers)}"
+        return [
+            RestPart(
+                AudioPart(response_id, f"{response_id}_{number}", 0),
+                cut.pcm,
+                cut.words_left,
+            )
+            for number, cut in enumerate(parts.values(), 1)
+            if cut.pcm
+        ]
