@@ -128,6 +128,11 @@ class Gate:
         False, "play an answer softly while somebody may be speaking over it", boolean()
     )
 
+    @property
+    def resumes(self) -> bool:
+        """Whether answers can be interrupted, and play on where that was nobody."""
+        return self.resume and self.barge_in
+
 
 @dataclass(frozen=True)
 class Earcons:

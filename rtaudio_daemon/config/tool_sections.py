@@ -49,7 +49,7 @@ _SERVER_NAME = r"[A-Za-z0-9_-]{1,32}"
 SERVER_URL = r"https?://[^\s/?#@]+([/?][^\s#]*)?"
 
 
-BUILT_IN = ("time", "volume", "mute", "end", "timers")
+BUILT_IN = ("time", "volume", "mute", "end", "go_on", "timers")
 """The tools that need nothing."""
 
 

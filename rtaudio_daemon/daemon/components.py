@@ -55,7 +55,7 @@ from .personas import Personas
 from .reload import Change, differences
 from .reminder_clips import CLIPS_FOLDER, ReminderClips
 from .ringing import Ringing
-from .service import Trial, dialogue_settings, new_sessions, service_at, trailing_ms, wire_settings
+from .service import Trial, dialogue_settings, new_sessions, service_at, trailing_ms
 from .tool_box import ToolBox
 from .tool_sources import open_sources
 from .wake_words import attention_for

@@ -16,9 +16,8 @@ from typing import Any
 from .. import config
 from ..errors import NotConnectedError, NotFoundError, ServiceError
 from ..notifications import PersonaChanged
-from ..protocol.session_format import Json
+from ..protocol.session_format import Json, session_settings
 from .assistant import Assistant
-from .service import wire_settings
 
 _LOG = logging.getLogger(__name__)
 # What a setting of the session is set to when it is gone from the configuration.
@@ -64,7 +63,9 @@ class Personas:
 
     def difference(self, settings: config.Config) -> Json:
         """What of the settings of the session is not as `settings` and the persona have it."""
-        wanted, now = self._dressed(wire_settings(self.coming(settings))), self._driver.settings
+        session = self.coming(settings).realtime.session
+        wanted = self._dressed(session_settings(session, resumes=settings.audio.gate.resumes))
+        now = self._driver.settings
         changed = {key: value for key, value in wanted.items() if now.get(key) != value}
         return changed | {key: _UNSET[key] for key in _UNSET if key in now and key not in wanted}
 

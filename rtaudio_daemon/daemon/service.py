@@ -12,7 +12,7 @@ from ..dialogue.settings import DialogueSettings
 from ..errors import ConfigError, ServiceError
 from ..notifications import ConnectionChanged, ConnectionState
 from ..protocol.endpoint import Endpoint, endpoint
-from ..protocol.session_format import Json, session_settings
+from ..protocol.session_format import session_settings
 from ..realtime.client import AzureRealTimeAudio
 from ..realtime.options import SessionPolicy, WebsocketOptions
 from ..realtime.session import IdleListener, SessionFactory
@@ -45,12 +45,11 @@ def dialogue_settings(settings: config.Config, profile: Profile) -> DialogueSett
         interruption: Literal["service", "us", "nobody"] = "service"
     else:
         interruption = "us" if gate.barge_in else "nobody"
-    resume = gate.resume and gate.barge_in
     return DialogueSettings(
-        resume=resume,
+        resume=gate.resumes,
         replies=not local_turns,
         interruption=interruption,
-        service_cancels=profile.service_interrupts and not resume,
+        service_cancels=profile.service_interrupts and not gate.resumes,
         truncation="service" if profile.service_truncates else "us",
         local_turns=local_turns,
         barge_in=gate.barge_in,
@@ -58,18 +57,6 @@ def dialogue_settings(settings: config.Config, profile: Profile) -> DialogueSett
         calls_patience_s=CALLS_PATIENCE_S,
         call_rounds_most=CALL_ROUNDS_MOST,
     )
-
-
-def wire_settings(settings: config.Config) -> Json:
-    """What a session is asked for, in flat settings.
-
-    Where an answer may play on after an interruption, the service must not stop generating it.
-    """
-    flat = session_settings(settings.realtime.session)
-    gate, detection = settings.audio.gate, flat.get("turn_detection")
-    if detection and gate.resume and gate.barge_in:
-        flat["turn_detection"] = {**detection, "interrupt_response": False}
-    return flat
 
 
 def new_client(where: Endpoint, settings: config.Realtime) -> AzureRealTimeAudio:
@@ -84,7 +71,8 @@ def new_client(where: Endpoint, settings: config.Realtime) -> AzureRealTimeAudio
 
 def new_sessions(where: Endpoint, settings: config.Config) -> SessionFactory:
     """Sessions that are as the settings say, one after the other for ever."""
-    return SessionFactory(where, wire_settings(settings), _options(settings.realtime))
+    session = session_settings(settings.realtime.session, resumes=settings.audio.gate.resumes)
+    return SessionFactory(where, session, _options(settings.realtime))
 
 
 def _options(settings: config.Realtime, attempts: int | None = None) -> WebsocketOptions:

@@ -15,7 +15,7 @@ from typing import Any
 
 from .. import config
 from ..dialogue.function_calls import FunctionCall
-from ..dialogue.inputs import CallAnswered, CallsTakeLong, Input
+from ..dialogue.inputs import CallAnswered, CallsTakeLong, ContinueRequested, Input
 from ..dialogue.outputs import CallsRequested
 from ..errors import NotConnectedError
 from ..notifications import (
@@ -322,6 +322,12 @@ class ToolBox:
     def end_after_answer(self) -> None:
         """Need a wake word when the answer under way is over."""
         self._later(self._assistant.microphone_input.gate.need_wake_word)
+
+    def continue_answer(self) -> bool:
+        """Play on the answer that was interrupted last; False if it is not kept."""
+        kept = self._driver.conversation.can_continue
+        self._handle(ContinueRequested())
+        return kept
 
     def ignore_speech(self) -> None:
         """What was said was not meant for us."""

@@ -35,7 +35,7 @@ async def open_sources(
     something outside.
     """
     sources: list[ToolSource] = [
-        BuiltIn(settings.tools.built_in, box, lambda: datetime.now().astimezone())
+        BuiltIn(_built_in(settings), box, lambda: datetime.now().astimezone())
     ]
     if "timers" in settings.tools.built_in:
         sources.append(TimerTools(timers))
@@ -56,6 +56,12 @@ async def open_sources(
         new = McpSource(name, server, box, box.ready)
         sources.append(next((each for each in former if new.is_like(each)), new))
     return sources
+
+
+def _built_in(settings: config.Config) -> list[str]:
+    """The built-in tools that can do something."""
+    resumes = settings.audio.gate.resumes
+    return [name for name in settings.tools.built_in if resumes or name != "go_on"]
 
 
 def _home(

@@ -438,6 +438,12 @@ class Answers:
             self._under_way[""] = Answer("", earlier=True)
         return None
 
+    def reply_refused(self, event: ServiceErrorReported) -> None:
+        """The service could not answer a turn by itself beside another answer: we ask for it."""
+        if event.code == _ACTIVE and not event.event_id and self.expected:
+            self.expected = False
+            self.wish(Request(question=True), first=True)
+
     # -------------------------------------------------------------- sessions
 
     def hope(self, now: float) -> None:

@@ -105,14 +105,17 @@ def describe_session(session: Mapping[str, Any]) -> SessionFacts:
     )
 
 
-def session_settings(session: config.Session) -> Json:
-    """The ``realtime.session`` section of the configuration, as canonical session settings."""
+def session_settings(session: config.Session, *, resumes: bool = False) -> Json:
+    """The ``realtime.session`` section of the configuration, as canonical session settings.
+
+    ``resumes``: an answer may go on after an interruption; the service must not stop generating it.
+    """
     settings: Json = {
         "modalities": ["audio", "text"],
         "voice": session.voice,
         "input_audio_format": "pcm16",
         "output_audio_format": "pcm16",
-        "turn_detection": _turn_detection(session.turn_detection),
+        "turn_detection": _turn_detection(session.turn_detection, resumes=resumes),
         "input_audio_transcription": None,
     }
     if session.instructions:
@@ -247,11 +250,11 @@ def _unix_time(value: Any) -> float | None:
     return None
 
 
-def _turn_detection(section: config.TurnDetection) -> Json | None:
+def _turn_detection(section: config.TurnDetection, *, resumes: bool) -> Json | None:
     if section.type == "none":
         return None
     settings: Json = {"type": section.type, "create_response": True}
-    settings["interrupt_response"] = section.interrupt_response
+    settings["interrupt_response"] = section.interrupt_response and not resumes
     if section.type == "semantic_vad":
         settings["eagerness"] = section.eagerness
     else:

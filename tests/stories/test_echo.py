@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from rtaudio_daemon import config
-from rtaudio_daemon.audio.processing.format import BYTES_PER_MS
+from rtaudio_daemon.audio.processing.format import BYTES_PER_MS, SAMPLE_RATE
 from rtaudio_daemon.simulator.model.reply import Reply
 from rtaudio_daemon.simulator.server.simulator import Simulator
-from tests.harness import KEY, Harness, samples, speech
+from tests.harness import KEY, Harness, Samples, find, samples, speech
 from tests.strict import Dialect
 
 both_dialects = pytest.mark.parametrize("dialect", ["ga", "preview"])
@@ -73,7 +73,7 @@ async def answering(folder: Path, dialect: Dialect, change: Change) -> AsyncIter
     ) as harness:
         await harness.until(lambda: harness.named("connection"))
         await harness.post("/api/say", {"text": "Will it rain?"})
-        await harness.until(lambda: harness.named("interruption"))
+        await harness.until(lambda: "listening" in harness.statuses)
         yield harness
 
 
@@ -85,10 +85,30 @@ async def test_a_noise_over_an_answer_that_nobody_goes_on_from_is_no_turn(
 ) -> None:
     change = settings(echo=echo, type=turn_detection)
     async with answering(tmp_path, dialect, change) as harness:
-        await asyncio.sleep(6)
+        await asyncio.sleep(9)
         assert harness.received("input_audio_buffer.clear")
         assert committed(harness) == []
-        assert len(responses(harness)) == 1
+        assert responses(harness) == ["completed"]
+        assert harness.received("conversation.item.truncate") == []
+        assert not harness.named("interruption")
+        paused = ["speaking", "listening", "thinking", "speaking"]
+        assert harness.statuses == ["idle", "thinking", *paused, "idle"]
+    assert joined(harness.heard(), samples(ANSWER))
+
+
+@both_dialects
+async def test_without_resume_such_a_noise_ends_the_answer(
+    tmp_path: Path, dialect: Dialect
+) -> None:
+    def change(whole: config.Config) -> config.Config:
+        whole = settings(echo="half_duplex")(whole)
+        gate = replace(whole.audio.gate, resume=False)
+        return replace(whole, audio=replace(whole.audio, gate=gate))
+
+    async with answering(tmp_path, dialect, change) as harness:
+        await asyncio.sleep(9)
+        assert committed(harness) == []
+        assert len(harness.named("interruption")) == 1
         assert harness.statuses == ["idle", "thinking", "speaking", "listening", "idle"]
 
 
@@ -98,12 +118,45 @@ async def test_what_the_service_makes_of_such_a_noise_in_a_hurry_is_deleted_and_
 ) -> None:
     change = settings(echo="half_duplex", silence_duration_ms=150)
     async with answering(tmp_path, dialect, change) as harness:
-        await asyncio.sleep(6)
+        await asyncio.sleep(9)
         assert len(committed(harness)) == 1
         assert deleted(harness) == committed(harness)
         assert [item.words for item in user_items(harness)] == ["Will it rain?"]
         assert responses(harness) == ["completed", "cancelled"]
         assert harness.statuses[-1] == "idle"
+        (cut,) = harness.received("conversation.item.truncate")
+        (rest,) = said_by_us(harness)
+        assert "Rain, then sun.".endswith(rest), "what the model knows that it said"
+        assert cut["audio_end_ms"] == harness.named("interruption")[0]["audio_end_ms"]
+    assert joined(harness.heard(), samples(ANSWER))
+
+
+def said_by_us(harness: Harness) -> list[str]:
+    """Items of the assistant that we created."""
+    items = [each["item"] for each in harness.received("conversation.item.create")]
+    return [each["content"][0]["text"] for each in items if each["role"] == "assistant"]
+
+
+def joined(heard: Samples, answer: Samples) -> bool:
+    """Whether the answer was heard once, with a pause: put together it is what was sent.
+
+    Where it paused, 10 ms fade out and the same 10 ms fade in later.
+    """
+    ms = SAMPLE_RATE // 1000
+    sounding = np.flatnonzero(np.abs(heard) > 0)
+    begins, first = find(answer[: 500 * ms], heard)[0], 500 * ms
+    assert sounding.size
+    # The first sample that is not as it was sent is where it fades out.
+    much = min(len(answer), len(heard) - begins)
+    stops = int(np.flatnonzero(heard[begins : begins + much] != answer[:much])[0])
+    assert stops > first
+    rest = heard[begins + stops + 10 * ms :]
+    again = find(answer[stops + 10 * ms : stops + 500 * ms], rest)[0] - 10 * ms
+    fades = heard[begins + stops : begins + stops + 10 * ms].astype(int)
+    fades = fades + rest[again : again + 10 * ms]
+    whole = rest[again + 10 * ms :][: len(answer) - stops - 10 * ms]
+    exact = np.array_equal(whole, answer[stops + 10 * ms :])
+    return bool(exact and np.abs(fades - answer[stops : stops + 10 * ms]).max() <= 2)
 
 
 @both_dialects
@@ -153,7 +206,7 @@ async def test_a_daemon_that_hears_itself_with_echo_off_says_so_and_goes_over_to
         assert caplog.messages.count(sound["notes"][0]) == 1
         await asyncio.sleep(12)
         assert (await harness.status())["sound"]["echo"] == "half_duplex"
-        assert responses(harness) == ["cancelled", "completed"], "the second answer is heard whole"
+        assert responses(harness) == ["completed", "completed"], "the second answer is heard whole"
 
 
 def said_by_user(harness: Harness) -> list[str]:

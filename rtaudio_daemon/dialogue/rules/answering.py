@@ -131,6 +131,7 @@ class AnswerRules(RuleGroup):
             self._answers.take_back_question()
             self._state.give_up_owed("the service did not take what was said")
             return
+        self._answers.reply_refused(event)
         request = self._answers.refused(event, self._now)
         if request is not None:
             self._receipts.refused(request.said)

@@ -1,4 +1,4 @@
-"""The tools of the daemon itself that need nothing: time, volume, mute, end, not_for_me."""
+"""The daemon's own tools that need nothing: time, volume, mute, end, go_on, not_for_me."""
 
 from __future__ import annotations
 
@@ -31,6 +31,9 @@ class BuiltInHost(Protocol):
 
     def end_after_answer(self) -> None:
         """Listen to nobody without a wake word when the answer under way is over."""
+
+    def continue_answer(self) -> bool:
+        """Play on the answer that was interrupted last; False if it is not kept."""
 
     def ignore_speech(self) -> None:
         """What was said was not meant for us."""
@@ -88,6 +91,13 @@ class BuiltIn:
                 self._end,
             ),
             self._tool(
+                "go_on",
+                "Plays the rest of your answer that was interrupted, in your voice. Call it, and "
+                "say nothing, when somebody wants you to go on with it, or when what interrupted "
+                "it held no words: a cough, a noise.",
+                self._go_on,
+            ),
+            self._tool(
                 "not_for_me",
                 "Call this instead of answering, and say nothing, when what you heard was not "
                 "meant for you: a television, or people who talk to each other.",
@@ -142,6 +152,11 @@ class BuiltIn:
     def _end(self, _arguments: Json, context: CallContext) -> Outcome:
         self._host.end_after_answer()
         return Outcome("the conversation ends after your goodbye", silent=context.spoken)
+
+    def _go_on(self, _arguments: Json, _context: CallContext) -> Outcome:
+        if self._host.continue_answer():
+            return Outcome("the rest is played; say nothing", silent=True)
+        return Outcome("the rest is not kept any more; say in your own words what was left")
 
     def _not_for_me(self, _arguments: Json, _context: CallContext) -> Outcome:
         self._host.ignore_speech()
