@@ -316,8 +316,7 @@ class Playing:
     def resume(self) -> list[SpeakerCommand]:
         """Play on where playing stopped: at once, or as soon as it has stopped."""
         pause = self._pause
-        if pause is None:
-            return []
+        assert pause is not None
         pause.verdict = "go on"
         if pause.stopped is None:
             return []

@@ -260,10 +260,15 @@ def test_words_that_come_later_than_the_interruption_belong_to_the_rest_as_well(
     one = interrupted(generated=False)
     one.tell(wire.TextDone(PART, "one two three four", spoken=True))
     one.tell(wire.UserTranscript("item_0", "", {}), PlaybackStarted())
-    steps = one.tell(stopped(100, REST))
-    assert of(CreateItem, steps) == []
-    steps = one.tell(PlaybackFinished())
-    assert one.status is not SPEAKING
+    assert one.tell(PlaybackFinished())[-1] == message("three four", "assistant")
+
+
+def test_a_rest_whose_words_never_came_is_played_without_them() -> None:
+    one = interrupted(generated=False)
+    one.tell(wire.UserTranscript("item_0", "", {}))
+    steps = one.tell(PlaybackStarted(), PlaybackFinished())
+    assert not of(Transcript, steps)
+    assert not of(CreateItem, steps)
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,30 @@ async def test_a_noise_over_an_answer_that_nobody_goes_on_from_is_no_turn(
 
 
 @both_dialects
+async def test_a_turn_without_a_word_is_undone_and_the_answer_plays_on(
+    tmp_path: Path, dialect: Dialect
+) -> None:
+    said = [(3000, speech("stop")[: 700 * BYTES_PER_MS]), (9000, b"")]
+    simulator = Simulator(
+        api_key=KEY,
+        reply=lambda _turn: Reply("Rain, then sun.", ANSWER, delay_s=1.0),
+        understand=lambda _pcm: "",
+    )
+    change = transcribed(echo="half_duplex")
+    async with Harness(
+        tmp_path, said, dialect=dialect, simulator=simulator, change=change
+    ) as harness:
+        await harness.until(lambda: harness.named("connection"))
+        await harness.post("/api/say", {"text": "Will it rain?"})
+        await harness.until(lambda: said_by_us(harness))
+        assert len(committed(harness)) == 1
+        assert deleted(harness) == committed(harness)
+        assert [each["role"] for each in harness.named("transcript")] == 2 * ["assistant"]
+        await harness.until(lambda: harness.statuses[-1] == "idle")
+    assert joined(harness.heard(), samples(ANSWER))
+
+
+@both_dialects
 async def test_without_resume_such_a_noise_ends_the_answer(
     tmp_path: Path, dialect: Dialect
 ) -> None:

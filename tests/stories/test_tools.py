@@ -227,6 +227,27 @@ async def test_what_was_not_meant_for_us_gets_no_answer(tmp_path: Path) -> None:
     assert not harness.heard().any()
 
 
+@both_dialects
+async def test_an_answer_goes_on_where_it_was_interrupted(tmp_path: Path, dialect: Dialect) -> None:
+    said = [*SAID, (4_000, speech("stop")), (12_000, b"")]
+    answers = iter([Reply("Rain, then sun.", speech("weather")), Reply(calls=(Call("go_on"),))])
+
+    async with Harness(
+        tmp_path, said, reply=lambda _turn: next(answers), dialect=dialect
+    ) as harness:
+        await harness.until(lambda: harness.named("interruption"))
+        await harness.until(lambda: harness.statuses[-1] == "speaking")
+        assert phases(harness) == ["go_on started", "go_on done"]
+        await harness.until(lambda: harness.statuses[-1] == "idle")
+        first, rest = [each for each in harness.named("transcript") if each["role"] == "assistant"]
+        assert first["cut"]
+        assert f"{first['text'].removesuffix(' …')} {rest['text']}".strip() == "Rain, then sun."
+        assert len(harness.received("response.create")) == 0, "no answer beside the rest"
+        assert not harness.named("error")
+    end = samples(speech("weather"))[-24_000:]
+    assert find(end, harness.heard())[1] > 0.999
+
+
 async def test_stop_listening_mutes_when_the_answer_is_over(tmp_path: Path) -> None:
     async with Harness(tmp_path, reply=calling(Call("mute"))) as harness:
         await harness.post("/api/say", {"text": "Stop listening."})
