@@ -11,7 +11,7 @@ loudspeaker silent, and how wrong is `audio_end_ms`, compared to the recording?
 
 `table`: the same for all modes, with words by people and voices that no threshold was chosen with
 (thirty, of Debian's alsa-utils and asterisk-core-sounds-en-wav, -fr, -it, -ru), as rows for
-docs/audio.md. `system` uses PulseAudio's module-echo-cancel.
+docs/measurements.md. `system` uses PulseAudio's module-echo-cancel.
 
 `cost`: CPU and memory, beside bare PyAudio in the same run: bench/sound_cost.py.
 """

@@ -143,7 +143,7 @@ class Measurement:
             process.wait()
 
     def table(self) -> str:
-        """The means of all rounds, as rows for docs/audio.md."""
+        """The means of all rounds, as rows for docs/measurements.md."""
         lines = [
             "| what | while | times PyAudio | all | daemon | loudspeaker process "
             "| microphone process | wake-ups/s | RSS / PSS |",

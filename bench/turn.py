@@ -223,7 +223,7 @@ def judge(
 
 
 def row(quiet_s: float, silence_ms: int, found: list[Measured]) -> str:
-    """A row for docs/audio.md."""
+    """A row for docs/measurements.md."""
 
     def percentiles(values: list[float]) -> str:
         return " / ".join(f"{each:.0f}" for each in np.percentile(values, (50, 95)))

@@ -42,7 +42,7 @@ async def no_canceller(microphone: str, loudspeaker: str) -> str | None:
 def _note(side: str, name: str) -> str:
     return (
         f"audio.echo is system, but the default {side}, {name}, cancels no echo: make a device "
-        "that does the default (docs/audio.md, Echo), or set audio.echo: auto; a speakerphone that "
+        "that does the default (docs/echo.md), or set audio.echo: auto; a speakerphone that "
         "cancels its echo itself needs neither"
     )
 

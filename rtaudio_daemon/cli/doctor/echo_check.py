@@ -13,13 +13,13 @@ from .finding import Finding, passed, warned
 MAKE_ONE = (
     "make one with `pactl load-module module-echo-cancel aec_method=webrtc use_master_format=1 "
     "source_name=ec_mic sink_name=ec_spk`, then `pactl set-default-source ec_mic`, `pactl "
-    "set-default-sink ec_spk` (for good: docs/audio.md), and leave both devices at default; a "
+    "set-default-sink ec_spk` (for good: docs/echo.md), and leave both devices at default; a "
     "speakerphone that cancels its echo itself needs none"
 )
 _EASIER = (
     ". People interrupt more easily where the echo is cancelled: "
     f"`{how_to_install('livekit.rtc')}`, then restart the daemon, or use a device that cancels it "
-    "(docs/audio.md)"
+    "(docs/echo.md)"
 )
 
 
