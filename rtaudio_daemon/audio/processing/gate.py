@@ -295,7 +295,7 @@ class Gate:
         self._deaf_ms = max(0.0, self._deaf_ms - ms)
         overhears = self._attention.spots and not guarded and self._deaf_ms == 0
         if not (listens or doubts or overhears):
-            self._hold(pcm)
+            self._hold(pcm, guarded)
             return GateResult(b"", False, cut, 0.0, cut)
         if self._always:
             sent = self._feed_always(raw, pcm, guarded=guarded, ignored=ignored)
@@ -303,7 +303,7 @@ class Gate:
         if self._open:
             probability = 0.0 if ignored else self._engine.probability(pcm)
             return replace(self._feed_open(raw, pcm, probability), woken=woken)
-        self._hold(pcm)
+        self._hold(pcm, guarded)
         spoken, probability = False, 0.0
         if not ignored:
             spoken, probability = self._spoken(raw, pcm, guarded=guarded)
@@ -328,10 +328,10 @@ class Gate:
     def _guarded(self) -> bool:
         return self._playing or (self._tail_ms > 0 and self._echo.mode != "off")
 
-    @property
-    def _word_end_ms(self) -> int:
-        """For so long after a wake word nobody begins a turn: it may not have ended itself."""
-        return max(0, _WORD_END_MS - self._settings.start_ms)
+    def _word_end_ms(self, guarded: bool) -> int:
+        """For so long after a wake word no speech counts: it may not have ended itself."""
+        needed = self._settings.barge_in_ms if guarded else self._settings.start_ms
+        return max(0, _WORD_END_MS - needed)
 
     def _ignoring(self, pcm: bytes) -> bool:
         ignored = self._ignored_ms > 0
@@ -348,7 +348,7 @@ class Gate:
         started = self._interrupted(loud, len(pcm) / BYTES_PER_MS)
         if self._barge_in.speaking and not started:
             return pcm
-        self._hold(pcm)
+        self._hold(pcm, guarded)
         return self._take_held() if started else b""
 
     def _feed_open(self, raw: bytes, pcm: bytes, probability: float) -> GateResult:
@@ -400,7 +400,7 @@ class Gate:
 
     def _listen(self, spoken: bool, ms: float, *, guarded: bool) -> bool:
         self._speech = spoken
-        if self._attention.since_word_ms <= self._word_end_ms:
+        if self._attention.since_word_ms <= self._word_end_ms(guarded):
             return False
         if not guarded:
             self._barge_in.reset()
@@ -432,12 +432,13 @@ class Gate:
             return False
         return True
 
-    def _hold(self, pcm: bytes) -> None:
+    def _hold(self, pcm: bytes, guarded: bool) -> None:
         self._held.append(pcm)
         self._held_bytes += len(pcm)
         held_ms = self._settings.pre_roll_ms
         if self._attention.since_word_ms < _WORD_END_MS + self._settings.start_window_ms:
-            held_ms += self._word_end_ms  # who goes on in one breath began so much earlier
+            # Who goes on in one breath began so much earlier.
+            held_ms += self._word_end_ms(guarded)
         limit = held_ms * BYTES_PER_MS + len(pcm)
         while self._held_bytes > limit:
             self._held_bytes -= len(self._held.popleft())
