@@ -330,9 +330,9 @@ async def test_a_stop_kills_what_runs_and_a_reload_only_what_is_gone(tmp_path: P
         await until(lambda: all(len(living(path)) == 2 for path in paths))
         kept = living(paths[1])
         await hooks.use([replace(second), first_changed(first)])
-        assert living(paths[0]) == []
+        await until(lambda: living(paths[0]) == [])
         assert living(paths[1]) == kept
-    assert living(paths[1]) == []
+    await until(lambda: living(paths[1]) == [])
     assert counted(hooks) == (0, 0, 0)
 
 
