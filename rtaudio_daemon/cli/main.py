@@ -22,7 +22,7 @@ EXIT_CONFIG = 78
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
-    arguments = _parser().parse_args(_with_default(sys.argv[1:] if argv is None else list(argv)))
+    arguments = parser().parse_args(_with_default(sys.argv[1:] if argv is None else list(argv)))
     if arguments.name != "run":
         startup.release_signals()
     try:
@@ -68,7 +68,8 @@ def _with_default(argv: list[str]) -> list[str]:
     return argv
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """Return what reads the command line; `name` of its result is the command."""
     parser = argparse.ArgumentParser(
         prog="daemon.py",
         description="A voice assistant for microphone and loudspeaker. Without a command: run.",
