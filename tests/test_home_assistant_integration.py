@@ -118,7 +118,8 @@ def test_it_knows_the_events_and_the_port_of_the_daemon() -> None:
     assert constant("const.py", "EVENT_TYPES") == list(EVENTS)
     assert constant("const.py", "DEFAULT_PORT") == HTTP_PORT
     followed = set(constant("client.py", "EVENTS").split(","))
-    assert followed == set(EVENT_NAMES.values()) - {"transcript", "usage"}
+    without_entity = {"transcript", "usage", "persona"}
+    assert followed == set(EVENT_NAMES.values()) - without_entity
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda path: path.name)

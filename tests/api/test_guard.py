@@ -238,6 +238,7 @@ async def test_the_token_opens_every_door(locked: HttpApi, method: str, path: st
         "/api/broadcast": {"text": "hello"},
         "/api/volume": {"level": 0.5},
         "/api/persona": {"name": "mycroft"},
+        "/api/wake/teach": {"name": "hey marvin", "step": "record"},
         "/api/timers": {"kind": "timer", "seconds": 5},
     }
     data = json.dumps(bodies.get(path, {})).encode() if method != "GET" else None

@@ -180,6 +180,7 @@ def test_a_wake_word_over_an_answer_ends_it_and_alone_it_is_no_turn(
     harness.gate.playing = True
     harness.hear("." * 20 + "w")
     assert harness.gate.open
+    assert harness.gate.called
     harness.gate.playing = False
     results = [harness.gate.feed(mark.encode() * FRAME) for mark in then]
     assert any(result.aborted for result in results) is not proved
