@@ -77,4 +77,5 @@ def anchors(text: str) -> set[str]:
 
 def links(text: str) -> list[str]:
     """Where the links and pictures of a document lead; blocks aside."""
-    return _LINK.findall(_BLOCK.sub("", text))
+    prose = _BLOCK.sub("", text)
+    return _LINK.findall(prose) + re.findall(r'src="([^"]+)"', prose)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from rtaudio_daemon.config.prices import PRICE_TABLES, PRICED_ON
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "rtaudio_daemon"
 OTHERS = {"Protocol", "NumPy"}
@@ -53,3 +55,27 @@ def test_classes_of_the_architecture_exist() -> None:
     }
     assert len(named) > 20
     assert named - OTHERS - classes() == set()
+
+
+def test_the_hour_of_the_example_costs_what_the_rows_add_up_to() -> None:
+    text = (ROOT / "README.md").read_text()
+    prices = PRICE_TABLES["gpt-realtime-2.1"]
+    tokens = {
+        "audio_input": 60 * 100,
+        "audio_output": 60 * 200,
+        "text_output": 60 * 40,
+        "text_cached": 60 * 1000,
+        "audio_cached": sum(range(60)) * (100 + 200),
+    }
+    costs = {name: count * prices[name] / 1e6 for name, count in tokens.items()}
+    rows = re.findall(r"^\|[^|]+\|[^|]+\| ([\d.]+) \| ([\d.]+) \|$", text, re.M)
+    assert [(float(a), b) for a, b in rows] == [
+        (prices[name], f"{cost:.2f}") for name, cost in costs.items()
+    ]
+    assert f"**{sum(costs.values()):.2f}**" in text
+    again = {**tokens, "text_input": tokens["text_cached"]}
+    again["audio_input"] += again.pop("audio_cached")
+    del again["text_cached"]
+    dearest = sum(count * prices[name] for name, count in again.items()) / 1e6
+    assert f"that hour {dearest:.2f}:" in " ".join(text.split())
+    assert PRICED_ON in text
