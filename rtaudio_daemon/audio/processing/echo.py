@@ -34,6 +34,7 @@ from .expected_echo import (
     ExpectedEcho,
     Levels,
     bins,
+    both_levels,
     levels,
 )
 from .format import SAMPLE_RATE
@@ -188,7 +189,7 @@ class Echo:
         self._frames = 0
         self._recognized_at = -_TWICE_FRAMES
         self._own_times = 0
-        self._playing = SILENCE
+        self._playing: deque[bytes] = deque(maxlen=_TWICE_FRAMES)  # since the newest frame
         self._plays = False
 
     @property
@@ -199,7 +200,7 @@ class Echo:
     def played(self, pcm: bytes, skipped: int = 0) -> None:
         """Take note of what goes to the loudspeaker now, after `skipped` samples of silence."""
         self._plays = True
-        self._playing = np.maximum(self._playing, levels(pcm))
+        self._playing.append(pcm)
         self._own.played(pcm, skipped)
         if self._aligned is not None:
             self._aligned.played(pcm, skipped)
@@ -208,11 +209,12 @@ class Echo:
         """One frame of the microphone without the loudspeaker, as far as that is possible."""
         self._frames += 1
         self._louder = EVERYWHERE
-        if self._plays:
-            playing, self._playing = self._playing, SILENCE
-            if playing is not SILENCE or self._expected.audible:
-                self._expected.advance(playing, self._levels(pcm))
-                self._own.heard(pcm)
+        if self._plays and (self._playing or self._expected.audible):
+            far, near = both_levels(self._playing, pcm)
+            self._playing.clear()
+            self._heard = (pcm, near)
+            self._expected.advance(far, near)
+            self._own.heard(pcm)
         return pcm if self._aligned is None else self._aligned.clean(pcm)
 
     def forget(self) -> None:

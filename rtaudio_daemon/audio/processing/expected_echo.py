@@ -7,7 +7,7 @@ all of them together. Levels are arrays in dBFS: nine bands from 125 Hz to 12 kH
 from __future__ import annotations
 
 from collections import deque
-from itertools import islice
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ _LEARNED_FRAMES = 750  # of playing that are remembered: 15 s
 _LOUDEST = 0.1  # of them: somebody who tries to speak over it, and not the echo
 _FEW = 50  # of them count to the last: the first second
 _SMEAR = 6  # frames; a busy machine reports what is played in bursts
+_KEPT = _DELAYS + _SMEAR
 _ALIGN_EVERY = 50
 _ALIKE = 0.5
 _FAINT_DBFS = -70.0
@@ -44,12 +45,35 @@ _NOISE_DB = 3.0  # how much a noise goes up and down
 
 def levels(pcm: bytes) -> Levels:
     """The loudness of a frame of 20 ms in every band, and in all; of a longer one the loudest."""
-    size = max(_SAMPLES, len(pcm) // 2 // _SAMPLES * _SAMPLES)
-    sound = np.frombuffer(pcm.ljust(2 * size, b"\0"), dtype="<i2", count=size)
-    spectrum = np.fft.rfft(sound.reshape(-1, _SAMPLES) * _SHAPE)
-    powers = np.add.reduceat((spectrum * spectrum.conj()).real, _FIRST_BINS, axis=1)
-    powers = np.append(powers, powers.sum(axis=1, keepdims=True), axis=1).max(axis=0)
-    return np.asarray(10 * np.log10(np.maximum(powers * _SCALE, _LEAST)), dtype=np.float64)
+    return np.asarray(_levels(_whole_frames(pcm)).max(axis=0))
+
+
+def both_levels(far: Sequence[bytes], near: bytes) -> tuple[Levels, Levels]:
+    """The same for the loudest of what is played, and for what is heard; one step for both."""
+    sounds = [_whole_frames(pcm) for pcm in (*far, near)]
+    found = _levels(b"".join(sounds))
+    split = len(found) - len(sounds[-1]) // FRAME_BYTES
+    if len(found) == 2 and split == 1:  # nearly always
+        return found[0], found[1]
+    return found[:split].max(axis=0, initial=SILENCE_DBFS), found[split:].max(axis=0)
+
+
+def _whole_frames(pcm: bytes) -> bytes:
+    return pcm.ljust(FRAME_BYTES, b"\0")[: max(FRAME_BYTES, len(pcm) // FRAME_BYTES * FRAME_BYTES)]
+
+
+def _levels(frames: bytes) -> Levels:
+    sound = np.frombuffer(frames, dtype="<i2").reshape(-1, _SAMPLES)
+    parts = np.fft.rfft(sound * _SHAPE).view(np.float64)  # real, imaginary, real …
+    parts *= parts
+    powers = np.empty((len(sound), len(SILENCE)))
+    np.add.reduceat(parts, 2 * _FIRST_BINS, axis=1, out=powers[:, :-1])
+    np.sum(powers[:, :-1], axis=1, out=powers[:, -1])
+    powers *= _SCALE
+    np.maximum(powers, _LEAST, out=powers)
+    np.log10(powers, out=powers)
+    powers *= 10
+    return powers
 
 
 def bins(bands: Bands, samples: int) -> Bands:
@@ -102,7 +126,8 @@ class ExpectedEcho:
         self.now = SILENCE
         self.noise: Levels = np.zeros(len(SILENCE))
         """What the microphone hears in any case."""
-        self._far: deque[Levels] = deque([SILENCE] * _DELAYS, maxlen=_DELAYS + _SMEAR)
+        self._far = np.full((2 * _KEPT, len(SILENCE)), SILENCE_DBFS)  # a ring, twice in a row
+        self._at = 0
         self._far_overall = deque([SILENCE_DBFS] * _DELAYS, maxlen=_LEARNED_FRAMES)
         self._near_overall = deque([SILENCE_DBFS] * _DELAYS, maxlen=_LEARNED_FRAMES)
         self._delay: int | None = None
@@ -115,16 +140,17 @@ class ExpectedEcho:
 
     def advance(self, far: Levels, near: Levels) -> None:
         """One frame more: what was played meanwhile, and what was heard."""
-        self._far.append(far)
+        self._at = at = (self._at + 1) % _KEPT
+        self._far[at] = self._far[at + _KEPT] = far
         self._far_overall.append(float(far[-1]))
         self._near_overall.append(float(near[-1]))
         self._align(float(far[-1]))
-        newest = len(self._far)
+        newest = at + _KEPT + 1
         first, last = newest - _DELAYS, newest
         if self._delay is not None:
             last = newest - max(0, self._delay - _SMEAR)
-            first = max(0, newest - self._delay - 1 - _SMEAR)
-        loudest = np.max(list(islice(self._far, first, last)), axis=0)
+            first = newest - self._delay - 1 - _SMEAR
+        loudest = self._far[first:last].max(axis=0)
         self.now = np.maximum(loudest, self.now - _DECAY_DB)
         falls = _FLOOR_FALLS * (near - self.noise)
         self.noise = self.noise + np.where(near < self.noise, falls, _FLOOR_RISES_DB)
