@@ -67,9 +67,14 @@ def blocks(*languages: str) -> list[Block]:
     return found
 
 
+def without_blocks(text: str) -> str:
+    """The document without its blocks of code."""
+    return _BLOCK.sub("", text)
+
+
 def anchors(text: str) -> set[str]:
     """The names that GitHub gives to the headings of a document."""
-    prose = _BLOCK.sub("", text)
+    prose = without_blocks(text)
     titles = re.findall(r"^#+ (.*)$", prose, re.M)
     bare = [re.sub(r"[^\w\- ]", "", title.strip().lower()) for title in titles]
     return {title.replace(" ", "-") for title in bare}
@@ -77,5 +82,5 @@ def anchors(text: str) -> set[str]:
 
 def links(text: str) -> list[str]:
     """Where the links and pictures of a document lead; blocks aside."""
-    prose = _BLOCK.sub("", text)
+    prose = without_blocks(text)
     return _LINK.findall(prose) + re.findall(r'src="([^"]+)"', prose)

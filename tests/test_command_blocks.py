@@ -9,16 +9,17 @@ import pytest
 
 from rtaudio_daemon.cli import main
 from rtaudio_daemon.optional_packages import SPECS
-from tests.documents import ROOT, Block, blocks
+from tests.documents import DOCUMENTS, ROOT, Block, blocks, without_blocks
 
 BLOCKS = blocks("sh", "bash", "shell", "console")
 RUN_BY = {
-    ("README.md", "curl -N"): "tests/test_document_requests.py",
-    ("docs/http-api.md", "$ curl"): "tests/test_document_requests.py",
-    ("docs/http-api.md", "voice()"): "tests/test_document_requests.py",
-    ("docs/http-api.md", "curl -f"): "tests/test_document_requests.py",
-    ("docs/simulator.md", "$ curl"): "tests/test_document_requests.py",
-    ("docs/quick-start.md", "read -rsp"): "tests/test_document_requests.py",
+    ("README.md", "curl -N"): "tests/test_document_commands.py",
+    ("docs/http-api.md", "$ curl"): "tests/test_document_commands.py",
+    ("docs/http-api.md", "voice()"): "tests/test_document_commands.py",
+    ("docs/http-api.md", "curl -f"): "tests/test_document_commands.py",
+    ("docs/simulator.md", "$ curl"): "tests/test_document_commands.py",
+    ("docs/install.md", "rtaudio-daemon backup"): "tests/test_document_commands.py",
+    ("docs/quick-start.md", "read -rsp"): "tests/test_document_commands.py",
     ("docs/automations.md", "#!/bin/sh"): "tests/test_automations_document.py",
     ("docs/automations.md", "VOICE_URL="): "tests/test_node_red.py",
     ("docs/audio.md", "mkdir -p"): "tests/systemd/test_wireplumber.py",
@@ -72,12 +73,14 @@ def wrong(words: list[str]) -> str:
     if program == "pip":
         return wrong_packages(arguments[1:])
     if program.endswith("python"):
-        program, arguments = arguments[0], arguments[1:]
+        module = arguments[0] == "-m"
+        program = f"{arguments[1].replace('.', '/')}.py" if module else arguments[0]
+        arguments = arguments[1 + module :]
     if program in ("daemon.py", "script/run") or program.endswith("rtaudio-daemon"):
         return wrong_arguments(arguments)
-    if program == "script/test":
+    if program in ("script/test", "pytest"):
         return wrong_tests(arguments)
-    if program.startswith(("script/", "examples/")):
+    if program.startswith(("script/", "examples/", "bench/")):
         return wrong_options(program, arguments)
     return "" if program in FREE else f"{program} is not checked by anything"
 
@@ -102,7 +105,9 @@ def wrong_tests(arguments: list[str]) -> str:
     paths = [each for each in arguments if each.startswith("tests/")]
     missing = [each for each in paths if not (ROOT / each).exists()]
     marker = arguments[arguments.index("-m") + 1] if "-m" in arguments else ""
-    unknown = [word for word in re.findall(r"\w+", marker) if f'"{word}: ' not in text]
+    unknown = [
+        word for word in set(re.findall(r"\w+", marker)) - {"and"} if f'"{word}: ' not in text
+    ]
     return f"there is no {missing + unknown}" if missing or unknown else ""
 
 
@@ -122,6 +127,19 @@ def test_commands_are_run_or_in_order(block: Block) -> None:
         assert [wrong(each) for line in block.commands for each in commands(line)] == [
             "" for line in block.commands for _ in commands(line)
         ]
+
+
+def measuring() -> list[str]:
+    """The commands within sentences and tables that measure or prove something."""
+    prose = "\n".join(without_blocks(path.read_text()) for path in DOCUMENTS)
+    begins = r"(?:\.venv/bin/)?(?:python (?:-m bench\.|bench/)|pytest )"
+    found = re.findall(rf"`({begins}[^`]+)`", prose)
+    return sorted({" ".join(each.split()) for each in found})
+
+
+@pytest.mark.parametrize("line", measuring())
+def test_what_measures_exists(line: str) -> None:
+    assert [wrong(each) for each in commands(line)] == [""]
 
 
 def test_the_lists_are_short_and_true() -> None:
@@ -146,6 +164,9 @@ def test_the_lists_are_short_and_true() -> None:
         ".venv/bin/python -m pip install 'aiomqtt>=1,<2'",
         "git pull && script/updaet",
         "rm -rf /",
+        "python -m bench.nothing",
+        "python bench/sound.py cost --secnds 8",
+        "pytest -m slow tests/nothing.py",
     ],
 )
 def test_a_mistake_in_a_command_is_found(line: str) -> None:

@@ -1,9 +1,10 @@
-"""The requests of the documents, sent by curl as they stand."""
+"""Commands of the documents, run as they stand: requests, the key, what is kept."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from rtaudio_daemon import config
 from rtaudio_daemon.simulator.server.simulator import Simulator
 from tests.api.test_server import HttpApi
-from tests.documents import Block, blocks
+from tests.documents import ROOT, Block, blocks
 from tests.simulator.caller import EnergyHearing
 
 TOKEN = "sesame-" * 6
@@ -37,7 +38,7 @@ async def run(script: str, folder: Path, given: str = "") -> str:
     process = await asyncio.create_subprocess_exec(
         *("bash", "-c", script),
         cwd=folder,
-        env={**os.environ, "TOKEN": TOKEN},
+        env={**os.environ, "TOKEN": TOKEN, "XDG_STATE_HOME": str(folder / "state")},
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
@@ -81,3 +82,15 @@ async def test_the_key_is_written_for_its_owner_alone(tmp_path: Path) -> None:
         str(tmp_path / "config.yaml"),
     )
     assert settings.realtime.api_key == config.Secret("0123456789abcdeg")
+
+
+@pytest.mark.real_time
+async def test_what_is_kept_is_backed_up_and_put_back(tmp_path: Path) -> None:
+    (block,) = [each for each in blocks("sh") if each.text.startswith("rtaudio-daemon backup")]
+    kept = tmp_path / "state" / "rtaudio-daemon" / "notes.json"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("[]")
+    backup, restore = block.commands
+    ours = f'rtaudio-daemon() {{ {sys.executable} {ROOT}/daemon.py "$@"; }}'
+    await run("\n".join(["set -e", ours, backup, f"rm {kept}", restore]), tmp_path)
+    assert kept.read_text() == "[]"
