@@ -110,5 +110,7 @@ def test_an_installed_wheel_holds_a_conversation(tmp_path: Path) -> None:
     assert run(program, "--version") == f"rtaudio-daemon {VERSION}\n"
     template = tmp_path / "venv/share/rtaudio-daemon/config.yaml"
     assert "fine" in run(program, "check", "-c", template)
+    run(program, "setup", "--defaults", "-c", tmp_path / "mine.yaml")
+    assert (tmp_path / "mine.yaml").read_bytes() == template.read_bytes()
     heard = run(program, "demo", "--recorded", "--turns", "1", "--port", "0")
     assert "the assistant says" in heard

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import logging
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -158,6 +159,17 @@ def doctor(arguments: argparse.Namespace) -> int:
     return status
 
 
+def setup(arguments: argparse.Namespace) -> int:
+    """Ask, test, and write the configuration; then check it."""
+    from .setup import guide  # only here, as it takes memory
+
+    if arguments.defaults:
+        return guide.write_defaults(arguments.config)
+    log.start(config.Logger(default="critical"))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a terminal must show keys again
+    return guide.run(arguments.config, check=lambda: check(arguments))
+
+
 def simulate(arguments: argparse.Namespace) -> int:
     """Run the local realtime service until it is stopped."""
     log.start(config.Logger())
@@ -196,6 +208,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = MappingProxyType(
         "demo": demo,
         "devices": devices,
         "doctor": doctor,
+        "setup": setup,
         "simulate": simulate,
     }
 )

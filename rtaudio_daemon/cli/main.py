@@ -84,6 +84,11 @@ def parser() -> argparse.ArgumentParser:
 
     _add_config(add("run", "run the daemon"))
     _add_config(add("check", "check the configuration"))
+    setup = add("setup", "ask for what the daemon needs, test it, and write the configuration")
+    _add_config(setup)
+    setup.add_argument(
+        "--defaults", action="store_true", help="ask nothing: write the built-in service's settings"
+    )
     demo = add("demo", "hold a conversation with the built-in service")
     demo.add_argument("--port", type=_port, default=8770, help="port of the page and the events")
     demo.add_argument("--recorded", action="store_true", help="do not use the sound devices")

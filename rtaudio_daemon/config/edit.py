@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -25,9 +25,18 @@ from .yaml_loader import Place, Problem, Steps
 _BOM = "\ufeff"
 _TAG = "tag:yaml.org,2002:"
 _INDENT = 2
+_NAMES = ("!secret", "!credential")
 _TAKEN_FOR_OTHERS = ("on", "off", "yes", "no", "true", "false", "null", "y", "n")
 
-Value = str | int | float | bool
+
+class SecretName(NamedTuple):
+    """Stands for a value that is kept elsewhere: `tag` is !secret or !credential."""
+
+    tag: str
+    name: str
+
+
+Value = str | int | float | bool | SecretName
 
 
 def write(path: str, values: Mapping[tuple[str, ...], Value]) -> Path:
@@ -46,33 +55,62 @@ def write(path: str, values: Mapping[tuple[str, ...], Value]) -> Path:
         text = edited(before.decode(), path, values)
         if config.parse(text.removeprefix(_BOM), path) != wanted:
             raise ConfigError([f"{path}: it is written in a way that cannot be edited safely"])
-        new = _written_beside(file, text)
-        try:
-            if file.read_bytes() != before:
-                raise ConfigError([f"{path}: somebody else has changed it meanwhile"])
-            backup = _copied(file)
-            os.replace(new, file)
-        finally:
-            new.unlink(missing_ok=True)
+        return replace_text(file, before, text)
     except OSError as error:
         raise ConfigError([f"{path}: cannot be written: {error.strerror}"]) from error
+
+
+def replace_text(file: Path, before: bytes, text: str) -> Path:
+    """Let `text` take the place of `before` in one step; returns the copy of what it was.
+
+    The file keeps owner and mode. Raises OSError, and ConfigError if it holds another text by now.
+    """
+    new = _written_beside(file, text)
+    try:
+        if file.read_bytes() != before:
+            raise ConfigError([f"{file}: somebody else has changed it meanwhile"])
+        backup = _copied(file)
+        os.replace(new, file)
+    finally:
+        new.unlink(missing_ok=True)
     return backup
 
 
-def edited(text: str, file: str, values: Mapping[tuple[str, ...], Value]) -> str:
-    """`text` with these options; `file` names it in a ConfigError."""
+def edited(
+    text: str,
+    file: str,
+    values: Mapping[tuple[str, ...], Value],
+    *,
+    over_names: bool = False,
+) -> str:
+    """`text` with these options; `file` names it in a ConfigError.
+
+    With `over_names`, also in the place of what comes from !secret or !credential.
+    """
     mark = _BOM if text.startswith(_BOM) else ""
     text = text.removeprefix(_BOM)
     for steps, value in values.items():
-        text = _Edit(text, file, steps).to(value)
+        text = _Edit(text, file, steps, over_names=over_names).to(value)
     return mark + text
+
+
+def secret_name(text: str, steps: Steps) -> SecretName | None:
+    """Where the option's value comes from, if that is !secret or !credential."""
+    node = yaml.SafeLoader(text.removeprefix(_BOM)).get_single_node()
+    for step in steps:
+        pairs = node.value if isinstance(node, yaml.MappingNode) else []
+        node = next((value for key, value in pairs if key.value == step), None)
+    if isinstance(node, yaml.ScalarNode) and node.tag in _NAMES:
+        return SecretName(node.tag, node.value)
+    return None
 
 
 class _Edit:
     """One option in one text."""
 
-    def __init__(self, text: str, file: str, steps: Steps) -> None:
+    def __init__(self, text: str, file: str, steps: Steps, *, over_names: bool = False) -> None:
         self._text = text
+        self._over_names = over_names
         self._file = file
         self._steps = steps
         self._newline = "\r\n" if "\r\n" in text else "\n"
@@ -103,7 +141,7 @@ class _Edit:
         for key, value in node.value:
             if key.value != step:
                 continue
-            if value.tag.startswith("!"):
+            if value.tag.startswith("!") and not (self._over_names and value.tag in _NAMES):
                 raise self._refusal(value, f"it comes from {value.tag}; change it there")
             if value.start_mark.index < key.start_mark.index:
                 raise self._refusal(key, "it comes from an alias; change it there")
@@ -168,6 +206,8 @@ def _end(node: yaml.Node) -> int:
 
 def _scalar(value: Value) -> str:
     """As every YAML parser reads it alike: a word that needs no quotes, or a JSON scalar."""
+    if isinstance(value, SecretName):
+        return f"{value.tag} {value.name}"
     bare = isinstance(value, str) and value.isalpha() and value not in _TAKEN_FOR_OTHERS
     return str(value) if bare else json.dumps(value)
 

@@ -120,7 +120,7 @@ teach them the tags with `"yaml.customTags": ["!secret", "!env_var", "!credentia
 def documents() -> dict[str, str]:
     """The text of each generated file, by its path in the project."""
     return {
-        "config.yaml": _config_yaml(),
+        "config.yaml": template(),
         "docs/configuration.md": _guide(),
         "config.schema.json": json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n",
     }
@@ -152,7 +152,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _config_yaml() -> str:
+def template() -> str:
+    """The commented configuration, with every option at its default."""
     lines = [_HEAD]
     for each in options(Config):
         indent = "  " * (len(each.steps) - 1)

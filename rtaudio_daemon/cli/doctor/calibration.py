@@ -39,19 +39,30 @@ async def calibrate(path: str, *, write: bool = False) -> list[Finding]:
 
     With `write`, what the measurement speaks for is written there. Raises ConfigError.
     """
-    settings = config.load(path).audio
-    measured = await _measure(settings)
-    if isinstance(measured, list):
-        return measured
-    can_cancel = installed("livekit.rtc")
-    proposed = proposals(measured, settings, can_cancel=can_cancel)
-    found = _findings(measured, settings.echo, can_cancel=can_cancel)
+    measured, found, proposed = await measured_room(config.load(path).audio)
+    if measured is None:
+        return found
     if proposed:
         return found + (written_findings(path, proposed) if write else proposed_findings(proposed))
     none = "the options of config.yaml are right for this room"
     if measured.echo_db is None:
         none = "the loudspeaker was not heard, which speaks for no other options"
     return [*found, passed("written", f"nothing: {none}") if write else passed("proposal", none)]
+
+
+async def measured_room(
+    settings: config.Audio,
+) -> tuple[Measurement | None, list[Finding], list[Proposal]]:
+    """What a chirp shows of the room (None: it could not be played or heard), and what to change.
+
+    Raises DeviceError.
+    """
+    measured = await _measure(settings)
+    if isinstance(measured, list):
+        return None, measured, []
+    can_cancel = installed("livekit.rtc")
+    found = _findings(measured, settings.echo, can_cancel=can_cancel)
+    return measured, found, proposals(measured, settings, can_cancel=can_cancel)
 
 
 async def _measure(settings: config.Audio) -> Measurement | list[Finding]:

@@ -1,0 +1,147 @@
+"""Leads through the steps, writes what was answered, checks it, and says what comes next."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ...config.file_writing import write_whole
+from ...config.generate import template
+from ...daemon import log
+from ...errors import ConfigError, RTAudioError
+from .draft import Draft, before
+from .steps import STEPS, Step
+from .terminal import Choice, Terminal
+
+_PROJECT = Path(__file__).resolve().parents[3]
+_INTERRUPTED = 130
+_OPENING = (
+    "This asks for what the daemon needs, tests each answer, and writes {path}. Type a number, a "
+    "name or an answer, then Enter. Enter alone leaves a thing as it is, in [brackets], and skips "
+    "the step. Nothing is written before you say so; Ctrl-C ends it."
+)
+_EXISTING = (
+    Choice("edit", "change the options that you answer, keep everything else"),
+    Choice("new", "begin with a new one"),
+)
+
+
+def write_defaults(path: str) -> int:
+    """Write the commented configuration with the built-in service; never over another one."""
+    file = Path(path)
+    if file.exists() or file.is_symlink():
+        raise RTAudioError(
+            f"{path} is there already, and stays as it is; name another file with -c FILE"
+        )
+    try:
+        write_whole(file, template())
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be written: {error.strerror}"]) from error
+    print(f"{path} is written; it uses the built-in service. Next: {_next_command(file)}")
+    return 0
+
+
+def run(
+    path: str,
+    *,
+    check: Callable[[], int],
+    terminal: Terminal | None = None,
+    steps: Sequence[Step] = STEPS,
+) -> int:
+    """Ask and write; `check` then checks the file at `path`. Returns the exit status."""
+    terminal = terminal or Terminal()
+    try:
+        draft = _opened(terminal, Path(path))
+        wanted = draft is not None and _ask(terminal, draft, steps)
+    except (EOFError, KeyboardInterrupt) as end:
+        print()
+        terminal.say("Ended before the end: nothing was written.")
+        return _INTERRUPTED if isinstance(end, KeyboardInterrupt) else 1
+    if draft is None or not wanted:
+        terminal.say("Nothing was written.")
+        return 1
+    if draft.changed:
+        backup = draft.write()
+        terminal.say(f"{path} is written.")
+        if backup:
+            terminal.say(f"The file as it was is {backup}.")
+    else:
+        terminal.say("Nothing had to be changed.")
+    status = check()
+    try:
+        _offer_service(terminal, draft)
+    except (EOFError, KeyboardInterrupt):
+        print()
+    terminal.show_command(_next_command(draft.path))
+    return status
+
+
+def _opened(terminal: Terminal, path: Path) -> Draft | None:
+    """The configuration to work on; None where nothing is to be done."""
+    terminal.say(_OPENING.format(path=path))
+    if before(path) in (None, template().encode()):
+        return Draft(path, new=True)
+    terminal.say(f"\n{path} is there already. Whatever you choose, a copy of it is kept.")
+    choices = list(_EXISTING)
+    try:
+        draft = Draft(path, new=False)
+    except ConfigError as error:
+        terminal.say("It has mistakes, and cannot be edited before they are corrected:")
+        for problem in error.problems:
+            terminal.say(f"  {problem}")
+        choices = choices[1:]
+    else:
+        log.redaction.add(draft.settings)
+    chosen = terminal.choose("Which one? Enter ends here", choices)
+    if chosen == "new":
+        return Draft(path, new=True)
+    return draft if chosen else None
+
+
+def _ask(terminal: Terminal, draft: Draft, steps: Sequence[Step]) -> bool:
+    """Every step once, then those that are asked for again; whether it is to be written."""
+    for number, step in enumerate(steps, 1):
+        terminal.say(f"\n--- {number} of {len(steps)}: {step.name}")
+        step.ask(terminal, draft)
+    while True:
+        terminal.say("\nThis is what you have now:")
+        summary = [Choice(each.name, each.summary(draft.settings)) for each in steps]
+        choices = [*summary, Choice("write", f"write {draft.path}"), Choice("quit", "without")]
+        chosen = terminal.choose("A number repeats a step; Enter writes", choices) or "write"
+        if chosen in ("write", "quit"):
+            return chosen == "write"
+        next(each for each in steps if each.name == chosen).ask(terminal, draft)
+
+
+def _offer_service(terminal: Terminal, draft: Draft) -> None:
+    """Offer to make a service of a clone that was set up just now."""
+    install = _PROJECT / "script" / "install"
+    ours = draft.path.resolve() == _PROJECT / "config.yaml" and (_PROJECT / ".git").exists()
+    if not ours or not shutil.which("systemctl"):
+        return
+    if os.geteuid() == 0:
+        terminal.say("As a service of this machine: script/install (see docs/install.md).")
+        return
+    folder = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    installed = folder / "rtaudio-daemon" / "config.yaml"
+    if installed.exists():
+        terminal.say(
+            f"The service here has its own configuration; `setup -c {installed}` edits it."
+        )
+        return
+    if terminal.agrees("Start it with this machine, as a service of yours (script/install)?"):
+        subprocess.run([str(install), "--user"], stdin=subprocess.DEVNULL, check=False)
+
+
+def _next_command(path: Path) -> str:
+    if path.resolve() == _PROJECT / "config.yaml":
+        return "script/run"
+    program = "rtaudio-daemon"
+    if Path(sys.argv[0]).name == "daemon.py":
+        program = f"python {shlex.quote(sys.argv[0])}"
+    return f"{program} run -c {shlex.quote(str(path))}"
