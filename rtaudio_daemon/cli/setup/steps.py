@@ -116,7 +116,8 @@ def _device(terminal: Terminal, draft: Draft, direction: str) -> Values:
     except DeviceError as error:
         terminal.say(f"FAIL  {error}")
         found = []
-    choices += [Choice(each.name) for each in found if each.direction == direction]
+    names = [each.name for each in found if each.direction == direction]
+    choices += [Choice(each) for each in names if each not in ("default", "none")]
     option = f"audio.{direction}.device"
     name = terminal.choose("Which one?", [*choices, Choice("none")], draft.current(option))
     return {("audio", direction, "device"): name} if name else {}
