@@ -39,7 +39,7 @@ CANNOT = {
 }
 """Blocks of which neither holds, and why not."""
 
-FREE = {"cd", "cp", ".", "export", "git", "systemctl", "journalctl", "grep", "python3"}
+FREE = {"podman", "cd", "cp", ".", "export", "git", "systemctl", "journalctl", "grep", "python3"}
 """Programs of the system whose arguments `wrong` looks at only for names of ours."""
 OPERATORS = {"&&", "|", "&", ";", "<"}
 ASSIGNMENT = re.compile(r"[A-Z_]+=.*")
@@ -78,6 +78,8 @@ def wrong(words: list[str]) -> str:
         arguments = arguments[1 + module :]
     if program in ("daemon.py", "script/run") or program.endswith("rtaudio-daemon"):
         return wrong_arguments(arguments)
+    if program == "podman" and arguments[0] == "run":  # what stands behind the image's name
+        return wrong_arguments(arguments[arguments.index("rtaudio-daemon") + 1 :])
     if program in ("script/test", "pytest"):
         return wrong_tests(arguments)
     if program.startswith(("script/", "examples/", "bench/")):
@@ -164,6 +166,7 @@ def test_the_lists_are_short_and_true() -> None:
         ".venv/bin/python -m pip install 'aiomqtt>=1,<2'",
         "git pull && script/updaet",
         "rm -rf /",
+        "podman run --rm rtaudio-daemon dmo",
         "python -m bench.nothing",
         "python bench/sound.py cost --secnds 8",
         "pytest -m slow tests/nothing.py",
