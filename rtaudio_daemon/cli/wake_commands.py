@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -82,7 +82,7 @@ class _OwnEars:
     def __init__(self, settings: config.Input) -> None:
         self._settings = settings
 
-    async def frames(self) -> AsyncIterator[bytes]:
+    async def frames(self) -> AsyncGenerator[bytes, None]:
         """The microphone's sound as pcm from now on."""
         microphone = open_microphone(self._settings, self)
         running = asyncio.create_task(microphone.run(), name="microphone")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -52,7 +53,7 @@ _AGAIN: Mapping[str, str] = MappingProxyType(
 class Ears(Protocol):
     """A microphone."""
 
-    def frames(self) -> AsyncIterator[bytes]:
+    def frames(self) -> AsyncGenerator[bytes, None]:
         """Its sound as pcm from now on. Raises RTAudioError where there is none."""
 
 
@@ -166,17 +167,18 @@ class WordTeaching:
     async def _utterance(self) -> Sound:
         """What is said now: until it is over, or for some seconds."""
         pcm, looked = bytearray(), int(_FIRST_S * 1000) * BYTES_PER_MS
-        async for frame in self._ears.frames():
-            pcm += frame
-            if len(pcm) < looked:
-                continue
-            looked = len(pcm) + _LOOK_BYTES
-            sound = _at_16_khz(bytes(pcm))
-            length_s = len(sound) / RATE
-            found = word_recording(sound)
-            over = found.end_s > 0 and length_s - found.end_s > _AFTER_S and found.fault is None
-            if over or length_s > _LISTENED_S:
-                return sound
+        async with aclosing(self._ears.frames()) as frames:
+            async for frame in frames:
+                pcm += frame
+                if len(pcm) < looked:
+                    continue
+                looked = len(pcm) + _LOOK_BYTES
+                sound = _at_16_khz(bytes(pcm))
+                length_s = len(sound) / RATE
+                found = word_recording(sound)
+                over = found.end_s > 0 and length_s - found.end_s > _AFTER_S and found.fault is None
+                if over or length_s > _LISTENED_S:
+                    return sound
         raise NotNowError("nothing was heard: the microphone gives no sound")
 
 
@@ -186,7 +188,7 @@ class DaemonEars:
     def __init__(self, assistant: Assistant) -> None:
         self._assistant = assistant
 
-    async def frames(self) -> AsyncIterator[bytes]:
+    async def frames(self) -> AsyncGenerator[bytes, None]:
         """Its sound as pcm from now on. Raises NotNowError and DeviceError."""
         microphone_input = self._assistant.microphone_input
         if microphone_input.gate.muted:

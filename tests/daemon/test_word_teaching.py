@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,7 +27,7 @@ class Person:
     def __init__(self, *says: Sound) -> None:
         self.says = list(says)
 
-    async def frames(self) -> AsyncIterator[bytes]:
+    async def frames(self) -> AsyncGenerator[bytes, None]:
         sound = soxr.resample(self.says.pop(0), RATE, SAMPLE_RATE)
         pcm = (np.clip(sound, -1, 1) * 32767).astype("<i2").tobytes()
         for at in range(0, len(pcm), FRAME_BYTES):
