@@ -19,7 +19,7 @@ from .. import config
 from ..config import yaml_loader
 from ..config.defaults import HTTP_HOST, HTTP_PORT
 from ..config.secret import EmptySecret, Secret
-from ..errors import ConfigError, RTAudioError
+from ..errors import ConfigError, NotNowError, RTAudioError
 
 _SYSTEMD = Path("/run/systemd/system")
 _TIMEOUT_S = 10.0
@@ -112,6 +112,8 @@ class DaemonClient:
             reason = f"{self._address} answers HTTP {answer.status} {answer.reason}"
         if answer.status == HTTPStatus.UNPROCESSABLE_ENTITY:
             raise ConfigError(reason.splitlines())
+        if answer.status == HTTPStatus.CONFLICT:
+            raise NotNowError(reason)
         raise RTAudioError(reason)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Iterator
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -15,13 +16,14 @@ from ..audio.devices.open import open_microphone
 from ..audio.engines.taught_words import TaughtWords
 from ..controls import TeachingStep
 from ..daemon.word_teaching import WordTeaching
-from ..errors import RTAudioError
+from ..errors import NotNowError, RTAudioError
 from ..notifications import DeviceChanged
 from ..protocol.bounds import printable
 from .http_client import DaemonClient
 from .remote_commands import remote
 
 _STEP_S = 90.0  # listening, and then learning on a slow machine
+_TRIES, _WAIT_S = 5, 3.0
 _ADVICE = """Switch off radio and television. The best words have three to five syllables, as "hey
 marvin" has. Say it once each time you are asked to, and nothing else."""
 
@@ -106,7 +108,7 @@ def wake(arguments: argparse.Namespace) -> int:
         raise RTAudioError(f'say which word: daemon.py wake {arguments.action} "hey marvin"')
     with _teacher(arguments) as teacher:
         if arguments.action == "teach":
-            return _teach(teacher, name)
+            return teach(teacher, name)
         if arguments.action == "forget":
             teacher.forget(name)
         names = teacher.names()
@@ -130,14 +132,19 @@ def _teacher(arguments: argparse.Namespace) -> Iterator[Teacher]:
     yield DaemonTeacher(daemon)
 
 
-def _teach(teacher: Teacher, name: str) -> int:
+def teach(teacher: Teacher, name: str, wait: Callable[[float], None] = time.sleep) -> int:
+    """Guide somebody through all steps; 0 where the word passes its test.
+
+    What is refused between two steps, as somebody speaks, is tried again after `wait` (s).
+    Raises RTAudioError.
+    """
     print(_ADVICE)
     teacher.take(name, "cancel")
-    how, done = "near the microphone, as you would call somebody", False
+    how, done, recorded = "near the microphone, as you would call somebody", False, 0
     while not done:
-        print(f'say "{name}" now: {how} …', flush=True)
-        found = teacher.take(name, "record")
-        how, done = found["how"], found["done"]
+        ask = f'say "{name}" now: {how} …'
+        found = _take(teacher, name, "record", ask, wait if recorded else None)
+        how, done, recorded = found["how"], found["done"], found["recorded"]
         word = "good" if found["accepted"] else "not used"
         print("  " + ": ".join(filter(None, [word, printable(found["reason"])])))
     for warning in found["warnings"]:
@@ -145,10 +152,24 @@ def _teach(teacher: Teacher, name: str) -> int:
     print("learned. Now a test: say it twice, then say something else.")
     heard = []
     for what in (f'say "{name}"', f'say "{name}" once more', "say something else"):
-        print(f"{what} now …", flush=True)
-        heard.append(teacher.take(name, "test")["accepted"])
+        heard.append(_take(teacher, name, "test", f"{what} now …", wait)["accepted"])
         print("  heard as the word" if heard[-1] else "  not the word")
     if heard != [True, True, False]:
         print("it does not work well yet; teach it again, or choose another word")
     print(f'to use it: audio.listen: wake_word, and audio.wake.words: [{{taught: "{name}"}}]')
     return 0 if heard == [True, True, False] else 1
+
+
+def _take(
+    teacher: Teacher, name: str, step: TeachingStep, ask: str, wait: Callable[[float], None] | None
+) -> dict[str, Any]:
+    for _ in range(_TRIES):
+        print(ask, flush=True)
+        try:
+            return teacher.take(name, step)
+        except NotNowError as error:
+            if wait is None:
+                raise
+            print(f"  not now: {printable(str(error))}", flush=True)
+            wait(_WAIT_S)
+    return teacher.take(name, step)

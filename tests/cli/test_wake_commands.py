@@ -1,0 +1,112 @@
+"""The command `wake` guides somebody who teaches a word."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rtaudio_daemon.cli.wake_commands import teach, wake
+from rtaudio_daemon.controls import TeachingStep
+from rtaudio_daemon.errors import NotFoundError, NotNowError, RTAudioError
+
+GOOD = {"accepted": True, "reason": "", "how": "faster", "done": False, "recorded": 1}
+SHORT = {**GOOD, "accepted": False, "reason": "it was too short"}
+LEARNED = {**GOOD, "done": True, "recorded": 0, "warnings": ["it is short"]}
+NO = {**LEARNED, "accepted": False}
+BUSY = NotNowError("somebody speaks; try again when it is quiet")
+
+
+class Teacher:
+    """Answers the steps in turn."""
+
+    def __init__(self, *answers: dict[str, Any] | RTAudioError) -> None:
+        self._answers = list(answers)
+        self.steps: list[TeachingStep] = []
+
+    def take(self, name: str, step: TeachingStep) -> dict[str, Any]:
+        assert name == "hey marvin"
+        self.steps.append(step)
+        if step == "cancel":
+            return {}
+        answer = self._answers.pop(0)
+        if isinstance(answer, RTAudioError):
+            raise answer
+        return answer
+
+    def names(self) -> list[str]:
+        return []
+
+    def forget(self, name: str) -> None: ...
+
+
+def test_every_step_says_what_to_do_and_how_it_went(capsys: pytest.CaptureFixture[str]) -> None:
+    teacher = Teacher(GOOD, SHORT, LEARNED, LEARNED, LEARNED, NO)
+    assert teach(teacher, "hey marvin", pytest.fail) == 0
+    assert teacher.steps == ["cancel", *["record"] * 3, *["test"] * 3]
+    printed = capsys.readouterr().out
+    for line in (
+        'say "hey marvin" now: near the microphone, as you would call somebody …\n  good\n',
+        'say "hey marvin" now: faster …\n  not used: it was too short\n',
+        "warning: it is short\n",
+        "say something else now …\n  not the word\n",
+        'audio.wake.words: [{taught: "hey marvin"}]\n',
+    ):
+        assert line in printed
+
+
+@pytest.mark.parametrize("answers", [(LEARNED, LEARNED, LEARNED), (LEARNED, NO, NO)])
+def test_a_word_that_fails_its_test_is_not_praised(
+    answers: tuple[dict[str, Any], ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert teach(Teacher(LEARNED, *answers), "hey marvin", pytest.fail) == 1
+    assert "it does not work well yet" in capsys.readouterr().out
+
+
+def test_who_is_interrupted_goes_on_where_he_was(capsys: pytest.CaptureFixture[str]) -> None:
+    teacher = Teacher(GOOD, BUSY, BUSY, LEARNED, LEARNED, BUSY, LEARNED, NO)
+    waited: list[float] = []
+    assert teach(teacher, "hey marvin", waited.append) == 0
+    assert waited == [3.0] * 3
+    assert teacher.steps.count("cancel") == 1, "what was recorded is kept"
+    assert capsys.readouterr().out.count("  not now: somebody speaks") == 3
+
+
+def test_what_refuses_the_first_step_ends_it_at_once_and_later_after_some_tries() -> None:
+    with pytest.raises(NotNowError):
+        teach(Teacher(BUSY), "hey marvin", pytest.fail)
+    waited: list[float] = []
+    with pytest.raises(NotNowError):
+        teach(Teacher(GOOD, *[BUSY] * 6), "hey marvin", waited.append)
+    assert len(waited) == 5
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> str:
+    """A configuration of a daemon that does not run."""
+    path = tmp_path / "config.yaml"
+    path.write_text("http: {port: 1}\n")
+    return str(path)
+
+
+def command(action: str, settings: str, *word: str, json: bool = False) -> int:
+    return wake(Namespace(action=action, word=list(word), config=settings, url=None, json=json))
+
+
+def test_without_a_daemon_what_was_taught_is_listed_and_forgotten_all_the_same(
+    settings: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command("list", settings) == 0
+    assert capsys.readouterr().out.startswith("no word was taught yet")
+    assert command("list", settings, json=True) == 0
+    assert capsys.readouterr().out.split() == ["{", '"words":', "[]", "}"]
+    with pytest.raises(NotFoundError, match="hey marvin"):
+        command("forget", settings, "hey", "marvin")
+
+
+@pytest.mark.parametrize("action", ["teach", "forget"])
+def test_a_word_is_needed(action: str, settings: str) -> None:
+    with pytest.raises(RTAudioError, match="say which word"):
+        command(action, settings)
