@@ -42,9 +42,13 @@ class Teacher:
     def forget(self, name: str) -> None: ...
 
 
+def never(_seconds: float) -> None:
+    raise AssertionError("there is nothing to wait for")
+
+
 def test_every_step_says_what_to_do_and_how_it_went(capsys: pytest.CaptureFixture[str]) -> None:
     teacher = Teacher(GOOD, SHORT, LEARNED, LEARNED, LEARNED, NO)
-    assert teach(teacher, "hey marvin", pytest.fail) == 0
+    assert teach(teacher, "hey marvin", never) == 0
     assert teacher.steps == ["cancel", *["record"] * 3, *["test"] * 3]
     printed = capsys.readouterr().out
     for line in (
@@ -61,7 +65,7 @@ def test_every_step_says_what_to_do_and_how_it_went(capsys: pytest.CaptureFixtur
 def test_a_word_that_fails_its_test_is_not_praised(
     answers: tuple[dict[str, Any], ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert teach(Teacher(LEARNED, *answers), "hey marvin", pytest.fail) == 1
+    assert teach(Teacher(LEARNED, *answers), "hey marvin", never) == 1
     assert "it does not work well yet" in capsys.readouterr().out
 
 
@@ -76,7 +80,7 @@ def test_who_is_interrupted_goes_on_where_he_was(capsys: pytest.CaptureFixture[s
 
 def test_what_refuses_the_first_step_ends_it_at_once_and_later_after_some_tries() -> None:
     with pytest.raises(NotNowError):
-        teach(Teacher(BUSY), "hey marvin", pytest.fail)
+        teach(Teacher(BUSY), "hey marvin", never)
     waited: list[float] = []
     with pytest.raises(NotNowError):
         teach(Teacher(GOOD, *[BUSY] * 6), "hey marvin", waited.append)
