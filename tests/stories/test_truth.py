@@ -111,7 +111,7 @@ class Row:
     systemd: str
 
 
-SENT = "○ Sound stays here, 0 kB sent so far"
+SENT = "○ Sound stays here, 0 kB sent since the start"
 CONNECTED = f"{SENT}, Connected"
 FINE = "idle open ok ok"
 LIMIT = (
@@ -119,15 +119,23 @@ LIMIT = (
     "it goes on at midnight, or with a higher realtime.budget.daily_limit"
 )
 ROWS = {
-    "idle": Row(deaf_gate, nothing, f"idle: {CONNECTED}", "ready", FINE, FINE, "idle, session S"),
+    "idle": Row(
+        deaf_gate,
+        nothing,
+        f"idle: {CONNECTED}",
+        "ready",
+        FINE,
+        FINE,
+        "idle: Speak whenever you like; session S",
+    ),
     "listening": Row(
         deaf_gate,
         listen,
-        "listening: ● Sound is sent to the service, … sent so far, Connected",
+        "listening: ● Sound is sent to the service, … sent since the start, Connected",
         "ready",
         "listening open ok ok",
         "listening open ok ok",
-        "listening, session S",
+        "listening: Somebody is speaking, or an answer is awaited; session S",
     ),
     "thinking": Row(
         deaf_gate,
@@ -136,7 +144,7 @@ ROWS = {
         "ready",
         "thinking open ok ok",
         "thinking open ok ok",
-        "thinking, session S",
+        "thinking: An answer is being made; session S",
     ),
     "tool running": Row(
         deaf_gate,
@@ -145,7 +153,7 @@ ROWS = {
         "ready",
         "thinking open ok ok",
         "thinking open ok ok",
-        "thinking, session S",
+        "thinking: An answer is being made; session S",
     ),
     "speaking": Row(
         deaf_gate,
@@ -154,16 +162,16 @@ ROWS = {
         "ready",
         "speaking open ok ok",
         "speaking open ok ok",
-        "speaking, session S",
+        "speaking: The answer is being spoken; speak to interrupt it; session S",
     ),
     "asleep": Row(
         on_speech,
         nothing,
-        f"asleep: {SENT}, Asleep",
+        f"asleep: {SENT}, asleep",
         "ready",
         "idle closed ok ok asleep",
         "idle closed ok ok asleep",
-        "idle, asleep until somebody speaks",
+        "asleep: The session opens when somebody speaks",
     ),
     "renewing": Row(
         deaf_gate,
@@ -172,25 +180,25 @@ ROWS = {
         "ready",
         "idle renewing ok ok",
         "idle renewing ok ok",
-        "idle, session S",
+        "idle: Speak whenever you like; session S",
     ),
     "muted": Row(
         deaf_gate,
         mute,
-        f"muted: {CONNECTED}, Muted",
+        f"muted: {CONNECTED}, muted",
         "ready",
         f"{FINE} muted",
         f"{FINE} muted",
-        "idle, session S, muted",
+        "muted: The microphone is closed; session S",
     ),
     "muted and asleep": Row(
         on_speech,
         mute,
-        f"muted: {SENT}, Asleep, Muted",
+        f"muted: {SENT}, asleep, muted",
         "ready",
         "idle closed ok ok asleep muted",
         "idle closed ok ok asleep muted",
-        "idle, asleep until somebody speaks, muted",
+        "muted: The microphone is closed. The session opens when somebody speaks",
     ),
     "deaf": Row(
         deaf_gate,
@@ -199,7 +207,8 @@ ROWS = {
         "the microphone is deaf",
         "idle open deaf ok",
         "idle open deaf ok",
-        "idle, session S, microphone deaf",
+        "microphone deaf: The microphone gives no usable sound: "
+        "it delivers digital silence; session S",
     ),
     "microphone lost": Row(
         deaf_gate,
@@ -208,7 +217,7 @@ ROWS = {
         "the microphone is lost",
         "idle open lost ok",
         "idle open lost ok",
-        "idle, session S, microphone lost",
+        "microphone lost: The microphone is lost, and is looked for: it was unplugged; session S",
     ),
     "no loudspeaker": Row(
         default_loudspeaker,
@@ -217,7 +226,7 @@ ROWS = {
         "the loudspeaker is none",
         "idle open ok none",
         "idle open ok none",
-        "idle, session S, speaker none",
+        "no loudspeaker: There is no loudspeaker: PortAudio finds no sound device; session S",
     ),
     "connection lost": Row(
         deaf_gate,
@@ -226,7 +235,7 @@ ROWS = {
         "the connection to the service is connecting: WHY",
         "idle connecting ok ok",
         "idle connecting ok ok",
-        "idle, connection connecting (WHY)",
+        "no connection: The service cannot be reached: WHY",
     ),
     "over budget": Row(
         dear,
@@ -235,7 +244,7 @@ ROWS = {
         f"the connection to the service is closed: {LIMIT}",
         "idle closed ok ok",
         "idle closed ok ok",
-        f"idle, connection closed ({LIMIT})",
+        f"over budget: The money for today is spent, and there is no session: {LIMIT}",
     ),
 }
 
@@ -288,7 +297,7 @@ async def test_a_daemon_that_is_gone_claims_nothing(tmp_path: Path, manager: Man
         async with Harness(tmp_path, change=deaf_gate) as harness:
             await visit.open(harness.app.address)
             assert await settled(lambda: page(visit), f"idle: {CONNECTED}") == f"idle: {CONNECTED}"
-        assert await settled(lambda: page(visit), "not connected: ") == "not connected: "
+        assert await settled(lambda: page(visit), "daemon gone: ") == "daemon gone: "
         async with aiohttp.ClientSession(harness.app.address) as http:
             for path in ("/ready", "/metrics", "/api/status"):
                 with pytest.raises(aiohttp.ClientConnectionError):
@@ -357,4 +366,4 @@ def masked(words: str) -> str:
     words = re.sub(r"sess_\w+", "S", words)
     words = re.sub(r"\(\d+\.\d+ spent\)", "(… spent)", words)
     words = re.sub(r"connecting: .+", "connecting: WHY", words)
-    return re.sub(r"connecting \(.+\)", "connecting (WHY)", words)
+    return re.sub(r"cannot be reached: .+", "cannot be reached: WHY", words)
