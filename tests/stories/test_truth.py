@@ -176,11 +176,11 @@ ROWS = {
     "renewing": Row(
         deaf_gate,
         renew,
-        f"idle: {CONNECTED}",
+        f"renewing: {CONNECTED}",
         "ready",
         "idle renewing ok ok",
         "idle renewing ok ok",
-        "idle: Speak whenever you like; session S",
+        "renewing: The next session is taking over; the conversation goes on; session S",
     ),
     "muted": Row(
         deaf_gate,
