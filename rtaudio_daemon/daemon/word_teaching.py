@@ -68,6 +68,7 @@ class WordTeaching:
         self._words = words
         self._name = ""
         self._recordings: list[WordRecording] = []
+        self._misfit: WordRecording | None = None  # the last one, where it was unlike the others
         self._lock = asyncio.Lock()
 
     def listed(self) -> dict[str, Any]:
@@ -88,7 +89,7 @@ class WordTeaching:
             raise NotNowError("a word is being heard already; wait until that is done")
         async with self._lock:
             if step == "cancel" or name != self._name:
-                self._name, self._recordings = name, []
+                self._name, self._recordings, self._misfit = name, [], None
             if step == "cancel":
                 return self._answer(accepted=False)
             library = await asyncio.to_thread(_library)
@@ -106,12 +107,16 @@ class WordTeaching:
         if heard.fault is not None:
             return self._answer(accepted=False, reason=_AGAIN[heard.fault])
         given, embed = self._given(), embedder(library)
+        misfit, self._misfit, reason = self._misfit, None, ""
         if self._recordings and unlike(heard, self._recordings, given.basis, embed):
-            return self._answer(accepted=False, reason="it was unlike the others; say it again")
+            if misfit is None or unlike(heard, [misfit], given.basis, embed):
+                self._misfit = heard
+                return self._answer(accepted=False, reason="it was unlike the others; say it again")
+            self._recordings, reason = [misfit], "those before the last two were unlike; left out"
         self._recordings.append(heard)
         count = len(self._recordings)
         if count < _ENOUGH or _ENOUGH < count < _MOST:
-            return self._answer(accepted=True)
+            return self._answer(accepted=True, reason=reason)
         learned = learn(self._recordings[:-1], given, embed)
         heard_again = certainty(learned, heard, embed) > CUTOFF
         if not heard_again and count < _MOST:

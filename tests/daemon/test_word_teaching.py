@@ -98,6 +98,17 @@ async def test_what_is_unlike_the_first_recording_is_not_used(tmp_path: Path) ->
     assert (await teaching.take("hey marvin", "record"))["recorded"] == 2
 
 
+async def test_a_slip_at_the_first_try_is_left_out_when_two_others_agree(tmp_path: Path) -> None:
+    slip = word(0, 3.0)
+    teaching = WordTeaching(Person(slip, word(0), word(1), word(2)), TaughtWords(tmp_path))
+    assert (await teaching.take("hey marvin", "record"))["accepted"]
+    assert not (await teaching.take("hey marvin", "record"))["accepted"]
+    answer = await teaching.take("hey marvin", "record")
+    assert (answer["accepted"], answer["recorded"]) == (True, 2)
+    assert "left out" in answer["reason"]
+    assert (await teaching.take("hey marvin", "record"))["recorded"] == 3
+
+
 async def test_another_name_and_cancel_begin_anew(tmp_path: Path) -> None:
     teaching = WordTeaching(Person(word(0), word(1)), TaughtWords(tmp_path))
     await teaching.take("hey marvin", "record")
