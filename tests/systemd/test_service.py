@@ -122,6 +122,23 @@ def test_another_installation_keeps_configuration_and_key(machine: Machine, tmp_
     assert machine.ok(f"cat {HOME}/api_key") == KEY
 
 
+def test_an_update_goes_back_when_the_new_one_is_not_ready(machine: Machine) -> None:
+    before = main_pid(machine)
+    told = machine.ok("/src/script/update")
+    assert "Done: rtaudio-daemon " in told
+    assert shown(machine, "ActiveState") == "active"
+    assert main_pid(machine) != before
+    machine.ok("mkdir /srv/broken && cd /src && cp -r [a-zL]* /srv/broken")
+    machine.ok("echo 'raise SystemExit(1)' >>/srv/broken/rtaudio_daemon/daemon/systemd.py")
+    machine.ok("sed -i '/ check \\\\$/,/fail/d' /srv/broken/script/update")
+    done = machine.sh("/srv/broken/script/update")
+    assert "the old one is back and runs" in done.stderr
+    assert done.returncode == 1
+    assert shown(machine, "ActiveState") == "active"
+    assert machine.text("ls /opt") == "rtaudio-daemon"
+    machine.ok("rm -rf /srv/broken")
+
+
 def test_it_holds_a_conversation(machine: Machine) -> None:
     machine.until(f"journalctl -u {UNIT} -o json RTAUDIO_STATUS=speaking | grep -q speaking")
     entries = machine.ok(f"journalctl -u {UNIT} -o json RTAUDIO_STATUS=listening | tail -1")
