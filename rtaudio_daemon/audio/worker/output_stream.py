@@ -17,7 +17,8 @@ from .messages import Kind, Progress, json_body, part_body, split_part, volume_o
 from .playback_queue import Moment, PlaybackQueue
 from .stream import LONG_MS, RATES, WorkerStream
 
-_PROGRESS_S = 0.39  # a sign of life, and the position that counts where the device is lost
+# A sign of life, and the position that counts where the device is lost while it plays.
+_PROGRESS_S, _PROGRESS_AT_REST_S = 0.1, 0.39
 _UNDERFLOW = 4  # paOutputUnderflow
 _SILENT_BLOCKS = 4  # of a new stream: until its buffer is full, a late block is lost
 _SETTLING_BLOCKS = 25  # of a stream that was opened again; late ones say little of the machine
@@ -85,7 +86,8 @@ class OutputStream(WorkerStream):
 
     @property
     def _progress_due(self) -> bool:
-        return time.monotonic() - self._reported_at >= _PROGRESS_S
+        pause = _PROGRESS_AT_REST_S if self._resting else _PROGRESS_S
+        return time.monotonic() - self._reported_at >= pause
 
     @property
     def _busy(self) -> bool:
