@@ -36,7 +36,8 @@ def write_defaults(path: str) -> int:
     file = Path(path)
     if file.exists() or file.is_symlink():
         raise RTAudioError(
-            f"{path} is there already, and stays as it is; name another file with -c FILE"
+            f"{path} is there already, and stays as it is; `setup` without --defaults changes it, "
+            "or name another file with -c FILE"
         )
     try:
         write_whole(file, template())
@@ -143,5 +144,7 @@ def _next_command(path: Path) -> str:
         return "script/run"
     program = "rtaudio-daemon"
     if Path(sys.argv[0]).name == "daemon.py":
-        program = f"python {shlex.quote(sys.argv[0])}"
+        program = shlex.join([sys.executable, sys.argv[0]])
+    elif Path(sys.argv[0]).name == program:
+        program = shlex.quote(sys.argv[0])  # it need not be on the PATH
     return f"{program} run -c {shlex.quote(str(path))}"
