@@ -105,7 +105,8 @@ def test_it_is_installed_and_ready(machine: Machine) -> None:
     assert "The page: http://127.0.0.1:8770/" in told
     assert KEY not in told
     assert shown(machine, "ActiveState") == "active"
-    assert shown(machine, "StatusText").startswith("idle: ")
+    without_sound = ("no microphone: ", "microphone lost: ")  # the machine has no sound card
+    assert shown(machine, "StatusText").startswith(without_sound)
     assert machine.ok(f"systemctl is-enabled {UNIT}") == "enabled"
     assert machine.ok(f"stat -c '%a %U' {HOME}/api_key") == "600 root"
 
