@@ -38,6 +38,8 @@ class KeptRest:
     """The rest of one interrupted answer, for half a minute. Times are seconds of any clock."""
 
     def __init__(self) -> None:
+        self.by_speech = False
+        """Whether speech interrupted it, which may turn out to be nobody's."""
         self._item_id = ""  # of the turn that interrupted, as soon as there is one
         self._parts: dict[AudioPart, _Cut] = {}
         self._until = 0.0
@@ -68,11 +70,12 @@ class KeptRest:
     @property
     def unexplained(self) -> bool:
         """Whether it is kept, and nothing was made yet of what interrupted it."""
-        return bool(self._parts) and not self._item_id
+        return self.by_speech and bool(self._parts) and not self._item_id
 
     def interrupted_by(self, item_id: str) -> bool:
         """Whether it is kept, and the turn of this item interrupted it."""
-        return bool(self._parts and item_id) and item_id == self._item_id
+        kept = self.by_speech and self._parts and item_id
+        return bool(kept) and item_id == self._item_id
 
     def words(self, part: AudioPart, words: str) -> None:
         """All that is said in this part, which may be known only now."""

@@ -20,6 +20,7 @@ from rtaudio_daemon.dialogue.inputs import (
     CallAnswered,
     CallsTakeLong,
     CancelRequested,
+    ContinueRequested,
     Input,
     InterruptRequested,
     MicrophoneClosed,
@@ -88,6 +89,8 @@ _HAPPENINGS: st.SearchStrategy[Input] = st.one_of(
             ButtonReleased(),
             ButtonReleased(answer=False),
             InterruptRequested(),
+            ContinueRequested(),
+            SpeechAborted(nobody=True),
             TimePassed(),
             SessionOpened(),
             SessionRenewed(),
@@ -170,6 +173,7 @@ _SETTINGS = st.builds(
     barge_in=st.booleans(),
     playback=st.sampled_from(["reported", "assumed"]),
     outage_s=st.sampled_from([0.0, 5.0]),
+    resume=st.booleans(),
 )
 
 
@@ -202,6 +206,8 @@ def test_whatever_happens_nothing_raises_and_patience_ends_in_idle(
                 assert step.audio_end_ms >= 0
         if mind.status is THINKING and not mind._state.playing.queued:
             assert mind.deadline is not None, "nobody thinks for ever"
+        if mind._state.playing.paused:
+            assert mind._state.turns.speaking, "nobody waits for one who does not speak"
         if isinstance(happening, TimePassed):
             assert mind.deadline is None or mind.deadline > now
         now += 0.5

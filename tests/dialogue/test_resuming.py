@@ -11,6 +11,8 @@ from rtaudio_daemon.dialogue.inputs import (
     ButtonPressed,
     ContinueRequested,
     InterruptRequested,
+    PlayRequested,
+    SayRequested,
     SessionLost,
     SessionRenewed,
     SpeechAborted,
@@ -254,6 +256,25 @@ def test_a_turn_without_words_is_undone_and_the_model_learns_what_else_was_heard
         Transcript("assistant", "three four", True, REST.item_id),
         message("three four", "assistant"),
     ]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        InterruptRequested(),
+        SpeechAborted(),
+        PlayRequested(bytes(480), urgent=True),
+        SayRequested("The bell rings.", urgent=True),
+    ],
+)
+@pytest.mark.parametrize("paused", [True, False])
+def test_noise_does_not_undo_what_people_and_programs_wanted(event: Any, paused: bool) -> None:
+    one = speaking()
+    one.tell(*([GATE_OPENED, stopped(400), event] if paused else [event, stopped(400)]))
+    one.tell(PlaybackStarted(), PlaybackFinished(), GATE_OPENED)
+    steps = [*one.tell(NOBODY), *one.tell(GATE_OPENED, STARTED)]
+    steps += [*one.tell(STOPPED, COMMITTED), *one.tell(wire.UserTranscript("item_0", "…", {}))]
+    assert REST not in [step.part for step in of(Play, steps)]
 
 
 def test_words_that_come_later_than_the_interruption_belong_to_the_rest_as_well() -> None:

@@ -142,6 +142,7 @@ class SpeechRules(RuleGroup):
     def _on_speech_aborted(self, event: inputs.SpeechAborted) -> None:
         if not event.nobody:
             self._state.end_pause()
+            self._state.rest.by_speech = False
         self._abort()
         if event.nobody and self._state.rest.unexplained:
             self._state.play_rest()  # its turn was over before that was known

@@ -157,7 +157,7 @@ class ConversationState:
         if self.playing.paused:
             self.cancels_when_certain = self.cancels_when_certain or cancel
         elif self.settings.resume and self.playing.may_pause:
-            self.cancels_when_certain = cancel
+            self.cancels_when_certain, self.rest.by_speech = cancel, True
             self.do(*self.playing.pause(self.now))
         else:
             self.interrupt(cancel=cancel)
