@@ -161,6 +161,8 @@ class Pause:
     stopped_at: float = 0.0
     verdict: Literal["go on", "stop"] | None = None
     """What is to become of it as soon as the report is there."""
+    ends: frozenset[AudioPart] = frozenset()
+    """Verdict "stop": what does not go on; what came later is played then."""
 
 
 class Playing:
@@ -209,7 +211,7 @@ class Playing:
         sound = self._sounds.get(part)
         if sound is None:
             sound = self._sounds[part] = Sound(in_session)
-            sound.pcm = bytearray() if self.pauses else None
+            sound.pcm = bytearray() if self.pauses or self._pause is not None else None
             self._over.pop(part, None)
         if sound.pcm is not None and len(sound.pcm) + len(audio) > _KEPT_BYTES:
             if self._pause is not None:
@@ -321,28 +323,38 @@ class Playing:
         if pause.stopped is None:
             return []
         self._pause = None
-        cut = {each.part: each for each in pause.stopped.heard}
-        commands: list[SpeakerCommand] = []
-        for part, sound in self._sounds.items():
-            commands.append(Play(part, sound.rest(cut.get(part))))
-            commands += [EndPlay(part)] if sound.ended else []
-        return commands
+        return self._play_from({each.part: each for each in pause.stopped.heard})
 
     def settle(self) -> tuple[Stopped, PlaybackStopped] | None:
         """Playing does not go on; returns how far it came, if that is known and was a pause."""
         pause = self._pause
         if pause is None:
             return None
-        pause.verdict = "stop"
-        if pause.stopped is None:
+        pause.verdict, pause.ends = "stop", frozenset(self._sounds)
+        return self.settled()
+
+    def settled(self) -> tuple[Stopped, PlaybackStopped] | None:
+        """As of `settle`, which decided that already."""
+        pause = self._pause
+        if pause is None or pause.stopped is None:
             return None
         self._pause = None
         event = pause.stopped
-        unheard = [Heard(part, 0, 0) for part in self._sounds if part not in pause.parts]
+        later = pause.ends - pause.parts
+        unheard = [Heard(part, 0, 0) for part in self._sounds if part in later]
         heard = (*event.heard, *unheard)
-        return self._stopped(
-            heard, frozenset(self._sounds), pause.asked_at, pause.stopped_at
-        ), event
+        return self._stopped(heard, pause.ends, pause.asked_at, pause.stopped_at), event
+
+    def _play_from(self, cut: dict[AudioPart, Heard]) -> list[SpeakerCommand]:
+        commands: list[SpeakerCommand] = []
+        for part, sound in self._sounds.items():
+            commands.append(Play(part, sound.rest(cut.get(part))))
+            commands += [EndPlay(part)] if sound.ended else []
+        return commands
+
+    def play_later(self) -> list[SpeakerCommand]:
+        """Play what came after it was decided that playing does not go on."""
+        return self._play_from({})
 
     @property
     def verdict(self) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from rtaudio_daemon.dialogue.inputs import (
     SayRequested,
     SessionLost,
     SessionRenewed,
+    SettingsChanged,
     SpeechAborted,
     TimePassed,
 )
@@ -154,6 +156,26 @@ def test_the_loudspeaker_may_answer_after_it_was_decided_that_it_was_somebody() 
     steps = one.tell(stopped(400))
     assert of(TruncateItem, steps) == [TruncateItem("item_1", 0, 400)]
     assert of(Interruption, steps)[0].audio_end_ms == 400
+
+
+def test_an_answer_that_begins_before_the_loudspeaker_has_stopped_is_played_then() -> None:
+    one, part = speaking(), AudioPart("resp_2", "item_2", 0)
+    one.tell(GATE_OPENED, STARTED)
+    one.tell(STOPPED, COMMITTED)
+    assert commands(one.tell(created("resp_2"), wire.AudioDelta(part, SOUND))) == []
+    steps = one.tell(stopped(400))
+    assert of(TruncateItem, steps) == [TruncateItem("item_1", 0, 400)]
+    assert of(DeleteItem, steps) == []
+    assert of(Play, steps) == [Play(part, SOUND)]
+    assert commands(one.tell(wire.AudioDelta(part, SOUND))) == [Play(part, SOUND)]
+
+
+def test_what_comes_in_a_pause_is_played_although_pauses_were_switched_off_meanwhile() -> None:
+    one, part = speaking(generated=False), AudioPart("resp_1", "item_2", 0)
+    one.tell(GATE_OPENED, stopped(400))
+    one.tell(SettingsChanged(replace(one.mind.settings, resume=False)))
+    one.tell(wire.AudioDelta(part, SOUND))
+    assert of(Play, one.tell(NOBODY)) == [Play(PART, rest_of(SOUND, 400)), Play(part, SOUND)]
 
 
 def test_a_second_pause_counts_from_the_beginning_of_the_part() -> None:

@@ -46,4 +46,7 @@ class PlaybackRules(RuleGroup):
         if self._playing.verdict == "go on":
             self._do(*self._playing.resume())
         elif self._playing.verdict == "stop":
-            self._state.interrupt(cancel=False)
+            settled = self._playing.settled()
+            assert settled is not None
+            self._state.report_stop(*settled)
+            self._do(*self._playing.play_later())
