@@ -11,11 +11,15 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web_app
+from hypothesis import HealthCheck, settings
 
 from tests.answers import AnswerCounts, count_into, keep
 from tests.virtual_time import VirtualTimeLoop
 
 _numbers = count()
+# How fast inputs are made says something of the machine, and nothing of what is tested.
+settings.register_profile("any machine", suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
