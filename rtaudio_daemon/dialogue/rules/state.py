@@ -184,7 +184,7 @@ class ConversationState:
                 self.do(*self.playing.words(each.part, each.words))
 
     def report_words(self, transcripts: list[news.Transcript]) -> None:
-        """What was said and heard; the model is told what it does not know that it said."""
+        """Report what was heard; let the model know of what it does not know that it said."""
         for each in transcripts:
             self.do(each)
             if each.item_id.startswith(REST) and self.in_session:
