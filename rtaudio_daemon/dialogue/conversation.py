@@ -24,6 +24,8 @@ Interruption. Speech over an answer ends it, if `DialogueSettings.interruption` 
 our own gate only ends an answer that is being heard, as before that a cough would leave the user
 without any. Late sound of what was interrupted is dropped. When the loudspeaker has reported how
 far playing came, the item is truncated there, or deleted if nothing of it was heard.
+With `DialogueSettings.resume` it first only pauses: it plays on if that was nobody, and is ended as
+soon as it is certain that somebody spoke.
 
 Sessions come and go. Losing one ends what lived in it: requests, answers under way, turns that the
 service heard. Sound that has arrived is played to its end. What is owed is put to the next one,
