@@ -49,7 +49,7 @@ class TurnDetection:
         300, "server_vad: sound kept from before the speech", integer(0, 10_000), "ms"
     )
     silence_duration_ms: int = option(
-        600, "server_vad: silence that ends a turn", integer(0, 10_000), "ms"
+        500, "server_vad: silence that ends a turn", integer(0, 10_000), "ms"
     )
     eagerness: str = option(
         "auto", "semantic_vad: how soon it answers", choice("low", "medium", "high", "auto")

@@ -68,7 +68,7 @@ async def test_voice_live_takes_its_extras_from_the_configuration() -> None:
         assert update["input_audio_noise_reduction"]["type"] == "azure_deep_noise_suppression"
         assert update["turn_detection"]["type"] == "azure_semantic_vad"
         assert update["turn_detection"]["remove_filler_words"] is True
-        assert update["turn_detection"]["silence_duration_ms"] == 600
+        assert update["turn_detection"]["silence_duration_ms"] == 500
         await talk.turn(sentence(800))
         assert talk.named("error") == []
 

@@ -379,8 +379,8 @@ async def test_every_event_of_a_long_story_is_as_the_documents_say(
         order = ("response_ms", "first_audio_ms", "first_sound_ms", "last_sound_ms")
         found = [turn[name] for name in order]
         assert found == sorted(found)
-        # The service waits for 600 ms of silence; our own gate knows when the voice ended.
-        assert turn["endpoint_ms"] == pytest.approx(600, abs=250)
+        # The service waits for 500 ms of silence; our own gate knows when the voice ended.
+        assert turn["endpoint_ms"] == pytest.approx(500, abs=250)
     assert "rtaudio_turns_total" in metrics
     assert 'rtaudio_turn_latency_seconds_count{stage="first_sound"}' in metrics
     assert 'rtaudio_connection_gap_seconds_count{cause="loss"} 1.0' in metrics

@@ -368,6 +368,7 @@ async def test_a_reload_that_gets_no_session_changes_what_it_can(tmp_path: Path)
         assert reason is not None
         assert "503" in reason
         (session,) = harness.simulator.sessions
-        update = session.received[-1]["session"]
+        updates = [each for each in session.received if each["type"] == "session.update"]
+        update = updates[-1]["session"]
         assert "You are somebody else." in update["instructions"]
         assert "output" not in update.get("audio", {}), "it would refuse another voice"
