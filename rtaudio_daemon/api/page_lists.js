@@ -54,7 +54,7 @@ async function taught() {
   $("taught").replaceChildren(...(found?.words || []).map((one) => {
     const button = make("button", { type: "button", textContent: t("ui.delete") });
     button.setAttribute("aria-label", t("ui.delete_word", { word: one.name }));
-    button.onclick = async () => { if (await send("DELETE", "wake/" + encodeURIComponent(one.name))) taught(); };
+    button.onclick = async () => { if (await send("DELETE", "wake/words/" + encodeURIComponent(one.name))) taught(); };
     return make("li", {}, make("span", { textContent: one.name + " ", dir: "auto" }), button);
   }));
 }

@@ -184,7 +184,10 @@ TAUGHT: Schema = object_of(
     }
 )
 WAKE: Schema = object_of(
-    {"words": {"type": "array", "items": object_of({"name": TEXT}, more=True)}}
+    {
+        "words": {"type": "array", "items": object_of({"name": TEXT}, more=True)},
+        "missing": {**TEXT, "description": "what must be installed before a word can be taught"},
+    }
 )
 
 _SECONDS: Schema = {"type": "number", "minimum": 1, "maximum": 604_800}

@@ -15,7 +15,7 @@ from .. import config
 from ..audio.devices.open import open_microphone
 from ..audio.engines.taught_words import TaughtWords
 from ..controls import TeachingStep
-from ..daemon.word_teaching import WordTeaching
+from ..daemon.word_teaching import WordTeaching, missing
 from ..errors import NotNowError, RTAudioError
 from ..notifications import DeviceChanged
 from ..protocol.bounds import printable
@@ -30,6 +30,9 @@ marvin" has. Say it once each time you are asked to, and nothing else."""
 
 class Teacher(Protocol):
     """Who listens and learns."""
+
+    def missing(self) -> str:
+        """What must be installed before; empty: nothing."""
 
     def take(self, name: str, step: TeachingStep) -> dict[str, Any]:
         """One step, as `POST /api/wake/teach` answers."""
@@ -46,6 +49,10 @@ class DaemonTeacher:
 
     def __init__(self, daemon: DaemonClient) -> None:
         self._daemon = daemon
+
+    def missing(self) -> str:
+        """What must be installed before; empty: nothing."""
+        return str(self._daemon.get("/api/wake")["missing"])
 
     def take(self, name: str, step: TeachingStep) -> dict[str, Any]:
         """One step, as `POST /api/wake/teach` answers."""
@@ -66,6 +73,10 @@ class OwnTeacher:
     def __init__(self, settings: config.Input) -> None:
         self._words = TaughtWords()
         self._teaching = WordTeaching(_OwnEars(settings), self._words)
+
+    def missing(self) -> str:
+        """What must be installed before; empty: nothing."""
+        return missing()
 
     def take(self, name: str, step: TeachingStep) -> dict[str, Any]:
         """One step, as `POST /api/wake/teach` answers."""
@@ -138,6 +149,8 @@ def teach(teacher: Teacher, name: str, wait: Callable[[float], None] = time.slee
     What is refused between two steps, as somebody speaks, is tried again after `wait` (s).
     Raises RTAudioError.
     """
+    if why := teacher.missing():
+        raise NotNowError(why)
     print(_ADVICE)
     teacher.take(name, "cancel")
     how, done, recorded = "near the microphone, as you would call somebody", False, 0

@@ -20,7 +20,7 @@ from ..audio.processing.word_recording import RATE, Sound, WordRecording, word_r
 from ..controls import TeachingStep
 from ..errors import NotNowError
 from ..notifications import ModelStatus
-from ..optional_packages import how_to_install
+from ..optional_packages import how_to_install, installed
 from .assistant import Assistant
 
 HOW = (
@@ -33,6 +33,7 @@ HOW = (
     "and once more",
 )
 """How to say the word, in turn."""
+_PACKAGE = "pyopen_wakeword"
 _ENOUGH, _MOST = 5, 7  # recordings; the last one is the test
 _LISTENED_S, _AFTER_S, _FIRST_S = 6.0, 0.6, 0.8
 _LOOK_BYTES = 200 * BYTES_PER_MS
@@ -73,7 +74,7 @@ class WordTeaching:
 
     def listed(self) -> dict[str, Any]:
         """All words, as `GET /api/wake` answers."""
-        return {"words": [{"name": each} for each in self._words.names()]}
+        return {"words": [{"name": each} for each in self._words.names()], "missing": missing()}
 
     def forget(self, name: str) -> None:
         """Remove a word with its recordings. Raises NotFoundError."""
@@ -214,15 +215,23 @@ class DaemonEars:
             microphone_input.tap, microphone_input.withheld = None, False
 
 
+def missing() -> str:
+    """What must be installed before a word can be taught; empty: nothing."""
+    return "" if installed(_PACKAGE) else _needed()
+
+
+def _needed() -> str:
+    command = how_to_install(_PACKAGE)
+    return (
+        f"teaching a word needs the package pyopen-wakeword: `{command}`, then restart the daemon"
+    )
+
+
 def _library() -> Library:
     try:
         return Library()
     except (ImportError, OSError) as error:
-        command = how_to_install("pyopen_wakeword")
-        raise NotNowError(
-            f"teaching a word needs the package pyopen-wakeword: `{command}`, then restart the "
-            f"daemon ({error})"
-        ) from error
+        raise NotNowError(f"{_needed()} ({error})") from error
 
 
 def _at_16_khz(pcm: bytes) -> Sound:

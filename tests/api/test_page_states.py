@@ -112,13 +112,17 @@ async def a_word_is_taught(visit: Visit) -> None:
     async def reply(route: Any) -> None:
         if route.request.method == "GET":
             words = [{"name": "hey marvin"}] if answer["done"] else []
-            await route.fulfill(json={"words": words})
+            await route.fulfill(json={"words": words, "missing": ""})
+        elif route.request.method == "DELETE":
+            answer["done"] = False
+            await route.fulfill(json={"words": [], "missing": ""})
         else:
             sent.append(route.request.post_data_json)
             await route.fulfill(json=answer)
 
     await visit.page.route("**/api/wake", reply)
     await visit.page.route("**/api/wake/teach", reply)
+    await visit.page.route("**/api/wake/words/hey%20marvin", reply)
     await visit.page.evaluate("taught()")
     await visit.page.fill("#newword", "hey marvin")
     await visit.page.press("#newword", "Enter")
@@ -130,6 +134,8 @@ async def a_word_is_taught(visit: Visit) -> None:
     await visit.until("document.querySelectorAll('#taught li').length === 1")
     assert "Sicherheit: 0,91." in await visit.words("teaching")
     assert sent == [{"name": "hey marvin", "step": "record"}] * 2
+    await visit.page.click("#taught button")
+    await visit.until("document.querySelectorAll('#taught li').length === 0")
 
 
 async def settings_are_chosen_and_undone(page: Any, told: list[Any]) -> None:

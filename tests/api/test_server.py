@@ -151,7 +151,7 @@ class Person:
         return said or "said_1"
 
     def wake_words(self) -> dict[str, Any]:
-        return {"words": [{"name": "hey marvin"}]}
+        return {"words": [{"name": "hey marvin"}], "missing": ""}
 
     async def teach_wake_word(self, name: str, step: str) -> dict[str, Any]:
         self.told.append(("teach", name, step))

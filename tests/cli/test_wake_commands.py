@@ -25,6 +25,10 @@ class Teacher:
     def __init__(self, *answers: dict[str, Any] | RTAudioError) -> None:
         self._answers = list(answers)
         self.steps: list[TeachingStep] = []
+        self.lacks = ""
+
+    def missing(self) -> str:
+        return self.lacks
 
     def take(self, name: str, step: TeachingStep) -> dict[str, Any]:
         assert name == "hey marvin"
@@ -59,6 +63,16 @@ def test_every_step_says_what_to_do_and_how_it_went(capsys: pytest.CaptureFixtur
         'audio.wake.words: [{taught: "hey marvin"}]\n',
     ):
         assert line in printed
+
+
+def test_nobody_is_asked_to_speak_where_a_package_is_missing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    teacher = Teacher(GOOD)
+    teacher.lacks = "teaching a word needs the package pyopen-wakeword"
+    with pytest.raises(NotNowError, match="pyopen-wakeword"):
+        teach(teacher, "hey marvin", never)
+    assert (teacher.steps, capsys.readouterr().out) == ([], "")
 
 
 @pytest.mark.parametrize("answers", [(LEARNED, LEARNED, LEARNED), (LEARNED, NO, NO)])

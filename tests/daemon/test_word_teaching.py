@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from pathlib import Path
@@ -58,14 +59,14 @@ async def test_after_five_recordings_the_word_is_learned_kept_and_recognized(
     answer = await teaching.take("hey marvin", "record")
     assert answer["accepted"], answer
     assert answer["done"], answer
-    assert teaching.listed() == {"words": [{"name": "hey marvin"}]}
+    assert teaching.listed() == {"words": [{"name": "hey marvin"}], "missing": ""}
     assert len(words.recordings("hey marvin")) == 4
 
     person.says = [word(9), word(0, 3.0)]
     assert (await teaching.take("hey marvin", "test"))["accepted"]
     assert (await teaching.take("hey marvin", "test"))["score"] < 0.5
     teaching.forget("hey marvin")
-    assert teaching.listed() == {"words": []}
+    assert teaching.listed() == {"words": [], "missing": ""}
 
 
 @pytest.mark.parametrize(
@@ -122,3 +123,11 @@ async def test_a_silent_microphone_and_a_word_that_is_not_there_are_named(tmp_pa
         await teaching.take("hey marvin", "record")
     with pytest.raises(NotFoundError, match="wake list"):
         await teaching.take("hey marvin", "test")
+
+
+def test_the_package_that_is_missing_is_named_with_its_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyopen_wakeword", None)
+    lacking = WordTeaching(Person(), TaughtWords(tmp_path)).listed()["missing"]
+    assert "-m pip install 'pyopen-wakeword>=1.1,<1.2'" in lacking, lacking
