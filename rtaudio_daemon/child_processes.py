@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -53,6 +54,17 @@ def environment_of_ours() -> dict[str, str]:
         "PYTHONPATH": path,
         "OPENBLAS_NUM_THREADS": "1",  # each would take memory that is not there
     }
+
+
+def limit_this_process(memory: int, cpu_s: int) -> None:
+    """For a process that reads what may be hostile: so much memory (bytes) and time, no files."""
+    for what, most in (
+        (resource.RLIMIT_DATA, memory),
+        (resource.RLIMIT_CPU, cpu_s),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(what, (most, most))
 
 
 @contextlib.contextmanager

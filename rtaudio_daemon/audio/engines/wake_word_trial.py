@@ -8,8 +8,9 @@ exit status says what that is.
 
 from __future__ import annotations
 
-import resource
 import sys
+
+from ...child_processes import limit_this_process
 
 STRANGE, NO_PACKAGE = 3, 4
 """Exit statuses: another kind of file; a package is missing. Any other but 0: it is damaged."""
@@ -20,7 +21,7 @@ _FRAMES, _SAMPLES = 20, 2_400  # two seconds: the longest word is full then
 
 def main(arguments: list[str]) -> int:
     """Try the file; returns the exit status."""
-    _limit_ourselves()
+    limit_this_process(_MOST_MEMORY, _MOST_CPU_S)
     import numpy as np
 
     try:
@@ -36,16 +37,6 @@ def main(arguments: list[str]) -> int:
     except (ImportError, OSError):
         return NO_PACKAGE
     return 0
-
-
-def _limit_ourselves() -> None:
-    for what, most in (
-        (resource.RLIMIT_DATA, _MOST_MEMORY),
-        (resource.RLIMIT_CPU, _MOST_CPU_S),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        resource.setrlimit(what, (most, most))
 
 
 if __name__ == "__main__":

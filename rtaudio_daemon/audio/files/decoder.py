@@ -10,9 +10,9 @@ status says what is wrong with the file.
 from __future__ import annotations
 
 import io
-import resource
 import sys
 
+from ...child_processes import limit_this_process
 from .bounds import DAMAGED, LEAST_RATE, MOST_BYTES, MOST_CHANNELS, MOST_RATE, STRANGE, TOO_LONG
 
 _MOST_MEMORY = 384 << 20
@@ -23,7 +23,7 @@ _BLOCK_SAMPLES = 1 << 16
 def main(arguments: list[str]) -> int:
     """Decode; returns the exit status."""
     raw = sys.stdin.buffer.read(MOST_BYTES)
-    _limit_ourselves()
+    limit_this_process(_MOST_MEMORY, _MOST_CPU_S)
     import numpy as np
     import soundfile
 
@@ -47,16 +47,6 @@ def main(arguments: list[str]) -> int:
         return DAMAGED
     sys.stdout.buffer.write(found)
     return 0
-
-
-def _limit_ourselves() -> None:
-    for what, most in (
-        (resource.RLIMIT_DATA, _MOST_MEMORY),
-        (resource.RLIMIT_CPU, _MOST_CPU_S),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        resource.setrlimit(what, (most, most))
 
 
 if __name__ == "__main__":

@@ -108,9 +108,9 @@ def test_the_exit_status_says_what_is_wrong() -> None:
 
 def test_a_decoder_gets_no_more_memory_than_it_needs() -> None:
     program = (
-        "import resource\n"
-        "from rtaudio_daemon.audio.files.decoder import _limit_ourselves\n"
-        "_limit_ourselves()\n"
+        "from rtaudio_daemon.audio.files.decoder import _MOST_CPU_S, _MOST_MEMORY\n"
+        "from rtaudio_daemon.child_processes import limit_this_process\n"
+        "limit_this_process(_MOST_MEMORY, _MOST_CPU_S)\n"
         "try:\n    bytearray(1 << 30)\nexcept MemoryError:\n    print('refused')\n"
     )
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60)
