@@ -53,6 +53,11 @@ class DaemonClient:
         with self._answer("GET", path) as answer:
             return self._json(answer)
 
+    def text(self, path: str) -> str:
+        """The text at `path`."""
+        with self._answer("GET", path) as answer:
+            return answer.read(_MOST_BYTES).decode(errors="replace")
+
     def post(
         self, path: str, body: dict[str, Any] | None = None, timeout_s: float = _TIMEOUT_S
     ) -> dict[str, Any]:

@@ -45,6 +45,10 @@ def _run(arguments: argparse.Namespace) -> int:
         from . import backup
 
         return backup.COMMANDS[arguments.name](arguments)
+    if arguments.name == "report":
+        from .report.command import report
+
+        return report(arguments)
     if arguments.name == "wake":
         from . import wake_commands
 
@@ -160,6 +164,10 @@ def parser() -> argparse.ArgumentParser:
         keeping = add(name, text)
         keeping.add_argument("file", metavar="FILE")
         keeping.add_argument("--state", metavar="FOLDER", help="default: the state folder of yours")
+    report = add("report", "write what developers need to know into a new archive, without words")
+    _add_config(report)
+    _add_address(report)
+    report.add_argument("-o", "--output", metavar="FILE", default="", help="default: a new name")
     words = _add_remote(add("wake", "teach a wake word of your own, list or forget those taught"))
     words.add_argument("action", choices=("teach", "list", "forget"))
     words.add_argument("word", nargs="*", help="as in: wake teach hey marvin")
@@ -195,9 +203,13 @@ def _add_config(command: Any) -> None:
 
 def _add_remote(command: Any) -> Any:
     _add_config(command)
-    command.add_argument("--url", help="address of the daemon (then its token is in RTAUDIO_TOKEN)")
+    _add_address(command)
     command.add_argument("--json", action="store_true", help="print the answer as JSON")
     return command
+
+
+def _add_address(command: Any) -> None:
+    command.add_argument("--url", help="address of the daemon (then its token is in RTAUDIO_TOKEN)")
 
 
 def _add_simulate(command: Any) -> None:

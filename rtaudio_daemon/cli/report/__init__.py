@@ -1,0 +1,1 @@
+"""`daemon.py report`: what developers need to know, without secrets and without words."""

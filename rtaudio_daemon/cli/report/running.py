@@ -1,0 +1,61 @@
+"""The running daemon in a report: its state and its figures, without words."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+from ...api import schemas
+from ...config import wordless
+from ...errors import RTAudioError
+from ..http_client import DaemonClient
+
+_SAMPLE = re.compile(r"(rtaudio_[a-z_]{1,60})(?:\{([^{}]{0,200})\})? ([0-9.e+-]{1,30})")
+_LABEL = re.compile(r'(\w{1,20})="([a-z_]{1,20}|[0-9.e+]{1,10}|\+Inf)"')
+_LABELS = frozenset(
+    {"status", "state", "direction", "phase", "source", "kind", "stage", "cause", "le"}
+    | {"outcome", "audible"}
+)
+"""Those whose words are from fixed lists; tools and wake words have names of a home."""
+_MOST_LINES = 3000
+
+
+def status(document: dict[str, Any]) -> dict[str, Any]:
+    """What `/api/status` answers, without words."""
+    found = wordless.wordless(document, schemas.STATUS)
+    assert isinstance(found, dict), "the schema names its fields"
+    return found
+
+
+def metrics(text: str) -> str:
+    """The samples of `/metrics` whose labels are words of fixed lists."""
+    lines = (_SAMPLE.fullmatch(line) for line in text.splitlines()[:_MOST_LINES])
+    return "".join(f"{each[0]}\n" for each in lines if each and _plain(each))
+
+
+def asked(daemon: DaemonClient) -> dict[str, Any]:
+    """All that a running daemon answers; where it does not, `running` says so."""
+    found: dict[str, Any] = {}
+    questions: tuple[tuple[str, Callable[[], Any]], ...] = (
+        ("status", lambda: status(daemon.get("/api/status"))),
+        ("metrics", lambda: metrics(daemon.text("/metrics"))),
+    )
+    for name, ask in questions:
+        try:
+            found[name] = ask()
+        except RTAudioError:
+            continue
+    return found
+
+
+def _plain(sample: re.Match[str]) -> bool:
+    labels = sample[2] or ""
+    pairs = _LABEL.findall(labels)
+    rebuilt = ",".join(f'{name}="{value}"' for name, value in pairs)
+    known = rebuilt == labels and all(name in _LABELS for name, _ in pairs)
+    try:
+        return known and math.isfinite(float(sample[3]))
+    except ValueError:
+        return False
