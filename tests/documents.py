@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = sorted([*ROOT.glob("[A-Z]*.md"), *(ROOT / "docs").glob("*.md")])
+DOCUMENTS = sorted(
+    [*ROOT.glob("[A-Z]*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "packaging").rglob("*.md")]
+)
 _BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.S | re.M)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 

@@ -82,7 +82,7 @@ def wrong(words: list[str]) -> str:
         return wrong_arguments(arguments[arguments.index("rtaudio-daemon") + 1 :])
     if program in ("script/test", "pytest"):
         return wrong_tests(arguments)
-    if program.startswith(("script/", "examples/", "bench/")):
+    if program.startswith(("script/", "examples/", "bench/", "packaging/")):
         return wrong_options(program, arguments)
     return "" if program in FREE else f"{program} is not checked by anything"
 

@@ -10,6 +10,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
+APP_LOCK = "packaging/home-assistant-app/app/requirements.lock"
 _ENTRY = re.compile(
     r"^([A-Za-z0-9._-]+)==(\S+)(?: ; (.+?))? \\\n((?:    --hash=sha256:[0-9a-f]{64}.*\n)+)", re.M
 )
@@ -42,8 +43,20 @@ def test_the_tools_that_compile_pyaudio_are_locked() -> None:
     assert {"setuptools", "wheel"} <= {name for name, _ in locked("build.lock")}
 
 
+def test_the_app_of_home_assistant_locks_its_packages_beside_those_of_the_daemon() -> None:
+    lines = (ROOT / APP_LOCK).with_suffix(".txt").read_text().splitlines()[1:]
+    found, daemons = locked(APP_LOCK), locked("requirements.lock")
+    for wanted in map(Requirement, lines):
+        versions = [v for name, v in found if name == canonicalize_name(wanted.name)]
+        assert versions
+        assert all(version in wanted.specifier for version in versions)
+    common = {name for name, _ in found} & {name for name, _ in daemons}
+    assert common == {"numpy"}
+    assert {each for each in found if each[0] in common} <= set(daemons)
+
+
 def test_no_lock_names_a_server_or_a_folder() -> None:
-    for name in ("requirements.lock", "build.lock"):
+    for name in ("requirements.lock", "build.lock", APP_LOCK):
         assert not re.search(r"https?://|/tmp", (ROOT / name).read_text())
 
 
