@@ -7,7 +7,7 @@ from itertools import count
 
 from ..notifications import AudioPart
 from .cut_words import heard_words
-from .playing import CHIME, REST, SOUND, Stopped
+from .sound_parts import CHIME, REST, SOUND, Stopped
 
 _KEPT_S = 30.0
 

@@ -2,151 +2,16 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
-from ..notifications import AudioPart, Heard, Interruption, PlaybackStopped, Transcript
-from .cut_words import heard_words
-from .outputs import (
-    DeleteItem,
-    EndPlay,
-    Play,
-    ServiceCommand,
-    SpeakerCommand,
-    StopPlayback,
-    TruncateItem,
-)
+from ..notifications import AudioPart, Heard, PlaybackStopped, Transcript
+from .outputs import EndPlay, Play, SpeakerCommand, StopPlayback
+from .sound_parts import BYTES_PER_MS, CHIME, SOUND, Sound, Stopped
 
-BYTES_PER_MS = 48
-CHIME = "rtaudio_chime"
-"""Stands for the item of a short sound before an answer."""
-SOUND = "rtaudio_sound"
-"""Stands for the item of a sound file."""
-REST = "rtaudio_rest"
-"""Stands for the item of what is left of an interrupted answer; a number follows."""
-_OURS = (CHIME, SOUND, REST)
 _REMEMBERED = 32  # parts whose words or whose sound are still to come
 _KEPT_BYTES = 600_000 * BYTES_PER_MS  # of one part; nothing longer goes on after a pause
-_FADE_BYTES = 10 * BYTES_PER_MS  # in which the loudspeaker fades out when it is stopped
-
-
-@dataclass(slots=True)
-class Sound:
-    """A part that was handed to the loudspeaker."""
-
-    in_session: bool
-    """Whether the session in use has an item that can be truncated."""
-    received_ms: float = 0.0
-    missed_ms: float = 0.0
-    """What came of it after the answer was interrupted."""
-    heard_ms: int | None = None
-    """How much was played; None: all of it, or it is still being played."""
-    ended: bool = False
-    pcm: bytearray | None = None
-    """All of it, so that playing may go on; when it has stopped, the rest. None: it is not kept."""
-    begins_at: int = 0
-    """Where that begins, in bytes, which the loudspeaker was given last."""
-
-    def place(self, heard: Heard) -> int:
-        """Where playing stopped, in bytes from the beginning of the part."""
-        samples = heard.samples if heard.samples >= 0 else heard.heard_ms * BYTES_PER_MS // 2
-        return self.begins_at + 2 * samples
-
-    def rest(self, heard: Heard | None) -> bytes:
-        """What is to be played after a pause; it begins within the fade, and fades in."""
-        assert self.pcm is not None
-        place = self.begins_at if heard is None else self.place(heard)
-        if place > self.begins_at:
-            self.begins_at = max(0, place - _FADE_BYTES)
-        rest = bytes(self.pcm[self.begins_at :])
-        return faded_in(rest) if place else rest
-
-    def cut(self, heard: Heard) -> Heard:
-        """Playing does not go on; returns how much was heard in all, and not only since a pause."""
-        if self.begins_at:
-            self.heard_ms = self.place(heard) // BYTES_PER_MS
-        else:
-            self.heard_ms = heard.heard_ms
-        if self.pcm is not None:
-            self.pcm = bytearray(self.rest(heard))
-        return Heard(heard.part, self.heard_ms)
-
-    def transcript(self, part: AudioPart, words: str) -> list[Transcript]:
-        """The words as far as they were heard, if any was."""
-        if self.heard_ms is None:
-            return [Transcript("assistant", words, True, part.item_id)]
-        generated_ms = self.received_ms + self.missed_ms
-        words = heard_words(words, self.heard_ms, generated_ms) if self.heard_ms > 0 else ""
-        if not words:
-            return []
-        cut = self.heard_ms < int(generated_ms) or not self.ended
-        return [Transcript("assistant", words, True, part.item_id, cut)]
-
-
-@dataclass(frozen=True, slots=True)
-class Stopped:
-    """How far playing came when it stopped.
-
-    `heard` lists what was not played whole, of the parts in `sounds`. `asked_at`: when we asked
-    for it; None if the loudspeaker stopped by itself. `transcripts`: what was said of it.
-    """
-
-    sounds: dict[AudioPart, Sound]
-    heard: tuple[Heard, ...]
-    asked_at: float | None
-    transcripts: list[Transcript]
-    at: float
-    """When it was reported."""
-    words: dict[AudioPart, str]
-    """What was said, as far as that is known already."""
-
-    def interruption(self, silent_in_ms: int) -> Interruption:
-        """What to report of it."""
-        asked_at = self.at if self.asked_at is None else self.asked_at
-        latency_ms = round((self.at - asked_at) * 1000) + silent_in_ms
-        heard = (each for each in self.heard if not each.part.item_id.startswith(_OURS))
-        first = next(heard, None)
-        if first is None:
-            return Interruption(None, 0, latency_ms)
-        return Interruption(first.part.item_id, first.heard_ms, latency_ms)
-
-    @property
-    def past(self) -> list[Heard]:
-        """What was not heard whole of items that the session in use does not have."""
-        return [each for each in self.heard if not self.sounds[each.part].in_session]
-
-    def corrections(self) -> list[ServiceCommand]:
-        """What lets the model remember no more of its items than was heard."""
-        commands: list[ServiceCommand] = []
-        for part, heard_ms in ((each.part, each.heard_ms) for each in self.heard):
-            sound, received_ms = self.sounds[part], int(self.sounds[part].received_ms)
-            if sound.in_session and heard_ms <= 0:
-                commands.append(DeleteItem(part.item_id))
-            elif sound.in_session and (heard_ms < received_ms or not sound.ended):
-                end_ms = min(heard_ms, received_ms)
-                commands.append(TruncateItem(part.item_id, part.content_index, end_ms))
-        return commands
-
-    @property
-    def heard_ms(self) -> dict[str, float]:
-        """How many ms of each answer were heard, by its id."""
-        found: dict[str, float] = {}
-        for part, sound in self.sounds.items():
-            heard = sound.received_ms if sound.heard_ms is None else sound.heard_ms
-            if part.item_id != CHIME:
-                found[part.response_id] = found.get(part.response_id, 0.0) + heard
-        return found
-
-    @property
-    def answers(self) -> dict[str, str]:
-        """How much was heard of each answer, by its id: "whole", "cut" or "unheard"."""
-        answers: dict[str, str] = {}
-        for response_id in dict.fromkeys(part.response_id for part in self.sounds):
-            heard = [each.heard_ms for each in self.heard if each.part.response_id == response_id]
-            answers[response_id] = "whole" if not heard else "cut" if any(heard) else "unheard"
-        return answers
 
 
 @dataclass(slots=True)
@@ -405,11 +270,3 @@ class Playing:
         for part in [part for part in self._words if part not in self._sounds]:
             if response_id in (None, part.response_id):
                 del self._words[part]
-
-
-def faded_in(pcm: bytes) -> bytes:
-    """Sound whose first 10 ms rise evenly, as the loudspeaker's fade falls."""
-    fade = min(len(pcm) & ~1, _FADE_BYTES)
-    samples = array("h", pcm[:fade])
-    rising = [sample * (at + 1) // len(samples) for at, sample in enumerate(samples)]
-    return array("h", rising).tobytes() + pcm[fade:]

@@ -11,8 +11,9 @@ from itertools import count
 from ..notifications import AudioPart
 from .answers import Request
 from .outputs import SpeakerCommand
-from .playing import BYTES_PER_MS, SOUND, Playing
+from .playing import Playing
 from .receipts import Receipts
+from .sound_parts import BYTES_PER_MS, SOUND
 
 _PIECE_S = 0.5
 _PIECE_BYTES = int(_PIECE_S * 1000) * BYTES_PER_MS

@@ -26,8 +26,8 @@ from rtaudio_daemon.dialogue.outputs import (
     ServiceCommand,
     SpeakerCommand,
 )
-from rtaudio_daemon.dialogue.playing import BYTES_PER_MS
 from rtaudio_daemon.dialogue.settings import DialogueSettings
+from rtaudio_daemon.dialogue.sound_parts import BYTES_PER_MS
 from rtaudio_daemon.notifications import (
     AudioPart,
     ModelStatus,

@@ -31,7 +31,8 @@ from rtaudio_daemon.dialogue.outputs import (
     StopPlayback,
     TruncateItem,
 )
-from rtaudio_daemon.dialogue.playing import BYTES_PER_MS, Playing, faded_in
+from rtaudio_daemon.dialogue.playing import Playing
+from rtaudio_daemon.dialogue.sound_parts import BYTES_PER_MS, faded_in
 from rtaudio_daemon.notifications import (
     AudioPart,
     ErrorReported,

@@ -15,9 +15,10 @@ from ..history import History
 from ..kept_rest import KeptRest
 from ..latency import LatencyTracker
 from ..outputs import AnswerGivenUp, CancelResponse, Output
-from ..playing import REST, Playing, Stopped
+from ..playing import Playing
 from ..receipts import Receipts
 from ..settings import DialogueSettings
+from ..sound_parts import REST, Stopped
 from ..sounds import Sounds
 from ..turns import LEAST_TURN_S, Turns
 from ..unsent_audio import UnsentAudio
