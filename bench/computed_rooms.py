@@ -51,18 +51,25 @@ class Room:
     tail: float = 0.0
     seed: int = 0
 
-    def echo(self, played: Samples) -> Samples:
-        """What the microphone hears of it, `TAIL_S` longer, without the delay."""
-        padded = np.concatenate([played, np.zeros(int(TAIL_S * RATE))]) * self.gain
-        if not self.tail:
-            return padded
+    def impulse(self) -> Samples:
+        """What a single click becomes, without the delay."""
         length = int(TAIL_S * RATE)
+        if not self.tail:
+            return np.array([self.gain])
         decay = 10 ** (-3 * np.arange(length) / length)
         noise = np.random.default_rng(self.seed).normal(0, 1, length) * decay
         noise *= np.sqrt(self.tail) / np.linalg.norm(noise)
         noise[0] += 1
-        size = 1 << (len(padded) + length).bit_length()
-        spectrum = np.fft.rfft(padded, size) * np.fft.rfft(noise, size)
+        return np.asarray(noise * self.gain, dtype=np.float64)
+
+    def echo(self, played: Samples) -> Samples:
+        """What the microphone hears of it, `TAIL_S` longer, without the delay."""
+        padded = np.concatenate([played, np.zeros(int(TAIL_S * RATE))])
+        if not self.tail:
+            return np.asarray(padded * self.gain)
+        impulse = self.impulse()
+        size = 1 << (len(padded) + len(impulse)).bit_length()
+        spectrum = np.fft.rfft(padded, size) * np.fft.rfft(impulse, size)
         return np.asarray(np.fft.irfft(spectrum, size)[: len(padded)], dtype=np.float64)
 
 
