@@ -8,18 +8,20 @@ from __future__ import annotations
 import threading
 import time
 from array import array
-from functools import partial
 from typing import Any
 
+from ...device_codes import DeviceCode
+from ...errors import DeviceError
 from .device_lookup import DeviceInfo, Direction
 from .link import WorkerLink
-from .messages import Kind, part_body, yes
+from .messages import Kind, failure_body, part_body, yes
 from .stream import LONG_MS, WorkerStream
 
-_OVERFLOW = 2  # paInputOverflow
+_OVERFLOWED = -9981  # paInputOverflowed
 _QUIET = 200  # softer samples than that are sent several frames at once, to wake the daemon less
 _OVERLAP_S = 0.5  # for how long the sound of both streams is sent
 _BEGINS_S = 1.5  # a stream that begins more slowly is not waited for
+_ENDS_S = 1.0  # one that has not ended by then is left alone
 _TRY_AGAIN_S = 1.0
 
 
@@ -33,7 +35,7 @@ class InputStream(WorkerStream):
         self._channel = channel
         self._number = 0
         self._shared = True
-        self._delivers = threading.Event()  # of the newest stream
+        self._readers: list[_Reader] = []  # two while one stream goes over into the next
 
     def receive(self, kind: Kind, body: bytes) -> None:
         """Carry out what the daemon says."""
@@ -41,7 +43,26 @@ class InputStream(WorkerStream):
             self.attend(yes(body))
 
     def report(self) -> None:
-        """Do nothing: a microphone's callback reports everything."""
+        """Do nothing: the thread that reads a microphone reports everything."""
+
+    def heard(self, number: int, sounds: list[bytes], together: int) -> None:
+        """A stream has heard the last of these `sounds`; send them, or wait for more.
+
+        `together` of them are sent at once while it is quiet. Called by the stream's reader.
+        """
+        if len(sounds) >= together or self._closely or not _is_quiet(sounds[-1]):
+            sound = self._mono(b"".join(sounds))
+            sounds.clear()
+            self._link.send_soon(Kind.SOUND, part_body(number, sound))
+
+    def overflowed(self) -> None:
+        """A frame is lost, as one before it was not taken in time."""
+        self._link.send_soon(Kind.OVERFLOWED, b"")
+
+    def failed(self, error: OSError) -> None:
+        """No more sound will come."""
+        what = f"the device delivers no sound any more: {error}"
+        self._link.send_soon(Kind.FAILED, failure_body(DeviceError(what, code=DeviceCode.LOST)))
 
     @property
     def _channel_counts(self) -> tuple[int, ...]:
@@ -57,24 +78,22 @@ class InputStream(WorkerStream):
             return array("h", [(a + b) >> 1 for a, b in zip(left, right, strict=True)]).tobytes()
         return (right if self._channel == "right" else left).tobytes()
 
-    def _begin(self, frame_ms: int) -> Any:
-        self._delivers = threading.Event()
-        return partial(self._callback, self._number, self._delivers, LONG_MS // frame_ms, [])
+    def _opened(self, audio: Any, info: DeviceInfo, frame_ms: int) -> Any:
+        return self._new_stream(audio, info, frame_ms)
 
-    def _begun(self, stream: Any) -> None:
-        """A microphone has nothing more to prepare."""
+    def _start(self, stream: Any, frame_ms: int) -> None:
+        frames = self._rate * frame_ms // 1000
+        reader = _Reader(self, self._number, stream, frames, LONG_MS // frame_ms)
+        reader.start()
+        self._readers.append(reader)
 
     def _reopen(self, audio: Any, info: DeviceInfo, frame_ms: int) -> bool:
         if not self._shared:
             return False
         self._number += 1
-        stream = None
         try:
-            stream = self._opened(audio, info, frame_ms, self._begin(frame_ms))
-            stream.start_stream()
+            self._start(self._opened(audio, info, frame_ms), frame_ms)
         except OSError:
-            if stream is not None:
-                stream.close()
             self._number -= 1
             if frame_ms == self._short_ms:  # it did open beside another: once it was cheap
                 time.sleep(_TRY_AGAIN_S)
@@ -82,40 +101,62 @@ class InputStream(WorkerStream):
             else:
                 self._shared = False  # a device that opens only once keeps the stream that it has
             return False
-        self._delivers.wait(_BEGINS_S)
+        self._readers[-1].delivers.wait(_BEGINS_S)
         time.sleep(_OVERLAP_S)
-        self._stream.close()
-        self._stream = stream
+        self._readers.pop(0).end()
         self._link.send(Kind.SWITCHED, part_body(self._number))
         return True
 
     def _latency_s(self, stream: Any) -> float:
         return float(stream.get_input_latency())
 
-    def _callback(
-        self,
-        number: int,
-        delivers: threading.Event,
-        together: int,
-        heard: list[bytes],
-        data: bytes | None,
-        _frames: int,
-        _times: Any,
-        flags: int,
-    ) -> tuple[None, int]:
+
+class _Reader:
+    """Reads a stream in a thread of its own, which costs less than a callback of PortAudio.
+
+    Only `end` closes the stream: never while it is being read.
+    """
+
+    def __init__(
+        self, owner: InputStream, number: int, stream: Any, frames: int, together: int
+    ) -> None:
+        self.delivers = threading.Event()
+        self._owner, self._number, self._stream = owner, number, stream
+        self._frames, self._together = frames, together
+        self._ending = False
+        self._thread = threading.Thread(target=self._read, name="reader", daemon=True)
+
+    def start(self) -> None:
+        """Start the stream and read it. Raises OSError if it does not start; then it is closed."""
         try:
-            if flags & _OVERFLOW:
-                self._link.send_soon(Kind.OVERFLOWED, b"")
-            if data:
-                delivers.set()
-                heard.append(data)
-                if len(heard) >= together or self._closely or not _is_quiet(data):
-                    sound = b"".join(heard)
-                    heard.clear()
-                    self._link.send_soon(Kind.SOUND, part_body(number, self._mono(sound)))
-        except Exception:
-            pass
-        return None, 0  # paContinue
+            self._stream.start_stream()
+        except OSError:
+            self._stream.close()
+            raise
+        self._thread.start()
+
+    def end(self) -> None:
+        """Close the stream when the frame that is being read has come, if that is soon."""
+        self._ending = True
+        self._thread.join(_ENDS_S)
+        if not self._thread.is_alive():
+            self._stream.close()
+
+    def _read(self) -> None:
+        sounds: list[bytes] = []
+        while not self._ending:
+            try:
+                sounds.append(self._stream.read(self._frames))
+            except OSError as error:
+                if error.errno == _OVERFLOWED:
+                    self._owner.overflowed()
+                    continue
+                if not self._ending:
+                    self._owner.failed(error)
+                return
+            if not self.delivers.is_set():
+                self.delivers.set()
+            self._owner.heard(self._number, sounds, self._together)
 
 
 def _is_quiet(pcm: bytes) -> bool:

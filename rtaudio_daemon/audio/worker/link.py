@@ -1,7 +1,7 @@
 """An audio process's end of the line to the daemon.
 
-What PortAudio's callback has to say goes out at once, without waking another thread; where that
-would make it wait, it is left to the main thread.
+What a thread that moves sound has to say goes out at once, without waking another thread; where
+that would make it wait, it is left to the main thread.
 
 Standard library only: the audio process loads nothing else.
 """
@@ -22,7 +22,7 @@ class WorkerLink:
 
     def __init__(self, daemon: socket.socket) -> None:
         self.ready = False
-        """Whether the daemon knows of the stream, and so may hear what the callback says."""
+        """Whether the daemon knows of the stream, and so may hear what it does."""
         self._socket = daemon
         self._woken, self._waker = socket.socketpair()
         self._woken.setblocking(False)
@@ -43,7 +43,7 @@ class WorkerLink:
             pass  # it has been woken often enough
 
     def send_soon(self, kind: Kind, body: bytes) -> None:
-        """Say it now or soon; never waits (for callbacks)."""
+        """Say it now or soon; never waits (for threads that move sound)."""
         message = pack(kind, body)
         if not (self.ready and self._lock.acquire(blocking=False)):
             self._waiting.append(message)
@@ -65,11 +65,11 @@ class WorkerLink:
         with self._lock:
             self._send_waiting()
             self._socket.sendall(pack(kind, body))
-        if self._waiting:  # what a callback had to say meanwhile
+        if self._waiting:  # what another thread had to say meanwhile
             self.wake()
 
     def send_ready(self, facts: bytes) -> None:
-        """Say that the stream is open, before anything that the callback has said."""
+        """Say that the stream is open, before anything that it has done."""
         with self._lock:
             self._socket.sendall(pack(Kind.READY, facts))
             self.ready = True

@@ -34,6 +34,7 @@ class OutputStream(WorkerStream):
     def __init__(self, link: WorkerLink) -> None:
         super().__init__(link)
         self._lock = threading.Lock()
+        self._stream: Any = None
         self._queue: PlaybackQueue[int] = PlaybackQueue(RATES[0])
         self._last_id = 0
         self._resting = False  # what is pushed waits until the frames are short again
@@ -113,10 +114,8 @@ class OutputStream(WorkerStream):
         underruns = queue.underruns + self._late_blocks
         return Progress(self._last_id, tuple(heard), underruns, queue.dropped_frames)
 
-    def _begin(self, frame_ms: int) -> Any:
-        return self._callback
-
-    def _begun(self, stream: Any) -> None:
+    def _opened(self, audio: Any, info: DeviceInfo, frame_ms: int) -> Any:
+        self._stream = stream = self._new_stream(audio, info, frame_ms, self._callback)
         delay = int(self._latency_s(stream) * self._rate)
         self._position = None
         self._silent_blocks = _SILENT_BLOCKS
@@ -125,6 +124,10 @@ class OutputStream(WorkerStream):
                 self._queue.delay_frames = delay
             else:
                 self._queue = PlaybackQueue(self._rate, delay)
+        return stream
+
+    def _start(self, stream: Any, frame_ms: int) -> None:
+        stream.start_stream()
 
     def _reopen(self, audio: Any, info: DeviceInfo, frame_ms: int) -> bool:
         with self._lock:
@@ -135,9 +138,9 @@ class OutputStream(WorkerStream):
         self._stream.close()
         self._settling_blocks = _SETTLING_BLOCKS
         self._link.send(Kind.REOPENING)
-        self._stream = self._opened(audio, info, frame_ms, self._begin(frame_ms))
+        stream = self._opened(audio, info, frame_ms)
         self._resting = resting
-        self._stream.start_stream()
+        self._start(stream, frame_ms)
         return True
 
     @property

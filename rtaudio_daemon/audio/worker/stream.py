@@ -30,13 +30,12 @@ _TRY_ANOTHER = (-9997, -9998)  # paInvalidSampleRate, paInvalidChannelCount
 
 
 class WorkerStream(ABC):
-    """One direction. The callback runs in PortAudio's thread: it copies bytes and counts."""
+    """One direction. Sound is copied and counted in a thread that does nothing else."""
 
     direction: Direction
 
     def __init__(self, link: WorkerLink) -> None:
         self._link = link
-        self._stream: Any = None
         self._rate, self._channels = RATES[0], 1
         self._short_ms = 0
         self._closely = True
@@ -49,14 +48,14 @@ class WorkerStream(ABC):
         for channels, rate in product(self._channel_counts, RATES):
             self._channels, self._rate = channels, rate
             try:
-                self._stream = self._opened(audio, info, frame_ms, self._begin(frame_ms))
+                stream = self._opened(audio, info, frame_ms)
             except OSError as error:
                 if error.errno in _TRY_ANOTHER:
                     continue
                 what = f"{info.name!r} does not open: {_remedy(error)}"
                 raise DeviceError(what, code=_code(error)) from error
-            self._stream.start_stream()
-            latency = int(self._latency_s(self._stream) * self._rate)
+            self._start(stream, frame_ms)
+            latency = int(self._latency_s(stream) * self._rate)
             return StreamFacts(info.name, self._rate, self._channels, latency)
         raise DeviceError(
             f"{info.name!r} opens neither with one channel nor with two at 24000, 48000, 44100 or "
@@ -85,8 +84,9 @@ class WorkerStream(ABC):
                 failure = DeviceError(reason, code=_code(error))
                 self._link.send(Kind.FAILED, failure_body(failure))
 
-    def _opened(self, audio: Any, info: DeviceInfo, frame_ms: int, callback: Any) -> Any:
-        stream = audio.open(
+    def _new_stream(self, audio: Any, info: DeviceInfo, frame_ms: int, callback: Any = None) -> Any:
+        """A stream that is not started yet; without a callback it must be read. Raises OSError."""
+        return audio.open(
             rate=self._rate,
             channels=self._channels,
             format=INT16,
@@ -95,8 +95,6 @@ class WorkerStream(ABC):
             start=False,
             **{self.direction: True, f"{self.direction}_device_index": info.number},
         )
-        self._begun(stream)
-        return stream
 
     @abstractmethod
     def receive(self, kind: Kind, body: bytes) -> None:
@@ -104,7 +102,7 @@ class WorkerStream(ABC):
 
     @abstractmethod
     def report(self) -> None:
-        """Report to the daemon, in the main thread, what the callback has not reported."""
+        """Report to the daemon, in the main thread, what is not reported yet."""
 
     @property
     def _brief_ms(self) -> int:
@@ -117,15 +115,12 @@ class WorkerStream(ABC):
         return 1, 2
 
     @abstractmethod
-    def _begin(self, frame_ms: int) -> Any:
-        """Make ready for a stream with frames of this length; its callback.
-
-        PortAudio calls it for every block: it copies and counts, and never raises.
-        """
+    def _opened(self, audio: Any, info: DeviceInfo, frame_ms: int) -> Any:
+        """A new stream with frames of this length, not started yet. Raises OSError."""
 
     @abstractmethod
-    def _begun(self, stream: Any) -> None:
-        """This stream is open and will be started."""
+    def _start(self, stream: Any, frame_ms: int) -> None:
+        """Let a new stream move sound. Raises OSError if it does not start."""
 
     @abstractmethod
     def _reopen(self, audio: Any, info: DeviceInfo, frame_ms: int) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from rtaudio_daemon.audio.worker.input_stream import InputStream
 from rtaudio_daemon.audio.worker.link import WorkerLink
 from rtaudio_daemon.audio.worker.stream import WorkerStream
 
@@ -20,14 +21,19 @@ def pair() -> Any:
 
 @pytest.fixture
 def pumps(pair: Any) -> Any:
-    """Makes pumps whose line leads to `pair`, and closes their sockets."""
-    lines: list[WorkerLink] = []
+    """Makes pumps whose line leads to `pair`; at the end nobody reads their streams any more."""
+    made: list[tuple[WorkerLink, WorkerStream]] = []
 
     def make(kind: type[WorkerStream], *arguments: str) -> WorkerStream:
-        lines.append(WorkerLink(pair[1]))
-        lines[-1].ready = True
-        return kind(lines[-1], *arguments)
+        link = WorkerLink(pair[1])
+        link.ready = True
+        made.append((link, kind(link, *arguments)))
+        return made[-1][1]
 
     yield make
-    for link in lines:
+    for link, stream in made:
+        for reader in stream._readers if isinstance(stream, InputStream) else []:
+            reader._ending = True
+            reader._stream.abandon()
+            reader._thread.join()
         link.close()

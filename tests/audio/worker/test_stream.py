@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import queue
 import socket
+import threading
 import time
 from array import array
 from collections.abc import Callable
@@ -17,6 +19,7 @@ from rtaudio_daemon.audio.worker.messages import (
     Kind,
     StreamFacts,
     Unpacker,
+    failure_of,
     part_body,
     progress_of,
     split_part,
@@ -26,19 +29,47 @@ from rtaudio_daemon.audio.worker.stream import LONG_MS
 from rtaudio_daemon.errors import DeviceError
 
 Callback = Callable[[bytes | None, int, Any, int], tuple[bytes | None, int]]
+OVERFLOWED = OSError(-9981, "Input overflowed")
+UNPLUGGED = OSError(-9999, "Unanticipated host error")
 
 
 class FakeStream:
+    """Who reads it waits for `say`, or, on a card that `talks`, for the time that a frame takes."""
+
     def __init__(self, card: ChoosyCard) -> None:
         self.card = card
+        self.sounds: queue.Queue[bytes | OSError] = queue.Queue()
+        self.taken = threading.Semaphore(0)
+        self.reads = 0
+        self.being_read = False
         card.streams += 1
 
     def start_stream(self) -> None:
         if self.card.starts_not:
             raise OSError(-9999, "Unanticipated host error")
 
+    def read(self, frames: int) -> bytes:
+        if self.reads:
+            self.taken.release()
+        self.reads += 1
+        if self.card.talks:
+            time.sleep(frames / 24_000)
+            return bytes(2 * frames)
+        self.being_read = True
+        sound = self.sounds.get()
+        self.being_read = False
+        if isinstance(sound, OSError):
+            raise sound
+        return sound
+
     def close(self) -> None:
+        assert not self.being_read, "PortAudio would crash"
         self.card.streams -= 1
+
+    def abandon(self) -> None:
+        """Nobody waits for any more sound."""
+        self.card.talks = False
+        self.sounds.put(UNPLUGGED)
 
     def get_input_latency(self) -> float:
         return 0.04
@@ -52,10 +83,12 @@ class ChoosyCard:
     def __init__(self, rates: set[int], channels: set[int], busy: bool = False) -> None:
         self.rates, self.channels, self.busy = rates, channels, busy
         self.tried: list[tuple[int, int]] = []
-        self.callback: Callback = lambda *_: (None, 0)
+        self.callback: Callback = lambda *_: (b"", 0)
+        self.opened: list[FakeStream] = []
         self.frame_ms: list[int] = []
         self.streams = 0
         self.starts_not = False
+        self.talks = False
 
     def get_device_info_by_index(self, index: int) -> dict[str, Any]:
         return {"index": index}
@@ -72,7 +105,13 @@ class ChoosyCard:
         if rate not in self.rates:
             raise OSError(-9997, "Invalid sample rate")
         self.callback = stream_callback
-        return FakeStream(self)
+        self.opened.append(FakeStream(self))
+        return self.opened[-1]
+
+    def say(self, sound: bytes | OSError) -> None:
+        """The newest stream hears this; returns when its reader wants more."""
+        self.opened[-1].sounds.put(sound)
+        assert self.opened[-1].taken.acquire(timeout=10)
 
 
 def info(direction: Direction) -> DeviceInfo:
@@ -81,10 +120,11 @@ def info(direction: Direction) -> DeviceInfo:
 
 def messages(pair: tuple[socket.socket, socket.socket]) -> list[tuple[Kind, bytes]]:
     pair[0].setblocking(False)
-    try:
-        return Unpacker().feed(pair[0].recv(1 << 16))
-    except BlockingIOError:
-        return []
+    data = b""
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            data += pair[0].recv(1 << 16)
+    return Unpacker().feed(data)
 
 
 @pytest.mark.parametrize(
@@ -138,8 +178,7 @@ def test_of_two_channels_the_chosen_one_is_heard(
     card = ChoosyCard({48_000}, {2})
     stream = pumps(InputStream, channel)
     stream.open(card, info("input"), 20)
-    assert card.callback(array("h", [1, -1, 2, -4]).tobytes(), 2, None, 0) == (None, 0)
-    assert card.callback(None, 2, None, 0) == (None, 0)
+    card.say(array("h", [1, -1, 2, -4]).tobytes())
     assert messages(pair) == [(Kind.SOUND, part_body(0, array("h", heard).tobytes()))]
 
 
@@ -150,7 +189,7 @@ def test_a_daemon_that_does_not_read_gets_what_the_socket_holds_and_then_the_new
     stream = pumps(InputStream)
     stream.open(card, info("input"), 20)
     for number in range(1000):
-        card.callback(array("h", [number] * 480).tobytes(), 480, None, 0)
+        card.say(array("h", [number] * 480).tobytes())
     received, unpacker = [], Unpacker()
     pair[0].settimeout(0.1)
     with contextlib.suppress(TimeoutError):
@@ -171,11 +210,11 @@ def test_what_is_heard_before_the_daemon_knows_of_the_stream_follows_the_news_of
     stream = pumps(InputStream)
     stream._link.ready = False
     stream.open(card, info("input"), 20)
-    card.callback(bytes(960), 480, None, 0)
+    card.say(bytes(960))
     stream._link.serve()
     assert messages(pair) == []
     stream._link.send_ready(b"{}")
-    card.callback(bytes(480), 240, None, 0)
+    card.say(bytes(480))
     stream._link.serve()
     assert [(kind, len(body)) for kind, body in messages(pair)] == [
         (Kind.READY, 2), (Kind.SOUND, 964), (Kind.SOUND, 484)
@@ -287,8 +326,11 @@ def test_late_blocks_right_after_a_stream_was_opened_again_do_not_lengthen_its_f
     assert stream._brief_ms == 40
 
 
-def test_a_microphone_that_does_not_become_quick_at_once_is_tried_again(pumps: Any) -> None:
+def test_a_microphone_that_does_not_become_quick_at_once_is_tried_again(
+    pumps: Any, pair: Any
+) -> None:
     card = ChoosyCard({24_000}, {1})
+    card.talks = True
     stream = pumps(InputStream)
     stream.open(card, info("input"), 20)
     assert stream._reopen(card, info("input"), LONG_MS)
@@ -297,7 +339,43 @@ def test_a_microphone_that_does_not_become_quick_at_once_is_tried_again(pumps: A
     assert card.streams == 1, "the one that did not start is closed"
     assert stream._pace_changed.is_set()
     card.starts_not = False
+    messages(pair)
     assert stream._reopen(card, info("input"), 20)
+    assert card.streams == 1
+
+
+def test_a_stream_that_stopped_delivering_is_left_alone_while_the_next_one_goes_on(
+    pumps: Any, pair: Any
+) -> None:
+    card = ChoosyCard({24_000}, {1})
+    stream = pumps(InputStream)
+    stream.open(card, info("input"), 20)
+    card.say(bytes(960))
+    card.talks = True
+    assert stream._reopen(card, info("input"), LONG_MS)
+    assert (card.opened[0].being_read, card.streams) == (True, 2), "closing it would be a crash"
+    kinds = [(kind, split_part(body)[0]) for kind, body in messages(pair)]
+    assert kinds[:2] == [(Kind.SOUND, 0), (Kind.SOUND, 1)]
+    assert (Kind.SWITCHED, 1) in kinds
+    assert stream._reopen(card, info("input"), 20)
+    assert card.streams == 2
+
+
+def test_a_microphone_that_goes_away_says_so_at_once(pumps: Any, pair: Any) -> None:
+    card = ChoosyCard({24_000}, {1})
+    stream = pumps(InputStream)
+    stream.open(card, info("input"), 20)
+    card.say(bytes(960))
+    card.opened[-1].sounds.put(UNPLUGGED)
+    pair[0].settimeout(10)
+    received: list[tuple[Kind, bytes]] = []
+    unpacker = Unpacker()
+    while len(received) < 2:
+        received += unpacker.feed(pair[0].recv(1 << 16))
+    assert [kind for kind, _ in received] == [Kind.SOUND, Kind.FAILED]
+    failure = failure_of(received[-1][1])
+    assert failure.code == "lost"
+    assert str(failure).startswith("the device delivers no sound any more: ")
 
 
 def test_a_microphone_that_opens_only_once_keeps_its_stream(pumps: Any) -> None:
@@ -328,7 +406,7 @@ def test_in_the_quiet_the_daemon_is_woken_only_for_every_tenth_frame(pumps: Any,
 
     def told(data: bytes) -> list[int]:
         """The lengths of the messages, in samples."""
-        card.callback(data, 2, None, 0)
+        card.say(data)
         return [len(split_part(body)[1]) // 2 for _, body in messages(pair)]
 
     assert [told(quiet) for _ in range(20)] == [[], [], [], [], [], [], [], [], [], [20]] * 2
@@ -350,9 +428,10 @@ def test_a_late_block_of_a_new_stream_costs_nothing_and_does_not_count(pumps: An
     assert stream._progress([]).underruns == 1
 
 
-def test_a_microphone_that_was_not_heard_in_time_says_so(pumps: Any, pair: Any) -> None:
+def test_a_microphone_that_was_not_heard_in_time_says_so_and_goes_on(pumps: Any, pair: Any) -> None:
     card = ChoosyCard({24_000}, {1})
     stream = pumps(InputStream)
     stream.open(card, info("input"), 20)
-    card.callback(bytes(960), 480, None, 2)
+    card.say(OVERFLOWED)
+    card.say(bytes(960))
     assert [kind for kind, _ in messages(pair)] == [Kind.OVERFLOWED, Kind.SOUND]
