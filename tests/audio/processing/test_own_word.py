@@ -22,7 +22,15 @@ from tests.audio.processing.test_echo import MODES, Samples, recording, room, tu
 PAUSE = np.zeros(12_000)
 AFTER = 2.0  # s; an answer begins then
 OVER_S = (5.3, 7.1, 8.6, 10.4)
-both_windows = pytest.mark.parametrize("called", [True, False], ids=["answer", "announcement"])
+conditions = pytest.mark.parametrize(
+    ("barge_in", "called"),
+    [
+        pytest.param(True, True, id="answer"),
+        pytest.param(False, False, id="announcement without barge-in"),
+        pytest.param(True, False, id="announcement", marks=pytest.mark.slow),
+        pytest.param(False, True, id="answer without barge-in", marks=pytest.mark.slow),
+    ],
+)
 
 
 class Spotter:
@@ -83,10 +91,9 @@ def test_the_answers_of_these_tests_would_wake_a_house(tmp_path: Path) -> None:
     assert heard.woken[1] > answers[0][1], "the last word is spotted after the answer"
 
 
-@both_windows
+@conditions
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("gain", [0.3, 1.0])
-@pytest.mark.parametrize("barge_in", [True, False])
 def test_an_answer_that_says_the_wake_word_does_not_interrupt_itself(
     tmp_path: Path, mode: str, gain: float, barge_in: bool, called: bool
 ) -> None:
@@ -121,9 +128,8 @@ def test_nor_does_it_when_the_loudspeaker_is_turned_up(
     assert heard.woken == []
 
 
-@both_windows
+@conditions
 @pytest.mark.parametrize("mode", [*MODES, "off"])
-@pytest.mark.parametrize("barge_in", [True, False])
 def test_a_person_who_says_it_over_an_answer_interrupts(
     tmp_path: Path, mode: str, barge_in: bool, called: bool
 ) -> None:
