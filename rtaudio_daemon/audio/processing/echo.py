@@ -34,11 +34,11 @@ from .expected_echo import (
     ExpectedEcho,
     Levels,
     bins,
-    both_levels,
     levels,
+    levels_of_each,
 )
 from .format import SAMPLE_RATE
-from .vad import Engine, skip
+from .vad import Engine, judge, stirs
 
 Mode = Literal["cancel", "system", "half_duplex", "off"]
 MARGIN_DB = 6.0  # how much louder than its echo, in any band, an answer must be spoken over
@@ -52,6 +52,7 @@ _OWN_AT_ALL, _OWN_THERE = 0.55, 0.45  # in all, and where it is louder than its 
 _OWN_TIMES = 2  # in a row, with mode off; once it may be a voice that is much like the answer
 _PIECE = SAMPLE_RATE // 100
 _TAIL = SAMPLE_RATE * 4 // 5  # silence after which there is nothing to cancel
+_AT_ONCE = 25  # frames at most that wait until they are measured, half a second
 
 
 _NEEDED = (
@@ -164,8 +165,24 @@ class _Alignment:
             self.canceller.clean(bytes(2 * _PIECE))
 
 
+@dataclass(slots=True)
+class _Frame:
+    """One of the microphone that was not measured yet, and what was played meanwhile."""
+
+    played: bytes
+    raw: bytes
+    cleaned: bytes
+    learns: bool = False
+    awaited: bool = False  # a verdict on it
+
+
 class Echo:
-    """Knows an answer's echo. Give it what is played, and every frame of the microphone."""
+    """Knows an answer's echo. Give it what is played, and every frame of the microphone.
+
+    Measuring a frame costs much more than measuring several at once. So `clean` keeps them until
+    a verdict is needed: ask for it with `surpassed`, or with `postpone` if it may come with that on
+    a later frame.
+    """
 
     def __init__(
         self,
@@ -183,7 +200,9 @@ class Echo:
         self._expected = ExpectedEcho()
         self._learned = Coupling()
         self._raw_learned = Coupling()
-        self._heard: tuple[bytes, Levels] = (b"", SILENCE)
+        self._waiting: list[_Frame] = []
+        self._verdicts: list[bool] = []  # on frames that were postponed
+        self._newest: tuple[tuple[bytes, Levels], ...] = ()
         self._own = _OwnVoice()
         self._louder = EVERYWHERE
         self._frames = 0
@@ -209,21 +228,24 @@ class Echo:
         """One frame of the microphone without the loudspeaker, as far as that is possible."""
         self._frames += 1
         self._louder = EVERYWHERE
-        if self._plays and (self._playing or self._expected.audible):
-            far, near = both_levels(self._playing, pcm)
+        cleaned = pcm if self._aligned is None else self._aligned.clean(pcm)
+        if self._plays:
+            if len(self._waiting) >= _AT_ONCE:
+                self._measure()
+            self._waiting.append(_Frame(b"".join(self._playing), pcm, cleaned))
             self._playing.clear()
-            self._heard = (pcm, near)
-            self._expected.advance(far, near)
             self._own.heard(pcm)
-        return pcm if self._aligned is None else self._aligned.clean(pcm)
+        return cleaned
 
     def forget(self) -> None:
         """Another device is in use, so what was learned of the echo says nothing any more."""
+        self._waiting.clear()
         self._expected = ExpectedEcho()
         self.relearn()
 
     def relearn(self) -> None:
         """What was taken for somebody was the answer: its echo has become louder."""
+        self._measure()
         self._learned, self._raw_learned = Coupling(), Coupling()
 
     def recognized(self) -> bool:
@@ -286,21 +308,69 @@ class Echo:
         """
         if self._raw_engine is None or not self._plays:
             return False
-        if self._surpassed(raw, self._raw_learned, learn=learn):
-            return self._raw_engine.probability(raw) >= sure
-        skip(self._raw_engine, raw)
-        return False
+        needed = stirs(self._raw_engine, raw)
+        if learn:
+            self.learn()
+        needed = needed and self._surpassed(raw, self._raw_learned, learn=learn)
+        return judge(self._raw_engine, raw, needed=needed) >= sure
+
+    def learn(self) -> None:
+        """The echo may be learned from the newest frame, although no verdict may be needed."""
+        if self._waiting and self.mode != "off":
+            self._waiting[-1].learns = True
+
+    @property
+    def may_postpone(self) -> bool:
+        """Whether a verdict on a frame may come together with that on the next one."""
+        return self._plays and self._aligned is None and self.mode != "off"
+
+    def postpone(self) -> None:
+        """The newest frame needs a verdict, but not at once."""
+        self._waiting[-1].awaited = True
+
+    def postponed(self) -> list[bool]:
+        """The verdicts on what was postponed, as those of `surpassed`, in order."""
+        self._measure()
+        verdicts, self._verdicts = self._verdicts, []
+        return verdicts
 
     def _surpassed(self, pcm: bytes, learned: Coupling, *, learn: bool) -> bool:
-        heard = self._levels(pcm)
         if learn:
-            self._expected.learn(learned, heard)
-        louder = self._expected.louder(learned, heard, MARGIN_DB)
+            self.learn()
+        self._measure()
+        louder = self._expected.louder(learned, self._levels(pcm), MARGIN_DB)
         if louder.any():
             self._louder = louder
         return bool(louder.any())
 
     def _levels(self, pcm: bytes) -> Levels:
-        if pcm is not self._heard[0]:
-            self._heard = (pcm, levels(pcm))
-        return self._heard[1]
+        for measured, found in self._newest:
+            if measured is pcm:
+                return found
+        return levels(pcm)
+
+    def _measure(self) -> None:
+        """Go through the frames that wait, as if each had been measured when it came."""
+        frames, self._waiting = self._waiting, []
+        quiet = not self._expected.audible and not any(frame.played for frame in frames)
+        if not frames or (quiet and not any(frame.learns for frame in frames)):
+            return
+        found = levels_of_each(
+            [frame.raw for frame in frames]
+            + [frame.cleaned for frame in frames if self._aligned is not None]
+            + [frame.played for frame in frames if frame.played]
+        )
+        raw, expected = found[: len(frames)], self._expected
+        cleaned = raw if self._aligned is None else found[len(frames) : 2 * len(frames)]
+        played = iter(found[len(raw) + (0 if cleaned is raw else len(cleaned)) :])
+        for at, frame in enumerate(frames):
+            if frame.played or expected.audible:
+                expected.advance(next(played) if frame.played else SILENCE, raw[at])
+            if frame.learns:
+                expected.learn(self._learned, cleaned[at])
+                if self._aligned is not None:
+                    expected.learn(self._raw_learned, raw[at])
+            if frame.awaited:
+                louder = expected.louder(self._learned, cleaned[at], MARGIN_DB)
+                self._verdicts.append(bool(louder.any()))
+        self._newest = ((frame.raw, raw[-1]), (frame.cleaned, cleaned[-1]))

@@ -18,6 +18,7 @@ Levels = NDArray[np.float64]
 Bands = NDArray[np.bool_]
 _EDGES_HZ = (125, 275, 475, 725, 1125, 1725, 2525, 3525, 5025)
 _SAMPLES = FRAME_BYTES // 2
+_INT16, _FLOAT64 = np.dtype("<i2"), np.dtype(np.float64)  # ready, as making them takes longer
 _FIRST_BINS = np.array([-(-edge * _SAMPLES // SAMPLE_RATE) for edge in _EDGES_HZ])
 _SHAPE = np.hanning(_SAMPLES)
 _SCALE = 2 / (_SAMPLES * float(_SHAPE @ _SHAPE)) / 32768.0**2
@@ -45,30 +46,33 @@ _NOISE_DB = 3.0  # how much a noise goes up and down
 
 def levels(pcm: bytes) -> Levels:
     """The loudness of a frame of 20 ms in every band, and in all; of a longer one the loudest."""
-    return np.asarray(_levels(_whole_frames(pcm)).max(axis=0))
+    return np.asarray(levels_of_each([pcm])[0])
 
 
-def both_levels(far: Sequence[bytes], near: bytes) -> tuple[Levels, Levels]:
-    """The same for the loudest of what is played, and for what is heard; one step for both."""
-    sounds = [_whole_frames(pcm) for pcm in (*far, near)]
-    found = _levels(b"".join(sounds))
-    split = len(found) - len(sounds[-1]) // FRAME_BYTES
-    if len(found) == 2 and split == 1:  # nearly always
-        return found[0], found[1]
-    return found[:split].max(axis=0, initial=SILENCE_DBFS), found[split:].max(axis=0)
+def levels_of_each(sounds: Sequence[bytes]) -> Levels:
+    """The same for each of several sounds, one row each, in one step."""
+    frames = [_whole_frames(pcm) for pcm in sounds]
+    found = _levels(b"".join(frames))
+    if len(found) == len(sounds):  # nearly always
+        return found
+    begins = np.cumsum([0] + [len(pcm) // FRAME_BYTES for pcm in frames[:-1]])
+    return np.asarray(np.maximum.reduceat(found, begins, axis=0))
 
 
 def _whole_frames(pcm: bytes) -> bytes:
+    if len(pcm) == FRAME_BYTES:
+        return pcm
     return pcm.ljust(FRAME_BYTES, b"\0")[: max(FRAME_BYTES, len(pcm) // FRAME_BYTES * FRAME_BYTES)]
 
 
 def _levels(frames: bytes) -> Levels:
-    sound = np.frombuffer(frames, dtype="<i2").reshape(-1, _SAMPLES)
-    parts = np.fft.rfft(sound * _SHAPE).view(np.float64)  # real, imaginary, real …
+    sound = np.frombuffer(frames, _INT16).astype(_FLOAT64).reshape(-1, _SAMPLES)
+    sound *= _SHAPE
+    parts = np.fft.rfft(sound).view(_FLOAT64)  # real, imaginary, real …
     parts *= parts
     powers = np.empty((len(sound), len(SILENCE)))
     np.add.reduceat(parts, 2 * _FIRST_BINS, axis=1, out=powers[:, :-1])
-    np.sum(powers[:, :-1], axis=1, out=powers[:, -1])
+    np.add.reduce(powers[:, :-1], axis=1, out=powers[:, -1])
     powers *= _SCALE
     np.maximum(powers, _LEAST, out=powers)
     np.log10(powers, out=powers)

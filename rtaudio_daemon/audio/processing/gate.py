@@ -14,7 +14,7 @@ from ...config import Gate as Settings
 from .echo import Echo
 from .enhancement import Enhancement
 from .format import BYTES_PER_MS
-from .vad import Engine, TurnSegmenter, skip
+from .vad import Engine, TurnSegmenter, judge, stirs
 from .wake_word import Attention, OwnWord
 from .word_score import Spotted
 
@@ -88,6 +88,7 @@ class Gate:
         self._proof_ms = 0.0  # still needed
         self._proof_left_ms = 0.0
         self._called = False  # by a wake word, which needs no proof itself
+        self._postponed: list[bytes] = []  # frames that are judged with the next one
         self._held: deque[bytes] = deque()
         self._held_bytes = 0
         self._usual = TurnSegmenter(0, 0, 0)
@@ -110,6 +111,7 @@ class Gate:
         local_turns: bool = False,
     ) -> None:
         """Go on with other settings; what was heard so far is kept. None: as it was."""
+        self._settle()
         self._settings = settings
         self._engine = engine
         self._echo = echo or self._echo
@@ -306,7 +308,15 @@ class Gate:
         self._hold(pcm, guarded)
         spoken, probability = False, 0.0
         if not ignored:
-            spoken, probability = self._spoken(raw, pcm, guarded=guarded)
+            needed = stirs(self._engine, pcm)
+            if guarded:
+                self._echo.learn()
+            if needed and guarded and self._may_postpone(ms):
+                self._echo.postpone()
+                self._postponed.append(pcm)
+                return GateResult(b"", False, cut, 0.0, cut)
+            self._settle()
+            spoken, probability = self._spoken(raw, pcm, guarded=guarded, needed=needed)
         if doubts:
             self._own_word.heard(spoken, ms, own=self._echo.recognized)
         if not listens:
@@ -383,20 +393,37 @@ class Gate:
         surpassed = self._echo.surpassed(self._cleaned, learn=learn)
         return (speech and surpassed) or outspoken
 
-    def _spoken(self, raw: bytes, pcm: bytes, *, guarded: bool) -> tuple[bool, float]:
+    def _may_postpone(self, ms: float) -> bool:
+        """Whether nothing came of it if this frame, and those postponed, were all speech."""
+        if self._attention.spots or not self._echo.may_postpone:
+            return False
+        most_ms = self._barge_in.spoken_ms + (len(self._postponed) + 1) * ms
+        return most_ms <= _SUSPICION * self._settings.barge_in_ms
+
+    def _settle(self) -> None:
+        """Judge what was postponed."""
+        if not self._postponed:
+            return
+        postponed, self._postponed = self._postponed, []
+        for pcm, surpassed in zip(postponed, self._echo.postponed(), strict=False):
+            probability = judge(self._engine, pcm, needed=surpassed)
+            self._barge_in.feed(probability >= self._sure(True), len(pcm) / BYTES_PER_MS)
+
+    def _sure(self, guarded: bool) -> float:
+        if guarded and self._echo.mode == "half_duplex":
+            return max(self._settings.threshold, self._settings.barge_in_threshold)
+        return self._settings.threshold
+
+    def _spoken(self, raw: bytes, pcm: bytes, *, guarded: bool, needed: bool) -> tuple[bool, float]:
         """Whether somebody speaks in this frame, while the gate is closed, and how likely that is.
 
-        The engine is not asked where the answer that is heard explains the frame.
+        The engine is not asked unless it is `needed`, and where the answer explains the frame.
         """
-        sure = self._settings.threshold
-        if guarded and self._echo.mode == "half_duplex":
-            sure = max(sure, self._settings.barge_in_threshold)
         outspoken = guarded and self._echo.outspoken(raw, self._settings.barge_in_threshold)
-        if guarded and not self._echo.surpassed(self._cleaned):
-            skip(self._engine, pcm)
-            return outspoken, 0.0
-        probability = self._engine.probability(pcm)
-        return probability >= sure or outspoken, probability
+        if guarded and needed:
+            needed = self._echo.surpassed(self._cleaned)
+        probability = judge(self._engine, pcm, needed=needed)
+        return probability >= self._sure(guarded) or outspoken, probability
 
     def _listen(self, spoken: bool, ms: float, *, guarded: bool) -> bool:
         self._speech = spoken
@@ -453,6 +480,7 @@ class Gate:
         self._held_bytes = 0
 
     def _close(self) -> None:
+        self._settle()
         self._open = self._speech = self._called = False
         self._open_ms = self._proof_ms = 0.0
         self._usual.reset()

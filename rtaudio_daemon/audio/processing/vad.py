@@ -59,25 +59,43 @@ class TwoStageEngine:
 
     def probability(self, pcm: bytes) -> float:
         """That of the engine, or 0 in the quiet."""
-        if not self._stirring.feed(pcm):
-            self._held.append(pcm)
-            return 0.0
+        if self.stirs(pcm):
+            return self.ask(pcm)
+        self.hold(pcm)
+        return 0.0
+
+    def stirs(self, pcm: bytes) -> bool:
+        """Whether the engine need be asked: once for each frame, then either `ask` or `hold`."""
+        return self._stirring.feed(pcm)
+
+    def ask(self, pcm: bytes) -> float:
+        """The verdict of the costly engine on this frame."""
         while self._held:
             self._engine.probability(self._held.popleft())
         return self._engine.probability(pcm)
 
-    def skip(self, pcm: bytes) -> None:
+    def hold(self, pcm: bytes) -> None:
         """This frame needs no verdict; the engine hears it if it must judge soon."""
-        self._stirring.feed(pcm)
         self._held.append(pcm)
 
 
-def skip(engine: Engine, pcm: bytes) -> None:
-    """This frame of the stream needs no verdict: a costly engine is spared, if it can be."""
+def stirs(engine: Engine, pcm: bytes) -> bool:
+    """Whether this frame of the stream may be speech at all; then `judge` it, in order."""
+    return engine.stirs(pcm) if isinstance(engine, TwoStageEngine) else True
+
+
+def judge(engine: Engine, pcm: bytes, *, needed: bool) -> float:
+    """The verdict on a frame that was asked about with `stirs`; where none is needed, 0.
+
+    A costly engine is spared then, if it can be.
+    """
     if isinstance(engine, TwoStageEngine):
-        engine.skip(pcm)
-    else:
-        engine.probability(pcm)
+        if needed:
+            return engine.ask(pcm)
+        engine.hold(pcm)
+        return 0.0
+    probability = engine.probability(pcm)
+    return probability if needed else 0.0
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ import pytest
 
 from rtaudio_daemon.audio.engines.cancellers import open_echo
 from rtaudio_daemon.audio.engines.vad_engines import SileroEngine
-from rtaudio_daemon.audio.processing.echo import Echo
+from rtaudio_daemon.audio.processing.echo import Echo, Mode
 from rtaudio_daemon.audio.processing.format import dbfs
 from rtaudio_daemon.audio.processing.gate import Gate
 from rtaudio_daemon.audio.processing.vad import Engine, TwoStageEngine
@@ -113,6 +113,39 @@ def test_while_an_answer_explains_what_is_heard_the_costly_engine_is_spared() ->
     was = starts("half_duplex", Eager(TwoStageEngine(eager)), heard)
     assert starts("half_duplex", TwoStageEngine(spared), heard) == was != []
     assert spared.asked < 0.85 * eager.asked
+
+
+class Prompt(Echo):
+    """Judges every frame at once."""
+
+    @property
+    def may_postpone(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize("gain", [0.0, 0.1, 0.3, 1.0])
+@pytest.mark.parametrize("mode", ["half_duplex", "system"])
+def test_frames_that_are_judged_together_are_judged_the_same(mode: Mode, gain: float) -> None:
+    heard = scene(0, samples(speech("stop")), gain=gain)
+    prompt, patient = Prompt(mode), Echo(mode)
+    was = starts(prompt, TwoStageEngine(Loud()), heard)
+    assert starts(patient, TwoStageEngine(Loud()), heard) == was != []
+    assert patient.coupling_db == prompt.coupling_db
+
+
+def test_frames_that_need_no_verdict_are_learned_from_all_the_same() -> None:
+    heard = scene(0, samples(speech("stop")), gain=0.1)
+    far, near = heard.far.astype("<i2"), heard.near.astype("<i2")
+    one_by_one, together = Echo("half_duplex"), Echo("half_duplex")
+    for at in range(0, heard.answers[0][1], FRAME):
+        pcm = near[at : at + FRAME].tobytes()
+        for echo in (one_by_one, together):
+            echo.played(far[at : at + FRAME].tobytes())
+            echo.clean(pcm)
+        one_by_one.surpassed(pcm)
+        together.learn()
+    assert together.surpassed(pcm) == one_by_one.surpassed(pcm)
+    assert together.coupling_db == one_by_one.coupling_db is not None
 
 
 class Deaf:
