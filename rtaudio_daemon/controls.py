@@ -161,6 +161,9 @@ class Controls(Protocol):
     def counts(self) -> Mapping[str, float]:
         """Counters since the start and gauges, by the names in `api.metrics.COUNTS`."""
 
+    def recorded_events(self) -> Mapping[str, Any]:
+        """What happened in the last hour, for reports: numbers and words of fixed lists only."""
+
     def say(
         self,
         text: str,

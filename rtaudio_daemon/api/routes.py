@@ -58,6 +58,13 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "GET",
+        "/api/report/events",
+        "report_events",
+        "What happened in the last hour, without words",
+        schemas.RECORDED,
+    ),
+    Route(
+        "GET",
         "/api/devices",
         "devices",
         "Microphones and loudspeakers",

@@ -300,6 +300,18 @@ _TIMER: Schema = object_of(
     },
     more=True,
 )
+RECORDED: Schema = object_of(
+    {
+        "format": {"const": 1},
+        "seconds": {"type": "number", "description": "now, since the start of the daemon"},
+        "dropped": {**COUNT, "description": "how many older ones are gone"},
+        "events": {
+            "type": "array",
+            "items": object_of({"t": {"type": "number"}, "kind": TEXT}, more=True),
+            "description": "numbers, flags and words of fixed lists; ids count from 1",
+        },
+    }
+)
 _TIMERS: Schema = {"type": "array", "items": _TIMER}
 TIMERS: Schema = object_of({"timers": _TIMERS, "missed": _TIMERS}, more=True)
 CALL_OUTCOME: Schema = {

@@ -277,6 +277,9 @@ class ApiServer:
     async def _status(self, _request: web.Request) -> web.Response:
         return web.json_response(self._controls.snapshot().document())
 
+    async def _report_events(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._controls.recorded_events())
+
     async def _events(self, request: web.Request) -> web.StreamResponse:
         return await self.events.serve(request)
 

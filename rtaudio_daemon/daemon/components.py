@@ -48,6 +48,7 @@ from . import announcer, identity
 from .assistant import Assistant
 from .broker import Broker
 from .controls import DaemonControls
+from .event_record import EventRecord, LogPlaces
 from .hooks import Hooks
 from .log import set_levels
 from .other_sound import OtherSound
@@ -137,6 +138,8 @@ class Components:
             usage=self._usage_meter,
         )
         self.controls = DaemonControls(self.assistant, timers)
+        self._record = self.controls.event_record = EventRecord(asyncio.get_running_loop().time)
+        self._log_places = LogPlaces(self._record)
         self.tool_box = ToolBox(self.assistant, self.controls)
         self.assistant.calls = self.controls.tool_box = self.tool_box
         self.personas = self.assistant.personas = self.controls.personas = Personas(
@@ -188,6 +191,8 @@ class Components:
 
     async def open(self) -> None:
         """Build everything."""
+        logging.getLogger().addHandler(self._log_places)
+        self._notifications.on("notification", self._record.notice)
         self._notifications.on("notification", self._notice)
         self._notifications.on("notification", self.controls.note)
         self._notifications.on("notification", self.controls.said_texts.note)
@@ -217,6 +222,7 @@ class Components:
             if life := self._lives.pop(component.name, None):
                 await life.aclose()
         self.assistant.close()
+        logging.getLogger().removeHandler(self._log_places)
 
     def ended(self) -> list[str]:
         """The tasks that should live and do not."""
@@ -401,6 +407,7 @@ class Components:
             where, simulator = await service_at(settings.realtime, opening)
             sessions = new_sessions(where, self.personas.coming(settings))
             sessions.settings = self.tool_box.dressed(sessions.settings)
+            sessions.wire = self._record
             if "service" in self._lives:
                 trial = Trial(give_up=driver.connected)
                 session = ReconnectingSession(sessions, trial)

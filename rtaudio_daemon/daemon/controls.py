@@ -49,6 +49,7 @@ from .assistant import Assistant
 from .broadcasts import broadcast
 from .chosen_settings import ChosenSettings
 from .echo_measurement import EchoMeasurement
+from .event_record import EventRecord
 from .hooks import Hooks
 from .personas import Personas
 from .questions import Questions
@@ -149,6 +150,8 @@ class DaemonControls:
         """Who makes other programs softer, if somebody does."""
         self.action_log: ActionLog | None = None
         """Who notes what became of the calls of tools, if somebody does."""
+        self.event_record: EventRecord | None = None
+        """Who records events for reports, if somebody does."""
         self.broker: Broker | None = None
         """The MQTT broker, if it can be asked."""
         self.daemon: Mapping[str, str] = {}
@@ -256,6 +259,11 @@ class DaemonControls:
         if microphone_input.last_frame_at is not None:
             found["microphone_frame_age_seconds"] = self._clock() - microphone_input.last_frame_at
         return found
+
+    def recorded_events(self) -> dict[str, Any]:
+        """The events of the last hour; see `Controls.recorded_events`."""
+        record = self.event_record or EventRecord(self._clock)
+        return record.document()
 
     async def devices(self) -> list[dict[str, Any]]:
         """All microphones and loudspeakers, with the names that the configuration takes."""

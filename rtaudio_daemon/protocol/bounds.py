@@ -21,7 +21,8 @@ DEPTH_MOST = 64
 OTHER = "other"
 """Stands for a state that is not known here."""
 
-_RESPONSE_STATES = frozenset({"in_progress", "completed", "cancelled", "failed", "incomplete"})
+RESPONSE_STATES = frozenset({"in_progress", "completed", "cancelled", "failed", "incomplete"})
+"""What an answer can be, as services say it."""
 _KINDS = ("text_tokens", "audio_tokens", "image_tokens", "cached_tokens", "reasoning_tokens")
 _USAGE: Mapping[str, Any] = {
     **dict.fromkeys(("total_tokens", "input_tokens", "output_tokens", "seconds")),
@@ -74,7 +75,7 @@ def response_status_of(value: Any) -> str:
     """The status of an answer: a known one, "completed" if it has none, else `OTHER`."""
     if not isinstance(value, str) or not value:
         return "completed"
-    return value if value in _RESPONSE_STATES else OTHER
+    return value if value in RESPONSE_STATES else OTHER
 
 
 def usage_of(value: Any) -> dict[str, Any]:

@@ -38,6 +38,8 @@ _CODES = {
         authentication_error permission_error""",
 }
 _BY_CODE = {code: severity for severity, codes in _CODES.items() for code in codes.split()}
+CODES = frozenset(_BY_CODE)
+"""All codes and types of errors that are known here."""
 _WORDS = (
     ("cancellation failed: no active response", Severity.BENIGN),
     ("conversation already has an active response", Severity.BENIGN),

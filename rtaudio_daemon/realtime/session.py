@@ -35,6 +35,7 @@ from .connection import Connection
 from .options import LONGEST_PAUSE_S, WebsocketOptions
 from .outbox import Outbox
 from .session_need import Recess
+from .wire import Wire, WireListener
 
 _LOG = logging.getLogger(__name__)
 
@@ -162,6 +163,7 @@ class Session:
         traffic: Traffic,
         wants_audio: bool = True,
         wall_clock: Callable[[], float] = time.time,
+        wire: WireListener | None = None,
     ) -> None:
         self.dialect: Dialect = endpoint.dialect
         self.facts: SessionFacts | None = None
@@ -184,6 +186,7 @@ class Session:
         self._traffic = traffic
         self._wants_audio = wants_audio
         self._wall_clock = wall_clock
+        self._wire = Wire(wire)
         self._outbox = Outbox()
         self._listener: SessionListener | None = None
         self._early: list[Message] = []
@@ -228,8 +231,10 @@ class Session:
         """
         try:
             await self._connection.open()
+            self._wire.opened()
             self.answer = await self._greet()
         except BaseException:
+            self._wire.ended(self._connection.close_code)
             await self._connection.close()
             raise
         self.greeted_at = asyncio.get_running_loop().time()
@@ -248,6 +253,7 @@ class Session:
 
     def send(self, message: Json) -> None:
         """Send a message (canonical). Raises NotConnectedError if the network is stuck."""
+        self._wire.sent(message)
         if not self._outbox.put(self._encode(message)):
             raise NotConnectedError(f"the network is stuck: {message.get('type')} was not sent")
 
@@ -295,6 +301,7 @@ class Session:
         try:
             await asyncio.gather(*tasks, return_exceptions=True)
         finally:
+            self._wire.ended(None)
             await self._connection.close()
 
     # ---------------------------------------------------------------- sending
@@ -340,6 +347,7 @@ class Session:
             number += 1
             if number % _IN_ONE_GO == 0:
                 await asyncio.sleep(0)  # what has come already is read without a pause
+        self._wire.ended(self._connection.close_code)
 
     def _read(self, text: str) -> Message | None:
         """What a message says; None for a malformed one, which is skipped and counted."""
@@ -360,6 +368,7 @@ class Session:
         if message.name not in SERVER_EVENTS:
             self._traffic.unknown += 1
             _LOG.debug("the service sent an event unknown to us: %s", message.event)
+        self._wire.received(message)
         return message
 
     def report(self, message: Message) -> None:
@@ -403,6 +412,7 @@ class Session:
             session = self._requested
             update = {"type": "session.update", "event_id": _UPDATE_ID, "session": session}
             await self._connection.send(self._encode(update))
+            self._wire.sent(update)
             self.report(created)
             async with asyncio.timeout(GREETING_S):
                 answer = await self._wait_for(SessionUpdated)
@@ -481,6 +491,8 @@ class SessionFactory:
         self.traffic = Traffic()
         self.wants_audio = True
         """Whether the listener plays audio; if not, it is not decoded."""
+        self.wire: WireListener | None = None
+        """Who notes what goes over the wire; None: nobody."""
         self._http_session = http_session
         self._chance = chance
         self._wall_clock = wall_clock
@@ -503,6 +515,7 @@ class SessionFactory:
             traffic=self.traffic,
             wants_audio=self.wants_audio,
             wall_clock=self._wall_clock,
+            wire=self.wire,
         )
 
     def pauses(self) -> Iterator[float]:

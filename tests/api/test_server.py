@@ -240,6 +240,10 @@ class Person:
             raise NotFoundError("there is no such note")
         self.told.append(("forget", note_id))
 
+    def recorded_events(self) -> Mapping[str, Any]:
+        events = [{"t": 1.5, "kind": "status", "status": "idle", "previous": "speaking"}]
+        return {"format": 1, "seconds": 2.0, "dropped": 0, "events": events}
+
     def actions(self) -> Sequence[Mapping[str, Any]]:
         return [] if "forget" in self.told else self.acted
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import RTAudioError
+from ...protocol.recorded_events import EVENTS_FILE
 from ..remote_commands import remote
 from . import machine, running
 from .configuration import configuration
@@ -31,6 +32,7 @@ What is in it
   log.json            the last entries of the journal: when, how bad, which line of the program
   status.json         what the daemon is doing
   metrics.txt         its counters
+  events.json         what happened in the last hour, in numbers: developers can play it again
 Files are left out where there was nothing to put into them: {missing}.
 
 What is not in it
@@ -80,6 +82,7 @@ async def _parts(arguments: argparse.Namespace) -> dict[str, Any]:
         "log.json": await machine.log_places(),
         "status.json": answers.get("status"),
         "metrics.txt": answers.get("metrics"),
+        EVENTS_FILE: answers.get("events"),
     }
 
 

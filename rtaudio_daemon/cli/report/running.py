@@ -10,6 +10,7 @@ from typing import Any
 from ...api import schemas
 from ...config import wordless
 from ...errors import RTAudioError
+from ...protocol import recorded_events
 from ..http_client import DaemonClient
 
 _SAMPLE = re.compile(r"(rtaudio_[a-z_]{1,60})(?:\{([^{}]{0,200})\})? ([0-9.e+-]{1,30})")
@@ -29,6 +30,15 @@ def status(document: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def events(document: dict[str, Any]) -> dict[str, Any]:
+    """What `/api/report/events` answers, once more only what may be recorded."""
+    try:
+        found = recorded_events.read(document)
+    except ValueError as error:
+        raise RTAudioError(f"the daemon is of another version: {error}") from error
+    return {"format": recorded_events.FORMAT, "events": found}
+
+
 def metrics(text: str) -> str:
     """The samples of `/metrics` whose labels are words of fixed lists."""
     lines = (_SAMPLE.fullmatch(line) for line in text.splitlines()[:_MOST_LINES])
@@ -40,6 +50,7 @@ def asked(daemon: DaemonClient) -> dict[str, Any]:
     found: dict[str, Any] = {}
     questions: tuple[tuple[str, Callable[[], Any]], ...] = (
         ("status", lambda: status(daemon.get("/api/status"))),
+        ("events", lambda: events(daemon.get("/api/report/events"))),
         ("metrics", lambda: metrics(daemon.text("/metrics"))),
     )
     for name, ask in questions:
