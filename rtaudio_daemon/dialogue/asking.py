@@ -65,6 +65,7 @@ class _Question:
     item_id: str = ""  # of the turn that answers it
     words: str = ""
     request: Request | None = None  # to the model
+    spoken: bool = False
 
 
 class Asking:
@@ -147,6 +148,7 @@ class Asking:
         question = self._question
         if question is None or said != question.asked.ask:
             return []
+        question.spoken = True
         if outcome == "said" and self.takes_turns:
             return self._listen(question, now)
         if question.phase in ("waiting", "asking"):
@@ -158,6 +160,21 @@ class Asking:
         """Somebody speaks; over the question, that is the answer already."""
         question = self._question
         return self._listen(question, now) if question and question.phase == "asking" else []
+
+    def goes_on(self) -> list[Output]:
+        """Nobody spoke over the question: the rest of it is heard."""
+        question = self._question
+        if question is None or question.phase != "listening" or question.spoken:
+            return []
+        question.phase = "asking"
+        return [ListenWithoutWakeWord(False)]
+
+    def nobody_answered(self, item_id: str, now: float, rest_s: float) -> None:
+        """Nobody said this item: the rest of the question takes `rest_s`, and is answered then."""
+        question = self._understood_from(item_id)
+        if question is not None:
+            question.phase, question.item_id = "listening", ""
+            question.listen_until = now + rest_s + question.asked.timeout_s
 
     def speech_stopped(self, now: float) -> None:
         """Nobody speaks any more; the service may take a moment to make a turn of it."""

@@ -16,7 +16,8 @@ each with one owner, decide the status, so that a contradictory status cannot ex
 
     asked          a program's question was put       answered, or given up             Asking
 
-    listening if user speaking or an answer to what was asked is awaited, else speaking if playing,
+    listening if user speaking, or if an answer to what was asked is awaited and nothing playing,
+    else speaking if playing,
     else thinking if requested, owed, generating, calling, queued, a request waits or a turn waits
     for a session, else idle
 
@@ -207,7 +208,7 @@ class Conversation:
         """Play, or ask for, what waits for its turn."""
         state = self._state
         if state.playing.paused and not state.turns.speaking:
-            state.do(*state.playing.resume())  # it was nobody
+            state.do(*state.playing.resume(), *state.asking.goes_on())  # it was nobody
         silence = not (state.turns.speaking or state.asking.listening)
         if not state.playing.queued:
             sound = state.answers.next_sound(silence=silence)
@@ -295,7 +296,7 @@ class Conversation:
     def _deduce_status(self) -> None:
         state = self._state
         answers, turns = state.answers, state.turns
-        if turns.speaking or state.asking.listening:
+        if turns.speaking or (state.asking.listening and not state.playing.playing):
             status = ModelStatus.LISTENING
         elif state.playing.playing:
             status = ModelStatus.SPEAKING

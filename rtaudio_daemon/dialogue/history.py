@@ -103,10 +103,14 @@ class History:
             del self._entries[next(iter(self._entries))]
 
     def heard(self, item_id: str, heard_ms: float) -> None:
-        """An answer of a former session was heard so far only."""
+        """An answer was heard so far only; its session may not know that, or be gone."""
         entry = self._entries.get(self._renamed.get(item_id, item_id))
         if entry is not None:
             entry.heard_ms = float(heard_ms)
+
+    def said(self, words: str) -> None:
+        """More of the assistant was heard, which no session knows."""
+        self._entries[f"said_{next(self._numbers)}"] = _Entry("assistant", self._kept(words))
 
     def result(self, call_id: str, output: str) -> None:
         """A function call has this result; the session may learn it later, or never."""

@@ -7,7 +7,7 @@ from itertools import count
 
 from ..notifications import AudioPart
 from .cut_words import heard_words
-from .sound_parts import CHIME, REST, SOUND, Stopped
+from .sound_parts import BYTES_PER_MS, CHIME, REST, SOUND, Stopped
 
 _KEPT_S = 30.0
 
@@ -26,12 +26,17 @@ class _Cut:
     pcm: bytes
     heard_ms: float
     received_ms: float
+    missed_ms: float  # what came later, and is not in `pcm`
     words: str = ""
 
     @property
     def words_left(self) -> str:
-        heard = heard_words(self.words, self.heard_ms, self.received_ms).removesuffix(" …")
-        return self.words[len(heard) :].strip()
+        """What is said in `pcm`."""
+        generated_ms = self.received_ms + self.missed_ms
+        heard = heard_words(self.words, self.heard_ms, generated_ms).removesuffix(" …")
+        kept = heard_words(self.words, self.received_ms, generated_ms)
+        left = kept[len(heard) :].strip()
+        return left if left != "…" else ""
 
 
 class KeptRest:
@@ -40,7 +45,7 @@ class KeptRest:
     def __init__(self) -> None:
         self.by_speech = False
         """Whether speech interrupted it, which may turn out to be nobody's."""
-        self._item_id = ""  # of the turn that interrupted, as soon as there is one
+        self._turns: set[str] = set()  # items of what was said since, if it may have no words
         self._parts: dict[AudioPart, _Cut] = {}
         self._until = 0.0
         self._numbers = count(1)
@@ -50,6 +55,11 @@ class KeptRest:
         """When it is forgotten."""
         return self._until if self._parts else None
 
+    @property
+    def seconds(self) -> float:
+        """How long it takes to play it."""
+        return sum(len(cut.pcm) for cut in self._parts.values()) / BYTES_PER_MS / 1000
+
     def keep(self, stopped: Stopped, now: float) -> None:
         """Keep what was not heard of this, instead of what was kept before."""
         parts: dict[AudioPart, _Cut] = {}
@@ -57,30 +67,39 @@ class KeptRest:
             sound = stopped.sounds[heard.part]
             if sound.pcm is None or heard.part.item_id in (CHIME, SOUND):
                 continue
-            received_ms = sound.received_ms + sound.missed_ms
             words = stopped.words.get(heard.part, "")
-            parts[heard.part] = _Cut(bytes(sound.pcm), heard.heard_ms, received_ms, words)
+            parts[heard.part] = _Cut(
+                bytes(sound.pcm), heard.heard_ms, sound.received_ms, sound.missed_ms, words
+            )
         if any(cut.pcm for cut in parts.values()):
-            self._parts, self._item_id, self._until = parts, "", now + _KEPT_S
+            self._parts, self._turns, self._until = parts, set(), now + _KEPT_S
+            self.by_speech = stopped.by_speech
 
     def committed(self, item_id: str) -> None:
         """The service has made this item of a turn: of the one that interrupted, or a later one."""
-        self._item_id = self._item_id or item_id
+        if self.by_speech and self._parts:
+            self._turns.add(item_id)
 
     @property
     def unexplained(self) -> bool:
-        """Whether it is kept, and nothing was made yet of what interrupted it."""
-        return self.by_speech and bool(self._parts) and not self._item_id
+        """Whether it is kept, and nobody is known to have interrupted it."""
+        return self.by_speech and bool(self._parts) and not self._turns
 
-    def interrupted_by(self, item_id: str) -> bool:
-        """Whether it is kept, and the turn of this item interrupted it."""
-        kept = self.by_speech and self._parts and item_id
-        return bool(kept) and item_id == self._item_id
+    def wordless(self, item_id: str) -> bool:
+        """A turn has no words; whether it may be what interrupted."""
+        found = self.by_speech and bool(self._parts) and item_id in self._turns
+        self._turns.discard(item_id)
+        return found
 
     def words(self, part: AudioPart, words: str) -> None:
         """All that is said in this part, which may be known only now."""
         if part in self._parts:
             self._parts[part].words = words
+
+    def missed(self, part: AudioPart, size: int) -> None:
+        """So many bytes more of this part came, and are not kept."""
+        if part in self._parts:
+            self._parts[part].missed_ms += size / BYTES_PER_MS
 
     def expire(self, now: float) -> None:
         """Forget what is too old."""

@@ -28,6 +28,17 @@ class Pause:
     """What is to become of it as soon as the report is there."""
     ends: frozenset[AudioPart] = frozenset()
     """Verdict "stop": what does not go on; what came later is played then."""
+    by_speech: bool = True
+    """Verdict "stop": whether speech led to it."""
+
+
+@dataclass(slots=True)
+class _Stop:
+    """The loudspeaker was asked to stop, or did so by itself (`asked_at` is None)."""
+
+    asked_at: float | None
+    parts: frozenset[AudioPart]
+    by_speech: bool = False
 
 
 class Playing:
@@ -46,7 +57,7 @@ class Playing:
         self._sounds: dict[AudioPart, Sound] = {}
         self._over: dict[AudioPart, Sound] = {}  # whose words have not come
         self._words: dict[AudioPart, str] = {}  # whose sound is not over
-        self._stopping: tuple[float, frozenset[AudioPart]] | None = None
+        self._stopping: _Stop | None = None
         self._pause: Pause | None = None
         self.pauses = False
         """Whether sound is kept, so that playing can pause."""
@@ -160,21 +171,34 @@ class Playing:
 
     @property
     def may_pause(self) -> bool:
-        """Whether something is heard that could go on later."""
+        """Whether something is heard, or about to go on, that could go on later."""
+        if self._pause is not None:
+            return self._pause.verdict == "go on"
         kept = all(sound.pcm is not None for sound in self._sounds.values())
-        return self.playing and self._pause is None and self._stopping is None and kept
+        return self.playing and self._stopping is None and kept
 
     def pause(self, now: float) -> list[SpeakerCommand]:
         """Be silent now; what is heard, and what comes, is kept."""
+        if self._pause is not None:
+            self._pause.verdict = None
+            return []
         self._pause = Pause(now, frozenset(self._sounds))
         return [StopPlayback()]
+
+    def hold(self, now: float) -> None:
+        """Nothing is heard; what comes is kept as in a pause."""
+        self._pause = Pause(now, frozenset(), PlaybackStopped(), now)
 
     def note_pause(
         self, event: PlaybackStopped, now: float
     ) -> tuple[dict[str, float], list[Transcript]] | None:
         """The loudspeaker has stopped; None: not for a pause. Else as of `finished`."""
         pause = self._pause
-        if pause is None or pause.stopped is not None:
+        if pause is None:
+            return None
+        if pause.stopped is not None:
+            return {}, []  # it had nothing to stop
+        if event.lost is not None and pause.verdict != "stop":
             return None
         self.playing = False
         pause.stopped, pause.stopped_at = event, now
@@ -190,12 +214,13 @@ class Playing:
         self._pause = None
         return self._play_from({each.part: each for each in pause.stopped.heard})
 
-    def settle(self) -> tuple[Stopped, PlaybackStopped] | None:
+    def settle(self, *, by_speech: bool = False) -> tuple[Stopped, PlaybackStopped] | None:
         """Playing does not go on; returns how far it came, if that is known and was a pause."""
         pause = self._pause
         if pause is None:
             return None
         pause.verdict, pause.ends = "stop", frozenset(self._sounds)
+        pause.by_speech = pause.by_speech and by_speech
         return self.settled()
 
     def settled(self) -> tuple[Stopped, PlaybackStopped] | None:
@@ -205,10 +230,12 @@ class Playing:
             return None
         self._pause = None
         event = pause.stopped
-        later = pause.ends - pause.parts
-        unheard = [Heard(part, 0, 0) for part in self._sounds if part in later]
-        heard = (*event.heard, *unheard)
-        return self._stopped(heard, pause.ends, pause.asked_at, pause.stopped_at), event
+        heard = (*event.heard, *self._unheard(pause.ends - pause.parts))
+        stop = _Stop(pause.asked_at, pause.ends, pause.by_speech)
+        return self._stopped(heard, stop, pause.stopped_at), event
+
+    def _unheard(self, parts: Collection[AudioPart]) -> list[Heard]:
+        return [Heard(part, 0, 0) for part in self._sounds if part in parts]
 
     def _play_from(self, cut: dict[AudioPart, Heard]) -> list[SpeakerCommand]:
         commands: list[SpeakerCommand] = []
@@ -228,34 +255,33 @@ class Playing:
 
     # ------------------------------------------------------------------ ends
 
-    def stop(self, now: float) -> list[SpeakerCommand]:
+    def stop(self, now: float, *, by_speech: bool = False) -> list[SpeakerCommand]:
         """End everything that sounds or waits to."""
         if self._assumed:
             self.playing = False
+        if self._stopping is not None:
+            self._stopping.by_speech = self._stopping.by_speech and by_speech
         if not self._sounds or self._stopping is not None or self._pause is not None:
             return []
-        self._stopping = (now, frozenset(self._sounds))
+        self._stopping = _Stop(now, frozenset(self._sounds), by_speech)
         return [StopPlayback()]
 
     def stopped(self, event: PlaybackStopped, now: float) -> Stopped:
         """The loudspeaker has stopped, because we asked or because it is gone."""
         self.playing = False
-        asked_at, parts = self._stopping or (None, frozenset(self._sounds))
-        self._stopping = None
-        return self._stopped(event.heard, parts, asked_at, now)
+        stop, heard = self._stopping or _Stop(None, frozenset(self._sounds)), event.heard
+        if self._pause is not None:  # it is gone before it could pause
+            heard = (*heard, *self._unheard(stop.parts - self._pause.parts))
+        self._stopping = self._pause = None
+        return self._stopped(heard, stop, now)
 
-    def _stopped(
-        self,
-        heard: Collection[Heard],
-        parts: Collection[AudioPart],
-        asked_at: float | None,
-        now: float,
-    ) -> Stopped:
-        sounds = {part: self._sounds.pop(part) for part in list(self._sounds) if part in parts}
+    def _stopped(self, heard: Collection[Heard], stop: _Stop, now: float) -> Stopped:
+        ending = [part for part in self._sounds if part in stop.parts]
+        sounds = {part: self._sounds.pop(part) for part in ending}
         said = {part: self._words[part] for part in sounds if part in self._words}
         cut = tuple(sounds[each.part].cut(each) for each in heard if each.part in sounds)
         words = [words for part in sounds for words in self._is_over(part, sounds[part])]
-        return Stopped(sounds, cut, asked_at, words, now, said)
+        return Stopped(sounds, cut, stop.asked_at, words, now, said, stop.by_speech)
 
     def _is_over(self, part: AudioPart, sound: Sound) -> list[Transcript]:
         if part in self._words:

@@ -89,6 +89,8 @@ class Stopped:
     """When it was reported."""
     words: dict[AudioPart, str]
     """What was said, as far as that is known already."""
+    by_speech: bool = False
+    """Whether speech led to it, which may turn out to be nobody's."""
 
     def interruption(self, silent_in_ms: int) -> Interruption:
         """What to report of it."""
@@ -99,11 +101,6 @@ class Stopped:
         if first is None:
             return Interruption(None, 0, latency_ms)
         return Interruption(first.part.item_id, first.heard_ms, latency_ms)
-
-    @property
-    def past(self) -> list[Heard]:
-        """What was not heard whole of items that the session in use does not have."""
-        return [each for each in self.heard if not self.sounds[each.part].in_session]
 
     def corrections(self) -> list[ServiceCommand]:
         """What lets the model remember no more of its items than was heard."""

@@ -61,6 +61,7 @@ class AnswerRules(RuleGroup):
         answer = self._sign_of(event.part.response_id)
         if answer is None:
             self._playing.missed(event.part, event.size)
+            self._state.rest.missed(event.part, event.size)
             return
         if answer.aloud:
             self._do(*self._sounds.finish())

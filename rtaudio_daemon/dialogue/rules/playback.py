@@ -21,12 +21,21 @@ class PlaybackRules(RuleGroup):
     def _on_playback_started(self, event: news.PlaybackStarted) -> None:
         self._playing.started()
         self._latency.played(event, self._now)
-        interrupts = {"local", "button"} if self._settings.barge_in else {"button"}
-        not_done = self._turns.speaking & interrupts
-        if self._settings.local_turns and self._playing.playing and not_done:
-            self._state.interrupt(
-                cancel=True
-            )  # nobody else would notice that they are not done yet
+        if not self._playing.playing:
+            return
+        # Nobody else would notice that they are not done yet.
+        if self._turns.held and self._settings.local_turns:
+            self._state.interrupt(cancel=True)
+        elif "local" in self._turns.speaking and self._gate_interrupts:
+            self._state.pause(cancel=True)
+
+    @property
+    def _gate_interrupts(self) -> bool:
+        """Whether speech that began before an answer was heard interrupts it."""
+        settings = self._settings
+        if settings.local_turns:
+            return settings.barge_in
+        return settings.resume and settings.interruption == "us"
 
     def _on_playback_finished(self, event: news.PlaybackFinished) -> None:
         self._note_played(*self._playing.finished())

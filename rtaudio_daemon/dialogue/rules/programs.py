@@ -31,7 +31,6 @@ class ProgramRules(RuleGroup):
     def _on_interrupt_requested(self, _event: inputs.InterruptRequested) -> None:
         self._state.close_question("interrupted", "silence was asked for")
         self._answers.drop_waiting(sounds=True)
-        self._state.rest.by_speech = False
         if self._turns.waits:
             self._state.drop_kept()
         self._calls.silence()
@@ -54,7 +53,6 @@ class ProgramRules(RuleGroup):
             request, self._now, in_session=self._state.in_session, urgent=event.urgent
         )
         if event.urgent:
-            self._state.rest.by_speech = False
             self._state.silence()
 
     def _on_play_requested(self, event: inputs.PlayRequested) -> None:
@@ -67,7 +65,6 @@ class ProgramRules(RuleGroup):
             self._state.close_question("interrupted", "something more urgent was to be played")
         self._answers.wish(Request(sound=event.pcm, said=event.said), first=event.urgent)
         if event.urgent:
-            self._state.rest.by_speech = False
             self._state.silence()
 
     def _on_ask_requested(self, event: inputs.AskRequested) -> None:

@@ -37,12 +37,14 @@ class SessionRules(RuleGroup):
             self._state.resume_detection()
 
     def _on_session_renewed(self, _event: inputs.SessionRenewed) -> None:
-        self._state.end_pause()
-        if self._state.turn_held_back:
+        held_back, self._state.held_back_until = self._state.turn_held_back, None
+        if held_back:
             self._state.supersede()
-            self._state.silence()
-        self._state.held_back_until = None
+            self._answers.refuse_to_come()
+            self._answers.interrupt()  # with their session they end anyway
         unsaid = self._leave_session()
+        if held_back:
+            self._state.interrupt(cancel=False)
         self._do(*(reports.not_said("the session was renewed") for _ in unsaid))
         self._state.close_question("no_answer", "the connection was exchanged")
         self._enter_session(self._unsent.renew(self._now))
@@ -74,7 +76,6 @@ class SessionRules(RuleGroup):
     def _on_session_lost(self, event: inputs.SessionLost) -> None:
         if not self._state.in_session:
             return
-        self._state.end_pause()
         self._state.in_session = self._state.hopeful = False
         self._state.held_back_until = None
         self._unsent.lost(self._now)
@@ -106,6 +107,7 @@ class SessionRules(RuleGroup):
         self._calls.session_gone()
         self._do(*self._playing.session_gone())
         silent = self._answers.session_gone()
+        self._state.end_pause(by_speech=False)
         return [request for request in silent if request.say and request.outside]
 
     def _on_session_awaited(self, event: inputs.SessionAwaited) -> None:

@@ -49,7 +49,7 @@ class SpeechRules(RuleGroup):
 
     def _on_committed(self, event: wire.InputCommitted) -> None:
         whose = self._turns.committed()
-        if whose != "disowned":
+        if whose != "disowned" and not self._turns.is_silence(event.item_id):
             self._state.end_pause()
             self._state.rest.committed(event.item_id)
         if whose == "disowned":
@@ -86,22 +86,29 @@ class SpeechRules(RuleGroup):
 
     def _on_user_transcript(self, event: wire.UserTranscript) -> None:
         if self._is_nobodys(event):
-            self._undo_interruption(event.item_id)
+            self._take_back(event.item_id)
             return
         self._do(news.Transcript("user", event.text, True, event.item_id))
         self._do(*self._asking.transcribed(event.item_id, event.text, self._now))
 
     def _is_nobodys(self, event: wire.UserTranscript) -> bool:
         """Whether a turn without a word interrupted an answer, and no other is heard yet."""
-        wordless = not any(character.isalnum() for character in event.text)
-        interrupted = self._state.rest.interrupted_by(event.item_id)
-        return wordless and interrupted and not (self._playing.queued or self._turns.speaking)
+        if any(character.isalnum() for character in event.text):
+            return False
+        return self._state.rest.wordless(event.item_id) and not self._playing.queued
 
-    def _undo_interruption(self, item_id: str) -> None:
+    def _take_back(self, item_id: str) -> None:
+        """Nobody said this turn; if it interrupted alone, that is undone."""
         self._do(outputs.DeleteItem(item_id))
+        if not self._state.rest.unexplained:
+            return  # something else was said since, which has an answer of its own
+        self._asking.nobody_answered(item_id, self._now, self._state.rest.seconds)
+        self._answers.take_back_question()
         self._state.drop_owed()
-        self._state.silence()
-        self._state.play_rest()
+        self._calls.silence()
+        self._state.silence(by_speech=True)
+        if not self._turns.speaking:
+            self._state.play_rest()
 
     def _on_user_transcript_failed(self, event: wire.UserTranscriptFailed) -> None:
         self._do(reports.not_transcribed(event))
@@ -113,7 +120,7 @@ class SpeechRules(RuleGroup):
             and self._sounds.heard
             and self._settings.interruption != "nobody"
         ):
-            self._state.interrupt(cancel=False)
+            self._state.interrupt(cancel=False, by_speech=True)
         kept = not self._state.in_session and self._settings.local_turns
         if not (self._state.in_session or kept) or "local" in self._turns.speaking:
             return
@@ -134,14 +141,16 @@ class SpeechRules(RuleGroup):
         self._turns.local_stopped(self._now, in_session=self._state.in_session)
         self._asking.speech_stopped(self._now)
         self._do(news.SpeechNoticed("stopped", "local"))
+        if self._state.turn_held_back:
+            self._state.end_pause()  # the service in use does not hear it
         if self._settings.local_turns:
             if self._settings.barge_in or not self._playing.playing:
-                self._state.silence()  # it was begun before this was said
+                self._state.silence(by_speech=True)  # it was begun before this was said
             self._state.hand_over()
 
     def _on_speech_aborted(self, event: inputs.SpeechAborted) -> None:
         if not event.nobody:
-            self._state.end_pause()
+            self._state.end_pause(by_speech=False)
             self._state.rest.by_speech = False
         self._abort()
         if event.nobody and self._state.rest.unexplained:

@@ -131,20 +131,24 @@ class ConversationState:
         if self.drop_owed():
             self.do(reports.not_answered(why))
 
-    def silence(self) -> None:
+    def silence(self, *, by_speech: bool = False) -> None:
         """End every answer, also one that has not begun."""
         self.answers.refuse_to_come()
-        self.interrupt(cancel=True)
+        self.interrupt(cancel=True, by_speech=by_speech)
 
-    def interrupt(self, *, cancel: bool) -> None:
-        """End every answer: what is being generated, waiting in the loudspeaker, or heard."""
+    def interrupt(self, *, cancel: bool, by_speech: bool = False) -> None:
+        """End every answer: what is being generated, waiting in the loudspeaker, or heard.
+
+        `by_speech`: because somebody seems to speak. Else it is wanted, and nothing undoes it.
+        """
+        self.rest.by_speech = self.rest.by_speech and by_speech
         cancel = cancel or (self.playing.paused and self.cancels_when_certain)
         for response_id in self.answers.interrupt():
             if cancel:
                 self.do(CancelResponse(response_id or None))
-        self.do(*self.playing.stop(self.now))
+        self.do(*self.playing.stop(self.now, by_speech=by_speech))
         self.sounds.stop()
-        settled = self.playing.settle()
+        settled = self.playing.settle(by_speech=by_speech)
         if settled is not None:
             self.report_stop(*settled)
 
@@ -158,15 +162,15 @@ class ConversationState:
         if self.playing.paused:
             self.cancels_when_certain = self.cancels_when_certain or cancel
         elif self.settings.resume and self.playing.may_pause:
-            self.cancels_when_certain, self.rest.by_speech = cancel, True
+            self.cancels_when_certain = cancel
             self.do(*self.playing.pause(self.now))
         else:
-            self.interrupt(cancel=cancel)
+            self.interrupt(cancel=cancel, by_speech=True)
 
-    def end_pause(self) -> None:
+    def end_pause(self, *, by_speech: bool = True) -> None:
         """Somebody did speak: what was interrupted is over."""
         if self.playing.paused:
-            self.interrupt(cancel=False)
+            self.interrupt(cancel=False, by_speech=by_speech)
 
     @property
     def certain_at(self) -> float | None:
@@ -177,7 +181,13 @@ class ConversationState:
         return since + self.settings.certain_after_s
 
     def play_rest(self) -> None:
-        """Play what was not heard of the answer that was interrupted last."""
+        """Play what was not heard of the answer that was interrupted last, if it is kept.
+
+        Not over somebody who speaks: it begins when that was nobody.
+        """
+        interruptible = self.turns.speaking and self.settings.interruption != "nobody"
+        if self.rest.deadline is not None and interruptible and not self.playing.queued:
+            self.playing.hold(self.now)
         for each in self.rest.take():
             self.do(*self.playing.received(each.part, each.pcm, in_session=False))
             self.do(*self.playing.ended(each.part))
@@ -190,11 +200,13 @@ class ConversationState:
             self.do(each)
             if each.item_id.startswith(REST) and self.in_session:
                 self.do(outputs.CreateItem(message_item(each.text, "assistant")))
+            elif each.item_id.startswith(REST):
+                self.history.said(each.text)
 
     def report_stop(self, stopped: Stopped, event: news.PlaybackStopped) -> None:
         """The loudspeaker has stopped for good."""
         self.latency.played(event, stopped.at)
-        for heard in stopped.past:
+        for heard in stopped.heard:
             self.history.heard(heard.part.item_id, heard.heard_ms)
         for response_id, heard_ms in stopped.heard_ms.items():
             self.receipts.heard(response_id, heard_ms)
