@@ -146,6 +146,13 @@ def test_who_still_speaks_when_an_answer_begins_pauses_it(nobody: bool) -> None:
     assert of(CancelResponse, steps) == ([] if nobody else [CancelResponse("resp_1")])
 
 
+def test_an_answer_that_begins_while_a_button_is_held_is_over_at_once() -> None:
+    one = talk(local_turns=True, replies=False, interruption="us")
+    one.tell(ButtonPressed(), created("resp_1"), wire.AudioDelta(PART, SOUND))
+    steps = one.tell(PlaybackStarted(), stopped(40))
+    assert of(TruncateItem, steps) == [TruncateItem("item_1", 0, 40)]
+
+
 def test_who_begins_just_before_an_answer_plays_on_pauses_it_again() -> None:
     one = speaking(interruption="us")
     one.tell(GATE_OPENED, stopped(400), NOBODY)
