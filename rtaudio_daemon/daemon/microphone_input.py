@@ -301,9 +301,12 @@ class MicrophoneInput:
             self._reset_gate()
             return True
         # Who says it interrupts with its beginning, where speech does.
-        self._stoppable_ms = _STOPPABLE_MS if self._listener.sounds else self._stoppable_ms - ms
+        before_ms = self._stoppable_ms
+        self._stoppable_ms = _STOPPABLE_MS if self._listener.sounds else before_ms - ms
         if self._stoppable_ms <= 0:
             return False
+        if before_ms <= 0:
+            self.gate.attention.forget_stops()
         stop = self.gate.attention.stop(self.gate.without_echo)
         if stop is not None:
             self._rest_ms, self._stoppable_ms = _STOP_REST_MS, 0.0

@@ -61,3 +61,17 @@ async def test_it_ends_an_announcement_and_is_no_question(tmp_path: Path, listen
         await asyncio.sleep(8)
         assert harness.statuses[-1] == "idle"
         assert harness.statuses.count("speaking") == 1, "nothing was answered"
+
+
+async def test_it_does_not_end_what_is_heard_next(tmp_path: Path) -> None:
+    outcomes = []
+    said = [(4000, spoken(tmp_path, "alexa")), (20_000, b"")]
+    async with Harness(tmp_path, said, reply=answer, change=stopped_by_a_word) as harness:
+        await harness.until(lambda: harness.named("connection"))
+        await asyncio.sleep(1)
+        for count in (1, 2):
+            await harness.post("/api/say", {"text": "Weather?", "mode": "prompt", "id": str(count)})
+            await harness.until(lambda: harness.named("said"))
+            outcomes.append(harness.named("said")[-1]["outcome"])
+            harness.events.clear()
+        assert outcomes == ["interrupted", "said"]

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...config import WakeWord
-from ..processing.format import SAMPLE_RATE, Resampler
+from ..processing.format import BYTES_PER_MS, SAMPLE_RATE, Resampler
 from ..processing.word_score import Spotted, WordScore
 from .open_wake_word import word_score
 
 _RATE = 16_000
 _STEP_MS = 10
 _FEATURES = 40
+_SILENCE = bytes(2_000 * BYTES_PER_MS)  # longer than what a model looks back at
 
 
 class MicroWakeWordEngine:
@@ -45,6 +46,11 @@ class MicroWakeWordEngine:
             for word in self._words:
                 found = word.feed(features) or found
         return found
+
+    def forget(self) -> None:
+        """Hear what follows as after a long silence."""
+        # The package forgets by reading the file again, which may be another one by now.
+        self.feed(_SILENCE)
 
 
 class _MicroWord:

@@ -45,6 +45,9 @@ class RowWord(Protocol):
     def feed(self, rows: Floats) -> Spotted | None:
         """Take in the next rows (n, 96); the word, if it just ended."""
 
+    def forget(self) -> None:
+        """Hear what follows as after a long silence."""
+
 
 class RowMaker:
     """Makes rows of features of a stream of 16 kHz sound, s16le and mono.
@@ -60,11 +63,15 @@ class RowMaker:
         self._embed = Interpreter(
             library, library.shipped("embedding_model"), (1, _SEEN, _MELS, 1), fast=True
         )
-        self._waiting = np.zeros(2 * _CHUNK, np.float32)
-        silence = self._steps(np.zeros(_CHUNK + _OVERLAP, np.float32))
-        self._seen = np.resize(silence, (_SEEN + _LATE, _MELS))
+        self._silent_steps = self._steps(np.zeros(_CHUNK + _OVERLAP, np.float32))
+        self.forget()
         self.silence: Floats = self._row_pair()[0]
         """The row of silence."""
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self._waiting = np.zeros(2 * _CHUNK, np.float32)
+        self._seen = np.resize(self._silent_steps, (_SEEN + _LATE, _MELS))
 
     def feed(self, pcm: bytes) -> Iterator[Floats]:
         """Rows (2, 96), for each 160 ms that are complete."""
@@ -104,7 +111,8 @@ class OpenWord:
             raise ValueError(f"{os.path.basename(path)} is no word of openWakeWord")
         self.windows = shape[1]
         """How many rows it looks back at."""
-        self._rows: Floats = np.tile(silence, (self.windows, 1))
+        self._silence: Floats = np.tile(silence, (self.windows, 1))
+        self._rows = self._silence
         self._model.run(self._rows)
 
     def feed(self, rows: Floats) -> Spotted | None:
@@ -115,6 +123,10 @@ class OpenWord:
             probability = float(self._model.run(self._rows)[0])
             found = self.score.feed(probability, ROW_MS) or found
         return found
+
+    def forget(self) -> None:
+        """Hear what follows as after a long silence."""
+        self._rows = self._silence
 
 
 class RowWordEngine:
@@ -137,6 +149,13 @@ class RowWordEngine:
             for word in self._words:
                 found = word.feed(rows) or found
         return found
+
+    def forget(self) -> None:
+        """Hear what follows as after a long silence."""
+        self._loud.forget()
+        self._maker.forget()
+        for word in self._words:
+            word.forget()
 
 
 def word_score(word: WakeWord, cutoff: float) -> WordScore:

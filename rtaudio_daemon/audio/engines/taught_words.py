@@ -91,6 +91,10 @@ class TaughtWord:
             found = self.score.feed(certainty, ROW_MS) or found
         return found
 
+    def forget(self) -> None:
+        """Hear what follows as after a long silence."""
+        self._detector.forget()
+
 
 def taught_word(library: Library, word: WakeWord) -> TaughtWord:
     """The word of this name. Raises ValueError where it was not taught, or cannot be read."""

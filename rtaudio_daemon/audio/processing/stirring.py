@@ -58,3 +58,8 @@ class LoudParts:
         while self._held_bytes > self._most:
             self._held_bytes -= len(self._held.popleft())
         return b""
+
+    def forget(self) -> None:
+        """Give away nothing of what was heard so far."""
+        self._held.clear()
+        self._held_bytes = 0

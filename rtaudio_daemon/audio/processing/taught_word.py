@@ -146,7 +146,12 @@ class TaughtWordDetector:
 
     def __init__(self, basis: Basis, word: LearnedWord) -> None:
         self._basis = basis
-        self._scores = WordScores(word)
+        self._word = word
+        self.forget()
+
+    def forget(self) -> None:
+        """Hear what follows as if nothing was before it."""
+        self._scores = WordScores(self._word)
         self._costs: deque[float] = deque(maxlen=_AGREE_ROWS)
         self._logits: deque[float] = deque(maxlen=_AGREE_ROWS)
 

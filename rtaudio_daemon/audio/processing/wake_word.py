@@ -33,6 +33,9 @@ class WakeWordEngine(Protocol):
     def feed(self, pcm: bytes) -> Spotted | None:
         """The wake word that just ended, if any."""
 
+    def forget(self) -> None:
+        """Hear what follows as after a long silence."""
+
 
 class CombinedEngine:
     """Several engines as one; all hear every frame."""
@@ -46,6 +49,11 @@ class CombinedEngine:
         """The wake word that just ended, if any; of several that of the first engine."""
         found = [each.feed(pcm) for each in self._engines]
         return next(filter(None, found), None)
+
+    def forget(self) -> None:
+        """Hear what follows as after a long silence."""
+        for each in self._engines:
+            each.forget()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +131,11 @@ class Attention:
         """Need a wake word from now on."""
         self.since_word_ms = inf
         self._left_ms = 0.0
+
+    def forget_stops(self) -> None:
+        """Something begins to sound; what was said before does not stop it."""
+        if self._stops is not None:
+            self._stops.forget()
 
     def stop(self, pcm: bytes) -> Spotted | None:
         """The word that ends what sounds, if it was just heard; only to be fed while it sounds."""

@@ -75,6 +75,11 @@ def test_a_word_is_spotted_and_learned_anew_where_what_was_learned_is_lost(tmp_p
     found = [number / 50 for number, each in enumerate(frames) if engine.feed(each)]
     assert 2.5 < min(found) < max(found) < 4.0, "it ends at 2.8 s"
 
+    for frame in frames[: round(min(found) * 50)]:
+        engine.feed(frame)
+    engine.forget()
+    assert not any(map(engine.feed, frames[-75:])), "its end is not that of the word before"
+
 
 def test_damaged_recordings_are_refused_with_the_remedy(tmp_path: Path) -> None:
     words = kept(tmp_path)

@@ -54,6 +54,8 @@ class Spotter:
             self._heard_at = self._frames
         return word
 
+    def forget(self) -> None: ...
+
 
 def listening(spotter: Spotter) -> Attention:
     return Attention("wake_word", spotter, 8_000)
@@ -165,6 +167,8 @@ class Script:
 
     def feed(self, pcm: bytes) -> Spotted | None:
         return Spotted("alexa", 0.9) if pcm[0] == ord("w") else None
+
+    def forget(self) -> None: ...
 
     def probability(self, pcm: bytes) -> float:
         return 0.9

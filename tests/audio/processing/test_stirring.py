@@ -41,3 +41,14 @@ def test_of_the_quiet_only_a_while_before_the_loud_is_passed_on() -> None:
     assert rest == b"".join(after[:39])
     again = noise(200, 1, 4)[0]
     assert parts.feed(again) == b"".join([*after[-10:], again])
+
+
+def test_what_is_forgotten_is_not_passed_on() -> None:
+    parts = LoudParts(before_ms=200)
+    quiet, loud = noise(30, 105, 1), noise(200, 1, 2)[0]
+    for frame in quiet[:100]:
+        parts.feed(frame)
+    parts.forget()
+    for frame in quiet[100:]:
+        parts.feed(frame)
+    assert parts.feed(loud) == b"".join([*quiet[100:], loud])

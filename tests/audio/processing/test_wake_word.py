@@ -30,6 +30,8 @@ class Script:
     def feed(self, pcm: bytes) -> Spotted | None:
         return Spotted("alexa", 0.9) if pcm[0] == ord("w") else None
 
+    def forget(self) -> None: ...
+
     def probability(self, pcm: bytes) -> float:
         return 0.9 if pcm[0] in b"xw" else 0.0
 
@@ -287,11 +289,16 @@ class Letters:
 
     def __init__(self, word: str, *, stop: bool = False) -> None:
         self.scores = [WordScore(word, 0.5, persona=word.title(), stop=stop)]
+        self.heard = ""
 
     def feed(self, pcm: bytes) -> Spotted | None:
         letter = self.scores[0].word[0]
         score = {letter: 0.9, letter.upper(): 0.4}.get(chr(pcm[0]), 0.0)
+        self.heard += chr(pcm[0])
         return self.scores[0].feed(score, len(pcm) / 48)
+
+    def forget(self) -> None:
+        self.heard = ""
 
 
 def test_of_several_words_each_is_heard_and_counted_and_says_who_answers() -> None:
@@ -318,9 +325,15 @@ def test_of_several_words_each_is_heard_and_counted_and_says_who_answers() -> No
 
 
 def test_a_stop_is_heard_in_every_mode_by_who_asks_for_it() -> None:
-    stops = CombinedEngine([Letters("quiet", stop=True)])
+    word = Letters("quiet", stop=True)
+    stops = CombinedEngine([word])
     for listen in ("open", "wake_word", "push_to_talk"):
         attention = Attention(listen, stops=stops)
         assert attention.stop(b"q" * FRAME) == Spotted("quiet", 0.9, "Quiet", stop=True)
         assert attention.stop(b"." * FRAME) is None
-    assert Attention().stop(b"q" * FRAME) is None
+        assert word.heard == "q."
+        attention.forget_stops()
+        assert word.heard == "", "what sounds next is not ended by what was said before"
+    deaf = Attention()
+    deaf.forget_stops()
+    assert deaf.stop(b"q" * FRAME) is None
