@@ -484,3 +484,44 @@ def test_lingering_is_switched_on_and_off_again_but_only_by_who_may(machine: Mac
     machine.user("bob", "/src/script/install --user --no-start")
     machine.user("bob", "/src/script/uninstall --user --purge")
     machine.ok(f"{linger} # it was so before")
+
+
+# ------------------------------------------------------------------ the first run, by keyboard
+
+KEYBOARD = """\
+import os, pty, re, select, sys
+pid, terminal = pty.fork()
+if not pid:
+    os.execv("script/run", ["run", "setup"])
+seen, unanswered = "", ""
+while True:
+    if not select.select([terminal], [], [], 1.0)[0]:
+        if unanswered.endswith(": "):
+            wanted = "Start it with this machine" in unanswered
+            os.write(terminal, b"y\\n" if wanted else b"\\n")
+            unanswered = ""
+        continue
+    try:
+        read = os.read(terminal, 4096).decode()
+    except OSError:
+        break
+    seen, unanswered = seen + read, unanswered + read
+print(seen)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+
+
+def test_a_first_run_by_keyboard_ends_in_a_service(machine: Machine) -> None:
+    """A clone, `script/run setup`, Enter for every question and y for the service."""
+    machine.ok("useradd -m -s /bin/bash zoe; loginctl enable-linger zoe")
+    machine.until("test -S /run/user/$(id -u zoe)/bus")
+    machine.write("/home/zoe/keyboard.py", KEYBOARD)
+    machine.user("zoe", "mkdir voice && cp -r /src/[a-zA-Z]* /src/.git voice")
+    told = machine.user("zoe", "cd voice && python3 ~/keyboard.py", timeout_s=500)
+    print(told)
+    assert "config.yaml is written." in told
+    assert "Done. The page: http://127.0.0.1:8770/" in told
+    assert told.endswith("Next: script/run")
+    machine.until_user("zoe", f"{STATUS} | grep 'session sess_'")
+    assert machine.user("zoe", f"systemctl --user is-enabled {UNIT}") == "enabled"
+    machine.user("zoe", "voice/script/uninstall --purge")
