@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 import soxr
 
-from bench.sound import LONG, Ear, ask, first_sample, running_daemon, watch
+from bench.sound_rig import LONG, RATE, Ear, Rig, first_sample, watch
 from bench.wake_material import ENGLISH
 from rtaudio_daemon import config
 from rtaudio_daemon.audio.devices.wav_devices import read_wav
@@ -37,11 +37,10 @@ from rtaudio_daemon.audio.engines.taught_words import TaughtWords, embedder, mat
 from rtaudio_daemon.audio.engines.tflite import Library
 from rtaudio_daemon.audio.processing.word_learning import learn
 from rtaudio_daemon.audio.processing.word_recording import word_recording
-from tests.harness import Harness, Samples, samples
-from tests.sound_server import SoundServer, running_sound_server
+from tests.harness import Samples, samples
+from tests.sound_server import running_sound_server
 from tests.waiting import until
 
-RATE = 24_000
 TAUGHT = "stop it now"
 LOUD = 9_000.0
 """The peak of a word; an answer reaches as much, and comes back with 0.3 of it."""
@@ -85,15 +84,17 @@ def words(kind: str, count: int, folder: Path) -> list[Path]:
     return paths
 
 
-async def stop(home: Harness, server: SoundServer, path: Path, word: Path) -> float | None:
+async def stop(rig: Rig, name: str, word: Path) -> float | None:
     """Say the word over an answer: ms from its last sample to silence; None: not heard."""
+    home, server, path = rig.home, rig.server, rig.folder / name
     await until(lambda: home.statuses[-1] == "idle")
     speaker = Ear(server.record(path.with_suffix(".out")))
     microphone = Ear(server.record(path.with_suffix(".in"), "mic_in.monitor"))
     watching = asyncio.create_task(watch(speaker, microphone))
-    await ask(home)
+    await rig.ask()
     before = len(home.statuses)
-    await asyncio.sleep(2 + len(home.statuses) % 7 / 10)
+    await asyncio.sleep(2 + before % 7 / 10)
+    assert len(home.statuses) == before, "it was stopped before"
     said_at = time.monotonic()
     server.say(word)
     spoken = samples(read_wav(word))
@@ -129,16 +130,17 @@ async def measure(given: argparse.Namespace, folder: Path) -> None:
 
     with running_sound_server() as server:
         server.echo()
-        async with running_daemon(folder, change) as home:
+        rig = Rig(server, folder)
+        async with rig.running(change) as home:
             ended = 0
             for _ in range(given.answers):
-                await ask(home)
+                await rig.ask()
                 began = time.monotonic()
                 await until(lambda: home.statuses[-1] == "idle")
                 ended += time.monotonic() - began < len(LONG) / RATE - 0.5
             late = []
             for number, path in enumerate(words(given.word, given.words, folder)):
-                found = await stop(home, server, folder / f"try{number}", path)
+                found = await stop(rig, f"try{number}", path)
                 print(f"  {number}: {'missed' if found is None else f'{found:.0f} ms'}", flush=True)
                 late += [] if found is None else [found]
     p50, p95 = np.percentile(late or [np.nan], (50, 95))
