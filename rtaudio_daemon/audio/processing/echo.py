@@ -37,7 +37,7 @@ from .expected_echo import (
     levels,
     levels_of_each,
 )
-from .format import SAMPLE_RATE
+from .format import FRAME_BYTES, SAMPLE_RATE
 from .vad import Engine, judge, stirs
 
 Mode = Literal["cancel", "system", "half_duplex", "off"]
@@ -52,6 +52,7 @@ _OWN_AT_ALL, _OWN_THERE = 0.55, 0.45  # in all, and where it is louder than its 
 _OWN_TIMES = 2  # in a row, with mode off; once it may be a voice that is much like the answer
 _PIECE = SAMPLE_RATE // 100
 _TAIL = SAMPLE_RATE * 4 // 5  # silence after which there is nothing to cancel
+_AHEAD_BYTES = 10 * FRAME_BYTES  # of what is played at most, as it may come in bursts
 _AT_ONCE = 25  # frames at most that wait until they are measured, half a second
 
 
@@ -167,7 +168,7 @@ class _Alignment:
 
 @dataclass(slots=True)
 class _Frame:
-    """One of the microphone that was not measured yet, and what was played meanwhile."""
+    """One of the microphone that was not measured yet, and as much of what was played meanwhile."""
 
     played: bytes
     raw: bytes
@@ -208,7 +209,7 @@ class Echo:
         self._frames = 0
         self._recognized_at = -_TWICE_FRAMES
         self._own_times = 0
-        self._playing: deque[bytes] = deque(maxlen=_TWICE_FRAMES)  # since the newest frame
+        self._ahead = bytearray()  # what is played, and was not compared with a frame yet
         self._plays = False
 
     @property
@@ -219,7 +220,8 @@ class Echo:
     def played(self, pcm: bytes, skipped: int = 0) -> None:
         """Take note of what goes to the loudspeaker now, after `skipped` samples of silence."""
         self._plays = True
-        self._playing.append(pcm)
+        self._ahead += pcm
+        del self._ahead[:-_AHEAD_BYTES]
         self._own.played(pcm, skipped)
         if self._aligned is not None:
             self._aligned.played(pcm, skipped)
@@ -232,8 +234,8 @@ class Echo:
         if self._plays:
             if len(self._waiting) >= _AT_ONCE:
                 self._measure()
-            self._waiting.append(_Frame(b"".join(self._playing), pcm, cleaned))
-            self._playing.clear()
+            self._waiting.append(_Frame(bytes(self._ahead[:FRAME_BYTES]), pcm, cleaned))
+            del self._ahead[:FRAME_BYTES]
             self._own.heard(pcm)
         return cleaned
 

@@ -24,6 +24,7 @@ _SILENT_BLOCKS = 4  # of a new stream: until its buffer is full, a late block is
 _SETTLING_BLOCKS = 25  # of a stream that was opened again; late ones say little of the machine
 _STUTTERS, _STUTTERS_S = 3, 60.0  # so many late blocks in so long: the buffer becomes longer
 _LONGER_MS, _LONGER_S = 40, 600.0  # for so long after the last of them
+_PLAYED_MS = 40  # of what is played are said at once; the buffer of a device holds as much
 
 
 class OutputStream(WorkerStream):
@@ -47,6 +48,7 @@ class OutputStream(WorkerStream):
         self._tapped = False
         self._silent_frames = RATES[0]
         self._position: int | None = None
+        self._played = b""  # since it was last said what is played
 
     def receive(self, kind: Kind, body: bytes) -> None:
         """Carry out what the daemon says."""
@@ -117,7 +119,7 @@ class OutputStream(WorkerStream):
     def _opened(self, audio: Any, info: DeviceInfo, frame_ms: int) -> Any:
         self._stream = stream = self._new_stream(audio, info, frame_ms, self._callback)
         delay = int(self._latency_s(stream) * self._rate)
-        self._position = None
+        self._position, self._played = None, b""
         self._silent_blocks = _SILENT_BLOCKS
         with self._lock:
             if self._queue.rate == self._rate:
@@ -164,15 +166,26 @@ class OutputStream(WorkerStream):
                     self._note_late_block()
                 sound = self._next_block(frames * 2)
                 is_new = self._queue.eventful
-            self._silent_frames = 0 if sound.strip(b"\0") else self._silent_frames + frames
-            if self._tapped and self._silent_frames < self._rate:
-                self._link.send_soon(Kind.PLAYED, part_body(self._position & 0xFFFFFFFF, sound))
             self._position += frames
+            if self._tapped:
+                self._say_played(sound)
             if is_new or self._progress_due:
                 self._link.wake()
             return (_both(sound) if self._channels == 2 else sound), 0  # paContinue
         except Exception:
             return bytes(frames * 2 * self._channels), 0
+
+    def _say_played(self, sound: bytes) -> None:
+        self._silent_frames = 0 if sound.strip(b"\0") else self._silent_frames + len(sound) // 2
+        if self._silent_frames >= self._rate:
+            self._played = b""
+            return
+        self._played += sound
+        frames = len(self._played) // 2
+        if frames >= self._rate * _PLAYED_MS // 1000:
+            begin = (self._position or 0) - frames
+            self._link.send_soon(Kind.PLAYED, part_body(begin & 0xFFFFFFFF, self._played))
+            self._played = b""
 
     def _next_block(self, n_bytes: int) -> bytes:
         self._settling_blocks = max(0, self._settling_blocks - 1)

@@ -82,15 +82,16 @@ def scene(number: int, said: Samples, *, gain: float) -> Scene:
     return Scene(np.clip(near, -32768, 32767), far, [(begin, begin + len(answer))])
 
 
-def starts(mode: str | Echo, engine: Engine, heard: Scene) -> list[int]:
-    """The frames in which the gate opens."""
+def starts(mode: str | Echo, engine: Engine, heard: Scene, *, said_at_once: int = 1) -> list[int]:
+    """The frames in which the gate opens; it hears of so many frames that are played at once."""
     echo = mode if isinstance(mode, Echo) else open_echo(mode)
     gate = Gate(Settings(), engine, echo)
     near, far = heard.near.astype("<i2"), heard.far.astype("<i2")
     found = []
     for frame, at in enumerate(range(0, len(near) - FRAME, FRAME)):
         gate.playing = any(begin <= at < end for begin, end in heard.answers)
-        gate.played(far[at : at + FRAME].tobytes())
+        if frame % said_at_once == said_at_once - 1:
+            gate.played(far[at + FRAME - said_at_once * FRAME : at + FRAME].tobytes())
         if gate.feed(near[at : at + FRAME].tobytes()).started:
             found.append(frame)
     return found
@@ -146,6 +147,14 @@ def test_frames_that_need_no_verdict_are_learned_from_all_the_same() -> None:
         together.learn()
     assert together.surpassed(pcm) == one_by_one.surpassed(pcm)
     assert together.coupling_db == one_by_one.coupling_db is not None
+
+
+@pytest.mark.parametrize("gain", [0.0, 0.1, 0.3])
+def test_what_is_played_may_be_said_in_longer_pieces(gain: float) -> None:
+    heard = scene(0, samples(speech("stop")), gain=gain)
+    was = starts("half_duplex", TwoStageEngine(Loud()), heard)
+    assert starts("half_duplex", TwoStageEngine(Loud()), heard, said_at_once=2) == was != []
+    assert starts("half_duplex", TwoStageEngine(Loud()), heard, said_at_once=5) == was
 
 
 class Deaf:

@@ -247,6 +247,24 @@ def test_playing_is_the_same_on_both_channels_and_reports_how_far_it_came(
     assert [kind for kind, _ in messages(pair)] == [Kind.STOPPED]
 
 
+def test_what_is_played_is_said_in_pieces_of_40_ms_and_none_of_it_is_missing(
+    pumps: Any, pair: Any
+) -> None:
+    card = ChoosyCard({24_000}, {1})
+    stream = pumps(OutputStream)
+    stream.open(card, info("output"), 20)
+    stream.receive(Kind.TAP, b"")
+    stream.receive(Kind.PUSH, part_body(1, array("h", range(1, 2881)).tobytes()))
+    stream.receive(Kind.END, part_body(1))
+    heard = b"".join(card.callback(None, 480, None, 0)[0] or b"" for _ in range(100))
+    said = [split_part(body) for kind, body in messages(pair) if kind is Kind.PLAYED]
+    assert {len(sound) for _, sound in said} == {2 * 960}
+    begin = said[0][0]
+    assert [position - begin for position, _ in said] == list(range(0, 960 * len(said), 960))
+    assert heard.strip(b"\0") in b"".join(sound for _, sound in said), "and a second of silence"
+    assert len(said) == 27
+
+
 def playing(stream: Any, card: ChoosyCard, seconds: int = 1) -> None:
     """Open and begin to play a long sound."""
     stream.open(card, info("output"), 20)
