@@ -57,7 +57,11 @@ PLAY: Schema = {
                 "description": "an address that begins with http:// or https://, of a host in "
                 "audio.play.hosts",
             },
-            "file": {**_PLACE_OF_SOUND, "description": "a file below audio.play.folder"},
+            "file": {
+                **_PLACE_OF_SOUND,
+                "pattern": r"\S",
+                "description": "a file below audio.play.folder",
+            },
             **_QUEUED,
         },
         "url",
@@ -89,8 +93,8 @@ ECHO: Schema = object_of(
     },
     more=True,
 )
-_ANSWER_ID: Schema = {"type": "string", "minLength": 1, "maxLength": 64}
-_SENTENCE: Schema = {"type": "string", "minLength": 1, "maxLength": 200}
+_ANSWER_ID: Schema = {"type": "string", "minLength": 1, "maxLength": 64, "pattern": r"\S"}
+_SENTENCE: Schema = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"\S"}
 ASK: Schema = object_of(
     {
         "question": {"type": "string", "minLength": 1, "maxLength": TEXT_MAX, "pattern": r"\S"},
@@ -403,7 +407,7 @@ ACTIONS: Schema = object_of(
     },
     more=True,
 )
-_CHOSEN_TEXT: Schema = {"type": "string", "minLength": 1, "maxLength": 200}
+_CHOSEN_TEXT: Schema = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"\S"}
 SETTINGS_CHOICE: Schema = object_of(
     {
         "voice": _CHOSEN_TEXT,
