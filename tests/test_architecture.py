@@ -30,6 +30,7 @@ WORDS = {
     "language",
     "notifications",
     "optional_packages",
+    "program_name",
     "proxies",
     "status_words",
     "user_folders",

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import ConfigError, RTAudioError
+from ..program_name import PROGRAM
 from ..protocol.bounds import printable
 from ..version import VERSION
 from . import remote_commands, startup
@@ -75,7 +76,7 @@ def _with_default(argv: list[str]) -> list[str]:
 def parser() -> argparse.ArgumentParser:
     """Return what reads the command line; `name` of its result is the command."""
     parser = argparse.ArgumentParser(
-        prog="daemon.py",
+        prog=PROGRAM,
         description="A voice assistant for microphone and loudspeaker. Without a command: run.",
     )
     parser.add_argument("--version", action="version", version=f"rtaudio-daemon {VERSION}")
@@ -162,6 +163,7 @@ def parser() -> argparse.ArgumentParser:
         ("restore", "put back what a backup holds, while no daemon runs"),
     ):
         keeping = add(name, text)
+        _add_config(keeping, "taken as by every command; what is kept is the same with all")
         keeping.add_argument("file", metavar="FILE")
         keeping.add_argument("--state", metavar="FOLDER", help="default: the state folder of yours")
     report = add("report", "write what developers need to know into a new archive, without words")
@@ -194,11 +196,10 @@ def _add_timers(command: Any) -> None:
     command.add_argument("which", nargs="?", default="", help="cancel: the name or the number")
 
 
-def _add_config(command: Any) -> None:
+def _add_config(command: Any, text: str = "") -> None:
     default = os.environ.get("RTAUDIO_CONFIG") or "config.yaml"
-    command.add_argument(
-        "-c", "--config", default=default, metavar="FILE", help=f"default: {default}"
-    )
+    text = text or f"default: {default}"
+    command.add_argument("-c", "--config", default=default, metavar="FILE", help=text)
 
 
 def _add_remote(command: Any) -> Any:

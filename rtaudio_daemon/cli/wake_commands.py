@@ -18,6 +18,7 @@ from ..controls import TeachingStep
 from ..daemon.word_teaching import WordTeaching, missing
 from ..errors import NotNowError, RTAudioError
 from ..notifications import DeviceChanged
+from ..program_name import PROGRAM
 from ..protocol.bounds import printable
 from .http_client import DaemonClient
 from .remote_commands import remote
@@ -116,7 +117,7 @@ def wake(arguments: argparse.Namespace) -> int:
     """Teach a wake word, list those that were taught, or forget one."""
     name = " ".join(arguments.word)
     if arguments.action != "list" and not name:
-        raise RTAudioError(f'say which word: daemon.py wake {arguments.action} "hey marvin"')
+        raise RTAudioError(f'say which word: {PROGRAM} wake {arguments.action} "hey marvin"')
     with _teacher(arguments) as teacher:
         if arguments.action == "teach":
             return teach(teacher, name)
@@ -126,7 +127,7 @@ def wake(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({"words": [{"name": each} for each in names]}, indent=2))
     else:
-        print("\n".join(names) or 'no word was taught yet: daemon.py wake teach "hey marvin"')
+        print("\n".join(names) or f'no word was taught yet: {PROGRAM} wake teach "hey marvin"')
     return 0
 
 

@@ -24,7 +24,9 @@ _PLAY_HOST = r"([A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\])(:
 class Input:
     """The microphone."""
 
-    device: str = option("default", "name of the device; `daemon.py devices` lists them", device())
+    device: str = option(
+        "default", "name of the device; the command `devices` lists them", device()
+    )
     fallback: str = option(
         "none",
         "device to use while this one is lost: none, or the system's default",
@@ -69,7 +71,9 @@ class Input:
 class Output:
     """The loudspeaker."""
 
-    device: str = option("default", "name of the device; `daemon.py devices` lists them", device())
+    device: str = option(
+        "default", "name of the device; the command `devices` lists them", device()
+    )
     fallback: str = option(
         "none",
         "device to use while this one is lost: none, or the system's default",

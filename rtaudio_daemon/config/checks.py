@@ -16,6 +16,7 @@ from typing import Any
 
 import voluptuous as vol
 
+from ..program_name import PROGRAM
 from .secret import EmptySecret, Secret, did_you_mean
 
 _LONGEST_NUMBER = 24
@@ -157,7 +158,7 @@ def device() -> Check:
         if isinstance(value, int | float) and not isinstance(value, bool):
             raise vol.Invalid(
                 f"expected {allowed}{_got(value)}; numbers change with every start, "
-                "`daemon.py devices` lists the names"
+                f"`{PROGRAM} devices` lists the names"
             )
         if not isinstance(value, str) or not _plain(value).strip():
             hint = "; did you mean none?" if value is False else _quoting(value)

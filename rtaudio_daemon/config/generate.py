@@ -35,7 +35,8 @@ _HEAD = """\
 #        host_name: RESOURCE.openai.azure.com
 #        deployment: gpt-realtime-2.1
 #        api_key: !secret api_key
-#   3. `python daemon.py check` names every mistake; `python daemon.py doctor` tries it out.
+#   3. `script/run check` names every mistake, `script/run doctor` tries it out; where it was
+#      installed by pip: `rtaudio-daemon check`, `rtaudio-daemon doctor`.
 #
 # docs/configuration.md explains !secret, !env_var, !credential and !include.
 """
@@ -76,7 +77,8 @@ scenario, `wav:PATH`) are looked for beside it.
      api_key: !secret api_key
    ```
 
-3. `python daemon.py check` names every mistake, `python daemon.py doctor` tries it out.
+3. `script/run check` names every mistake, `script/run doctor` tries it out; where it was installed
+   by pip: `rtaudio-daemon check`, `rtaudio-daemon doctor`.
 
 Other profiles need: `azure-preview` the same and a dated `api_version`; `openai` a model in
 `deployment` and a key; `compatible` a `url` that begins with `ws://` or `wss://`.

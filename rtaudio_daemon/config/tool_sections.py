@@ -79,7 +79,7 @@ class HomeAssistant:
 class ToolRule:
     """Which calls a rule concerns: those for which everything fits that is given; * fits any."""
 
-    tool: str = option("", "name of a tool, as `daemon.py tools` lists it", text())
+    tool: str = option("", "name of a tool, as the command `tools` lists it", text())
     domain: str = option("", "kind of thing in Home Assistant, as in lock", text())
     device_class: str = option("", "class of it, as in garage", text())
     entity: str = option("", "one thing, as in lock.front_door", text())

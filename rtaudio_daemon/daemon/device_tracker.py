@@ -10,6 +10,7 @@ from ..audio.devices.protocols import Device, Microphone, Speaker
 from ..controls import DeviceStatus, MicrophoneStatus
 from ..errors import NotNowError
 from ..notifications import DeviceChanged, DeviceCode, DeviceState
+from ..program_name import PROGRAM
 
 RECOVERY_S = 5.0  # a loudspeaker that went may be back when the answer comes
 
@@ -69,14 +70,14 @@ class DeviceTracker:
         if speaker is not None and speaker.state is DeviceState.NONE and speaker.reason:
             raise NotNowError(
                 f"{in_vain}: there is no loudspeaker ({speaker.reason}): plug one in, "
-                "or see what `daemon.py doctor` says"
+                f"or see what `{PROGRAM} doctor` says"
             )
         lost_at = self._lost_at.get("speaker")
         if lost_at is not None and asyncio.get_running_loop().time() - lost_at >= RECOVERY_S:
             why = (speaker and speaker.reason) or self._latest["speaker"].reason
             raise NotNowError(
                 f"{in_vain}: the loudspeaker is lost ({why}); it is looked for by itself: "
-                "plug it in again, or see what `daemon.py doctor` says"
+                f"plug it in again, or see what `{PROGRAM} doctor` says"
             )
 
     def microphone(

@@ -47,7 +47,7 @@ def test_what_is_kept_comes_back(state: Path, tmp_path: Path) -> None:
     new.mkdir()
     (new / "notes.json").write_text("other")
     (new / "muted").touch()
-    assert main(["restore", str(file), "--state", str(new)]) == 0
+    assert main(["restore", "-c", "any.yaml", str(file), "--state", str(new)]) == 0
     assert content(new) == {**KEPT, "muted": "", "daemon.lock": ""}
 
 

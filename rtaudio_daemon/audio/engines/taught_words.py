@@ -20,6 +20,7 @@ from ...config import WakeWord
 from ...config.file_reading import read_bounded
 from ...config.file_writing import write_whole
 from ...errors import NotFoundError, WrongValueError
+from ...program_name import PROGRAM
 from ...user_folders import state_folder
 from ..processing.taught_word import (
     CUTOFF,
@@ -171,7 +172,7 @@ class TaughtWords:
     def _known(self, name: str) -> Path:
         if self._folder is None or name not in self.names():
             raise NotFoundError(
-                f'no word "{name}" was taught here; `daemon.py wake list` lists all'
+                f'no word "{name}" was taught here; `{PROGRAM} wake list` lists all'
             )
         return self._folder / name
 
@@ -185,7 +186,7 @@ def certainty(word: LearnedWord, recording: WordRecording, embed: Embed) -> floa
 
 def _damaged(name: str) -> str:
     return (
-        f'the recordings of "{name}" are damaged; teach it again: `daemon.py wake teach "{name}"`'
+        f'the recordings of "{name}" are damaged; teach it again: `{PROGRAM} wake teach "{name}"`'
     )
 
 

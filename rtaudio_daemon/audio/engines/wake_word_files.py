@@ -19,6 +19,7 @@ from ...config import WakeWord
 from ...config.file_reading import read_bounded
 from ...errors import WrongValueError
 from ...optional_packages import how_to_install, installed
+from ...program_name import PROGRAM
 from .taught_words import TaughtWords
 from .wake_word_engines import package_of
 from .wake_word_trial import NO_PACKAGE, STRANGE
@@ -41,7 +42,7 @@ def refusals(words: Iterable[WakeWord]) -> dict[str, str]:
     for word in words:
         if word.taught and word.taught not in TaughtWords().names():
             found[word.called] = (
-                f'"{word.taught}" was not taught here: `daemon.py wake teach "{word.taught}"`'
+                f'"{word.taught}" was not taught here: `{PROGRAM} wake teach "{word.taught}"`'
             )
         if word.file and installed(package_of(word)):
             try:

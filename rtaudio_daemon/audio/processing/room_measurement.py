@@ -135,8 +135,8 @@ def advice(measured: Measurement, *, can_cancel: bool) -> list[str]:
     if not can_cancel and measured.echo_db > _LOUD_ECHO_DB:
         found.append(
             "the loudspeaker is almost as loud in the microphone as a voice: move them apart, turn "
-            "it down (audio.output.volume), or set audio.echo: cancel (`daemon.py check` says what "
-            "that needs)"
+            "it down (audio.output.volume), or set audio.echo: cancel (the command `check` says "
+            "what that needs)"
         )
     if measured.delay_ms > _LATE_MS:
         found.append("the delay is long (Bluetooth?): interruptions will be noticed late")

@@ -25,6 +25,7 @@ from ...config import edit
 from ...errors import ConfigError
 from ...notifications import AudioPart, DeviceState
 from ...optional_packages import installed
+from ...program_name import PROGRAM
 from .finding import Finding, failed, passed, warned
 from .remedies import Reasons
 
@@ -152,10 +153,10 @@ def _unheard(noise_dbfs: float, mode: str) -> Finding:
 
 
 def proposed_findings(
-    proposed: list[Proposal], command: str = "daemon.py doctor --calibrate --write"
+    proposed: list[Proposal], options: str = "--calibrate --write"
 ) -> list[Finding]:
-    """What should be otherwise; `command` would write it."""
-    remedy = f"nothing was written; `{command}` would do it"
+    """What should be otherwise; `options` of the doctor would write it."""
+    remedy = f"nothing was written; `{PROGRAM} doctor {options}` would do it"
     return [warned("proposal", _in_words(each), remedy) for each in proposed]
 
 
@@ -172,7 +173,7 @@ def written_findings(path: str, proposed: list[Proposal]) -> list[Finding]:
     return [
         *(passed("written", _in_words(each)) for each in proposed),
         passed(
-            "written", f"the file as it was is {backup}; `daemon.py reload` applies the new one"
+            "written", f"the file as it was is {backup}; `{PROGRAM} reload` applies the new one"
         ),
     ]
 

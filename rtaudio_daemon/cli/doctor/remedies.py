@@ -7,8 +7,14 @@ from collections.abc import Mapping
 
 from ...audio.devices.protocols import PlaybackEvent
 from ...notifications import DeviceChanged, DeviceCode
+from ...optional_packages import how_to_install
+from ...program_name import PROGRAM, script
 
-_NAMES = "correct {option}; `daemon.py devices` lists what there is"
+_NAMES = f"correct {{option}}; `{PROGRAM} devices` lists what there is"
+PORTAUDIO = "sudo apt install libportaudio2 portaudio19-dev, then " + script(
+    "setup", how_to_install("pyaudio")
+)
+"""What to do where PortAudio or its package is missing."""
 _PLUG_IN = (
     "plug one in (arecord -l and aplay -l list them), or set {option}; "
     "does it run as a service? With PipeWire or PulseAudio it hears and plays only if it was "
@@ -20,13 +26,13 @@ _REMEDIES: Mapping[DeviceCode, str] = {
     DeviceCode.NOT_FOUND: _NAMES,
     DeviceCode.AMBIGUOUS: _NAMES,
     DeviceCode.NO_PERMISSION: "do that, then run the doctor again",
-    DeviceCode.NO_LIBRARY: "sudo apt install libportaudio2 portaudio19-dev, then script/setup",
+    DeviceCode.NO_LIBRARY: PORTAUDIO,
     DeviceCode.MONITOR: (
         "plug in a microphone; `pactl set-default-source NAME` makes it the default"
     ),
     DeviceCode.NO_DEVICE: _PLUG_IN,
 }
-_OTHERWISE = "`daemon.py devices` lists what {option} takes; does another program hold it?"
+_OTHERWISE = f"`{PROGRAM} devices` lists what {{option}} takes; does another program hold it?"
 
 
 class Reasons:

@@ -18,6 +18,7 @@ from ...audio.processing.voice_measurement import (
 )
 from ...errors import DeviceError
 from ...optional_packages import installed
+from ...program_name import PROGRAM
 from .calibration import proposed_findings, written_findings
 from .finding import Finding, failed, passed, warned
 from .remedies import Reasons
@@ -26,7 +27,7 @@ from .sound_devices import listen, running
 INVITATION = (
     f"Please speak for {LISTENING_MS // 1000} seconds, from where you usually do, with pauses …"
 )
-_UNHEARD = "speak louder or nearer, then try again; `daemon.py doctor` tests the microphone itself"
+_UNHEARD = f"speak louder or nearer, then try again; `{PROGRAM} doctor` tests the microphone itself"
 
 
 async def check_voice(path: str, *, write: bool = False) -> list[Finding]:
@@ -61,7 +62,7 @@ async def check_voice(path: str, *, write: bool = False) -> list[Finding]:
         return [*found, passed("proposal", "the options of config.yaml are right for this voice")]
     if write:
         return found + written_findings(path, proposed)
-    return found + proposed_findings(proposed, "daemon.py doctor --voice --write")
+    return found + proposed_findings(proposed, "--voice --write")
 
 
 def judged(pcm: bytes, settings: config.Input) -> VoiceMeasurement | None:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from ...program_name import PROGRAM
 from ..tool import CallContext, Json, Outcome, SourceState, Tool, ToolError
 
 NAME = "built_in"
 _NO_PARAMETERS: Json = {"type": "object", "properties": {}, "additionalProperties": False}
 _MUTED_HOW = (
     "the microphone is switched off when your answer is over; say in one short sentence that it "
-    "comes back by its button, by the page, or by `daemon.py unmute`, and not by voice"
+    f"comes back by its button, by the page, or by `{PROGRAM} unmute`, and not by voice"
 )
 
 
