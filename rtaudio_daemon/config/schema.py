@@ -18,6 +18,7 @@ from .secret import Secret, did_you_mean
 from .yaml_loader import Problem, Source, Steps
 
 T = TypeVar("T")
+_MOST_ELSEWHERE = 3
 
 
 @dataclass(frozen=True)
@@ -225,10 +226,12 @@ def _validator(kind: type[Any]) -> Callable[[Any], Any]:
 
 def _unknown(kind: type[Any], steps: Steps, hints: Mapping[str, str]) -> str:
     """What to say when `steps` names no option; empty when it does."""
+    whole = kind
     for depth, step in enumerate(steps):
         names = {each.name: each for each in _settings(kind)}
         if step not in names:
-            hint = did_you_mean(step, names) or f"; known here are {', '.join(names)}"
+            hint = did_you_mean(step, names) or _elsewhere(whole, steps[: depth + 1])
+            hint = hint or f"; known here are {', '.join(names)}"
             if step in hints:
                 hint = f"; {hints[str(step)]}"
             elif str(step).isdigit():
@@ -240,6 +243,16 @@ def _unknown(kind: type[Any], steps: Steps, hints: Mapping[str, str]) -> str:
         if depth == len(steps) - 1:
             return ""
     return ""
+
+
+def _elsewhere(kind: type[Any], steps: Steps) -> str:
+    """A hint at the options of this name in other sections, those below this one before others."""
+    *above, name = steps
+    found = [each for each in options(kind) if each.steps[-1] == name]
+    near = [each for each in found if each.steps[: len(above)] == tuple(above)] or found
+    if not 0 < len(near) <= _MOST_ELSEWHERE:
+        return ""
+    return f"; did you mean {' or '.join(each.path for each in near)}?"
 
 
 def _without(value: Any, steps: Steps) -> Any:

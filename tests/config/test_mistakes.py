@@ -180,6 +180,8 @@ def test_an_emptied_file_is_no_reload_and_a_warning_at_the_start(tmp_path: Path,
     [
         ("audio: {output: {volume: 0,5}}", "audio.output.5: there is no such option; a decimal"),
         ("audio: {output: {volum: }}", "audio.output.volum: there is no such option; did you mean"),
+        ("audio: {volume: 0.5}", "did you mean audio.output.volume or audio.earcons.volume?"),
+        ("voice: echo", "did you mean realtime.session.voice or realtime.simulator.voice?"),
         ("audoi:", "audoi: there is no such option; did you mean audio?"),
         ("audio: {output: {volume: '80%'}}", "got 80%; write 0.8 instead of a percentage"),
         ("audio:\n  output:\n    volume: 0,5", "got 0,5; a decimal takes a point: write 0.5"),
