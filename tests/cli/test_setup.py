@@ -72,6 +72,7 @@ def test_defaults_ask_nothing_and_overwrite_nothing(tmp_path: Path) -> None:
     command = Namespace(config=str(file), defaults=True)
     assert local_commands.setup(command) == 0
     assert file.read_text() == template()
+    assert local_commands.setup(command) == 0, "nothing is left to do"
     file.write_text("# mine\n")
     with pytest.raises(RTAudioError, match="is there already"):
         local_commands.setup(command)
@@ -117,10 +118,20 @@ async def test_a_wrong_host_can_be_left_or_kept(tmp_path: Path) -> None:
     status, said = await set_up(tmp_path, *wrong, SKIP, "quit", steps=SERVICE)
     assert status == 1
     assert "there is no nowhere.invalid" in said
+    assert "1 Service: simulator; as it was, because the answers did not work" in said
     assert list(tmp_path.iterdir()) == []
-    status, _ = await set_up(tmp_path, *wrong, "keep", SKIP, steps=SERVICE)
+    status, said = await set_up(tmp_path, *wrong, "keep", SKIP, SKIP, steps=(*SERVICE, "Echo"))
     assert status == 0
-    assert config.load(tmp_path / "config.yaml").realtime.host_name == "nowhere.invalid"
+    assert "Service: does not work yet; `daemon.py setup -c " in said
+    settings = config.load(tmp_path / "config.yaml")
+    assert (settings.realtime.host_name, settings.audio.echo) == ("nowhere.invalid", "auto")
+    # The next time only that step is asked, and nothing else.
+    answers = ("edit", "1", "simulator", SKIP)
+    status, said = await set_up(tmp_path, *answers, steps=(*SERVICE, "Echo"))
+    assert status == 0
+    assert "does not work" not in said
+    assert "The echo:" not in said
+    assert config.load(tmp_path / "config.yaml").realtime.profile == "simulator"
 
 
 async def test_a_service_without_what_it_needs_is_not_kept(tmp_path: Path) -> None:
@@ -174,7 +185,7 @@ async def test_a_file_of_ones_own_is_edited_in_place(tmp_path: Path) -> None:
     )
     file.write_text(before)
     secrets.write_text("mine: the-key-of-yesterday\n")
-    answers = ("edit", "compatible", NOBODY, KEY, "keep", SKIP)
+    answers = ("edit", "Service", "compatible", NOBODY, KEY, "keep", SKIP)
     status, said = await set_up(tmp_path, *answers, steps=SERVICE)
     assert status == 0
     assert "the-key-of-yesterday" not in said

@@ -26,10 +26,11 @@ def settle(
     draft: Draft,
     answers: Callable[[], Values],
     check: Check,
-) -> None:
+) -> str:
     """Ask until the answers work, are kept as they are, or are left out.
 
-    `answers` returns nothing where the step is skipped.
+    `answers` returns nothing where the step is skipped. Returns what came of answers that did not
+    work; empty if nothing is wrong.
     """
     draft.offered = {}
     while values := answers():
@@ -43,14 +44,16 @@ def settle(
             log.redaction.add(settings)
             if asyncio.run(show(terminal, check(settings))):
                 draft.keep(values)
-                return
+                return ""
             choices.append(_KEEP)
         chosen = terminal.choose(_LEAVE, choices)
         if chosen == _KEEP.value:
             draft.keep(values)
+            return "does not work yet"
         if chosen != _AGAIN.value:
-            return
+            return "as it was, because the answers did not work"
         draft.offered = values
+    return ""
 
 
 async def show(terminal: Terminal, found: AsyncIterator[Finding]) -> bool:

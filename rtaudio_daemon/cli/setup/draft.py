@@ -39,10 +39,11 @@ class Draft:
         self.offered: Values = {}
         """What was answered last and is not kept, offered again."""
         self._before = before(path)
+        self.is_new = self._before is None or new
+        """Whether it begins with the template."""
         self._secrets_file = path.parent / SECRETS_FILE
-        keeps = self._before is not None and not new
         try:
-            self._text = self._before.decode() if self._before and keeps else template()
+            self._text = self._before.decode() if self._before and not self.is_new else template()
         except UnicodeDecodeError as error:
             raise ConfigError([f"{path}: is not UTF-8 text; save it as UTF-8"]) from error
         self._values: dict[tuple[str, ...], Any] = {}

@@ -7,13 +7,14 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ...config.file_writing import write_whole
 from ...config.generate import template
 from ...daemon import log
 from ...errors import ConfigError, RTAudioError
+from ...program_name import PROGRAM
 from .draft import Draft, before
 from .steps import STEPS, Step
 from .terminal import Choice, Terminal
@@ -25,15 +26,22 @@ _OPENING = (
     "name or an answer, then Enter. Enter alone leaves a thing as it is, in [brackets], and skips "
     "the step. Nothing is written before you say so; Ctrl-C ends it."
 )
+_SUMMARY = "A number takes you through that step alone; Enter writes"
 _EXISTING = (
-    Choice("edit", "change the options that you answer, keep everything else"),
+    Choice("edit", "choose the steps to repeat, keep everything else"),
     Choice("new", "begin with a new one"),
 )
 
 
 def write_defaults(path: str) -> int:
-    """Write the commented configuration with the built-in service; never over another one."""
+    """Write the commented configuration with the built-in service, or find it there already.
+
+    Raises RTAudioError where another one is there.
+    """
     file = Path(path)
+    if before(file) == template().encode():
+        print(f"{path} is there already, with just that. Next: {_next_command(file)}")
+        return 0
     if file.exists() or file.is_symlink():
         raise RTAudioError(
             f"{path} is there already, and stays as it is; `setup` without --defaults changes it, "
@@ -56,9 +64,10 @@ def run(
 ) -> int:
     """Ask and write; `check` then checks the file at `path`. Returns the exit status."""
     terminal = terminal or Terminal()
+    problems: dict[str, str] = {}
     try:
         draft = _opened(terminal, Path(path))
-        wanted = draft is not None and _ask(terminal, draft, steps)
+        wanted = draft is not None and _ask(terminal, draft, steps, problems)
     except (EOFError, KeyboardInterrupt) as end:
         print()
         terminal.say("Ended before the end: nothing was written.")
@@ -74,6 +83,9 @@ def run(
     else:
         terminal.say("Nothing had to be changed.")
     status = check()
+    for name, problem in problems.items():
+        again = f"{PROGRAM} setup -c {shlex.quote(path)}"
+        terminal.say(f"{name}: {problem}; `{again}` lets you repeat this step alone.")
     try:
         _offer_service(terminal, draft)
     except (EOFError, KeyboardInterrupt):
@@ -104,19 +116,35 @@ def _opened(terminal: Terminal, path: Path) -> Draft | None:
     return draft if chosen else None
 
 
-def _ask(terminal: Terminal, draft: Draft, steps: Sequence[Step]) -> bool:
-    """Every step once, then those that are asked for again; whether it is to be written."""
-    for number, step in enumerate(steps, 1):
+def _ask(terminal: Terminal, draft: Draft, steps: Sequence[Step], problems: dict[str, str]) -> bool:
+    """Every step of a new file, then those that are asked for; whether it is to be written.
+
+    `problems`: what came of steps that did not work, by their names.
+    """
+
+    def take(step: Step) -> None:
+        problems.pop(step.name, None)
+        if problem := step.ask(terminal, draft):
+            problems[step.name] = problem
+
+    for number, step in enumerate(steps if draft.is_new else (), 1):
         terminal.say(f"\n--- {number} of {len(steps)}: {step.name}")
-        step.ask(terminal, draft)
+        take(step)
     while True:
         terminal.say("\nThis is what you have now:")
-        summary = [Choice(each.name, each.summary(draft.settings)) for each in steps]
+        summary = [
+            Choice(each.name, "; ".join([each.summary(draft.settings), *_of(each, problems)]))
+            for each in steps
+        ]
         choices = [*summary, Choice("write", f"write {draft.path}"), Choice("quit", "without")]
-        chosen = terminal.choose("A number repeats a step; Enter writes", choices) or "write"
+        chosen = terminal.choose(_SUMMARY, choices) or "write"
         if chosen in ("write", "quit"):
             return chosen == "write"
-        next(each for each in steps if each.name == chosen).ask(terminal, draft)
+        take(next(each for each in steps if each.name == chosen))
+
+
+def _of(step: Step, problems: Mapping[str, str]) -> list[str]:
+    return [problems[step.name]] if step.name in problems else []
 
 
 def _offer_service(terminal: Terminal, draft: Draft) -> None:

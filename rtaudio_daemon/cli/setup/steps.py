@@ -45,16 +45,19 @@ _LISTEN = (
 
 
 class Step(NamedTuple):
-    """A part of the first run; `summary` says in a line what is set."""
+    """A part of the first run; `summary` says in a line what is set.
+
+    `ask` returns what came of answers that did not work; empty if nothing is wrong.
+    """
 
     name: str
-    ask: Callable[[Terminal, Draft], None]
+    ask: Callable[[Terminal, Draft], str]
     summary: Callable[[Config], str]
 
 
-def _service(terminal: Terminal, draft: Draft) -> None:
+def _service(terminal: Terminal, draft: Draft) -> str:
     terminal.say("The service that listens and answers. The built-in one is for trying it out.")
-    asking.settle(terminal, draft, lambda: _service_answers(terminal, draft), _check_service)
+    return asking.settle(terminal, draft, lambda: _service_answers(terminal, draft), _check_service)
 
 
 def _service_answers(terminal: Terminal, draft: Draft) -> Values:
@@ -97,16 +100,16 @@ async def _check_service(settings: Config) -> AsyncIterator[Finding]:
         yield finding
 
 
-def _microphone(terminal: Terminal, draft: Draft) -> None:
+def _microphone(terminal: Terminal, draft: Draft) -> str:
     terminal.say("The microphone. It is listened to for two seconds; nothing leaves this machine.")
     answers = partial(_device, terminal, draft, "input")
-    asking.settle(terminal, draft, answers, partial(_check_sound, leave_out="loudspeaker"))
+    return asking.settle(terminal, draft, answers, partial(_check_sound, leave_out="loudspeaker"))
 
 
-def _loudspeaker(terminal: Terminal, draft: Draft) -> None:
+def _loudspeaker(terminal: Terminal, draft: Draft) -> str:
     terminal.say("The loudspeaker. A short tone is played, and the microphone listens for it.")
     answers = partial(_device, terminal, draft, "output")
-    asking.settle(terminal, draft, answers, partial(_check_sound, leave_out="microphone"))
+    return asking.settle(terminal, draft, answers, partial(_check_sound, leave_out="microphone"))
 
 
 def _device(terminal: Terminal, draft: Draft, direction: str) -> Values:
@@ -130,10 +133,10 @@ async def _check_sound(settings: Config, *, leave_out: str) -> AsyncIterator[Fin
             yield finding
 
 
-def _echo(terminal: Terminal, draft: Draft) -> None:
+def _echo(terminal: Terminal, draft: Draft) -> str:
     terminal.say("The echo: how to keep the loudspeaker out of the microphone.")
     answers = partial(_echo_answers, terminal, draft)
-    asking.settle(terminal, draft, answers, _check_packages)
+    return asking.settle(terminal, draft, answers, _check_packages)
 
 
 def _echo_answers(terminal: Terminal, draft: Draft) -> Values:
@@ -154,13 +157,13 @@ def _echo_answers(terminal: Terminal, draft: Draft) -> Values:
     return {}
 
 
-def _wake_word(terminal: Terminal, draft: Draft) -> None:
+def _wake_word(terminal: Terminal, draft: Draft) -> str:
     terminal.say("When it listens: all the time, while a button is held, or after a wake word.")
     if draft.settings.audio.wake.words:
         terminal.say("Your configuration has words of its own in audio.wake.words; they stay.")
-        return
+        return ""
     answers = partial(_listen_answers, terminal, draft)
-    asking.settle(terminal, draft, answers, _check_packages)
+    return asking.settle(terminal, draft, answers, _check_packages)
 
 
 def _listen_answers(terminal: Terminal, draft: Draft) -> Values:
@@ -176,10 +179,10 @@ async def _check_packages(settings: Config) -> AsyncIterator[Finding]:
         yield warned("packages", what, "install it before you start the daemon")
 
 
-def _home(terminal: Terminal, draft: Draft) -> None:
+def _home(terminal: Terminal, draft: Draft) -> str:
     terminal.say("Home Assistant, for the lamps and sensors that you expose there. Enter skips it.")
     answers = partial(_home_answers, terminal, draft)
-    asking.settle(terminal, draft, answers, home.check_home)
+    return asking.settle(terminal, draft, answers, home.check_home)
 
 
 def _home_answers(terminal: Terminal, draft: Draft) -> Values:
