@@ -97,7 +97,8 @@ def conditions(status: Mapping[str, Any]) -> list[Condition]:
         found.append(Condition(State.RENEWING))
     if word != "idle":
         return [Condition(State(word)), *found]
-    listen = status.get("sound", {}).get("listen")
+    sound = status.get("sound", {})
+    listen = "push_to_talk" if sound.get("engine") == "never" else sound.get("listen")
     variant = listen if listen in ("wake_word", "push_to_talk") else "open"
     return found or [Condition(State.IDLE, variant=variant)]
 
@@ -113,8 +114,12 @@ def headline(found: list[Condition], words: Mapping[str, str]) -> str:
 
 
 def sentences(found: list[Condition], words: Mapping[str, str]) -> list[str]:
-    """A sentence for each of them, with its reason."""
-    return [_with_reason(words[each.sentence], each.reason) for each in found]
+    """A sentence for each of them, with its reason, which is given once."""
+    reasons = [each.reason for each in found]
+    return [
+        _with_reason(words[each.sentence], "" if reason in reasons[:place] else reason)
+        for place, (each, reason) in enumerate(zip(found, reasons, strict=True))
+    ]
 
 
 def line(status: Mapping[str, Any], words: Mapping[str, str]) -> str:

@@ -30,11 +30,13 @@ def but(**changes: Any) -> dict[str, Any]:
     return found
 
 
+NONE = "PortAudio finds no sound device"
 CLOSED = {"state": "closed", "last_error": "no route"}
 TABLE: list[tuple[dict[str, Any], State, str, str]] = [
     (WELL, State.IDLE, "calm", "idle: Speak whenever you like"),
     (but(sound={"listen": "wake_word"}), State.IDLE, "calm", "idle: Say the wake word to begin"),
     (but(sound={"listen": "push_to_talk"}), State.IDLE, "calm", "idle: Hold the button to talk"),
+    (but(sound={"engine": "never"}), State.IDLE, "calm", "idle: Hold the button to talk"),
     (
         but(status="listening"),
         State.LISTENING,
@@ -115,6 +117,14 @@ TABLE: list[tuple[dict[str, Any], State, str, str]] = [
         State.IDLE,
         "calm",
         "idle: Speak whenever you like",
+    ),
+    (
+        but(
+            microphone={"state": "none", "reason": NONE}, speaker={"state": "none", "reason": NONE}
+        ),
+        State.NO_MICROPHONE,
+        "bad",
+        f"no microphone: There is no microphone: {NONE}. There is no loudspeaker",
     ),
     (
         but(connection=CLOSED),

@@ -64,12 +64,13 @@ function conditions(now) {
   if (now.connection.asleep) found.push(["asleep"]);
   if (now.connection.state === "renewing") found.push(["renewing"]);
   if (now.status !== "idle") return [[now.status], ...found];
-  const listen = now.sound?.listen;
+  const listen = now.sound?.engine === "never" ? "push_to_talk" : now.sound?.listen;
   return found.length ? found : [["idle", "", listen === "wake_word" || listen === "push_to_talk" ? listen : "open"]];
 }
 
-function sentence([name, reason, variant]) {
+// A reason that several have is given once.
+function sentence([name, reason, variant], place, found) {
   const words = t("sentence." + name + (variant ? "." + variant : ""));
-  return reason ? words.replace(/\.?$/, ": " + reason.replace(/\.?$/, ".")) : words;
+  return reason && found.findIndex((one) => one[1] === reason) === place ? words.replace(/\.?$/, ": " + reason.replace(/\.?$/, ".")) : words;
 }
 const colourOf = (name) => COLOURS[name] || "bad";

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 from ..language import words
@@ -31,15 +31,18 @@ def status_lines(status: Mapping[str, Any], *, coloured: bool = False) -> list[s
     if coloured:
         state = f"\x1b[{_ANSI[colour(found)]}m{state}\x1b[0m"
     first, *others = sentences(found, english)
-    facts = [f"{name:<12} {text}" for name, text in _facts(status)]
+    given = {each.reason for each in found}
+    facts = [f"{name:<12} {text}" for name, text in _facts(status, given)]
     notes = [f"not as configured: {each}" for each in status.get("sound", {}).get("notes", ())]
     return [f"{state}: {printable(first)}", *map(printable, [*others, *facts, *notes])]
 
 
-def _facts(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _facts(status: Mapping[str, Any], given: Container[str]) -> Iterator[tuple[str, str]]:
+    """Names and texts; reasons that were `given` before are left out."""
     for name, key in (("microphone", "microphone"), ("loudspeaker", "speaker")):
         if device := status.get(key):
-            why = f" ({device['reason']})" if device.get("reason") else ""
+            reason = device.get("reason") or ""
+            why = f" ({reason})" if reason and reason not in given else ""
             yield name, f"{device.get('device', 'none')}{why}"
     if (volume := status.get("volume")) is not None:
         yield "volume", f"{volume * 100:.0f} %"

@@ -156,8 +156,8 @@ async def the_rules_are_those_of_the_table(page: Any) -> None:
     """The page finds the states, sentences and colours that the daemon finds."""
     statuses = [json.loads(json.dumps({**WELL, **status})) for status, *_ in TABLE if status]
     shown = await page.evaluate(
-        "(all) => all.map((one) => conditions(one).map((each) => "
-        "[each[0], sentence(each), colourOf(each[0])]))",
+        "(all) => all.map((one) => conditions(one).map((each, place, found) => "
+        "[each[0], sentence(each, place, found), colourOf(each[0])]))",
         statuses,
     )
     german = words("de")
