@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
@@ -57,7 +58,7 @@ class Playing:
         self._sounds: dict[AudioPart, Sound] = {}
         self._over: dict[AudioPart, Sound] = {}  # whose words have not come
         self._words: dict[AudioPart, str] = {}  # whose sound is not over
-        self._stopping: _Stop | None = None
+        self._stops: deque[_Stop] = deque()  # that were asked for, and not reported yet
         self._pause: Pause | None = None
         self.pauses = False
         """Whether sound is kept, so that playing can pause."""
@@ -175,7 +176,7 @@ class Playing:
         if self._pause is not None:
             return self._pause.verdict == "go on"
         kept = all(sound.pcm is not None for sound in self._sounds.values())
-        return self.playing and self._stopping is None and kept
+        return self.playing and not self._stops and kept
 
     def pause(self, now: float) -> list[SpeakerCommand]:
         """Be silent now; what is heard, and what comes, is kept."""
@@ -259,20 +260,23 @@ class Playing:
         """End everything that sounds or waits to."""
         if self._assumed:
             self.playing = False
-        if self._stopping is not None:
-            self._stopping.by_speech = self._stopping.by_speech and by_speech
-        if not self._sounds or self._stopping is not None or self._pause is not None:
+        for stop in self._stops:
+            stop.by_speech = stop.by_speech and by_speech
+        sounds = frozenset(self._sounds).difference(*(stop.parts for stop in self._stops))
+        if not sounds or self._pause is not None:
             return []
-        self._stopping = _Stop(now, frozenset(self._sounds), by_speech)
+        self._stops.append(_Stop(now, sounds, by_speech))
         return [StopPlayback()]
 
     def stopped(self, event: PlaybackStopped, now: float) -> Stopped:
         """The loudspeaker has stopped, because we asked or because it is gone."""
         self.playing = False
-        stop, heard = self._stopping or _Stop(None, frozenset(self._sounds)), event.heard
+        stop, heard = _Stop(None, frozenset(self._sounds)), event.heard
+        if self._stops:
+            stop = self._stops.popleft()
         if self._pause is not None:  # it is gone before it could pause
             heard = (*heard, *self._unheard(stop.parts - self._pause.parts))
-        self._stopping = self._pause = None
+        self._pause = None
         return self._stopped(heard, stop, now)
 
     def _stopped(self, heard: Collection[Heard], stop: _Stop, now: float) -> Stopped:

@@ -174,6 +174,14 @@ def test_a_second_noise_before_the_loudspeaker_has_stopped_for_the_first_is_one_
     assert of(Play, one.tell(NOBODY)) == PLAYS_ON[:1]
 
 
+def test_an_answer_that_begins_while_the_loudspeaker_stops_can_be_stopped_as_well() -> None:
+    one, part = speaking(), AudioPart("resp_2", "item_2", 0)
+    one.tell(InterruptRequested(), created("resp_2"), wire.AudioDelta(part, SOUND))
+    assert of(StopPlayback, one.tell(InterruptRequested())) == [StopPlayback()]
+    assert of(TruncateItem, one.tell(stopped(400))) == [TruncateItem("item_1", 0, 400)]
+    assert of(DeleteItem, one.tell(stopped(0, part))) == [DeleteItem("item_2")]
+
+
 # -------------------------------------------------------------------- more than one
 
 
