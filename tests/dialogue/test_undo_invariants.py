@@ -268,7 +268,7 @@ class World:
         self._tell(ContinueRequested())
 
     def urgent(self) -> None:
-        if self._asked < _ASKED_MOST:
+        if self._asked < _ASKED_MOST and not self.mind._state.answers.waiting:
             self._tell(SayRequested("The bell rings.", urgent=True))
 
     def sound_file(self) -> None:
@@ -338,9 +338,11 @@ class World:
         self.opened()
         for last in (self.gate_closes, self.speech_ends, self.words, self.time, self.time):
             last()
-        for _ in range(80):
+        for _ in range(200):
             self.generates()
             self.plays()
+            if self.mind.status is IDLE:
+                break
         for _ in range(8):
             self.time()
             self.plays()
