@@ -9,6 +9,7 @@ from ...config import Wake, WakeWord
 from ...optional_packages import SPECS, how_to_install
 from ..processing.wake_word import Attention, CombinedEngine, Listen, WakeWordEngine
 from .micro_wake_word import MicroWakeWordEngine
+from .model_copies import copied
 from .open_wake_word import CUTOFF, OpenWord, RowMaker, RowWord, RowWordEngine, word_score
 from .taught_words import taught_word
 from .tflite import Library
@@ -58,6 +59,13 @@ def open_attention(
     return Attention("wake_word", combined, follow_up_ms, notes=found, stops=ends)
 
 
+def _opened_copies(
+    opened: Callable[[list[WakeWord]], WakeWordEngine], words: Sequence[WakeWord]
+) -> WakeWordEngine:
+    with copied(words) as own:
+        return opened(own)
+
+
 def _engines(words: Sequence[WakeWord]) -> tuple[list[WakeWordEngine], list[str]]:
     """The engines that spot these words, and why some cannot be spotted."""
     engines: list[WakeWordEngine] = []
@@ -70,7 +78,7 @@ def _engines(words: Sequence[WakeWord]) -> tuple[list[WakeWordEngine], list[str]
         mine = [each for each in words if package_of(each) == module]
         names = ", ".join(each.called for each in mine)
         try:
-            engines += [opened(mine)] if mine else []
+            engines += [_opened_copies(opened, mine)] if mine else []
         except (ImportError, OSError) as error:
             package = SPECS[module].partition(">")[0]
             notes.append(

@@ -20,11 +20,12 @@ from ...config.file_reading import read_bounded
 from ...errors import WrongValueError
 from ...optional_packages import how_to_install, installed
 from ...program_name import PROGRAM
+from .model_copies import MOST_BYTES
 from .taught_words import TaughtWords
 from .wake_word_engines import package_of
 from .wake_word_trial import NO_PACKAGE, STRANGE
 
-_LEAST_BYTES, _MOST_BYTES = 1_000, 10_000_000
+_LEAST_BYTES = 1_000
 _MOST_JSON_BYTES = 65_536
 _MAGIC = slice(4, 8), b"TFL3"
 _STEP_MS = 10
@@ -105,7 +106,7 @@ def _mistakes(found: Mapping[str, Any]) -> Iterable[str]:
 
 def check_model(path: str) -> None:
     """Look at a .tflite file from outside; WrongValueError says what is wrong."""
-    raw = _read(path, _MOST_BYTES)
+    raw = _read(path, MOST_BYTES)
     where, magic = _MAGIC
     if len(raw) < _LEAST_BYTES or raw[where] != magic:
         kind = "an empty file" if not raw else "a page of the web" if b"<html" in raw[:999] else ""
