@@ -1,9 +1,10 @@
 """A wake word of one's own: what was learned of it, and finding it in a stream.
 
 A front end makes *embeddings* of sound: rows of 96 numbers, one each 80 ms, each of which sees
-about 0.8 s. A `Basis` turns them into *features*: rows of 32 numbers. A word is found where two
-judgements agree: how far the features are from the recordings (dynamic time warping), and a small
-classifier that was trained on them. Either alone errs too often.
+about 0.8 s. A `Basis` turns them into *features*: rows of 32 numbers. Two judgements make a word
+together: how far the features are from the recordings (dynamic time warping), and a small
+classifier that was trained on them. Either alone errs too often: noise and other voices take a
+word away from its recordings, and a quiet room makes it unlike what the classifier knows best.
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ SEEN_S = 0.78
 _TEMPLATES_MOST, _ROWS_MOST = 6, 32
 _NEAREST = 2  # templates whose costs count; the others were said otherwise
 _AGREE_ROWS = 3  # 0.24 s
-# Where both judgements are even, and how much of each makes a word 2.7 times as likely. Chosen for
-# 0.2 false accepts in an hour of other people's speech, and 0.05 and 1 one step further.
-COST, _COST_SCALE = 0.48, 0.05
-LOGIT, _LOGIT_SCALE = 2.6, 0.8
+COST = 0.48
+"""What is farther from a recording is another word, or said in quite another way."""
+# How much of each judgement makes a word 2.7 times as likely, and the logit that is even at `COST`.
+# Chosen for 0.2 false accepts in an hour of other people's speech, 0.1 and 0.6 one step further.
+_COST_SCALE, _LOGIT_SCALE, _LOGIT = 0.12, 1.2, 3.8
 CUTOFF = 0.5
 """Of scores."""
 
@@ -156,7 +158,7 @@ class TaughtWordDetector:
         self._logits: deque[float] = deque(maxlen=_AGREE_ROWS)
 
     def feed(self, embeddings: Floats) -> list[float]:
-        """The score of each row, from 0 to 1: the lesser one of both judgements.
+        """The score of each row, from 0 to 1, by both judgements.
 
         At `CUTOFF` the word is found.
         """
@@ -170,6 +172,6 @@ class TaughtWordDetector:
 
 
 def score(cost: float, logit: float) -> float:
-    """Of both judgements, from 0 to 1; a cost of `COST` with a logit of `LOGIT` is `CUTOFF`."""
-    margin = min((COST - cost) / _COST_SCALE, (logit - LOGIT) / _LOGIT_SCALE)
+    """Of both judgements, from 0 to 1; what one lacks the other may make up for."""
+    margin = (COST - cost) / _COST_SCALE + (logit - _LOGIT) / _LOGIT_SCALE
     return 1 / (1 + exp(-max(margin, -30.0)))

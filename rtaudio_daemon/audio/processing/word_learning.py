@@ -1,8 +1,8 @@
 """Learns a wake word from a few recordings of it.
 
 Each recording is also learned from as it would sound in noise, among people who talk, in a room
-with an echo and a little faster or slower. What the word is not is known from `Material`, which
-comes with the program.
+with an echo, in a quieter place, brighter or duller, and a little faster or slower. What the word
+is not is known from `Material`, which comes with the program.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ import soxr
 
 from .taught_word import (
     COST,
+    CUTOFF,
     FEATURES,
-    LOGIT,
     SEEN_S,
     STEP_S,
     Basis,
     Floats,
     LearnedWord,
     WordScores,
+    score,
 )
 from .word_recording import RATE, Sound, WordRecording
 
-VERSION = 1
+VERSION = 2
 """Of the learning: words are learned anew from their recordings when it has changed."""
 Embed = Callable[[Sound], Floats]
 """The embeddings of a sound, from its beginning on, as if nothing was before it."""
@@ -36,6 +37,8 @@ _FROM_START_S, _AFTER_END_S = 0.35, 0.2  # which embeddings are of the word
 _ROWS_LEAST, _ROWS_MOST = 4, 16
 _POSITIVE_SHARE = 0.1  # of the weight of all rows
 _RIDGE = 1.0
+_PIECE = 512  # samples
+_SOFT_DB, _SOFTER = 12.0, 1.2
 _STEPS = 8
 
 
@@ -97,8 +100,8 @@ def unlike(
 
 def ordinary(word: LearnedWord, material: Material) -> bool:
     """Whether something in the speech that comes with the program would be taken for the word."""
-    cost, logit = scores(word, material.negatives)
-    return bool(((cost <= COST) & (logit >= LOGIT)).any())
+    found = zip(*scores(word, material.negatives), strict=True)
+    return any(score(float(cost), float(logit)) > CUTOFF for cost, logit in found)
 
 
 def _row(moment_s: float) -> int:
@@ -135,6 +138,9 @@ def _copies(
     for speed in (1.0, 0.93, 1.07):
         copy = _at_speed(clean, speed)
         yield copy
+        for octave_db in (-1.5, 1.5):
+            yield _changed(copy, _sloped(copy.sound, octave_db))
+        yield _changed(copy, _quieter_place(copy.sound))
         level = _level(copy)
         count = len(copy.sound)
         for db in (20, 12, 6):
@@ -147,8 +153,36 @@ def _copies(
 
 
 def _with(recording: WordRecording, other: Sound) -> WordRecording:
-    sound = np.asarray(recording.sound + other, np.float32)
+    return _changed(recording, np.asarray(recording.sound + other, np.float32))
+
+
+def _changed(recording: WordRecording, sound: Sound) -> WordRecording:
     return WordRecording(sound, recording.start_s, recording.end_s, recording.snr_db)
+
+
+def _sloped(sound: Sound, octave_db: float) -> Sound:
+    """By so much louder with every octave, as another microphone or place has it."""
+    spectrum = np.fft.rfft(sound)
+    octaves = np.log2(np.maximum(np.fft.rfftfreq(len(sound), 1 / RATE), 100) / 1000)
+    sloped = np.fft.irfft(spectrum * 10 ** (octave_db * octaves / 20), len(sound))
+    return np.asarray(sloped, np.float32)
+
+
+def _quieter_place(sound: Sound) -> Sound:
+    """With less noise and echo: what is far below the loudest of its pitch is softer still."""
+    padded = np.concatenate([np.zeros(_PIECE), sound, np.zeros(_PIECE)])
+    starts = range(0, len(padded) - _PIECE, _PIECE // 4)
+    shape = np.hanning(_PIECE + 1)[:-1]
+    spectra = np.stack([np.fft.rfft(shape * padded[at : at + _PIECE]) for at in starts])
+    loud = np.abs(spectra)
+    limit = np.maximum(loud.max(axis=0) * 10 ** (-_SOFT_DB / 20), 1e-9)
+    spectra *= np.minimum(1, loud / limit) ** _SOFTER
+    joined, weight = np.zeros(len(padded)), np.zeros(len(padded))
+    for at, piece in zip(starts, np.fft.irfft(spectra, _PIECE), strict=True):
+        joined[at : at + _PIECE] += shape * piece
+        weight[at : at + _PIECE] += shape**2
+    joined /= np.maximum(weight, 1e-3)
+    return np.asarray(joined[_PIECE : _PIECE + len(sound)], np.float32)
 
 
 def _at_speed(recording: WordRecording, speed: float) -> WordRecording:
@@ -183,8 +217,7 @@ def _in_a_room(recording: WordRecording, chance: np.random.Generator) -> WordRec
     tail[0] = 1
     size = len(recording.sound) + count
     mixed = np.fft.irfft(np.fft.rfft(recording.sound, size) * np.fft.rfft(tail, size), size)
-    sound = np.asarray(mixed[: len(recording.sound)], np.float32)
-    return WordRecording(sound, recording.start_s, recording.end_s, recording.snr_db)
+    return _changed(recording, np.asarray(mixed[: len(recording.sound)], np.float32))
 
 
 def _stretches(features: Floats, rows: int) -> Floats:

@@ -44,10 +44,11 @@ def test_it_is_found_at_its_end_in_pieces_of_any_size() -> None:
     assert max(whole[:20]) < CUTOFF
 
 
-def test_both_judgements_must_agree() -> None:
-    assert score(0.48, 2.6) == pytest.approx(CUTOFF)
+def test_what_one_judgement_lacks_the_other_may_make_up_for() -> None:
+    assert score(0.48, 3.8) == pytest.approx(CUTOFF)
+    assert score(0.36, 2.6) == score(0.6, 5.0) == pytest.approx(CUTOFF)
     assert score(0.0, -50.0) < 1e-6
-    assert score(2.0, 50.0) < 1e-6
+    assert score(7.0, 50.0) < 1e-6
     assert score(float("inf"), float("-inf")) < 1e-6
     assert 0.9 < score(0.2, 20.0) < 1
 
