@@ -4,9 +4,9 @@
 
 PulseAudio null sinks; what the loudspeaker plays comes back to the microphone (80 ms, 0.3). Nobody
 is listened to but for the word that stops (`listen: push_to_talk`), so nothing else ends an answer.
-First answers of eight seconds are heard and nobody speaks: how many does the word end? Then it is
+First answers of eight seconds are heard and nobody speaks: how many are ended? Then the word is
 said over answers, each time in another way: how many are ended, and how long after its last sample
-is the loudspeaker silent?
+is the loudspeaker silent? Both words are listened for in either case.
 
 `taught`: "stop it now", taught by a voice of espeak-ng, which says it. `alexa`: one of the shipped
 words, said by a dozen voices (espeak-ng, flite), in the place of a file `stop.json`.
@@ -117,15 +117,11 @@ async def stop(rig: Rig, name: str, word: Path) -> float | None:
 
 
 async def measure(given: argparse.Namespace, folder: Path) -> None:
-    word = config.WakeWord(
-        word="" if given.word == "taught" else given.word,
-        taught=TAUGHT if given.word == "taught" else "",
-        sensitivity=given.sensitivity,
-        stop=True,
-    )
+    stops = [config.WakeWord("alexa"), config.WakeWord(taught=TAUGHT)]
+    stops = [replace(each, sensitivity=given.sensitivity, stop=True) for each in stops]
 
     def change(audio: config.Audio) -> config.Audio:
-        wake = config.Wake(words=(word,))
+        wake = config.Wake(words=tuple(stops))
         return replace(audio, echo=given.mode, listen="push_to_talk", wake=wake)
 
     with running_sound_server() as server:
@@ -145,7 +141,7 @@ async def measure(given: argparse.Namespace, folder: Path) -> None:
                 late += [] if found is None else [found]
     p50, p95 = np.percentile(late or [np.nan], (50, 95))
     print(
-        f"| {word.called} | {given.sensitivity} | `{given.mode}` | {len(late)} of {given.words} | "
+        f"| {given.word} | {given.sensitivity} | `{given.mode}` | {len(late)} of {given.words} | "
         f"{p50:.0f} / {p95:.0f} ms | {ended} of {given.answers} |"
     )
 
@@ -162,8 +158,7 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         os.environ["XDG_STATE_HOME"] = str(Path(name) / "state")
-        if given.word == "taught":
-            teach(Path(name))
+        teach(Path(name))
         asyncio.run(measure(given, Path(name)))
         sys.stdout.flush()
 
