@@ -229,7 +229,9 @@ def _add_simulate(command: Any) -> None:
     command.add_argument(
         "--keep-sound", action="store_true", help="record the sound too, not just its size"
     )
-    command.add_argument("--replay", metavar="FILE", help="play a recording as the service")
+    command.add_argument(
+        "--replay", metavar="FILE", help="play a recording, or a report of a daemon, as the service"
+    )
 
 
 def _key(text: str) -> str:

@@ -6,16 +6,22 @@ import asyncio
 import json
 import zipfile
 from argparse import Namespace
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from rtaudio_daemon import config
 from rtaudio_daemon.cli.report import command
 from rtaudio_daemon.config.persona_sections import Persona
 from rtaudio_daemon.protocol.recorded_events import read
-from rtaudio_daemon.simulator.model.reply import Reply
+from rtaudio_daemon.simulator.model.reply import Reply, Turn
+from rtaudio_daemon.simulator.server.simulator import Simulator
 from tests.daemon.test_reload import with_
 from tests.harness import KEY, Harness, speech
+from tests.strict import Dialect, assert_valid_server_events
 
 
 def at_home(settings: config.Config) -> config.Config:
@@ -55,3 +61,97 @@ async def test_a_report_of_a_running_daemon(tmp_path: Path) -> None:
     assert status["timers"][0]["kind"] == "timer"
     assert status["timers"][0]["name"] == "text of 7 characters"
     assert 'rtaudio_turns_total{status="completed"} 1.0\n' in found["metrics.txt"]
+
+
+Deed = Callable[[Harness], Awaitable[None]]
+
+
+async def weather(_turn: Turn) -> Reply:
+    return Reply("Rain, then sun.", speech("weather"))
+
+
+async def nothing(_harness: Harness) -> None:
+    """Only speak."""
+
+
+async def break_the_line(harness: Harness) -> None:
+    """Cut the connection in the middle of an answer."""
+    await harness.until(lambda: harness.statuses[-1] == "speaking")
+    await asyncio.sleep(1)
+    await harness.simulator.drop_connections()
+
+
+async def end_the_session(harness: Harness) -> None:
+    """Close the session while nobody speaks."""
+    await harness.until(lambda: harness.statuses[-1] == "idle" and len(harness.statuses) > 2)
+    harness.simulator.fault("close", code=1011)
+    await asyncio.sleep(5)
+
+
+QUESTION = (1000, speech("hello"))
+SCENES: Mapping[str, tuple[Sequence[tuple[int, bytes]], Deed]] = {
+    "an interruption": ([QUESTION, (3500, speech("stop"))], nothing),
+    "a broken line": ([QUESTION, (6000, speech("stop"))], break_the_line),
+    "a closed session": ([QUESTION, (14_000, speech("stop"))], end_the_session),
+}
+
+
+@pytest.mark.parametrize(
+    ("scene", "dialect"),
+    [
+        ("an interruption", "ga"),
+        ("a broken line", "preview"),
+        pytest.param("an interruption", "preview", marks=pytest.mark.slow),
+        pytest.param("a broken line", "ga", marks=pytest.mark.slow),
+        pytest.param("a closed session", "ga", marks=pytest.mark.slow),
+        pytest.param("a closed session", "preview", marks=pytest.mark.slow),
+    ],
+)
+async def test_what_was_recorded_is_played_again(
+    tmp_path: Path, scene: str, dialect: Dialect
+) -> None:
+    said, deed = SCENES[scene]
+    house = Harness(tmp_path, [*said, (9000, b"")], reply=weather, dialect=dialect)
+    async with house as harness:
+        await deed(harness)
+        await harness.until(lambda: ends(harness, len(said)))
+        found = await asyncio.to_thread(report, harness, tmp_path)
+        statuses, interruptions = harness.statuses, len(harness.named("interruption"))
+    events = read(json.loads(found["events.json"]))
+
+    (folder := tmp_path / "again").mkdir()
+    wire = folder / "wire.jsonl"
+    simulator = Simulator(api_key=KEY, replay=tmp_path / "report.zip", record=wire)
+    house = Harness(folder, [(60_000, b"")], simulator=simulator, dialect=dialect)
+    async with house as harness:
+        await harness.until(lambda: ends(harness, len(said)))
+        assert harness.statuses == statuses
+        assert len(harness.named("interruption")) == interruptions
+        again = read(harness.app.controls.recorded_events())
+        simulator.sessions.clear()  # nobody talked to these
+    assert names(again, "sent") == names(events, "sent")
+    assert names(again, "received") == names(events, "received")
+    for then, now in zip(times(events), times(again), strict=True):
+        assert now == pytest.approx(then, abs=0.3)
+    lines = [json.loads(line) for line in wire.read_text().splitlines()]
+    assert_valid_server_events(
+        dialect, [each["message"] for each in lines if each["what"] == "out"]
+    )
+
+
+def ends(harness: Harness, turns: int) -> bool:
+    """Whether so many turns of the user are over, and nobody has the floor."""
+    return harness.statuses[-1] == "idle" and harness.statuses.count("thinking") >= turns
+
+
+def names(events: Iterable[Mapping[str, Any]], kind: str) -> list[str]:
+    return [each["type"] for each in events if each["kind"] == kind]
+
+
+def times(events: Iterable[Mapping[str, Any]]) -> list[float]:
+    """When each message of the service came, in seconds after the first of its session."""
+    found: dict[int, list[float]] = {}
+    for each in events:
+        if each["kind"] == "received":
+            found.setdefault(each["session"], []).append(each["t"])
+    return [at - session[0] for session in found.values() for at in session]

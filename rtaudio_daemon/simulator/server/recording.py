@@ -9,32 +9,74 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
 from ...config.file_reading import read_bounded
 from ...errors import ConfigError
+from ...protocol.codec import Dialect
 
 _MOST_BYTES = 1 << 28
 What = Literal["open", "in", "out", "close"]
 
+SOUND_APPENDED = "input_audio_buffer.append"
+_SAID_MOST = 1000
 _SOUND = {
-    "input_audio_buffer.append": "audio",
+    SOUND_APPENDED: "audio",
     "response.audio.delta": "delta",
     "response.output_audio.delta": "delta",
 }
 
 
+class Said:
+    """What a client said so far: the messages of each type, of which the first 1000 are kept.
+
+    `dialect`: the one that is spoken with it.
+    """
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect: Dialect = dialect
+        self._counts: Counter[str] = Counter()
+        self._messages: dict[str, list[dict[str, Any]]] = {}
+
+    def add(self, raw: str) -> None:
+        """It said this."""
+        try:
+            message = json.loads(raw)
+        except (ValueError, RecursionError):
+            message = None
+        found: dict[str, Any] = message if isinstance(message, dict) else {}
+        kind = str(found.get("type")) if found else ""
+        self._counts[kind] += 1
+        if kind != SOUND_APPENDED and self._counts[kind] <= _SAID_MOST:
+            self._messages.setdefault(kind, []).append(found)
+
+    def count(self, kind: str) -> int:
+        """How many messages of this type it sent."""
+        return self._counts[kind]
+
+    def nth(self, kind: str, index: int) -> dict[str, Any]:
+        """The message of this type with this index; {} if it was not sent, or not kept."""
+        messages = self._messages.get(kind, [])
+        return messages[index] if 0 <= index < len(messages) else {}
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a recording. `text` is the frame as it travelled (sound may be elided)."""
+    """One line of a recording. `text` is the frame as it travelled (sound may be elided).
+
+    `made`: makes the frame when its time has come, where it depends on what the client said.
+    """
 
     t: float
     what: What
     text: str = ""
     kind: str = ""
     code: int | None = None
+    made: Callable[[Said], str] | None = None
 
 
 class Recorder:

@@ -24,7 +24,7 @@ from ..model.voices import Voice
 from ..protocol.rejection import Rejection
 from ..protocol.services import OPENAI, SERVICES, SimulatedService
 from ..scenario import Scenario, load
-from . import recording
+from . import recording, report
 from .admin_api import AdminApi
 from .auth import http_error, rejected, transcribes
 from .client_connection import ClientConnection
@@ -50,7 +50,8 @@ class SimulatorOptions(TypedDict, total=False):
     * `tls`: True, or the folder for its certificate: ``url`` is ``wss://…``, `certificate` the
       file that clients have to trust.
     * `record`: the path of a file for all frames as JSON lines; `keep_sound` keeps sound in it.
-    * `replay`: the path of such a file, to play instead of being a service.
+    * `replay`: the path of such a file, or of a report of a daemon, to play instead of being a
+      service.
     * `voice`: auto (says back what it heard, espeak-ng for text), parrot, espeak, tone, silence.
     * `reply`: called with each `Turn`, returns (or awaits) a `Reply` or a plain string.
     * `pacing`: burst (20 times faster than real time, as the service), realtime or slow.
@@ -108,7 +109,7 @@ class Simulator:
         self._record = options.pop("record", None)
         self._keep_sound = options.pop("keep_sound", False)
         self._recorder: recording.Recorder | None = None
-        self._recorded = recording.load(replay) if replay else []
+        self._recorded = _recorded(replay) if replay else []
         self._replayed = 0
         self._runner: web.AppRunner | None = None
         self._connections: dict[web.WebSocketResponse, ClientConnection] = {}
@@ -233,17 +234,19 @@ class Simulator:
         self.sessions.append(session)
         try:
             await (
-                self._play(connection) if self._recorded else self._converse(session, connection)
+                self._play(connection, service)
+                if self._recorded
+                else self._converse(session, connection)
             )
         finally:
             del self._connections[socket]
         return socket
 
-    async def _play(self, connection: ClientConnection) -> None:
+    async def _play(self, connection: ClientConnection, service: SimulatedService) -> None:
         entries = self._recorded[min(self._replayed, len(self._recorded) - 1)]
         self._replayed += 1
         try:
-            await Replay(entries, connection).run()
+            await Replay(entries, connection, service.dialect).run()
         finally:
             await connection.end()
 
@@ -278,6 +281,11 @@ class Simulator:
     async def _expire(self, session: SimulatedSession) -> None:
         await asyncio.sleep(self._lifetime_s)
         session.expire()
+
+
+def _recorded(path: str | Path) -> list[list[recording.Entry]]:
+    """The entries of each connection of a recording, or of a report of a daemon."""
+    return report.load(path) if report.is_report(path) else recording.load(path)
 
 
 def _behaviour(script: Scenario, given: Mapping[str, Any]) -> Behaviour:
