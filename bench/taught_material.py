@@ -96,7 +96,8 @@ class Speech:
                 f"(begin (voice_{which}) (Parameter.set 'Duration_Stretch {1 / rate:.3f})"
                 f'(utt.save.wave (utt.synth (Utterance Text "{quoted}")) "{file}"))'
             )
-            command = [f"{self._root}/usr/bin/festival", "-b", scheme]
+            program, data = (f"{self._root}/usr/{each}/festival" for each in ("bin", "share"))
+            command = [program, "--datadir", data, "-b", scheme]
         libraries = f"{self._root}/usr/lib/x86_64-linux-gnu"
         environment = {**os.environ, "LD_LIBRARY_PATH": libraries}
         subprocess.run(command, check=True, timeout=120, env=environment, capture_output=True)
