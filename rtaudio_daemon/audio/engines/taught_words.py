@@ -33,7 +33,7 @@ from ..processing.taught_word import (
 )
 from ..processing.word_learning import VERSION, Embed, Material, learn
 from ..processing.word_recording import RATE, Sound, WordRecording, word_recording
-from ..processing.word_score import Spotted, WordScore
+from ..processing.word_score import Spotted, WordScore, cutoff_at
 from .open_wake_word import ROW_MS, RowMaker, word_score
 from .tflite import Library
 
@@ -98,12 +98,16 @@ class TaughtWord:
 
 
 def taught_word(library: Library, word: WakeWord) -> TaughtWord:
-    """The word of this name. Raises ValueError where it was not taught, or cannot be read."""
+    """The word of this name. Raises ValueError where it was not taught, or cannot be read.
+
+    One that stops is found more easily: it is said over an answer, and a mistake only ends that.
+    """
     try:
         learned = TaughtWords().load(word.taught, library)
     except (NotFoundError, WrongValueError) as error:
         raise ValueError(str(error)) from error
-    return TaughtWord(learned, word_score(word, CUTOFF))
+    cutoff = cutoff_at(CUTOFF, "high") if word.stop else CUTOFF
+    return TaughtWord(learned, word_score(word, cutoff))
 
 
 class TaughtWords:
