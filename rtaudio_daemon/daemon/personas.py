@@ -43,6 +43,7 @@ class Personas:
         self.wanted = ""
         """Who is to answer, as soon as a session has their voice."""
         self._former = ""  # whoever was to answer before the last word
+        self._exchanges = 0
         self._assistant = assistant
         self._driver = assistant.driver
         self._settings = settings
@@ -115,8 +116,11 @@ class Personas:
 
     def _bring(self, *, at_once: bool) -> None:
         """Give the session the settings of whoever is to answer."""
-        over = partial(self._over, self.wanted)
         changed = self.difference(self._settings())
+        if not changed and self._driver.exchanging:
+            return  # the session that is being opened has them
+        self._exchanges += 1
+        over = partial(self._over, self._exchanges, self.wanted)
         try:
             if changed:
                 self._driver.exchange_session(changed, over, at_once=at_once)
@@ -126,10 +130,10 @@ class Personas:
             _LOG.debug("%s; the next session has another voice", error)
             over(None)
 
-    def _over(self, name: str, error: ServiceError | None) -> None:
+    def _over(self, exchange: int, name: str, error: ServiceError | None) -> None:
         """A session has the settings of `name`, or none could be opened."""
-        if name != self.wanted:
-            return  # somebody else was chosen meanwhile
+        if exchange != self._exchanges or name != self.wanted:
+            return  # something else was wanted meanwhile
         before, self.name = self.name, self.name if error else name
         if error is not None:
             self.wanted = self.name

@@ -256,6 +256,11 @@ class ConversationDriver:
             self.hold_back()
         self._session.exchange()
 
+    @property
+    def exchanging(self) -> bool:
+        """Whether a session is being opened by `exchange_session`."""
+        return self._exchanged is not None
+
     def hold_back(self) -> None:
         """What is said from now on is for the session that is being opened by an exchange."""
         if self._exchanged is not None:

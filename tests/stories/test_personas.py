@@ -275,6 +275,39 @@ async def test_a_persona_that_is_changed_or_gone_is_so_after_a_reload(tmp_path: 
         assert voices(harness) == ["echo", "ash", "alloy"]
 
 
+@pytest.mark.parametrize(
+    ("voice", "answering", "heard"), [("echo", "", "alloy"), ("ash", "mycroft", "ash")]
+)
+async def test_a_reload_while_a_session_is_opened_does_not_claim_that_it_is_there(
+    tmp_path: Path, voice: str, answering: str, heard: str
+) -> None:
+    """The first that is opened is too slow. Another voice lets a second be opened, which is not."""
+
+    def other(settings: config.Config) -> config.Config:
+        mycroft = config.Persona(voice=voice, instructions="You are Mycroft.")
+        return replace(
+            settings, personas={"mycroft": mycroft, "nora": config.Persona(voice="sage")}
+        )
+
+    async with Harness(tmp_path, reply=brief, change=two) as harness:
+        await harness.until_it_can_talk()
+        await harness.post("/api/say", {"text": "Dinner", "mode": "verbatim"})
+        await harness.turns(1)
+        late(harness, 20)
+        await harness.post("/api/persona", {"name": "mycroft"})
+        await asyncio.sleep(0.5)
+        harness.edit = other
+        await harness.post("/api/reload")
+        assert not changes(harness)
+        await harness.until(lambda: changes(harness))
+        ((name, wanted, reason),) = changes(harness)
+        assert (name, wanted, reason is None) == (answering, "mycroft", answering == "mycroft")
+        assert (await harness.status())["persona"]["name"] == answering
+        await harness.post("/api/say", {"text": "Supper", "mode": "verbatim"})
+        await harness.turns(2)
+        assert voices(harness) == ["alloy", heard]
+
+
 async def test_words_choose_nobody_where_none_of_them_names_a_persona(tmp_path: Path) -> None:
     said = [(6000, word(tmp_path, "alexa")), (400, QUESTION), (3000, b"")]
 
