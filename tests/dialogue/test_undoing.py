@@ -197,6 +197,15 @@ def test_two_coughs_in_a_row_are_undone_together() -> None:
     assert of(Play, steps) == [Play(REST, rest_of(SOUND, 500))]
 
 
+def test_noise_over_the_next_answer_does_not_bring_back_the_one_before_it() -> None:
+    one = speaking()
+    one.tell(GATE_OPENED, STARTED, stopped(400), STOPPED)  # of which no turn comes
+    part = AudioPart("resp_2", "item_2", 0)
+    one.tell(created("resp_2"), wire.AudioDelta(part, SOUND), PlaybackStarted())
+    one.tell(GATE_OPENED, stopped(300, part))
+    assert of(Play, one.tell(NOBODY)) == [Play(part, rest_of(SOUND, 300))]
+
+
 def test_a_cough_before_a_question_does_not_undo_the_question() -> None:
     one = interrupted()
     one.tell(STARTED, STOPPED, wire.InputCommitted("item_9"), created("resp_2"))

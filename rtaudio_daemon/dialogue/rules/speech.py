@@ -153,7 +153,7 @@ class SpeechRules(RuleGroup):
             self._state.end_pause(by_speech=False)
             self._state.rest.by_speech = False
         self._abort()
-        if event.nobody and self._state.rest.unexplained:
+        if event.nobody and self._state.rest.unexplained and not self._playing.queued:
             self._state.play_rest()  # its turn was over before that was known
 
     def _abort(self) -> None:
