@@ -66,7 +66,8 @@ class OtherSound:
         """Make others softer when it is time, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._ducker.run(), name="ducker")
-            group.create_task(self._keep_time(self._ducker), name="ducking times")
+            if self._ducker.ducks:
+                group.create_task(self._keep_time(self._ducker), name="ducking times")
 
     async def _keep_time(self, ducker: Ducker) -> None:
         clock, times = asyncio.get_running_loop().time, DuckingTimes()

@@ -58,6 +58,11 @@ class Ducker:
         self._changed = asyncio.Event()
         self._again = asyncio.Event()
 
+    @property
+    def ducks(self) -> bool:
+        """Whether it ever makes others softer."""
+        return self._db is not None
+
     def want(self, softer: bool) -> None:
         """From now on others should be softer, or as loud as before."""
         if softer != self._wanted:
@@ -86,7 +91,7 @@ class Ducker:
 
     @property
     def _has_work(self) -> bool:
-        return self._db is not None or (self._volumes is not None and self._volumes.owed)
+        return self.ducks or (self._volumes is not None and self._volumes.owed)
 
     async def _try(self) -> None:
         """Look for the sound server, and stay with it until it or the way is gone."""
