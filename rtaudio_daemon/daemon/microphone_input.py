@@ -13,7 +13,7 @@ from ..audio.devices.protocols import Microphone
 from ..audio.processing.audibility import Recording
 from ..audio.processing.echo import Echo
 from ..audio.processing.enhancement import Enhancement
-from ..audio.processing.format import BYTES_PER_MS, SILENCE_DBFS, Frame, dbfs
+from ..audio.processing.format import BYTES_PER_MS, FRAME_BYTES, SILENCE_DBFS, Frame, dbfs
 from ..audio.processing.gate import Gate, GateResult
 from ..dialogue.inputs import (
     ButtonPressed,
@@ -33,6 +33,7 @@ _STOP_REST_MS = 400.0  # of the word may follow when it is spotted
 _SPEECH = 0.1  # certainty from which a frame may be the user's voice, for latencies
 _PAUSE_MS = 150  # in what is said, after which an answer may come soon, ...
 _LONG_PAUSE_MS = 300  # ... where the service waits for long
+_PIECE_BYTES = 3 * FRAME_BYTES  # sent at once in the midst of speech, as each message costs CPU
 _LEAST_BYTES = int(LEAST_TURN_S * 1000) * BYTES_PER_MS
 
 
@@ -106,6 +107,7 @@ class MicrophoneInput:
         self._last_frame = Frame(b"")
         self._said = 0  # bytes, since the button was pressed
         self._stoppable_ms = self._rest_ms = 0.0
+        self._to_send = b""  # of what is being said, with the next frames
 
     @property
     def level_dbfs(self) -> float:
@@ -133,8 +135,7 @@ class MicrophoneInput:
     async def run(self) -> None:
         """Pass the microphone's sound on until cancelled."""
         assert self.microphone is not None
-        async for frame in self.microphone:
-            self._hear(frame)
+        await self.microphone.give_to(self._hear)
 
     def mute(self, muted: bool) -> None:
         """Close the microphone or open it again; muting forgets what is being said."""
@@ -244,7 +245,8 @@ class MicrophoneInput:
             self._listener.publish(self.uplink)
 
     def _hear(self, frame: Frame) -> None:
-        frame = Frame(self.gate.enhancement.amplified(frame.pcm), frame.heard_at)
+        if self.gate.enhancement.gain_db:
+            frame = Frame(self.gate.enhancement.amplified(frame.pcm), frame.heard_at)
         self._last_frame = frame
         self.last_frame_at = now = asyncio.get_running_loop().time()
         self.frames += 1
@@ -282,12 +284,12 @@ class MicrophoneInput:
             self.openings += 1
             self._listener.speech_started()
             self._driver.handle(LocalSpeechStarted())
-        if result.probability >= _SPEECH:
-            self._conversation.latency.voice(frame.heard_at or now, dbfs(frame.pcm))
         self.report_uplink()
         if result.woken:
             self._listener.persona_called(result.woken.persona)
         self._send(result)
+        if result.probability >= _SPEECH and not self._to_send:
+            self._conversation.latency.voice(frame.heard_at or now, dbfs(frame.pcm))
         if result.stopped:
             self._driver.handle(LocalSpeechStopped())
             self._listener.speech_stopped()
@@ -332,8 +334,10 @@ class MicrophoneInput:
             self._listener.speech_changed(goes_on)
 
     def _send(self, result: GateResult) -> None:
-        if result.pcm_to_send:
-            self._driver.append_audio(result.pcm_to_send)
+        self._to_send += result.pcm_to_send
+        if self._to_send and (len(self._to_send) >= _PIECE_BYTES or not self.gate.flows):
+            self._driver.append_audio(self._to_send)
+            self._to_send = b""
         if result.cut and self.trailing_ms and self._driver.connected:
             # The service waits for silence that the gate will not let through any more.
             self._driver.append_audio(bytes(self.trailing_ms * BYTES_PER_MS))
@@ -345,6 +349,7 @@ class MicrophoneInput:
         self.gate.pause()
 
     def _reset_gate(self) -> None:
+        self._to_send = b""
         muted = self.gate.muted
         self.gate.mute(True)
         self.gate.mute(muted)

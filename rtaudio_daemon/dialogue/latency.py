@@ -80,8 +80,9 @@ class LatencyTracker:
         self._answers: dict[str, _Answer] = {}
 
     def voice(self, at: float, level_dbfs: float) -> None:
-        """The 20 ms up to `at` sound like speech (said of every such frame, also before the gate
-        opens); `level_dbfs`: how loud they are.
+        """The 20 ms up to `at` sound like speech; `level_dbfs`: how loud they are.
+
+        Said of every such frame, also before the gate opens, or of one of three while they go on.
         """
         voice = self._voice
         if voice is None or (not self._local and at - voice.heard > _PAUSE_S):

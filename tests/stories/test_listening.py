@@ -36,6 +36,24 @@ def woken(settings: config.Config) -> config.Config:
     return replace(settings, audio=replace(settings.audio, listen="wake_word", wake=wake))
 
 
+async def test_in_the_midst_of_speech_sound_is_sent_in_longer_pieces_and_all_of_it(
+    tmp_path: Path,
+) -> None:
+    said = [(1000, speech("weather")), (3000, b"")]
+    async with Harness(tmp_path, said) as harness:
+        await harness.turns(1)
+        pieces = [
+            int(message["audio"].split()[0].lstrip("<")) // BYTES_PER_MS
+            for message in harness.received("input_audio_buffer.append")
+        ]
+        sent = samples(harness.simulator.sessions[-1].heard)
+    assert set(pieces[1:]) <= {20, 40, 60}
+    assert set(pieces[1:25]) == {20}, "at the beginning each frame at once, as somebody waits"
+    assert pieces.count(60) > 20
+    assert pieces[-10:] == [20] * 10, "and at the end"
+    assert find(samples(speech("weather")), sent)[1] > 0.99
+
+
 @both_dialects
 async def test_after_an_answer_no_wake_word_is_needed_for_a_while_and_then_again(
     tmp_path: Path, dialect: Dialect

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from ..processing.format import Frame
 
@@ -17,9 +17,13 @@ class FrameQueue:
         self._limit = limit
         self._frames: deque[Frame] = deque()
         self._filled = asyncio.Event()
+        self._taker: Callable[[Frame], None] | None = None
 
     def put(self, frame: Frame) -> None:
-        """Append a frame; never blocks."""
+        """Append a frame, or give it to who takes them at once; never blocks."""
+        if self._taker is not None:
+            self._taker(frame)
+            return
         if len(self._frames) == self._limit:
             self._frames.popleft()
             self.dropped += 1
@@ -29,6 +33,19 @@ class FrameQueue:
     def clear(self) -> None:
         """Forget what nobody has taken yet; it does not count as dropped."""
         self._frames.clear()
+
+    async def give_to(self, taker: Callable[[Frame], None]) -> None:
+        """Give every frame to `taker` as soon as it comes, until cancelled.
+
+        Whoever puts a frame gets what `taker` raises.
+        """
+        while self._frames:
+            taker(self._frames.popleft())
+        self._taker = taker
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            self._taker = None
 
     async def __aiter__(self) -> AsyncIterator[Frame]:
         """The frames in order, for one reader; never ends."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from ...backoff import backoff
 from ...errors import DeviceError
@@ -84,6 +84,10 @@ class PortAudioMicrophone(ReportedDevice):
     def __aiter__(self) -> AsyncIterator[Frame]:
         """The frames, for one reader."""
         return self._frames.__aiter__()
+
+    async def give_to(self, taker: Callable[[Frame], None]) -> None:
+        """Give every frame to `taker` at once, as the one reader, until cancelled."""
+        await self._frames.give_to(taker)
 
     # -------------------------------------------------- reports of the process
 

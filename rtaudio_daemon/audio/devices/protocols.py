@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from ...notifications import (
@@ -82,6 +82,12 @@ class Microphone(Device, Protocol):
 
     def __aiter__(self) -> AsyncIterator[Frame]:
         """The frames as they come, for one reader; never ends."""
+
+    async def give_to(self, taker: Callable[[Frame], None]) -> None:
+        """Give every frame to `taker` at once, as the one reader; never ends.
+
+        What `taker` raises ends `run`.
+        """
 
 
 class Speaker(Device, Protocol):

@@ -68,6 +68,10 @@ class SilentMicrophone:
         """Frames, of which there are none."""
         return self._frames.__aiter__()
 
+    async def give_to(self, taker: Callable[[Frame], None]) -> None:
+        """Give none to `taker`, until cancelled."""
+        await self._frames.give_to(taker)
+
 
 class WavMicrophone:
     """A microphone that hears a WAV file once, at real-time pace, and then digital silence.
@@ -126,6 +130,10 @@ class WavMicrophone:
     def __aiter__(self) -> AsyncIterator[Frame]:
         """The frames, for one reader."""
         return self._frames.__aiter__()
+
+    async def give_to(self, taker: Callable[[Frame], None]) -> None:
+        """Give every frame to `taker` at once, as the one reader, until cancelled."""
+        await self._frames.give_to(taker)
 
 
 class SilentSpeaker:

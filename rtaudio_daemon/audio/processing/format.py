@@ -6,8 +6,8 @@ PCM is 24 kHz, mono, signed 16-bit little-endian: 48 bytes per millisecond.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import soxr
@@ -26,8 +26,7 @@ _SHORT_BYTES = 4 * FRAME_BYTES  # whose loudness is asked for by several, and re
 _INT16, _FLOAT64 = np.dtype("<i2"), np.dtype(np.float64)  # ready, as making them takes longer
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """A short stretch of sound from a microphone: `FRAME_BYTES` of pcm, 20 ms.
 
     `heard_at`: when its last sample was heard, in seconds of the loop's clock; None: just now.
@@ -79,6 +78,19 @@ def dbfs(pcm: bytes) -> float:
     What is left over at the end, after frames of 20 ms, does not count either.
     """
     return _remembered_dbfs(pcm) if len(pcm) <= _SHORT_BYTES else _dbfs(pcm)
+
+
+def dbfs_of_each(frames: list[bytes]) -> list[float]:
+    """The same for each of several frames of `FRAME_BYTES`, in one step."""
+    if any(len(pcm) != FRAME_BYTES for pcm in frames):
+        return [dbfs(pcm) for pcm in frames]
+    sound = np.frombuffer(b"".join(frames), _INT16).astype(_FLOAT64).reshape(-1, _FRAME_SAMPLES)
+    low = sound @ _low_shapes(_FRAME_SAMPLES)
+    powers = np.einsum("ij,ij->i", sound, sound) - np.einsum("ij,ij->i", low, low)
+    return [
+        max(SILENCE_DBFS, 10 * math.log10(power / _FULL_FRAME)) if power > 0 else SILENCE_DBFS
+        for power in powers.tolist()
+    ]
 
 
 def _dbfs(pcm: bytes) -> float:

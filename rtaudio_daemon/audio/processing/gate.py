@@ -8,7 +8,7 @@ then is sent first, so that no word is lost.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ...config import Gate as Settings
 from .echo import Echo
@@ -26,11 +26,11 @@ _REST_MS = 500  # quiet after which a turn that was too long may be followed by 
 _PROOF_MS = 40  # of speech that follows an interruption, and is not explained by the answer either
 _PROOF_WITHIN_MS = 500
 _WORD_END_MS = 200  # of a wake word may follow when it is spotted; who goes on says more than that
+_FLOWS_MS = 500  # of a turn after which nobody waits for its beginning any more
 _OVERHEAR_EVERY_MS = 60_000  # judging what is not for us costs something in a loud room
 
 
-@dataclass(frozen=True, slots=True)
-class GateResult:
+class GateResult(NamedTuple):
     """What one frame led to: sound to send now (may be more than the frame), speech events.
 
     `cut`: the gate closed although somebody speaks; the service needs silence to end the turn.
@@ -151,6 +151,15 @@ class Gate:
     def hears(self) -> bool:
         """Whether somebody is speaking, in the gate's own judgement."""
         return self._open
+
+    @property
+    def flows(self) -> bool:
+        """Whether somebody has spoken for a while, and speaks in the newest frame too.
+
+        Nobody decides anything by such a frame, here or in the service, until a pause follows it.
+        """
+        judges = self._settings.engine != "always"
+        return judges and self._speech and self._open_ms >= _FLOWS_MS and not self.unproven
 
     @property
     def pause_ms(self) -> float:
@@ -304,7 +313,7 @@ class Gate:
             return GateResult(sent, False, False, 0.0 if ignored else self._engine.probability(pcm))
         if self._open:
             probability = 0.0 if ignored else self._engine.probability(pcm)
-            return replace(self._feed_open(raw, pcm, probability), woken=woken)
+            return self._feed_open(raw, pcm, probability, woken)
         self._hold(pcm, guarded)
         spoken, probability = False, 0.0
         if not ignored:
@@ -361,7 +370,9 @@ class Gate:
         self._hold(pcm, guarded)
         return self._take_held() if started else b""
 
-    def _feed_open(self, raw: bytes, pcm: bytes, probability: float) -> GateResult:
+    def _feed_open(
+        self, raw: bytes, pcm: bytes, probability: float, woken: Spotted | None
+    ) -> GateResult:
         ms = len(pcm) / BYTES_PER_MS
         self._speech = probability >= self._settings.threshold - _HYSTERESIS
         stopped = self._usual.feed(self._speech, ms) == "stopped"
@@ -370,13 +381,15 @@ class Gate:
             if not called:
                 self._echo.relearn()
             self._close()
-            return GateResult(pcm, False, False, probability, aborted=True, called=called)
+            return GateResult(
+                pcm, False, False, probability, woken=woken, aborted=True, called=called
+            )
         self._open_ms += ms
         cut = not stopped and self._open_ms >= self._settings.max_turn_s * 1000
         if stopped or cut:
             self._rest_ms = _REST_MS if cut else 0.0
             self._close()
-        return GateResult(pcm, False, stopped or cut, probability, cut)
+        return GateResult(pcm, False, stopped or cut, probability, cut, woken)
 
     def _disproved(self, raw: bytes, ms: float, *, stopped: bool) -> bool:
         if self._called:

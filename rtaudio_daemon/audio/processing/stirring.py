@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections import deque
 
-from .format import BYTES_PER_MS, dbfs
+from .format import BYTES_PER_MS, dbfs, dbfs_of_each
 
 _STIRRING_DB = 3.0  # how much louder than the quiet a frame is that may be speech
 _INAUDIBLE_DBFS = -72.0
 _FLOOR_RISES_DB_PER_S = 1.0
 _AWAKE_MS = 800.0  # longer than the pauses between words
+_AT_ONCE = 10  # frames at most that wait until they are measured
 
 
 class Stirring:
@@ -21,10 +22,22 @@ class Stirring:
     def __init__(self) -> None:
         self._floor_dbfs: float | None = None
         self._awake_ms = 0.0
+        self._waiting: list[bytes] = []  # while it is certain what to say of them
+        self._waiting_ms = 0.0
 
     def feed(self, pcm: bytes) -> bool:
         """Whether this frame, or one a moment before it, is louder than the quiet."""
-        level, ms = dbfs(pcm), len(pcm) / BYTES_PER_MS
+        self._waiting.append(pcm)
+        self._waiting_ms += len(pcm) / BYTES_PER_MS
+        if self._awake_ms > self._waiting_ms and len(self._waiting) < _AT_ONCE:
+            return True
+        waiting, self._waiting, self._waiting_ms = self._waiting, [], 0.0
+        levels = [dbfs(pcm)] if len(waiting) == 1 else dbfs_of_each(waiting)
+        for level, each in zip(levels, waiting, strict=True):
+            self._note(level, len(each) / BYTES_PER_MS)
+        return self._awake_ms > 0
+
+    def _note(self, level: float, ms: float) -> None:
         floor = level if self._floor_dbfs is None else self._floor_dbfs
         if level < floor:
             floor += 0.3 * (level - floor)
@@ -34,7 +47,6 @@ class Stirring:
         self._awake_ms -= ms
         if level > max(floor + _STIRRING_DB, _INAUDIBLE_DBFS):
             self._awake_ms = _AWAKE_MS
-        return self._awake_ms > 0
 
 
 class LoudParts:

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from rtaudio_daemon.audio.processing.format import BYTES_PER_MS, SILENCE_DBFS, Resampler, dbfs
+from rtaudio_daemon.audio.processing.format import (
+    BYTES_PER_MS,
+    SILENCE_DBFS,
+    Resampler,
+    dbfs,
+    dbfs_of_each,
+)
 
 
 def sine(rate: int, ms: int) -> bytes:
@@ -50,6 +56,8 @@ def test_the_loudness_of_a_long_sound_is_that_of_its_frames_together() -> None:
     frame = np.resize([1, 1, -1, -1], 480) * 3277
     short, long = frame.astype("<i2").tobytes(), np.tile(frame, 50).astype("<i2").tobytes()
     assert dbfs(short) == dbfs(short) == pytest.approx(dbfs(long), abs=1e-9)
+    assert dbfs_of_each([short, bytes(960), long]) == [dbfs(short), SILENCE_DBFS, dbfs(long)]
+    assert dbfs_of_each([short, bytes(960)]) == pytest.approx([dbfs(short), SILENCE_DBFS])
 
 
 @pytest.mark.parametrize("hertz", [0, 25, 50, 60])

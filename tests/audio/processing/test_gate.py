@@ -66,6 +66,27 @@ def test_a_pause_is_counted_while_a_turn_is_said() -> None:
     assert (home.gate.open, home.gate.pause_ms) == (False, 0)
 
 
+def test_speech_flows_after_half_a_second_of_a_turn_until_a_pause() -> None:
+    home = room()
+    home.hear("xxxx" + "x" * 24)
+    assert not home.gate.flows, "the beginning"
+    home.hear("x")
+    assert home.gate.flows
+    home.hear(".")
+    assert not home.gate.flows
+    home.hear("x")
+    assert home.gate.flows
+    home.hear("." * 10 + "x")
+    assert not home.gate.flows, "it is closed"
+
+
+def test_where_everything_counts_as_speech_none_of_it_flows() -> None:
+    home = room(engine="always")
+    home.hear("x" * 50)
+    assert home.gate.open
+    assert not home.gate.flows, "as nobody here would notice the pause"
+
+
 def test_speech_leaves_with_a_little_before_and_after_it() -> None:
     home = room()
     home.hear("abcdefgxxxx")

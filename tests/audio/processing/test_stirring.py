@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rtaudio_daemon.audio.processing.format import BYTES_PER_MS
+from rtaudio_daemon.audio.processing.format import BYTES_PER_MS, dbfs
 from rtaudio_daemon.audio.processing.stirring import LoudParts, Stirring
 
 FRAME_MS = 20
@@ -52,3 +52,18 @@ def test_what_is_forgotten_is_not_passed_on() -> None:
     for frame in quiet[100:]:
         parts.feed(frame)
     assert parts.feed(loud) == b"".join([*quiet[100:], loud])
+
+
+def test_frames_that_are_measured_together_are_judged_as_one_by_one() -> None:
+    random = np.random.default_rng(7)
+    levels = np.repeat(random.choice([10, 20, 500], 60), random.integers(1, 60, 60))
+    frames = [random.normal(0, level, 480).astype("<i2").tobytes() for level in levels]
+    floor, awake_ms, one_by_one = dbfs(frames[0]), 0.0, []
+    for frame in frames:
+        level = dbfs(frame)
+        floor += 0.3 * (level - floor) if level < floor else FRAME_MS / 1000
+        awake_ms = 800.0 if level > max(floor + 3, -72) else awake_ms - FRAME_MS
+        one_by_one.append(awake_ms > 0)
+    stirring = Stirring()
+    assert [stirring.feed(frame) for frame in frames] == one_by_one
+    assert set(one_by_one) == {True, False}
