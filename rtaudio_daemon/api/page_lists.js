@@ -88,9 +88,14 @@ function drawSettings(found) {
   $("settings").replaceChildren(...list.map(settingField));
 }
 
+function choiceWords(each) {
+  const known = t("choice." + each);
+  return each === "" ? t("ui.nobody_special") : known === "choice." + each ? each : known;
+}
+
 function settingField(one) {
   const id = "set-" + one.name, label = make("label", { htmlFor: id, textContent: t("setting." + one.name) });
-  const input = one.choices ? make("select", { id }, ...one.choices.map((each) => make("option", { value: each, textContent: t("choice." + each) === "choice." + each ? each : t("choice." + each) })))
+  const input = one.choices ? make("select", { id }, ...one.choices.map((each) => make("option", { value: each, textContent: choiceWords(each) })))
     : make("input", { id, type: "range", min: 0, max: 1, step: .05 });
   input.value = one.value;
   const shown = make("output", { htmlFor: id, textContent: one.choices ? "" : percent(one.value) });
@@ -100,6 +105,6 @@ function settingField(one) {
     answer ? drawSettings(await answer.json()) : settings();
     $(id)?.focus();
   };
-  const words = one.changed ? t("ui.changed", { value: one.choices ? one.configured : percent(one.configured) }) : "";
+  const words = one.changed ? t("ui.changed", { value: one.choices ? choiceWords(one.configured) : percent(one.configured) }) : "";
   return make("p", { className: "field" }, label, shown, input, make("span", { className: "note", dir: "auto", textContent: words }));
 }

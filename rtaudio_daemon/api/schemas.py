@@ -411,13 +411,14 @@ _CHOSEN_TEXT: Schema = {"type": "string", "minLength": 1, "maxLength": 200, "pat
 SETTINGS_CHOICE: Schema = object_of(
     {
         "voice": _CHOSEN_TEXT,
+        "persona": {"type": "string", "maxLength": 200, "description": "empty: nobody special"},
         "volume": LEVEL,
         "wake_sensitivity": _CHOSEN_TEXT,
         "microphone": _CHOSEN_TEXT,
         "loudspeaker": _CHOSEN_TEXT,
         "echo": _CHOSEN_TEXT,
     },
-    *("voice", "volume", "wake_sensitivity", "microphone", "loudspeaker", "echo"),
+    *("voice", "persona", "volume", "wake_sensitivity", "microphone", "loudspeaker", "echo"),
 )
 _CHOSEN: Schema = {"description": "a string, or a number for the volume"}
 SETTINGS: Schema = object_of(

@@ -189,7 +189,7 @@ def listed_choices(state: Path | None) -> list[str]:
     except ConfigError as error:
         return [f"what is chosen on the page is not known: {error}"]
     return [
-        f"{overlay.option(name)}: {value} is chosen on the page ({path})"
+        f"{overlay.option(name)}: {value or 'nobody special'} is chosen on the page ({path})"
         for name, value in chosen.items()
     ]
 

@@ -60,7 +60,7 @@ def _facts(status: Mapping[str, Any], given: Container[str]) -> Iterator[tuple[s
         left = "rings" if timer["state"] == "ringing" else f"{span(timer['left_s'])} left"
         yield timer["kind"], f"{called}: {left}"
     if chosen := status.get("chosen"):
-        named = ", ".join(f"{name} {value}" for name, value in chosen.items())
+        named = ", ".join(f"{name} {value or 'nobody special'}" for name, value in chosen.items())
         yield "chosen", f"{named} (on the page, instead of what is configured)"
     if "version" in status:
         yield "daemon", f"version {status['version']}, up for {span(status.get('uptime_s', 0))}"

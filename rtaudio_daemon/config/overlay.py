@@ -29,6 +29,7 @@ TEXT_MAX = 200
 
 _STEPS: Mapping[str, Steps] = {
     "voice": ("realtime", "session", "voice"),
+    "persona": ("realtime", "persona"),
     "volume": ("audio", "output", "volume"),
     "wake_sensitivity": ("audio", "wake", "words"),
     "microphone": ("audio", "input", "device"),
@@ -66,6 +67,8 @@ def is_possible(name: str, value: object) -> bool:
     if name == "volume":
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         return is_number and 0 <= float(str(value)) <= 1
+    if name == "persona" and value == "":
+        return True
     if not isinstance(value, str) or not 0 < len(value) <= TEXT_MAX or not value.isprintable():
         return False
     return name not in ("microphone", "loudspeaker") or not value.lower().startswith("wav:")
@@ -99,6 +102,8 @@ def in_effect(config: Config) -> dict[str, Value]:
         "loudspeaker": audio.output.device,
         "echo": audio.echo,
     }
+    if config.personas:
+        found["persona"] = config.realtime.persona
     waking = [each.sensitivity for each in audio.wake.entries() if not each.stop]
     if audio.listen == "wake_word" and waking:
         found["wake_sensitivity"] = waking[0]

@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .checks import option, text
+from .realtime_sections import PERSONA_NAME as PERSONA_NAME
 from .realtime_sections import Session, TurnDetection
 from .schema import some_of
-
-PERSONA_NAME = r"[^\W_][\w '-]{0,47}"
 
 
 @dataclass(frozen=True)

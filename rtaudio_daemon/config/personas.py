@@ -31,6 +31,9 @@ def mistakes(config: Config, failed: Collection[Steps]) -> Iterator[Mistake]:
             what = "who ends the turns is the same for all: the service, or with none the gate; "
             at = ("personas", name, "turn_detection", "type")
             yield at, f"{what}set realtime.session.turn_detection.type instead"
+    first = config.realtime.persona
+    if first and first not in personas and ("realtime", "persona") not in failed:
+        yield ("realtime", "persona"), f"there is no such persona{_known(first, personas)}"
     for index, word in enumerate(config.audio.wake.words):
         if word.persona and word.persona not in personas:
             at = ("audio", "wake", "words", index, "persona")

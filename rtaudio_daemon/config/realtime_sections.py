@@ -21,6 +21,8 @@ from .prices import PRICE_TABLES, PRICED_ON
 from .profiles import PROFILES
 from .secret import Secret
 
+PERSONA_NAME = r"[^\W_][\w '-]{0,47}"
+
 _HOST = r"(wss?://)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
 
 
@@ -188,6 +190,12 @@ class Realtime:
         "api_key",
         "how the key is sent; entra = no key, but Azure's tokens (needs azure-identity)",
         choice("api_key", "bearer", "entra", "none"),
+    )
+    persona: str = option(
+        "",
+        "who answers at the start and to words that name nobody, by the name in personas; empty: "
+        "nobody special",
+        text(PERSONA_NAME, "a name in personas"),
     )
     hold: str = option(
         "always",

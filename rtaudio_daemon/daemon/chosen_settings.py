@@ -54,8 +54,19 @@ class ChosenSettings:
 
     async def listed(self, devices: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Every setting as `/api/settings` shows it; `devices`: those that can be chosen."""
-        configured = overlay.in_effect(await asyncio.to_thread(self._load, {}))
-        return [self._listed(name, value, devices) for name, value in configured.items()]
+        settings = await asyncio.to_thread(self._load, {})
+        choices: dict[str, Sequence[str]] = {
+            **_CHOICES,
+            "voice": VOICES,
+            "persona": ("", *(settings.personas or ())),
+        }
+        for name, kind in _KIND.items():
+            found = (each["name"] for each in devices if each["kind"] == kind)
+            choices[name] = ("default", *found)
+        return [
+            self._listed(name, value, choices.get(name))
+            for name, value in overlay.in_effect(settings).items()
+        ]
 
     async def choose(
         self, values: overlay.Chosen, devices: Sequence[Mapping[str, Any]], reloader: Reloader
@@ -85,24 +96,17 @@ class ChosenSettings:
             await reloader.reload()
 
     def _listed(
-        self, name: str, configured: overlay.Value, devices: Sequence[Mapping[str, Any]]
+        self, name: str, configured: overlay.Value, choices: Sequence[str] | None
     ) -> dict[str, Any]:
         value = self.chosen.get(name, configured)
-        choices: Sequence[Any] | None = _CHOICES.get(name)
-        if name == "voice":
-            choices = VOICES
-        if name in _KIND:
-            found = (each["name"] for each in devices if each["kind"] == _KIND[name])
-            choices = ("default", *found)
-        if choices is not None:
-            choices = list(dict.fromkeys((*choices, configured, value)))
+        offered = dict.fromkeys((*choices, configured, value)) if choices else None
         return {
             "name": name,
             "option": overlay.option(name),
             "value": value,
             "configured": configured,
             "changed": name in self.chosen,
-            "choices": choices,
+            "choices": list(offered) if offered else None,
         }
 
     def _write(self, chosen: overlay.Chosen) -> None:

@@ -147,6 +147,7 @@ class Components:
             lambda: self._component("personas").wanted,
             self.tool_box.dressed,
             self._adjust_to_persona,
+            settings.realtime.persona,
         )
         self.hooks = self.controls.hooks = Hooks(
             group, lambda: self.assistant.driver.session.asleep

@@ -28,7 +28,7 @@ class Personas:
     """Those of the newest `settings`.
 
     `dressed` adds to the settings of a session what is not configured. `adjust` is called when
-    somebody else answers from now on, or in another way.
+    somebody else answers from now on, or in another way. `first`: who answers at the start.
     """
 
     def __init__(
@@ -37,12 +37,14 @@ class Personas:
         settings: Callable[[], config.Config],
         dressed: Callable[[Json], Json],
         adjust: Callable[[], None],
+        first: str,
     ) -> None:
-        self.name = ""
+        self.name = first
         """Who answers; "" is the session as it stands."""
-        self.wanted = ""
+        self.wanted = first
         """Who is to answer, as soon as a session has their voice."""
-        self._former = ""  # whoever was to answer before the last word
+        self._first = first
+        self._former = first  # whoever was to answer before the last word
         self._exchanges = 0
         self._assistant = assistant
         self._driver = assistant.driver
@@ -72,13 +74,18 @@ class Personas:
 
     def refresh(self) -> None:
         """Go on with the newest settings. Between turns only."""
-        if self.wanted not in self._named:
-            self.wanted = ""
+        first = self._settings().realtime.persona
+        if first != self._first or self.wanted not in self._named:
+            self._first = self.wanted = first
         self._adjust()
         self._bring(at_once=False)
 
     def called(self, name: str) -> None:
-        """The wake word of this persona was heard, or of nobody (""): what follows is for them."""
+        """The wake word of this persona was heard; what follows is for them.
+
+        "": the word of nobody; then it is for whoever answers at the start.
+        """
+        name = name or self._settings().realtime.persona
         self._former = self.wanted
         if not any(each.persona for each in self._settings().audio.wake.words):
             return  # words choose nobody here

@@ -41,6 +41,7 @@ COMPONENT_OF: Mapping[str, str] = MappingProxyType(
         "http.announce": "announcement",
         "realtime": "service",
         "realtime.budget": "budget",
+        "realtime.persona": "personas",
         "realtime.session": "session",
         # A voice that was heard cannot be changed in its session, and what was merged into a
         # session cannot be taken out again: both need a new session.

@@ -72,6 +72,14 @@ def test_a_word_that_names_nobody_is_a_mistake_with_its_line(personas: str, hint
     assert problem.startswith(f"config.yaml:{line}: audio.wake.words[0].persona: {hint}")
 
 
+def test_who_answers_at_the_start_is_a_persona_or_nobody() -> None:
+    assert config.parse(PERSONAS).realtime.persona == ""
+    assert config.parse(f"{PERSONAS}realtime: {{persona: ''}}").realtime.persona == ""
+    assert config.parse(f"{PERSONAS}realtime: {{persona: jarvis}}").realtime.persona == "jarvis"
+    (problem,) = problems(f"{PERSONAS}realtime: {{persona: jervis}}")
+    assert "realtime.persona: there is no such persona; did you mean jarvis?" in problem
+
+
 @pytest.mark.parametrize(
     ("given", "what"),
     [

@@ -114,6 +114,23 @@ async def test_only_what_is_offered_can_be_chosen(daemon: Daemon) -> None:
     assert not daemon.path.exists()
 
 
+async def test_somebody_else_can_be_chosen_where_somebody_is_there(tmp_path: Path) -> None:
+    text = "realtime: {persona: nova}\npersonas: {nova: {voice: ash}, max: {voice: echo}}\n"
+    daemon = Daemon(tmp_path, text)
+    assert (await daemon.shown())["persona"]["choices"] == ["", "nova", "max"]
+    await daemon.choose(persona="max")
+    assert Daemon(tmp_path, text).runs.realtime.persona == "max"
+    await daemon.choose(persona="")
+    assert (daemon.runs.realtime.persona, daemon.chosen.chosen) == ("", {"persona": ""})
+    assert listed_choices(daemon.path.parent)[0].startswith("realtime.persona: nobody special is")
+    with pytest.raises(WrongValueError, match="expected"):
+        await daemon.choose(persona="emma")
+    await daemon.choose(persona="max")
+    gone = Daemon(tmp_path, "realtime: {profile: simulator}\n")
+    assert "there is no such persona" in gone.runs.warnings[-1]
+    assert "persona" not in await gone.shown()
+
+
 async def test_a_choice_that_does_not_fit_the_configuration_changes_nothing(
     tmp_path: Path,
 ) -> None:
@@ -204,4 +221,7 @@ def test_a_choice_hides_no_mistake_of_the_configuration(tmp_path: Path, text: st
 def test_without_a_wake_word_its_sensitivity_is_not_offered(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("realtime: {profile: simulator}\n")
-    assert set(overlay.in_effect(config.load(path))) == set(overlay.NAMES) - {"wake_sensitivity"}
+    assert set(overlay.in_effect(config.load(path))) == set(overlay.NAMES) - {
+        "wake_sensitivity",
+        "persona",
+    }

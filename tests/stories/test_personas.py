@@ -308,6 +308,38 @@ async def test_a_reload_while_a_session_is_opened_does_not_claim_that_it_is_ther
         assert voices(harness) == ["alloy", heard]
 
 
+async def test_somebody_answers_at_the_start_and_words_of_nobody_mean_them(
+    tmp_path: Path,
+) -> None:
+    said = [(6000, word(tmp_path, "hey mycroft")), (400, QUESTION)]
+    said += [(9500, word(tmp_path, "alexa")), (400, OTHER), (3000, b"")]
+
+    def three(settings: config.Config) -> config.Config:
+        settings = two(settings)
+        nova = config.Persona(voice="ash")
+        realtime = replace(settings.realtime, persona="nova")
+        personas = {**(settings.personas or {}), "nova": nova}
+        return replace(settings, realtime=realtime, personas=personas)
+
+    async with Harness(tmp_path, said, reply=brief, change=three) as harness:
+        await harness.until_it_can_talk()
+        assert (await harness.status())["persona"]["name"] == "nova"
+        await harness.post("/api/say", {"text": "Dinner", "mode": "verbatim"})
+        await harness.turns(3)
+        assert voices(harness) == ["ash", "echo", "ash"]
+
+        def nobody(settings: config.Config) -> config.Config:
+            return replace(settings, realtime=replace(settings.realtime, persona=""))
+
+        harness.edit = nobody
+        report = (await harness.post("/api/reload"))[1]
+        assert [each["option"] for each in report["changed"]] == ["realtime.persona"]
+        await harness.until(lambda: len(changes(harness)) == 3)
+        await harness.post("/api/say", {"text": "Supper", "mode": "verbatim"})
+        await harness.turns(4)
+        assert voices(harness)[-1] == "alloy"
+
+
 async def test_words_choose_nobody_where_none_of_them_names_a_persona(tmp_path: Path) -> None:
     said = [(6000, word(tmp_path, "alexa")), (400, QUESTION), (3000, b"")]
 
