@@ -126,7 +126,7 @@ ROWS = {
         "ready",
         FINE,
         FINE,
-        "idle: Speak whenever you like; session S",
+        "idle: Hold the button to talk; session S",
     ),
     "listening": Row(
         deaf_gate,
