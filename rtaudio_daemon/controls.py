@@ -89,7 +89,7 @@ class MicrophoneStatus(DeviceStatus):
 class UplinkStatus:
     """Whether sound leaves this machine now; `bytes` that have left it since the start.
 
-    `today`: since midnight, or the start if that was later; `hours`: in each hour of today.
+    `today`: since midnight; `hours`: in each hour of today.
     """
 
     open: bool

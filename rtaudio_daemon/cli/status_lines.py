@@ -48,7 +48,8 @@ def _facts(status: Mapping[str, Any], given: Container[str]) -> Iterator[tuple[s
         yield "volume", f"{volume * 100:.0f} %"
     if uplink := status.get("uplink"):
         now = "sound is sent to the service now" if uplink["open"] else "sound stays here now"
-        yield "sound", f"{now}; {size(uplink['bytes'])} sent since the start"
+        since = "today" if "today" in uplink else "since the start"
+        yield "sound", f"{now}; {size(uplink.get('today', uplink['bytes']))} sent {since}"
     if usage := status.get("usage"):
         limit = usage.get("daily_limit")
         of = f" of {limit:g}" if limit is not None else ""

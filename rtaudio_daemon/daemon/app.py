@@ -17,6 +17,7 @@ from ..config.profiles import PROFILES
 from ..emitter import Emitter
 from ..errors import ConfigError, RTAudioError
 from ..notifications import DeviceChanged, DeviceState, ErrorReported, Notification
+from ..realtime.uplink_day import UplinkDay
 from ..realtime.usage import UsageMeter
 from ..realtime.usage_file import USAGE_FILE, UsageFile
 from ..simulator.server.simulator import Simulator
@@ -65,7 +66,10 @@ class App:
         self._usage_meter = UsageMeter()
         # What the built-in service charges is not money.
         real = not PROFILES[settings.realtime.profile].built_in
-        self._usage = UsageFile(state / USAGE_FILE, self._usage_meter) if state and real else None
+        self._sent = UplinkDay()
+        self._usage = (
+            UsageFile(state / USAGE_FILE, self._usage_meter, self._sent) if state and real else None
+        )
         self._wall_clock = wall_clock
         self._timers_path = state / TIMERS_FILE if state else None
         self._state = state
@@ -122,6 +126,7 @@ class App:
             components.controls.reloader = self
             components.controls.chosen_settings = self._chosen
             components.controls.action_log = self._actions
+            components.controls.uplink_day = self._sent
             self.notifications.on("notification", log_notification)
             self.notifications.on("notification", self._notice)
             self.notifications.on("notification", self._actions.notice)

@@ -122,7 +122,8 @@ class DaemonControls:
         self._assistant = assistant
         self._timers = timers
         self._questions = Questions(assistant)
-        self._uplink_day = UplinkDay()
+        self.uplink_day = UplinkDay()
+        """What left this machine today."""
         self._echo_measurement = EchoMeasurement(assistant)
         self.word_teaching = WordTeaching(DaemonEars(assistant), TaughtWords())
         """Teaches wake words."""
@@ -216,8 +217,8 @@ class DaemonControls:
 
     def _uplink(self) -> UplinkStatus:
         driver = self._assistant.driver
-        self._uplink_day.note(driver.uplink_bytes, *driver.day_and_hour)
-        hours = self._uplink_day.hours
+        self.uplink_day.note(driver.uplink_bytes, *driver.day_and_hour)
+        hours = self.uplink_day.hours
         is_open = self._assistant.microphone_input.uplink.open
         return UplinkStatus(is_open, driver.uplink_bytes, sum(hours), hours)
 

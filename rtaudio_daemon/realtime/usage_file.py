@@ -1,4 +1,4 @@
-"""Keep what was spent over a restart: a daily budget outlives the process."""
+"""Keep what was spent and sent over a restart: a daily budget outlives the process."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..config.file_reading import read_bounded
 from ..config.file_writing import write_whole
+from .uplink_day import UplinkDay
 from .usage import UsageMeter
 
 USAGE_FILE = "usage.json"
@@ -18,27 +19,35 @@ _LOG = logging.getLogger(__name__)
 
 
 class UsageFile:
-    """Keeps `usage` in the file `path`.
+    """Keeps `usage`, and the sound that was `sent` on the day, in the file `path`.
 
     If it cannot be read, one warning says so and counting begins at zero; if it cannot be
     written, one warning says so and the next answer tries again.
     """
 
-    def __init__(self, path: Path, usage: UsageMeter) -> None:
+    def __init__(self, path: Path, usage: UsageMeter, sent: UplinkDay | None = None) -> None:
         self._path = path
         self._usage_meter = usage
         self._spent = asyncio.Event()
         self._failed = False
-        usage.listener = self
+        self._sent = sent or UplinkDay()
+        usage.listener = self._sent.listener = self
 
     def usage_changed(self) -> None:
         """Something was spent: write it soon."""
         self._spent.set()
 
+    def uplink_grew(self) -> None:
+        """Sound was sent: write it soon."""
+        self._spent.set()
+
     async def load(self) -> None:
-        """Restore what the file says was spent."""
+        """Restore what the file says was spent and sent."""
         try:
-            self._usage_meter.restore(json.loads(await asyncio.to_thread(self._read)))
+            found = json.loads(await asyncio.to_thread(self._read))
+            self._usage_meter.restore(found)
+            if "uplink" in found:  # not so in files of earlier versions
+                self._sent.restore(found["uplink"])
         except FileNotFoundError:
             return
         except (OSError, ValueError, RecursionError) as error:
@@ -57,7 +66,8 @@ class UsageFile:
                 self._save(self._words())
 
     def _words(self) -> str:
-        return json.dumps(self._usage_meter.state(), indent=1) + "\n"
+        state = {**self._usage_meter.state(), "uplink": self._sent.state()}
+        return json.dumps(state, indent=1) + "\n"
 
     def _read(self) -> str:
         return read_bounded(self._path, _MOST_BYTES).decode("utf-8")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from rtaudio_daemon.realtime.uplink_day import HOURS, UplinkDay
 
 
@@ -14,6 +16,26 @@ def test_what_is_sent_counts_for_its_hour_and_a_new_day_begins_empty() -> None:
     assert (sent.hours[8], sent.hours[23], sum(sent.hours)) == (100, 150, 250)
     sent.note(300, 8, 0)
     assert (sent.hours[0], sum(sent.hours)) == (50, 50)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        None,
+        [],
+        {"day": 7},
+        {"day": True, "hours": [0] * HOURS},
+        {"day": 7, "hours": [0] * 23},
+        {"day": 7, "hours": [0] * 23 + [-1]},
+        {"day": 7, "hours": [0] * 23 + [float("inf")]},
+        {"day": 7, "hours": [1 << 60] * HOURS},
+    ],
+)
+def test_what_is_no_state_is_refused_and_changes_nothing(state: object) -> None:
+    sent = UplinkDay()
+    with pytest.raises(ValueError, match="not what was written"):
+        sent.restore(state)
+    assert sent.state() == UplinkDay().state()
 
 
 def test_a_counter_that_falls_takes_nothing_away() -> None:

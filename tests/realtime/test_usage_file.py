@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from rtaudio_daemon.realtime.uplink_day import UplinkDay
 from rtaudio_daemon.realtime.usage import Prices, UsageMeter
 from rtaudio_daemon.realtime.usage_file import UsageFile
 from rtaudio_daemon.user_folders import state_folder
@@ -48,7 +49,27 @@ async def test_what_was_spent_is_there_again_and_the_day_goes_on(tmp_path: Path)
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+async def test_the_sound_of_the_day_is_there_again_and_the_next_day_begins_empty(
+    tmp_path: Path,
+) -> None:
+    path, sent = tmp_path / "usage.json", UplinkDay()
+    keeper = asyncio.create_task(UsageFile(path, ledger(), sent).run(), name="usage")
+    await asyncio.sleep(0)
+    sent.note(100, TODAY, 8)
+    await until(path.exists)
+    sent.note(300, TODAY, 9)
+    keeper.cancel()
+    await asyncio.wait([keeper])
+    again = UplinkDay()
+    await UsageFile(path, ledger(), again).load()
+    again.note(50, TODAY, 9)  # its counter is that of another process
+    assert (again.hours[8], again.hours[9]) == (100, 250)
+    again.note(60, TODAY + 1, 0)
+    assert sum(again.hours) == 10
+
+
 BROKEN = {
+    "no hours": json.dumps({**UsageMeter().state(), "uplink": {"day": TODAY, "hours": []}}),
     "endless day": json.dumps({**UsageMeter().state(), "day": float("inf"), "today": {}}),
     "empty": "",
     "cut off": '{"day": 7399',
