@@ -15,7 +15,8 @@ from ..protocol.endpoint import Endpoint, endpoint
 from ..protocol.session_format import session_settings
 from ..realtime.client import AzureRealTimeAudio
 from ..realtime.options import SessionPolicy, WebsocketOptions
-from ..realtime.session import IdleListener, SessionFactory
+from ..realtime.session_factory import SessionFactory
+from ..realtime.session_listener import IdleListener
 from ..simulator.server.simulator import Simulator
 from .tool_box import CALL_ROUNDS_MOST, CALLS_PATIENCE_S
 

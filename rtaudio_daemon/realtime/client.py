@@ -42,7 +42,7 @@ from ..protocol.events import Message
 from .driver import ConversationDriver, DriverListener
 from .options import Counters, SessionPolicy, WebsocketOptions, is_final
 from .reconnect import ReconnectingSession
-from .session import SessionFactory
+from .session_factory import SessionFactory
 from .usage import Prices, UsageMeter
 
 _SILENCE_S = 60.0  # an answer under way that is silent for so long is given up

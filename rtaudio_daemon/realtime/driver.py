@@ -69,7 +69,8 @@ from ..protocol.events import (
 from .command_messages import message_of
 from .options import Counters, SessionPolicy, may_hurry
 from .reconnect import ReconnectingSession
-from .session import IdleListener, Session
+from .session import Session
+from .session_listener import IdleListener
 from .session_need import Recess, SessionNeed
 from .usage import Prices, UsageMeter
 

@@ -19,7 +19,9 @@ from ..notifications import ConnectionChanged, ConnectionState
 from ..protocol.codec import SessionFacts
 from .options import Counters, may_hurry, pause_after
 from .renewal import SessionRenewer
-from .session import Session, SessionFactory, SessionListener
+from .session import Session
+from .session_factory import SessionFactory
+from .session_listener import SessionListener
 from .session_need import Recess
 
 _LOG = logging.getLogger(__name__)

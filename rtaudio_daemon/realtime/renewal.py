@@ -10,7 +10,9 @@ from ..backoff import backoff
 from ..errors import NO_ANSWER, ServiceError
 from ..protocol.events import ServiceErrorReported
 from .options import pause_after
-from .session import Session, SessionFactory, SessionListener
+from .session import Session
+from .session_factory import SessionFactory
+from .session_listener import SessionListener
 
 _LOG = logging.getLogger(__name__)
 _EARLY_S = 300.0  # from here on the next quiet moment is taken

@@ -8,17 +8,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
-import aiohttp
-
-from ..backoff import backoff
 from ..errors import NO_ANSWER, NotConnectedError, ServiceError
-from ..notifications import ConnectionChanged
 from ..protocol.codec import SERVER_EVENTS, Dialect, Json, SessionFacts, encode, encode_append
 from ..protocol.endpoint import Endpoint
 from ..protocol.events import (
@@ -32,9 +26,9 @@ from ..protocol.events import (
 )
 from ..protocol.settings_check import advice, differences
 from .connection import Connection
-from .options import LONGEST_PAUSE_S, WebsocketOptions
+from .options import WebsocketOptions
 from .outbox import Outbox
-from .session_need import Recess
+from .session_listener import SessionListener
 from .wire import Wire, WireListener
 
 _LOG = logging.getLogger(__name__)
@@ -48,81 +42,6 @@ _MISTAKES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeE
 _EARLY_MOST = 32
 _IN_ONE_GO = 16  # messages that are handled before others have their turn
 _GOING_AWAY = 1001
-
-
-class SessionListener(Protocol):
-    """Uses the sessions that follow one another. Its methods must not raise."""
-
-    def session_opened(self, session: Session, *, renewed: bool) -> None:
-        """`session` is in use from now on; what is sent now is the first that it gets.
-
-        `renewed`: it took over from one that was still open.
-        """
-
-    def session_lost(self, reason: str) -> None:
-        """The session in use has ended; what was under way in it is gone."""
-
-    def received(self, message: Message) -> None:
-        """The service sent a message on the session in use, or on the first while it opens."""
-
-    def connection_changed(self, change: ConnectionChanged) -> None:
-        """The state of the connection changed, or there is a reason to report."""
-
-    def attempt_failed(self, error: ServiceError) -> None:
-        """No session could be opened, or the one in use ended by itself."""
-
-    def recess(self) -> Recess | None:
-        """Return why there should be no session now; None if there should be one."""
-
-    def quiet(self) -> bool:
-        """Return whether nobody speaks and no answer is under way, so that it can be renewed."""
-
-    def stale(self) -> bool:
-        """Return whether the session in use knows a past that should be forgotten."""
-
-    def exchangeable(self) -> bool:
-        """Return whether a session with other settings may take over now."""
-
-    def exchange_failed(self, error: ServiceError) -> None:
-        """No session with other settings takes over; the one in use goes on."""
-
-
-class IdleListener(SessionListener):
-    """Holds a session and ignores what it reports."""
-
-    def session_opened(self, session: Session, *, renewed: bool) -> None:
-        """Ignore it."""
-
-    def session_lost(self, reason: str) -> None:
-        """Ignore it."""
-
-    def received(self, message: Message) -> None:
-        """Ignore it."""
-
-    def connection_changed(self, change: ConnectionChanged) -> None:
-        """Ignore it."""
-
-    def attempt_failed(self, error: ServiceError) -> None:
-        """Ignore it."""
-
-    def recess(self) -> Recess | None:
-        """Always want a session, even if it is held on speech only."""
-        return None
-
-    def quiet(self) -> bool:
-        """Return True: nobody talks."""
-        return True
-
-    def stale(self) -> bool:
-        """Return False: nothing was said."""
-        return False
-
-    def exchangeable(self) -> bool:
-        """Return True: nobody talks."""
-        return True
-
-    def exchange_failed(self, error: ServiceError) -> None:
-        """Ignore it."""
 
 
 @dataclass(slots=True)
@@ -466,61 +385,6 @@ class Session:
         if found := advice(speaks, self._endpoint.profile.name, error):
             self.refused += f" ({found})"
         _LOG.warning("%s; it goes on with its own", self.refused)
-
-
-class SessionFactory:
-    """Makes the sessions of one client, one after the other.
-
-    `settings` are the flat ones that the next session begins with; replace them to change them.
-    `chance` returns a number from 0 to 1, `wall_clock` Unix seconds.
-    """
-
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        settings: Json,
-        options: WebsocketOptions | None = None,
-        *,
-        http_session: aiohttp.ClientSession | None = None,
-        chance: Callable[[], float] = random.random,
-        wall_clock: Callable[[], float] = time.time,
-    ) -> None:
-        self.endpoint = endpoint
-        self.settings = settings
-        self.options = options or WebsocketOptions()
-        self.traffic = Traffic()
-        self.wants_audio = True
-        """Whether the listener plays audio; if not, it is not decoded."""
-        self.wire: WireListener | None = None
-        """Who notes what goes over the wire; None: nobody."""
-        self._http_session = http_session
-        self._chance = chance
-        self._wall_clock = wall_clock
-
-    def new(self) -> Session:
-        """Make a session that is not open yet."""
-        protocols = self.options.protocols
-        connection = Connection(
-            self.endpoint,
-            heartbeat_s=self.options.heartbeat_interval or None,
-            protocols=(protocols,) if isinstance(protocols, str) else protocols,
-            compress=self.options.compress,
-            http_session=self._http_session,
-        )
-        return Session(
-            connection,
-            self.endpoint,
-            self.settings,
-            options=self.options,
-            traffic=self.traffic,
-            wants_audio=self.wants_audio,
-            wall_clock=self._wall_clock,
-            wire=self.wire,
-        )
-
-    def pauses(self) -> Iterator[float]:
-        """The pauses between attempts that fail in a row, in seconds."""
-        return backoff(self.options.reconnect_interval, LONGEST_PAUSE_S, self._chance)
 
 
 def _refusal(error: ServiceErrorReported) -> ServiceError:

@@ -16,7 +16,7 @@ from rtaudio_daemon.notifications import ConnectionChanged
 from rtaudio_daemon.protocol.events import Message
 from rtaudio_daemon.realtime.driver import ConversationDriver, DriverListener
 from rtaudio_daemon.realtime.reconnect import ReconnectingSession
-from rtaudio_daemon.realtime.session import SessionFactory
+from rtaudio_daemon.realtime.session_factory import SessionFactory
 
 from .service import Service
 

@@ -22,7 +22,7 @@ from rtaudio_daemon.notifications import ConnectionChanged
 from rtaudio_daemon.protocol.codec import Dialect, Json
 from rtaudio_daemon.realtime.driver import ConversationDriver
 from rtaudio_daemon.realtime.reconnect import ReconnectingSession
-from rtaudio_daemon.realtime.session import SessionFactory
+from rtaudio_daemon.realtime.session_factory import SessionFactory
 from tests.realtime.service import Call, Service
 from tests.realtime.test_driver import Deaf
 from tests.waiting import until

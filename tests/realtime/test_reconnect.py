@@ -13,7 +13,9 @@ from rtaudio_daemon.notifications import ConnectionChanged
 from rtaudio_daemon.protocol.events import Message
 from rtaudio_daemon.realtime.options import SessionPolicy, WebsocketOptions
 from rtaudio_daemon.realtime.reconnect import ReconnectingSession
-from rtaudio_daemon.realtime.session import Session, SessionFactory, SessionListener
+from rtaudio_daemon.realtime.session import Session
+from rtaudio_daemon.realtime.session_factory import SessionFactory
+from rtaudio_daemon.realtime.session_listener import SessionListener
 from rtaudio_daemon.realtime.session_need import Recess
 from rtaudio_daemon.realtime.usage import Prices
 from tests.realtime.service import Call, Service

@@ -23,7 +23,7 @@ from rtaudio_daemon.realtime.driver import ConversationDriver, DriverListener
 from rtaudio_daemon.realtime.options import Counters, WebsocketOptions
 from rtaudio_daemon.realtime.outbox import MOST_MESSAGES
 from rtaudio_daemon.realtime.reconnect import ReconnectingSession
-from rtaudio_daemon.realtime.session import SessionFactory
+from rtaudio_daemon.realtime.session_factory import SessionFactory
 from tests.realtime.service import EXPIRES_AT, Call, Service
 from tests.strict import assert_valid_client_events
 
