@@ -29,6 +29,7 @@ class InputStream(WorkerStream):
     """A microphone: what it hears goes to the daemon, numbered by stream."""
 
     direction: Direction = "input"
+    long_ms = 100  # a short word would be over before longer frames have become short ones
 
     def __init__(self, link: WorkerLink, channel: str = "left") -> None:
         super().__init__(link)

@@ -1,7 +1,7 @@
 """One direction of an audio process: a stream of PortAudio, and what is said about it.
 
 A pump opens its stream anew when another length of frames is wanted: short while somebody speaks
-or is answered, long (`LONG_MS`) in a quiet room, as every frame wakes two threads here and one in
+or is answered, long (`long_ms`) in a quiet room, as every frame wakes two threads here and one in
 the sound server. A loudspeaker's stream is closed for that, which nobody hears, as it plays
 nothing; a microphone's next stream is opened beside the one there is, and the sound of both is
 sent for a while, so that the daemon can join them without losing a sample.
@@ -33,6 +33,8 @@ class WorkerStream(ABC):
     """One direction. Sound is copied and counted in a thread that does nothing else."""
 
     direction: Direction
+    long_ms = LONG_MS
+    """How long a frame is in a quiet room."""
 
     def __init__(self, link: WorkerLink) -> None:
         self._link = link
@@ -75,7 +77,7 @@ class WorkerStream(ABC):
         while True:
             self._pace_changed.wait()
             self._pace_changed.clear()
-            wanted_ms = self._brief_ms if self._closely else LONG_MS
+            wanted_ms = self._brief_ms if self._closely else self.long_ms
             try:
                 if wanted_ms != frame_ms and self._reopen(audio, info, wanted_ms):
                     frame_ms = wanted_ms

@@ -434,6 +434,19 @@ def test_in_the_quiet_the_daemon_is_woken_only_for_every_tenth_frame(pumps: Any,
     assert [told(quiet) for _ in range(3)] == [[4], [2], [2]]
 
 
+def test_long_frames_go_in_pairs_while_it_is_quiet_and_at_once_when_somebody_speaks(
+    pumps: Any, pair: Any
+) -> None:
+    card = ChoosyCard({24_000}, {1})
+    stream = pumps(InputStream)
+    stream.open(card, info("input"), stream.long_ms)
+    assert card.frame_ms == [100]
+    stream.attend(False)
+    for pcm in (bytes(4800), bytes(4800), b"\0\x10" * 2400):
+        card.say(pcm)
+    assert [len(split_part(body)[1]) for _, body in messages(pair)] == [9600, 4800]
+
+
 def test_a_late_block_of_a_new_stream_costs_nothing_and_does_not_count(pumps: Any) -> None:
     card = ChoosyCard({24_000}, {1})
     stream = pumps(OutputStream)
