@@ -13,6 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.harness import find, samples
+from tests.sound_server import Recording
+
 ROOT = Path(__file__).parents[2]
 CACHE = Path(os.environ.get("RTAUDIO_IMAGES", "/var/cache/rtaudio-images"))
 BASE = "docker.io/library/debian:trixie-slim"
@@ -25,6 +28,8 @@ runroot = "/run/rtaudio-images"
 AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 LIMITS = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024")
 """Podman's own are higher than a container in a container may set."""
+
+# Without systemd podman starts no health check by itself, and says so; they are run by hand here.
 
 
 def run(*command: str | Path, timeout_s: float = 120.0, check: bool = True) -> str:
@@ -83,6 +88,16 @@ class Container:
     def __init__(self, name: str) -> None:
         self.name = name
 
+    def hear(self, needle: bytes, recording: Recording, timeout_s: float = 60.0) -> float:
+        """Wait until the recording holds the sound; returns how alike it is (0 to 1)."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            likeness = find(samples(needle), samples(recording.so_far()))[1]
+            if likeness > 0.8:
+                return likeness
+            assert time.monotonic() < deadline, f"likeness {likeness:.3f}: {self.log()}"
+            time.sleep(0.5)
+
     def ask(self, *command: str) -> str:
         """What a command of the daemon prints in it."""
         return podman("exec", self.name, ".venv/bin/python", "daemon.py", *command)
@@ -95,6 +110,13 @@ class Container:
             assert time.monotonic() < deadline, f"never {said!r}: {told}\n{self.log()}"
             time.sleep(0.3)
         return told
+
+    def until_logged(self, words: str, timeout_s: float = 60.0) -> None:
+        """Wait until it has printed the words."""
+        deadline = time.monotonic() + timeout_s
+        while words not in self.log():
+            assert time.monotonic() < deadline, f"never {words!r}: {self.log()}"
+            time.sleep(0.3)
 
     def log(self) -> str:
         """What it has printed."""
@@ -109,10 +131,10 @@ class Container:
 
 
 @contextmanager
-def running(image: str, *options: str | Path, command: tuple[str, ...] = ()) -> Iterator[Container]:
+def running(image: str, *options: str | Path) -> Iterator[Container]:
     """A container in the background, removed at the end."""
     name = f"rtaudio-test-{time.monotonic_ns()}"
-    podman("run", "-d", "--name", name, "--no-healthcheck", *LIMITS, *options, image, *command)
+    podman("run", "-d", "--name", name, *LIMITS, *options, image)
     try:
         yield Container(name)
     finally:

@@ -86,11 +86,12 @@ def run(
     for name, problem in problems.items():
         again = f"{PROGRAM} setup -c {shlex.quote(path)}"
         terminal.say(f"{name}: {problem}; `{again}` lets you repeat this step alone.")
+    runs = False
     try:
-        _offer_service(terminal, draft)
+        runs = _offer_service(terminal, draft)
     except (EOFError, KeyboardInterrupt):
         print()
-    terminal.show_command(_next_command(draft.path))
+    terminal.show_command("script/run status" if runs else _next_command(draft.path))
     return status
 
 
@@ -147,24 +148,26 @@ def _of(step: Step, problems: Mapping[str, str]) -> list[str]:
     return [problems[step.name]] if step.name in problems else []
 
 
-def _offer_service(terminal: Terminal, draft: Draft) -> None:
-    """Offer to make a service of a clone that was set up just now."""
+def _offer_service(terminal: Terminal, draft: Draft) -> bool:
+    """Offer to make a service of a clone that was set up just now; whether it runs then."""
     install = _PROJECT / "script" / "install"
     ours = draft.path.resolve() == _PROJECT / "config.yaml" and (_PROJECT / ".git").exists()
     if not ours or not shutil.which("systemctl"):
-        return
+        return False
     if os.geteuid() == 0:
         terminal.say("As a service of this machine: script/install (see docs/install.md).")
-        return
+        return False
     folder = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
     installed = folder / "rtaudio-daemon" / "config.yaml"
     if installed.exists():
         terminal.say(
             f"The service here has its own configuration; `setup -c {installed}` edits it."
         )
-        return
-    if terminal.agrees("Start it with this machine, as a service of yours (script/install)?"):
-        subprocess.run([str(install), "--user"], stdin=subprocess.DEVNULL, check=False)
+        return False
+    if not terminal.agrees("Start it with this machine, as a service of yours (script/install)?"):
+        return False
+    command = [str(install), "--user"]
+    return subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode == 0
 
 
 def _next_command(path: Path) -> str:
