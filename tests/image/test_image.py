@@ -70,6 +70,13 @@ def test_it_is_small_and_nobody_in_particular(image: str) -> None:
     assert identity == "uid=990(990) gid=990(990) groups=990(990)"
 
 
+def test_it_knows_the_authorities_that_sign_for_services(image: str) -> None:
+    program = "import ssl; print(len(ssl.create_default_context().get_ca_certs()))"
+    python = ("--entrypoint", "/opt/rtaudio-daemon/.venv/bin/python")
+    flags = ("--rm", "--no-healthcheck", *LIMITS, *CONFINED, *python)
+    assert int(podman("run", *flags, image, "-c", program)) > 100
+
+
 def test_it_holds_a_conversation_and_may_write_nothing(image: str) -> None:
     flags = ("--rm", "--no-healthcheck", *LIMITS, *CONFINED)
     started = time.monotonic()
