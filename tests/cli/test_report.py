@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 import stat
+import subprocess
+import sys
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from rtaudio_daemon.api import schemas
 from rtaudio_daemon.cli.main import main
 from rtaudio_daemon.cli.report import machine, running
 from rtaudio_daemon.cli.report.configuration import places
+from rtaudio_daemon.errors import RTAudioError
 
+ROOT = Path(__file__).parent.parent.parent
 CONFIG = """
 realtime:
   profile: azure
@@ -75,9 +81,12 @@ def test_a_report_without_a_daemon_holds_no_planted_word(
     assert "what" not in checks["port"]
 
 
-def test_a_wrong_configuration_is_described_by_its_places(tmp_path: Path) -> None:
+def test_a_wrong_configuration_is_described_by_its_places(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     text = "http:\n  port: planted\nplanted: 1\ntools:\n  mcp: {planted: {urrl: planted}}\n"
     found = made(tmp_path, text)
+    assert "`daemon.py check` says why" in capsys.readouterr().out
     assert [name for name, text in found.items() if "planted" in text.lower()] == []
     assert json.loads(found["configuration.json"]) == {
         "usable": False,
@@ -161,6 +170,42 @@ def test_an_entry_without_its_time_or_of_somebody_else_is_left_out() -> None:
     assert machine.log_place({**ENTRY, "__REALTIME_TIMESTAMP": ["x"]}) is None
     others = {name: ENTRY[name] for name in ("__REALTIME_TIMESTAMP", "MESSAGE")}
     assert machine.log_place(others) is None
+
+
+def planted(schema: Mapping[str, Any]) -> Any:
+    """A document of this schema with a word everywhere, also where there is to be none."""
+    if "properties" in schema:
+        named = {name: planted(each) for name, each in schema["properties"].items()}
+        return {**named, "planted": "planted", "more": {"planted": ["planted"]}}
+    return [planted(schema["items"]), "planted"] if "items" in schema else "planted"
+
+
+def test_no_word_of_a_status_stays() -> None:
+    found = running.status(planted(schemas.STATUS))
+    assert "planted" not in json.dumps(found)
+    assert found["timers"][0]["name"] == "text of 7 characters"
+    assert running.status({"muted": True, "volume": 0.5, "status": "speaking"}) == {
+        "status": "speaking",
+        "muted": True,
+        "volume": 0.5,
+    }
+
+
+def test_events_of_a_daemon_of_another_version_are_refused() -> None:
+    with pytest.raises(RTAudioError, match="of another version: it is no list of events"):
+        running.events({"format": 2, "events": []})
+
+
+def test_a_broken_report_is_not_played_and_says_where_it_is_wrong(tmp_path: Path) -> None:
+    broken = tmp_path / "report.zip"
+    with zipfile.ZipFile(broken, "w") as archive:
+        archive.writestr("events.json", '{"format": 1, "events": [{"t": -1}]}')
+    command = [sys.executable, "daemon.py", "simulate", "--port", "0", "--replay", str(broken)]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (ran.returncode, ran.stdout) == (78, "")
+    assert ran.stderr == (
+        f"{broken}: events.json: events[0].t: expected seconds that never go back\n"
+    )
 
 
 def test_a_sample_stays_only_with_labels_that_are_ours() -> None:

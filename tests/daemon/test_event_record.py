@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Iterator
 from dataclasses import MISSING, fields
-from pathlib import Path
 from typing import Any, get_type_hints
 
 import pytest
@@ -23,8 +21,6 @@ from rtaudio_daemon.notifications import (
 )
 from rtaudio_daemon.protocol.events import decode
 from rtaudio_daemon.protocol.recorded_events import KINDS, read
-from rtaudio_daemon.simulator.model.reply import Reply
-from tests.harness import Harness, speech
 
 PLANT = "planted"
 
@@ -243,26 +239,3 @@ async def test_a_warning_leaves_its_place(clock: Clock) -> None:
         ("error", "rtaudio_daemon.daemon.app"),
     ]
     assert PLANT not in json.dumps(found)
-
-
-def kinds(found: list[dict[str, Any]], kind: str) -> Iterator[str]:
-    return (each["type"] for each in found if each["kind"] == kind)
-
-
-async def test_a_conversation_is_recorded_and_served(tmp_path: Path) -> None:
-    said = [(1000, speech("hello")), (3000, b"")]
-    reply = Reply("Planted words.", speech("stop"))
-    async with Harness(tmp_path, said, reply=lambda _: reply) as harness:
-        await harness.turns(1)
-        async with harness.http.get("/api/report/events") as answer:
-            document = await answer.json()
-        statuses = harness.statuses
-    found = read(document)
-    assert [each["status"] for each in found if each["kind"] == "status"] == statuses[1:]
-    received = list(kinds(found, "received"))
-    assert received[:2] == ["session.created", "session.updated"]
-    assert received[-1] == "response.done"
-    assert next(kinds(found, "sent")) == "session.update"
-    sound = sum(each.get("bytes", 0) for each in found if each["kind"] == "received")
-    assert sound == len(speech("stop"))
-    assert "lanted" not in json.dumps(document)

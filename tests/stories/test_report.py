@@ -56,6 +56,10 @@ async def test_a_report_of_a_running_daemon(tmp_path: Path) -> None:
         assert secret not in everything
     events = read(json.loads(found["events.json"]))
     assert [each["status"] for each in events if each["kind"] == "status"] == statuses[1:]
+    assert names(events, "sent")[0] == "session.update"
+    assert names(events, "received")[:2] == ["session.created", "session.updated"]
+    sound = sum(each.get("bytes", 0) for each in events if each["kind"] == "received")
+    assert sound == len(speech("stop"))
     status = json.loads(found["status.json"])
     assert status["connection"]["state"] == "open"
     assert status["timers"][0]["kind"] == "timer"

@@ -59,8 +59,14 @@ def report(arguments: argparse.Namespace) -> int:
         text = _TEXT.format(version=version, time=f"{when:%Y-%m-%d %H:%M UTC}", missing=missing)
         write(archive, {"report.txt": text, **parts})
     print(f"the report is in {file}: no secret and no word is in it, but look before you send it")
-    if not parts["status.json"]:
+    if parts["status.json"]:
+        return 0
+    if parts["configuration.json"]["usable"]:
         print("no daemon answered, so its state is not in it; make it while the daemon runs")
+    else:
+        print(
+            "the configuration cannot be used, so no daemon was asked: `daemon.py check` says why"
+        )
     return 0
 
 

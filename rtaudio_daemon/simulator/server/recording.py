@@ -69,6 +69,7 @@ class Entry:
     """One line of a recording. `text` is the frame as it travelled (sound may be elided).
 
     `made`: makes the frame when its time has come, where it depends on what the client said.
+    `patience_s`: how much longer than it took then a message of the client is waited for.
     """
 
     t: float
@@ -77,6 +78,7 @@ class Entry:
     kind: str = ""
     code: int | None = None
     made: Callable[[Said], str] | None = None
+    patience_s: float = 5.0
 
 
 class Recorder:

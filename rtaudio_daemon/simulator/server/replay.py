@@ -13,14 +13,13 @@ from .client_connection import ClientConnection
 from .recording import SOUND_APPENDED, Entry, Said
 
 _LOG = logging.getLogger(__name__)
-_PATIENCE_S = 5.0
 
 
 class Replay:
     """One connection of a recording, for one client.
 
-    Where the client said something then, its counterpart today is waited for (five seconds more
-    than it took then; after that the play goes on); sound is not, time alone moves it along.
+    Where the client said something then, its counterpart today is waited for (somewhat longer than
+    it took then; after that the play goes on); sound is not, time alone moves it along.
     """
 
     def __init__(
@@ -49,7 +48,8 @@ class Replay:
             gap_s, last_s = entry.t - last_s, entry.t
             if entry.what == "in" and entry.kind != SOUND_APPENDED:
                 expected[entry.kind] += 1
-                await self._client_said(entry.kind, expected[entry.kind], gap_s + _PATIENCE_S)
+                limit_s = gap_s + entry.patience_s
+                await self._client_said(entry.kind, expected[entry.kind], limit_s)
                 continue
             await asyncio.sleep(gap_s)
             if entry.what == "out":

@@ -37,6 +37,17 @@ _SOUND_BYTES = 1 << 26
 _PIECES_MOST = 20_000
 _PIECE_BYTES = 1 << 20
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+_LONG_S = 2.0
+_BRIEF_S = 0.3
+_PATIENCE_S: Mapping[str, float] = {
+    "session.update": 5.0,
+    **dict.fromkeys(
+        ("response.cancel", "conversation.item.truncate", "conversation.item.delete"), _BRIEF_S
+    ),
+    **dict.fromkeys(("input_audio_buffer.commit", "input_audio_buffer.clear"), _BRIEF_S),
+}
+"""How long a message of the client is waited for. What it sends because its own gate hears somebody
+does not come from a daemon that hears nothing: the service's word follows, and must not be late."""
 _BROKEN = (1005, 1006, 1015)
 """Codes that no close frame carries."""
 _PERIOD = struct.pack("<50h", *(round(4000 * math.sin(math.tau * n / 50)) for n in range(50)))
@@ -135,7 +146,8 @@ class _SessionEntries:
     def _entries(self, event: Event) -> Iterator[Entry]:
         at, kind = event["t"], event["kind"]
         if kind == "sent":
-            yield Entry(at, "in", kind=event["type"])
+            patience_s = _PATIENCE_S.get(event["type"], _LONG_S)
+            yield Entry(at, "in", kind=event["type"], patience_s=patience_s)
             self._note_sent(event)
         elif kind == "received" and event["type"] == "response.audio.delta":
             yield from self._sound(event)

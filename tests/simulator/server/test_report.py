@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from rtaudio_daemon.errors import ConfigError
@@ -15,6 +17,7 @@ from rtaudio_daemon.protocol.recorded_events import EVENTS_FILE
 from rtaudio_daemon.simulator.server import report
 from rtaudio_daemon.simulator.server.recording import Entry, Said
 from rtaudio_daemon.simulator.server.simulator import Simulator
+from tests.simulator.caller import PATHS
 from tests.strict import Dialect, assert_valid_server_events
 
 dialects = pytest.mark.parametrize("dialect", ["ga", "preview"])
@@ -205,3 +208,33 @@ def test_a_recording_is_no_report(tmp_path: Path) -> None:
     assert not report.is_report(tmp_path / "missing.zip")
     with pytest.raises(ConfigError, match="cannot be read: No such file"):
         report.load(tmp_path / "missing.zip")
+
+
+async def test_what_a_client_decided_by_its_own_microphone_holds_nothing_up(
+    tmp_path: Path, dialect: Dialect
+) -> None:
+    archive(
+        tmp_path / "report.zip",
+        events(
+            OPENED,
+            received("session.created"),
+            sent("session.update"),
+            received("session.updated"),
+            {**sent("response.cancel", response=1), "t": 1.0},
+            {**sent("conversation.item.truncate", item=2, part=0, end_ms=700), "t": 1.0},
+            {**received("input_audio_buffer.speech_started", item=3), "t": 1.2},
+            {"kind": "session", "phase": "ended", "by": "service", "code": 1001, "t": 2.0},
+        ),
+    )
+    loop = asyncio.get_running_loop()
+    async with (
+        Simulator(replay=tmp_path / "report.zip") as simulator,
+        aiohttp.ClientSession() as http,
+        http.ws_connect(simulator.url + PATHS[dialect]) as socket,
+    ):
+        began = loop.time()
+        await socket.send_json({"type": "session.update", "session": {}})
+        came = {json.loads(each.data)["type"]: loop.time() - began async for each in socket}
+        assert socket.close_code == 1001
+    assert list(came) == ["session.created", "session.updated", "input_audio_buffer.speech_started"]
+    assert came["input_audio_buffer.speech_started"] == pytest.approx(1.8, abs=0.1)
