@@ -119,6 +119,14 @@ class MicrophoneInput:
         """Whether a button is held."""
         return self._conversation.held
 
+    @property
+    def soft_dbfs(self) -> float | None:
+        """How soft sound is that nobody waits for; None where all is waited for."""
+        if self.held or self.tap is not None:
+            return None
+        soft_dbfs = self.gate.soft_dbfs
+        return None if soft_dbfs is None else soft_dbfs - self.gate.enhancement.gain_db
+
     def enhance(self, enhancement: Enhancement) -> None:
         """Make voices clearer by this from now on."""
         if enhancement.gain_db != self.gate.enhancement.gain_db:
@@ -135,7 +143,7 @@ class MicrophoneInput:
     async def run(self) -> None:
         """Pass the microphone's sound on until cancelled."""
         assert self.microphone is not None
-        await self.microphone.give_to(self._hear)
+        await self.microphone.give_to(self._take)
 
     def mute(self, muted: bool) -> None:
         """Close the microphone or open it again; muting forgets what is being said."""
@@ -243,6 +251,11 @@ class MicrophoneInput:
         if is_open != self.uplink.open:
             self.uplink = UplinkChanged(is_open, self._driver.uplink_bytes)
             self._listener.publish(self.uplink)
+
+    def _take(self, frame: Frame) -> None:
+        self._hear(frame)
+        if self.microphone is not None:
+            self.microphone.spare(self.soft_dbfs)
 
     def _hear(self, frame: Frame) -> None:
         if self.gate.enhancement.gain_db:

@@ -10,11 +10,12 @@ from ...errors import DeviceError
 from ...notifications import DeviceState
 from ..processing.format import FRAME_BYTES, FRAME_MS, SAMPLE_RATE, Frame, Resampler
 from ..processing.frame_clock import FrameClock
-from ..worker.messages import Kind, StreamFacts, split_part, yes_body
+from ..worker.messages import Kind, StreamFacts, number_body, split_part, yes_body
 from .device_report import ReportedDevice
 from .frame_queue import FrameQueue
 from .protocols import DeviceListener
 from .signal_check import SignalCheck
+from .soft_level import SoftLevel
 from .stream_join import StreamJoin
 from .worker_supervisor import WorkerSupervisor
 
@@ -51,6 +52,7 @@ class PortAudioMicrophone(ReportedDevice):
         self._overflows = 0
         self._unjudged = bytearray()  # whether it is deaf
         self._closely = True
+        self._soft_level = SoftLevel()
         self._signal_check = signal_check or SignalCheck()
         self._renew_at = 0.0
         self._heard_again_at = float("-inf")
@@ -81,6 +83,12 @@ class PortAudioMicrophone(ReportedDevice):
         """Somebody speaks: this microphone is certainly not deaf."""
         self._signal_check.speech_noticed()
 
+    def spare(self, softer_dbfs: float | None) -> None:
+        """Let soft frames come up to 100 ms late."""
+        below = self._soft_level.follow(softer_dbfs)
+        if below is not None:
+            self.process.send(Kind.SOFT, number_body(below))
+
     def __aiter__(self) -> AsyncIterator[Frame]:
         """The frames, for one reader."""
         return self._frames.__aiter__()
@@ -100,6 +108,7 @@ class PortAudioMicrophone(ReportedDevice):
         self._sound.clear()
         self._unjudged.clear()
         self.process.send(Kind.ATTEND, yes_body(self._closely))
+        self._soft_level.forget()
         if self.state is not DeviceState.DEAF:
             self._signal_check.start_again()
         elif self.device == facts.device:

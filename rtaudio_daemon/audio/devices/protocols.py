@@ -80,6 +80,9 @@ class Microphone(Device, Protocol):
     def speech_noticed(self) -> None:
         """Somebody speaks: this microphone is certainly not deaf."""
 
+    def spare(self, softer_dbfs: float | None) -> None:
+        """Frames that are softer may come up to 100 ms late, with the next; None: none may."""
+
     def __aiter__(self) -> AsyncIterator[Frame]:
         """The frames as they come, for one reader; never ends."""
 

@@ -22,10 +22,10 @@ from ..worker.messages import (
     Kind,
     Progress,
     StreamFacts,
+    number_body,
     part_body,
     progress_of,
     split_part,
-    volume_body,
     yes_body,
 )
 from ..worker.playback_queue import FADE_MS
@@ -138,7 +138,7 @@ class PortAudioSpeaker(ReportedDevice):
     def set_volume(self, level: float) -> None:
         """Play at `level` (0 to 1)."""
         self._volume = level
-        self.process.send(Kind.VOLUME, volume_body(level))
+        self.process.send(Kind.VOLUME, number_body(level))
 
     def attend(self, closely: bool, *, taken: bool = False) -> None:
         """Be ready to play at once, or be cheap."""
@@ -178,7 +178,7 @@ class PortAudioSpeaker(ReportedDevice):
         self._before = self._totals
         if self.state is DeviceState.NONE and self._silent.busy:
             self._silent.stop()
-        self.process.send(Kind.VOLUME, volume_body(self._volume))
+        self.process.send(Kind.VOLUME, number_body(self._volume))
         self._report_open(facts.device, self.process.note)
 
     def message(self, kind: Kind, body: bytes) -> None:

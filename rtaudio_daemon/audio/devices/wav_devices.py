@@ -59,6 +59,9 @@ class SilentMicrophone:
     def speech_noticed(self) -> None:
         """Nobody speaks here."""
 
+    def spare(self, softer_dbfs: float | None) -> None:
+        """There are no frames."""
+
     async def run(self) -> None:
         """Wait for ever."""
         self._listener.device_changed(DeviceChanged("microphone", self.state, self.device))
@@ -126,6 +129,9 @@ class WavMicrophone:
 
     def speech_noticed(self) -> None:
         """A file cannot be deaf."""
+
+    def spare(self, softer_dbfs: float | None) -> None:
+        """Its frames always come at once."""
 
     def __aiter__(self) -> AsyncIterator[Frame]:
         """The frames, for one reader."""

@@ -217,6 +217,11 @@ class Echo:
         """The echo (what is left of it) against what is played, in dB; None while unknown."""
         return self._learned.overall_db
 
+    @property
+    def cancels(self) -> bool:
+        """Whether it must be given both sides in step."""
+        return self._aligned is not None
+
     def played(self, pcm: bytes, skipped: int = 0) -> None:
         """Take note of what goes to the loudspeaker now, after `skipped` samples of silence."""
         self._plays = True

@@ -14,7 +14,7 @@ from ...config import Gate as Settings
 from .echo import Echo
 from .enhancement import Enhancement
 from .format import BYTES_PER_MS
-from .vad import Engine, TurnSegmenter, judge, stirs
+from .vad import Engine, TurnSegmenter, TwoStageEngine, judge, stirs
 from .wake_word import Attention, OwnWord
 from .word_score import Spotted
 
@@ -180,6 +180,15 @@ class Gate:
     def attends(self) -> bool:
         """Whether what is said now needs no wake word for a moment, although one is used."""
         return self._attention.spots and self._attention.paid
+
+    @property
+    def soft_dbfs(self) -> float | None:
+        """Over an answer softer frames change nothing, so they may come late; None: all matter."""
+        matters = self._open or not self._playing or not self._attention.paid
+        if matters or self._echo.cancels or self.enhancement.enhancers:
+            return None
+        engine = self._engine
+        return engine.quiet_below_dbfs if isinstance(engine, TwoStageEngine) else None
 
     @property
     def echo(self) -> Echo:

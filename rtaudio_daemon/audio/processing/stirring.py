@@ -45,8 +45,19 @@ class Stirring:
             floor += _FLOOR_RISES_DB_PER_S * ms / 1000
         self._floor_dbfs = floor
         self._awake_ms -= ms
-        if level > max(floor + _STIRRING_DB, _INAUDIBLE_DBFS):
+        if level > _loud_from(floor):
             self._awake_ms = _AWAKE_MS
+
+    @property
+    def quiet_below_dbfs(self) -> float | None:
+        """Softer frames are quiet still, if they come soon; None while louder ones are awaited."""
+        if self._floor_dbfs is None or self._awake_ms > 0:
+            return None
+        return _loud_from(self._floor_dbfs)
+
+
+def _loud_from(floor_dbfs: float) -> float:
+    return max(floor_dbfs + _STIRRING_DB, _INAUDIBLE_DBFS)
 
 
 class LoudParts:

@@ -78,6 +78,11 @@ class TwoStageEngine:
         """This frame needs no verdict; the engine hears it if it must judge soon."""
         self._held.append(pcm)
 
+    @property
+    def quiet_below_dbfs(self) -> float | None:
+        """Softer frames are no speech, whatever the engine might say; None while any may be."""
+        return self._stirring.quiet_below_dbfs
+
 
 def stirs(engine: Engine, pcm: bytes) -> bool:
     """Whether this frame of the stream may be speech at all; then `judge` it, in order."""

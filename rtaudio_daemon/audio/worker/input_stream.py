@@ -13,12 +13,12 @@ from typing import Any
 from ...device_codes import DeviceCode
 from ...errors import DeviceError
 from .device_lookup import DeviceInfo, Direction
+from .frame_bundle import FrameBundle
 from .link import WorkerLink
-from .messages import Kind, failure_body, part_body, yes
-from .stream import LONG_MS, WorkerStream
+from .messages import Kind, failure_body, number_of, part_body, yes
+from .stream import WorkerStream
 
 _OVERFLOWED = -9981  # paInputOverflowed
-_QUIET = 200  # softer samples than that are sent several frames at once, to wake the daemon less
 _OVERLAP_S = 0.5  # for how long the sound of both streams is sent
 _BEGINS_S = 1.5  # a stream that begins more slowly is not waited for
 _ENDS_S = 1.0  # one that has not ended by then is left alone
@@ -36,24 +36,24 @@ class InputStream(WorkerStream):
         self._channel = channel
         self._number = 0
         self._shared = True
+        self._soft_below = 0.0
         self._readers: list[_Reader] = []  # two while one stream goes over into the next
 
     def receive(self, kind: Kind, body: bytes) -> None:
         """Carry out what the daemon says."""
         if kind is Kind.ATTEND:
             self.attend(yes(body))
+        elif kind is Kind.SOFT:
+            self._soft_below = number_of(body)
 
     def report(self) -> None:
         """Do nothing: the thread that reads a microphone reports everything."""
 
-    def heard(self, number: int, sounds: list[bytes], together: int) -> None:
-        """A stream has heard the last of these `sounds`; send them, or wait for more.
-
-        `together` of them are sent at once while it is quiet. Called by the stream's reader.
-        """
-        if len(sounds) >= together or self._closely or not _is_quiet(sounds[-1]):
-            sound = self._mono(b"".join(sounds))
-            sounds.clear()
+    def heard(self, number: int, bundle: FrameBundle, frame: bytes) -> None:
+        """The stream of this `number` has heard one `frame` more. Called by its reader."""
+        frame = self._mono(frame)
+        sound = bundle.add(frame, closely=self._closely, soft_below=self._soft_below)
+        if sound:
             self._link.send_soon(Kind.SOUND, part_body(number, sound))
 
     def overflowed(self) -> None:
@@ -84,7 +84,7 @@ class InputStream(WorkerStream):
 
     def _start(self, stream: Any, frame_ms: int) -> None:
         frames = self._rate * frame_ms // 1000
-        reader = _Reader(self, self._number, stream, frames, LONG_MS // frame_ms)
+        reader = _Reader(self, self._number, stream, frames, FrameBundle(frame_ms))
         reader.start()
         self._readers.append(reader)
 
@@ -119,11 +119,11 @@ class _Reader:
     """
 
     def __init__(
-        self, owner: InputStream, number: int, stream: Any, frames: int, together: int
+        self, owner: InputStream, number: int, stream: Any, frames: int, bundle: FrameBundle
     ) -> None:
         self.delivers = threading.Event()
         self._owner, self._number, self._stream = owner, number, stream
-        self._frames, self._together = frames, together
+        self._frames, self._bundle = frames, bundle
         self._ending = False
         self._thread = threading.Thread(target=self._read, name="reader", daemon=True)
 
@@ -144,10 +144,9 @@ class _Reader:
             self._stream.close()
 
     def _read(self) -> None:
-        sounds: list[bytes] = []
         while not self._ending:
             try:
-                sounds.append(self._stream.read(self._frames))
+                frame = self._stream.read(self._frames)
             except OSError as error:
                 if error.errno == _OVERFLOWED:
                     self._owner.overflowed()
@@ -157,9 +156,4 @@ class _Reader:
                 return
             if not self.delivers.is_set():
                 self.delivers.set()
-            self._owner.heard(self._number, sounds, self._together)
-
-
-def _is_quiet(pcm: bytes) -> bool:
-    samples = array("h", pcm)
-    return max(samples) < _QUIET and min(samples) > -_QUIET
+            self._owner.heard(self._number, self._bundle, frame)

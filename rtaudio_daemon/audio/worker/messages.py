@@ -17,11 +17,13 @@ from .device_lookup import DeviceInfo
 
 _HEAD = struct.Struct("<BI")
 _PART = struct.Struct("<I")
-_VOLUME = struct.Struct("<d")
+_NUMBER = struct.Struct("<d")
 
 
 class Kind(IntEnum):
-    """To the output process: PUSH to ATTEND. To both: ATTEND. From any: READY to the end."""
+    """To the output process: PUSH to ATTEND. To the input process: ATTEND and SOFT. From any of
+    them: READY to the end.
+    """
 
     PUSH = 1  # part id (u32), pcm
     END = 2  # part id (u32)
@@ -30,6 +32,7 @@ class Kind(IntEnum):
     TAP = 5  # send PLAYED from now on
     OVERLAY = 6  # pcm to mix into whatever is played
     ATTEND = 7  # one byte: 1 for short frames, 0 for long ones
+    SOFT = 8  # double: frames with a smaller root mean square (0 to 32768) may wait; 0: none may
     READY = 16  # json of StreamFacts
     SOUND = 17  # number of the stream (u32), some of its pcm, mono
     PROGRESS = 18  # json of Progress, several times a second while the device asks for sound
@@ -82,14 +85,14 @@ def split_part(body: bytes) -> tuple[int, bytes]:
     return _PART.unpack_from(body)[0], body[_PART.size :]
 
 
-def volume_body(level: float) -> bytes:
-    """The body of VOLUME."""
-    return _VOLUME.pack(level)
+def number_body(number: float) -> bytes:
+    """The body of VOLUME or SOFT."""
+    return _NUMBER.pack(number)
 
 
-def volume_of(body: bytes) -> float:
-    """The level in VOLUME."""
-    return float(_VOLUME.unpack(body)[0])
+def number_of(body: bytes) -> float:
+    """What VOLUME or SOFT says."""
+    return float(_NUMBER.unpack(body)[0])
 
 
 def yes_body(yes: bool) -> bytes:

@@ -12,10 +12,11 @@ from collections import deque
 from typing import Any
 
 from .device_lookup import DeviceInfo, Direction
+from .frame_bundle import LONG_MS
 from .link import WorkerLink
-from .messages import Kind, Progress, json_body, part_body, split_part, volume_of, yes
+from .messages import Kind, Progress, json_body, number_of, part_body, split_part, yes
 from .playback_queue import Moment, PlaybackQueue
-from .stream import LONG_MS, RATES, WorkerStream
+from .stream import RATES, WorkerStream
 
 # A sign of life, and the position that counts where the device is lost while it plays.
 _PROGRESS_S, _PROGRESS_AT_REST_S = 0.1, 0.39
@@ -68,7 +69,7 @@ class OutputStream(WorkerStream):
             elif kind is Kind.END:
                 self._queue.end(split_part(body)[0])
             elif kind is Kind.VOLUME:
-                self._queue.set_volume(volume_of(body))
+                self._queue.set_volume(number_of(body))
             elif kind is Kind.OVERLAY:
                 self._queue.overlay(body)
                 self._wake_up()

@@ -19,11 +19,11 @@ from typing import Any
 from ...device_codes import DeviceCode
 from ...errors import DeviceError
 from .device_lookup import DeviceInfo, Direction
+from .frame_bundle import LONG_MS
 from .link import WorkerLink
 from .messages import Kind, StreamFacts, failure_body
 
 RATES = (24_000, 48_000, 44_100, 16_000)
-LONG_MS = 200
 INT16 = 8  # paInt16
 _BUSY = -9985  # paDeviceUnavailable
 _TRY_ANOTHER = (-9997, -9998)  # paInvalidSampleRate, paInvalidChannelCount

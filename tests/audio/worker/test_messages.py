@@ -9,12 +9,12 @@ from rtaudio_daemon.audio.worker.messages import (
     Progress,
     Unpacker,
     json_body,
+    number_body,
+    number_of,
     pack,
     part_body,
     progress_of,
     split_part,
-    volume_body,
-    volume_of,
 )
 
 
@@ -37,7 +37,7 @@ def test_messages_survive_any_cutting_of_the_stream(
 
 def test_bodies_say_the_same_on_both_sides() -> None:
     assert split_part(part_body(7, b"pcm")) == (7, b"pcm")
-    assert volume_of(volume_body(0.25)) == 0.25
+    assert number_of(number_body(0.25)) == 0.25
     progress = Progress(9, ((8, 480), (9, 0)), underruns=1, dropped_frames=2)
     assert progress_of(json_body(progress)) == progress
     assert json_body([Progress(1)]).startswith(b"[{")

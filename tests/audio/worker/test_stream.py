@@ -14,18 +14,19 @@ from typing import Any
 import pytest
 
 from rtaudio_daemon.audio.worker.device_lookup import DeviceInfo, Direction
+from rtaudio_daemon.audio.worker.frame_bundle import LONG_MS
 from rtaudio_daemon.audio.worker.input_stream import InputStream
 from rtaudio_daemon.audio.worker.messages import (
     Kind,
     StreamFacts,
     Unpacker,
     failure_of,
+    number_body,
     part_body,
     progress_of,
     split_part,
 )
 from rtaudio_daemon.audio.worker.output_stream import OutputStream
-from rtaudio_daemon.audio.worker.stream import LONG_MS
 from rtaudio_daemon.errors import DeviceError
 
 Callback = Callable[[bytes | None, int, Any, int], tuple[bytes | None, int]]
@@ -445,6 +446,19 @@ def test_long_frames_go_in_pairs_while_it_is_quiet_and_at_once_when_somebody_spe
     for pcm in (bytes(4800), bytes(4800), b"\0\x10" * 2400):
         card.say(pcm)
     assert [len(split_part(body)[1]) for _, body in messages(pair)] == [9600, 4800]
+
+
+def test_soft_frames_that_the_daemon_spares_come_together(pumps: Any, pair: Any) -> None:
+    card = ChoosyCard({24_000}, {1})
+    stream = pumps(InputStream)
+    stream.open(card, info("input"), 20)
+    soft, loud = array("h", [9, -9] * 240).tobytes(), array("h", [11, -11] * 240).tobytes()
+    for below in (10.0, 0.0):
+        stream.receive(Kind.SOFT, number_body(below))
+        for frame in (soft, soft, loud, soft):
+            card.say(frame)
+    sounds = [split_part(body)[1] for _, body in messages(pair)]
+    assert sounds == [soft + soft + loud, soft + soft, soft, loud, soft]
 
 
 def test_a_late_block_of_a_new_stream_costs_nothing_and_does_not_count(pumps: Any) -> None:

@@ -1,0 +1,44 @@
+"""Frames of a microphone that nobody waits for are sent together, which wakes the daemon less.
+
+Standard library only: the audio process loads nothing else.
+"""
+
+from __future__ import annotations
+
+from array import array
+from math import hypot, sqrt
+
+LONG_MS = 200  # of quiet frames at once, while nobody speaks or is answered
+SOFT_MS = 100  # of soft ones, while somebody does
+_QUIET = 200  # no sample of a quiet frame is louder
+
+
+class FrameBundle:
+    """The frames of one stream, of `frame_ms` each; mono s16le."""
+
+    def __init__(self, frame_ms: int) -> None:
+        self._frame_ms = frame_ms
+        self._frames: list[bytes] = []
+
+    def add(self, frame: bytes, *, closely: bool, soft_below: float) -> bytes:
+        """What is to be sent now: nothing, or all that waits, with this frame at its end.
+
+        `closely`: only frames whose root mean square is below `soft_below` (0 to 32768) may wait.
+        """
+        self._frames.append(frame)
+        limit_ms = SOFT_MS if closely else LONG_MS
+        more = len(self._frames) * self._frame_ms < limit_ms
+        if more and (_is_soft(frame, soft_below) if closely else _is_quiet(frame)):
+            return b""
+        together = b"".join(self._frames)
+        self._frames.clear()
+        return together
+
+
+def _is_soft(pcm: bytes, below: float) -> bool:
+    return below > 0 and hypot(*array("h", pcm)) < below * sqrt(len(pcm) / 2)
+
+
+def _is_quiet(pcm: bytes) -> bool:
+    samples = array("h", pcm)
+    return max(samples) < _QUIET and min(samples) > -_QUIET
