@@ -341,6 +341,15 @@ def test_the_process_of_a_sound_device_loads_nothing_that_takes_much_memory() ->
     assert not loaded & {"dataclasses", "inspect", "pathlib", "difflib", "shlex", "numpy"}
 
 
+def test_a_daemon_that_needs_no_service_of_its_own_does_not_load_one() -> None:
+    code = "import rtaudio_daemon.cli.local_commands, sys; print(*sys.modules)"
+    command = [sys.executable, "-c", code]
+    ran = subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True, check=True)
+    loaded = {name for name in ran.stdout.split() if name.startswith(f"{NAME}.")}
+    assert f"{NAME}.daemon.app" in loaded
+    assert not [name for name in loaded if name.split(".")[1] == "simulator"]
+
+
 @pytest.mark.parametrize(
     ("file", "line", "breach"),
     [

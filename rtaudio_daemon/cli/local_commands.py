@@ -21,7 +21,6 @@ from ..daemon.app import App
 from ..daemon.chosen_settings import ChosenSettings
 from ..daemon.signals import spared, until_stopped
 from ..errors import ConfigError, RTAudioError
-from ..simulator.server.simulator import Simulator
 from ..user_folders import locked, state_folder
 from . import preflight, startup
 
@@ -172,6 +171,8 @@ def setup(arguments: argparse.Namespace) -> int:
 
 def simulate(arguments: argparse.Namespace) -> int:
     """Run the local realtime service until it is stopped."""
+    from ..simulator.server.simulator import Simulator
+
     log.start(config.Logger())
 
     async def serve(stop: asyncio.Event) -> None:

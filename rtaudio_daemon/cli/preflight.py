@@ -23,7 +23,6 @@ from ..config.placeholders import revealed
 from ..config.profiles import PROFILES
 from ..errors import ConfigError, DeviceError, WrongValueError
 from ..optional_packages import how_to_install, installed
-from ..simulator import scenario
 from ..tools.sources import own_tools
 from ..tools.sources.python_files import find_in_time
 from ..tools.sources.running_program import complaint
@@ -114,6 +113,8 @@ def unusable_files(settings: Config) -> list[str]:
     found += _unusable_wake_words(settings)
     service = settings.realtime
     if PROFILES[service.profile].built_in and service.simulator.scenario and not service.host_name:
+        from ..simulator import scenario
+
         try:
             scenario.load(service.simulator.scenario)
         except ConfigError as error:

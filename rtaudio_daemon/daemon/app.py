@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import config
 from ..audio.devices.open import Devices
@@ -20,7 +20,6 @@ from ..notifications import DeviceChanged, DeviceState, ErrorReported, Notificat
 from ..realtime.uplink_day import UplinkDay
 from ..realtime.usage import UsageMeter
 from ..realtime.usage_file import USAGE_FILE, UsageFile
-from ..simulator.server.simulator import Simulator
 from ..tools.actions import ACTIONS_FILE, Actions
 from ..tools.sources.notes import NOTES_FILE, NoteStore
 from ..tools.timers.clocks import Clocks, boot_id
@@ -34,6 +33,9 @@ from .health import HealthMonitor
 from .log import log_notification
 from .mute_file import MUTE_FILE, MuteFile
 from .reload import RESTART, Change, differences
+
+if TYPE_CHECKING:
+    from ..simulator.server.simulator import Simulator
 
 _LOG = logging.getLogger(__name__)
 _REPORT_S = 2.0  # what is not applied by then is reported as pending

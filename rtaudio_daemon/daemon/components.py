@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from .. import config
@@ -40,7 +40,6 @@ from ..protocol.endpoint import Endpoint
 from ..realtime.options import SessionPolicy
 from ..realtime.reconnect import ReconnectingSession
 from ..realtime.usage import UsageMeter
-from ..simulator.server.simulator import Simulator
 from ..tools.sources.notes import NoteStore
 from ..tools.timers.keeper import TimerKeeper
 from ..tools.tool import PatientSource, ToolSource
@@ -60,6 +59,9 @@ from .service import Trial, dialogue_settings, new_sessions, service_at, trailin
 from .tool_box import ToolBox
 from .tool_sources import open_sources
 from .wake_words import attention_for
+
+if TYPE_CHECKING:
+    from ..simulator.server.simulator import Simulator
 
 _LOG = logging.getLogger(__name__)
 

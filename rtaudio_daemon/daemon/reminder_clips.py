@@ -28,7 +28,6 @@ from ..dialogue.announcements import recital
 from ..dialogue.inputs import AnswerRequested, Input
 from ..errors import DeviceError
 from ..protocol.events import AudioDelta, Event, ResponseCreated, ResponseDone, TextDone
-from ..simulator.model.voices import espeak
 from ..tools.timers.keeper import TimerKeeper
 from ..tools.timers.schedule import Happened
 from ..tools.timers.timer import Timer
@@ -230,4 +229,6 @@ def _remove_others(folder: Path, kept: Set[str]) -> None:
 def _spoken(text: str, language: str) -> bytes:
     if shutil.which("espeak-ng") is None:
         return b""
+    from ..simulator.model.voices import espeak  # takes memory, and is rarely needed
+
     return espeak(text, language) or b""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from .. import config
 from ..config.profiles import PROFILES, Profile
@@ -17,8 +17,10 @@ from ..realtime.client import AzureRealTimeAudio
 from ..realtime.options import SessionPolicy, WebsocketOptions
 from ..realtime.session_factory import SessionFactory
 from ..realtime.session_listener import IdleListener
-from ..simulator.server.simulator import Simulator
 from .tool_box import CALL_ROUNDS_MOST, CALLS_PATIENCE_S
+
+if TYPE_CHECKING:
+    from ..simulator.server.simulator import Simulator
 
 # semantic_vad waits so long at most, by eagerness, for somebody to go on.
 _SENSE_MS = {"low": 8_500, "medium": 4_500, "high": 2_500, "auto": 4_500}
@@ -86,6 +88,8 @@ async def service_at(
     """Where the service is; the built-in one is started. Raises ConfigError."""
     simulator, host_name = None, settings.host_name
     if PROFILES[settings.profile].built_in and not host_name:
+        from ..simulator.server.simulator import Simulator  # takes memory, and is rarely needed
+
         voice: Any = settings.simulator.voice
         scenario = settings.simulator.scenario or None
         built_in = Simulator(voice=None if voice == "auto" else voice, scenario=scenario)
