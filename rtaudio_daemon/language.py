@@ -1,16 +1,20 @@
 """The words for people: one JSON file per language in `languages`, English first.
 
-A language is added by a file `xx.json` with the keys of `en.json`.
+A language is added by a file `xx.json` with the keys of `en.json`. Those that begin with `reason.`
+are sentences of the daemon, which speaks English; `translated` finds a language's words for them.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
 DEFAULT = "en"
+_REASON = "reason."
+_PLACE = re.compile(r"{(\w+)}")
 
 
 @cache
@@ -28,6 +32,34 @@ def words(code: str = DEFAULT) -> Mapping[str, str]:
     text = (files(__package__) / "languages" / f"{code}.json").read_text(encoding="utf-8")
     found: dict[str, str] = json.loads(text)
     return found if code == DEFAULT else {**words(), **found}
+
+
+def reasons(code: str) -> list[tuple[str, str]]:
+    """Sentences of the daemon with `{places}`, each with what it is in the language `code`.
+
+    None where nothing has to be translated.
+    """
+    found = words(code)
+    keys = [key for key, _ in _patterns() if code != DEFAULT]
+    return [(words()[key], found[key]) for key in keys]
+
+
+def translated(reason: str, found: Mapping[str, str]) -> str:
+    """What the daemon said, in the words of a language; what is not among them stays English."""
+    for key, pattern in _patterns():
+        if key in found and (match := pattern.fullmatch(reason)):
+            return found[key].format_map(match.groupdict())
+    return reason
+
+
+@cache
+def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """What each sentence looks like with anything in its places."""
+    return tuple(
+        (key, re.compile(_PLACE.sub(r"(?P<\1>.+?)", re.sub(r"[^\w\s{}]", r"\\\g<0>", text))))
+        for key, text in words().items()
+        if key.startswith(_REASON)
+    )
 
 
 def chosen(wanted: str) -> str:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
+from .language import translated
+
 Colour = Literal["calm", "listening", "thinking", "speaking", "rest", "bad", "none"]
 """What a state looks like; `rest`: not listening on purpose, `none`: nothing is known."""
 
@@ -117,7 +119,9 @@ def sentences(found: list[Condition], words: Mapping[str, str]) -> list[str]:
     """A sentence for each of them, with its reason, which is given once."""
     reasons = [each.reason for each in found]
     return [
-        _with_reason(words[each.sentence], "" if reason in reasons[:place] else reason)
+        _with_reason(
+            words[each.sentence], "" if reason in reasons[:place] else translated(reason, words)
+        )
         for place, (each, reason) in enumerate(zip(found, reasons, strict=True))
     ]
 

@@ -34,7 +34,7 @@ function draw() {
 function drawDetails() {
   const where = state.connection, sound = state.sound || {}, notes = sound.notes || [];
   const device = (one) => {
-    const more = [one.state === "ok" ? "" : t("device." + one.state), one.reason].filter(Boolean).join(": ");
+    const more = [one.state === "ok" ? "" : t("device." + one.state), inWords(one.reason)].filter(Boolean).join(": ");
     return one.device + (more && " (" + more + ")");
   };
   set("microphone", device(state.microphone));

@@ -24,7 +24,7 @@ const local = () => localStorage, session = () => sessionStorage;
 
 let alertTimer = 0;
 function report(words) {
-  $("alert").textContent = words;
+  $("alert").textContent = inWords(words);
   clearTimeout(alertTimer);
   alertTimer = setTimeout(() => { $("alert").textContent = ""; }, 8000);
 }
@@ -68,9 +68,22 @@ function conditions(now) {
   return found.length ? found : [["idle", "", listen === "wake_word" || listen === "push_to_talk" ? listen : "open"]];
 }
 
+// The sentences of the daemon in the language of the page; any other stays as it is.
+const REASONS = WORDS.reasons.map(([english, ours]) => {
+  const pattern = english.replace(/[^\w\s{}]/g, "\\$&").replace(/{(\w+)}/g, "(?<$1>.+?)");
+  return [new RegExp("^" + pattern + "$"), ours];
+});
+function inWords(reason) {
+  for (const [pattern, ours] of REASONS) {
+    const found = pattern.exec(reason);
+    if (found) return ours.replace(/{(\w+)}/g, (_, name) => found.groups[name]);
+  }
+  return reason;
+}
+
 // A reason that several have is given once.
 function sentence([name, reason, variant], place, found) {
   const words = t("sentence." + name + (variant ? "." + variant : ""));
-  return reason && found.findIndex((one) => one[1] === reason) === place ? words.replace(/\.?$/, ": " + reason.replace(/\.?$/, ".")) : words;
+  return reason && found.findIndex((one) => one[1] === reason) === place ? words.replace(/\.?$/, ": " + inWords(reason).replace(/\.?$/, ".")) : words;
 }
 const colourOf = (name) => COLOURS[name] || "bad";

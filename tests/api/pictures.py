@@ -51,7 +51,7 @@ _MICROPHONE = MicrophoneStatus(DeviceState.OK, "Jabra Speak 510", None, -31.0)
 _SPEAKER = DeviceStatus(DeviceState.OK, "Jabra Speak 510", None)
 _OPEN = ConnectionStatus(ConnectionState.OPEN, "azure", "sess_8f21", None, 1, 4, None, False)
 _USAGE = UsageStatus(31, 0.4218, 12.6, 2.0, {}, {})
-_WELL: dict[str, Any] = {
+WELL: dict[str, Any] = {
     "microphone": _MICROPHONE,
     "speaker": _SPEAKER,
     "connection": _OPEN,
@@ -75,7 +75,7 @@ _WAITS = (820, 940, 760, 1180, 890, 700, 1020, 860, 910, 1340, 780, 830)
 
 _CLOSED = replace(_OPEN, state=ConnectionState.CLOSED, session_id=None)
 _AWAY = replace(_CLOSED, last_error="the host cannot be found")
-_STATES: tuple[tuple[str, dict[str, Any]], ...] = (
+STATES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("idle", {}),
     ("listening", {"status": ModelStatus.LISTENING}),
     ("thinking", {"status": ModelStatus.THINKING}),
@@ -108,7 +108,7 @@ class Kitchen(Person):
 
     def __init__(self) -> None:
         super().__init__()
-        self.now = dict(_WELL)
+        self.now = dict(WELL)
 
     def tools(self) -> dict[str, Any]:
         sources = [
@@ -131,6 +131,7 @@ class Kitchen(Person):
 
         return [
             one("voice", "marin", "alloy", "alloy", "marin"),
+            one("persona", "Nova", "Nova", "", "Nova", "Max"),
             one("volume", 0.7, 0.7),
             one("wake_sensitivity", "normal", "normal", "low", "normal", "high"),
             one("echo", "auto", "auto", "auto", "cancel", "off"),
@@ -161,7 +162,7 @@ class Pictured:
             parts = {"endpoint_ms": wait // 2, "first_audio_ms": wait - 60, "first_sound_ms": wait}
             self._server.publish(TurnFinished(f"resp_{number}", status, parts))
         await visit.until("document.querySelectorAll('#chart g').length === 12")
-        await visit.until("document.querySelectorAll('#settings .field').length === 4")
+        await visit.until("document.querySelectorAll('#settings .field').length === 5")
         await visit.page.click("#measure")
         await visit.until("document.querySelectorAll('#curve path').length === 1")
         return visit
@@ -191,7 +192,7 @@ async def take(folder: Path) -> None:
         await light.page.screenshot(path=folder / "page.png", full_page=True)
         shown = await states(pictured, light.page)
         await sheet(light.page, shown, folder / "page-states.png")
-        pictured.person.now = dict(_WELL)
+        pictured.person.now = dict(WELL)
         dark = await pictured.visit(**wide, color_scheme="dark")
         await dark.page.screenshot(path=folder / "page-dark.png", full_page=True)
         small = await pictured.visit(**phone, color_scheme="dark")
@@ -204,8 +205,8 @@ async def states(pictured: Pictured, page: Page) -> Mapping[str, bytes]:
     await page.emulate_media(reduced_motion="reduce")
     await page.set_viewport_size({"width": 560, "height": 800})
     found = {}
-    for name, changes in _STATES:
-        pictured.person.now = {**_WELL, **changes}
+    for name, changes in STATES:
+        pictured.person.now = {**WELL, **changes}
         await page.reload()
         stage = page.locator(".stage:visible")
         await page.locator("#connection:visible").wait_for()
