@@ -39,7 +39,8 @@ from ..notifications import (
 from ..protocol.codec import Json, SessionFacts, canonical_name, flat_session
 from ..protocol.endpoint import Endpoint, endpoint
 from ..protocol.events import Message
-from .driver import ConversationDriver, DriverListener
+from .driver import ConversationDriver
+from .driver_listener import DriverListener
 from .options import Counters, SessionPolicy, WebsocketOptions, is_final
 from .reconnect import ReconnectingSession
 from .session_factory import SessionFactory

@@ -9,13 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from ..dialogue.conversation import Conversation
 from ..dialogue.inputs import (
@@ -33,30 +32,20 @@ from ..dialogue.inputs import (
 from ..dialogue.outputs import (
     AnswerGivenUp,
     CallsRequested,
-    CancelResponse,
-    ClearAudio,
-    CommitAudio,
-    CreateItem,
-    CreateResponse,
-    DeleteItem,
-    EndPlay,
     Output,
     PauseReplies,
     PauseTurnDetection,
-    Play,
     Report,
     ResumeReplies,
     ResumeTurnDetection,
     SendKeptAudio,
     ServiceCommand,
     SpeakerCommand,
-    StopPlayback,
-    TruncateItem,
 )
 from ..dialogue.requests import input_of
 from ..errors import NotConnectedError, ServiceError
 from ..notifications import ConnectionChanged, ConnectionState, ErrorReported
-from ..protocol.codec import Json, flat_session, merged
+from ..protocol.codec import Json
 from ..protocol.error_codes import Severity
 from ..protocol.events import (
     AudioDelta,
@@ -67,40 +56,19 @@ from ..protocol.events import (
     UserTranscript,
 )
 from .command_messages import message_of
+from .detection_switches import DetectionSwitches
+from .driver_listener import DriverListener
 from .options import Counters, SessionPolicy, may_hurry
 from .reconnect import ReconnectingSession
+from .repeated_errors import RepeatedErrors
 from .session import Session
 from .session_listener import IdleListener
 from .session_need import Recess, SessionNeed
+from .suspension import Suspension
 from .usage import Prices, UsageMeter
 
 _LOG = logging.getLogger(__name__)
 _KEPT_MOST = 64
-_SAME_ERROR_S = 5.0
-_CODES_MOST = 64  # of errors that are kept apart
-_SLEEP_S = 1.0  # less is how the two clocks are read one after the other
-
-
-class DriverListener(Protocol):
-    """The owner of the conversation. Its methods must not raise."""
-
-    def command_speaker(self, command: SpeakerCommand) -> None:
-        """Do this with the loudspeaker."""
-
-    def notify(self, notification: Report) -> None:
-        """Something happened that people or programs may want to know."""
-
-    def received(self, message: Message) -> None:
-        """The service sent this; the status reflects it already."""
-
-    def connection_changed(self, change: ConnectionChanged) -> None:
-        """The state of the connection changed, or there is a reason to report."""
-
-    def attempt_failed(self, error: ServiceError) -> None:
-        """No session could be opened, or the one in use ended by itself."""
-
-    def quiet(self) -> bool:
-        """Return whether nothing outside the conversation prevents exchanging the session."""
 
 
 class ConversationDriver:
@@ -132,17 +100,14 @@ class ConversationDriver:
         self._handling = False
         self._alarm: asyncio.TimerHandle | None = None
         self._failure: NotConnectedError | None = None
-        self._paused = False
-        self._paused_detection: Json | None = None  # as it is to be when a button is let go
-        self._silenced = False  # the service, which answered turns by itself
+        self._detection = DetectionSwitches()
         self._kept: list[Json] = []
         self._exchanged: Callable[[ServiceError | None], None] | None = None
         self._can_hurry = True  # the next attempt may come sooner for somebody who waits
         self._dropped = 0
         self._former_bytes = 0
-        self._suspended_s = suspended_s()
-        self._errors_until: dict[str, float] = {}
-        self._repeated = 0
+        self._suspension = Suspension()
+        self._repeated = RepeatedErrors()
 
     # --------------------------------------------------------------- session
 
@@ -167,7 +132,7 @@ class ConversationDriver:
         counters, conversation = self._session.counters, self.conversation
         dropped = counters.dropped + self._dropped + conversation.unsent.dropped
         return replace(
-            counters, dropped=dropped, late=conversation.late, repeated_errors=self._repeated
+            counters, dropped=dropped, late=conversation.late, repeated_errors=self._repeated.count
         )
 
     @property
@@ -206,8 +171,8 @@ class ConversationDriver:
         self._session = session
         session.listener = self
         self.adjust_settings(session.sessions.settings)
-        if self._paused:
-            self._paused = False
+        if self._detection.paused:
+            self._detection.paused = False
             self._pause_turn_detection()
         if session.current is not None:
             self.session_opened(session.current, renewed=False)
@@ -269,21 +234,8 @@ class ConversationDriver:
 
     def _change_settings(self, config: Mapping[str, Any]) -> Json:
         """Settings of later sessions; returns what of them is for the session in use."""
-        changed, settings = flat_session(config), self.settings
-        old, new = settings.get("turn_detection"), changed.get("turn_detection")
-        if self._paused:
-            old = self._paused_detection
-        if old and new and new.get("type", old.get("type")) == old.get("type"):
-            changed["turn_detection"] = {**old, **new}
-        extra = merged(settings.get("extra") or {}, changed.get("extra") or {})
-        detection, above = changed.get("turn_detection"), flat_session(extra).get("turn_detection")
-        if isinstance(detection, dict) and isinstance(above, dict) and not self._silenced:
-            changed["turn_detection"] = merged(detection, above)  # or it would be taken back
-        if self._paused and "turn_detection" in changed:
-            self._paused_detection = changed.pop(
-                "turn_detection"
-            )  # holds when the button is let go
-        self.adjust_settings({**settings, **changed, **({"extra": extra} if extra else {})})
+        settings, changed = self._detection.changed(self.settings, config)
+        self.adjust_settings(settings)
         return changed
 
     def adjust_budget(self, prices: Prices, daily_limit: float) -> None:
@@ -455,21 +407,12 @@ class ConversationDriver:
 
     def _note_sleep(self) -> None:
         """What was said before the machine slept is older than the loop's clock says."""
-        slept_s = suspended_s() - self._suspended_s
-        if slept_s > _SLEEP_S:
-            self._suspended_s += slept_s
+        if slept_s := self._suspension.new_s():
             self.conversation.history.slept(slept_s)
 
     def _is_repeated(self, error: ErrorReported, event: Input) -> bool:
         """Whether the service reported an error of this kind a moment ago; answers always count."""
-        if not isinstance(event, ServiceErrorReported):
-            return False
-        now, known = _now(), self._errors_until
-        code = error.code if error.code in known or len(known) < _CODES_MOST else ""
-        repeated = now < known.get(code, 0.0)
-        if not repeated:
-            known[code] = now + _SAME_ERROR_S
-        return repeated
+        return isinstance(event, ServiceErrorReported) and self._repeated.is_one(error, _now())
 
     def _take_in(self, event: Input, message: Message | None) -> None:
         late = message is not None and self.conversation.is_late(message.event)
@@ -477,9 +420,7 @@ class ConversationDriver:
         for step in self.conversation.handle(event, _now()):
             if message is not None and isinstance(step, CallsRequested | AnswerGivenUp):
                 after.append(step)
-            elif isinstance(step, ErrorReported) and self._is_repeated(step, event):
-                self._repeated += 1
-            else:
+            elif not (isinstance(step, ErrorReported) and self._is_repeated(step, event)):
                 self._carry_out(step)
         if message is None:
             return
@@ -493,30 +434,16 @@ class ConversationDriver:
                 self._session.report(trouble)
 
     def _carry_out(self, step: Output) -> None:
-        match step:
-            case Play() | EndPlay() | StopPlayback():
-                self._listener.command_speaker(step)
-            case (
-                CreateItem()
-                | DeleteItem()
-                | TruncateItem()
-                | CreateResponse()
-                | CancelResponse()
-                | CommitAudio()
-                | ClearAudio()
-                | SendKeptAudio()
-                | PauseTurnDetection()
-                | ResumeTurnDetection()
-                | PauseReplies()
-                | ResumeReplies()
-            ):
-                try:
-                    self._command(step)
-                except NotConnectedError as error:
-                    self._failure = error
-                    _LOG.debug("%s", error)
-            case _:
-                self._listener.notify(step)
+        if isinstance(step, SpeakerCommand):
+            self._listener.command_speaker(step)
+        elif isinstance(step, ServiceCommand):
+            try:
+                self._command(step)
+            except NotConnectedError as error:
+                self._failure = error
+                _LOG.debug("%s", error)
+        else:
+            self._listener.notify(step)
 
     def _command(self, command: ServiceCommand) -> None:
         match command:
@@ -524,14 +451,11 @@ class ConversationDriver:
                 self.handle(SoundLetGo())  # a button interrupts what was being said
                 self._pause_turn_detection()
                 self.wake()
-            case ResumeTurnDetection() if self._paused:
-                self._paused = False
-                if self._paused_detection is not None:
-                    self.update_session({"turn_detection": self._paused_detection})
-            case PauseReplies():
-                self._let_reply(False)
-            case ResumeReplies():
-                self._let_reply(True)
+            case ResumeTurnDetection():
+                self._change_detection(self._detection.resume())
+            case PauseReplies() | ResumeReplies():
+                on, detection = isinstance(command, ResumeReplies), self._turn_detection
+                self._change_detection(self._detection.let_reply(on, detection))
             case _ if self._session.current is None:
                 _LOG.debug("not sent, the connection is going: %s", type(command).__name__)
             case SendKeptAudio(pieces):
@@ -540,21 +464,19 @@ class ConversationDriver:
             case _:
                 self._session.current.send(message_of(command))
 
-    def _pause_turn_detection(self) -> None:
-        detection = self.settings.get("turn_detection")
-        if not self._paused and detection is not None:
-            self.update_session({"turn_detection": None})
-        if not self._paused:
-            self._paused, self._paused_detection = True, detection
+    @property
+    def _turn_detection(self) -> Json | None:
+        return self.settings.get("turn_detection")
 
-    def _let_reply(self, on: bool) -> None:
-        """Let the service answer turns by itself as it did before, or let it answer none."""
-        detection = self._paused_detection if self._paused else self.settings.get("turn_detection")
-        replies = bool(detection and detection.get("create_response", True))
-        if self._silenced if on else replies:
-            self._silenced = not on
-            if detection:
-                self.update_session({"turn_detection": {"create_response": on}})
+    def _pause_turn_detection(self) -> None:
+        detection = self._turn_detection
+        if not self._detection.paused:
+            self._change_detection(None if detection is None else {"turn_detection": None})
+            self._detection.pause(detection)
+
+    def _change_detection(self, config: Json | None) -> None:
+        if config is not None:
+            self.update_session(config)
 
     def _count(self, event: Event) -> None:
         match event:
@@ -583,13 +505,6 @@ def _trouble(event: Event) -> str | None:
         return None
     words = error.message or error.code or error.type
     return f"the service will not answer with this configuration: {words}"
-
-
-def suspended_s() -> float:
-    """How long this machine slept since it was started, where that can be known, else 0."""
-    if sys.platform != "linux":
-        return 0.0
-    return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
 
 
 def _now() -> float:

@@ -14,7 +14,8 @@ from rtaudio_daemon.dialogue.outputs import Report, SpeakerCommand
 from rtaudio_daemon.errors import ServiceError
 from rtaudio_daemon.notifications import ConnectionChanged
 from rtaudio_daemon.protocol.events import Message
-from rtaudio_daemon.realtime.driver import ConversationDriver, DriverListener
+from rtaudio_daemon.realtime.driver import ConversationDriver
+from rtaudio_daemon.realtime.driver_listener import DriverListener
 from rtaudio_daemon.realtime.reconnect import ReconnectingSession
 from rtaudio_daemon.realtime.session_factory import SessionFactory
 

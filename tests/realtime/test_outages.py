@@ -383,7 +383,7 @@ async def test_what_was_said_before_a_sleep_is_as_old_as_it_is(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     slept_s = 0.0
-    monkeypatch.setattr("rtaudio_daemon.realtime.driver.suspended_s", lambda: slept_s)
+    monkeypatch.setattr("rtaudio_daemon.realtime.suspension.suspended_s", lambda: slept_s)
     async with talking(policy=SessionPolicy(forget_after_s=300)) as talk:
         await talk.turn(sentence(1000))
         await asyncio.sleep(30)

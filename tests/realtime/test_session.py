@@ -19,7 +19,8 @@ from rtaudio_daemon.notifications import ConnectionChanged, ConnectionState
 from rtaudio_daemon.protocol.codec import Json
 from rtaudio_daemon.protocol.endpoint import endpoint
 from rtaudio_daemon.protocol.events import Message
-from rtaudio_daemon.realtime.driver import ConversationDriver, DriverListener
+from rtaudio_daemon.realtime.driver import ConversationDriver
+from rtaudio_daemon.realtime.driver_listener import DriverListener
 from rtaudio_daemon.realtime.options import Counters, WebsocketOptions
 from rtaudio_daemon.realtime.outbox import MOST_MESSAGES
 from rtaudio_daemon.realtime.reconnect import ReconnectingSession
