@@ -11,7 +11,6 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol
 
 from .. import config
 from ..audio.devices.protocols import Microphone, PlaybackEvent, Speaker
@@ -53,7 +52,7 @@ from ..notifications import (
     TextSaid,
     WakeWordHeard,
 )
-from ..protocol.events import Event, Message, TextDone, UserTranscript
+from ..protocol.events import Message, TextDone, UserTranscript
 from ..realtime.driver import ConversationDriver
 from ..realtime.options import SessionPolicy
 from ..realtime.reconnect import ReconnectingSession
@@ -61,6 +60,14 @@ from ..realtime.usage import UsageMeter
 from .audible_texts import AudibleTexts
 from .device_tracker import DeviceTracker
 from .earcon_player import EarconPlayer
+from .listeners import (
+    AlertListener,
+    CallsListener,
+    PersonaListener,
+    QuestionListener,
+    Recorder,
+    Watcher,
+)
 from .microphone_input import MicrophoneInput
 from .power_saving import PowerSaving
 
@@ -68,64 +75,6 @@ _LOG = logging.getLogger(__name__)
 _DUCKED = 0.25  # of the loudness, while it is not certain that somebody speaks over an answer
 _ROOM_MS = 200  # how long the room and the microphone's buffer hold a short sound after its end
 _WAKING_MS = 130  # how much later that is while the devices are not quick yet
-
-
-class AlertListener(Protocol):
-    """Rings, and needs to know who is there."""
-
-    def somebody_there(self, *, addressed: bool) -> None:
-        """Somebody speaks, or presses a button; `addressed`: to us, as far as that is known."""
-
-    def floor_changed(self) -> None:
-        """Somebody else has the floor now, or nobody."""
-
-    @property
-    def rings(self) -> bool:
-        """Whether anything can be heard to ring."""
-
-
-class Watcher(Protocol):
-    """Looks at what happens now."""
-
-    def look(self) -> None:
-        """Somebody begins to speak to us, or presses a button."""
-
-
-class PersonaListener(Protocol):
-    """Decides who answers."""
-
-    def called(self, name: str) -> None:
-        """The wake word of this persona was heard, or of nobody ("")."""
-
-
-class Recorder(Protocol):
-    """Records what is spoken for nobody to hear."""
-
-    def received(self, event: Event) -> None:
-        """The service sent this."""
-
-
-class QuestionListener(Protocol):
-    """Asks questions."""
-
-    def closed(self, question: QuestionClosed) -> None:
-        """This became of a question."""
-
-
-class CallsListener(Protocol):
-    """Answers the function calls of the model."""
-
-    def run(self, requested: CallsRequested) -> None:
-        """Run the calls of an answer, and give each its result."""
-
-    def note(self, notification: Notification) -> None:
-        """This happens now."""
-
-    def button_pressed(self) -> None:
-        """Somebody holds a button to talk."""
-
-    def received(self, message: Message) -> None:
-        """The service sent this."""
 
 
 class Assistant:
