@@ -9,7 +9,7 @@ pymicro-wakeword, said by all English voices of both parts. The last columns are
 prompts by other people, with the one-sided upper 95 % bound of their rate, which takes each word's
 hearing of the same prompts for independent, and events in the speaker's own other sentences.
 
-Two processes need some 15 minutes. `--root` and `--cache`: bench/taught_material.py.
+It takes half an hour. `--root` and `--cache`: bench/taught_material.py.
 """
 
 from __future__ import annotations

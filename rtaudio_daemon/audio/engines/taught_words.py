@@ -33,7 +33,7 @@ from ..processing.taught_word import (
 )
 from ..processing.word_learning import VERSION, Embed, Material, learn
 from ..processing.word_recording import RATE, Sound, WordRecording, word_recording
-from ..processing.word_score import Spotted, WordScore, cutoff_at
+from ..processing.word_score import Spotted, WordScore
 from .open_wake_word import ROW_MS, RowMaker, word_score
 from .tflite import Library
 
@@ -45,6 +45,7 @@ _MOST_BYTES = 1_000_000
 _BLOCK = 2560  # samples of two rows
 _BEFORE_ROWS = 11  # rows of a block of sound that see what was before it
 _TEMPLATE_ROWS_MOST = 32
+_STOP_CUTOFF = 0.12
 
 
 def basis() -> Basis:
@@ -106,8 +107,7 @@ def taught_word(library: Library, word: WakeWord) -> TaughtWord:
         learned = TaughtWords().load(word.taught, library)
     except (NotFoundError, WrongValueError) as error:
         raise ValueError(str(error)) from error
-    cutoff = cutoff_at(CUTOFF, "high") if word.stop else CUTOFF
-    return TaughtWord(learned, word_score(word, cutoff))
+    return TaughtWord(learned, word_score(word, _STOP_CUTOFF if word.stop else CUTOFF))
 
 
 class TaughtWords:
