@@ -1,0 +1,99 @@
+"""A noise lets an answer pause, and in the pause something else happens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from rtaudio_daemon.audio.processing.format import BYTES_PER_MS
+from tests.daemon.test_reload import with_
+from tests.harness import Harness, find, samples
+
+from .test_echo import ANSWER, answering, joined, said_by_us, settings
+
+HALF_DUPLEX = settings(echo="half_duplex")
+Happening = Callable[[Harness], Awaitable[object]]
+
+
+async def says(harness: Harness) -> None:
+    await harness.post("/api/say", {"text": "Dinner", "mode": "verbatim"})
+
+
+async def reloads(harness: Harness) -> None:
+    harness.edit = with_(audio__gate__resume=False)
+    await harness.post("/api/reload")
+
+
+@pytest.mark.parametrize("happens", [says, reloads])
+async def test_the_answer_plays_on_whatever_programs_want_meanwhile(
+    tmp_path: Path, happens: Happening
+) -> None:
+    async with answering(tmp_path, "ga", HALF_DUPLEX) as harness:
+        await happens(harness)
+        await asyncio.sleep(20)
+        assert not harness.named("interruption")
+        assert harness.received("conversation.item.truncate") == []
+        assert harness.statuses[-4:] == ["listening", "thinking", "speaking", "idle"]
+    assert joined(harness.heard(), samples(ANSWER))
+
+
+async def test_a_question_of_a_program_waits_for_the_answer(tmp_path: Path) -> None:
+    async with answering(tmp_path, "ga", HALF_DUPLEX) as harness:
+        body = {"question": "Shall I?", "timeout_s": 2}
+        status, closed = await harness.post("/api/ask", body)
+        assert (status, closed["outcome"]) == (200, "no_answer")
+        assert harness.statuses[-4:] == ["thinking", "speaking", "listening", "idle"]
+    assert joined(harness.heard(), samples(ANSWER))
+
+
+async def mutes(harness: Harness) -> None:
+    await harness.post("/api/mute")
+
+
+async def loses_the_microphone(harness: Harness) -> None:
+    harness.lose_microphone()
+
+
+async def wants_silence(harness: Harness) -> None:
+    await harness.post("/api/interrupt")
+
+
+async def holds_the_button(harness: Harness) -> None:
+    await harness.post("/api/listen/start")
+    await harness.post("/api/listen/stop")
+
+
+@pytest.mark.parametrize("happens", [mutes, loses_the_microphone, wants_silence, holds_the_button])
+async def test_the_answer_is_over_and_the_model_knows_how_far_it_was_heard(
+    tmp_path: Path, happens: Happening
+) -> None:
+    async with answering(tmp_path, "ga", HALF_DUPLEX) as harness:
+        await happens(harness)
+        await asyncio.sleep(9)
+        (interruption,) = harness.named("interruption")
+        (cut,) = harness.received("conversation.item.truncate")
+        assert cut["audio_end_ms"] == interruption["audio_end_ms"]
+        assert harness.statuses[-1] == "idle"
+        assert said_by_us(harness) == []
+    heard, answer = harness.heard(), samples(ANSWER)
+    again = answer[(cut["audio_end_ms"] + 500) * BYTES_PER_MS // 2 :][:12_000]
+    assert find(again, heard)[1] < 0.5, "and nothing more is"
+
+
+async def test_after_a_line_that_dies_in_the_pause_the_next_session_knows_what_was_heard(
+    tmp_path: Path,
+) -> None:
+    async with answering(tmp_path, "ga", HALF_DUPLEX) as harness:
+        harness.simulator.fault("drop")
+        await asyncio.sleep(9)
+        assert harness.statuses[-1] == "idle"
+        assert said_by_us(harness) == ["Rain, …"]
+
+
+async def test_the_daemon_ends_in_the_pause(tmp_path: Path) -> None:
+    async with answering(tmp_path, "ga", HALF_DUPLEX) as harness:
+        pass
+    assert harness.statuses[-1] == "listening"
