@@ -14,7 +14,7 @@ from ..audio.processing.audibility import Recording
 from ..audio.processing.echo import Echo
 from ..audio.processing.enhancement import Enhancement
 from ..audio.processing.format import BYTES_PER_MS, FRAME_BYTES, SILENCE_DBFS, Frame, dbfs
-from ..audio.processing.gate import Gate, GateResult
+from ..audio.processing.gate import NOTHING, Gate, GateResult
 from ..dialogue.inputs import (
     ButtonPressed,
     ButtonReleased,
@@ -282,6 +282,8 @@ class MicrophoneInput:
         result = self.gate.feed(frame.pcm)
         if self._stopped(len(frame.pcm) / BYTES_PER_MS):
             return
+        if result is NOTHING and not (self._suspicious or self._speech or self.uplink.open):
+            return  # there is nothing new to report
         if self.gate.expects_turn and not expected:
             self._listener.speech_expected()
         self._report_echo(note)

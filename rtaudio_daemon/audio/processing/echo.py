@@ -380,4 +380,5 @@ class Echo:
             if frame.awaited:
                 louder = expected.louder(self._learned, cleaned[at], MARGIN_DB)
                 self._verdicts.append(bool(louder.any()))
+                self._louder = louder if self._verdicts[-1] else self._louder
         self._newest = ((frame.raw, raw[-1]), (frame.cleaned, cleaned[-1]))

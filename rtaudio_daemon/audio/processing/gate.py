@@ -14,6 +14,7 @@ from ...config import Gate as Settings
 from .echo import Echo
 from .enhancement import Enhancement
 from .format import BYTES_PER_MS
+from .postponed import PostponedFrames
 from .vad import Engine, TurnSegmenter, TwoStageEngine, judge, stirs
 from .wake_word import Attention, OwnWord
 from .word_score import Spotted
@@ -49,6 +50,10 @@ class GateResult(NamedTuple):
     aborted: bool = False
     called: bool = False
     overheard: bool = False
+
+
+NOTHING = GateResult(b"", False, False, 0.0)
+"""What comes of a frame that is judged later, if at all."""
 
 
 class Gate:
@@ -88,7 +93,7 @@ class Gate:
         self._proof_ms = 0.0  # still needed
         self._proof_left_ms = 0.0
         self._called = False  # by a wake word, which needs no proof itself
-        self._postponed: list[bytes] = []  # frames that are judged with the next one
+        self._postponed = PostponedFrames()
         self._held: deque[bytes] = deque()
         self._held_bytes = 0
         self._usual = TurnSegmenter(0, 0, 0)
@@ -99,6 +104,7 @@ class Gate:
         """What is done with sound before it is judged; set by the caller."""
         self._cleaned = b""  # the newest frame before that: how loud the rest of an echo is
         self._own_word = OwnWord()
+        self._settings, self._engine = settings, engine
         self.adjust(settings, engine, local_turns=local_turns)
 
     def adjust(
@@ -329,12 +335,18 @@ class Gate:
             needed = stirs(self._engine, pcm)
             if guarded:
                 self._echo.learn()
-            if needed and guarded and self._may_postpone(ms):
-                self._echo.postpone()
-                self._postponed.append(pcm)
-                return GateResult(b"", False, cut, 0.0, cut)
-            self._settle()
-            spoken, probability = self._spoken(raw, pcm, guarded=guarded, needed=needed)
+            if needed and guarded and self._may_postpone:
+                likely = self._postponed.probability(
+                    *(pcm, self._engine, self._echo, self._barge_in),
+                    most_ms=_SUSPICION * self._settings.barge_in_ms,
+                    sure=self._sure(True),
+                )
+                if likely is None:
+                    return GateResult(b"", False, cut, 0.0, cut) if cut else NOTHING
+                spoken, probability = likely >= self._sure(True), likely
+            else:
+                self._settle()
+                spoken, probability = self._spoken(raw, pcm, guarded=guarded, needed=needed)
         if doubts:
             self._own_word.heard(spoken, ms, own=self._echo.recognized)
         if not listens:
@@ -415,21 +427,14 @@ class Gate:
         surpassed = self._echo.surpassed(self._cleaned, learn=learn)
         return (speech and surpassed) or outspoken
 
-    def _may_postpone(self, ms: float) -> bool:
-        """Whether nothing came of it if this frame, and those postponed, were all speech."""
-        if self._attention.spots or not self._echo.may_postpone:
-            return False
-        most_ms = self._barge_in.spoken_ms + (len(self._postponed) + 1) * ms
-        return most_ms <= _SUSPICION * self._settings.barge_in_ms
+    @property
+    def _may_postpone(self) -> bool:
+        """Whether a frame over an answer may be judged later, as nothing comes of it alone."""
+        return self._settings.barge_in and not self._attention.spots and self._echo.may_postpone
 
     def _settle(self) -> None:
         """Judge what was postponed."""
-        if not self._postponed:
-            return
-        postponed, self._postponed = self._postponed, []
-        for pcm, surpassed in zip(postponed, self._echo.postponed(), strict=False):
-            probability = judge(self._engine, pcm, needed=surpassed)
-            self._barge_in.feed(probability >= self._sure(True), len(pcm) / BYTES_PER_MS)
+        self._postponed.settle(self._engine, self._echo, self._barge_in, sure=self._sure(True))
 
     def _sure(self, guarded: bool) -> float:
         if guarded and self._echo.mode == "half_duplex":

@@ -115,6 +115,8 @@ class TurnSegmenter:
     speaking: bool = False
     quiet_ms: float = 0.0
     """For how long nobody has spoken, since speech began."""
+    spoken_ms: float = 0.0
+    """Speech within the last `start_window_ms`, while there is not enough of it yet."""
     _recent: deque[tuple[bool, float]] = field(default_factory=deque)
     _recent_ms: float = 0.0
 
@@ -128,18 +130,16 @@ class TurnSegmenter:
             return "stopped"
         self._recent.append((speech, ms))
         self._recent_ms += ms
+        self.spoken_ms += ms if speech else 0.0
         while len(self._recent) > 1 and self._recent_ms > self.start_window_ms + ms / 2:
-            self._recent_ms -= self._recent.popleft()[1]
+            was_speech, former_ms = self._recent.popleft()
+            self._recent_ms -= former_ms
+            self.spoken_ms -= former_ms if was_speech else 0.0
         if not speech or self.spoken_ms < self.start_ms:
             return None
         self.speaking = True
         self.quiet_ms = 0.0
         return "started"
-
-    @property
-    def spoken_ms(self) -> float:
-        """Speech within the last `start_window_ms`, in ms, while there is not enough of it yet."""
-        return sum(ms for spoken, ms in self._recent if spoken)
 
     def adjust(self, start_ms: float, start_window_ms: float, hangover_ms: float) -> None:
         """Go on with other numbers."""
@@ -150,4 +150,4 @@ class TurnSegmenter:
         """Nobody speaks; what was heard before does not count any more."""
         self.speaking = False
         self._recent.clear()
-        self._recent_ms = self.quiet_ms = 0.0
+        self._recent_ms = self.spoken_ms = self.quiet_ms = 0.0

@@ -134,6 +134,37 @@ def test_frames_that_are_judged_together_are_judged_the_same(mode: Mode, gain: f
     assert patient.coupling_db == prompt.coupling_db
 
 
+def test_a_single_frame_that_is_louder_than_the_echo_is_not_worth_asking_the_engine() -> None:
+    far = np.tile([8000.0, -8000.0], 120 * FRAME // 2)
+    near = far * 0.25
+    near[:FRAME] = 0
+    for frame in (80, 86, 92, 93):  # the last two may be somebody
+        near[frame * FRAME : (frame + 1) * FRAME] *= 4
+    asked = []
+    for end in (92, 120):
+        for echo in (Prompt("half_duplex"), Echo("half_duplex")):
+            engine = Counted(Loud())
+            heard = Scene(near[: end * FRAME], far, [(0, len(far))])
+            assert starts(echo, TwoStageEngine(engine), heard) == []
+            asked.append(engine.asked)
+    at_once, later, both_at_once, both_later = asked
+    assert at_once > 20
+    assert later == 0
+    assert both_later > 20 < both_at_once
+
+
+def test_what_was_postponed_is_judged_when_the_settings_change() -> None:
+    engine = Counted(Loud())
+    gate = Gate(Settings(), engine, Echo("half_duplex"))
+    gate.playing = True
+    for _ in range(3):
+        gate.played(bytes(2 * FRAME))
+        gate.feed(bytes(2 * FRAME))
+    heard = engine.asked
+    gate.adjust(Settings(), engine)
+    assert engine.asked == heard + 1 == 3
+
+
 def test_frames_that_need_no_verdict_are_learned_from_all_the_same() -> None:
     heard = scene(0, samples(speech("stop")), gain=0.1)
     far, near = heard.far.astype("<i2"), heard.near.astype("<i2")
