@@ -45,11 +45,11 @@ def settings(*, echo: str, **detection: str | int) -> Change:
     return change
 
 
-def transcribed(*, echo: str) -> Change:
+def transcribed(*, echo: str, silence_duration_ms: int = 500) -> Change:
     def change(whole: config.Config) -> config.Config:
         session = whole.realtime.session
         session = replace(session, transcription=config.Transcription(model="whisper-1"))
-        return settings(echo=echo)(
+        return settings(echo=echo, silence_duration_ms=silence_duration_ms)(
             replace(whole, realtime=replace(whole.realtime, session=session))
         )
 
@@ -265,7 +265,7 @@ async def test_who_speaks_over_answers_is_not_taken_for_their_echo(tmp_path: Pat
 async def test_a_daemon_whose_own_words_come_back_as_the_users_goes_over_to_half_duplex(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, echo: str, remedy: str
 ) -> None:
-    # An echo that no comparison of sounds recognizes, over two answers.
+    # An echo that no comparison of sounds recognizes, over two answers; "hello" is one turn.
     said = [(3000, speech("hello")), (2500, speech("hello")), (8000, b"")]
     simulator = Simulator(
         api_key=KEY,
@@ -273,7 +273,7 @@ async def test_a_daemon_whose_own_words_come_back_as_the_users_goes_over_to_half
         understand=lambda _pcm: "it will rain until",
     )
     async with Harness(
-        tmp_path, said, simulator=simulator, change=transcribed(echo=echo)
+        tmp_path, said, simulator=simulator, change=transcribed(echo=echo, silence_duration_ms=800)
     ) as harness:
         await harness.until(lambda: harness.named("connection"))
         await harness.post("/api/say", {"text": "Will it rain?"})
