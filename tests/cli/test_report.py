@@ -166,6 +166,20 @@ def test_an_odd_entry_of_the_journal_keeps_no_word(
     assert "planted" not in json.dumps(found)
 
 
+async def test_the_journal_is_asked_and_what_is_odd_in_it_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [json.dumps(ENTRY), "planted {", "[]", json.dumps({**ENTRY, "CODE_LINE": "13"})]
+    (tmp_path / "entries").write_text("\n".join(lines))
+    fake = tmp_path / "journalctl"
+    fake.write_text(f'#!/bin/sh\n[ "$1" = --user ] || exec /bin/cat {tmp_path}/entries\n')
+    fake.chmod(0o700)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert [each["line"] for each in await machine.log_places()] == [12, 13]
+    fake.unlink()
+    assert await machine.log_places() == []
+
+
 def test_an_entry_without_its_time_or_of_somebody_else_is_left_out() -> None:
     assert machine.log_place({**ENTRY, "__REALTIME_TIMESTAMP": ["x"]}) is None
     others = {name: ENTRY[name] for name in ("__REALTIME_TIMESTAMP", "MESSAGE")}

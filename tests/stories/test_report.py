@@ -17,7 +17,7 @@ from rtaudio_daemon import config
 from rtaudio_daemon.cli.report import command
 from rtaudio_daemon.config.persona_sections import Persona
 from rtaudio_daemon.protocol.recorded_events import read
-from rtaudio_daemon.simulator.model.reply import Reply, Turn
+from rtaudio_daemon.simulator.model.reply import Call, Reply, Turn
 from rtaudio_daemon.simulator.server.simulator import Simulator
 from tests.daemon.test_reload import with_
 from tests.harness import KEY, Harness, speech
@@ -74,6 +74,12 @@ async def weather(_turn: Turn) -> Reply:
     return Reply("Rain, then sun.", speech("weather"))
 
 
+async def clock(turn: Turn) -> Reply:
+    if turn.function_output:
+        return Reply("It is late.", speech("stop"))
+    return Reply(calls=(Call("time", "{}"),))
+
+
 async def nothing(_harness: Harness) -> None:
     """Only speak."""
 
@@ -92,10 +98,23 @@ async def end_the_session(harness: Harness) -> None:
     await asyncio.sleep(5)
 
 
+async def outlast_the_session(harness: Harness) -> None:
+    """Wait until another session has taken over."""
+    await harness.until(lambda: harness.named("connection")[-1:] and renewed(harness))
+    await asyncio.sleep(2)  # it is given what was said so far
+
+
+def renewed(harness: Harness) -> bool:
+    newest = harness.named("connection")[-1]
+    return bool(newest["renewals"] == 1 and newest["state"] == "open")
+
+
 QUESTION = (1000, speech("hello"))
 SCENES: Mapping[str, tuple[Sequence[tuple[int, bytes]], Deed]] = {
     "an interruption": ([QUESTION, (3500, speech("stop"))], nothing),
     "a broken line": ([QUESTION, (6000, speech("stop"))], break_the_line),
+    "a call": ([QUESTION], nothing),
+    "a renewal": ([QUESTION], outlast_the_session),
     "a closed session": ([QUESTION, (14_000, speech("stop"))], end_the_session),
 }
 
@@ -107,6 +126,9 @@ SCENES: Mapping[str, tuple[Sequence[tuple[int, bytes]], Deed]] = {
         ("a broken line", "preview"),
         pytest.param("an interruption", "preview", marks=pytest.mark.slow),
         pytest.param("a broken line", "ga", marks=pytest.mark.slow),
+        pytest.param("a call", "ga", marks=pytest.mark.slow),
+        pytest.param("a call", "preview", marks=pytest.mark.slow),
+        pytest.param("a renewal", "ga", marks=pytest.mark.slow),
         pytest.param("a closed session", "ga", marks=pytest.mark.slow),
         pytest.param("a closed session", "preview", marks=pytest.mark.slow),
     ],
@@ -115,7 +137,9 @@ async def test_what_was_recorded_is_played_again(
     tmp_path: Path, scene: str, dialect: Dialect
 ) -> None:
     said, deed = SCENES[scene]
-    house = Harness(tmp_path, [*said, (9000, b"")], reply=weather, dialect=dialect)
+    reply = clock if scene == "a call" else weather
+    simulator = Simulator(api_key=KEY, reply=reply, lifetime_s=40 if scene == "a renewal" else None)
+    house = Harness(tmp_path, [*said, (9000, b"")], simulator=simulator, dialect=dialect)
     async with house as harness:
         await deed(harness)
         await harness.until(lambda: ends(harness, len(said)))
@@ -129,6 +153,8 @@ async def test_what_was_recorded_is_played_again(
     house = Harness(folder, [(60_000, b"")], simulator=simulator, dialect=dialect)
     async with house as harness:
         await harness.until(lambda: ends(harness, len(said)))
+        if scene == "a renewal":
+            await outlast_the_session(harness)
         assert harness.statuses == statuses
         assert len(harness.named("interruption")) == interruptions
         again = read(harness.app.controls.recorded_events())

@@ -43,8 +43,8 @@ What is not in it
   Of a sentence of the log or of an error only the place is in it.
   Sound.
 
-What can be seen in it all the same: times of day at which something happened, how long it took,
-and how much was sent.
+What can be seen in it all the same: when something happened, how long it took, how many letters
+it had, and how much was sent.
 """
 
 
