@@ -311,6 +311,15 @@ def test_a_turn_without_words_over_a_question_is_undone_and_its_time_begins_anew
     assert of(QuestionClosed, steps) == [QuestionClosed("ask_1", "answered", "yes")]
 
 
+def test_a_cough_over_a_question_and_a_second_one_leave_the_time_for_its_answer() -> None:
+    one = asking()
+    one.tell(GATE_OPENED, STARTED, stopped(400), STOPPED, COMMITTED)
+    one.tell(wire.SpeechStarted("item_9"), STOPPED, wire.InputCommitted("item_9"))
+    assert one.status is THINKING
+    one.tell(WORDLESS)
+    assert one.status is LISTENING
+
+
 # --------------------------------------------------------------- sessions and devices
 
 

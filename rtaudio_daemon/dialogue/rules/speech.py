@@ -101,7 +101,9 @@ class SpeechRules(RuleGroup):
         """Nobody said this turn; if it interrupted alone, that is undone."""
         self._do(outputs.DeleteItem(item_id))
         if not self._state.rest.unexplained:
-            return  # something else was said since, which has an answer of its own
+            # Something else was said since, which has an answer of its own.
+            self._do(*self._asking.transcribed(item_id, "", self._now))
+            return
         self._asking.nobody_answered(item_id, self._now, self._state.rest.seconds)
         self._answers.take_back_question()
         self._state.drop_owed()
