@@ -5,7 +5,7 @@
 Each speaker teaches each of his words by four recordings, and says it again in all conditions.
 The part `dev` chose how words are learned and judged, `test` nothing: other speakers, words,
 prompts and talkers. `--shipped`: the same conditions and prompts for the four words that come with
-pymicro-wakeword, said by all English voices of both parts. The last columns are false accepts in
+pymicro-wakeword, said by the part's English voices. The last columns are false accepts in
 prompts by other people, with the one-sided upper 95 % bound of their rate, which takes each word's
 hearing of the same prompts for independent, and events in the speaker's own other sentences.
 
@@ -258,7 +258,7 @@ def as_frames(sound: Sound) -> Iterator[bytes]:
 def shipped(part: str, root: Path, cache: Path, name: str) -> tuple[Found, float]:
     """The same of a word that is shipped, at normal sensitivity, and the hours of prompts."""
     bench, found = Bench(PARTS[part], Speech(cache, root)), Found(own={"normal": 0})
-    voices = [each for one in PARTS.values() for each, _ in one.speakers if each.language == "en"]
+    voices = [each for each, _ in PARTS[part].speakers if each.language == "en"]
     text = name.replace("_", " ")
     for voice in voices:
         for condition, sound in bench.tries(voice, text):
