@@ -105,7 +105,10 @@ class DaemonClient:
             connection.close()
 
     def _json(self, answer: HTTPResponse) -> dict[str, Any]:
-        found = json.loads(answer.read(_MOST_BYTES))
+        try:
+            found = json.loads(answer.read(_MOST_BYTES))
+        except RecursionError as error:
+            raise ValueError("nested too deeply") from error
         if not isinstance(found, dict):
             raise ValueError("no object")
         return found

@@ -169,7 +169,13 @@ def parser() -> argparse.ArgumentParser:
     report = add("report", "write what developers need to know into a new archive, without words")
     _add_config(report)
     _add_address(report)
-    report.add_argument("-o", "--output", metavar="FILE", default="", help="default: a new name")
+    report.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        default="",
+        help="- is the standard output; default: a new name",
+    )
     words = _add_remote(add("wake", "teach a wake word of your own, list or forget those taught"))
     words.add_argument("action", choices=("teach", "list", "forget"))
     words.add_argument("word", nargs="*", help="as in: wake teach hey marvin")

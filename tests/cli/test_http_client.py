@@ -119,6 +119,7 @@ def test_the_doctor_finds_the_running_daemon_past_a_proxy(
         (Server(401, '{"error": {"code": "x", "message": "show the token"}}'), "show the token"),
         (Server(200, "<html>"), "is no daemon"),
         (Server(200, "[]"), "is no daemon"),
+        (Server(200, "[" * 100_000), "is no daemon"),
         (Server(502, "<html>"), "HTTP 502"),
     ],
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import resource
 import stat
 import subprocess
 import sys
@@ -15,7 +17,7 @@ import pytest
 
 from rtaudio_daemon.api import schemas
 from rtaudio_daemon.cli.main import main
-from rtaudio_daemon.cli.report import machine, running
+from rtaudio_daemon.cli.report import command, machine, running
 from rtaudio_daemon.cli.report.configuration import places
 from rtaudio_daemon.errors import RTAudioError
 
@@ -67,7 +69,7 @@ def test_a_report_without_a_daemon_holds_no_planted_word(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = made(tmp_path, CONFIG)
-    assert "no daemon answered" in capsys.readouterr().out
+    assert "without the state of a daemon: no daemon answers at" in capsys.readouterr().err
     expected = {"report.txt", "versions.json", "configuration.json", "checks.json"}
     assert expected <= set(found) <= expected | {"log.json"}
     assert [name for name, text in found.items() if "planted" in text.lower()] == []
@@ -86,7 +88,7 @@ def test_a_wrong_configuration_is_described_by_its_places(
 ) -> None:
     text = "http:\n  port: planted\nplanted: 1\ntools:\n  mcp: {planted: {urrl: planted}}\n"
     found = made(tmp_path, text)
-    assert "`daemon.py check` says why" in capsys.readouterr().out
+    assert "`daemon.py check` says why" in capsys.readouterr().err
     assert [name for name, text in found.items() if "planted" in text.lower()] == []
     assert json.loads(found["configuration.json"]) == {
         "usable": False,
@@ -116,6 +118,28 @@ def test_a_report_that_cannot_be_written_says_what_to_do(
         assert main(["report", "-o", str(file)]) == 1
         assert f"{file}: cannot be written: " in (said := capsys.readouterr().err)
         assert "name another by -o" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_report_can_go_to_the_standard_output(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    assert main(["report", "-c", str(tmp_path / "missing.yaml"), "-o", "-"]) == 0
+    written, said = capfdbinary.readouterr()
+    with zipfile.ZipFile(io.BytesIO(written)) as archive:
+        assert archive.testzip() is None
+        assert "report.txt" in archive.namelist()
+    assert b"look before you send it" in said
+
+
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, most[1]))
+    try:
+        with pytest.raises(RTAudioError, match="cannot be written: File too large"):
+            command._write(tmp_path / "report.zip", bytes(1000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, most)
     assert list(tmp_path.iterdir()) == []
 
 

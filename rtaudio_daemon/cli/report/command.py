@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import io
 import json
 import os
+import sys
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ...errors import RTAudioError
+from ...errors import ConfigError, RTAudioError
+from ...protocol.bounds import printable
 from ...protocol.recorded_events import EVENTS_FILE
 from ..remote_commands import remote
 from . import machine, running
@@ -49,39 +51,43 @@ it had, and how much was sent.
 
 
 def report(arguments: argparse.Namespace) -> int:
-    """Write the archive, and say what to do with it."""
+    """Write the archive, and say what to do with it. Raises RTAudioError."""
     when = machine.now()
-    file = Path(arguments.output or f"rtaudio-report-{when:%Y%m%d-%H%M%S}.zip")
-    with _new(file) as archive:
-        parts = asyncio.run(_parts(arguments))
-        missing = ", ".join(name for name, part in parts.items() if not part) or "none"
-        version = parts["versions.json"]["rtaudio-daemon"]
-        text = _TEXT.format(version=version, time=f"{when:%Y-%m-%d %H:%M UTC}", missing=missing)
-        write(archive, {"report.txt": text, **parts})
-    print(f"the report is in {file}: no secret and no word is in it, but look before you send it")
-    if parts["status.json"]:
-        return 0
-    if parts["configuration.json"]["usable"]:
-        print("no daemon answered, so its state is not in it; make it while the daemon runs")
+    parts, why = asyncio.run(_parts(arguments))
+    missing = ", ".join(name for name, part in parts.items() if not part) or "none"
+    version = parts["versions.json"]["rtaudio-daemon"]
+    text = _TEXT.format(version=version, time=f"{when:%Y-%m-%d %H:%M UTC}", missing=missing)
+    content = packed({"report.txt": text, **parts})
+    if arguments.output == "-":
+        sys.stdout.buffer.write(content)
+        where = "what was written"
     else:
-        print(
-            "the configuration cannot be used, so no daemon was asked: `daemon.py check` says why"
-        )
+        file = Path(arguments.output or f"rtaudio-report-{when:%Y%m%d-%H%M%S}.zip")
+        _write(file, content)
+        where = str(file)
+    said = f"the report is in {where}: no secret and no word is in it, but look before you send it"
+    print(printable(said), file=sys.stderr if arguments.output == "-" else sys.stdout)
+    if why:
+        print(printable(f"without the state of a daemon: {why}"), file=sys.stderr)
     return 0
 
 
-def write(archive: zipfile.ZipFile, parts: Mapping[str, Any]) -> None:
-    """Put each part that is not empty into `archive`: text as it stands, all else as JSON."""
-    for name, part in parts.items():
-        text = part if isinstance(part, str) else json.dumps(part, indent=1)
-        if part and len(content := text.encode()) <= PART_BYTES:
-            archive.writestr(name, content)
+def packed(parts: Mapping[str, Any]) -> bytes:
+    """An archive of each part that is not empty: text as it stands, all else as JSON."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, part in parts.items():
+            text = part if isinstance(part, str) else json.dumps(part, indent=1)
+            if part and len(content := text.encode()) <= PART_BYTES:
+                file.writestr(name, content)
+    return archive.getvalue()
 
 
-async def _parts(arguments: argparse.Namespace) -> dict[str, Any]:
+async def _parts(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    """What is to be in the archive, and why the state of a daemon is not; "" if it is."""
     described, settings = configuration(arguments.config)
-    answers = await asyncio.to_thread(_answers, arguments)
-    return {
+    answers, why = await asyncio.to_thread(_answers, arguments)
+    found = {
         "versions.json": await machine.versions(),
         "configuration.json": described,
         "checks.json": await machine.checks(settings, arguments.config),
@@ -90,29 +96,29 @@ async def _parts(arguments: argparse.Namespace) -> dict[str, Any]:
         "metrics.txt": answers.get("metrics"),
         EVENTS_FILE: answers.get("events"),
     }
+    return found, why
 
 
-def _answers(arguments: argparse.Namespace) -> dict[str, Any]:
+def _answers(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
     try:
         return running.asked(remote(arguments))
-    except RTAudioError:
-        return {}  # configuration.json says why
+    except ConfigError:
+        return {}, "the configuration cannot be used; `daemon.py check` says why"
+    except RTAudioError as error:
+        return {}, str(error)
 
 
-@contextmanager
-def _new(file: Path) -> Iterator[zipfile.ZipFile]:
-    """A new archive at `file` (mode 0600), which is removed when something fails.
-
-    Raises RTAudioError.
-    """
+def _write(file: Path, content: bytes) -> None:
+    """Write a new file for its owner alone. Raises RTAudioError, and leaves nothing behind then."""
     try:
         handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "no file has this name"
         raise RTAudioError(f"{file}: cannot be written: {why}; name another by -o") from error
     try:
-        with open(handle, "wb") as out, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-            yield archive
-    except BaseException:
+        with open(handle, "wb") as out:
+            out.write(content)
+    except OSError as error:
         file.unlink(missing_ok=True)
-        raise
+        why = f"{file}: cannot be written: {error.strerror}; name another place by -o"
+        raise RTAudioError(why) from error

@@ -36,7 +36,9 @@ def events(document: dict[str, Any]) -> dict[str, Any]:
         found = recorded_events.read(document)
     except ValueError as error:
         raise RTAudioError(f"the daemon is of another version: {error}") from error
-    return {"format": recorded_events.FORMAT, "events": found}
+    counted = recorded_events.number(0, 1 << 53)
+    times = {name: counted(document.get(name)) for name in ("seconds", "dropped")}
+    return {"format": recorded_events.FORMAT, **times, "events": found}
 
 
 def metrics(text: str) -> str:
@@ -45,9 +47,10 @@ def metrics(text: str) -> str:
     return "".join(f"{each[0]}\n" for each in lines if each and _plain(each))
 
 
-def asked(daemon: DaemonClient) -> dict[str, Any]:
-    """All that a running daemon answers; where it does not, `running` says so."""
+def asked(daemon: DaemonClient) -> tuple[dict[str, Any], str]:
+    """All that a running daemon answers, and why something is missing; "" if nothing is."""
     found: dict[str, Any] = {}
+    why = ""
     questions: tuple[tuple[str, Callable[[], Any]], ...] = (
         ("status", lambda: status(daemon.get("/api/status"))),
         ("events", lambda: events(daemon.get("/api/report/events"))),
@@ -56,9 +59,9 @@ def asked(daemon: DaemonClient) -> dict[str, Any]:
     for name, ask in questions:
         try:
             found[name] = ask()
-        except RTAudioError:
-            continue
-    return found
+        except RTAudioError as error:
+            why = why or str(error)
+    return found, why
 
 
 def _plain(sample: re.Match[str]) -> bool:
