@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
+from pathlib import Path
 from types import MappingProxyType
 
 from .. import config
@@ -21,6 +22,7 @@ from ..daemon.app import App
 from ..daemon.chosen_settings import ChosenSettings
 from ..daemon.signals import spared, until_stopped
 from ..errors import ConfigError, RTAudioError
+from ..program_name import PROGRAM
 from ..user_folders import locked, state_folder
 from . import preflight, startup
 
@@ -29,6 +31,10 @@ _LOG = logging.getLogger(__name__)
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the daemon until it is stopped."""
+    if not Path(arguments.config).exists():
+        raise ConfigError(
+            [f"there is no file {arguments.config}; `{PROGRAM} setup` asks what it needs"]
+        )
     state = state_folder()
     newest: config.Config | None = None
 
@@ -165,8 +171,22 @@ def setup(arguments: argparse.Namespace) -> int:
     if arguments.defaults:
         return guide.write_defaults(arguments.config)
     log.start(config.Logger(default="critical"))
+    if arguments.page:
+        return _setup_page(arguments)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a terminal must show keys again
     return guide.run(arguments.config, check=lambda: check(arguments))
+
+
+def _setup_page(arguments: argparse.Namespace) -> int:
+    from .setup import browser
+
+    status = 1
+
+    async def serve(stop: asyncio.Event) -> None:
+        nonlocal status
+        status = await browser.serve(arguments.config, lambda: check(arguments), stop)
+
+    return until_stopped(serve) or status
 
 
 def simulate(arguments: argparse.Namespace) -> int:

@@ -94,6 +94,9 @@ def parser() -> argparse.ArgumentParser:
     setup.add_argument(
         "--defaults", action="store_true", help="ask nothing: write the built-in service's settings"
     )
+    setup.add_argument(
+        "--page", action="store_true", help="ask in a browser of this machine, for a first one"
+    )
     demo = add("demo", "hold a conversation with the built-in service")
     demo.add_argument("--port", type=_port, default=8770, help="port of the page and the events")
     demo.add_argument("--recorded", action="store_true", help="do not use the sound devices")

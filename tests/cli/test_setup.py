@@ -69,7 +69,7 @@ def mode(file: Path) -> int:
 
 def test_defaults_ask_nothing_and_overwrite_nothing(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
-    command = Namespace(config=str(file), defaults=True)
+    command = Namespace(config=str(file), defaults=True, page=False)
     assert local_commands.setup(command) == 0
     assert file.read_text() == template()
     assert local_commands.setup(command) == 0, "nothing is left to do"

@@ -22,11 +22,10 @@ from .terminal import Choice, Terminal
 _PROJECT = Path(__file__).resolve().parents[3]
 _INTERRUPTED = 130
 _OPENING = (
-    "This asks for what the daemon needs, tests each answer, and writes {path}. Type a number, a "
-    "name or an answer, then Enter. Enter alone leaves a thing as it is, in [brackets], and skips "
-    "the step. Nothing is written before you say so; Ctrl-C ends it."
+    "This asks for what the daemon needs, tests each answer, and writes {path}. {how} Nothing is "
+    "written before you say so; Ctrl-C ends it."
 )
-_SUMMARY = "A number takes you through that step alone; Enter writes"
+_SUMMARY = "Write it, or repeat one of the steps?"
 _EXISTING = (
     Choice("edit", "choose the steps to repeat, keep everything else"),
     Choice("new", "begin with a new one"),
@@ -97,7 +96,7 @@ def run(
 
 def _opened(terminal: Terminal, path: Path) -> Draft | None:
     """The configuration to work on; None where nothing is to be done."""
-    terminal.say(_OPENING.format(path=path))
+    terminal.say(_OPENING.format(path=path, how=terminal.how_to_answer))
     if before(path) in (None, template().encode()):
         return Draft(path, new=True)
     terminal.say(f"\n{path} is there already. Whatever you choose, a copy of it is kept.")
@@ -138,7 +137,7 @@ def _ask(terminal: Terminal, draft: Draft, steps: Sequence[Step], problems: dict
             for each in steps
         ]
         choices = [*summary, Choice("write", f"write {draft.path}"), Choice("quit", "without")]
-        chosen = terminal.choose(_SUMMARY, choices) or "write"
+        chosen = terminal.decide(_SUMMARY, choices, "write")
         if chosen in ("write", "quit"):
             return chosen == "write"
         take(next(each for each in steps if each.name == chosen))
@@ -154,7 +153,7 @@ def _offer_service(terminal: Terminal, draft: Draft) -> bool:
     ours = draft.path.resolve() == _PROJECT / "config.yaml" and (_PROJECT / ".git").exists()
     if not ours or not shutil.which("systemctl"):
         return False
-    if os.geteuid() == 0:
+    if os.geteuid() == 0 or not terminal.service_is_offered:
         terminal.say("As a service of this machine: script/install (see docs/install.md).")
         return False
     folder = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")

@@ -28,6 +28,13 @@ class Terminal:
     `read` returns a line for a prompt; `read_hidden` does so without showing it.
     """
 
+    service_is_offered = True
+    """Whether a service may be installed from here."""
+    how_to_answer = (
+        "Type a number, a name or an answer, then Enter. Enter alone leaves a thing as it is, in "
+        "[brackets], and skips the step."
+    )
+
     def __init__(
         self,
         read: Callable[[str], str] = input,
@@ -80,6 +87,10 @@ class Terminal:
                 if answer in ("", str(number)) or answer.lower() == each.value.lower():
                     return each.value if answer else ""
             self.say(f"Type a number from 1 to {len(choices)}, or Enter to leave it as it is.")
+
+    def decide(self, question: str, choices: Sequence[Choice], default: str) -> str:
+        """The value of the choice that is taken; `default`, one of them, for Enter."""
+        return self.choose(question, choices, default) or default
 
     def agrees(self, question: str) -> bool:
         """Whether the answer is yes; Enter is no."""

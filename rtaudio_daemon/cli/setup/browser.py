@@ -1,0 +1,335 @@
+"""The first run in a browser of this machine: the same steps and questions, one page after another.
+
+Only whoever knows the address, which has a key in it and is printed once, is answered; only from
+this machine, by its own name, and through no proxy. The page needs no script.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import ipaddress
+import queue
+import secrets
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from typing import NamedTuple
+
+from aiohttp import web
+
+from ...config.defaults import HTTP_PORT
+from ...config.generate import template
+from ...errors import RTAudioError
+from . import guide
+from .draft import before
+from .steps import STEPS, Step
+from .terminal import Choice, Terminal
+
+_PATIENCE_S = 8.0
+_MOST_BYTES = 16_384
+_FAREWELL_S = 5.0
+_FORWARDED = (
+    *("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "X-Ingress-Path"),
+)
+_STYLE = (files(f"{__package__.partition('.')[0]}.api") / "page.css").read_text("utf-8") + (
+    "main { display: block; max-width: 44rem; } section { margin-bottom: 1rem; }"
+    "fieldset { border: 0; margin: 0; padding: 0; } legend { font-weight: 700; padding: 0; }"
+    "fieldset label { display: flex; gap: .6rem; padding: .6rem 0; }"
+    ".said { white-space: pre-wrap; overflow-wrap: anywhere; }"
+    "form input[type=text], form input[type=password] { width: 100%; margin: .6rem 0; }"
+)
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": (
+        "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+        f"style-src 'sha256-{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}'"
+    ),
+}
+
+
+class Question(NamedTuple):
+    """What is asked now; `choices` are empty where a text is wanted. `default`: one of them."""
+
+    number: int
+    text: str
+    choices: Sequence[Choice] = ()
+    hidden: bool = False
+    default: str = ""
+
+
+class BrowserTerminal(Terminal):
+    """A terminal whose lines a page shows, and whose answers `answer` brings from another thread.
+
+    `on_change` is called, in the thread that asks, when there is another question.
+    """
+
+    service_is_offered = False
+    how_to_answer = (
+        "Choose or type an answer, then press the button. What is there already is in [brackets]."
+    )
+
+    def __init__(self, on_change: Callable[[], None]) -> None:
+        super().__init__(self._read_line, lambda prompt: self._read_line(prompt, hidden=True))
+        self.before: list[str] = []
+        """What was said and asked before the last answer."""
+        self.said: list[str] = []
+        """What was said since then."""
+        self.question: Question | None = None
+        self._answers: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._number = 0
+        self._on_change = on_change
+
+    def say(self, text: str = "") -> None:
+        """Show a paragraph or a list."""
+        self.said.append(text.strip("\n"))
+
+    def show_command(self, command: str) -> None:
+        """Show a command, to be copied."""
+        self.said.append(f"Next, in a terminal: {command}")
+
+    def choose(self, question: str, choices: Sequence[Choice], current: str = "") -> str:
+        """The value of the choice that is taken; "" for none."""
+        shown = f"{question} [{current}]" if current else question
+        answer = self._ask(shown, [Choice("", "leave it as it is, and go on"), *choices])
+        return answer if answer in {each.value for each in choices} else ""
+
+    def decide(self, question: str, choices: Sequence[Choice], default: str) -> str:
+        """The value of the choice that is taken; `default`, one of them, is chosen at first."""
+        answer = self._ask(question, choices, default=default)
+        return answer if answer in {each.value for each in choices} else default
+
+    def agrees(self, question: str) -> bool:
+        """Whether the answer is yes; no is chosen at first."""
+        return self.decide(question, [Choice("yes"), Choice("no")], "no") == "yes"
+
+    def answer(self, number: int, text: str) -> None:
+        """Answer the question of this number; one that is answered already is left alone."""
+        if self.question is not None and self.question.number == number:
+            self.question = None
+            self._answers.put(text)
+
+    def end(self) -> None:
+        """Let the input end."""
+        self._answers.put(None)
+
+    def _read_line(self, prompt: str, hidden: bool = False) -> str:
+        return self._ask(prompt.strip().removesuffix(":"), hidden=hidden)
+
+    def _ask(
+        self,
+        text: str,
+        choices: Sequence[Choice] = (),
+        *,
+        hidden: bool = False,
+        default: str = "",
+    ) -> str:
+        self._number += 1
+        self.question = Question(self._number, text, choices, hidden, default)
+        self._on_change()
+        answer = self._answers.get()
+        if answer is None:
+            raise EOFError
+        shown = "(not shown)" if hidden and answer else answer or "(as it is)"
+        self.before += [*self.said, f"{text}: {shown}"]
+        self.said = []
+        return answer
+
+
+class SetupPage:
+    """Serves the steps for the configuration at `path` until all is written, or `stop` is set.
+
+    `check` checks what was written.
+    """
+
+    def __init__(self, path: str, check: Callable[[], int], steps: Sequence[Step] = STEPS) -> None:
+        if before(Path(path)) not in (None, template().encode()):
+            raise RTAudioError(
+                f"{path} is there already: in a browser only a first one is made; `setup` without "
+                "--page changes it, or name another file with -c FILE"
+            )
+        self._path, self._check, self._steps = path, check, steps
+        self._key = secrets.token_urlsafe(24)
+        self._changed = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._terminal = BrowserTerminal(self._notice)
+        self._done = asyncio.Event()
+        self._seen_end = asyncio.Event()
+        self._status = 1
+        self._failure: RTAudioError | None = None
+
+    async def run(self, stop: asyncio.Event, ready: Callable[[str], None]) -> int:
+        """Serve; `ready` is given the address. Returns the exit status; raises RTAudioError."""
+        app = web.Application(client_max_size=_MOST_BYTES)
+        app.router.add_get("/{key}/", self._show)
+        app.router.add_post("/{key}/", self._take)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        asking = threading.Thread(target=self._ask, name="setup", daemon=True)
+        try:
+            port = await _listen(runner)
+            asking.start()
+            ready(f"http://127.0.0.1:{port}/{self._key}/")
+            ends = [asyncio.create_task(each, name="end") for each in (stop.wait(), self._end())]
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            for each in ends:
+                each.cancel()
+            self._terminal.end()
+            async with asyncio.timeout(_FAREWELL_S):
+                await self._done.wait()
+        except TimeoutError:
+            return self._status  # stopped in the middle of a test
+        finally:
+            await runner.cleanup()
+        if self._failure is not None:
+            raise self._failure
+        return self._status
+
+    async def _end(self) -> None:
+        """Wait until all is done, and was seen or is not looked at."""
+        await self._done.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FAREWELL_S):
+                await self._seen_end.wait()
+
+    def _ask(self) -> None:
+        """In a thread of its own: the steps use event loops of theirs."""
+        try:
+            self._status = guide.run(
+                self._path, check=self._check, terminal=self._terminal, steps=self._steps
+            )
+        except RTAudioError as error:
+            self._failure = error
+            self._terminal.say(f"FAIL  {error}")
+        self._notice(is_end=True)
+
+    def _notice(self, *, is_end: bool = False) -> None:
+        """From the thread that asks."""
+
+        def notice() -> None:
+            self._changed.set()
+            if is_end:
+                self._done.set()
+
+        with suppress(RuntimeError):  # stopped meanwhile, and nobody waits
+            self._loop.call_soon_threadsafe(notice)
+
+    async def _show(self, request: web.Request) -> web.Response:
+        self._admit(request)
+        if self._done.is_set():
+            self._seen_end.set()
+        return web.Response(
+            text=_html(self._terminal, done=self._done.is_set()),
+            content_type="text/html",
+            headers=_HEADERS,
+        )
+
+    async def _take(self, request: web.Request) -> web.Response:
+        self._admit(request)
+        origin = request.headers.get("Origin")
+        if origin is not None and origin != f"http://{request.headers.get('Host')}":
+            raise web.HTTPForbidden(text="this came from another page")
+        form = await request.post()
+        number, answer = form.get("number", ""), form.get("answer", "")
+        if isinstance(number, str) and number.isdecimal() and isinstance(answer, str):
+            self._changed.clear()
+            self._terminal.answer(int(number[:9]), answer)
+            with suppress(TimeoutError):  # then the page asks again
+                async with asyncio.timeout(_PATIENCE_S):
+                    await self._changed.wait()
+        raise web.HTTPSeeOther("./")
+
+    def _admit(self, request: web.Request) -> None:
+        """Raise web.HTTPException unless a browser of this machine asks, that knows the key."""
+        here = ipaddress.ip_address(request.remote or "0.0.0.0").is_loopback
+        name = request.headers.get("Host", "").partition(":")[0]
+        if not here or name not in ("127.0.0.1", "localhost"):
+            raise web.HTTPForbidden(text="this page is for browsers of its own machine")
+        if any(each in request.headers for each in _FORWARDED):
+            raise web.HTTPForbidden(text="this page is reached through no proxy")
+        if not hmac.compare_digest(request.match_info["key"].encode(), self._key.encode()):
+            raise web.HTTPNotFound
+
+
+async def _listen(runner: web.AppRunner) -> int:
+    """Listen on the port of the HTTP API, or on any that is free; which one."""
+    for port in (HTTP_PORT, 0):
+        site = web.TCPSite(runner, "127.0.0.1", port)
+        try:
+            await site.start()
+        except OSError:
+            continue
+        return int(runner.addresses[-1][1])
+    raise RTAudioError("no port of 127.0.0.1 is free")
+
+
+def _html(terminal: BrowserTerminal, *, done: bool) -> str:
+    question = terminal.question
+    waits = question is None and not done
+    parts = [
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">',
+        '<meta http-equiv="refresh" content="2">' if waits else "",
+        f"<title>Set up</title><style>{_STYLE}</style></head><body><header>"
+        "<h1>Set up the voice assistant</h1></header><main>",
+    ]
+    if terminal.before:
+        parts.append(f"<details><summary>Before</summary>{_lines(terminal.before)}</details>")
+    if terminal.said:
+        parts.append(f'<section aria-label="What it says">{_lines(terminal.said)}</section>')
+    if question is not None:
+        parts.append(_form(question))
+    elif waits:
+        parts.append('<p role="status">It tests what you answered; this takes some seconds …</p>')
+    else:
+        parts.append('<p role="status">This is the end; you may close the page.</p>')
+    return "".join([*parts, "</main></body></html>"])
+
+
+def _lines(said: Sequence[str]) -> str:
+    return "".join(f'<p class="said">{escape(each)}</p>' for each in said)
+
+
+def _form(question: Question) -> str:
+    text, kind = escape(question.text), "password" if question.hidden else "text"
+    if question.choices:
+        fields = "".join(
+            f'<label><input type="radio" name="answer" value="{escape(each.value)}"'
+            f"{' checked' if each.value == question.default else ''}>"
+            f"<span>{_choice(each)}</span></label>"
+            for each in question.choices
+        )
+        fields = f"<fieldset><legend>{text}</legend>{fields}</fieldset>"
+    else:
+        fields = (
+            f'<label for="answer">{text}</label><input type="{kind}" id="answer" name="answer" '
+            'autocomplete="off" spellcheck="false" autofocus>'
+            '<p class="note">Empty leaves it as it is.</p>'
+        )
+    return (
+        f'<section><form method="post" action="./">{fields}<input type="hidden" name="number" '
+        f'value="{question.number}"><button type="submit">Go on</button></form></section>'
+    )
+
+
+def _choice(each: Choice) -> str:
+    named = f"<strong>{escape(each.value)}</strong>" if each.value else ""
+    return f"{named}{': ' if each.value and each.meaning else ''}{escape(each.meaning)}"
+
+
+async def serve(path: str, check: Callable[[], int], stop: asyncio.Event) -> int:
+    """Serve the steps, and print the address. Raises RTAudioError."""
+
+    def ready(address: str) -> None:
+        print(f"open this in a browser of this machine: {address}", flush=True)
+        print("Ctrl-C ends it; nothing is written before you say so", flush=True)
+
+    return await SetupPage(path, check).run(stop, ready)

@@ -1,0 +1,153 @@
+"""The first run in a browser: who is let in, and what is written."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import stat
+from argparse import Namespace
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from rtaudio_daemon import config
+from rtaudio_daemon.cli import local_commands
+from rtaudio_daemon.cli.setup.browser import SetupPage
+from rtaudio_daemon.cli.setup.steps import STEPS
+from rtaudio_daemon.config.generate import template
+from rtaudio_daemon.errors import RTAudioError
+
+pytestmark = pytest.mark.real_time
+KEY = "the-right-key-4711"
+NOBODY = "ws://127.0.0.1:9/v1/realtime"
+
+
+class Visitor:
+    """A browser that keeps what it was shown."""
+
+    def __init__(self, http: aiohttp.ClientSession, address: str) -> None:
+        self.http, self.address = http, address
+        self.shown: list[str] = []
+
+    async def look(self) -> str:
+        """The page as soon as it asks something, or has come to its end."""
+        while True:
+            async with self.http.get(self.address) as answer:
+                assert answer.status == 200
+                page = await answer.text()
+            self.shown.append(page)
+            if 'http-equiv="refresh"' not in page:
+                return page
+
+    async def answer(self, text: str) -> str:
+        """Answer the question that is shown; the next page."""
+        (number,) = re.findall(r'name="number" value="(\d+)"', self.shown[-1])
+        async with self.http.post(self.address, data={"number": number, "answer": text}) as answer:
+            assert answer.status == 200, "after the redirect"
+        return await self.look()
+
+
+@asynccontextmanager
+async def served(
+    folder: Path, steps: Sequence[str] = ("Service",)
+) -> AsyncIterator[tuple[Visitor, asyncio.Task[int], asyncio.Event]]:
+    """The page, and what ends it."""
+    path = str(folder / "config.yaml")
+    wanted = [each for each in STEPS if each.name in steps]
+    page = SetupPage(path, lambda: local_commands.check(Namespace(config=path)), wanted)
+    stop, addresses = asyncio.Event(), asyncio.Queue[str]()
+    running = asyncio.create_task(page.run(stop, addresses.put_nowait), name="setup page")
+    try:
+        async with aiohttp.ClientSession() as http:
+            yield Visitor(http, await addresses.get()), running, stop
+    finally:
+        stop.set()
+        await asyncio.wait([running])
+
+
+async def test_somebody_sets_it_up_in_a_browser(tmp_path: Path) -> None:
+    async with served(tmp_path) as (visitor, running, _):
+        page = await visitor.look()
+        assert "The service that listens and answers" in page
+        assert 'value="compatible"' in page
+        await visitor.answer("compatible")
+        page = await visitor.answer(NOBODY)
+        assert 'type="password"' in page
+        page = await visitor.answer(KEY)
+        assert "FAIL" in page
+        page = await visitor.answer("keep")
+        assert "does not work yet" in page
+        assert 'value="write" checked' in page
+        page = await visitor.answer("Service")
+        assert "Which service? [compatible]" in page
+        await visitor.answer("")
+        page = await visitor.answer("write")
+        assert "is written" in page
+        assert "Next, in a terminal: " in page
+        assert await running == 0
+        assert KEY not in "".join(visitor.shown)
+    assert config.load(tmp_path / "config.yaml").realtime.api_key == KEY
+    assert stat.S_IMODE((tmp_path / "secrets.yaml").stat().st_mode) == 0o600
+
+
+async def test_an_answer_that_is_given_twice_counts_once(tmp_path: Path) -> None:
+    async with served(tmp_path) as (visitor, _, _):
+        first = await visitor.look()
+        page = await visitor.answer("openai")
+        assert "Name of the model" in page
+        visitor.shown.append(first)  # the button of the page before
+        page = await visitor.answer("azure")
+        assert "Name of the model" in page
+
+
+async def test_what_ends_early_writes_nothing(tmp_path: Path) -> None:
+    async with served(tmp_path) as (visitor, running, stop):
+        await visitor.look()
+        stop.set()
+        assert await running == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "evil.example:8770"}, 403),
+        ({"X-Forwarded-For": "192.0.2.1"}, 403),
+        ({"Via": "1.1 proxy"}, 403),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+    ],
+)
+async def test_only_a_browser_of_this_machine_is_let_in(
+    tmp_path: Path, headers: dict[str, str], status: int
+) -> None:
+    async with served(tmp_path) as (visitor, _, _):
+        await visitor.look()
+        body = {"number": "1", "answer": "openai"}
+        async with visitor.http.post(visitor.address, data=body, headers=headers) as answer:
+            assert answer.status == status
+        assert "The service that listens" in await visitor.look(), "nothing was answered"
+
+
+async def test_without_the_key_of_the_address_there_is_nothing(tmp_path: Path) -> None:
+    async with served(tmp_path) as (visitor, _, _):
+        root = visitor.address.rsplit("/", 2)[0]
+        for path in ("/", "/guess/", "/ü/"):
+            async with visitor.http.get(root + path) as answer:
+                assert answer.status == 404
+        async with visitor.http.get(visitor.address) as answer:
+            policy = answer.headers["Content-Security-Policy"]
+            assert "default-src 'none'" in policy
+            assert answer.headers["Cache-Control"] == "no-store"
+
+
+async def test_what_is_there_already_is_left_to_the_terminal(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("# mine\n")
+    with pytest.raises(RTAudioError, match="only a first one is made"):
+        SetupPage(str(file), lambda: 0)
+    file.write_text(template())
+    SetupPage(str(file), lambda: 0)
