@@ -83,7 +83,8 @@ async def test_somebody_sets_it_up_in_a_browser(tmp_path: Path) -> None:
         assert 'value="write" checked' in page
         page = await visitor.answer("Service")
         assert "Which service? [compatible]" in page
-        await visitor.answer("")
+        page = await visitor.answer("")
+        assert "does not work yet" in page, "as nothing else was answered"
         page = await visitor.answer("write")
         assert "is written" in page
         assert "Next, in a terminal: " in page

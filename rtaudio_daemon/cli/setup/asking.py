@@ -26,11 +26,11 @@ def settle(
     draft: Draft,
     answers: Callable[[], Values],
     check: Check,
-) -> str:
+) -> str | None:
     """Ask until the answers work, are kept as they are, or are left out.
 
     `answers` returns nothing where the step is skipped. Returns what came of answers that did not
-    work; empty if nothing is wrong.
+    work, empty if nothing is wrong, and None if the step is skipped.
     """
     draft.offered = {}
     while values := answers():
@@ -53,7 +53,7 @@ def settle(
         if chosen != _AGAIN.value:
             return "as it was, because the answers did not work"
         draft.offered = values
-    return ""
+    return None
 
 
 async def show(terminal: Terminal, found: AsyncIterator[Finding]) -> bool:

@@ -123,8 +123,10 @@ def _ask(terminal: Terminal, draft: Draft, steps: Sequence[Step], problems: dict
     """
 
     def take(step: Step) -> None:
-        problems.pop(step.name, None)
-        if problem := step.ask(terminal, draft):
+        problem = step.ask(terminal, draft)
+        if problem == "":
+            problems.pop(step.name, None)
+        elif problem:
             problems[step.name] = problem
 
     for number, step in enumerate(steps if draft.is_new else (), 1):

@@ -47,15 +47,16 @@ _LISTEN = (
 class Step(NamedTuple):
     """A part of the first run; `summary` says in a line what is set.
 
-    `ask` returns what came of answers that did not work; empty if nothing is wrong.
+    `ask` returns what came of answers that did not work, empty if nothing is wrong, and None if the
+    step is skipped.
     """
 
     name: str
-    ask: Callable[[Terminal, Draft], str]
+    ask: Callable[[Terminal, Draft], str | None]
     summary: Callable[[Config], str]
 
 
-def _service(terminal: Terminal, draft: Draft) -> str:
+def _service(terminal: Terminal, draft: Draft) -> str | None:
     terminal.say("The service that listens and answers. The built-in one is for trying it out.")
     return asking.settle(terminal, draft, lambda: _service_answers(terminal, draft), _check_service)
 
@@ -100,13 +101,13 @@ async def _check_service(settings: Config) -> AsyncIterator[Finding]:
         yield finding
 
 
-def _microphone(terminal: Terminal, draft: Draft) -> str:
+def _microphone(terminal: Terminal, draft: Draft) -> str | None:
     terminal.say("The microphone. It is listened to for two seconds; nothing leaves this machine.")
     answers = partial(_device, terminal, draft, "input")
     return asking.settle(terminal, draft, answers, partial(_check_sound, leave_out="loudspeaker"))
 
 
-def _loudspeaker(terminal: Terminal, draft: Draft) -> str:
+def _loudspeaker(terminal: Terminal, draft: Draft) -> str | None:
     terminal.say("The loudspeaker. A short tone is played, and the microphone listens for it.")
     answers = partial(_device, terminal, draft, "output")
     return asking.settle(terminal, draft, answers, partial(_check_sound, leave_out="microphone"))
@@ -133,7 +134,7 @@ async def _check_sound(settings: Config, *, leave_out: str) -> AsyncIterator[Fin
             yield finding
 
 
-def _echo(terminal: Terminal, draft: Draft) -> str:
+def _echo(terminal: Terminal, draft: Draft) -> str | None:
     terminal.say("The echo: how to keep the loudspeaker out of the microphone.")
     answers = partial(_echo_answers, terminal, draft)
     return asking.settle(terminal, draft, answers, _check_packages)
@@ -157,11 +158,11 @@ def _echo_answers(terminal: Terminal, draft: Draft) -> Values:
     return {}
 
 
-def _wake_word(terminal: Terminal, draft: Draft) -> str:
+def _wake_word(terminal: Terminal, draft: Draft) -> str | None:
     terminal.say("When it listens: all the time, while a button is held, or after a wake word.")
     if draft.settings.audio.wake.words:
         terminal.say("Your configuration has words of its own in audio.wake.words; they stay.")
-        return ""
+        return None
     answers = partial(_listen_answers, terminal, draft)
     return asking.settle(terminal, draft, answers, _check_packages)
 
@@ -179,7 +180,7 @@ async def _check_packages(settings: Config) -> AsyncIterator[Finding]:
         yield warned("packages", what, "install it before you start the daemon")
 
 
-def _home(terminal: Terminal, draft: Draft) -> str:
+def _home(terminal: Terminal, draft: Draft) -> str | None:
     terminal.say("Home Assistant, for the lamps and sensors that you expose there. Enter skips it.")
     answers = partial(_home_answers, terminal, draft)
     return asking.settle(terminal, draft, answers, home.check_home)
