@@ -284,6 +284,9 @@ class MicrophoneInput:
             return
         if result is NOTHING and not (self._suspicious or self._speech or self.uplink.open):
             return  # there is nothing new to report
+        if self.gate.flows and self._speech and self.uplink.open and not result.woken:
+            self._pass_on(result, frame, now)
+            return  # nor here
         if self.gate.expects_turn and not expected:
             self._listener.speech_expected()
         self._report_echo(note)
@@ -302,9 +305,7 @@ class MicrophoneInput:
         self.report_uplink()
         if result.woken:
             self._listener.persona_called(result.woken.persona)
-        self._send(result)
-        if result.probability >= _SPEECH and not self._to_send:
-            self._conversation.latency.voice(frame.heard_at or now, dbfs(frame.pcm))
+        self._pass_on(result, frame, now)
         if result.stopped:
             self._driver.handle(LocalSpeechStopped())
             self._listener.speech_stopped()
@@ -347,6 +348,11 @@ class MicrophoneInput:
         if goes_on != self._speech:
             self._speech = goes_on
             self._listener.speech_changed(goes_on)
+
+    def _pass_on(self, result: GateResult, frame: Frame, now: float) -> None:
+        self._send(result)
+        if result.probability >= _SPEECH and not self._to_send:
+            self._conversation.latency.voice(frame.heard_at or now, dbfs(frame.pcm))
 
     def _send(self, result: GateResult) -> None:
         self._to_send += result.pcm_to_send
