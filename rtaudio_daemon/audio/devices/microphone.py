@@ -21,7 +21,7 @@ from .worker_supervisor import WorkerSupervisor
 
 _FIRST_RENEWAL_S = 60.0  # opening a deaf stream anew costs some words, should it hear again
 _LAST_RENEWAL_S = 900.0
-_JUDGED_BYTES = 5 * FRAME_BYTES  # at once, as judging costs more than what is judged
+_JUDGED_BYTES = 25 * FRAME_BYTES  # at once, as judging costs more than what is judged
 
 
 class PortAudioMicrophone(ReportedDevice):
