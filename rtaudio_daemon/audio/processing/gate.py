@@ -310,9 +310,11 @@ class Gate:
         if self._muted:
             return GateResult(b"", False, False, 0.0)
         cut, self._cut = self._cut, False
-        self._own_word.advance(ms, answer=guarded and self._echo.mode != "off")
-        engaged, meant = self._open or self.floor_taken, self._open or not self._own_word.likely
-        woken = self._attention.feed(pcm, engaged=engaged, meant=meant)
+        woken = None
+        if self._attention.spots:
+            self._own_word.advance(ms, answer=guarded and self._echo.mode != "off")
+            engaged, meant = self._open or self.floor_taken, self._open or not self._own_word.likely
+            woken = self._attention.feed(pcm, engaged=engaged, meant=meant)
         ignored = self._ignoring(pcm)
         if ignored:
             raw = pcm = self._cleaned = bytes(len(pcm))

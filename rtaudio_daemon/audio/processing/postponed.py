@@ -2,7 +2,8 @@
 
 One frame of speech changes nothing; it takes several within a moment. So until there could be
 enough of them it is left open what each is: first whether it is louder than the answer's echo, then
-whether it is speech, which costs most. The verdicts are those that would have been given at once.
+whether it is speech, which costs most. The verdicts are those that would have been given at once,
+but for what an engine that is asked less remembers of more than half a second ago.
 """
 
 from __future__ import annotations
