@@ -1,7 +1,8 @@
 """Builds images from a stand-in for Debian's, and runs containers of them.
 
-Needs root, and the Debian packages buildah, podman, runc and mmdebstrap. No image registry is
-asked: the stand-in is made of the packages of Debian's own image, once, and kept with the layers.
+Needs root, and the Debian packages buildah, podman, catatonit, runc and mmdebstrap. No image
+registry is asked: the stand-in is made of the packages of Debian's own image, once, and kept with
+the layers.
 """
 
 from __future__ import annotations
