@@ -3,7 +3,7 @@
     python bench/sound.py table [--quick] [--mode MODE] [--only SCENARIO] [--answers N]
                                 [--at-once N]
 
-`words`: thirty-six words over answers, by people and voices that no threshold was chosen with
+`words`: thirty words over answers, by people and voices that no threshold was chosen with
 (Debian's alsa-utils and asterisk-core-sounds-en-wav, -fr, -it, -ru): how many are noticed, and how
 long after their first sample the loudspeaker is silent; one mode after the other, as it is the
 time that counts. In all other scenarios nobody speaks, and four run at once:
@@ -146,7 +146,7 @@ async def words(rig: Rig, material: Material, count: int, result: Result) -> Non
         await rig.ask()
         await until(lambda: rig.home.statuses[-1] == "idle")
     said = strangers(rig.folder)
-    for number, word in enumerate(said[:: len(said) // count][:count]):
+    for number, word in enumerate(said[:: max(1, len(said) // count)][:count]):
         found = await rig.interrupt(str(number), word)
         if found is None:
             result.missed.append(word.stem)
@@ -223,7 +223,7 @@ def jobs(arguments: argparse.Namespace) -> Iterator[Job]:
             usual = 12 if "television" in scenario else 40
             count = arguments.answers or (8 if arguments.quick else usual)
             if scenario == "words":
-                count = 12 if arguments.quick else 36
+                count = 12 if arguments.quick else 30
             elif mode == "off":
                 continue  # nobody hears an echo there
             yield Job(mode, scenario, count)
