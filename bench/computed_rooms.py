@@ -188,10 +188,14 @@ def loudness(sound: Samples) -> float:
 
 
 def tuning(sounds: Path) -> Material:
-    """Synthetic voices, the bundled recordings, and one person who reads numbers, if installed."""
+    """Synthetic voices, the bundled recordings, and one person, if installed (Debian's
+    asterisk-prompt-it-menardi-wav).
+    """
     words = {f"{voice} {text}": as_word(_synthetic(voice, text)) for voice, text in _SYNTHETIC}
     person = sounds / "it_IT_f_Menardi"
-    words |= {f"Menardi {path.stem}": as_word(_read(path)) for path in _digits(person)}
+    for names in ("digits/[0-9]", "digits/1[0-9]", "digits/mon-*", "digits/day-*", "letters/?"):
+        found = sorted(person.glob(f"{names}.wav"))
+        words |= {f"Menardi {path.stem}": as_word(_read(path)) for path in found}
     bundled = np.concatenate([samples(speech(name)) for name in ("weather", "hello", "weather")])
     television = [_synthetic("en-gb-scotland", "and now for the news of this evening, " * 8)]
     television += [_read(path) for path in sorted(person.glob("vm-*.wav"))[:20]]
