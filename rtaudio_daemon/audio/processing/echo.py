@@ -19,34 +19,26 @@ All sound is pcm. Time is the sound itself: frames of the microphone, and what i
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from typing import Literal, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
 
 from .expected_echo import (
     EVERYWHERE,
     SILENCE,
-    Bands,
     Coupling,
     ExpectedEcho,
     Levels,
-    bins,
     levels,
     levels_of_each,
 )
 from .format import FRAME_BYTES, SAMPLE_RATE
+from .own_voice import OwnVoice
 from .vad import Engine, judge, stirs
 
 Mode = Literal["cancel", "system", "half_duplex", "off"]
 MARGIN_DB = 6.0  # how much louder than its echo, in any band, an answer must be spoken over
 LEAK_DB = 2.0
-_WINDOW = SAMPLE_RATE * 4 // 25  # of what is heard, looked for in what is played
-_REACH = SAMPLE_RATE * 4 // 5  # of what is played that may be in it
 _TWICE_FRAMES = 25  # half a second
-_BLOCK = SAMPLE_RATE // 50
 _OWN = 0.65  # how alike they are; a voice 6 dB above the echo stays below it, in most words by far
 _OWN_AT_ALL, _OWN_THERE = 0.55, 0.45  # in all, and where it is louder than its echo
 _OWN_TIMES = 2  # in a row, with mode off; once it may be a voice that is much like the answer
@@ -78,46 +70,6 @@ class Canceller(Protocol):
 
     def clean(self, pcm: bytes) -> bytes:
         """What is left of one frame of the microphone (10 ms or a multiple)."""
-
-
-class _OwnVoice:
-    """Is what is heard that which is played? However loud it is, its samples go up and down alike.
-
-    In a room that echoes much, or with a loudspeaker that distorts, they may not.
-    """
-
-    def __init__(self) -> None:
-        # Blocks of 20 ms or more.
-        self._played: deque[bytes] = deque([bytes(2 * _REACH)], maxlen=_REACH // _BLOCK)
-        self._heard: deque[bytes] = deque([bytes(2 * _WINDOW)], maxlen=_WINDOW // _BLOCK)
-
-    def played(self, pcm: bytes, skipped: int) -> None:
-        if skipped:
-            self._played.append(bytes(2 * min(skipped, _REACH)))
-        self._played.append(pcm)
-
-    def heard(self, pcm: bytes) -> None:
-        self._heard.append(pcm)
-
-    def likeness(self, bands: Bands) -> tuple[float, float]:
-        """How alike they are (0 to 1): in all, and at the same delay in these bands alone."""
-        far, near = _last(self._played, _REACH), _last(self._heard, _WINDOW)
-        near -= near.mean()  # an offset of the sound card
-        size = 1 << (_REACH + _WINDOW).bit_length()
-        product = np.fft.irfft(np.fft.rfft(far, size) * np.conj(np.fft.rfft(near, size)), size)
-        energy = np.concatenate([[0.0], np.cumsum(far * far)])
-        scale = np.sqrt((energy[_WINDOW:] - energy[:-_WINDOW]) * float(near @ near))
-        likeness = np.abs(product[: _REACH - _WINDOW + 1]) / np.maximum(scale, 1.0)
-        at = int(likeness.argmax())
-        parts = bins(bands, _WINDOW)
-        one, other = (np.fft.rfft(sound)[parts] for sound in (far[at : at + _WINDOW], near))
-        norm = float(np.linalg.norm(one) * np.linalg.norm(other))
-        return float(likeness[at]), float(abs(np.vdot(one, other))) / max(norm, 1.0)
-
-
-def _last(blocks: deque[bytes], samples: int) -> NDArray[np.float64]:
-    pcm = b"".join(blocks)[-2 * samples :].rjust(2 * samples, b"\0")
-    return np.frombuffer(pcm, dtype="<i2").astype(np.float64)
 
 
 @dataclass(slots=True)
@@ -204,7 +156,7 @@ class Echo:
         self._waiting: list[_Frame] = []
         self._verdicts: list[bool] = []  # on frames that were postponed
         self._newest: tuple[tuple[bytes, Levels], ...] = ()
-        self._own = _OwnVoice()
+        self._own = OwnVoice()
         self._louder = EVERYWHERE
         self._frames = 0
         self._recognized_at = -_TWICE_FRAMES
