@@ -40,7 +40,6 @@ MARGIN_DB = 6.0  # how much louder than its echo, in any band, an answer must be
 LEAK_DB = 2.0
 _TWICE_FRAMES = 25  # half a second
 _OWN = 0.65  # how alike they are; a voice 6 dB above the echo stays below it, in most words by far
-_OWN_AT_ALL, _OWN_THERE = 0.55, 0.45  # in all, and where it is louder than its echo
 _OWN_TIMES = 2  # in a row, with mode off; once it may be a voice that is much like the answer
 _PIECE = SAMPLE_RATE // 100
 _TAIL = SAMPLE_RATE * 4 // 5  # silence after which there is nothing to cancel
@@ -219,8 +218,7 @@ class Echo:
             return False
         if self._recognized_at == self._frames:
             return True
-        at_all, there = self._own.likeness(self._louder)
-        if at_all < _OWN_AT_ALL or there < _OWN_THERE:
+        if not self._own.is_heard(self._louder):
             return False
         if self._frames - self._recognized_at <= _TWICE_FRAMES:
             self.relearn()

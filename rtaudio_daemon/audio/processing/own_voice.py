@@ -1,4 +1,8 @@
-"""Is what is heard that which is played? All sound is pcm."""
+"""Is what is heard that which is played? All sound is pcm.
+
+A room makes of what is played a sound that looks quite different. But it does the same to all of
+it: what it does is found from the last seconds, and says what the newest sound should be.
+"""
 
 from __future__ import annotations
 
@@ -10,34 +14,57 @@ from numpy.typing import NDArray
 from .expected_echo import Bands, bins
 from .format import SAMPLE_RATE
 
+_Samples = NDArray[np.float64]
+_Either = _Samples | NDArray[np.complex128]  # sound, or its spectrum
 _WINDOW = SAMPLE_RATE * 4 // 25  # of what is heard, looked for in what is played
 _REACH = SAMPLE_RATE * 4 // 5  # of what is played that may be in it
-_BLOCK = SAMPLE_RATE // 50
+_FRAME = SAMPLE_RATE // 50
+_KEPT = 4 * SAMPLE_RATE  # from which it is found what the room does
+_ALIKE = 0.55, 0.45  # as they stand: in all, and where it is louder than its echo
+_SAME = 0.85, 0.8  # the same, although the room would make something else of it
+_EVERY = 3  # samples: 8 kHz are enough for what the room does
+_RATE = SAMPLE_RATE // _EVERY
+_NEWEST = _RATE * 2 // 25  # of which the verdict is
+_LEFT_OUT = _RATE // 5  # what is in doubt says nothing of the room
+_LEAST = _RATE  # of both, to say anything of it
+_LATEST = _RATE * 3 // 5  # an echo comes by then
+_BEFORE, _TAIL = _RATE // 100, _RATE * 3 // 20  # of the loudest part of the echo
+_SMOOTHED = 33  # parts of the spectrum
+_FAINT = 1e-3  # of the whole: what was not played in a part of it says nothing of the room
+_TRUSTED = 0.6  # how alike what was heard and what it should have been are, if the room is known
+_PREDICTED = 0.72  # how alike they are, if it is the same voice
 
 
 class OwnVoice:
-    """Is what is heard that which is played? However loud it is, its samples go up and down alike.
-
-    In a room that echoes much, or with a loudspeaker that distorts, they may not.
-    """
+    """Give it what is played and what is heard, in frames of 20 ms or more."""
 
     def __init__(self) -> None:
-        # Blocks of 20 ms or more.
-        self._played: deque[bytes] = deque([bytes(2 * _REACH)], maxlen=_REACH // _BLOCK)
-        self._heard: deque[bytes] = deque([bytes(2 * _WINDOW)], maxlen=_WINDOW // _BLOCK)
+        self._played: deque[bytes] = deque(maxlen=_KEPT // _FRAME)
+        self._heard: deque[bytes] = deque(maxlen=_KEPT // _FRAME)
 
     def played(self, pcm: bytes, skipped: int) -> None:
         """Take note of what goes to the loudspeaker, after `skipped` samples of silence."""
         if skipped:
-            self._played.append(bytes(2 * min(skipped, _REACH)))
+            self._played.append(bytes(2 * min(skipped, _KEPT)))
         self._played.append(pcm)
 
     def heard(self, pcm: bytes) -> None:
         """Take note of what the microphone hears meanwhile."""
         self._heard.append(pcm)
 
+    def is_heard(self, louder: Bands) -> bool:
+        """Whether what is louder than the echo in these bands just now is the echo all the same."""
+        alike = self._predicted(louder)
+        if alike is not None and alike >= _PREDICTED:
+            return True
+        at_all, there = self.likeness(louder)
+        least_at_all, least_there = _ALIKE if alike is None else _SAME
+        return at_all >= least_at_all and there >= least_there
+
     def likeness(self, bands: Bands) -> tuple[float, float]:
-        """How alike they are (0 to 1): in all, and at the same delay in these bands alone."""
+        """How alike the newest of both are (0 to 1) as they stand: in all, and at the same delay in
+        these bands alone.
+        """
         far, near = _last(self._played, _REACH), _last(self._heard, _WINDOW)
         near -= near.mean()  # an offset of the sound card
         size = 1 << (_REACH + _WINDOW).bit_length()
@@ -48,10 +75,61 @@ class OwnVoice:
         at = int(likeness.argmax())
         parts = bins(bands, _WINDOW)
         one, other = (np.fft.rfft(sound)[parts] for sound in (far[at : at + _WINDOW], near))
-        norm = float(np.linalg.norm(one) * np.linalg.norm(other))
-        return float(likeness[at]), float(abs(np.vdot(one, other))) / max(norm, 1.0)
+        return float(likeness[at]), _alike(one, other)
+
+    def _predicted(self, bands: Bands) -> float | None:
+        """How alike what is heard and what it should be are, of late, in these bands (0 to 1).
+
+        None: what the room does is not known, or says nothing of these bands.
+        """
+        parts = bins(bands, _NEWEST * _EVERY)[: _NEWEST // 2]
+        far, near = (_thinned(_last(each, _KEPT)) for each in (self._played, self._heard))
+        sounding = np.flatnonzero(far)
+        begin = int(sounding[0]) if len(sounding) else len(far)
+        known = slice(begin, len(far) - _LEFT_OUT)
+        if known.stop - known.start < _LEAST or not parts.any():
+            return None
+        expected = _expected(far, near, known)
+        if _alike(expected[known], near[known]) < _TRUSTED:
+            return None
+        one, other = (
+            np.fft.rfft(sound[-_NEWEST:])[: _NEWEST // 2][parts] for sound in (expected, near)
+        )
+        return _alike(one, other)
 
 
-def _last(blocks: deque[bytes], samples: int) -> NDArray[np.float64]:
-    pcm = b"".join(blocks)[-2 * samples :].rjust(2 * samples, b"\0")
+def _expected(far: _Samples, near: _Samples, known: slice) -> _Samples:
+    """What should be heard, if the room does to all of `far` what it did to its `known` part."""
+    size = 1 << (len(far) - 1).bit_length()
+    there = np.zeros((2, len(far)))
+    there[:, known] = far[known], near[known]
+    one, other = np.fft.rfft(there, size)
+    power = np.convolve(np.abs(one) ** 2, np.full(_SMOOTHED, 1 / _SMOOTHED), "same")
+    room = np.fft.irfft(other * np.conj(one) / (power + _FAINT * power.mean() + 1.0), size)
+    at = int(np.abs(room[:_LATEST]).argmax())
+    room[: max(0, at - _BEFORE)] = 0
+    room[at + _TAIL :] = 0
+    return np.asarray(np.fft.irfft(np.fft.rfft(far, size) * np.fft.rfft(room), size)[: len(far)])
+
+
+def _thinned(sound: _Samples) -> _Samples:
+    """At a third of the rate, without what is constant, high tones as important as low ones."""
+    return np.asarray(np.diff(sound.reshape(-1, _EVERY).mean(axis=1), prepend=0.0))
+
+
+def _alike(one: _Either, other: _Either) -> float:
+    norm = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return float(abs(np.vdot(one, other))) / max(norm, 1.0)
+
+
+def _last(blocks: deque[bytes], samples: int) -> _Samples:
+    """So much of the end of a sound; before its beginning there was silence."""
+    taken: list[bytes] = []
+    missing = 2 * samples
+    for block in reversed(blocks):
+        if missing <= 0:
+            break
+        taken.append(block)
+        missing -= len(block)
+    pcm = b"".join(reversed(taken))[-2 * samples :].rjust(2 * samples, b"\0")
     return np.frombuffer(pcm, dtype="<i2").astype(np.float64)
