@@ -1,0 +1,51 @@
+"""What the documents show of outputs is what comes out."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+from rtaudio_daemon.language import words
+from rtaudio_daemon.status_words import State, line
+from tests.documents import ROOT, blocks
+from tests.test_status_words import WELL
+
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+
+
+def shown(command: str) -> str:
+    """The block of a document that shows this command and what it prints."""
+    (block,) = (each for each in blocks("console") if each.text.startswith(f"$ {command}\n"))
+    return block.text
+
+
+def test_a_dry_run_of_the_installation_prints_what_is_shown() -> None:
+    command = "script/install --system --dry-run"
+    done = subprocess.run(
+        ["bash", *command.split()],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    expected = shown(command).partition("\n")[2]
+    assert always(done.stdout) == always(expected)
+
+
+def always(text: str) -> list[str]:
+    """The lines that are printed whether a service is installed here or not."""
+    return [each for each in text.splitlines() if "/etc/rtaudio-daemon" not in each]
+
+
+def test_the_status_of_the_service_is_shown_in_the_words_of_today() -> None:
+    (status,) = re.findall(r'^ +Status: "(.*)"$', shown("systemctl status rtaudio-daemon"), re.M)
+    assert status.startswith(f"{line(WELL, words())}; session sess_")
+
+
+def test_the_table_of_operations_names_every_state() -> None:
+    table = OPERATIONS.partition("| the status begins with |")[2].partition("\n\n")[0]
+    first = "".join(re.findall(r"^\| (.*?) \|", table, re.M))
+    named = set(re.findall(r"`(.*?)`", first))
+    unseen = {State.GONE, State.UNKNOWN}  # what systemd and a daemon never say of themselves
+    assert named == {words()[f"state.{each}"] for each in set(State) - unseen}
