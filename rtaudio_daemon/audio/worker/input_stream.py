@@ -54,16 +54,17 @@ class InputStream(WorkerStream):
         frame = self._mono(frame)
         sound = bundle.add(frame, closely=self._closely, soft_below=self._soft_below)
         if sound:
-            self._link.send_soon(Kind.SOUND, part_body(number, sound))
+            self._link.send_soon((Kind.SOUND, part_body(number, sound)))
 
     def overflowed(self) -> None:
         """A frame is lost, as one before it was not taken in time."""
-        self._link.send_soon(Kind.OVERFLOWED, b"")
+        self._link.send_soon((Kind.OVERFLOWED, b""))
 
     def failed(self, error: OSError) -> None:
         """No more sound will come."""
         what = f"the device delivers no sound any more: {error}"
-        self._link.send_soon(Kind.FAILED, failure_body(DeviceError(what, code=DeviceCode.LOST)))
+        failure = DeviceError(what, code=DeviceCode.LOST)
+        self._link.send_soon((Kind.FAILED, failure_body(failure)))
 
     @property
     def _channel_counts(self) -> tuple[int, ...]:

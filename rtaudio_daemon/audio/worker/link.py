@@ -42,9 +42,9 @@ class WorkerLink:
         except BlockingIOError:
             pass  # it has been woken often enough
 
-    def send_soon(self, kind: Kind, body: bytes) -> None:
-        """Say it now or soon; never waits (for threads that move sound)."""
-        message = pack(kind, body)
+    def send_soon(self, *messages: tuple[Kind, bytes]) -> None:
+        """Say it now or soon, at once; never waits (for threads that move sound)."""
+        message = b"".join(pack(kind, body) for kind, body in messages)
         if not (self.ready and self._lock.acquire(blocking=False)):
             self._waiting.append(message)
             return

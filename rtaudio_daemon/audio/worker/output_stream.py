@@ -46,6 +46,7 @@ class OutputStream(WorkerStream):
         self._late_at: deque[float] = deque(maxlen=_STUTTERS)
         self._longer_until = 0.0
         self._reported_at = 0.0
+        self._stopping = False
         self._tapped = False
         self._silent_frames = RATES[0]
         self._position: int | None = None
@@ -56,9 +57,11 @@ class OutputStream(WorkerStream):
         if kind is Kind.STOP:
             self._report_moments()
             with self._lock:
+                self._stopping = True
                 heard = self._queue.stop()
                 progress = self._progress(heard)
             self._link.send(Kind.STOPPED, json_body(progress))
+            self._stopping = False
             return
         with self._lock:
             if kind is Kind.PUSH:
@@ -79,14 +82,8 @@ class OutputStream(WorkerStream):
                 self.attend(yes(body) or self._busy)
 
     def report(self) -> None:
-        """Report to the daemon what is new, in the main thread, after `WorkerLink.wake`."""
+        """Report when playing began or ended, in the main thread, after `WorkerLink.wake`."""
         self._report_moments()
-        if not self._progress_due:
-            return
-        self._reported_at = time.monotonic()
-        with self._lock:
-            progress = self._progress(self._queue.positions())
-        self._link.send(Kind.PROGRESS, json_body(progress))
 
     @property
     def _progress_due(self) -> bool:
@@ -166,27 +163,33 @@ class OutputStream(WorkerStream):
                 if flags & _UNDERFLOW and self._queue.busy and not self._withholding:
                     self._note_late_block()
                 sound = self._next_block(frames * 2)
-                is_new = self._queue.eventful
-            self._position += frames
-            if self._tapped:
-                self._say_played(sound)
-            if is_new or self._progress_due:
-                self._link.wake()
+                if self._queue.eventful:
+                    self._link.wake()
+                self._position += frames
+                news = self._played_news(sound) if self._tapped else []
+                if self._progress_due and (news or not self._played):
+                    news += self._progress_news()
+            if news:
+                self._link.send_soon(*news)
             return (_both(sound) if self._channels == 2 else sound), 0  # paContinue
         except Exception:
             return bytes(frames * 2 * self._channels), 0
 
-    def _say_played(self, sound: bytes) -> None:
+    def _played_news(self, sound: bytes) -> list[tuple[Kind, bytes]]:
         self._silent_frames = 0 if sound.strip(b"\0") else self._silent_frames + len(sound) // 2
-        if self._silent_frames >= self._rate:
-            self._played = b""
-            return
-        self._played += sound
+        self._played = self._played + sound if self._silent_frames < self._rate else b""
         frames = len(self._played) // 2
-        if frames >= self._rate * _PLAYED_MS // 1000:
-            begin = (self._position or 0) - frames
-            self._link.send_soon(Kind.PLAYED, part_body(begin & 0xFFFFFFFF, self._played))
-            self._played = b""
+        if frames < self._rate * _PLAYED_MS // 1000:
+            return []
+        begin = (self._position or 0) - frames
+        played, self._played = self._played, b""
+        return [(Kind.PLAYED, part_body(begin & 0xFFFFFFFF, played))]
+
+    def _progress_news(self) -> list[tuple[Kind, bytes]]:
+        if self._stopping:  # what is cut off is said first
+            return []
+        self._reported_at = time.monotonic()
+        return [(Kind.PROGRESS, json_body(self._progress(self._queue.positions())))]
 
     def _next_block(self, n_bytes: int) -> bytes:
         self._settling_blocks = max(0, self._settling_blocks - 1)

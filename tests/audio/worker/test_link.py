@@ -18,7 +18,7 @@ def test_what_a_callback_says_while_the_line_is_in_use_is_said_right_after_it(
 ) -> None:
     link = pumps(InputStream)._link
     with link._lock:
-        link.send_soon(Kind.SOUND, b"late")
+        link.send_soon((Kind.SOUND, b"late"))
     link.send(Kind.FINISHED, b"{}")
     assert messages(pair) == [(Kind.SOUND, b"late"), (Kind.FINISHED, b"{}")]
 
@@ -28,9 +28,9 @@ def test_a_message_of_which_the_daemon_took_a_part_is_told_whole_and_in_order(
 ) -> None:
     link = pumps(InputStream)._link
     large = bytes(range(256)) * 2000
-    link.send_soon(Kind.SOUND, large)
+    link.send_soon((Kind.SOUND, large))
     assert link._rest
-    link.send_soon(Kind.SOUND, b"small")
+    link.send_soon((Kind.SOUND, b"small"))
     received: list[tuple[Kind, bytes]] = []
 
     def read() -> None:

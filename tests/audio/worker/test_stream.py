@@ -9,6 +9,7 @@ import threading
 import time
 from array import array
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -242,8 +243,8 @@ def test_playing_is_the_same_on_both_channels_and_reports_how_far_it_came(
         card.callback(None, 960, None, 0)
     stream.report()
     kinds = [(kind, body) for kind, body in messages(pair)]
-    assert [kind for kind, _ in kinds] == [Kind.STARTED, Kind.PROGRESS]
-    assert progress_of(kinds[1][1]).last_id == 5
+    assert [kind for kind, _ in kinds] == [Kind.PROGRESS, Kind.STARTED]
+    assert progress_of(kinds[0][1]).last_id == 5
     stream.receive(Kind.STOP, b"")
     assert [kind for kind, _ in messages(pair)] == [Kind.STOPPED]
 
@@ -272,6 +273,44 @@ def playing(stream: Any, card: ChoosyCard, seconds: int = 1) -> None:
     stream.receive(Kind.PUSH, part_body(1, b"\1\1" * 24_000 * seconds))
     for _ in range(5):
         card.callback(None, 480, None, 0)
+
+
+def test_how_far_playing_came_is_said_right_after_what_is_played(
+    pumps: Any, pair: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    card = ChoosyCard({24_000}, {1})
+    stream = pumps(OutputStream)
+    stream.receive(Kind.TAP, b"")
+    playing(stream, card)
+    messages(pair)
+    for _ in range(20):
+        now[0] += 0.02
+        card.callback(None, 480, None, 0)
+    kinds = [kind for kind, _ in messages(pair)]
+    assert (kinds.count(Kind.PLAYED), kinds.count(Kind.PROGRESS)) == (10, 3)
+    after = [before for before, kind in pairwise(kinds) if kind is Kind.PROGRESS]
+    assert set(after) == {Kind.PLAYED}, "the daemon is woken once for both"
+
+
+def test_nothing_is_said_of_progress_between_a_stop_and_its_answer(pumps: Any, pair: Any) -> None:
+    card = ChoosyCard({24_000}, {1})
+    stream = pumps(OutputStream)
+    playing(stream, card)
+    messages(pair)
+    send = stream._link.send
+
+    def slowly(kind: Kind, body: bytes) -> None:
+        stream._reported_at = 0.0
+        card.callback(None, 480, None, 0)
+        send(kind, body)
+
+    stream._link.send = slowly
+    stream.receive(Kind.STOP, b"")
+    card.callback(None, 480, None, 0)
+    kinds = [kind for kind, _ in messages(pair)]
+    assert kinds == [Kind.STOPPED, Kind.PROGRESS]
 
 
 def test_a_block_that_came_too_late_counts_as_an_underrun_while_something_plays(
