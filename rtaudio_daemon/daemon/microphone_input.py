@@ -127,6 +127,11 @@ class MicrophoneInput:
         soft_dbfs = self.gate.soft_dbfs
         return None if soft_dbfs is None else soft_dbfs - self.gate.enhancement.gain_db
 
+    @property
+    def spares_pairs(self) -> bool:
+        """Whether frames may come in pairs."""
+        return not self.held and self.tap is None and self.gate.spares_pairs
+
     def enhance(self, enhancement: Enhancement) -> None:
         """Make voices clearer by this from now on."""
         if enhancement.gain_db != self.gate.enhancement.gain_db:
@@ -255,7 +260,7 @@ class MicrophoneInput:
     def _take(self, frame: Frame) -> None:
         self._hear(frame)
         if self.microphone is not None:
-            self.microphone.spare(self.soft_dbfs)
+            self.microphone.spare(self.soft_dbfs, pairs=self.spares_pairs)
 
     def _hear(self, frame: Frame) -> None:
         if self.gate.enhancement.gain_db:

@@ -18,13 +18,17 @@ async def test_frames_may_come_late_only_while_an_answer_is_heard_and_nobody_nee
     async with Harness(tmp_path, change=SILERO) as harness:
         await harness.until_it_can_talk()
         microphone_input = harness.app.assistant.microphone_input
-        assert microphone_input.soft_dbfs is None
+
+        def spared() -> tuple[float | None, bool]:
+            return microphone_input.soft_dbfs, microphone_input.spares_pairs
+
+        assert spared() == (None, False)
         await harness.post("/api/say", {"text": "speak", "mode": "prompt"})
-        await until(lambda: microphone_input.soft_dbfs == -72)
+        await until(lambda: spared() == (-72, True))
         microphone_input.tap = asyncio.Queue()
-        assert microphone_input.soft_dbfs is None
+        assert spared() == (None, False)
         microphone_input.tap = None
-        assert microphone_input.soft_dbfs == -72
+        assert spared() == (-72, True)
         await harness.post("/api/listen/start")
-        assert microphone_input.soft_dbfs is None
+        assert spared() == (None, False)
         await harness.post("/api/listen/stop")

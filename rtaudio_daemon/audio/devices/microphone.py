@@ -10,7 +10,7 @@ from ...errors import DeviceError
 from ...notifications import DeviceState
 from ..processing.format import FRAME_BYTES, FRAME_MS, SAMPLE_RATE, Frame, Resampler
 from ..processing.frame_clock import FrameClock
-from ..worker.messages import Kind, StreamFacts, number_body, split_part, yes_body
+from ..worker.messages import Kind, StreamFacts, spare_body, split_part, yes_body
 from .device_report import ReportedDevice
 from .frame_queue import FrameQueue
 from .protocols import DeviceListener
@@ -83,11 +83,11 @@ class PortAudioMicrophone(ReportedDevice):
         """Somebody speaks: this microphone is certainly not deaf."""
         self._signal_check.speech_noticed()
 
-    def spare(self, softer_dbfs: float | None) -> None:
-        """Let soft frames come up to 100 ms late."""
-        below = self._soft_level.follow(softer_dbfs)
+    def spare(self, softer_dbfs: float | None, *, pairs: bool) -> None:
+        """Let soft frames come up to 100 ms late, and others in pairs."""
+        below = self._soft_level.follow(softer_dbfs, pairs=pairs)
         if below is not None:
-            self.process.send(Kind.SOFT, number_body(below))
+            self.process.send(Kind.SPARE, spare_body(below, pairs))
 
     def __aiter__(self) -> AsyncIterator[Frame]:
         """The frames, for one reader."""

@@ -80,8 +80,11 @@ class Microphone(Device, Protocol):
     def speech_noticed(self) -> None:
         """Somebody speaks: this microphone is certainly not deaf."""
 
-    def spare(self, softer_dbfs: float | None) -> None:
-        """Frames that are softer may come up to 100 ms late, with the next; None: none may."""
+    def spare(self, softer_dbfs: float | None, *, pairs: bool) -> None:
+        """Frames that are softer may come up to 100 ms late, with the next; None: none may.
+
+        `pairs`: others may come two at once, 20 ms late.
+        """
 
     def __aiter__(self) -> AsyncIterator[Frame]:
         """The frames as they come, for one reader; never ends."""

@@ -59,7 +59,7 @@ class SilentMicrophone:
     def speech_noticed(self) -> None:
         """Nobody speaks here."""
 
-    def spare(self, softer_dbfs: float | None) -> None:
+    def spare(self, softer_dbfs: float | None, *, pairs: bool) -> None:
         """There are no frames."""
 
     async def run(self) -> None:
@@ -130,7 +130,7 @@ class WavMicrophone:
     def speech_noticed(self) -> None:
         """A file cannot be deaf."""
 
-    def spare(self, softer_dbfs: float | None) -> None:
+    def spare(self, softer_dbfs: float | None, *, pairs: bool) -> None:
         """Its frames always come at once."""
 
     def __aiter__(self) -> AsyncIterator[Frame]:

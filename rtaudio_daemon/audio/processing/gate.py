@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ...config import Gate as Settings
 from .echo import Echo
 from .enhancement import Enhancement
-from .format import BYTES_PER_MS
+from .format import BYTES_PER_MS, FRAME_MS
 from .postponed import PostponedFrames
 from .vad import Engine, TurnSegmenter, TwoStageEngine, judge, stirs
 from .wake_word import Attention, OwnWord
@@ -195,6 +195,14 @@ class Gate:
             return None
         engine = self._engine
         return engine.quiet_below_dbfs if isinstance(engine, TwoStageEngine) else None
+
+    @property
+    def spares_pairs(self) -> bool:
+        """Whether frames may come in pairs: nothing came of the first if it were speech."""
+        matters = self._open or not self._playing or self._always or self._echo.cancels
+        if matters or self._attention.spots:
+            return False
+        return self._barge_in.spoken_ms + FRAME_MS <= _SUSPICION * self._settings.barge_in_ms
 
     @property
     def echo(self) -> Echo:

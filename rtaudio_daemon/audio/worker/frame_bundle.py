@@ -10,6 +10,7 @@ from math import hypot, sqrt
 
 LONG_MS = 200  # of quiet frames at once, while nobody speaks or is answered
 SOFT_MS = 100  # of soft ones, while somebody does
+PAIR_MS = 40  # of others, where these may be sent in pairs
 _QUIET = 200  # no sample of a quiet frame is louder
 
 
@@ -19,19 +20,27 @@ class FrameBundle:
     def __init__(self, frame_ms: int) -> None:
         self._frame_ms = frame_ms
         self._frames: list[bytes] = []
+        self._limit_ms = LONG_MS  # of the least patient frame among them
 
-    def add(self, frame: bytes, *, closely: bool, soft_below: float) -> bytes:
+    def add(
+        self, frame: bytes, *, closely: bool, soft_below: float = 0.0, pairs: bool = False
+    ) -> bytes:
         """What is to be sent now: nothing, or all that waits, with this frame at its end.
 
-        `closely`: only frames whose root mean square is below `soft_below` (0 to 32768) may wait.
+        `closely`: only frames whose root mean square is below `soft_below` (0 to 32768) may wait
+        for long, and others, with `pairs`, for one more frame.
         """
         self._frames.append(frame)
-        limit_ms = SOFT_MS if closely else LONG_MS
-        more = len(self._frames) * self._frame_ms < limit_ms
-        if more and (_is_soft(frame, soft_below) if closely else _is_quiet(frame)):
+        if closely:
+            limit_ms = SOFT_MS if _is_soft(frame, soft_below) else PAIR_MS if pairs else 0
+        else:
+            limit_ms = LONG_MS if _is_quiet(frame) else 0
+        self._limit_ms = min(self._limit_ms, limit_ms)
+        if len(self._frames) * self._frame_ms < self._limit_ms:
             return b""
         together = b"".join(self._frames)
         self._frames.clear()
+        self._limit_ms = LONG_MS
         return together
 
 

@@ -15,7 +15,7 @@ from ...errors import DeviceError
 from .device_lookup import DeviceInfo, Direction
 from .frame_bundle import FrameBundle
 from .link import WorkerLink
-from .messages import Kind, failure_body, number_of, part_body, yes
+from .messages import Kind, failure_body, part_body, spare_of, yes
 from .stream import WorkerStream
 
 _OVERFLOWED = -9981  # paInputOverflowed
@@ -36,15 +36,15 @@ class InputStream(WorkerStream):
         self._channel = channel
         self._number = 0
         self._shared = True
-        self._soft_below = 0.0
+        self._spare = (0.0, False)
         self._readers: list[_Reader] = []  # two while one stream goes over into the next
 
     def receive(self, kind: Kind, body: bytes) -> None:
         """Carry out what the daemon says."""
         if kind is Kind.ATTEND:
             self.attend(yes(body))
-        elif kind is Kind.SOFT:
-            self._soft_below = number_of(body)
+        elif kind is Kind.SPARE:
+            self._spare = spare_of(body)
 
     def report(self) -> None:
         """Do nothing: the thread that reads a microphone reports everything."""
@@ -52,7 +52,8 @@ class InputStream(WorkerStream):
     def heard(self, number: int, bundle: FrameBundle, frame: bytes) -> None:
         """The stream of this `number` has heard one `frame` more. Called by its reader."""
         frame = self._mono(frame)
-        sound = bundle.add(frame, closely=self._closely, soft_below=self._soft_below)
+        soft_below, pairs = self._spare
+        sound = bundle.add(frame, closely=self._closely, soft_below=soft_below, pairs=pairs)
         if sound:
             self._link.send_soon((Kind.SOUND, part_body(number, sound)))
 

@@ -18,10 +18,11 @@ from .device_lookup import DeviceInfo
 _HEAD = struct.Struct("<BI")
 _PART = struct.Struct("<I")
 _NUMBER = struct.Struct("<d")
+_SPARE = struct.Struct("<d?")
 
 
 class Kind(IntEnum):
-    """To the output process: PUSH to ATTEND. To the input process: ATTEND and SOFT. From any of
+    """To the output process: PUSH to ATTEND. To the input process: ATTEND and SPARE. From any of
     them: READY to the end.
     """
 
@@ -32,7 +33,7 @@ class Kind(IntEnum):
     TAP = 5  # send PLAYED from now on
     OVERLAY = 6  # pcm to mix into whatever is played
     ATTEND = 7  # one byte: 1 for short frames, 0 for long ones
-    SOFT = 8  # double: frames with a smaller root mean square (0 to 32768) may wait; 0: none may
+    SPARE = 8  # double: frames with a smaller root mean square may wait; one byte: 1 for pairs
     READY = 16  # json of StreamFacts
     SOUND = 17  # number of the stream (u32), some of its pcm, mono
     PROGRESS = 18  # json of Progress, several times a second while the device asks for sound
@@ -86,13 +87,24 @@ def split_part(body: bytes) -> tuple[int, bytes]:
 
 
 def number_body(number: float) -> bytes:
-    """The body of VOLUME or SOFT."""
+    """The body of VOLUME."""
     return _NUMBER.pack(number)
 
 
 def number_of(body: bytes) -> float:
-    """What VOLUME or SOFT says."""
+    """What VOLUME says."""
     return float(_NUMBER.unpack(body)[0])
+
+
+def spare_body(soft_below: float, pairs: bool) -> bytes:
+    """The body of SPARE: the root mean square (0 to 32768), and whether others come in pairs."""
+    return _SPARE.pack(soft_below, pairs)
+
+
+def spare_of(body: bytes) -> tuple[float, bool]:
+    """What SPARE says."""
+    soft_below, pairs = _SPARE.unpack(body)
+    return float(soft_below), bool(pairs)
 
 
 def yes_body(yes: bool) -> bytes:

@@ -17,6 +17,17 @@ def test_the_process_hears_of_a_level_only_when_it_fell_or_rose_much() -> None:
     assert [level.follow(None), level.follow(None)] == [0.0, None]
 
 
+def test_the_process_hears_at_once_whether_pairs_may_come() -> None:
+    level = SoftLevel()
+    assert level.follow(None, pairs=True) == 0.0
+    assert level.follow(None, pairs=True) is None
+    assert level.follow(-60.0, pairs=True) == pytest.approx(32.768)
+    assert level.follow(-59.0, pairs=False) == pytest.approx(32768 * 10 ** (-59 / 20))
+    assert level.follow(-59.0) is None
+    level.forget()
+    assert level.follow(None, pairs=True) == 0.0
+
+
 def test_a_new_process_hears_of_it_again() -> None:
     level = SoftLevel()
     level.follow(-60.0)

@@ -43,12 +43,13 @@ def course(engine: Engine, heard: Scene, *, keeps: bool) -> Course:
         Course(),
     )
     near, far = heard.near.astype("<i2"), heard.far.astype("<i2")
-    fed, soft_below = 0, 0.0
+    fed, soft_below, pairs = 0, 0.0, False
     for frame, at in enumerate(range(0, len(near) - FRAME, FRAME)):
         gate.playing = any(begin <= at < end for begin, end in heard.answers)
         if frame % 2:
             gate.played(far[at - FRAME : at + FRAME].tobytes())
-        sound = bundle.add(near[at : at + FRAME].tobytes(), closely=True, soft_below=soft_below)
+        pcm = near[at : at + FRAME].tobytes()
+        sound = bundle.add(pcm, closely=True, soft_below=soft_below, pairs=pairs)
         found.messages += bool(sound)
         for start in range(0, len(sound), 2 * FRAME):
             if gate.feed(sound[start : start + 2 * FRAME]).started:
@@ -58,6 +59,7 @@ def course(engine: Engine, heard: Scene, *, keeps: bool) -> Course:
         if keeps and sound:
             soft_dbfs = gate.soft_dbfs
             soft_below = 0.0 if soft_dbfs is None else 32768 * 10 ** (soft_dbfs / 20)
+            pairs = gate.spares_pairs
     return found
 
 
@@ -79,6 +81,14 @@ def test_while_an_answer_does_not_come_back_four_messages_of_five_are_spared() -
     assert was.messages - now.messages == pytest.approx(0.8 * frames, abs=5)
 
 
+def test_while_an_answer_comes_back_every_other_message_is_spared() -> None:
+    heard = scene(0, np.zeros(FRAME), gain=0.3)
+    frames = (heard.answers[0][1] - heard.answers[0][0]) // FRAME
+    was = course(TwoStageEngine(Loud()), heard, keeps=False)
+    now = course(TwoStageEngine(Loud()), heard, keeps=True)
+    assert was.messages - now.messages == pytest.approx(0.5 * frames, abs=15)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("gain", [0.0, 0.01, 0.1])
@@ -94,9 +104,14 @@ def test_people_are_heard_the_same_and_as_soon(gain: float) -> None:
         assert not any(now.late)
 
 
-def gate(engine: Engine, mode: str = "half_duplex", attention: Attention | None = None) -> Gate:
+def gate(
+    engine: Engine,
+    mode: str = "half_duplex",
+    attention: Attention | None = None,
+    settings: Settings | None = None,
+) -> Gate:
     """A gate that has heard a quiet room, while an answer is heard."""
-    made = Gate(Settings(), engine, open_echo(mode), attention)
+    made = Gate(settings or Settings(), engine, open_echo(mode), attention)
     made.playing = True
     for _ in range(50):
         made.feed(QUIET)
@@ -129,6 +144,20 @@ def test_where_every_frame_counts_none_may_come_late() -> None:
     unheard = Gate(Settings(), TwoStageEngine(Loud()))
     unheard.playing = True
     assert unheard.soft_dbfs is None, "how quiet the room is, is not known yet"
+
+
+def test_frames_may_come_in_pairs_over_an_answer_until_somebody_may_be_speaking() -> None:
+    over = gate(TwoStageEngine(Loud()), "off")
+    assert over.spares_pairs
+    over.feed(b"\0\x20\0\xe0" * (FRAME // 2))
+    assert not over.spares_pairs
+    other = gate(TwoStageEngine(Loud()))
+    other.playing = False
+    assert not other.spares_pairs, "nothing is heard"
+    assert not gate(TwoStageEngine(Loud()), "cancel").spares_pairs, "both sides must be in step"
+    assert not gate(TwoStageEngine(Loud()), attention=Attention("wake_word")).spares_pairs
+    assert not gate(AlwaysEngine(), settings=Settings(engine="always")).spares_pairs
+    assert not gate(TwoStageEngine(Loud()), settings=Settings(barge_in_ms=40)).spares_pairs
 
 
 class Same:

@@ -27,6 +27,20 @@ def test_none_waits_where_none_is_soft() -> None:
     assert lengths(FrameBundle(20), [bytes(960)] * 3, 0.0) == [1, 1, 1]
 
 
+def test_loud_frames_come_in_pairs_where_they_may() -> None:
+    bundle = FrameBundle(20)
+
+    def came(frames: list[bytes]) -> list[int]:
+        added = (bundle.add(each, closely=True, soft_below=10.1, pairs=True) for each in frames)
+        return [len(sound) // 960 for sound in added]
+
+    assert came([LOUD] * 6) == [0, 2] * 3
+    assert came([SOFT, SOFT, SOFT, LOUD]) == [0, 0, 0, 4], "nothing loud waits for long"
+    assert came([LOUD, SOFT, SOFT, LOUD]) == [0, 2, 0, 2]
+    assert came([LOUD]) == [0]
+    assert bundle.add(LOUD, closely=True) == LOUD + LOUD
+
+
 def test_long_frames_never_wait() -> None:
     bundle = FrameBundle(200)
     for closely in (True, False):

@@ -22,9 +22,9 @@ from rtaudio_daemon.audio.worker.messages import (
     StreamFacts,
     Unpacker,
     failure_of,
-    number_body,
     part_body,
     progress_of,
+    spare_body,
     split_part,
 )
 from rtaudio_daemon.audio.worker.output_stream import OutputStream
@@ -493,7 +493,7 @@ def test_soft_frames_that_the_daemon_spares_come_together(pumps: Any, pair: Any)
     stream.open(card, info("input"), 20)
     soft, loud = array("h", [9, -9] * 240).tobytes(), array("h", [11, -11] * 240).tobytes()
     for below in (10.0, 0.0):
-        stream.receive(Kind.SOFT, number_body(below))
+        stream.receive(Kind.SPARE, spare_body(below, False))
         for frame in (soft, soft, loud, soft):
             card.say(frame)
     sounds = [split_part(body)[1] for _, body in messages(pair)]
