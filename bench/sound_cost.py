@@ -11,7 +11,6 @@ rows have everything on that costs memory: canceller and wake word.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -72,10 +71,10 @@ class Row:
 
 
 def usage(pid: int) -> Usage:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    cpu = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    switches, rss = 0, 0.0
+    cpu_s, switches, rss = 0.0, 0, 0.0
     for task in Path(f"/proc/{pid}/task").iterdir():
+        # In nanoseconds; what /proc/PID/stat says is rounded to hundredths of a second.
+        cpu_s += int((task / "schedstat").read_text().split()[0]) / 1e9
         for line in (task / "status").read_text().splitlines():
             if line.startswith("voluntary_ctxt_switches"):
                 switches += int(line.split()[1])
@@ -84,7 +83,7 @@ def usage(pid: int) -> Usage:
             rss = int(line.split()[1]) / 1024
     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
     pss = next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
-    return Usage(cpu, switches, rss, pss / 1024)
+    return Usage(cpu_s, switches, rss, pss / 1024)
 
 
 def family(pid: int) -> dict[str, int]:
