@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from ..protocol.session_format import Json
-from .answers import Request
+from .answer import Request
 from .inputs import SayRequested
 from .latency import Origin
 

@@ -10,90 +10,28 @@ An id that is used again begins a new life, and "" names the answer under way.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 
 from ..protocol.events import (
     AudioDelta,
     AudioDone,
-    CallArgumentsDone,
     Event,
-    ItemReported,
     ResponseCreated,
     ResponseDone,
     ServiceErrorReported,
     TextDelta,
     TextDone,
 )
-from ..protocol.session_format import Json
-from .latency import Origin
+from .answer import Answer, Request, response_id_of
 from .outputs import CreateItem, CreateResponse, ServiceCommand
+from .request_queue import WAITING_MOST, RequestQueue
 from .settings import DialogueSettings
 
-WAITING_MOST = 16
-"""Requests that may wait for their turn."""
 _ATTEMPTS_MOST = 5  # of one request that is refused because another answer is under way
 _ASKED_MOST = 3  # sessions that one question is put to
 _REMEMBERED = 32  # ids of answers that ended or were cancelled
 _ACTIVE = "conversation_already_has_active_response"
-
-
-@dataclass(slots=True)
-class Request:
-    """An answer that we ask for, once nothing stands in its way."""
-
-    settings: Json | None = None
-    before: tuple[Json, ...] = ()
-    """Items that are created first."""
-    after: tuple[Json, ...] = ()
-    """Items that are created after it was asked for."""
-    outside: bool = False
-    """Whether the answer is no part of the conversation."""
-    aloud: bool = True
-    """Whether it is played, so that it counts for the status and no other goes beside it."""
-    after_speech: bool = True
-    """Whether it waits until nobody speaks and the service owes no answer of its own."""
-    say: bool = False
-    """Whether a program wants it said: it gets a report when nothing comes of it."""
-    question: bool = False
-    """Whether it answers what the user said: one such request is enough."""
-    origin: Origin | None = None
-    """Since when somebody waits for it; None: since the end of the user's turn."""
-    round: int = 0
-    """How many answers with calls there were already for what was said."""
-    said: str = ""
-    """The id of the text that it says, if a program wants a receipt."""
-    chime: bytes = b""
-    """Sound to be played before the answer."""
-    sound: bytes = b""
-    """Sound to be played instead of asking for an answer."""
-    event_id: str = ""
-    attempts: int = 1
-
-
-@dataclass(slots=True)
-class Answer:
-    """An answer that the service generates."""
-
-    response_id: str
-    request: Request | None = None
-    """What it answers, if we asked for it."""
-    interrupted: bool = False
-    earlier: bool = False
-    """Whether a newer question has been put since, about which it says nothing."""
-    sounded: bool = False
-    refused: bool = False
-    """Whether it was not wanted when it began: nothing that it calls is carried out."""
-
-    @property
-    def outside(self) -> bool:
-        """Whether it is no part of the conversation."""
-        return self.request is not None and self.request.outside
-
-    @property
-    def aloud(self) -> bool:
-        """Whether it is played, and counts for the status."""
-        return not self.outside or (self.request is not None and self.request.aloud)
 
 
 class Answers:
@@ -111,7 +49,8 @@ class Answers:
         """Whether the service should answer nothing by itself; what it answers is cancelled."""
         self.heard_at = 0.0
         """When the service gave the last sign of an answer, or was asked for one."""
-        self._waiting: deque[Request] = deque()
+        self.queue = RequestQueue()
+        """What waits."""
         self._asked: Request | None = None
         self._asked_outside: dict[str, Request] = {}
         self._under_way: dict[str, Answer] = {}
@@ -119,36 +58,20 @@ class Answers:
         self._cancelled: deque[str] = deque(maxlen=_REMEMBERED)
         self._sessions_asked = 0
         self._hope_until: float | None = None  # what is owed waits so long for a session
-        self._said_until: float | None = None  # what is to be said waits so long for a session
         self._said_again = ""  # the text that is owed, and was put to a session that is gone
         self._numbers = count(1)
 
     # ----------------------------------------------------------------- facts
 
     @property
-    def full(self) -> bool:
-        """Whether no further request can wait."""
-        return len(self._waiting) >= WAITING_MOST
-
-    @property
-    def waiting(self) -> bool:
-        """Whether a request waits."""
-        return bool(self._waiting)
-
-    @property
     def pending(self) -> bool:
         """Whether somebody waits for an answer, or for one that is under way."""
-        return self.coming or self.owed or self.waiting
+        return self.coming or self.owed or bool(self.queue)
 
     @property
     def to_come(self) -> bool:
         """Whether an answer that somebody wants has not begun: it will know what is sent now."""
-        return bool((self._asked or self.expected) and not self.unwanted) or self.question_waits
-
-    @property
-    def question_waits(self) -> bool:
-        """Whether an answer to what the user said is about to be asked for."""
-        return any(request.question for request in self._waiting)
+        return bool((self._asked or self.expected) and not self.unwanted) or self.queue.asks
 
     @property
     def coming(self) -> bool:
@@ -171,7 +94,7 @@ class Answers:
             or self.unwanted
             or self._under_way
             or self._asked_outside
-            or self._waiting
+            or self.queue
         )
 
     @property
@@ -183,7 +106,7 @@ class Answers:
             or self.expected
             or self.unwanted
             or self._under_way
-            or (self.owed and not self._waiting)  # what waits was not asked for yet
+            or (self.owed and not self.queue)  # what waits was not asked for yet
         )
 
     @property
@@ -195,7 +118,7 @@ class Answers:
     def deadline(self, *, in_session: bool) -> float | None:
         """When what is awaited is overdue."""
         if not in_session:
-            times = [time for time in (self._hope_until, self._said_until) if time is not None]
+            times = [time for time in (self._hope_until, self.queue.deadline) if time is not None]
             return min(times, default=None)
         return self.heard_at + self._patience_s if self.awaited else None
 
@@ -211,7 +134,7 @@ class Answers:
 
     def named(self, event: Event) -> Event:
         """The event with the id of the answer that is meant where the service gives none."""
-        found = None if _response_id(event) else self._meant("")
+        found = None if response_id_of(event) else self._meant("")
         match event:
             case AudioDelta(part) | AudioDone(part) | TextDelta(part) | TextDone(part) if found:
                 return replace(event, part=replace(part, response_id=found))
@@ -226,7 +149,7 @@ class Answers:
 
     def is_outside(self, event: Event) -> bool:
         """Whether it is of an answer under way that is no part of the conversation."""
-        answer = self._under_way.get(_response_id(event))
+        answer = self._under_way.get(response_id_of(event))
         return answer is not None and answer.outside
 
     def get(self, response_id: str) -> Answer | None:
@@ -241,20 +164,11 @@ class Answers:
 
     # ----------------------------------------------------------- what we wish
 
-    def wish(self, request: Request, *, first: bool = False) -> None:
-        """Let a request wait; `full` was asked before."""
-        if request.question and self.question_waits:
-            return
-        if first:
-            self._waiting.appendleft(request)
-        else:
-            self._waiting.append(request)
-
     def say(self, request: Request, now: float, *, in_session: bool, urgent: bool) -> None:
         """Let something be said; without a session it waits for one for a while."""
         if not in_session:
-            self._said_until = now + self.settings.button_patience_s
-        self.wish(request, first=urgent)
+            self.queue.wait_for_session(now + self.settings.button_patience_s)
+        self.queue.wish(request, first=urgent)
 
     def ask_outside(self, request: Request, now: float) -> list[ServiceCommand]:
         """Ask for an answer that nothing waits for and that waits for nothing."""
@@ -265,13 +179,12 @@ class Answers:
 
     def next(self, now: float, *, silence: bool) -> list[ServiceCommand]:
         """What to send now; `silence`: nobody speaks."""
-        if not self._waiting or self._asked or self.unwanted or self.generating:
+        first = self.queue.first
+        if first is None or first.sound or self._asked or self.unwanted or self.generating:
             return []
-        if self._waiting[0].sound:
+        if first.after_speech and (self.expected or not silence):
             return []
-        if self._waiting[0].after_speech and (self.expected or not silence):
-            return []
-        request = self._asked = self._waiting.popleft()
+        request = self._asked = self.queue.take()
         self.heard_at = now
         if not request.outside:
             self.put_question(now)
@@ -279,9 +192,10 @@ class Answers:
 
     def next_sound(self, *, silence: bool) -> Request | None:
         """The sound whose turn it is, which needs no session; `silence`: nobody speaks or plays."""
-        if not self._waiting or not self._waiting[0].sound or self.coming or not silence:
+        first = self.queue.first
+        if first is None or not first.sound or self.coming or not silence:
             return None
-        return self._waiting.popleft()
+        return self.queue.take()
 
     def _commands(self, request: Request) -> list[ServiceCommand]:
         request.event_id = request.event_id or f"rtaudio_response_{next(self._numbers)}"
@@ -323,24 +237,10 @@ class Answers:
 
     def says(self, said: str) -> bool:
         """Whether a request for the text with this id waits, was made, or will be made again."""
-        requests = [*self._waiting, *self._asked_outside.values()]
+        requests = [*self._asked_outside.values()]
         requests += [self._asked] if self._asked is not None else []
-        return said == self._said_again or any(each.said == said for each in requests)
-
-    def drop_waiting(self, *, sounds: bool = False) -> list[Request]:
-        """What waits for an answer is not wanted any more, nor are `sounds`; returns it."""
-        dropped = [each for each in self._waiting if sounds or not each.sound]
-        self._waiting = deque(each for each in self._waiting if each.sound and not sounds)
-        self._said_until = None
-        return dropped
-
-    def drop_said(self, said: str) -> None:
-        """The text with this id is not to be said, if it waits; "" is none."""
-        self._waiting = deque(each for each in self._waiting if not said or each.said != said)
-
-    def drop_request(self, request: Request | None) -> None:
-        """This one is not made, if it waits."""
-        self._waiting = deque(each for each in self._waiting if each is not request)
+        asked = any(each.said == said for each in requests)
+        return said == self._said_again or asked or self.queue.says(said)
 
     def refuse_to_come(self) -> None:
         """The answer that is to come, and would be heard, is cancelled when it begins."""
@@ -354,7 +254,7 @@ class Answers:
 
     def take_back_question(self) -> None:
         """There was nothing to answer: what was asked for is not wanted."""
-        self._waiting = deque(each for each in self._waiting if not each.question)
+        self.queue.drop_questions()
         self.unwanted = self.unwanted or (self._asked is not None and self._asked.question)
 
     def interrupt(self) -> list[str]:
@@ -432,7 +332,7 @@ class Answers:
         if event.code != _ACTIVE or unwanted or request.attempts >= _ATTEMPTS_MOST:
             return request
         request.attempts += 1
-        self._waiting.appendleft(request)
+        self.queue.again(request)
         self.heard_at = now
         if not self.generating:  # its id may be in the words only; its end says when to try again
             self._under_way[""] = Answer("", earlier=True)
@@ -442,7 +342,7 @@ class Answers:
         """The service could not answer a turn by itself beside another answer: we ask for it."""
         if event.code == _ACTIVE and not event.event_id and self.expected:
             self.expected = False
-            self.wish(Request(question=True), first=True)
+            self.queue.wish(Request(question=True), first=True)
 
     # -------------------------------------------------------------- sessions
 
@@ -459,13 +359,10 @@ class Answers:
             self._hope_until = None
         return over
 
-    def waited_too_long(self, now: float) -> bool:
-        """Whether what is to be said is too old for another session."""
-        return self._said_until is not None and now >= self._said_until
-
     def session_opened(self) -> None:
         """What waits for a session waits no longer."""
-        self._hope_until = self._said_until = None
+        self._hope_until = None
+        self.queue.session_opened()
 
     def session_gone(self) -> list[Request]:
         """What lived in the session is gone; returns what was asked for and never sounded."""
@@ -543,18 +440,3 @@ class Answers:
         if asked is not None:
             self._asked_outside.pop(asked.event_id, None)
         return asked
-
-
-def _response_id(event: Event) -> str:
-    """The answer that an event names; "" if none."""
-    match event:
-        case AudioDelta(part) | AudioDone(part) | TextDelta(part) | TextDone(part):
-            return part.response_id
-        case (
-            ItemReported(response_id=found)
-            | ResponseCreated(found)
-            | CallArgumentsDone(found)
-            | ResponseDone(found)
-        ):
-            return found
-    return ""

@@ -24,7 +24,8 @@ from unicodedata import category, normalize
 from ..notifications import QuestionOutcome, SaidOutcome
 from ..protocol.bounds import text_of
 from ..protocol.session_format import Json
-from .answers import Answers, Request
+from .answer import Request
+from .answers import Answers
 from .function_calls import FunctionCall
 from .inputs import AskRequested, OfferedAnswer
 from .outputs import (
@@ -253,7 +254,7 @@ class Asking:
         if question is None:
             return []
         done: list[Output] = []
-        self._answers.drop_request(question.request)
+        self._answers.queue.drop(question.request)
         if question.phase != "waiting":
             done.append(ResumeReplies())
         if question.phase in ("listening", "understanding"):
@@ -276,7 +277,7 @@ class Asking:
     def _ask_model(self, question: _Question, now: float) -> None:
         question.known_until = now + _MODEL_S
         question.request = _request(question)
-        self._answers.wish(question.request, first=True)
+        self._answers.queue.wish(question.request, first=True)
 
     def _not_understood(self, question: _Question, now: float) -> list[Output]:
         """There were no words in it, as in a cough: go on listening, if there is time left."""

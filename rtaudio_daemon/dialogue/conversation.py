@@ -134,7 +134,7 @@ class Conversation:
     @property
     def full(self) -> bool:
         """Whether no further request can wait."""
-        return self._state.answers.full
+        return self._state.answers.queue.full
 
     @property
     def asking(self) -> bool:
@@ -285,7 +285,7 @@ class Conversation:
             state.give_up_owed("the connection was lost for too long")
         if turns.silent_for_long(now, self.unsent.sent_at):
             state.end_service_speech()
-        if answers.waited_too_long(now):
+        if answers.queue.waited_too_long(now):
             state.drop_what_is_to_be_said("there was no connection for too long")
         state.do(*state.asking.expire(now, speaking=bool(turns.speaking)))
         if state.in_session:

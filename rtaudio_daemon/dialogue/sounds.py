@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import count
 
 from ..notifications import AudioPart
-from .answers import Request
+from .answer import Request
 from .outputs import SpeakerCommand
 from .playing import Playing
 from .receipts import Receipts

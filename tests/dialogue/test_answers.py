@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from rtaudio_daemon.dialogue.answers import WAITING_MOST, Answers, Request
+from rtaudio_daemon.dialogue.answer import Request
+from rtaudio_daemon.dialogue.answers import Answers
 from rtaudio_daemon.dialogue.outputs import CreateItem, CreateResponse, ServiceCommand
+from rtaudio_daemon.dialogue.request_queue import WAITING_MOST
 from rtaudio_daemon.protocol.events import ResponseCreated, ResponseDone, ServiceErrorReported
 from tests.dialogue import events
 
@@ -36,7 +38,7 @@ def refusal(event_id: str, code: str) -> ServiceErrorReported:
 
 
 def ask(answers: Answers, request: Request | None = None) -> list[ServiceCommand]:
-    answers.wish(request or Request())
+    answers.queue.wish(request or Request())
     return answers.next(0.0, silence=True)
 
 
@@ -64,18 +66,18 @@ def test_what_is_asked_for_waits_until_the_answer_before_is_done() -> None:
 def test_too_many_waiting_requests_are_refused() -> None:
     answers = Answers()
     for _ in range(WAITING_MOST + 1):
-        assert not answers.full
+        assert not answers.queue.full
         ask(answers)
-    assert answers.full
-    assert len(answers.drop_waiting()) == WAITING_MOST
+    assert answers.queue.full
+    assert len(answers.queue.clear()) == WAITING_MOST
     assert answers.busy, "the first one is still asked for"
 
 
 def test_a_request_may_wait_for_silence_or_not() -> None:
     answers = Answers()
-    answers.wish(Request())
+    answers.queue.wish(Request())
     assert answers.next(0.0, silence=False) == []
-    answers.wish(Request(after_speech=False), first=True)
+    answers.queue.wish(Request(after_speech=False), first=True)
     assert len(answers.next(0.0, silence=False)) == 1
 
 
@@ -88,9 +90,9 @@ def test_items_go_before_and_after_the_request_that_they_belong_to() -> None:
 def test_one_request_for_what_the_user_said_is_enough() -> None:
     answers = Answers()
     ask(answers)
-    answers.wish(Request(question=True))
-    answers.wish(Request(question=True))
-    assert len(answers.drop_waiting()) == 1
+    answers.queue.wish(Request(question=True))
+    answers.queue.wish(Request(question=True))
+    assert len(answers.queue.clear()) == 1
 
 
 # ----------------------------------------------------------------- refusals
@@ -116,7 +118,7 @@ def test_a_request_that_is_refused_again_and_again_is_given_up() -> None:
         assert asked_id(answers.next(0.0, silence=True)) == event_id
         attempts += 1
     assert attempts == 5
-    assert not answers.waiting
+    assert not answers.queue
 
 
 def test_a_request_that_is_refused_for_good_lets_the_next_one_pass() -> None:
@@ -287,8 +289,8 @@ def test_an_answer_that_is_expected_and_no_longer_wanted_is_interrupted_when_it_
 def test_what_is_taken_back_before_it_was_asked_for_is_not_asked_for() -> None:
     answers = Answers()
     answers.created(created("r"), 0.0)
-    answers.wish(Request(question=True))
-    answers.wish(Request(event_id="other"))
+    answers.queue.wish(Request(question=True))
+    answers.queue.wish(Request(event_id="other"))
     answers.take_back_question()
     answers.done(done("r"), 0.0)
     assert asked_id(answers.next(0.0, silence=True)) == "other"

@@ -305,7 +305,7 @@ class Witness:
             assert pending, "what nobody waited for is not reported"
         assert len(reports) <= 2
         if isinstance(happening, SessionOpened) and CommitAudio() in steps:
-            assert not self.mind._state.answers.question_waits, "a turn is asked for once"
+            assert not self.mind._state.answers.queue.asks, "a turn is asked for once"
             assert [step for step in steps if isinstance(step, CreateResponse)] != [] or (
                 self.mind.status is not IDLE
             )

@@ -268,7 +268,7 @@ class World:
         self._tell(ContinueRequested())
 
     def urgent(self) -> None:
-        if self._asked < _ASKED_MOST and not self.mind._state.answers.waiting:
+        if self._asked < _ASKED_MOST and not self.mind._state.answers.queue:
             self._tell(SayRequested("The bell rings.", urgent=True))
 
     def sound_file(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ... import notifications as news
 from ...protocol import events as wire
 from .. import inputs, outputs, reports
-from ..answers import Answer
+from ..answer import Answer
 from ..outputs import AnswerGivenUp, CancelResponse
 from .state import RuleGroup, Rules
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .. import inputs, outputs, reports
 from ..announcements import message_item, request_to_say
-from ..answers import Request
+from ..answer import Request
 from ..outputs import CancelResponse
 from .state import RuleGroup, Rules
 
@@ -30,7 +30,7 @@ class ProgramRules(RuleGroup):
 
     def _on_interrupt_requested(self, _event: inputs.InterruptRequested) -> None:
         self._state.close_question("interrupted", "silence was asked for")
-        self._answers.drop_waiting(sounds=True)
+        self._answers.queue.clear(sounds=True)
         if self._turns.waits:
             self._state.drop_kept()
         self._calls.silence()
@@ -40,7 +40,7 @@ class ProgramRules(RuleGroup):
     def _on_say_requested(self, event: inputs.SayRequested) -> None:
         self._receipts.begin(event.said)
         may_wait = self._state.in_session or self._state.hopeful
-        if not may_wait or self._answers.full:
+        if not may_wait or self._answers.queue.full:
             why = "too much is waiting to be said" if may_wait else "there is no connection"
             self._do(reports.not_said(why))
             return
@@ -57,13 +57,17 @@ class ProgramRules(RuleGroup):
 
     def _on_play_requested(self, event: inputs.PlayRequested) -> None:
         self._receipts.begin(event.said)
-        if self._answers.full or self._settings.playback == "assumed":
-            why = "too much is waiting to be played" if self._answers.full else "nobody plays it"
+        if self._answers.queue.full or self._settings.playback == "assumed":
+            why = (
+                "too much is waiting to be played"
+                if self._answers.queue.full
+                else "nobody plays it"
+            )
             self._do(reports.sound_not_played(why))
             return
         if event.urgent and not self._asking.waiting:
             self._state.close_question("interrupted", "something more urgent was to be played")
-        self._answers.wish(Request(sound=event.pcm, said=event.said), first=event.urgent)
+        self._answers.queue.wish(Request(sound=event.pcm, said=event.said), first=event.urgent)
         if event.urgent:
             self._state.silence()
 
@@ -91,7 +95,7 @@ class ProgramRules(RuleGroup):
         if event.outside:
             self._do(*self._answers.ask_outside(request, self._now))
         else:
-            self._answers.wish(request)
+            self._answers.queue.wish(request)
             self._answers.put_question(self._now)
 
     def _on_cancel_requested(self, event: inputs.CancelRequested) -> None:
@@ -126,7 +130,7 @@ class ProgramRules(RuleGroup):
             careful = batch.superseded or self._settings.playback == "reported"
             last = most is not None and batch.round == most
             settings = {"tool_choice": "none"} if last else None
-            self._answers.wish(
+            self._answers.queue.wish(
                 Request(
                     settings,
                     after_speech=careful,
@@ -149,4 +153,4 @@ class ProgramRules(RuleGroup):
         before = (message_item(event.note, "system"),)
         # Calls that it makes all the same are too many.
         most = self._settings.call_rounds_most or 0
-        self._answers.wish(Request({"tool_choice": "none"}, before=before, round=most))
+        self._answers.queue.wish(Request({"tool_choice": "none"}, before=before, round=most))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import inputs, outputs, reports
-from ..answers import Request
+from ..answer import Request
 from .state import RuleGroup, Rules
 
 
@@ -63,7 +63,7 @@ class SessionRules(RuleGroup):
 
     def _ask_again(self) -> None:
         """Put a question whose answer had not begun to this session."""
-        if not self._answers.owed or self._answers.question_waits:
+        if not self._answers.owed or self._answers.queue.asks:
             return
         if not self._answers.ask_again():
             self._state.give_up_owed("the connection was lost with it again and again")
@@ -71,7 +71,9 @@ class SessionRules(RuleGroup):
             self._state.give_up_owed("what was asked is not known well enough to ask it again")
         else:
             said = self._answers.say_again()
-            self._answers.wish(Request(question=True, after_speech=False, said=said), first=True)
+            self._answers.queue.wish(
+                Request(question=True, after_speech=False, said=said), first=True
+            )
 
     def _on_session_lost(self, event: inputs.SessionLost) -> None:
         if not self._state.in_session:
@@ -83,7 +85,7 @@ class SessionRules(RuleGroup):
         if self._turns.died_unheard(self._now, self._unsent.seconds):
             why = "the connection died before the service heard what was said"
             self._do(reports.not_answered(why))
-        waiting = self._answers.drop_waiting()
+        waiting = self._answers.queue.clear()
         owed = any(request.question for request in waiting)
         unsaid = [*self._leave_session(), *(request for request in waiting if request.say)]
         self._do(*(reports.not_said(event.reason) for _ in unsaid))

@@ -8,7 +8,8 @@ from typing import Any
 from ... import notifications as news
 from .. import outputs, reports
 from ..announcements import message_item
-from ..answers import Answers, Request
+from ..answer import Request
+from ..answers import Answers
 from ..asking import Asking
 from ..function_calls import FunctionCalls
 from ..history import History
@@ -233,7 +234,7 @@ class ConversationState:
 
     def close_question(self, outcome: news.QuestionOutcome, why: str) -> None:
         """A program's question ends without an answer, if there is one."""
-        self.answers.drop_said(self.asking.waiting)
+        self.answers.queue.drop_said(self.asking.waiting)
         self.do(*self.asking.close(outcome, why))
 
     def hope_for_session(self) -> None:
@@ -275,7 +276,7 @@ class ConversationState:
     def drop_what_is_to_be_said(self, why: str) -> None:
         """Nothing that programs want is said, and they learn why."""
         # Nothing else waits while there is no session.
-        self.do(*(reports.not_said(why) for _ in self.answers.drop_waiting()))
+        self.do(*(reports.not_said(why) for _ in self.answers.queue.clear()))
 
     def hand_over(self) -> None:
         """Let what was said be a turn, and ask for its answer."""
@@ -292,7 +293,7 @@ class ConversationState:
             self.history.answered()  # more words of whoever has just answered a program
             return
         self.answers.put_question(self.now)
-        self.answers.wish(Request(question=True), first=True)
+        self.answers.queue.wish(Request(question=True), first=True)
 
 
 class RuleGroup:
