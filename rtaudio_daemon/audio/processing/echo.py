@@ -310,7 +310,7 @@ class Echo:
         """Go through the frames that wait, as if each had been measured when it came."""
         frames, self._waiting = self._waiting, []
         quiet = not self._expected.audible and not any(frame.played for frame in frames)
-        if not frames or (quiet and not any(frame.learns for frame in frames)):
+        if not frames or (quiet and not any(frame.learns or frame.awaited for frame in frames)):
             return
         found = levels_of_each(
             [frame.raw for frame in frames]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rtaudio_daemon.audio.processing.echo import Echo
+from rtaudio_daemon.audio.processing.echo import Echo, Mode
 from rtaudio_daemon.audio.processing.enhancement import Enhancement
 from rtaudio_daemon.audio.processing.format import FRAME_BYTES, dbfs
 from rtaudio_daemon.audio.processing.gate import Gate
@@ -61,23 +61,27 @@ def test_what_is_sent_is_enhanced_and_by_the_button_too() -> None:
     assert gate.bypass(NOISE) == wanted
 
 
-class Spy(Echo):
-    """An echo that notes which frames it is asked about."""
+class Louder:
+    """Makes everything four times as loud."""
 
-    def __init__(self) -> None:
-        super().__init__("half_duplex")
-        self.asked: list[bytes] = []
-
-    def surpassed(self, pcm: bytes, *, learn: bool = True) -> bool:
-        self.asked.append(pcm)
-        return super().surpassed(pcm, learn=learn)
+    def enhanced(self, pcm: bytes) -> bytes:
+        return (np.frombuffer(pcm, "<i2") * 4).astype("<i2").tobytes()
 
 
-def test_who_speaks_over_an_answer_is_judged_by_what_no_gain_has_changed() -> None:
-    echo = Spy()
-    gate = Gate(Settings(), AlwaysEngine(), echo)
-    gate.enhancement = Enhancement(enhancers=(Mark(7),))
+@pytest.mark.parametrize("mode", ["half_duplex", "system"])
+def test_who_speaks_over_an_answer_is_judged_by_what_no_gain_has_changed(mode: Mode) -> None:
+    random = np.random.default_rng(4)
+
+    def noise(level: float) -> bytes:
+        return random.normal(0, level, FRAME_BYTES // 2).astype("<i2").tobytes()
+
+    def started(level: float) -> bool:
+        gate.played(noise(4000))
+        return gate.feed(noise(level)).started
+
+    gate = Gate(Settings(), AlwaysEngine(), Echo(mode))
     gate.playing = True
-    gate.played(NOISE)
-    gate.feed(NOISE)
-    assert echo.asked == [NOISE]
+    assert not any(started(1000) for _ in range(60)), "what the room makes of the answer"
+    gate.enhancement = Enhancement(enhancers=(Louder(),))
+    assert not any(started(1000) for _ in range(20)), "and it is no louder now"
+    assert any(started(4000) for _ in range(5)), "but this is"

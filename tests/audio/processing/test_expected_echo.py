@@ -60,6 +60,20 @@ def test_who_is_louder_in_one_band_only_surpasses_the_echo() -> None:
     assert echo.surpassed(echo.clean(both(tone(400, 2400), tone(2000, 900))))
 
 
+def test_long_after_an_answer_a_frame_is_measured_by_itself() -> None:
+    echo = Echo("half_duplex")
+    for _ in range(60):
+        echo.played(tone(400, 8000))
+        echo.surpassed(echo.clean(tone(400, 800)))
+    for _ in range(100):
+        echo.clean(bytes(960))
+    assert not echo.surpassed(echo.clean(bytes(960)), learn=False)
+    assert echo.surpassed(echo.clean(tone(400, 8000)), learn=False)
+    echo.clean(tone(400, 8000))
+    echo.postpone()
+    assert echo.postponed() == [True]
+
+
 def test_where_nothing_was_played_nothing_is_known() -> None:
     coupling, expected = Coupling(), ExpectedEcho()
     played, heard = levels(tone(400, 8000)), levels(tone(400, 800))
