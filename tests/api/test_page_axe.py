@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 
 from rtaudio_daemon import config
+from rtaudio_daemon.cli.setup.browser import SetupPage
+from rtaudio_daemon.cli.setup.steps import STEPS
 from tests.api.browser import browsing
 from tests.api.pictures import STATES, WELL, Pictured
 from tests.api.test_server import HttpApi
@@ -63,6 +65,30 @@ async def test_axe_finds_nothing(look: str, size: dict[str, Any], locale: str) -
             await visit.until("document.querySelectorAll('#settings .field').length === 5")
             await visit.page.add_script_tag(content=program)
             assert await visit.page.evaluate(RUN) == [], state
+
+
+async def test_axe_finds_nothing_in_the_first_run(tmp_path: Path) -> None:
+    """By keyboard alone, from the first question to the end."""
+    program = await axe()
+    wanted = [each for each in STEPS if each.name in ("Service", "Echo", "Home Assistant")]
+    page = SetupPage(str(tmp_path / "config.yaml"), lambda: 0, wanted)
+    addresses = asyncio.Queue[str]()
+    running = asyncio.create_task(page.run(asyncio.Event(), addresses.put_nowait), name="setup")
+    async with browsing(bypass_csp=True) as visit:
+        await visit.page.goto(await addresses.get())
+        seen = 0
+        while not await visit.page.get_by_text("This is the end").count():
+            await visit.page.locator("form").wait_for()
+            await visit.page.add_script_tag(content=program)
+            assert await visit.page.evaluate(RUN) == []
+            await visit.page.locator("form input").first.focus()
+            async with visit.page.expect_navigation():
+                await visit.page.keyboard.press("Enter")
+            await visit.page.locator("form, main > p").first.wait_for()
+            seen += 1
+        assert seen == 4, "three steps, and what becomes of them"
+    assert await running == 0
+    assert (tmp_path / "config.yaml").exists()
 
 
 async def test_axe_finds_nothing_where_a_token_is_asked_for() -> None:

@@ -104,6 +104,19 @@ async def test_an_answer_that_is_given_twice_counts_once(tmp_path: Path) -> None
         assert "Name of the model" in page
 
 
+async def test_an_answer_that_is_not_offered_is_none(tmp_path: Path) -> None:
+    async with served(tmp_path, ("Echo",)) as (visitor, _, _):
+        await visitor.look()
+        page = await visitor.answer("loud")
+        assert "Which one? [auto]" in page
+        page = await visitor.answer("off")
+        assert "Echo</strong>: off" in page
+        page = await visitor.answer("Echo ")
+        assert 'value="write" checked' in page
+        await visitor.answer("quit")
+    assert list(tmp_path.iterdir()) == []
+
+
 async def test_what_ends_early_writes_nothing(tmp_path: Path) -> None:
     async with served(tmp_path) as (visitor, running, stop):
         await visitor.look()

@@ -98,21 +98,25 @@ class BrowserTerminal(Terminal):
     def choose(self, question: str, choices: Sequence[Choice], current: str = "") -> str:
         """The value of the choice that is taken; "" for none."""
         shown = f"{question} [{current}]" if current else question
-        answer = self._ask(shown, [Choice("", "leave it as it is, and go on"), *choices])
-        return answer if answer in {each.value for each in choices} else ""
+        return self._ask(shown, [Choice("", "leave it as it is, and go on"), *choices])
 
     def decide(self, question: str, choices: Sequence[Choice], default: str) -> str:
         """The value of the choice that is taken; `default`, one of them, is chosen at first."""
-        answer = self._ask(question, choices, default=default)
-        return answer if answer in {each.value for each in choices} else default
+        return self._ask(question, choices, default=default)
 
     def agrees(self, question: str) -> bool:
         """Whether the answer is yes; no is chosen at first."""
         return self.decide(question, [Choice("yes"), Choice("no")], "no") == "yes"
 
     def answer(self, number: int, text: str) -> None:
-        """Answer the question of this number; one that is answered already is left alone."""
-        if self.question is not None and self.question.number == number:
+        """Answer the question of this number.
+
+        One that is answered already is left alone, and so is one that offers no such answer.
+        """
+        asked = self.question
+        if asked is None or asked.number != number:
+            return
+        if not asked.choices or text in {each.value for each in asked.choices}:
             self.question = None
             self._answers.put(text)
 
@@ -242,7 +246,7 @@ class SetupPage:
             self._changed.clear()
             self._terminal.answer(int(number[:9]), answer)
             with suppress(TimeoutError):  # then the page asks again
-                async with asyncio.timeout(_PATIENCE_S):
+                async with asyncio.timeout(0 if self._terminal.question else _PATIENCE_S):
                     await self._changed.wait()
         raise web.HTTPSeeOther("./")
 
