@@ -108,6 +108,7 @@ def test_an_installed_wheel_holds_a_conversation(tmp_path: Path) -> None:
     run("venv/bin/python", "-m", "pip", "install", "-q", wheel)
     program = tmp_path / "venv/bin/rtaudio-daemon"
     assert run(program, "--version") == f"rtaudio-daemon {VERSION}\n"
+    assert run(program, "--help").startswith("usage: rtaudio-daemon ")
     template = tmp_path / "venv/share/rtaudio-daemon/config.yaml"
     assert "fine" in run(program, "check", "-c", template)
     run(program, "setup", "--defaults", "-c", tmp_path / "mine.yaml")
