@@ -146,7 +146,8 @@ class Guard:
                 return
             raise web.HTTPForbidden(text="this token may only read")
         raise web.HTTPUnauthorized(
-            text="send the token in the header Authorization (on the command line: RTAUDIO_TOKEN)",
+            text="send the token in the header Authorization (on the command line: -c FILE names "
+            "the configuration that holds it; with --url it is in RTAUDIO_TOKEN)",
             headers={"WWW-Authenticate": 'Bearer realm="rtaudio-daemon"'},
         )
 

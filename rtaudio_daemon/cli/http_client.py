@@ -22,6 +22,7 @@ from ..config.secret import EmptySecret, Secret
 from ..errors import ConfigError, NotNowError, RTAudioError
 
 _SYSTEMD = Path("/run/systemd/system")
+_SYSTEMD_HINT = " (systemctl status rtaudio-daemon; with --user for a service of yours)"
 _TIMEOUT_S = 10.0
 _SILENCE_S = 45.0  # the daemon writes at least a heartbeat in this time
 _MOST_BYTES = 1 << 24
@@ -94,7 +95,7 @@ class DaemonClient:
                 self._refused(answer)
             yield answer
         except (OSError, HTTPException) as error:
-            hint = " (systemctl status rtaudio-daemon)" if _SYSTEMD.exists() else ""
+            hint = _SYSTEMD_HINT if _SYSTEMD.exists() else ""
             why = str(error) or type(error).__name__
             raise RTAudioError(
                 f"no daemon answers at {self._address} ({why}); is it running?{hint}"

@@ -199,7 +199,7 @@ def _linger(name: str) -> Finding:
 
 def _audio_group(name: str) -> Finding:
     if not Path("/dev/snd").exists():
-        return warned("groups", "there is no /dev/snd", "plug in a sound card (see: arecord -l)")
+        return warned("groups", "there is no /dev/snd", "plug in a sound card")
     if name == "root" or "audio" in map(_group, os.getgroups()):
         return passed("groups", f"{name} may use /dev/snd")
     return failed(

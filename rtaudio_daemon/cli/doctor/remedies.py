@@ -16,7 +16,7 @@ PORTAUDIO = "sudo apt install libportaudio2 portaudio19-dev, then " + script(
 )
 """What to do where PortAudio or its package is missing."""
 _PLUG_IN = (
-    "plug one in (arecord -l and aplay -l list them), or set {option}; "
+    "plug one in (`cat /proc/asound/cards` lists them), or set {option}; "
     "does it run as a service? With PipeWire or PulseAudio it hears and plays only if it was "
     "installed by `script/install --user`, without them by `script/install --system`"
 )

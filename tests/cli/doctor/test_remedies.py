@@ -18,7 +18,7 @@ from rtaudio_daemon.notifications import DeviceChanged, DeviceCode, DeviceState
         (DeviceCode.NO_PERMISSION, "do that, then run the doctor again"),
         (DeviceCode.NO_LIBRARY, "sudo apt install libportaudio2 portaudio19-dev"),
         (DeviceCode.MONITOR, "pactl set-default-source"),
-        (DeviceCode.NO_DEVICE, "plug one in (arecord -l and aplay -l list them), or set OPTION"),
+        (DeviceCode.NO_DEVICE, "plug one in (`cat /proc/asound/cards` lists them), or set OPTION"),
         (DeviceCode.NO_DEVICE, "installed by `script/install --user`, without them by"),
         (DeviceCode.LOST, "does another program hold it?"),
         (None, "does another program hold it?"),
