@@ -21,7 +21,7 @@ from .word_score import Spotted
 
 ECHO_TAIL_MS = 300  # how long a room still holds the answer after its last sample
 _HYSTERESIS = 0.15  # speech that has begun goes on at a lower threshold
-_BARGE_IN_SLACK = 2  # three frames of six are enough: a word has soft and loud parts
+_BARGE_IN_SLACK = 5 / 3  # three frames of five are enough
 _SUSPICION = 0.4  # of the speech that interrupts
 _REST_MS = 500  # quiet after which a turn that was too long may be followed by another
 _PROOF_MS = 40  # of speech that follows an interruption, and is not explained by the answer either
