@@ -46,7 +46,7 @@ def wordless(value: Any, schema: Mapping[str, Any]) -> Any:
     if isinstance(value, bool):
         return value if kinds == ("boolean",) else "yes or no"
     if isinstance(value, int | float):
-        plain = set(kinds) <= {"integer", "number", "null"} and kinds and math.isfinite(value)
+        plain = set(kinds) <= {"integer", "number", "null"} and kinds and abs(value) < math.inf
         return value if plain else "a number"
     if isinstance(value, Mapping):
         return _mapping(value, schema)

@@ -6,7 +6,6 @@ never recorded, and never read from a report of others.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, get_args
@@ -48,10 +47,10 @@ _REASONS = ("turn_detected", "client_cancelled", "max_output_tokens", "content_f
 
 
 def number(low: float, high: float) -> Field:
-    """A finite number from `low` to `high`."""
+    """A number from `low` to `high`, both finite."""
 
     def field(value: Any) -> float | None:
-        if type(value) not in (int, float) or not math.isfinite(value) or not low <= value <= high:
+        if type(value) not in (int, float) or not low <= value <= high:
             return None
         return value if type(value) is int else round(float(value), 3)
 

@@ -83,6 +83,8 @@ def test_events_are_read_in_their_order() -> None:
         ),
         (document({"t": 1, "kind": "planted"}), r"events\[0\].kind: there is no such kind"),
         (document({"t": 1, "kind": ["mute"]}), r"events\[0\].kind"),
+        (document({"t": 10**400, "kind": "wake"}), r"events\[0\].t: expected seconds"),
+        (document({"t": float("nan"), "kind": "wake"}), r"events\[0\].t: expected seconds"),
         (document({"t": 1, "kind": "received", "session": 1}), r"events\[0\].type: is missing"),
         (
             document({"t": 1, "kind": "session", "session": -1, "phase": "opened"}),

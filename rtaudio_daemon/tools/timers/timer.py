@@ -6,7 +6,6 @@ time of day follows the clock on the wall, through daylight saving, steps and ch
 
 from __future__ import annotations
 
-import math
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -225,7 +224,7 @@ def _number(record: Mapping[str, Any], field: str, most: float) -> float:
     value = record.get(field)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{field} is wrong")
-    if not math.isfinite(value) or not 0 <= value <= most:
+    if not 0 <= value <= most:
         raise ValueError(f"{field} is wrong")
     return float(value)
 
