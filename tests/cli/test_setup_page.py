@@ -146,6 +146,26 @@ async def test_only_a_browser_of_this_machine_is_let_in(
         assert "The service that listens" in await visitor.look(), "nothing was answered"
 
 
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/x-www-form-urlencoded", b"number=1&answer=\xff\xfe"),
+        ("application/x-www-form-urlencoded; charset=nonsense", b"number=1&answer=openai"),
+        ("multipart/form-data", b"number=1&answer=openai"),
+        ("text/plain", b"number=1&answer=openai"),
+    ],
+)
+async def test_what_the_form_does_not_send_is_no_answer(
+    tmp_path: Path, kind: str, body: bytes
+) -> None:
+    async with served(tmp_path) as (visitor, _, _):
+        await visitor.look()
+        headers = {"Content-Type": kind}
+        async with visitor.http.post(visitor.address, data=body, headers=headers) as answer:
+            assert answer.status == 400
+        assert "The service that listens" in await visitor.look(), "nothing was answered"
+
+
 async def test_without_the_key_of_the_address_there_is_nothing(tmp_path: Path) -> None:
     async with served(tmp_path) as (visitor, _, _):
         root = visitor.address.rsplit("/", 2)[0]

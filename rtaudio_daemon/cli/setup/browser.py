@@ -14,7 +14,7 @@ import ipaddress
 import queue
 import secrets
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from html import escape
 from importlib.resources import files
@@ -240,7 +240,7 @@ class SetupPage:
         origin = request.headers.get("Origin")
         if origin is not None and origin != f"http://{request.headers.get('Host')}":
             raise web.HTTPForbidden(text="this came from another page")
-        form = await request.post()
+        form = await _form_of(request)
         number, answer = form.get("number", ""), form.get("answer", "")
         if isinstance(number, str) and number.isdecimal() and isinstance(answer, str):
             self._changed.clear()
@@ -260,6 +260,16 @@ class SetupPage:
             raise web.HTTPForbidden(text="this page is reached through no proxy")
         if not hmac.compare_digest(request.match_info["key"].encode(), self._key.encode()):
             raise web.HTTPNotFound
+
+
+async def _form_of(request: web.Request) -> Mapping[str, object]:
+    """What the page's form sends. Raises web.HTTPBadRequest for all that it does not send."""
+    try:
+        if request.content_type == "application/x-www-form-urlencoded":
+            return await request.post()
+    except (ValueError, LookupError):  # no text, or in an encoding that nobody knows
+        pass
+    raise web.HTTPBadRequest(text="this is no answer of the page")
 
 
 async def _listen(runner: web.AppRunner) -> int:
