@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from ..config.file_reading import read_below
+from ..config.file_reading import BOUNDED_PACKINGS, read_below
 from ..errors import RTAudioError
 from ..user_folders import locked, state_folder
 
@@ -116,6 +116,8 @@ def _refusal(entry: zipfile.ZipInfo, found: dict[str, bytes]) -> str:
         return "is no name of a file that is kept"
     if entry.flag_bits & 1:
         return "is encrypted"
+    if entry.compress_type not in BOUNDED_PACKINGS:
+        return "is packed in a way that backups are not"
     if entry.filename in found:
         return "is there twice"
     return ""

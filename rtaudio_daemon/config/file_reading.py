@@ -8,6 +8,8 @@ import select
 import stat
 import time
 
+BOUNDED_PACKINGS = (0, 8)
+"""Of `zipfile`: stored and deflated. Of the others a few bytes become gigabytes, unasked."""
 _PATIENCE_S = 1.0
 _CHUNK = 1 << 16
 _GIVES_NOTHING = "a pipe or a device that gives nothing"

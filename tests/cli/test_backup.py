@@ -120,6 +120,16 @@ def test_what_unpacks_to_too_much_is_refused(state: Path, tmp_path: Path) -> Non
         backup.restore(tmp_path / "hostile.zip", state)
 
 
+@pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_what_may_unpack_without_bounds_is_refused(
+    packing: int, state: Path, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(tmp_path / "hostile.zip", "w", packing) as archive:
+        archive.writestr("notes.json", "changed")
+    with pytest.raises(RTAudioError, match="is packed in a way that backups are not"):
+        backup.restore(tmp_path / "hostile.zip", state)
+
+
 def test_too_many_files_are_refused(state: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "hostile.zip", "w") as archive:
         for number in range(backup.MOST_FILES + 1):

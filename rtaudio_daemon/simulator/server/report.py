@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ...config.file_reading import read_bounded
+from ...config.file_reading import BOUNDED_PACKINGS, read_bounded
 from ...errors import ConfigError
 from ...protocol.codec import wire_name
 from ...protocol.recorded_events import EVENTS_FILE, read
@@ -105,6 +105,8 @@ def _content(path: str | Path) -> bytes:
     with zipfile.ZipFile(io.BytesIO(read_bounded(path, _MOST_BYTES))) as archive:
         if EVENTS_FILE not in archive.namelist():
             raise ValueError("is not in it: the report was made while no daemon ran")
+        if archive.getinfo(EVENTS_FILE).compress_type not in BOUNDED_PACKINGS:
+            raise ValueError("is packed in a way that reports are not")
         with archive.open(EVENTS_FILE) as packed:  # what it says of its size may be untrue
             content = packed.read(_EVENTS_BYTES + 1)
     if len(content) > _EVENTS_BYTES:

@@ -202,6 +202,14 @@ def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
             report.load(path)
 
 
+@pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_what_may_unpack_without_bounds_is_not_unpacked(tmp_path: Path, packing: int) -> None:
+    with zipfile.ZipFile(tmp_path / "report.zip", "w", packing) as file:
+        file.writestr(EVENTS_FILE, events(OPENED))
+    with pytest.raises(ConfigError, match=r"events\.json: is packed in a way that reports are not"):
+        report.load(tmp_path / "report.zip")
+
+
 def test_a_recording_is_no_report(tmp_path: Path) -> None:
     (tmp_path / "evening.jsonl").write_text('{"t": 0}')
     assert not report.is_report(tmp_path / "evening.jsonl")
