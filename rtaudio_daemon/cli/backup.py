@@ -11,6 +11,7 @@ import re
 import shutil
 import stat
 import tempfile
+import time
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -53,11 +54,18 @@ def back_up(state: Path, file: Path) -> int:
     try:
         with open(handle, "wb") as out, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
             for name in names:
-                archive.writestr(name, read_below(state, name, _FILE_BYTES))
+                entry = archive_entry(name, time.time())
+                archive.writestr(entry, read_below(state, name, _FILE_BYTES), zipfile.ZIP_DEFLATED)
     except OSError as error:
         file.unlink()
         raise RTAudioError(f"{state} cannot be backed up: {error.strerror}") from error
     return len(names)
+
+
+def archive_entry(name: str, now: float) -> zipfile.ZipInfo:
+    """A new entry of a zip, whatever the clock says (`now`, Unix s): a zip knows 1980 to 2107."""
+    earliest, latest = (1980, 1, 1, 0, 0, 0), (2107, 12, 31, 23, 59, 58)
+    return zipfile.ZipInfo(name, min(max(time.localtime(now)[:6], earliest), latest))
 
 
 def restore(file: Path, state: Path) -> int:

@@ -143,6 +143,14 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("now", [0, 1 << 33])
+def test_a_clock_that_is_wrong_can_be_reported(now: int) -> None:
+    written = command.packed({"report.txt": "words"}, now)
+    with zipfile.ZipFile(io.BytesIO(written)) as archive:
+        assert archive.testzip() is None
+        assert archive.read("report.txt") == b"words"
+
+
 def test_an_older_report_stays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "report.zip").write_text("older")
     assert main(["report", "-o", str(tmp_path / "report.zip")]) == 1

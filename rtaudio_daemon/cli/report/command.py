@@ -16,6 +16,7 @@ from typing import Any
 from ...errors import ConfigError, RTAudioError
 from ...protocol.bounds import printable
 from ...protocol.recorded_events import EVENTS_FILE
+from ..backup import archive_entry
 from ..remote_commands import remote
 from . import machine, running
 from .configuration import configuration
@@ -57,7 +58,7 @@ def report(arguments: argparse.Namespace) -> int:
     missing = ", ".join(name for name, part in parts.items() if not part) or "none"
     version = parts["versions.json"]["rtaudio-daemon"]
     text = _TEXT.format(version=version, time=f"{when:%Y-%m-%d %H:%M UTC}", missing=missing)
-    content = packed({"report.txt": text, **parts})
+    content = packed({"report.txt": text, **parts}, when.timestamp())
     if arguments.output == "-":
         sys.stdout.buffer.write(content)
         where = "what was written"
@@ -72,14 +73,17 @@ def report(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def packed(parts: Mapping[str, Any]) -> bytes:
-    """An archive of each part that is not empty: text as it stands, all else as JSON."""
+def packed(parts: Mapping[str, Any], now: float) -> bytes:
+    """An archive of each part that is not empty: text as it stands, all else as JSON.
+
+    `now`: what the clock says (Unix s).
+    """
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
         for name, part in parts.items():
             text = part if isinstance(part, str) else json.dumps(part, indent=1)
             if part and len(content := text.encode()) <= PART_BYTES:
-                file.writestr(name, content)
+                file.writestr(archive_entry(name, now), content, zipfile.ZIP_DEFLATED)
     return archive.getvalue()
 
 
