@@ -15,7 +15,7 @@ import pytest
 
 from rtaudio_daemon import config
 from rtaudio_daemon.cli import local_commands
-from rtaudio_daemon.cli.setup.browser import SetupPage
+from rtaudio_daemon.cli.setup.browser import SetupPage, serve
 from rtaudio_daemon.cli.setup.steps import STEPS
 from rtaudio_daemon.config.generate import template
 from rtaudio_daemon.errors import RTAudioError
@@ -123,6 +123,15 @@ async def test_what_ends_early_writes_nothing(tmp_path: Path) -> None:
         stop.set()
         assert await running == 1
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_the_terminal_says_too_how_it_ended(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stop = asyncio.Event()
+    stop.set()
+    assert await serve(str(tmp_path / "config.yaml"), lambda: 0, stop) == 1
+    assert capsys.readouterr().out.endswith("\nEnded before the end: nothing was written.\n")
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from aiohttp import web
 from ...config.defaults import HTTP_PORT
 from ...config.generate import template
 from ...errors import RTAudioError
+from ...protocol.bounds import printable
 from . import guide
 from .draft import before
 from .steps import STEPS, Step
@@ -168,6 +169,11 @@ class SetupPage:
         self._seen_end = asyncio.Event()
         self._status = 1
         self._failure: RTAudioError | None = None
+
+    @property
+    def last_words(self) -> str:
+        """How it ended and what comes next, for the terminal; empty if it did not end."""
+        return printable(self._terminal.said[-1]) if self._done.is_set() else ""
 
     async def run(self, stop: asyncio.Event, ready: Callable[[str], None]) -> int:
         """Serve; `ready` is given the address. Returns the exit status; raises RTAudioError."""
@@ -346,4 +352,7 @@ async def serve(path: str, check: Callable[[], int], stop: asyncio.Event) -> int
         print(f"open this in a browser of this machine: {address}", flush=True)
         print("Ctrl-C ends it; nothing is written before you say so", flush=True)
 
-    return await SetupPage(path, check).run(stop, ready)
+    page = SetupPage(path, check)
+    status = await page.run(stop, ready)
+    print(page.last_words, flush=True)
+    return status
