@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import resource
 import stat
 import subprocess
@@ -141,6 +142,20 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, most)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_installed_program_is_named_as_it_was_called(tmp_path: Path) -> None:
+    (tmp_path / "wrong.yaml").write_text("- nonsense")
+    called = (
+        "import sys; sys.argv[0] = 'rtaudio-daemon'; "
+        "from rtaudio_daemon.cli.main import main; sys.exit(main(['report', '-c', 'wrong.yaml']))"
+    )
+    command = [sys.executable, "-c", called]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "RTAUDIO_SCRIPT_RUN": ""}
+    ran = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert "`rtaudio-daemon check` says why" in ran.stderr
 
 
 @pytest.mark.parametrize("now", [0, 1 << 33])

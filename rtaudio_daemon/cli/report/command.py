@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ConfigError, RTAudioError
+from ...program_name import PROGRAM
 from ...protocol.bounds import printable
 from ...protocol.recorded_events import EVENTS_FILE
 from ..backup import archive_entry
@@ -107,7 +108,7 @@ def _answers(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
     try:
         return running.asked(remote(arguments))
     except ConfigError:
-        return {}, "the configuration cannot be used; `daemon.py check` says why"
+        return {}, f"the configuration cannot be used; `{PROGRAM} check` says why"
     except RTAudioError as error:
         return {}, str(error)
 
