@@ -31,7 +31,7 @@ _NUMBERS = re.compile(r"[0-9]+(\.[0-9]+)*")
 _MODULE = re.compile(r"rtaudio_daemon(\.[a-z_]{1,40}){0,6}")
 _FUNCTION = re.compile(r"<?[A-Za-z_]{1,60}>?")
 _ENTRIES = "500"
-_JOURNAL_S = 5.0
+_JOURNAL_S = 20.0
 _JOURNAL_BYTES = 1 << 22
 
 
