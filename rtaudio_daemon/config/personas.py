@@ -53,5 +53,5 @@ def cautions(config: Config) -> Iterator[Mistake]:
 
 def _known(name: str, personas: dict[str, Persona]) -> str:
     if not personas:
-        return f"; write it down: personas, and {name} with its voice below that"
+        return "; write it down: personas, and this name with its voice below that"
     return did_you_mean(name, personas) or f"; known are {', '.join(personas)}"

@@ -213,6 +213,7 @@ def test_an_odd_entry_of_the_journal_keeps_no_word(
     assert "planted" not in json.dumps(found)
 
 
+@pytest.mark.real_time
 async def test_the_journal_is_asked_and_what_is_odd_in_it_is_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

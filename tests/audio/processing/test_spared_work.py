@@ -185,7 +185,8 @@ def test_what_is_played_may_be_said_in_longer_pieces(gain: float) -> None:
     heard = scene(0, samples(speech("stop")), gain=gain)
     was = starts("half_duplex", TwoStageEngine(Loud()), heard)
     assert starts("half_duplex", TwoStageEngine(Loud()), heard, said_at_once=2) == was != []
-    assert starts("half_duplex", TwoStageEngine(Loud()), heard, said_at_once=5) == was
+    in_bursts = starts("half_duplex", TwoStageEngine(Loud()), heard, said_at_once=5)
+    assert [abs(at - to) <= 1 for at, to in zip(in_bursts, was, strict=True)] == [True] * len(was)
 
 
 class Deaf:
