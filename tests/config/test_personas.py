@@ -62,7 +62,7 @@ def test_a_word_names_a_persona_that_there_is() -> None:
     [
         (PERSONAS, "there is no such persona; did you mean jarvis?"),
         ("personas: {emma: {voice: ash}}\n", "there is no such persona; known are emma"),
-        ("", "there is no such persona; write it down: personas, and this name with its voice below"),
+        ("", "there is no such persona; write it down: personas, and this name with its voice"),
     ],
 )
 def test_a_word_that_names_nobody_is_a_mistake_with_its_line(personas: str, hint: str) -> None:
