@@ -142,13 +142,11 @@ class Attention:
         return self._stops.feed(pcm) if self._stops is not None else None
 
     def feed(self, pcm: bytes, *, engaged: bool, meant: bool = True) -> Spotted | None:
-        """Take in a frame; the wake word, if one was just heard.
+        """Take in a frame, where wake words are looked for; the one that was just heard, if any.
 
         `engaged`: somebody has the floor, the user or an answer, or will have it.
         `meant`: a wake word that ends now was said by somebody, as far as is known.
         """
-        if not self.spots:
-            return None
         ms = len(pcm) / BYTES_PER_MS
         self._left_ms = (
             self._follow_up_ms if engaged and self.paid else max(0.0, self._left_ms - ms)
