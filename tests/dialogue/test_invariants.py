@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rtaudio_daemon.dialogue.announcements import SAY_METADATA
@@ -179,6 +179,7 @@ _SETTINGS = st.builds(
 
 @settings(max_examples=600, deadline=None)
 @given(st.lists(_HAPPENINGS, max_size=60), _SETTINGS)
+@example([ButtonPressed(), SessionRenewed()], DialogueSettings())
 def test_whatever_happens_nothing_raises_and_patience_ends_in_idle(
     happenings: list[Input], options: DialogueSettings
 ) -> None:

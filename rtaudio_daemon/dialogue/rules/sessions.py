@@ -37,6 +37,9 @@ class SessionRules(RuleGroup):
             self._state.resume_detection()
 
     def _on_session_renewed(self, _event: inputs.SessionRenewed) -> None:
+        if not self._state.in_session:
+            self._on_session_opened(inputs.SessionOpened())
+            return
         held_back, self._state.held_back_until = self._state.turn_held_back, None
         if held_back:
             self._state.supersede()
