@@ -24,6 +24,7 @@ from rtaudio_daemon.protocol.settings_check import advice, differences
 from rtaudio_daemon.realtime.usage import Prices, UsageMeter
 from tests.realtime.service import Call, Service
 from tests.virtual_time import VirtualTimeLoop
+from tests.waiting import until
 
 NAMES = sorted(SERVER_EVENTS | set(CANONICAL_TO_GA.values()))
 ids = st.sampled_from(["resp_1", "resp_2", "item_1", "item_2", "call_1", "", "x" * 64])
@@ -178,4 +179,4 @@ async def _survive(stream: list[str]) -> None:
             assert counters.malformed <= len(stream)
             call.cut()
             await (await service.call(2)).until("session.update")
-            assert client.status == "idle"
+            await until(lambda: client.status == "idle")
