@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import wave
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.harness import Samples
+from tests.harness import Samples, write_wav
 from tests.sound_server import SoundServer, running_sound_server
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -259,14 +258,6 @@ def spoken(measurement: Measurement, variant: str, pid: int) -> None:
     time.sleep(4)
 
 
-def write(path: Path, sound: Samples) -> None:
-    with wave.open(str(path), "wb") as wav:
-        wav.setnchannels(1)
-        wav.setsampwidth(2)
-        wav.setframerate(RATE)
-        wav.writeframes(sound.astype("<i2").tobytes())
-
-
 def cost(seconds: float, rounds: int, only: str | None, voice: Samples) -> None:
     with (
         running_sound_server() as server,
@@ -274,8 +265,8 @@ def cost(seconds: float, rounds: int, only: str | None, voice: Samples) -> None:
         simulated() as address,
     ):
         folder = Path(name)
-        write(folder / "long.wav", np.resize(voice, int(2 * seconds + 10) * RATE))
-        write(folder / "noise.wav", np.random.default_rng(1).normal(0, 12, 600 * RATE))
+        write_wav(folder / "long.wav", np.resize(voice, int(2 * seconds + 10) * RATE))
+        write_wav(folder / "noise.wav", np.random.default_rng(1).normal(0, 12, 600 * RATE))
         measurement = Measurement(server, folder, address, seconds)
         for _ in range(rounds):
             for variant in VARIANTS:

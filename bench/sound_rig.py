@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-import wave
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from rtaudio_daemon import config
 from rtaudio_daemon.audio.devices.wav_devices import read_wav
 from rtaudio_daemon.simulator.model.reply import Reply, Turn
 from rtaudio_daemon.simulator.server.simulator import Simulator
-from tests.harness import KEY, Harness, Samples, find, samples, speech
+from tests.harness import KEY, Harness, Samples, find, samples, speech, write_wav
 from tests.sound_server import Recording, SoundServer
 from tests.waiting import until
 
@@ -184,22 +183,12 @@ def strangers(folder: Path) -> list[Path]:
     if len(found) < 30:
         raise SystemExit("needs Debian's alsa-utils and asterisk-core-sounds-{en,fr,it,ru}-wav")
     return [
-        write(
+        write_wav(
             folder / f"{path.parts[-3] if 'asterisk' in str(path) else 'alsa'}_{path.name}",
             (word := samples(read_wav(path))) * (9000 / np.abs(word).max()),
         )
         for path in found
     ]
-
-
-def write(path: Path, sound: Samples) -> Path:
-    """A WAV file of it."""
-    with wave.open(str(path), "wb") as wav:
-        wav.setnchannels(1)
-        wav.setsampwidth(2)
-        wav.setframerate(RATE)
-        wav.writeframes(np.clip(sound, -32768, 32767).astype("<i2").tobytes())
-    return path
 
 
 def pauses(home: Harness) -> Iterator[float]:

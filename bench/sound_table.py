@@ -39,9 +39,9 @@ import numpy as np
 
 from bench.computed_rooms import SHARE, Material, Room, held_out
 from bench.interruptions import sound_of_television
-from bench.sound_rig import RATE, Rig, pauses, strangers, without_pauses, write
+from bench.sound_rig import RATE, Rig, pauses, strangers, without_pauses
 from rtaudio_daemon import config
-from tests.harness import Harness
+from tests.harness import Harness, write_wav
 from tests.sound_server import running_sound_server
 from tests.waiting import until
 
@@ -185,7 +185,7 @@ async def television(rig: Rig, material: Material, count: int, result: Result) -
     for number in range(count):
         rig.answer = material.answers[number % len(material.answers)]
         begin = number * 8 * RATE % (len(sound) - 8 * RATE)
-        programme = write(rig.folder / "television.wav", sound[begin : begin + 7 * RATE])
+        programme = write_wav(rig.folder / "television.wav", sound[begin : begin + 7 * RATE])
         await rig.ask()
         before = len(list(pauses(home)))
         on = rig.server.say(programme)

@@ -43,6 +43,18 @@ def speech(name: str) -> bytes:
     return read_wav(Path(str(files("rtaudio_daemon") / "recordings" / f"{name}.wav")))
 
 
+def write_wav(path: Path, sound: bytes | Samples) -> Path:
+    """A WAV file of this pcm, or of these samples, which are clipped."""
+    if not isinstance(sound, bytes):
+        sound = np.clip(sound, -32768, 32767).astype("<i2").tobytes()
+    with wave.open(str(path), "wb") as wav:
+        wav.setnchannels(1)
+        wav.setsampwidth(2)
+        wav.setframerate(SAMPLE_RATE)
+        wav.writeframes(sound)
+    return path
+
+
 def samples(pcm: bytes) -> Samples:
     return np.frombuffer(pcm, dtype="<i2").astype(np.float64)
 
@@ -261,12 +273,8 @@ class Harness:
         return self._change(replace(settings, realtime=realtime, audio=audio, http=http))
 
     def _write_microphone(self, said: Iterable[tuple[int, bytes]]) -> None:
-        with wave.open(str(self.microphone), "wb") as recording:
-            recording.setnchannels(1)
-            recording.setsampwidth(2)
-            recording.setframerate(SAMPLE_RATE)
-            for silence_ms, pcm in said:
-                recording.writeframes(bytes(silence_ms * BYTES_PER_MS) + pcm)
+        parts = [bytes(silence_ms * BYTES_PER_MS) + pcm for silence_ms, pcm in said]
+        write_wav(self.microphone, b"".join(parts))
 
     async def _read_events(self) -> None:
         loop = asyncio.get_running_loop()

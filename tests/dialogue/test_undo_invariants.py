@@ -360,7 +360,7 @@ class World:
                 assert abs(item.remembered_ms - heard_ms) <= _FADE_MS + 1
         for word in [word for text in self.texts for word in numbers_in(text)]:
             heard_about = [ms for ms in self.rests if abs(ms - word) <= 2 * _WORD_MS]
-            assert heard_about, "what the model is told of a rest was heard"
+            assert heard_about, "what the model learns of a rest was heard"
 
 
 def numbers_in(text: str) -> list[int]:

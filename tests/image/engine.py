@@ -43,9 +43,9 @@ def run(*command: str | Path, timeout_s: float = 120.0, check: bool = True) -> s
         text=True,
         timeout=timeout_s,
     )
-    told = done.stdout + done.stderr
-    assert done.returncode == 0 or not check, f"{command}: {done.returncode}\n{told[-4000:]}"
-    return told.strip()
+    printed = done.stdout + done.stderr
+    assert done.returncode == 0 or not check, f"{command}: {done.returncode}\n{printed[-4000:]}"
+    return printed.strip()
 
 
 def podman(*arguments: str | Path, timeout_s: float = 120.0, check: bool = True) -> str:
@@ -107,10 +107,10 @@ class Container:
         """Ask until the answer holds `said`; returns it."""
         program = (".venv/bin/python", "daemon.py", *command)
         deadline = time.monotonic() + timeout_s
-        while said not in (told := podman("exec", self.name, *program, check=False)):
-            assert time.monotonic() < deadline, f"never {said!r}: {told}\n{self.log()}"
+        while said not in (printed := podman("exec", self.name, *program, check=False)):
+            assert time.monotonic() < deadline, f"never {said!r}: {printed}\n{self.log()}"
             time.sleep(0.3)
-        return told
+        return printed
 
     def until_logged(self, words: str, timeout_s: float = 60.0) -> None:
         """Wait until it has printed the words."""

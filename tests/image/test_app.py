@@ -89,12 +89,12 @@ def flags(data: Path, network: str, sound: SoundServer, tmp_path: Path) -> tuple
 
 def answer(network: str, origin: str, path: str, *headers: str) -> tuple[int, str]:
     """Status and text that the daemon gives to whom asks from the address `origin`."""
-    told = run(
+    printed = run(
         *("ip", "netns", "exec", network, "curl", "-s", "-m", "5", "--interface", origin),
         *("-w", "\n%{http_code}", f"http://{OTHER}:8770{path}"),
         *(word for each in headers for word in ("-H", each)),
     )
-    text, _, status = told.rpartition("\n")
+    text, _, status = printed.rpartition("\n")
     return int(status), text
 
 
@@ -127,9 +127,9 @@ def test_a_wrong_option_is_named_in_the_log(
     name = f"rtaudio-test-{time.monotonic_ns()}"
     try:
         settings = (*LIMITS, *flags(data, network, sound, tmp_path))
-        told = podman("run", "--name", name, "--no-healthcheck", *settings, image, check=False)
-        assert "The configuration of the app is wrong; correct it and start again:" in told
-        assert "option host_name: " in told
+        printed = podman("run", "--name", name, "--no-healthcheck", *settings, image, check=False)
+        assert "The configuration of the app is wrong; correct it and start again:" in printed
+        assert "option host_name: " in printed
         assert podman("inspect", "-f", "{{.State.ExitCode}}", name) == "78"
     finally:
         podman("rm", "--force", name)

@@ -80,9 +80,9 @@ def test_it_knows_the_authorities_that_sign_for_services(image: str) -> None:
 def test_it_holds_a_conversation_and_may_write_nothing(image: str) -> None:
     flags = ("--rm", "--no-healthcheck", *LIMITS, *CONFINED)
     started = time.monotonic()
-    told = podman("run", *flags, image, "demo", "--recorded", "--turns", "1")
+    printed = podman("run", *flags, image, "demo", "--recorded", "--turns", "1")
     print(f"the demo took {time.monotonic() - started:.1f} s")
-    assert "the assistant says: speech of" in told
+    assert "the assistant says: speech of" in printed
 
 
 def test_a_wrong_configuration_ends_it_with_78(image: str, folder: Path) -> None:
@@ -90,8 +90,8 @@ def test_a_wrong_configuration_ends_it_with_78(image: str, folder: Path) -> None
     name = f"rtaudio-test-{time.monotonic_ns()}"
     flags = ("--name", name, "--no-healthcheck", *LIMITS, *CONFINED, "-v", f"{folder}:/config:ro")
     try:
-        told = podman("run", *flags, image, check=False)
-        assert "did you mean azure?" in told
+        printed = podman("run", *flags, image, check=False)
+        assert "did you mean azure?" in printed
         assert podman("inspect", "-f", "{{.State.ExitCode}}", name) == "78"
     finally:
         podman("rm", "--force", name)

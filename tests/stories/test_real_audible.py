@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import wave
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -21,7 +20,7 @@ from rtaudio_daemon import config
 from rtaudio_daemon.simulator.model.reply import Reply, Turn
 from rtaudio_daemon.simulator.server.simulator import Simulator
 from tests.audio.processing.test_audibility import level, music, noise
-from tests.harness import KEY, Harness, Samples, samples, speech
+from tests.harness import KEY, Harness, samples, speech, write_wav
 from tests.sound_server import SoundServer, sound_server
 from tests.waiting import until
 
@@ -75,16 +74,7 @@ def room_sounds(folder: Path) -> dict[str, Path]:
         "music": music(length) * loud,
         "somebody": somebody * loud / level(somebody),
     }
-    return {name: written(folder / f"{name}.wav", sound) for name, sound in sounds.items()}
-
-
-def written(path: Path, sound: Samples) -> Path:
-    with wave.open(str(path), "wb") as wav:
-        wav.setnchannels(1)
-        wav.setsampwidth(2)
-        wav.setframerate(RATE)
-        wav.writeframes(np.clip(sound, -32768, 32767).astype("<i2").tobytes())
-    return path
+    return {name: write_wav(folder / f"{name}.wav", sound) for name, sound in sounds.items()}
 
 
 async def say(harness: Harness, server: SoundServer, sound: Path) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import wave
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +10,13 @@ import numpy as np
 import pytest
 
 from rtaudio_daemon import config
-from rtaudio_daemon.audio.processing.format import BYTES_PER_MS
 from rtaudio_daemon.simulator.model.reply import Reply
 from rtaudio_daemon.simulator.server.simulator import Simulator
 from tests.harness import KEY, Harness, Samples, find, samples, speech
 from tests.sound_server import SoundServer, sound_server
 from tests.waiting import until
+
+from .test_real_resuming import cough
 
 __all__ = ["sound_server"]
 pytestmark = [pytest.mark.sound, pytest.mark.slow]
@@ -30,18 +30,6 @@ def ducking(settings: config.Config) -> config.Config:
         settings.audio, input=config.Input(deaf_after_s=0), output=config.Output(), gate=gate
     )
     return replace(settings, audio=audio)
-
-
-def cry(path: Path) -> Path:
-    """A voice for 270 ms, as of a cough: too short for an interruption."""
-    word = speech("stop")
-    onset = int(np.flatnonzero(np.abs(samples(word)) > 600)[0])
-    with wave.open(str(path), "wb") as wav:
-        wav.setnchannels(1)
-        wav.setsampwidth(2)
-        wav.setframerate(24_000)
-        wav.writeframes(word[2 * onset :][: 270 * BYTES_PER_MS])
-    return path
 
 
 def loudness(heard: Samples) -> Samples:
@@ -66,7 +54,7 @@ async def test_a_false_alarm_makes_an_answer_soft_for_a_moment_and_a_word_interr
         await until(lambda: sum(each["state"] == "ok" for each in harness.named("device")) >= 2)
         await until(lambda: harness.named("connection"))
         heard = []
-        for noise in (cry(tmp_path / "cry.wav"), RECORDINGS / "stop.wav"):
+        for noise in (cough(tmp_path / "cry.wav", 270), RECORDINGS / "stop.wav"):
             recording = sound_server.record(tmp_path / f"{noise.stem}.raw")
             before = len(harness.statuses)
             await harness.post("/api/say", {"text": "Will it rain?"})

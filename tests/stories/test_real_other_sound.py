@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import wave
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -16,7 +15,7 @@ from rtaudio_daemon.audio.processing.format import BYTES_PER_MS
 from rtaudio_daemon.simulator.model.reply import Reply
 from rtaudio_daemon.simulator.server.simulator import Simulator
 from tests.audio.other_programs import here, ms, program, settles_ms, since
-from tests.harness import KEY, Harness, find, samples, speech
+from tests.harness import KEY, Harness, find, samples, speech, write_wav
 from tests.sound_server import SoundServer, sound_server
 from tests.waiting import until
 
@@ -53,12 +52,7 @@ async def daemon(
 
 def word(path: Path) -> Path:
     """A short question."""
-    with wave.open(str(path), "wb") as wav:
-        wav.setnchannels(1)
-        wav.setsampwidth(2)
-        wav.setframerate(24_000)
-        wav.writeframes(speech("hello")[: 1200 * BYTES_PER_MS])
-    return path
+    return write_wav(path, speech("hello")[: 1200 * BYTES_PER_MS])
 
 
 @pytest.mark.parametrize("late_ms", [1000, pytest.param(150, marks=pytest.mark.slow)])

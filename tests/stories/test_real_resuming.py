@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import wave
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from rtaudio_daemon import config
 from rtaudio_daemon.audio.processing.format import BYTES_PER_MS
 from rtaudio_daemon.simulator.model.reply import Reply
 from rtaudio_daemon.simulator.server.simulator import Simulator
-from tests.harness import KEY, Harness, Samples, find, samples, speech
+from tests.harness import KEY, Harness, Samples, find, samples, speech, write_wav
 from tests.sound_server import SoundServer, sound_server
 from tests.waiting import until
 
@@ -33,12 +32,7 @@ def cough(path: Path, ms: int = 220) -> Path:
     """A voice for a moment, of which nobody goes on."""
     word = speech("stop")
     onset = int(np.flatnonzero(np.abs(samples(word)) > 600)[0])
-    with wave.open(str(path), "wb") as wav:
-        wav.setnchannels(1)
-        wav.setsampwidth(2)
-        wav.setframerate(24_000)
-        wav.writeframes(word[2 * onset :][: ms * BYTES_PER_MS])
-    return path
+    return write_wav(path, word[2 * onset :][: ms * BYTES_PER_MS])
 
 
 def pause(heard: Samples) -> tuple[int, int, float]:
