@@ -100,10 +100,10 @@ def test_it_is_installed_and_ready(machine: Machine) -> None:
     assert "/opt/rtaudio-daemon" in plan
     assert machine.text("ls /opt") == "", "a dry run does nothing"
     machine.write("/root/key", KEY + "\n")
-    told = machine.ok("/src/script/install --key-file /root/key")
-    assert "A system service: you are root" in told
-    assert "The page: http://127.0.0.1:8770/" in told
-    assert KEY not in told
+    printed = machine.ok("/src/script/install --key-file /root/key")
+    assert "A system service: you are root" in printed
+    assert "The page: http://127.0.0.1:8770/" in printed
+    assert KEY not in printed
     assert shown(machine, "ActiveState") == "active"
     without_sound = ("no microphone: ", "microphone lost: ")  # the machine has no sound card
     assert shown(machine, "StatusText").startswith(without_sound)
@@ -116,17 +116,17 @@ def test_another_installation_keeps_configuration_and_key(machine: Machine, tmp_
     machine.put(write_wav(tmp_path / "said.wav", said), "/srv/said.wav")
     machine.write(f"{HOME}/config.yaml", CONFIG)
     machine.write(f"/etc/systemd/system/{UNIT}.service.d/test.conf", DROP_IN)
-    told = machine.ok("/src/script/install --system")
-    assert "your configuration stays" in told
-    assert "your key stays" in told
+    printed = machine.ok("/src/script/install --system")
+    assert "your configuration stays" in printed
+    assert "your key stays" in printed
     assert machine.ok(f"cat {HOME}/config.yaml") == CONFIG.strip()
     assert machine.ok(f"cat {HOME}/api_key") == KEY
 
 
 def test_an_update_goes_back_when_the_new_one_is_not_ready(machine: Machine) -> None:
     before = main_pid(machine)
-    told = machine.ok("/src/script/update")
-    assert "Done: rtaudio-daemon " in told
+    printed = machine.ok("/src/script/update")
+    assert "Done: rtaudio-daemon " in printed
     assert shown(machine, "ActiveState") == "active"
     assert main_pid(machine) != before
     machine.ok("mkdir /srv/broken && cd /src && cp -r [a-zL]* /srv/broken")
@@ -360,16 +360,16 @@ dpkg --purge portaudio19-dev
 def test_it_asks_for_azure_and_fetches_what_debian_lacks(machine: Machine) -> None:
     machine.ok(STUB)
     machine.ok("useradd -m -s /bin/bash eve")
-    told = machine.text(machine.as_user("eve", "/src/script/install --system --dry-run"))
-    assert "These are the steps; none is done now" in told
-    told = machine.text(machine.as_user("eve", "cp -r /src/script . && script/setup"))
-    assert told.endswith("there is no sudo here; as root: apt-get install portaudio19-dev")
+    printed = machine.text(machine.as_user("eve", "/src/script/install --system --dry-run"))
+    assert "These are the steps; none is done now" in printed
+    printed = machine.text(machine.as_user("eve", "cp -r /src/script . && script/setup"))
+    assert printed.endswith("there is no sudo here; as root: apt-get install portaudio19-dev")
     machine.write("/root/answers.py", ANSWERS)
-    told = machine.ok(f"python3 /root/answers.py {KEY}")
-    assert "installing portaudio19-dev" in told
+    printed = machine.ok(f"python3 /root/answers.py {KEY}")
+    assert "installing portaudio19-dev" in printed
     assert machine.ok("dpkg-query -W -f='${Version}' portaudio19-dev") == "99"
-    assert "it talks to deployment gpt-realtime at ada.openai.azure.com" in told
-    assert KEY not in told
+    assert "it talks to deployment gpt-realtime at ada.openai.azure.com" in printed
+    assert KEY not in printed
     assert machine.ok(f"cat {HOME}/api_key") == KEY
     settings = machine.ok(f"cat {HOME}/config.yaml")
     for line in (
@@ -409,8 +409,8 @@ def test_a_user_installs_it_and_talks_through_pipewire(pipewire: Machine, tmp_pa
     machine = pipewire
     machine.write("/home/ada/key", KEY)
     machine.ok("chown ada /home/ada/key")
-    told = machine.user("ada", "/src/script/install --key-file key")
-    assert "A user service: your session has a sound server" in told
+    printed = machine.user("ada", "/src/script/install --key-file key")
+    assert "A user service: your session has a sound server" in printed
     machine.write("/home/ada/.config/rtaudio-daemon/config.yaml", USER_CONFIG)
     machine.user("ada", f"systemctl --user restart {UNIT}")
     machine.until_user("ada", f"{STATUS} | grep '^idle: .*; session sess_[0-9a-f]*$'")
@@ -470,15 +470,15 @@ def test_lingering_is_switched_on_and_off_again_but_only_by_who_may(machine: Mac
     linger, rule = "test -e /var/lib/systemd/linger/bob", "/etc/polkit-1/rules.d/10-linger.rules"
     machine.write(rule, FORBIDDEN)
     machine.ok("chmod 755 /etc/polkit-1/rules.d; systemctl restart polkit")
-    told = machine.text(machine.as_user("bob", "/src/script/install --user --no-start"))
-    assert "run: sudo loginctl enable-linger bob, and then this again" in told
+    printed = machine.text(machine.as_user("bob", "/src/script/install --user --no-start"))
+    assert "run: sudo loginctl enable-linger bob, and then this again" in printed
     assert machine.sh(linger).returncode != 0
     machine.ok(f"rm {rule}; systemctl restart polkit")
-    told = machine.user("bob", "/src/script/install --user --no-start")
-    assert "your services go on without you being logged in (linger)" in told
+    printed = machine.user("bob", "/src/script/install --user --no-start")
+    assert "your services go on without you being logged in (linger)" in printed
     machine.ok(linger)
-    told = machine.user("bob", "/src/script/uninstall --user --purge")
-    assert "as before the installation" in told
+    printed = machine.user("bob", "/src/script/uninstall --user --purge")
+    assert "as before the installation" in printed
     assert machine.sh(linger).returncode != 0
     machine.ok("loginctl enable-linger bob")
     machine.user("bob", "/src/script/install --user --no-start")
@@ -517,10 +517,10 @@ def test_a_first_run_by_keyboard_ends_in_a_service(machine: Machine) -> None:
     machine.until("test -S /run/user/$(id -u zoe)/bus")
     machine.write("/home/zoe/keyboard.py", KEYBOARD)
     machine.user("zoe", "mkdir voice && cp -r /src/[a-zA-Z]* /src/.git voice")
-    told = machine.user("zoe", "cd voice && python3 ~/keyboard.py", timeout_s=500)
-    assert "config.yaml: fine" in told
-    assert "Done. The page: http://127.0.0.1:8770/" in told
-    assert told.endswith("Next: script/run status")
+    printed = machine.user("zoe", "cd voice && python3 ~/keyboard.py", timeout_s=500)
+    assert "config.yaml: fine" in printed
+    assert "Done. The page: http://127.0.0.1:8770/" in printed
+    assert printed.endswith("Next: script/run status")
     machine.until_user("zoe", f"{STATUS} | grep 'session sess_'")
     assert machine.user("zoe", f"systemctl --user is-enabled {UNIT}") == "enabled"
     machine.user("zoe", "voice/script/uninstall --purge")
