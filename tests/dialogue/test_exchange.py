@@ -239,6 +239,19 @@ def test_silence_that_is_asked_for_ends_a_turn_that_waits() -> None:
     assert sound(steps(talk, SessionRenewed())) == b""
 
 
+def test_a_session_that_is_renewed_where_none_was_left_hears_and_answers_as_a_new_one() -> None:
+    talk = Talk(local_turns=True, replies=False)
+    talk.tell(ButtonPressed())
+    talk.mind.unsent.kept(SECOND, talk.now)
+    talk.tell(ButtonReleased())
+    found = steps(talk, SessionRenewed())
+    assert sound(found) == SECOND
+    kinds = [type(step) for step in found]
+    assert kinds.index(SendKeptAudio) < kinds.index(CommitAudio) < kinds.index(CreateResponse)
+    talk.tell(created("resp_1"), done("resp_1", "completed"))
+    assert talk.status is IDLE
+
+
 def test_if_nothing_was_said_nothing_is_sent_when_no_session_comes() -> None:
     talk = held()
     assert steps(talk, SoundLetGo()) == []
