@@ -34,6 +34,11 @@ def state_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
     return user_folder("XDG_STATE_HOME", ".local/state", environment)
 
 
+def configuration_file(environment: Mapping[str, str] = os.environ) -> str:
+    """The configuration that a command uses to which none is given."""
+    return environment.get("RTAUDIO_CONFIG") or "config.yaml"
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[bool]:
     """Be the only daemon that keeps things in `folder`; False where another one does already.

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import logging
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -23,7 +24,7 @@ from ..daemon.chosen_settings import ChosenSettings
 from ..daemon.signals import spared, until_stopped
 from ..errors import ConfigError, RTAudioError
 from ..program_name import PROGRAM
-from ..user_folders import locked, state_folder
+from ..user_folders import configuration_file, locked, state_folder
 from . import preflight, startup
 
 _LOG = logging.getLogger(__name__)
@@ -32,9 +33,7 @@ _LOG = logging.getLogger(__name__)
 def run(arguments: argparse.Namespace) -> int:
     """Run the daemon until it is stopped."""
     if not Path(arguments.config).exists():
-        raise ConfigError(
-            [f"there is no file {arguments.config}; `{PROGRAM} setup` asks what it needs"]
-        )
+        raise ConfigError(_how_to_begin(arguments.config))
     state = state_folder()
     newest: config.Config | None = None
 
@@ -65,6 +64,18 @@ def run(arguments: argparse.Namespace) -> int:
             await app.run(stop, lambda: life.enter_context(spared()))
 
     return until_stopped(live, reload=app.reload, hung_up=startup.hung_up)
+
+
+def _how_to_begin(missing: str) -> list[str]:
+    """The ways to make the configuration file `missing`, a line for each."""
+    option = "" if missing == configuration_file() else f" -c {shlex.quote(missing)}"
+    begin = f"  {PROGRAM} setup{option}"
+    return [
+        f"there is no file {missing}; one of these makes it:",
+        f"{begin}  (questions in this terminal)",
+        f"{begin} --page  (the same questions in a browser of this machine)",
+        f"{begin} --defaults  (no questions: the built-in service, to try it out)",
+    ]
 
 
 def check(arguments: argparse.Namespace) -> int:
@@ -100,7 +111,12 @@ def demo(arguments: argparse.Namespace) -> int:
         record=arguments.record,
         scenario=arguments.scenario,
     )
-    return until_stopped(demo.run)
+    status = until_stopped(demo.run)
+    print(
+        f"\nNext, for a service of your own: `{PROGRAM} setup`, which asks in this terminal; or "
+        f"`{PROGRAM} setup --page`, in a browser of this machine"
+    )
+    return status
 
 
 def devices(arguments: argparse.Namespace) -> int:

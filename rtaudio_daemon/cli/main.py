@@ -7,7 +7,6 @@ Exit status: 0 fine, 78 the configuration is wrong, 77 the doctor's credentials 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from ..errors import ConfigError, RTAudioError
 from ..program_name import PROGRAM
 from ..protocol.bounds import printable
+from ..user_folders import configuration_file
 from ..version import VERSION
 from . import remote_commands, startup
 
@@ -206,7 +206,7 @@ def _add_timers(command: Any) -> None:
 
 
 def _add_config(command: Any, text: str = "") -> None:
-    default = os.environ.get("RTAUDIO_CONFIG") or "config.yaml"
+    default = configuration_file()
     text = text or f"default: {default}"
     command.add_argument("-c", "--config", default=default, metavar="FILE", help=text)
 

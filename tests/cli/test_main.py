@@ -377,6 +377,21 @@ async def test_script_run_takes_a_file_from_where_the_user_stands(tmp_path: Path
         assert found.stdout == f"{file}: fine\n"
 
 
+@pytest.mark.parametrize(("given", "option"), [((), ""), (("-c", "a b.yaml"), " -c 'a b.yaml'")])
+async def test_without_a_configuration_it_names_the_ways_to_make_one(
+    tmp_path: Path, given: tuple[str, ...], option: str
+) -> None:
+    status, output = await finished("run", *given, cwd=tmp_path)
+    assert status == 78
+    file = given[1] if given else "config.yaml"
+    first, *ways = output.splitlines()
+    assert first == f"there is no file {file}; one of these makes it:"
+    commands = [each.strip().partition("  ")[0] for each in ways]
+    setup = f"daemon.py setup{option}"
+    assert commands == [setup, f"{setup} --page", f"{setup} --defaults"]
+    assert list(tmp_path.iterdir()) == []
+
+
 async def test_the_simulator_runs_on_its_own() -> None:
     async with started("simulate", "--port", "0", "--api-key", "k" * 20) as process:
         line = await line_with(process, "simulator ready")
@@ -394,6 +409,7 @@ async def test_the_demo_talks_in_plain_words_without_a_sound_card(tmp_path: Path
     words = re.findall(r"^\[(\w+) *\]", output, re.MULTILINE)
     assert words == ["listening", "thinking", "speaking", "idle"]
     assert "curl -N http://127.0.0.1:" in output
+    assert "`daemon.py setup --page`, in a browser" in output.splitlines()[-1]
     assert recording.stat().st_size > 100_000
 
 

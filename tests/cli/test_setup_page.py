@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import stat
+import threading
 from argparse import Namespace
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -16,7 +17,9 @@ import pytest
 from rtaudio_daemon import config
 from rtaudio_daemon.cli import local_commands
 from rtaudio_daemon.cli.setup.browser import SetupPage, serve
-from rtaudio_daemon.cli.setup.steps import STEPS
+from rtaudio_daemon.cli.setup.draft import Draft
+from rtaudio_daemon.cli.setup.steps import STEPS, Step
+from rtaudio_daemon.cli.setup.terminal import Terminal
 from rtaudio_daemon.config.generate import template
 from rtaudio_daemon.errors import RTAudioError
 
@@ -132,6 +135,24 @@ async def test_the_terminal_says_too_how_it_ended(
     stop.set()
     assert await serve(str(tmp_path / "config.yaml"), lambda: 0, stop) == 1
     assert capsys.readouterr().out.endswith("\nEnded before the end: nothing was written.\n")
+
+
+async def test_a_page_that_is_stopped_in_the_middle_of_a_test_says_so(tmp_path: Path) -> None:
+    begun, end = threading.Event(), threading.Event()
+
+    def test(_terminal: Terminal, _draft: Draft) -> None:
+        begun.set()
+        end.wait()
+
+    stop, path = asyncio.Event(), str(tmp_path / "config.yaml")
+    step = Step("Service", test, lambda _: "")
+    page = SetupPage(path, lambda: 0, [step], farewell_s=0.0)
+    running = asyncio.create_task(page.run(stop, lambda _: None), name="setup page")
+    await asyncio.to_thread(begun.wait)
+    stop.set()
+    assert await running == 1
+    assert page.last_words == "Stopped in the middle of a test: nothing was written."
+    end.set()
 
 
 @pytest.mark.parametrize(

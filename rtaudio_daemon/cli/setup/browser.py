@@ -151,16 +151,26 @@ class BrowserTerminal(Terminal):
 class SetupPage:
     """Serves the steps for the configuration at `path` until all is written, or `stop` is set.
 
-    `check` checks what was written.
+    `check` checks what was written. `farewell_s`: how long a test that runs, and a browser that is
+    to see the end, are waited for.
     """
 
-    def __init__(self, path: str, check: Callable[[], int], steps: Sequence[Step] = STEPS) -> None:
-        if before(Path(path)) not in (None, template().encode()):
+    def __init__(
+        self,
+        path: str,
+        check: Callable[[], int],
+        steps: Sequence[Step] = STEPS,
+        *,
+        farewell_s: float = _FAREWELL_S,
+    ) -> None:
+        self._was = before(Path(path))
+        if self._was not in (None, template().encode()):
             raise RTAudioError(
                 f"{path} is there already: in a browser only a first one is made; `setup` without "
                 "--page changes it, or name another file with -c FILE"
             )
         self._path, self._check, self._steps = path, check, steps
+        self._farewell_s = farewell_s
         self._key = secrets.token_urlsafe(24)
         self._changed = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -172,8 +182,12 @@ class SetupPage:
 
     @property
     def last_words(self) -> str:
-        """How it ended and what comes next, for the terminal; empty if it did not end."""
-        return printable(self._terminal.said[-1]) if self._done.is_set() else ""
+        """How it ended and what comes next, for the terminal."""
+        if self._done.is_set():
+            return printable(self._terminal.said[-1])
+        written = before(Path(self._path)) != self._was
+        done = f"{self._path} is written" if written else "nothing was written"
+        return f"Stopped in the middle of a test: {done}."
 
     async def run(self, stop: asyncio.Event, ready: Callable[[str], None]) -> int:
         """Serve; `ready` is given the address. Returns the exit status; raises RTAudioError."""
@@ -192,7 +206,7 @@ class SetupPage:
             for each in ends:
                 each.cancel()
             self._terminal.end()
-            async with asyncio.timeout(_FAREWELL_S):
+            async with asyncio.timeout(self._farewell_s):
                 await self._done.wait()
         except TimeoutError:
             return self._status  # stopped in the middle of a test
@@ -206,7 +220,7 @@ class SetupPage:
         """Wait until all is done, and was seen or is not looked at."""
         await self._done.wait()
         with suppress(TimeoutError):
-            async with asyncio.timeout(_FAREWELL_S):
+            async with asyncio.timeout(self._farewell_s):
                 await self._seen_end.wait()
 
     def _ask(self) -> None:
