@@ -157,4 +157,7 @@ def _of_device(
 
 
 def _with_reason(sentence: str, reason: str) -> str:
-    return f"{sentence.rstrip('.')}: {reason.rstrip('.')}." if reason else sentence
+    if not reason:
+        return sentence
+    end = "" if reason.endswith("?") else "."
+    return f"{sentence.rstrip('.')}: {reason.rstrip('.')}{end}"

@@ -89,6 +89,12 @@ TABLE: list[tuple[dict[str, Any], State, str, str]] = [
         "The microphone is closed",
     ),
     (
+        but(microphone={"state": "deaf", "reason": "it delivers silence; is it muted?"}),
+        State.MICROPHONE_DEAF,
+        "bad",
+        "microphone deaf: The microphone gives no usable sound: it delivers silence; is it muted?",
+    ),
+    (
         but(microphone={"state": "lost", "reason": "the plug is out"}),
         State.MICROPHONE_LOST,
         "bad",

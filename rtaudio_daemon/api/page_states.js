@@ -84,6 +84,6 @@ function inWords(reason) {
 // A reason that several have is given once.
 function sentence([name, reason, variant], place, found) {
   const words = t("sentence." + name + (variant ? "." + variant : ""));
-  return reason && found.findIndex((one) => one[1] === reason) === place ? words.replace(/\.?$/, ": " + inWords(reason).replace(/\.?$/, ".")) : words;
+  return reason && found.findIndex((one) => one[1] === reason) === place ? words.replace(/\.?$/, ": " + inWords(reason).replace(/([^.?])\.?$/, "$1.")) : words;
 }
 const colourOf = (name) => COLOURS[name] || "bad";
