@@ -27,6 +27,7 @@ class SoundServer:
 
     programs: tuple[str, ...] = ("pulseaudio", "pactl", "paplay", "parec")
     stalls_when_suspended = True
+    refuses_unknown = True
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -103,10 +104,12 @@ class SoundServer:
     def record(
         self, path: Path, source: str = "speaker.monitor", *, channels: int = 1
     ) -> Recording:
-        """Begin to record what the loudspeaker plays (24 kHz, mono) into a raw file."""
+        """Begin to record what the loudspeaker plays (24 kHz, one is left) into a raw file."""
         recorder = self._spawn(
             "parec",
             *(f"--device={source}", "--format=s16le", "--rate=24000", f"--channels={channels}"),
+            # The left one as it is: of two made to one PipeWire amplifies the sum.
+            *(["--channel-map=front-left"] if channels == 1 else []),
             *("--latency-msec=20", "--raw", str(path)),
         )
         recording = Recording(path, recorder)
@@ -199,6 +202,7 @@ class PipeWireServer(SoundServer):
     """The same made of PipeWire, which speaks PulseAudio's protocol too."""
 
     stalls_when_suspended = False  # who uses a node wakes it
+    refuses_unknown = False  # who asks for a source of another name gets the default one
 
     programs = (
         "dbus-daemon",
@@ -242,6 +246,11 @@ class PipeWireServer(SoundServer):
         self._servers = []
         for name in ("bus", "pipewire-0", "native"):
             (self._directory / name).unlink(missing_ok=True)
+
+    def buffer_ms(self) -> float:
+        """The largest buffer (of 24 kHz, mono) that is asked for; 0 if nothing plays."""
+        found = re.findall(r'pulse.attr.tlength = "(\d+)"', self.ask("list", "sink-inputs"))
+        return max((float(each) / 48 for each in found), default=0.0)
 
     def freeze(self) -> None:
         """The server hangs: it keeps all connections and does nothing."""

@@ -432,7 +432,8 @@ async def test_the_devices_can_be_listed(sound_server: SoundServer) -> None:
     assert [one.name for one in found if one.default] == ["default", "default"]
     rates = {(one.name, one.direction): one.rates for one in found}
     assert rates["va_mic", "input"] == rates["va_speaker", "output"] == RATES
-    assert rates["va_speaker", "input"] == (), "there is no such source"
+    if sound_server.refuses_unknown:
+        assert rates["va_speaker", "input"] == (), "there is no such source"
 
 
 def test_the_measure_of_likeness_notices_a_gap() -> None:

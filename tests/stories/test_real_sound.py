@@ -18,7 +18,7 @@ from rtaudio_daemon.audio.processing.format import BYTES_PER_MS
 from rtaudio_daemon.simulator.model.reply import Reply
 from rtaudio_daemon.simulator.server.simulator import Simulator
 from tests.harness import KEY, Harness, Samples, find, samples, speech
-from tests.sound_server import SoundServer, sound_server
+from tests.sound_server import Recording, SoundServer, sound_server
 from tests.waiting import until
 
 __all__ = ["sound_server"]
@@ -93,6 +93,7 @@ async def assert_a_turn_is_answered_whole(
         sound_server.say(RECORDINGS / "hello.wav")
         await harness.until(partial(fell_silent, harness, before))
         assert harness.statuses[before:] == ["listening", "thinking", "speaking", "idle"]
+        await recorded_until_now(recording)
         heard = samples(recording.stop())
         try:
             assert_whole(samples(ANSWER), heard)
@@ -101,6 +102,12 @@ async def assert_a_turn_is_answered_whole(
                 raise
         else:
             return
+
+
+async def recorded_until_now(recording: Recording) -> None:
+    """A recorder is late by less than 100 ms."""
+    end = len(recording.so_far()) + 100 * BYTES_PER_MS
+    await until(lambda: len(recording.so_far()) > end)
 
 
 def fell_silent(harness: Harness, before: int) -> bool:
