@@ -39,6 +39,7 @@ Mode = Literal["cancel", "system", "half_duplex", "off"]
 MARGIN_DB = 6.0  # how much louder than its echo, in any band, an answer must be spoken over
 LEAK_DB = 2.0
 _TWICE_FRAMES = 25  # half a second
+_NOBODY_TWICE_FRAMES = 500  # ten seconds
 _OWN = 0.65  # how alike they are; a voice 6 dB above the echo stays below it, in most words by far
 _OWN_TIMES = 2  # in a row, with mode off; once it may be a voice that is much like the answer
 _PIECE = SAMPLE_RATE // 100
@@ -159,6 +160,7 @@ class Echo:
         self._louder = EVERYWHERE
         self._frames = 0
         self._recognized_at = -_TWICE_FRAMES
+        self._nobody_at = -_NOBODY_TWICE_FRAMES
         self._own_times = 0
         self._ahead = bytearray()  # what is played, and was not compared with a frame yet
         self._plays = False
@@ -200,6 +202,16 @@ class Echo:
         self._waiting.clear()
         self._expected = ExpectedEcho()
         self.relearn()
+
+    def nobody_spoke(self) -> None:
+        """What surpassed the echo and interrupted was nobody.
+
+        The second time in a row it was the echo, which has become louder. Once it may have been a
+        cough: learned anew, the echo would be as loud as whoever speaks directly after that.
+        """
+        if self._frames - self._nobody_at <= _NOBODY_TWICE_FRAMES:
+            self.relearn()
+        self._nobody_at = self._frames
 
     def relearn(self) -> None:
         """What was taken for somebody was the answer: its echo has become louder."""

@@ -410,7 +410,7 @@ class Gate:
         if self._proof_ms > 0 and self._disproved(raw, ms, stopped=stopped):
             called = self._called
             if not called:
-                self._echo.relearn()
+                self._echo.nobody_spoke()
             self._close()
             return GateResult(
                 pcm, False, False, probability, woken=woken, aborted=True, called=called

@@ -219,6 +219,25 @@ def test_another_device_is_learned_anew() -> None:
     assert echo.coupling_db is None
 
 
+def test_one_cough_says_nothing_of_the_echo_and_a_second_one_soon_that_it_is_louder() -> None:
+    echo, loud = Echo("half_duplex"), np.tile([8000, -8000], 240).astype("<i2").tobytes()
+
+    def hears(frames: int) -> None:
+        for _ in range(frames):
+            echo.played(loud)
+            echo.surpassed(echo.clean(loud))
+
+    hears(20)
+    for _ in range(2):
+        echo.nobody_spoke()
+        assert echo.coupling_db is not None
+        hears(501)
+    echo.nobody_spoke()
+    hears(500)
+    echo.nobody_spoke()
+    assert echo.coupling_db is None
+
+
 def test_with_headphones_nothing_is_the_answer_itself() -> None:
     loud = np.tile(np.array([8000, -8000], dtype="<i2"), 240).tobytes()
     for mode, expected in (("off", False), ("half_duplex", True)):
