@@ -372,6 +372,11 @@ class Assistant:
         return listening or self.conversation.held or self.microphone_input.gate.hears
 
     @property
+    def plays_on(self) -> bool:
+        """Whether an answer goes on that has paused for nobody."""
+        return self.conversation.plays_on
+
+    @property
     def user_may_speak(self) -> bool:
         """Whether somebody may just have begun to, which is not certain yet."""
         return self.microphone_input.gate.doubts

@@ -43,6 +43,10 @@ class EarconHost(Protocol):
     def user_speaks(self) -> bool:
         """Whether somebody speaks now."""
 
+    @property
+    def plays_on(self) -> bool:
+        """Whether an answer goes on that has paused for nobody."""
+
     def play_earcon(self, pcm: bytes) -> None:
         """Play a short sound."""
 
@@ -93,7 +97,8 @@ class EarconPlayer:
             case SpeechNoticed("started"):
                 self.close()
             case StatusChanged(ModelStatus.THINKING, ModelStatus.LISTENING):
-                self._sound("done")
+                if not self._host.plays_on:
+                    self._sound("done")
             case MuteChanged(muted):
                 self.close()
                 self._sound("muted" if muted else "unmuted")

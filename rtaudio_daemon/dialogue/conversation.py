@@ -161,6 +161,11 @@ class Conversation:
         return self._state.turn_held_back
 
     @property
+    def plays_on(self) -> bool:
+        """Whether the loudspeaker has sound that is not played to its end."""
+        return self._state.playing.queued
+
+    @property
     def can_continue(self) -> bool:
         """Whether the rest of an interrupted answer is kept."""
         return self._state.rest.deadline is not None

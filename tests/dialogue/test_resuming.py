@@ -106,12 +106,14 @@ def test_the_answer_plays_on_from_the_same_sample_when_the_gate_heard_nobody() -
     assert commands(steps) == [Play(PART, rest_of(SOUND, 400)), EndPlay(PART)]
     assert not of(Interruption, steps)
     assert one.status is THINKING
+    assert one.mind.plays_on
     one.tell(PlaybackStarted())
     assert one.status is SPEAKING
     assert one.tell(PlaybackFinished()) == [
         Transcript("assistant", "one two three four", True, "item_1")
     ]
     assert one.status is IDLE
+    assert not one.mind.plays_on
     assert not one.mind.can_continue
 
 

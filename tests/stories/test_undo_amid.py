@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from rtaudio_daemon import config
+from rtaudio_daemon.audio.processing.earcons import ring
 from rtaudio_daemon.audio.processing.format import BYTES_PER_MS
+from rtaudio_daemon.simulator.model.reply import Reply, Turn
 from tests.daemon.test_reload import with_
-from tests.harness import Harness, find, samples
+from tests.harness import Harness, find, samples, speech
 
-from .test_echo import ANSWER, answering, joined, said_by_us, settings
+from .test_echo import ANSWER, answering, burst, joined, said_by_us, settings
 
 HALF_DUPLEX = settings(echo="half_duplex")
+
+
+def answer(_turn: Turn) -> Reply:
+    return Reply("Rain, then sun.", ANSWER)
+
+
 Happening = Callable[[Harness], Awaitable[object]]
 
 
@@ -81,6 +91,53 @@ async def test_the_answer_is_over_and_the_model_knows_how_far_it_was_heard(
     heard, answer = harness.heard(), samples(ANSWER)
     again = answer[(cut["audio_end_ms"] + 500) * BYTES_PER_MS // 2 :][:12_000]
     assert find(again, heard)[1] < 0.5, "and nothing more is"
+
+
+async def test_no_short_sound_says_that_a_turn_is_over_which_was_nobodys(tmp_path: Path) -> None:
+    def change(whole: config.Config) -> config.Config:
+        whole = HALF_DUPLEX(whole)
+        earcons = replace(whole.audio.earcons, done=True)
+        return replace(whole, audio=replace(whole.audio, earcons=earcons))
+
+    async with answering(tmp_path, "ga", change) as harness:
+        await asyncio.sleep(9)
+        assert harness.statuses[-4:] == ["listening", "thinking", "speaking", "idle"]
+    assert joined(harness.heard(), samples(ANSWER)), "and nothing is mixed into it"
+
+
+async def test_a_timer_that_ends_in_the_pause_rings_when_the_answer_is_over(tmp_path: Path) -> None:
+    said = [(3000, burst(220)), (9000, b"")]
+    async with Harness(tmp_path, said, reply=answer, change=HALF_DUPLEX) as harness:
+        await harness.until(lambda: harness.named("connection"))
+        await harness.post("/api/say", {"text": "Will it rain?"})
+        await asyncio.sleep(0.4)
+        await harness.post("/api/timers", {"kind": "timer", "seconds": 3, "name": "pasta"})
+        await harness.until(lambda: "ringing" in phases(harness))
+        assert harness.statuses[-1] == "listening"
+        await asyncio.sleep(9)
+        await harness.post("/api/timers/dismiss")
+        assert not harness.named("interruption")
+    heard, words = harness.heard(), samples(ANSWER)
+    end, _ = find(words[-12_000:], heard)
+    rings, alike = find(samples(ring(0.6))[:12_000], heard)
+    assert alike > 0.9
+    assert rings > end
+
+
+def phases(harness: Harness) -> list[str]:
+    return [each["phase"] for each in harness.named("timer")]
+
+
+async def test_who_speaks_directly_after_a_noise_interrupts(tmp_path: Path) -> None:
+    """The noise says nothing of how loud the echo is, which else were taken for a voice's."""
+    said = [(3000, burst(220)), (350, speech("stop")), (9000, b"")]
+    async with Harness(tmp_path, said, reply=answer, change=HALF_DUPLEX) as harness:
+        await harness.until(lambda: harness.named("connection"))
+        await harness.post("/api/say", {"text": "Will it rain?"})
+        await harness.until(lambda: harness.statuses.count("listening") == 2)
+        begins = harness.times[0] + 3 + 0.22 + 0.35
+        assert harness.time_of("listening", 1) - begins < 0.5
+        await harness.until(lambda: harness.named("interruption"))
 
 
 async def test_after_a_line_that_dies_in_the_pause_the_next_session_knows_what_was_heard(
