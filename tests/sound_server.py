@@ -28,6 +28,8 @@ class SoundServer:
     programs: tuple[str, ...] = ("pulseaudio", "pactl", "paplay", "parec")
     stalls_when_suspended = True
     refuses_unknown = True
+    ducks_by = "module"
+    mono_db = 0.0  # how much louder two equal channels are when they are made to one
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -203,6 +205,8 @@ class PipeWireServer(SoundServer):
 
     stalls_when_suspended = False  # who uses a node wakes it
     refuses_unknown = False  # who asks for a source of another name gets the default one
+    ducks_by = "volumes"
+    mono_db = 3.0
 
     programs = (
         "dbus-daemon",

@@ -69,7 +69,7 @@ async def test_a_program_is_softer_from_the_first_word_to_the_end_of_the_answer(
             await until(lambda: hears.gate.hears)
             spoken = here(recording)
             await harness.turns(1)
-            assert (await harness.status())["ducking"]["way"] == "module"
+            assert (await harness.status())["ducking"]["way"] == sound_server.ducks_by
             over = here(recording)
             await until(lambda: len(recording.so_far()) > over + 1000 * BYTES_PER_MS)
             heard = recording.stop()
@@ -124,7 +124,7 @@ async def test_a_sound_server_that_was_started_again_makes_others_softer_again(
         await until(lambda: harness.app.controls.snapshot().ducking["way"] == "none")
         assert "no sound server answers" in (await harness.status())["sound"]["notes"][0]
         sound_server.start()
-        await until(lambda: harness.app.controls.snapshot().ducking["way"] == "module")
+        await until(lambda: harness.app.controls.snapshot().ducking["way"] == sound_server.ducks_by)
         await until(lambda: sum(each["state"] == "ok" for each in harness.named("device")) >= 4)
         with program(tmp_path, 6_000) as radio:
             recording = sound_server.record(tmp_path / "again.raw")

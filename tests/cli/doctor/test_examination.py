@@ -471,7 +471,10 @@ async def test_names_of_devices_are_looked_up_without_a_sound(
     right = replace(wrong, output=config.Output("va_speaker"))
     assert (await found(right))["loudspeaker"].verdict == "pass"
     closed = (await found(replace(wrong, output=config.Output("va_mic"))))["loudspeaker"]
-    assert (closed.verdict, "does not open now" in closed.what) == ("warn", True)
+    if sound_server.refuses_unknown:
+        assert (closed.verdict, "does not open now" in closed.what) == ("warn", True)
+    else:
+        assert closed.verdict == "pass"
     assert not any(recording.stop())
 
 
