@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from rtaudio_daemon import language
-from rtaudio_daemon.language import reasons, translated, words
+from rtaudio_daemon.language import reasons, setup_line, translated, words
 
 PACKAGE = Path(language.__file__).parent
 FOLDERS = ("audio/devices", "audio/worker", "realtime")
+SETUP = [PACKAGE / "cli" / "setup" / f"{each}.py" for each in ("steps", "asking", "terminal")]
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,71 @@ def test_what_is_known_is_translated_and_all_else_stays(said: str, german: str) 
 def test_english_needs_no_table() -> None:
     assert reasons("en") == []
     assert ("the audio process ended", "der Audioprozess ist zu Ende") in reasons("de")
+
+
+@pytest.mark.parametrize(
+    ("said", "german"),
+    [
+        ("--- 2 of 6: Microphone", "--- 2 von 6: Mikrofon"),
+        ("Which service? [azure]", "Welcher Dienst? [azure]"),
+        ("simulator; does not work yet", "simulator; geht noch nicht"),
+        (
+            "ok    microphone: Jabra: 2 hears the room at -61 dBFS",
+            "ok    Mikrofon: Jabra: 2 hört den Raum mit -61 dBFS",
+        ),
+        (
+            "WARN  devices: 0 microphones, 0 loudspeakers: PortAudio finds no sound device",
+            "WARN  Geräte: Mikrofone: 0, Lautsprecher: 0; PortAudio findet kein Audiogerät",
+        ),
+        (
+            "      -> raise the capture level: alsamixer -V capture",
+            "      -> den Aufnahmepegel erhöhen: alsamixer -V capture",
+        ),
+        ("FAIL  new: something new", "FAIL  new: something new"),
+        ("WARN  there is no microphone", "WARN  es ist kein Mikrofon da"),
+        (
+            "FAIL  cannot reach x.example: no route",
+            "FAIL  x.example ist nicht zu erreichen: no route",
+        ),
+        (f"x{'; does not work yet' * 500}", None),
+        (": " * 2000, None),
+        ("", ""),
+    ],
+)
+def test_what_the_first_run_says_is_translated_by_its_parts(said: str, german: str | None) -> None:
+    if german is not None:
+        assert setup_line(said, words("de")) == german
+    assert setup_line(said, words()) == said
+
+
+def test_everything_that_the_first_run_asks_has_its_words() -> None:
+    found = [each for path in SETUP for each in texts(without_descriptions(path))]
+    pieces = {piece for each in found if len(each) > 1 for piece in each}
+    asked = {
+        "x".join(each).removesuffix(": ")
+        for each in found
+        if each[0] not in pieces or len(each) > 1
+    }
+    sentences = {each for each in asked if re.match(r"[A-Za-z].* .*[a-z]", each)}
+    assert len(sentences) > 40
+    names = {"Azure OpenAI", "Azure Voice Live", "Home Assistant"}
+    of_terminals = {"x (y/n)", "Next: x"}
+    marks = {"WARN  x", "FAIL  x"}
+    same = {each for each in sentences if setup_line(each, words("de")) == each}
+    assert same == names | of_terminals | marks
+
+
+def without_descriptions(path: Path) -> ast.AST:
+    """What a module does, without what it says of itself."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            node.body = [each for each in node.body if not is_text(each)] or [ast.Pass()]
+    return tree
+
+
+def is_text(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
 @pytest.mark.parametrize("english", [english for english, _ in reasons("de")])

@@ -18,7 +18,7 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
-from ..language import languages, reasons, words
+from ..language import languages, page_words, reasons, words
 from ..status_words import colour, conditions, headline, sentences
 
 _SCRIPTS = ("page_states", "page_drawing", "page_lists", "page")
@@ -60,8 +60,7 @@ def _part(kind: str) -> str:
 def _parts(code: str) -> str:
     """The page with everything that is the same at every request."""
     found = words(code)
-    ours = {key: each for key, each in found.items() if not key.startswith("reason.")}
-    shown = {**ours, "reasons": reasons(code)}
+    shown = {**page_words(code), "reasons": reasons(code)}
     plain = json.dumps(shown, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     raw = {"code": code, "style": _part("css"), "script": _part("js"), "words": plain}
 

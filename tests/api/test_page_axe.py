@@ -67,17 +67,20 @@ async def test_axe_finds_nothing(look: str, size: dict[str, Any], locale: str) -
             assert await visit.page.evaluate(RUN) == [], state
 
 
-async def test_axe_finds_nothing_in_the_first_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("locale", "end"), [("en-GB", "This is the end"), ("de-DE", "Das war alles")]
+)
+async def test_axe_finds_nothing_in_the_first_run(tmp_path: Path, locale: str, end: str) -> None:
     """By keyboard alone, from the first question to the end."""
     program = await axe()
     wanted = [each for each in STEPS if each.name in ("Service", "Echo", "Home Assistant")]
     page = SetupPage(str(tmp_path / "config.yaml"), lambda: 0, wanted)
     addresses = asyncio.Queue[str]()
     running = asyncio.create_task(page.run(asyncio.Event(), addresses.put_nowait), name="setup")
-    async with browsing(bypass_csp=True) as visit:
+    async with browsing(bypass_csp=True, locale=locale) as visit:
         await visit.page.goto(await addresses.get())
         seen = 0
-        while not await visit.page.get_by_text("This is the end").count():
+        while not await visit.page.get_by_text(end).count():
             await visit.page.locator("form").wait_for()
             await visit.page.add_script_tag(content=program)
             assert await visit.page.evaluate(RUN) == []

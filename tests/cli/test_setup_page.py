@@ -97,6 +97,29 @@ async def test_somebody_sets_it_up_in_a_browser(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "secrets.yaml").stat().st_mode) == 0o600
 
 
+async def test_a_browser_that_speaks_german_is_asked_in_german(tmp_path: Path) -> None:
+    async with served(tmp_path, ("Service", "Echo")) as (visitor, running, _):
+        visitor.http.headers["Accept-Language"] = "de-AT,de;q=0.9,en;q=0.5"
+        page = await visitor.look()
+        assert '<html lang="de" dir="ltr">' in page
+        assert "Der Dienst, der zuhört und antwortet" in page
+        assert "<strong>simulator</strong>: eingebaut; kein Schlüssel" in page
+        await visitor.answer("compatible")
+        page = await visitor.answer(NOBODY)
+        assert "Schlüssel (wird nicht gezeigt)" in page
+        page = await visitor.answer(KEY)
+        assert "<strong>keep</strong>" not in page
+        page = await visitor.answer("keep")
+        assert "--- 2 von 2: Echo" in page
+        page = await visitor.answer("off")
+        assert "; geht noch nicht" in page
+        page = await visitor.answer("quit")
+        assert "Nichts wurde geschrieben." in page
+        assert await running == 1
+        shown = re.sub(r"<style>.*?</style>|<[^>]*>", " ", "".join(visitor.shown), flags=re.DOTALL)
+        assert re.findall(r".*\b(?:the|is|it|which|this)\b.*", shown) == []
+
+
 async def test_an_answer_that_is_given_twice_counts_once(tmp_path: Path) -> None:
     async with served(tmp_path) as (visitor, _, _):
         first = await visitor.look()

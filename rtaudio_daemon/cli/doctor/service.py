@@ -95,7 +95,7 @@ async def _reach(where: Endpoint) -> AsyncIterator[Finding]:
             "check realtime.host_name for typing errors, and the network: ping 1.1.1.1",
         )
         return
-    yield passed("dns", f"{host} is {found[0][4][0]}")
+    yield passed("dns", f"{host} has the address {found[0][4][0]}")
     yield await _tcp(host, port)
     if parts.scheme == "wss":
         yield await _tls(host, port)

@@ -1,14 +1,13 @@
 """The first run in a browser of this machine: the same steps and questions, one page after another.
 
 Only whoever knows the address, which has a key in it and is printed once, is answered; only from
-this machine, by its own name, and through no proxy. The page needs no script.
+this machine, by its own name, and through no proxy. The page needs no script, and is in the
+language of the browser.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
 import hmac
 import ipaddress
 import queue
@@ -16,18 +15,17 @@ import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from html import escape
-from importlib.resources import files
 from pathlib import Path
-from typing import NamedTuple
 
 from aiohttp import web
 
 from ...config.defaults import HTTP_PORT
 from ...config.generate import template
 from ...errors import RTAudioError
+from ...language import chosen
 from ...protocol.bounds import printable
 from . import guide
+from .browser_html import HEADERS, PageText, Question, Said
 from .draft import before
 from .steps import STEPS, Step
 from .terminal import Choice, Terminal
@@ -38,32 +36,6 @@ _FAREWELL_S = 5.0
 _FORWARDED = (
     *("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "X-Ingress-Path"),
 )
-_STYLE = (files(f"{__package__.partition('.')[0]}.api") / "page.css").read_text("utf-8") + (
-    "main { display: block; max-width: 44rem; } section { margin-bottom: 1rem; }"
-    "fieldset { border: 0; margin: 0; padding: 0; } legend { font-weight: 700; padding: 0; }"
-    "fieldset label { display: flex; gap: .6rem; padding: .6rem 0; }"
-    ".said { white-space: pre-wrap; overflow-wrap: anywhere; }"
-    "form input[type=text], form input[type=password] { width: 100%; margin: .6rem 0; }"
-)
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": (
-        "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
-        f"style-src 'sha256-{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}'"
-    ),
-}
-
-
-class Question(NamedTuple):
-    """What is asked now; `choices` are empty where a text is wanted. `default`: one of them."""
-
-    number: int
-    text: str
-    choices: Sequence[Choice] = ()
-    hidden: bool = False
-    default: str = ""
 
 
 class BrowserTerminal(Terminal):
@@ -79,9 +51,9 @@ class BrowserTerminal(Terminal):
 
     def __init__(self, on_change: Callable[[], None]) -> None:
         super().__init__(self._read_line, lambda prompt: self._read_line(prompt, hidden=True))
-        self.before: list[str] = []
+        self.before: list[Said] = []
         """What was said and asked before the last answer."""
-        self.said: list[str] = []
+        self.said: list[Said] = []
         """What was said since then."""
         self.question: Question | None = None
         self._answers: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -90,11 +62,11 @@ class BrowserTerminal(Terminal):
 
     def say(self, text: str = "") -> None:
         """Show a paragraph or a list."""
-        self.said.append(text.strip("\n"))
+        self.said.append(Said(text.strip("\n")))
 
     def show_command(self, command: str) -> None:
         """Show a command, to be copied."""
-        self.said.append(f"Next, in a terminal: {command}")
+        self.said.append(Said(f"Next, in a terminal: {command}"))
 
     def choose(self, question: str, choices: Sequence[Choice], current: str = "") -> str:
         """The value of the choice that is taken; "" for none."""
@@ -143,7 +115,7 @@ class BrowserTerminal(Terminal):
         if answer is None:
             raise EOFError
         shown = "(not shown)" if hidden and answer else answer or "(as it is)"
-        self.before += [*self.said, f"{text}: {shown}"]
+        self.before += [*self.said, Said(text, shown)]
         self.said = []
         return answer
 
@@ -184,7 +156,7 @@ class SetupPage:
     def last_words(self) -> str:
         """How it ended and what comes next, for the terminal."""
         if self._done.is_set():
-            return printable(self._terminal.said[-1])
+            return printable(self._terminal.said[-1].text)
         written = before(Path(self._path)) != self._was
         done = f"{self._path} is written" if written else "nothing was written"
         return f"Stopped in the middle of a test: {done}."
@@ -249,11 +221,12 @@ class SetupPage:
         self._admit(request)
         if self._done.is_set():
             self._seen_end.set()
-        return web.Response(
-            text=_html(self._terminal, done=self._done.is_set()),
-            content_type="text/html",
-            headers=_HEADERS,
+        code = chosen(request.headers.get("Accept-Language", ""))
+        asked = self._terminal
+        page = PageText(code).html(
+            asked.before, asked.said, asked.question, done=self._done.is_set()
         )
+        return web.Response(text=page, content_type="text/html", headers=HEADERS)
 
     async def _take(self, request: web.Request) -> web.Response:
         self._admit(request)
@@ -302,61 +275,6 @@ async def _listen(runner: web.AppRunner) -> int:
             continue
         return int(runner.addresses[-1][1])
     raise RTAudioError("no port of 127.0.0.1 is free")
-
-
-def _html(terminal: BrowserTerminal, *, done: bool) -> str:
-    question = terminal.question
-    waits = question is None and not done
-    parts = [
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">',
-        '<meta http-equiv="refresh" content="2">' if waits else "",
-        f"<title>Set up</title><style>{_STYLE}</style></head><body><header>"
-        "<h1>Set up the voice assistant</h1></header><main>",
-    ]
-    if terminal.before:
-        parts.append(f"<details><summary>Before</summary>{_lines(terminal.before)}</details>")
-    if terminal.said:
-        parts.append(f'<section aria-label="What it says">{_lines(terminal.said)}</section>')
-    if question is not None:
-        parts.append(_form(question))
-    elif waits:
-        parts.append('<p role="status">It tests what you answered; this takes some seconds …</p>')
-    else:
-        parts.append('<p role="status">This is the end; you may close the page.</p>')
-    return "".join([*parts, "</main></body></html>"])
-
-
-def _lines(said: Sequence[str]) -> str:
-    return "".join(f'<p class="said">{escape(each)}</p>' for each in said)
-
-
-def _form(question: Question) -> str:
-    text, kind = escape(question.text), "password" if question.hidden else "text"
-    if question.choices:
-        fields = "".join(
-            f'<label><input type="radio" name="answer" value="{escape(each.value)}"'
-            f"{' checked' if each.value == question.default else ''}>"
-            f"<span>{_choice(each)}</span></label>"
-            for each in question.choices
-        )
-        fields = f"<fieldset><legend>{text}</legend>{fields}</fieldset>"
-    else:
-        fields = (
-            f'<label for="answer">{text}</label><input type="{kind}" id="answer" name="answer" '
-            'autocomplete="off" spellcheck="false" autofocus>'
-            '<p class="note">Empty leaves it as it is.</p>'
-        )
-    return (
-        f'<section><form method="post" action="./">{fields}<input type="hidden" name="number" '
-        f'value="{question.number}"><button type="submit">Go on</button></form></section>'
-    )
-
-
-def _choice(each: Choice) -> str:
-    named = f"<strong>{escape(each.value)}</strong>" if each.value else ""
-    return f"{named}{': ' if each.value and each.meaning else ''}{escape(each.meaning)}"
 
 
 async def serve(path: str, check: Callable[[], int], stop: asyncio.Event) -> int:

@@ -1,0 +1,128 @@
+"""What the first run in a browser shows, in the language of the browser."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from html import escape
+from importlib.resources import files
+from typing import NamedTuple
+
+from ...language import setup_line, words
+from .terminal import Choice
+
+_STYLE = (files(f"{__package__.partition('.')[0]}.api") / "page.css").read_text("utf-8") + (
+    "main { display: block; max-width: 44rem; } section { margin-bottom: 1rem; }"
+    "fieldset { border: 0; margin: 0; padding: 0; } legend { font-weight: 700; padding: 0; }"
+    "fieldset label { display: flex; gap: .6rem; padding: .6rem 0; }"
+    ".said { white-space: pre-wrap; overflow-wrap: anywhere; }"
+    "form input[type=text], form input[type=password] { width: 100%; margin: .6rem 0; }"
+)
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": (
+        "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+        f"style-src 'sha256-{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}'"
+    ),
+}
+"""Of every answer."""
+
+
+class Question(NamedTuple):
+    """What is asked now; `choices` are empty where a text is wanted. `default`: one of them."""
+
+    number: int
+    text: str
+    choices: Sequence[Choice] = ()
+    hidden: bool = False
+    default: str = ""
+
+
+class Said(NamedTuple):
+    """A paragraph or a question; `answer`: what was answered, empty where nothing was asked."""
+
+    text: str
+    answer: str = ""
+
+
+class PageText:
+    """Writes the page in the language `code`; everything is given to it in English."""
+
+    def __init__(self, code: str) -> None:
+        self._code, self._words = code, words(code)
+
+    def html(
+        self, before: Sequence[Said], said: Sequence[Said], question: Question | None, *, done: bool
+    ) -> str:
+        """The page with what was said before the last answer, and what was `said` since then.
+
+        Without a question it asks again by itself, unless all is `done`.
+        """
+        waits = question is None and not done
+        parts = [
+            f'<!doctype html><html lang="{self._code}" dir="{self._words["direction"]}"><head>'
+            '<meta charset="utf-8">'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">'
+            '<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">',
+            '<meta http-equiv="refresh" content="2">' if waits else "",
+            f"<title>{self._text('Set up')}</title><style>{_STYLE}</style></head><body><header>"
+            f"<h1>{self._text('Set up the voice assistant')}</h1></header><main>",
+        ]
+        if before:
+            summary = self._text("Before")
+            parts.append(f"<details><summary>{summary}</summary>{self._lines(before)}</details>")
+        if said:
+            label = self._text("What it says")
+            parts.append(f'<section aria-label="{label}">{self._lines(said)}</section>')
+        if question is not None:
+            parts.append(self._form(question))
+        elif waits:
+            parts.append(self._status("It tests what you answered; this takes some seconds …"))
+        else:
+            parts.append(self._status("This is the end; you may close the page."))
+        return "".join([*parts, "</main></body></html>"])
+
+    def _text(self, english: str) -> str:
+        """Its lines in the language, as HTML."""
+        return escape("\n".join(setup_line(each, self._words) for each in english.split("\n")))
+
+    def _status(self, english: str) -> str:
+        return f'<p role="status">{self._text(english)}</p>'
+
+    def _lines(self, said: Sequence[Said]) -> str:
+        return "".join(
+            f'<p class="said">{self._text(each.text)}{self._answer(each.answer)}</p>'
+            for each in said
+        )
+
+    def _answer(self, answer: str) -> str:
+        return f": {self._text(answer)}" if answer else ""
+
+    def _form(self, question: Question) -> str:
+        text, kind = self._text(question.text), "password" if question.hidden else "text"
+        if question.choices:
+            fields = "".join(
+                f'<label><input type="radio" name="answer" value="{escape(each.value)}"'
+                f"{' checked' if each.value == question.default else ''}>"
+                f"<span>{self._choice(each)}</span></label>"
+                for each in question.choices
+            )
+            fields = f"<fieldset><legend>{text}</legend>{fields}</fieldset>"
+        else:
+            fields = (
+                f'<label for="answer">{text}</label><input type="{kind}" id="answer" name="answer" '
+                'autocomplete="off" spellcheck="false" autofocus>'
+                f'<p class="note">{self._text("Empty leaves it as it is.")}</p>'
+            )
+        return (
+            f'<section><form method="post" action="./">{fields}<input type="hidden" name="number" '
+            f'value="{question.number}"><button type="submit">{self._text("Go on")}</button>'
+            "</form></section>"
+        )
+
+    def _choice(self, each: Choice) -> str:
+        named = f"<strong>{self._text(each.value)}</strong>" if each.value else ""
+        return f"{named}{': ' if each.value and each.meaning else ''}{self._text(each.meaning)}"
