@@ -440,6 +440,11 @@ SETTINGS: Schema = object_of(
     },
     more=True,
 )
+_USAGE: Schema = {
+    "responses": COUNT,
+    "cost_today": {"type": "number", "minimum": 0},
+    "daily_limit": or_null("number"),
+}
 STATUS: Schema = object_of(
     {
         "status": STATUS_WORD,
@@ -511,7 +516,7 @@ STATUS: Schema = object_of(
             "items": object_of({"word": TEXT, "heard": COUNT, "near_misses": COUNT}, more=True),
         },
         "chosen": {"type": "object", "description": "settings laid over the configuration"},
-        "usage": {"type": "object"},
+        "usage": object_of(_USAGE, *_USAGE, more=True),
         "ha_state": {
             **one_of("idle", "listening", "processing", "responding"),
             "description": "the status in the words of Home Assistant",

@@ -20,12 +20,14 @@ from ..config import yaml_loader
 from ..config.defaults import HTTP_HOST, HTTP_PORT
 from ..config.secret import EmptySecret, Secret
 from ..errors import ConfigError, NotNowError, RTAudioError
+from .answer_check import check_answer, parsed
 
 _SYSTEMD = Path("/run/systemd/system")
 _SYSTEMD_HINT = " (systemctl status rtaudio-daemon; with --user for a service of yours)"
 _TIMEOUT_S = 10.0
 _SILENCE_S = 45.0  # the daemon writes at least a heartbeat in this time
 _MOST_BYTES = 1 << 24
+_MOST_REASON = 8000  # characters: every mistake of a configuration in a line
 _CONNECTIONS = {"http": HTTPConnection, "https": HTTPSConnection}
 
 
@@ -51,8 +53,7 @@ class DaemonClient:
 
     def get(self, path: str) -> dict[str, Any]:
         """The JSON at `path`."""
-        with self._answer("GET", path) as answer:
-            return self._json(answer)
+        return self._asked("GET", path)
 
     def text(self, path: str) -> str:
         """The text at `path`."""
@@ -63,24 +64,30 @@ class DaemonClient:
         self, path: str, body: dict[str, Any] | None = None, timeout_s: float = _TIMEOUT_S
     ) -> dict[str, Any]:
         """Send `body` to `path`; the JSON that comes back. Raises ConfigError as well."""
-        with self._answer("POST", path, json.dumps(body or {}), timeout_s) as answer:
-            return self._json(answer)
+        return self._asked("POST", path, json.dumps(body or {}), timeout_s)
 
     def delete(self, path: str) -> dict[str, Any]:
         """Remove what is at `path`; the JSON that comes back."""
-        with self._answer("DELETE", path, "{}") as answer:
-            return self._json(answer)
+        return self._asked("DELETE", path, "{}")
 
     def events(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Every event's name and data, until the daemon stops."""
         with self._answer("GET", "/api/events", timeout_s=_SILENCE_S) as answer:
             name = "message"
-            for raw in answer:
+            while raw := answer.readline(_MOST_BYTES):
                 line = raw.decode(errors="replace").rstrip("\n")
                 if line.startswith("event: "):
                     name = line[7:]
                 elif line.startswith("data: "):
-                    yield name, json.loads(line[6:])
+                    yield name, parsed(line[6:])
+
+    def _asked(
+        self, method: str, path: str, body: str | None = None, timeout_s: float = _TIMEOUT_S
+    ) -> dict[str, Any]:
+        with self._answer(method, path, body, timeout_s) as answer:
+            found = parsed(answer.read(_MOST_BYTES))
+            check_answer(method, path, found)
+            return found
 
     @contextmanager
     def _answer(
@@ -101,22 +108,15 @@ class DaemonClient:
                 f"no daemon answers at {self._address} ({why}); is it running?{hint}"
             ) from error
         except ValueError as error:
-            raise RTAudioError(f"what answers at {self._address} is no daemon") from error
+            raise RTAudioError(
+                f"what answers at {self._address} is no daemon, or one of another version"
+            ) from error
         finally:
             connection.close()
 
-    def _json(self, answer: HTTPResponse) -> dict[str, Any]:
-        try:
-            found = json.loads(answer.read(_MOST_BYTES))
-        except RecursionError as error:
-            raise ValueError("nested too deeply") from error
-        if not isinstance(found, dict):
-            raise ValueError("no object")
-        return found
-
     def _refused(self, answer: HTTPResponse) -> None:
         try:
-            reason = str(self._json(answer)["error"]["message"])
+            reason = str(parsed(answer.read(_MOST_BYTES))["error"]["message"])[:_MOST_REASON]
         except (ValueError, LookupError, TypeError):
             reason = f"{self._address} answers HTTP {answer.status} {answer.reason}"
         if answer.status == HTTPStatus.UNPROCESSABLE_ENTITY:

@@ -41,7 +41,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.name in remote_commands.COMMANDS:
-        return remote_commands.COMMANDS[arguments.name](arguments)
+        try:
+            return remote_commands.COMMANDS[arguments.name](arguments)
+        except KeyError as error:
+            raise RTAudioError(
+                f"the answer has no {error}: is that a daemon of another version?"
+            ) from error
     if arguments.name in ("backup", "restore"):
         from . import backup
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from rtaudio_daemon.cli.http_client import DaemonClient, local_daemon
+from rtaudio_daemon.cli.main import main
 from rtaudio_daemon.cli.remote_commands import say
 from rtaudio_daemon.errors import ConfigError, RTAudioError
 
@@ -129,6 +130,63 @@ def test_what_is_no_answer_of_a_daemon_is_a_sentence(
     run(servers, server)
     with pytest.raises(RTAudioError, match=words):
         DaemonClient(server.address).post("/api/mute")
+
+
+ODD = [
+    "{",
+    '{"status": "idle"',
+    "null",
+    '{"volume": 1' + "0" * 400 + "}",
+    '{"volume": 1e999}',
+    '{"volume": NaN}',
+    '{"volume": "loud"}',
+    '{"volume": true}',
+    '{"status": 5}',
+    '{"microphone": []}',
+    '{"speaker": {"reason": {}}}',
+    '{"connection": {"last_error": 7}}',
+    '{"usage": {"cost_today": "much"}}',
+    '{"timers": {}}',
+    '{"timers": [1]}',
+    '{"persona": {"names": [1]}}',
+    '{"new": ' + "[" * 70 + "]" * 70 + "}",
+    '{"new": ' + "[" * 50_000 + "]" * 50_000 + "}",
+    '{"new": "' + "x" * (1 << 24) + '"}',
+]
+
+
+@pytest.mark.parametrize("body", ODD, ids=lambda body: f"{body[:30]} {len(body)}")
+def test_an_odd_answer_is_no_answer_of_a_daemon(
+    body: str, servers: list[Server], capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = run(servers, Server(body=body))
+    for command in ("status", "mute"):
+        assert main([command, "--url", server.address]) == 1
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert said.err == (
+            f"error: what answers at {server.address} is no daemon, or one of another version\n"
+        )
+
+
+def test_a_daemon_of_another_version_may_say_more_and_less(
+    servers: list[Server], capsys: pytest.CaptureFixture[str]
+) -> None:
+    body = {"status": "idle", "volume": 0.5, "new": {"x": [1]}, "microphone": {"state": "new"}}
+    server = run(servers, Server(body=json.dumps(body)))
+    assert main(["status", "--url", server.address]) == 0
+    assert "volume       50 %" in capsys.readouterr().out
+    assert main(["persona", "--url", server.address]) == 1
+    assert "the answer has no 'persona'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("data", ["[", "[]", "7", "[" * 50_000])
+def test_an_event_that_is_none_ends_the_watch_with_a_sentence(
+    data: str, servers: list[Server], capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = run(servers, Server(body=f"event: x\ndata: {data}\n\n"))
+    assert main(["status", "--watch", "--url", server.address]) == 1
+    assert "is no daemon" in capsys.readouterr().err
 
 
 def test_a_refused_configuration_is_a_configuration_error(servers: list[Server]) -> None:
