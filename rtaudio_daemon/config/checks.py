@@ -20,6 +20,8 @@ from ..program_name import PROGRAM
 from .secret import EmptySecret, Secret, did_you_mean
 
 _LONGEST_NUMBER = 24
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+"""All but tab, line feed and carriage return."""
 
 
 @dataclass(frozen=True)
@@ -97,12 +99,16 @@ def choice(*names: str) -> Check:
 
 
 def text(pattern: str = "", allowed: str = "text") -> Check:
-    """Text; with `pattern`, empty or wholly like it. Numbers and yes/no must be quoted."""
+    """Text without control characters; with `pattern`, empty or wholly like it.
+
+    Numbers and yes/no must be quoted.
+    """
 
     def convert(value: Any) -> str:
         if not isinstance(value, str):
             raise vol.Invalid(f"expected {allowed}{_got(value)}{_quoting(value)}")
         plain = _plain(value)
+        _refuse_control_characters(plain)
         if pattern and plain and not re.fullmatch(pattern, plain):
             raise vol.Invalid(f"expected {allowed}{_got(value)}")
         return plain
@@ -164,6 +170,7 @@ def device() -> Check:
             hint = "; did you mean none?" if value is False else _quoting(value)
             raise vol.Invalid(f"expected {allowed}{_got(value)}{hint}")
         plain = _plain(value).strip()
+        _refuse_control_characters(plain)
         if plain in ("wav:", "usb:"):
             raise vol.Invalid(f"expected {allowed}, got nothing after {plain}")
         return plain
@@ -341,6 +348,12 @@ def _quoting(value: Any) -> str:
     if isinstance(value, dict) and list(value.values()) == [None]:  # {name} without quotes
         return f'; put it in quotes, as in "{{{next(iter(value))}}}"'
     return "; put it in quotes" if isinstance(value, bool | int | float) else ""
+
+
+def _refuse_control_characters(plain: str) -> None:
+    if found := _CONTROL.search(plain):
+        where = f"{found.start() + 1} of {len(plain)}"
+        raise vol.Invalid(f"character {where} is a control character ({found[0]!a}); remove it")
 
 
 def _plain(value: str) -> str:
