@@ -35,6 +35,7 @@ _UNCLEAN_DBFS = -45.0  # an offset or a hum below is usual
 _MAINS_HZ = (50, 60)
 _COMPARE_MS = 1000
 _CANCELLED_DB = 20.0
+_SEE_DEVICES = "see devices, above"
 _PART = AudioPart("doctor", "tone", 0)
 _NOTHING = DeviceError("PortAudio finds no sound device to listen to", code=DeviceCode.NO_DEVICE)
 
@@ -51,13 +52,15 @@ async def check_sound(settings: config.Audio, *, tone: bool = False) -> AsyncIte
     outputs = [each.name for each in devices if each.direction == "output"]
     what = f"{len(inputs)} microphones, {len(outputs)} loudspeakers"
     real = not settings.input.device.startswith(("wav:", "none"))
-    if not inputs and real:
+    missed = not inputs and real
+    if missed:
         why = why_none[0] if why_none else _NOTHING
-        yield warned("devices", f"{what}: {why}", remedy_for(why.code, "audio.input.device"))
+        options = "audio.input.device" + ("" if outputs else " and audio.output.device")
+        yield warned("devices", f"{what}: {why}", remedy_for(why.code, options))
     else:
         yield passed("devices", what)
     loudspeaker = _named(devices, "output", settings.output) or _there(devices, settings.output)
-    yield loudspeaker
+    yield _once(loudspeaker) if missed and not outputs else loudspeaker
     if settings.input.device == "none":
         yield passed("microphone", "none, as configured")
         return
@@ -73,7 +76,8 @@ async def check_sound(settings: config.Audio, *, tone: bool = False) -> AsyncIte
         return
     async with running(microphone):
         heard = await listen(microphone, _LISTEN_MS)
-        yield _judged(microphone, heard, reasons)
+        judged = _judged(microphone, heard, reasons)
+        yield _once(judged) if missed else judged
         for unclean in _unclean(heard):
             yield unclean
         if tone and heard and loudspeaker.verdict != "fail":
@@ -81,6 +85,11 @@ async def check_sound(settings: config.Audio, *, tone: bool = False) -> AsyncIte
     if heard and settings.input.channel != "right" and real:
         for cancelled in _compared(heard, await _right_channel(settings.input)):
             yield cancelled
+
+
+def _once(finding: Finding) -> Finding:
+    """A finding about a missing device, whose remedy was given with the devices."""
+    return replace(finding, remedy=_SEE_DEVICES) if finding.verdict == "warn" else finding
 
 
 def _named(
