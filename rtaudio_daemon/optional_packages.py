@@ -25,6 +25,7 @@ SPECS: Mapping[str, str] = MappingProxyType(
     }
 )
 """What pip is asked for, by the module that is used."""
+_CONTAINERS = ("/run/.containerenv", "/.dockerenv")
 
 
 def installed(module: str) -> bool:
@@ -35,9 +36,21 @@ def installed(module: str) -> bool:
         return False
 
 
-def how_to_install(module: str) -> str:
-    """The command that installs `module` (one of `SPECS`) for this program, wherever that lives."""
+def how_to_install(module: str, *, sealed: bool | None = None) -> str:
+    """The command that installs `module` (one of `SPECS`) for this program, wherever that lives.
+
+    `sealed`: the program is in a container's image, which only a new image changes; None: look.
+    """
+    if _in_image() if sealed is None else sealed:
+        run = f'RUN {sys.executable} -m pip install "{SPECS[module]}"'
+        lines = f"FROM rtaudio-daemon\\nUSER 0\\n{run}\\nUSER 990:990\\n"
+        return f"printf '{lines}' | podman build -t rtaudio-daemon -"
     # Not the pip of the path: it is another one's, and Debian's refuses.
     command = shlex.join([sys.executable, "-m", "pip", "install", SPECS[module]])
     ours = os.stat(sys.prefix).st_uid == os.geteuid()
     return command if ours or os.geteuid() == 0 else f"sudo {command}"
+
+
+def _in_image() -> bool:
+    """Whether this is a container of Podman or Docker that may not change its program."""
+    return any(map(os.path.exists, _CONTAINERS)) and not os.access(sys.prefix, os.W_OK)

@@ -24,6 +24,7 @@ RUN_BY = {
     ("docs/automations.md", "VOICE_URL="): "tests/test_node_red.py",
     ("docs/audio.md", "mkdir -p"): "tests/systemd/test_wireplumber.py",
     ("docs/install.md", "sudo apt-get"): "tests/test_distributions.py",
+    ("docs/install.md", "printf 'FROM"): "tests/test_optional_packages.py",
 }
 """Blocks by their document and how they begin, and the test that runs what they say."""
 
