@@ -44,8 +44,9 @@ def back_up(state: Path, file: Path) -> int:
     ]
     if not names:
         raise RTAudioError(
-            f"nothing is kept in {state}; name another folder by --state "
-            "(a service of the machine: sudo, --state /var/lib/rtaudio-daemon)"
+            f"there is nothing to back up: no daemon has kept anything in {state} yet; name "
+            "another folder by --state (a service of the machine: with sudo, "
+            "--state /var/lib/rtaudio-daemon)"
         )
     try:
         handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

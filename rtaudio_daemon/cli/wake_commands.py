@@ -12,11 +12,11 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from .. import config
-from ..audio.devices.open import open_microphone
+from ..audio.devices.open import list_devices, open_microphone
 from ..audio.engines.taught_words import TaughtWords
 from ..controls import TeachingStep
 from ..daemon.word_teaching import WordTeaching, missing
-from ..errors import NotNowError, RTAudioError
+from ..errors import DeviceError, NotNowError, RTAudioError
 from ..notifications import DeviceChanged
 from ..program_name import PROGRAM
 from ..protocol.bounds import printable
@@ -33,7 +33,7 @@ class Teacher(Protocol):
     """Who listens and learns."""
 
     def missing(self) -> str:
-        """What must be installed before; empty: nothing."""
+        """What is needed before, as a package or a microphone; empty: nothing."""
 
     def take(self, name: str, step: TeachingStep) -> dict[str, Any]:
         """One step, as `POST /api/wake/teach` answers."""
@@ -52,7 +52,10 @@ class DaemonTeacher:
         self._daemon = daemon
 
     def missing(self) -> str:
-        """What must be installed before; empty: nothing."""
+        """What is needed before; empty: nothing."""
+        microphone = self._daemon.get("/api/status").get("microphone", {})
+        if microphone.get("state") in ("none", "lost"):
+            return f"the daemon has no microphone: {microphone.get('reason') or 'none is set'}"
         return str(self._daemon.get("/api/wake")["missing"])
 
     def take(self, name: str, step: TeachingStep) -> dict[str, Any]:
@@ -72,12 +75,13 @@ class OwnTeacher:
     """This process, with the microphone that the configuration names."""
 
     def __init__(self, settings: config.Input) -> None:
+        self._settings = settings
         self._words = TaughtWords()
         self._teaching = WordTeaching(_OwnEars(settings), self._words)
 
     def missing(self) -> str:
-        """What must be installed before; empty: nothing."""
-        return missing()
+        """What is needed before; empty: nothing."""
+        return missing() or asyncio.run(_no_microphone(self._settings))
 
     def take(self, name: str, step: TeachingStep) -> dict[str, Any]:
         """One step, as `POST /api/wake/teach` answers."""
@@ -111,6 +115,15 @@ class _OwnEars:
 
     def device_changed(self, change: DeviceChanged) -> None:
         """The microphone came or went."""
+
+
+async def _no_microphone(settings: config.Input) -> str:
+    """Why there is none to listen to; empty: there is one."""
+    if settings.device == "none":
+        return "there is no microphone: audio.input.device is none"
+    why: list[DeviceError] = []
+    found = [] if settings.device.startswith("wav:") else await list_devices(on_none=why.append)
+    return f"there is no microphone: {why[0]}" if why and not found else ""
 
 
 def wake(arguments: argparse.Namespace) -> int:

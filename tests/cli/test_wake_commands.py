@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from argparse import Namespace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from rtaudio_daemon.cli.wake_commands import teach, wake
+from rtaudio_daemon import config
+from rtaudio_daemon.cli.http_client import DaemonClient
+from rtaudio_daemon.cli.wake_commands import DaemonTeacher, OwnTeacher, teach, wake
 from rtaudio_daemon.controls import TeachingStep
 from rtaudio_daemon.errors import NotFoundError, NotNowError, RTAudioError
 
@@ -73,6 +75,24 @@ def test_nobody_is_asked_to_speak_where_a_package_is_missing(
     with pytest.raises(NotNowError, match="pyopen-wakeword"):
         teach(teacher, "hey marvin", never)
     assert (teacher.steps, capsys.readouterr().out) == ([], "")
+
+
+def test_without_a_microphone_no_advice_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    nobody = OwnTeacher(config.Input(device="none"))
+    nobody_there = DaemonTeacher(cast(DaemonClient, _NoMicrophone()))
+    for teacher, why in ((nobody, "audio.input.device is none"), (nobody_there, "not plugged in")):
+        with pytest.raises(NotNowError, match=f"no microphone: {why}"):
+            teach(teacher, "hey marvin", never)
+    assert capsys.readouterr().out == ""
+
+
+class _NoMicrophone:
+    def get(self, path: str) -> dict[str, Any]:
+        assert path == "/api/status"
+        return {"microphone": {"state": "lost", "reason": "not plugged in"}}
 
 
 @pytest.mark.parametrize("answers", [(LEARNED, LEARNED, LEARNED), (LEARNED, NO, NO)])
