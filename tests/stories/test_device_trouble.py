@@ -339,6 +339,9 @@ async def test_without_any_device_the_list_is_empty_and_says_why(pyaudio: Path) 
     assert output.count("none found") == 2
     found = {each.name: each async for each in sound_devices.check_sound(config.Audio())}
     assert "PortAudio finds no sound device" in found["devices"].what
+    assert "plug one in" in found["devices"].remedy
+    others = (found["loudspeaker"], found["microphone"])
+    assert [each.remedy for each in others] == ["see devices, above"] * 2
 
 
 def test_devices_that_only_others_may_use_are_told_with_the_remedy() -> None:
