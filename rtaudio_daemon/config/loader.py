@@ -389,8 +389,8 @@ def _checked(source: Source, chosen: overlay.Chosen = MappingProxyType({})) -> C
     source.problems += _below(("hooks",), hooks.mistakes(config.hooks), source)
     source.problems += _of_servers(mcp_servers.mistakes(config.tools.mcp), source)
     source.problems += _of_mqtt(mqtt_checks.mistakes(config), source)
-    wake = config.audio.wake
-    source.problems += _below(("audio", "wake", "words"), wake_words.mistakes(wake.words), source)
+    wrong = wake_words.mistakes(config.audio)
+    source.problems += _below(("audio", "wake", "words"), wrong, source)
     source.problems += _below((), personas.mistakes(config, source.failed), source)
     if source.problems:
         ordered = sorted(source.problems, key=lambda each: _order(each.place, source.file))

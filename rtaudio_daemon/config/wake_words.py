@@ -13,15 +13,23 @@ MOST = 16
 Mistake = tuple[Steps, str]
 
 
-def mistakes(words: tuple[WakeWord, ...]) -> Iterator[Mistake]:
+def mistakes(audio: Audio) -> Iterator[Mistake]:
     """Everything that is wrong: at which option below `audio.wake.words`, and what to do."""
+    words, entries = audio.wake.words, audio.wake.entries()
+    usual = entries[: len(entries) - len(words)]
     if len(words) > MOST:
         yield (), f"expected {MOST} words at most, got {len(words)}"
     for index, each in enumerate(words):
         for steps, what in _word(each):
             yield (index, *steps), what
-        names = [other.called for other in words]
-        if each.called and (first := names.index(each.called)) < index:
+        names, sources = [other.called for other in words], list(map(_source, words))
+        if any(_source(each)) and (first := sources.index(_source(each))) < index:
+            what = f"is the same word as audio.wake.words[{first}], which counts; leave one out"
+            yield (index,), what
+        elif audio.listen == "wake_word" and _source(each) in map(_source, usual):
+            what = f"wakes as well (audio.wake.word is {audio.wake.word}); set another word there"
+            yield (index, "word"), what
+        elif each.called and (first := names.index(each.called)) < index:
             what = f"is called {each.called} like audio.wake.words[{first}]; give it a name:"
             yield (index,), f"{what} of its own"
 
@@ -34,6 +42,10 @@ def _word(word: WakeWord) -> Iterator[Mistake]:
         yield (given[-1],), f"an entry has either {' or '.join(given)}; make an entry of each"
     if word.stop and word.persona:
         yield ("persona",), "a stop is answered by nobody; leave persona or stop out"
+
+
+def _source(word: WakeWord) -> tuple[str, str, str]:
+    return word.word, word.file, word.taught
 
 
 def cautions(audio: Audio, *, word_given: bool) -> Iterator[Mistake]:

@@ -52,6 +52,18 @@ def test_without_words_the_one_word_counts() -> None:
             "[{word: alexa}, {file: alexa.tflite}]",
             "[1]: is called alexa like audio.wake.words[0]; give it a name: of its own",
         ),
+        (
+            "[{word: alexa}, {word: alexa, name: echo, persona: x}]",
+            "[1]: is the same word as audio.wake.words[0], which counts; leave one out",
+        ),
+        (
+            "[{word: alexa}, {taught: halt ein}, {taught: halt ein, stop: true}]",
+            "[2]: is the same word as audio.wake.words[1], which counts; leave one out",
+        ),
+        (
+            "[{word: okay_nabu, stop: true}]",
+            "[0].word: wakes as well (audio.wake.word is okay_nabu); set another word there",
+        ),
         ("[{word: computer}]", "[0].word: expected okay_nabu, hey_jarvis, alexa or hey_mycroft"),
         ("[{file: marvin.onnx}]", "[0].file: expected a file that ends in .json or .tflite"),
         ("[{word: alexa, sensitivity: 0.9}]", "[0].sensitivity: expected low, normal or high"),
@@ -89,6 +101,11 @@ def test_a_mistake_is_named_with_the_remedy(words: str, wrong: str) -> None:
 )
 def test_what_has_no_effect_is_said(text: str, warning: str) -> None:
     assert parse(text).warnings == (f"config.yaml:{warning}",)
+
+
+def test_a_word_that_stops_may_be_the_one_that_would_wake_if_any_did() -> None:
+    stop = "{wake: {words: [{word: okay_nabu, stop: true}]}}"
+    assert parse(f"audio: {stop}\n").audio.wake.words[0].stop
 
 
 def test_where_every_word_is_a_stop_the_usual_one_wakes() -> None:
