@@ -96,7 +96,8 @@ class Attention:
     @property
     def words(self) -> list[WordCount]:
         """Each word that is looked for, with what was counted since this began."""
-        scores = self._engine.scores if self.spots and self._engine is not None else ()
+        engines = (self._engine if self.spots else None, self._stops)
+        scores = [score for engine in engines if engine is not None for score in engine.scores]
         return [
             WordCount(each.word, self._heard.get(each.word, 0), each.near_misses) for each in scores
         ]
@@ -139,7 +140,10 @@ class Attention:
 
     def stop(self, pcm: bytes) -> Spotted | None:
         """The word that ends what sounds, if it was just heard; only to be fed while it sounds."""
-        return self._stops.feed(pcm) if self._stops is not None else None
+        found = self._stops.feed(pcm) if self._stops is not None else None
+        if found is not None:
+            self._heard[found.word] = self._heard.get(found.word, 0) + 1
+        return found
 
     def feed(self, pcm: bytes, *, engaged: bool, meant: bool = True) -> Spotted | None:
         """Take in a frame, where wake words are looked for; the one that was just heard, if any.

@@ -334,6 +334,7 @@ def test_a_stop_is_heard_in_every_mode_by_who_asks_for_it() -> None:
         assert word.heard == "q."
         attention.forget_stops()
         assert word.heard == "", "what sounds next is not ended by what was said before"
+        assert attention.words == [WordCount("quiet", 1, 0)]
     deaf = Attention()
     deaf.forget_stops()
     assert deaf.stop(b"q" * FRAME) is None
