@@ -83,6 +83,7 @@ def check(arguments: argparse.Namespace) -> int:
     settings = config.load(arguments.config)
     unanswered = preflight.unanswered_functions(settings)
     missing = [*preflight.missing_packages(settings), *preflight.ducking_in_the_way(settings)]
+    missing += preflight.unusable_taught_words(settings)
     for warning in (*settings.warnings, *missing, *unanswered):
         print(f"warning: {warning}", file=sys.stderr)
     if problems := [

@@ -132,7 +132,18 @@ def _unusable_wake_words(settings: Config) -> list[str]:
     return [
         settings.problem(("audio", "wake", "words", index, "file"), refused[each.called])
         for index, each in enumerate(words)
-        if each.called in refused and each.file  # the daemon may have another state directory
+        if each.called in refused and each.file
+    ]
+
+
+def unusable_taught_words(settings: Config) -> list[str]:
+    """A line for each taught word that the user who asks has not; the daemon may be another."""
+    words = settings.audio.wake.words
+    refused = refusals(each for each in words if each.taught)
+    return [
+        settings.problem(("audio", "wake", "words", index, "taught"), refused[each.called])
+        for index, each in enumerate(words)
+        if each.called in refused and each.taught
     ]
 
 

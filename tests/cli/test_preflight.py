@@ -158,6 +158,19 @@ def test_functions_that_nobody_answers_are_named() -> None:
         assert unanswered_functions(config.parse(text)) == []
 
 
+def test_check_names_a_word_that_was_not_taught_and_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "config.yaml"
+    words = "[{word: alexa}, {taught: hey marvin}]"
+    path.write_text(f"audio:\n  listen: wake_word\n  wake:\n    words: {words}\n")
+    assert check(Namespace(config=str(path))) == 0, "the daemon may be another user's"
+    where = f'warning: {path}:4: audio.wake.words[1].taught: "hey marvin" was not taught here: `'
+    (line,) = [each for each in capsys.readouterr().err.splitlines() if "taught" in each]
+    assert line.startswith(where)
+    assert line.endswith('wake teach "hey marvin"`')
+
+
 def test_check_lists_hooks_and_names_a_program_that_is_not_there(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -17,11 +17,12 @@ from typing import Any
 from ...child_processes import environment_of_ours, no_hangups
 from ...config import WakeWord
 from ...config.file_reading import read_bounded
-from ...errors import WrongValueError
+from ...errors import NotFoundError, WrongValueError
 from ...optional_packages import how_to_install, installed
 from ...program_name import PROGRAM
 from .model_copies import MOST_BYTES
 from .taught_words import TaughtWords
+from .tflite import Library
 from .wake_word_engines import package_of
 from .wake_word_trial import NO_PACKAGE, STRANGE
 
@@ -45,6 +46,13 @@ def refusals(words: Iterable[WakeWord]) -> dict[str, str]:
             found[word.called] = (
                 f'"{word.taught}" was not taught here: `{PROGRAM} wake teach "{word.taught}"`'
             )
+        elif word.taught and installed(package_of(word)):
+            try:
+                TaughtWords().load(word.taught, Library())
+            except (NotFoundError, WrongValueError) as error:
+                found[word.called] = str(error)
+            except (ImportError, OSError):
+                pass  # who opens it says what is missing
         if word.file and installed(package_of(word)):
             try:
                 check_file(word.file)

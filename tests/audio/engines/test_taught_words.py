@@ -116,6 +116,9 @@ def test_a_word_that_was_not_taught_is_refused_with_the_command(
     stop = taught_word(Library(), replace(word, stop=True)).score
     assert stop.stop
     assert stop.cutoff == pytest.approx(0.12), "of one that stops a mistake costs less"
+    for each in (tmp_path / FOLDER / "hey marvin").iterdir():
+        each.write_bytes(b"")
+    assert "are damaged; teach it again" in refusals([word])["hey marvin"], "others are heard"
 
 
 def test_what_comes_with_the_program_is_small_and_complete() -> None:
