@@ -32,7 +32,8 @@ def check(schema: Schema, value: object, name: str = _BODY) -> str | None:
         least, most = schema.get("minLength", 0), schema["maxLength"]
         if not isinstance(value, str) or len(value.strip()) < least or len(value) > most:
             return f"{name}: expected words, {least} to {most} characters"
-        if not re.search(schema.get("pattern", ""), value):
+        # Python's $ may also stand before a last line feed, that of JSON Schema may not.
+        if not re.search(re.sub(r"\$$", r"\\Z", schema.get("pattern", "")), value):
             return f"{name}: expected {schema['description']}"
     if schema["type"] == "array":
         return _check_array(schema, value, name)

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from .. import config
 from ..audio.devices.open import list_devices, open_microphone
-from ..audio.engines.taught_words import TaughtWords
+from ..audio.engines.taught_words import TaughtWords, check_name
 from ..controls import TeachingStep
 from ..daemon.word_teaching import WordTeaching, missing
 from ..errors import DeviceError, NotNowError, RTAudioError
@@ -131,6 +131,8 @@ def wake(arguments: argparse.Namespace) -> int:
     name = " ".join(arguments.word)
     if arguments.action != "list" and not name:
         raise RTAudioError(f'say which word: {PROGRAM} wake {arguments.action} "hey marvin"')
+    if arguments.action == "teach":
+        check_name(name)
     with _teacher(arguments) as teacher:
         if arguments.action == "teach":
             return teach(teacher, name)

@@ -11,8 +11,10 @@ from .schema import groups
 WORDS = ("okay_nabu", "hey_jarvis", "alexa", "hey_mycroft")
 """The words that come with the package."""
 Sensitivity = Literal["low", "normal", "high"]
-_NAME = r"[^\W_][\w '-]{0,47}"
-_NAMED = "letters, digits, spaces, _ and -, as in hey marvin"
+WAKE_NAME = r"[^\W_][\w '-]{0,47}"
+"""What a word may be called; as it is the name of a folder too, nothing that leads elsewhere."""
+NAMED = "letters, digits, spaces, _ and -, as in hey marvin"
+"""The same in words; 48 of them at most."""
 
 
 @dataclass(frozen=True)
@@ -26,18 +28,18 @@ class WakeWord:
         "or openWakeWord's .tflite",
         text(r".+\.(json|tflite)", "a file that ends in .json or .tflite"),
     )
-    taught: str = option("", "name of a word that was taught here", text(_NAME, _NAMED))
+    taught: str = option("", "name of a word that was taught here", text(WAKE_NAME, NAMED))
     name: str = option(
         "",
         "what it is called in events; empty = as the word, or as the file without its ending",
-        text(_NAME, _NAMED),
+        text(WAKE_NAME, NAMED),
     )
     sensitivity: Sensitivity = option(
         "normal",
         "high hears it more often, and wakes more often for nothing; low the other way round",
         choice("low", "normal", "high"),
     )
-    persona: str = option("", "who answers to it, by the name in personas", text(_NAME, _NAMED))
+    persona: str = option("", "who answers to it, by the name in personas", text(WAKE_NAME, NAMED))
     stop: bool = option(
         False, "ends what sounds or rings instead of waking; heard only meanwhile", boolean()
     )

@@ -169,6 +169,14 @@ def test_a_wrong_timer_is_explained_and_wrong_for_the_schema_too(body: Any, wron
     assert not jsonschema.Draft202012Validator(schemas.TIMER_SET).is_valid(body)
 
 
+@pytest.mark.parametrize(
+    "name", ["", " ", "..", "a/../b", "hey\n", "x" * 49, "\U0001f600", 7, None]
+)
+def test_what_no_word_can_be_called_is_refused_with_what_it_can(name: Any) -> None:
+    wrong = str(check(schemas.TEACH, {"name": name, "step": "record"}))
+    assert wrong.startswith("name: expected "), wrong
+
+
 def test_a_right_timer_is_right() -> None:
     for body in (
         {"kind": "timer", "seconds": 0.5e3, "name": ""},

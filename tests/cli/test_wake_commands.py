@@ -12,7 +12,7 @@ from rtaudio_daemon import config
 from rtaudio_daemon.cli.http_client import DaemonClient
 from rtaudio_daemon.cli.wake_commands import DaemonTeacher, OwnTeacher, teach, wake
 from rtaudio_daemon.controls import TeachingStep
-from rtaudio_daemon.errors import NotFoundError, NotNowError, RTAudioError
+from rtaudio_daemon.errors import NotFoundError, NotNowError, RTAudioError, WrongValueError
 
 GOOD = {"accepted": True, "reason": "", "how": "faster", "done": False, "recorded": 1}
 SHORT = {**GOOD, "accepted": False, "reason": "it was too short"}
@@ -148,3 +148,12 @@ def test_without_a_daemon_what_was_taught_is_listed_and_forgotten_all_the_same(
 def test_a_word_is_needed(action: str, settings: str) -> None:
     with pytest.raises(RTAudioError, match="say which word"):
         command(action, settings)
+
+
+@pytest.mark.parametrize("name", ["../..", "/home/me", ".", "hey/marvin", "x" * 300, "\U0001f600"])
+def test_a_name_that_leads_elsewhere_is_refused_before_anybody_speaks(
+    name: str, settings: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(WrongValueError, match="expected up to 48 letters, digits, spaces"):
+        command("teach", settings, name)
+    assert capsys.readouterr().out == ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import shutil
 import wave
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ import numpy as np
 from ...config import WakeWord
 from ...config.file_reading import read_bounded
 from ...config.file_writing import write_whole
+from ...config.wake_sections import NAMED, WAKE_NAME
 from ...errors import NotFoundError, WrongValueError
 from ...program_name import PROGRAM
 from ...user_folders import state_folder
@@ -110,6 +112,12 @@ def taught_word(library: Library, word: WakeWord) -> TaughtWord:
     return TaughtWord(learned, word_score(word, _STOP_CUTOFF if word.stop else CUTOFF))
 
 
+def check_name(name: str) -> None:
+    """Raises WrongValueError where no word can be called so."""
+    if not re.fullmatch(WAKE_NAME, name):
+        raise WrongValueError(f"expected up to 48 {NAMED}, got {name[:60]!a}")
+
+
 class TaughtWords:
     """The words that were taught, in `folder`; None: that of this user."""
 
@@ -156,6 +164,7 @@ class TaughtWords:
 
     def save(self, name: str, recordings: Sequence[WordRecording], learned: LearnedWord) -> None:
         """Keep a word in the place of one of the same name. Raises WrongValueError."""
+        check_name(name)
         if self._folder is None:
             raise WrongValueError("there is no folder to keep words in; set XDG_STATE_HOME to one")
         folder = self._folder / name

@@ -102,6 +102,15 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         TaughtWords(tmp_path).save("hey marvin", recordings(), learned())
 
 
+def test_no_folder_but_that_of_words_is_ever_replaced(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    for name in (str(mine), "../mine", "..", "hey\n"):
+        with pytest.raises(WrongValueError, match="as in hey marvin, got"):
+            TaughtWords(tmp_path).save(name, recordings(), learned())
+    assert mine.is_dir()
+
+
 def test_a_word_that_was_not_taught_is_refused_with_the_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
