@@ -30,6 +30,7 @@ from ..realtime.driver import ConversationDriver
 _LOG = logging.getLogger(__name__)
 _STOPPABLE_MS = 1_500.0  # after the end of what is heard: a word that began in it may end then
 _STOP_REST_MS = 400.0  # of the word may follow when it is spotted
+_AGAIN_MS = 2_500.0  # for so long after a word that stops it may be said again
 _SPEECH = 0.1  # certainty from which a frame may be the user's voice, for latencies
 _PAUSE_MS = 150  # in what is said, after which an answer may come soon, ...
 _LONG_PAUSE_MS = 300  # ... where the service waits for long
@@ -319,22 +320,26 @@ class MicrophoneInput:
 
     def _stopped(self, ms: float) -> bool:
         """Whether this frame belongs to the word that stops what is heard, which nobody answers."""
-        if self._rest_ms > 0:
+        rests = self._rest_ms > 0
+        if rests:
             self._rest_ms -= ms
             self._reset_gate()
-            return True
-        # Who says it interrupts with its beginning, where speech does.
+        # Who says it interrupts with its beginning, where speech does; and may say it again.
         before_ms = self._stoppable_ms
-        self._stoppable_ms = _STOPPABLE_MS if self._listener.sounds else before_ms - ms
+        self._stoppable_ms = before_ms - ms
+        if self._listener.sounds:
+            self._stoppable_ms = max(self._stoppable_ms, _STOPPABLE_MS)
         if self._stoppable_ms <= 0:
-            return False
+            return rests
         if before_ms <= 0:
             self.gate.attention.forget_stops()
         stop = self.gate.attention.stop(self.gate.without_echo)
-        if stop is not None:
-            self._rest_ms, self._stoppable_ms = _STOP_REST_MS, 0.0
-            self._listener.stop_heard(stop.word)
-        return stop is not None
+        if stop is None:
+            return rests
+        self._rest_ms, self._stoppable_ms = _STOP_REST_MS, _AGAIN_MS
+        self.gate.attention.forget_stops()
+        self._listener.stop_heard(stop.word)
+        return True
 
     def _report_echo(self, note_before: str | None) -> None:
         """Report whether the gate has come to treat the echo otherwise."""

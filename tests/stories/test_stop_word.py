@@ -75,3 +75,23 @@ async def test_it_does_not_end_what_is_heard_next(tmp_path: Path) -> None:
             outcomes.append(harness.named("said")[-1]["outcome"])
             harness.events.clear()
         assert outcomes == ["interrupted", "said"]
+
+
+@pytest.mark.parametrize("pause_ms", [150, 600])
+async def test_who_says_it_twice_has_asked_nothing(tmp_path: Path, pause_ms: int) -> None:
+    word = spoken(tmp_path, "alexa")
+    said = [(3000, word), (pause_ms, word), (9000, b"")]
+
+    def change(settings: config.Config) -> config.Config:
+        return stopped_by_a_word(settings, "open")
+
+    async with Harness(tmp_path, said, reply=answer, change=change) as harness:
+        await harness.until(lambda: harness.named("connection"))
+        await harness.post("/api/say", {"text": "What is the weather like?"})
+        await asyncio.sleep(12)
+        assert len(harness.named("interruption")) == 1
+        assert harness.statuses[-1] == "idle"
+        assert harness.statuses.count("speaking") == 1, "nothing was answered"
+        assert (await harness.status())["wake_words"] == [
+            {"word": "alexa", "heard": 2, "near_misses": 0}
+        ]
