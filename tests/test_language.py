@@ -14,7 +14,7 @@ from rtaudio_daemon import language
 from rtaudio_daemon.language import reasons, setup_line, translated, words
 
 PACKAGE = Path(language.__file__).parent
-FOLDERS = ("audio/devices", "audio/worker", "realtime")
+FOLDERS = ("audio/devices", "audio/engines", "audio/worker", "daemon", "realtime")
 SETUP = [PACKAGE / "cli" / "setup" / f"{each}.py" for each in ("steps", "asking", "terminal")]
 
 
@@ -29,6 +29,20 @@ SETUP = [PACKAGE / "cli" / "setup" / f"{each}.py" for each in ("steps", "asking"
         (
             "no microphone is called '{a}'; there is 'b', 'c'",
             "kein Mikrofon heißt '{a}'; da ist 'b', 'c'",
+        ),
+        (
+            "a.example refused the connection with HTTP 401: no (way) "
+            "(check api_key and host_name)",
+            "a.example hat die Verbindung mit HTTP 401 abgelehnt: no (way) "
+            "(prüfe api_key und host_name)",
+        ),
+        (
+            "the service closed the connection (1006: gone)",
+            "der Dienst hat die Verbindung beendet (1006: gone)",
+        ),
+        (
+            "the service closed the connection (1006)",
+            "der Dienst hat die Verbindung beendet (1006)",
         ),
         ("something new", "something new"),
         ("the audio process ended early", "the audio process ended early"),
@@ -119,13 +133,17 @@ def test_the_daemon_says_each_of_the_sentences_that_are_translated(english: str)
 @cache
 def sentences() -> list[re.Pattern[str]]:
     """Every text in the code that may be a reason, with anything in its places."""
-    return [
-        re.compile(".*".join(map(re.escape, pieces)))
+    found = [
+        pieces
         for folder in FOLDERS
         for path in (PACKAGE / folder).rglob("*.py")
         for pieces in texts(ast.parse(path.read_text()))
-        if sum(map(len, pieces)) >= len("there is no ")
     ]
+    return [
+        re.compile(".*".join(map(re.escape, pieces)))
+        for pieces in found
+        if sum(map(len, pieces)) >= len("there is no ")
+    ] + [re.compile(f"^{re.escape(pieces[0])}$") for pieces in found if len(pieces) == 1]
 
 
 def texts(tree: ast.AST) -> Iterator[list[str]]:

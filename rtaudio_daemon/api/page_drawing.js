@@ -15,15 +15,15 @@ function draw() {
   const found = conditions(state), where = state.connection;
   drawState(found);
   set("title", state.daemon?.name || t("ui.title"));
-  const names = found.map((one) => one[0]);
-  if (where.asleep) pill("connection", t("state.asleep"), "rests");
+  const names = found.map((one) => one[0]), others = names.slice(1); // the headline says the first
+  if (where.asleep) pill("connection", t(others.includes("asleep") ? "state.asleep" : "ui.not_connected"), "rests");
   else if (names.includes("no_connection") || names.includes("over_budget")) pill("connection", t("ui.not_connected"), "on");
   else if (where.state === "open" || where.state === "renewing") pill("connection", t("ui.connected"), "good");
   else pill("connection", t(where.state === "closing" ? "state.closing" : "state.connecting"));
   pill("uplink", t(state.uplink.open ? "ui.sends" : "ui.stays"), state.uplink.open ? "sends" : "");
   pill("sent", t("ui.sent", { size: size(state.uplink.bytes) }));
-  pill("devices", names.filter((one) => /microphone|loudspeaker/.test(one)).map((one) => t("state." + one)).join(", "), "on");
-  pill("muted", state.muted ? t("state.muted") : "", "rests");
+  pill("devices", others.filter((one) => /microphone|loudspeaker/.test(one)).map((one) => t("state." + one)).join(", "), "on");
+  pill("muted", others.includes("muted") ? t("state.muted") : "", "rests");
   if (document.activeElement !== $("volume")) $("volume").value = Math.round(state.volume * 100);
   set("percent", percent(state.volume));
   drawDetails();
@@ -40,7 +40,7 @@ function drawDetails() {
   set("microphone", device(state.microphone));
   set("speaker", device(state.speaker));
   set("sound", [t("listen." + sound.listen), t("ui.engine") + " " + sound.engine, t("ui.echo") + " " + t("echo." + sound.echo)].join(", "));
-  set("notes", notes.join("\n"));
+  set("notes", notes.map(inWords).join("\n"));
   pill("asked", notes.length ? t("ui.not_as_configured") : "", "on");
   set("service", [where.profile, where.session_id, where.reconnects ? count(where.reconnects, "ui.reconnect") : ""].filter(Boolean).join(", "));
   set("usage", used(state.usage || {}));

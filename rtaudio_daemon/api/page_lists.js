@@ -68,9 +68,9 @@ async function teach(step) {
   for (const each of buttons) each.disabled = false;
   $("stopteaching").hidden = $("learned").hidden = !found || found.done || step !== "record";
   if (!found || step === "cancel") return set("teaching", t("ui.teach_how"));
-  const next = step === "record" && !found.done && found.how ? t("ui.next", { how: found.how }) : "";
+  const next = step === "record" && !found.done && found.how ? t("ui.next", { how: inWords(found.how) }) : "";
   const score = found.score === null ? "" : t("ui.score", { score: number(found.score, 2) });
-  set("teaching", [t(found.accepted ? "ui.accepted" : "ui.not_accepted"), found.reason, score, next, ...found.warnings].filter(Boolean).join(" "));
+  set("teaching", [t(found.accepted ? "ui.accepted" : "ui.not_accepted"), inWords(found.reason), score, next, ...found.warnings.map(inWords)].filter(Boolean).join(" "));
   $("learned").max = found.needed;
   $("learned").value = found.recorded;
   if (found.done) taught();

@@ -394,7 +394,7 @@ async def test_asleep_is_neither_unreachable_nor_red_and_a_renewal_stays_connect
             assert await visit.words("connection") == "Connected"
         person.now = {"connection": connection(ConnectionState.CLOSED, asleep=True)}
         server.publish(ConnectionChanged(ConnectionState.CLOSED, "azure"))
-        await text_is(visit, "connection", "asleep")
+        await text_is(visit, "connection", "Not connected")
         assert await visit.words("word") == "asleep"
         assert await visit.page.get_attribute("#connection", "class") == "pill rests"
         sentences = await visit.page.evaluate("window.details")
@@ -435,7 +435,7 @@ async def test_a_device_that_does_not_work_is_the_headline(
         server.publish(DeviceChanged(direction, state, device, why))
         if headline != "idle":
             await status_is(visit, headline)
-            assert await visit.page.locator("#devices").is_visible()
+            assert await visit.page.locator("#devices").is_hidden(), "the headline says it"
             assert await visit.page.locator("#detail").bounding_box() is not None
             assert ("the plug is out" in await visit.words("detail")) is (why is not None)
         http_api.change(ModelStatus.SPEAKING)

@@ -127,7 +127,7 @@ async def a_word_is_taught(visit: Visit) -> None:
     await visit.page.fill("#newword", "hey marvin")
     await visit.page.press("#newword", "Enter")
     shown = "document.getElementById('teaching').textContent"
-    await visit.until(f"{shown} === 'Gehört. Als Nächstes: faster.'")
+    await visit.until(f"{shown} === 'Gehört. Als Nächstes: schneller.'")
     assert await visit.page.evaluate("learned.value + '/' + learned.max") == "1/5"
     answer |= {"done": True, "recorded": 5, "score": 0.91}
     await visit.page.keyboard.press("Enter")  # the focus is on the button
