@@ -25,6 +25,7 @@ from .remote_commands import remote
 
 _STEP_S = 90.0  # listening, and then learning on a slow machine
 _TRIES, _WAIT_S = 5, 3.0
+_REFUSED_MOST = 6  # in a row
 _ADVICE = """Switch off radio and television. The best words have three to five syllables, as "hey
 marvin" has. Say it once each time you are asked to, and nothing else."""
 
@@ -163,19 +164,23 @@ def teach(teacher: Teacher, name: str, wait: Callable[[float], None] = time.slee
     """Guide somebody through all steps; 0 where the word passes its test.
 
     What is refused between two steps, as somebody speaks, is tried again after `wait` (s).
-    Raises RTAudioError.
+    Raises RTAudioError, also where nothing of what is heard can be used.
     """
     if why := teacher.missing():
         raise NotNowError(why)
     print(_ADVICE)
     teacher.take(name, "cancel")
-    how, done, recorded = "near the microphone, as you would call somebody", False, 0
+    how, done = "near the microphone, as you would call somebody", False
+    recorded = refused = 0
     while not done:
         ask = f'say "{name}" now: {how} …'
         found = _take(teacher, name, "record", ask, wait if recorded else None)
         how, done, recorded = found["how"], found["done"], found["recorded"]
         word = "good" if found["accepted"] else "not used"
         print("  " + ": ".join(filter(None, [word, printable(found["reason"])])))
+        refused = 0 if found["accepted"] else refused + 1
+        if refused == _REFUSED_MOST:
+            raise NotNowError(f"nothing could be used; `{PROGRAM} doctor` tests the microphone")
     for warning in found["warnings"]:
         print(f"warning: {printable(warning)}")
     print("learned. Now a test: say it twice, then say something else.")

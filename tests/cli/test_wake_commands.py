@@ -121,6 +121,13 @@ def test_what_refuses_the_first_step_ends_it_at_once_and_later_after_some_tries(
     assert len(waited) == 5
 
 
+def test_who_is_never_understood_is_asked_no_more_and_sent_to_the_doctor() -> None:
+    patient = Teacher(GOOD, *[SHORT] * 5, GOOD, *[SHORT] * 5, LEARNED, LEARNED, LEARNED, NO)
+    assert teach(patient, "hey marvin", never) == 0
+    with pytest.raises(NotNowError, match="daemon.py doctor` tests the microphone"):
+        teach(Teacher(GOOD, *[SHORT] * 6), "hey marvin", never)
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> str:
     """A configuration of a daemon that does not run."""
