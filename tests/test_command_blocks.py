@@ -18,7 +18,7 @@ RUN_BY = {
     ("docs/http-api.md", "voice()"): "tests/test_document_commands.py",
     ("docs/http-api.md", "curl -f"): "tests/test_document_commands.py",
     ("docs/simulator.md", "$ curl"): "tests/test_document_commands.py",
-    ("docs/install.md", "rtaudio-daemon backup"): "tests/test_document_commands.py",
+    ("docs/install.md", "$ rtaudio-daemon backup"): "tests/test_document_commands.py",
     ("docs/quick-start.md", "read -rsp"): "tests/test_document_commands.py",
     ("docs/automations.md", "#!/bin/sh"): "tests/test_automations_document.py",
     ("docs/automations.md", "VOICE_URL="): "tests/test_node_red.py",

@@ -86,11 +86,14 @@ async def test_the_key_is_written_for_its_owner_alone(tmp_path: Path) -> None:
 
 @pytest.mark.real_time
 async def test_what_is_kept_is_backed_up_and_put_back(tmp_path: Path) -> None:
-    (block,) = [each for each in blocks("sh") if each.text.startswith("rtaudio-daemon backup")]
+    (block,) = [each for each in blocks("console") if "$ rtaudio-daemon backup" in each.text]
     kept = tmp_path / "state" / "rtaudio-daemon" / "notes.json"
     kept.parent.mkdir(parents=True)
     kept.write_text("[]")
     backup, restore = block.commands
     ours = f'rtaudio-daemon() {{ {sys.executable} {ROOT}/daemon.py "$@"; }}'
-    await run("\n".join(["set -e", ours, backup, f"rm {kept}", restore]), tmp_path)
+    printed = await run("\n".join(["set -e", ours, backup, f"rm {kept}", restore]), tmp_path)
     assert kept.read_text() == "[]"
+    shown = [each for each in block.text.splitlines() if not each.startswith("$ ")]
+    theirs = "\n".join(shown).replace("/home/ada/.local/state", str(tmp_path / "state"))
+    assert printed.strip() == theirs.replace("7 files", "1 files")

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
+
+from rtaudio_daemon.cli.main import main
 from rtaudio_daemon.language import words
 from rtaudio_daemon.status_words import State, line
-from tests.documents import ROOT, blocks
+from tests.documents import ROOT, Block, blocks
+from tests.test_language import PACKAGE, texts
 from tests.test_status_words import WELL
 
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
@@ -36,6 +43,44 @@ def test_a_dry_run_of_the_installation_prints_what_is_shown() -> None:
 def always(text: str) -> list[str]:
     """The lines that are printed whether a service is installed here or not."""
     return [each for each in text.splitlines() if "/etc/rtaudio-daemon" not in each]
+
+
+def test_the_way_to_a_first_configuration_prints_what_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RTAUDIO_CONFIG", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    (block,) = (each for each in blocks("console") if each.text.startswith("$ rtaudio-daemon\n"))
+    printed = ""
+    for command in block.commands:
+        main(command.split()[1:])
+        said = capsys.readouterr()
+        printed += f"$ {command}\n{said.out}{said.err}".replace("daemon.py", "rtaudio-daemon")
+    assert printed == block.text
+
+
+def test_the_doctor_prints_the_lines_that_are_shown() -> None:
+    found = list(findings())
+    assert len(found) > 20
+    folders = [PACKAGE / each for each in ("cli", "audio", "realtime", "tools", "mqtt")]
+    said = [
+        (len("".join(pieces)), re.compile(".*?".join(map(re.escape, pieces))))
+        for folder in folders
+        for path in folder.rglob("*.py")
+        for pieces in texts(ast.parse(path.read_text()))
+    ]
+    for block, what in found:
+        known = max(length for length, pattern in said if pattern.search(what))
+        assert known > 0.4 * len(what), f"{block}: who says {what!r}?"
+
+
+def findings() -> Iterator[tuple[Block, str]]:
+    """What is so by a finding that a document shows, and what to do about it."""
+    for block in blocks("console", ""):
+        whole = re.sub(r"\n {6}(?!->| )", " ", block.text)
+        for what in re.findall(r"^(?:(?:ok  |WARN|FAIL)  [^:\n]+:|      ->) (.*)$", whole, re.M):
+            yield block, re.sub(r"Access denied.*\[…\] ", "", what)  # said by the service
 
 
 def test_the_status_of_the_service_is_shown_in_the_words_of_today() -> None:

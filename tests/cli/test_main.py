@@ -19,6 +19,7 @@ import pytest
 
 from rtaudio_daemon.cli.http_client import DaemonClient
 from rtaudio_daemon.daemon.signals import spared
+from tests.documents import blocks
 
 pytestmark = pytest.mark.real_time
 ROOT = Path(__file__).parent.parent.parent
@@ -410,7 +411,20 @@ async def test_the_demo_talks_in_plain_words_without_a_sound_card(tmp_path: Path
     assert words == ["listening", "thinking", "speaking", "idle"]
     assert "curl -N http://127.0.0.1:" in output
     assert "`daemon.py setup --page`, in a browser" in output.splitlines()[-1]
+    assert demo_shown() <= {alike(each) for each in output.splitlines()}
     assert recording.stat().st_size > 100_000
+
+
+def demo_shown() -> set[str]:
+    """What README shows of a demo, but for the sound devices."""
+    (block,) = (each for each in blocks("") if "The built-in service is running" in each.text)
+    lines = {alike(each) for each in block.text.splitlines()}
+    return {each for each in lines if not re.match(" +(speaker|microphone): ", each)}
+
+
+def alike(line: str) -> str:
+    """A line that is the same whatever was measured."""
+    return re.sub(r"\d+(\.\d+)?", "0", line)
 
 
 async def test_devices_are_listed_or_said_to_be_missing() -> None:
