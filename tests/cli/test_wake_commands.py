@@ -124,7 +124,7 @@ def test_what_refuses_the_first_step_ends_it_at_once_and_later_after_some_tries(
 def test_who_is_never_understood_is_asked_no_more_and_sent_to_the_doctor() -> None:
     patient = Teacher(GOOD, *[SHORT] * 5, GOOD, *[SHORT] * 5, LEARNED, LEARNED, LEARNED, NO)
     assert teach(patient, "hey marvin", never) == 0
-    with pytest.raises(NotNowError, match="daemon.py doctor` tests the microphone"):
+    with pytest.raises(NotNowError, match=r"daemon\.py doctor` tests the microphone"):
         teach(Teacher(GOOD, *[SHORT] * 6), "hey marvin", never)
 
 
