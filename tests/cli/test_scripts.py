@@ -88,6 +88,15 @@ def test_a_dry_run_says_nothing_is_done(project: Path) -> None:
     assert list((project.parent / "home").iterdir()) == []
 
 
+def test_what_is_installed_is_upgraded_as_what_it_is(project: Path) -> None:
+    done = run(project, "script/install", "--user", "--no-start")
+    assert done.returncode == 0, done.stderr
+    done = run(project, "script/install", "--no-start")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("A user service: it is installed already.\n")
+    assert "  your configuration stays: " in done.stdout
+
+
 def test_what_was_kept_goes_with_the_program(project: Path) -> None:
     state = project.parent / "home/.local/state/rtaudio-daemon"
     state.mkdir(parents=True)
