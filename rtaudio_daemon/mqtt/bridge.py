@@ -225,7 +225,9 @@ class Bridge:
                 self._settings, Caller(self._topics.device, offline, self._old)
             ) as link:
                 try:
-                    return await self._live(link)
+                    # In a task of its own, which its group cancels when it fails: with Debian 12's
+                    # Python 3.11.2 no limit in time would end afterwards but by cancelling.
+                    return await asyncio.create_task(self._live(link), name="mqtt_live")
                 except asyncio.CancelledError:
                     with contextlib.suppress(BrokerError):  # an orderly end sends no will
                         for message in self._last_messages(offline):

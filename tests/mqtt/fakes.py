@@ -83,6 +83,9 @@ class FakeBroker:
 class World:
     """A daemon without sound, and its bridge to a broker; `errors` is what was reported."""
 
+    running: asyncio.Task[None]
+    """The bridge at work."""
+
     def __init__(self, broker: FakeBroker, settings: Mqtt, load: Any, chance: float) -> None:
         self.broker = broker
         self.person = Person()
@@ -122,8 +125,8 @@ async def world(
     """A bridge that runs."""
     found = World(broker, settings, load, chance)
     found.ready.set()
-    running = asyncio.create_task(found.bridge.run())
+    found.running = asyncio.create_task(found.bridge.run())
     await asyncio.sleep(0.01)
     yield found
-    running.cancel()
-    await asyncio.wait([running])
+    found.running.cancel()
+    await asyncio.wait([found.running])

@@ -121,6 +121,17 @@ async def test_a_lost_broker_gets_everything_anew_and_nothing_old() -> None:
         assert found.bridge.losses == 1
 
 
+async def test_a_loss_leaves_no_cancellation_behind() -> None:
+    """Python 3.11.2 would take it for one of the next limit in time, and end the bridge."""
+    broker = FakeBroker()
+    async with world(broker) as found:
+        await asyncio.sleep(20)
+        broker.lose()
+        await asyncio.sleep(0.1)
+        assert found.bridge.losses == 1
+        assert found.running.cancelling() == 0
+
+
 async def test_a_broker_that_takes_nothing_any_more_is_left() -> None:
     broker = FakeBroker()
     async with world(broker) as found:
