@@ -59,7 +59,9 @@ async def check_sound(settings: config.Audio, *, tone: bool = False) -> AsyncIte
         yield warned("devices", f"{what}: {why}", remedy_for(why.code, options))
     else:
         yield passed("devices", what)
-    loudspeaker = _named(devices, "output", settings.output) or _there(devices, settings.output)
+    loudspeaker = _named(devices, "output", settings.output) or _there(
+        devices, settings.output, tone=tone
+    )
     yield _once(loudspeaker) if missed and not outputs else loudspeaker
     if settings.input.device == "none":
         yield passed("microphone", "none, as configured")
@@ -110,8 +112,8 @@ def _named(
     return None
 
 
-def _there(devices: list[DeviceInfo], settings: config.Output) -> Finding:
-    """The loudspeaker, as far as that is known without opening it."""
+def _there(devices: list[DeviceInfo], settings: config.Output, *, tone: bool) -> Finding:
+    """The loudspeaker, as far as that is known without opening it; `tone`: one is played next."""
     if settings.device == "none":
         return passed("loudspeaker", "none, as configured")
     if settings.device.startswith("wav:"):
@@ -123,7 +125,8 @@ def _there(devices: list[DeviceInfo], settings: config.Output) -> Finding:
     if found.rates == ():
         what = f"{found.name} does not open now: another program may use it"
         return warned("loudspeaker", what, "`fuser -v /dev/snd/*` shows which; is it the daemon?")
-    return passed("loudspeaker", f"{found.name} is there; with --tone it is heard")
+    hint = "" if tone else "; with --tone it is heard"
+    return passed("loudspeaker", f"{found.name} is there{hint}")
 
 
 @asynccontextmanager
