@@ -110,7 +110,7 @@ async def test_a_browser_that_speaks_german_is_asked_in_german(tmp_path: Path) -
         page = await visitor.answer(KEY)
         assert "<strong>keep</strong>" not in page
         page = await visitor.answer("keep")
-        assert "--- 2 von 2: Echo" in page
+        assert "<h2>2 von 2: Echo</h2>" in page
         page = await visitor.answer("off")
         assert "; geht noch nicht" in page
         page = await visitor.answer("quit")

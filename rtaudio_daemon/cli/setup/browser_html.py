@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
@@ -13,12 +14,18 @@ from ...language import setup_line, words
 from .terminal import Choice
 
 _STYLE = (files(f"{__package__.partition('.')[0]}.api") / "page.css").read_text("utf-8") + (
-    "main { display: block; max-width: 44rem; } section { margin-bottom: 1rem; }"
+    "header, main { max-width: 44rem; } main { display: block; } section { margin-bottom: 1rem; }"
     "fieldset { border: 0; margin: 0; padding: 0; } legend { font-weight: 700; padding: 0; }"
-    "fieldset label { display: flex; gap: .6rem; padding: .6rem 0; }"
-    ".said { white-space: pre-wrap; overflow-wrap: anywhere; }"
+    "fieldset label { display: flex; align-items: baseline; gap: .6rem; padding: .6rem 0; }"
+    "h2:not(:first-child) { margin-top: 1rem; } .remedy { padding-inline-start: 1.5rem; }"
+    ".said { overflow-wrap: anywhere; } .said + .said { margin-top: .3rem; }"
+    ".ok { color: var(--speaking); } .warn { color: var(--thinking); } .fail { color: var(--bad); }"
     "form input[type=text], form input[type=password] { width: 100%; margin: .6rem 0; }"
+    "form button { margin-top: .6rem; padding-inline: 1.5rem; color: var(--card);"
+    " background: var(--listening); border-color: var(--listening); }"
 )
+_STEP, _REMEDY = "--- ", "      -> "
+_MARK = re.compile(r"(ok|WARN|FAIL) +(.*)")
 HEADERS = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "same-origin",
@@ -87,17 +94,26 @@ class PageText:
         return "".join([*parts, "</main></body></html>"])
 
     def _text(self, english: str) -> str:
-        """Its lines in the language, as HTML."""
-        return escape("\n".join(setup_line(each, self._words) for each in english.split("\n")))
+        """A line in the language, as HTML."""
+        return escape(setup_line(english, self._words))
 
     def _status(self, english: str) -> str:
         return f'<p role="status">{self._text(english)}</p>'
 
     def _lines(self, said: Sequence[Said]) -> str:
         return "".join(
-            f'<p class="said">{self._text(each.text)}{self._answer(each.answer)}</p>'
-            for each in said
+            self._line(line, each.answer) for each in said for line in each.text.split("\n")
         )
+
+    def _line(self, english: str, answer: str) -> str:
+        text = self._text(english)
+        if english.startswith(_STEP):
+            return f"<h2>{text.removeprefix(_STEP)}</h2>"
+        if english.startswith(_REMEDY):
+            return f'<p class="said remedy">{text.removeprefix(escape(_REMEDY))}</p>'
+        if mark := _MARK.fullmatch(text):
+            text = f'<strong class="{mark[1].lower()}">{mark[1]}</strong> {mark[2]}'
+        return f'<p class="said">{text}{self._answer(answer)}</p>'
 
     def _answer(self, answer: str) -> str:
         return f": {self._text(answer)}" if answer else ""
