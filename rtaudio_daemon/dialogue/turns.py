@@ -18,6 +18,9 @@ LEAST_TURN_S = 0.1
 _DEAD_LINE_S = 60.0  # a line that gives no sign for so long was found dead by its pings
 _CLEARED_S = 2.0  # the service has emptied its buffer by then, or never says so
 _REMEMBERED = 64
+_Ends = Literal["nothing", "reported", "crossing"]
+"""Which speech that the service reported ends when it has emptied its buffer as we asked: what was
+reported before we asked, or as well what it reports until then, as it reports in order."""
 
 
 class Turns:
@@ -48,7 +51,7 @@ class Turns:
         self._reports_clears = False  # as the service did once, at least
         self._clearing_since: float | None = None  # it has not forgotten yet what does not count
         self._commits: deque[str] = deque(maxlen=_REMEMBERED)
-        self._clears: deque[bool] = deque(maxlen=_REMEMBERED)  # whether each ends reported speech
+        self._clears: deque[_Ends] = deque(maxlen=_REMEMBERED)
         self._commit_numbers, self._clear_numbers = count(1), count(1)
 
     # ----------------------------------------------------------------- facts
@@ -117,7 +120,8 @@ class Turns:
             return False
         self.speaking.add("service")
         self._speaking_since, self._service_item = now, item_id
-        self._clears = deque([False] * len(self._clears), _REMEMBERED)
+        for at, each in enumerate(self._clears):
+            self._clears[at] = "crossing" if each == "crossing" else "nothing"
         self._uncommitted, self._disowned = True, False
         return True
 
@@ -172,13 +176,22 @@ class Turns:
             self._commits.append(event_id)
         return event_id
 
-    def clear(self, event_id: str | None = None, *, in_session: bool, by_user: bool = False) -> str:
+    def clear(
+        self,
+        event_id: str | None = None,
+        *,
+        in_session: bool,
+        by_user: bool = False,
+        taken_back: bool = False,
+    ) -> str:
         """We empty the service's buffer; returns the id of that message.
 
         `by_user`: of the library, who ends by it the speech that the service reported.
+        `taken_back`: what was said does not count, also where the service reports it only now.
         """
+        ends: _Ends = "reported" if by_user and "service" in self.speaking else "nothing"
         if in_session:
-            self._clears.append(by_user and "service" in self.speaking)
+            self._clears.append("crossing" if taken_back else ends)
         return event_id or f"rtaudio_clear_{next(self._clear_numbers)}"
 
     def committed(self) -> Literal["ours", "disowned", "theirs"]:
@@ -201,11 +214,17 @@ class Turns:
         self._commits.remove(event_id)
         return True
 
-    def cleared(self) -> None:
-        """The service has emptied its buffer: at our request, or because it wanted to."""
+    def cleared(self) -> bool:
+        """The service has emptied its buffer: at our request, or because it wanted to.
+
+        Returns whether what it hears was taken back before it reported that.
+        """
         self._reports_clears, self._clearing_since = True, None
-        if not self._clears or self._clears.popleft():
+        ends = self._clears.popleft() if self._clears else "reported"
+        crossed = ends == "crossing" and "service" in self.speaking
+        if ends != "nothing":
             self.speaking.discard("service")
+        return crossed
 
     # -------------------------------------------------------------- sessions
 

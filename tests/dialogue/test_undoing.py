@@ -42,6 +42,7 @@ from rtaudio_daemon.notifications import (
     PlaybackFinished,
     PlaybackStarted,
     PlaybackStopped,
+    SpeechNoticed,
     TextSaid,
     Transcript,
 )
@@ -183,6 +184,20 @@ def test_an_answer_that_begins_while_the_loudspeaker_stops_can_be_stopped_as_wel
 
 
 # -------------------------------------------------------------------- more than one
+
+
+def test_a_cough_that_is_reported_after_it_was_taken_back_is_over_when_forgotten() -> None:
+    """It reports in order; the first time nobody knows yet that it reports what it forgets."""
+    one = speaking()
+    one.tell(GATE_OPENED, stopped(400), NOBODY, PlaybackStarted())
+    assert of(StopPlayback, one.tell(STARTED)) == [StopPlayback()]
+    one.tell(stopped(100))
+    steps = one.tell(wire.InputCleared())
+    assert SpeechNoticed("stopped", "service") in steps
+    assert of(Play, steps) == [Play(PART, rest_of(SOUND, 490))]
+    assert one.tell(TimePassed()) == []
+    one.tell(PlaybackStarted(), STARTED, wire.InputCleared())
+    assert one.status is SPEAKING, "what it forgets by itself ends what it hears"
 
 
 def test_two_coughs_in_a_row_are_undone_together() -> None:

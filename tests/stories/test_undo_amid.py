@@ -128,6 +128,22 @@ def phases(harness: Harness) -> list[str]:
     return [each["phase"] for each in harness.named("timer")]
 
 
+async def test_a_noise_that_the_service_reports_late_does_not_end_the_answer(
+    tmp_path: Path,
+) -> None:
+    said = [(3000, burst(220)), (9000, b"")]
+    async with Harness(tmp_path, said, reply=answer, change=HALF_DUPLEX) as harness:
+        await harness.until(lambda: harness.named("connection"))
+        event = "input_audio_buffer.speech_started"
+        harness.simulator.fault("slow", on=event, delay_s=0.7, for_s=0.01)
+        await harness.post("/api/say", {"text": "Will it rain?"})
+        await asyncio.sleep(12)
+        assert not harness.named("interruption")
+        phases = [(each["phase"], each["source"]) for each in harness.named("speech")]
+        assert phases[-2:] == [("started", "service"), ("stopped", "service")]
+        assert harness.statuses[-1] == "idle"
+
+
 async def test_who_speaks_directly_after_a_noise_interrupts(tmp_path: Path) -> None:
     """The noise says nothing of how loud the echo is, which else were taken for a voice's."""
     said = [(3000, burst(220)), (350, speech("stop")), (9000, b"")]

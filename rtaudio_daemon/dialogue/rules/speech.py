@@ -18,7 +18,7 @@ class SpeechRules(RuleGroup):
             wire.SpeechStarted: self._on_speech_started,
             wire.SpeechStopped: self._on_speech_stopped,
             wire.InputCommitted: self._on_committed,
-            wire.InputCleared: lambda _: self._turns.cleared(),
+            wire.InputCleared: self._on_cleared,
             wire.InputTimedOut: lambda event: self._turns.timed_out(event.item_id),
             wire.UserTranscript: self._on_user_transcript,
             wire.UserTranscriptFailed: self._on_user_transcript_failed,
@@ -83,6 +83,11 @@ class SpeechRules(RuleGroup):
     def _expect_answer(self) -> None:
         if self._replies:
             self._answers.expect(self._now)
+
+    def _on_cleared(self, _event: wire.InputCleared) -> None:
+        if self._turns.cleared():
+            self._latency.speech_aborted()
+            self._do(news.SpeechNoticed("stopped", "service"))
 
     def _on_user_transcript(self, event: wire.UserTranscript) -> None:
         if self._is_nobodys(event):
@@ -154,15 +159,18 @@ class SpeechRules(RuleGroup):
         if not event.nobody:
             self._state.end_pause(by_speech=False)
             self._state.rest.by_speech = False
-        self._abort()
+        self._abort(taken_back=True)
         if event.nobody and self._state.rest.unexplained and not self._playing.queued:
             self._state.play_rest()  # its turn was over before that was known
 
-    def _abort(self) -> None:
-        """What is being said, or waits for a session, does not count."""
+    def _abort(self, *, taken_back: bool = False) -> None:
+        """What is being said, or waits for a session, does not count.
+
+        `taken_back`: nor what the service hears of it and has not reported yet.
+        """
         self._latency.speech_aborted()
         self._turns.aborted(self._now, in_session=self._state.in_session)
-        self._state.clear()
+        self._state.clear(taken_back=taken_back)
         self._state.resume_detection()
 
     def _on_button_pressed(self, _event: inputs.ButtonPressed) -> None:

@@ -87,9 +87,14 @@ class ConversationState:
         if pcm is not None:
             self.history.ask(pcm)
 
-    def clear(self, event_id: str | None = None, *, by_user: bool = False) -> None:
+    def clear(
+        self, event_id: str | None = None, *, by_user: bool = False, taken_back: bool = False
+    ) -> None:
         """Let nobody hear the sound that no turn was made of."""
-        event_id = self.turns.clear(event_id, in_session=self.in_session, by_user=by_user)
+        in_session = self.in_session
+        event_id = self.turns.clear(
+            event_id, in_session=in_session, by_user=by_user, taken_back=taken_back
+        )
         self.unsent.clear(event_id, in_session=self.in_session)
         self.do(outputs.ClearAudio(event_id))
 
