@@ -237,11 +237,11 @@ from rtaudio_daemon.audio.worker import __main__ as worker, output_stream
 class LateStream(output_stream.OutputStream):
     blocks = 0
 
-    def _callback(self, *arguments):
+    def _next_block(self, late):
         self.blocks += 1
         if self.blocks == 2:
             time.sleep(0.045)
-        return super()._callback(*arguments)
+        return super()._next_block(late)
 
 worker.OutputStream = LateStream
 worker.main(sys.argv[1:])

@@ -11,21 +11,34 @@ from array import array
 from collections import deque
 from typing import Any
 
+from ...device_codes import DeviceCode
+from ...errors import DeviceError
 from .device_lookup import DeviceInfo, Direction
 from .frame_bundle import LONG_MS
 from .link import WorkerLink
-from .messages import Kind, Progress, json_body, number_of, part_body, split_part, yes
+from .messages import (
+    Kind,
+    Progress,
+    failure_body,
+    json_body,
+    number_of,
+    part_body,
+    split_part,
+    yes,
+)
 from .playback_queue import Moment, PlaybackQueue
 from .stream import RATES, WorkerStream
+from .writer import Writer
 
 # A sign of life, and the position that counts where the device is lost while it plays.
 _PROGRESS_S, _PROGRESS_AT_REST_S = 0.1, 0.39
-_UNDERFLOW = 4  # paOutputUnderflow
 _SILENT_BLOCKS = 4  # of a new stream: until its buffer is full, a late block is lost
 _SETTLING_BLOCKS = 25  # of a stream that was opened again; late ones say little of the machine
-_STUTTERS, _STUTTERS_S = 3, 60.0  # so many late blocks in so long: the buffer becomes longer
-_LONGER_MS, _LONGER_S = 40, 600.0  # for so long after the last of them
-_PLAYED_MS = 40  # of what is played are said at once; the buffer of a device holds as much
+_WAITING_MS, _LONGER_MS = 40, 80  # in the device's buffer, when the next block is written
+_STUTTERS, _STUTTERS_S = 3, 60.0  # so many late blocks in so long: more of it waits
+_LONGER_S = 600.0  # for so long after the last of them
+_ALERT_S = 0.5  # after a change of the volume: who speaks over an answer changes it, then stops it
+_PLAYED_MS = 40  # of what is played are said at once; as much waits in the device's buffer
 
 
 class OutputStream(WorkerStream):
@@ -33,18 +46,21 @@ class OutputStream(WorkerStream):
 
     direction: Direction = "output"
 
-    def __init__(self, link: WorkerLink) -> None:
+    def __init__(self, link: WorkerLink, writer: type[Writer] = Writer) -> None:
         super().__init__(link)
+        self._new_writer = writer
         self._lock = threading.Lock()
-        self._stream: Any = None
+        self._writer: Writer | None = None
         self._queue: PlaybackQueue[int] = PlaybackQueue(RATES[0])
         self._last_id = 0
         self._resting = False  # what is pushed waits until the frames are short again
+        self._waiting_ms = _WAITING_MS
         self._silent_blocks = 0  # to come before the queue is read
-        self._settling_blocks = 0  # to come before a late one speaks for a longer buffer
+        self._settling_blocks = 0  # to come before a late one speaks for a fuller buffer
         self._late_blocks = 0
         self._late_at: deque[float] = deque(maxlen=_STUTTERS)
         self._longer_until = 0.0
+        self._alert_until = 0.0
         self._reported_at = 0.0
         self._stopping = False
         self._tapped = False
@@ -73,6 +89,7 @@ class OutputStream(WorkerStream):
                 self._queue.end(split_part(body)[0])
             elif kind is Kind.VOLUME:
                 self._queue.set_volume(number_of(body))
+                self._alert_until = time.monotonic() + _ALERT_S
             elif kind is Kind.OVERLAY:
                 self._queue.overlay(body)
                 self._wake_up()
@@ -115,10 +132,11 @@ class OutputStream(WorkerStream):
         return Progress(self._last_id, tuple(heard), underruns, queue.dropped_frames)
 
     def _opened(self, audio: Any, info: DeviceInfo, frame_ms: int) -> Any:
-        self._stream = stream = self._new_stream(audio, info, frame_ms, self._callback)
-        delay = int(self._latency_s(stream) * self._rate)
+        stream = self._new_stream(audio, info, frame_ms)
         self._position, self._played = None, b""
         self._silent_blocks = _SILENT_BLOCKS
+        self._waiting_ms = self._needed_ms
+        delay = self._rate * self._waiting_ms // 1000
         with self._lock:
             if self._queue.rate == self._rate:
                 self._queue.delay_frames = delay
@@ -127,7 +145,12 @@ class OutputStream(WorkerStream):
         return stream
 
     def _start(self, stream: Any, frame_ms: int) -> None:
-        stream.start_stream()
+        step = self._rate * frame_ms // 1000
+        waiting = max(step if self._resting else 0, self._queue.delay_frames)
+        self._writer = self._new_writer(
+            stream, self._rate, step, waiting, self._next_block, self._failed
+        )
+        self._writer.start()
 
     def _reopen(self, audio: Any, info: DeviceInfo, frame_ms: int) -> bool:
         with self._lock:
@@ -135,7 +158,8 @@ class OutputStream(WorkerStream):
             if self._busy and not self._resting:
                 return False
             self._resting = True
-        self._stream.close()
+        if self._writer is not None:
+            self._writer.end()
         self._settling_blocks = _SETTLING_BLOCKS
         self._link.send(Kind.REOPENING)
         stream = self._opened(audio, info, frame_ms)
@@ -145,35 +169,48 @@ class OutputStream(WorkerStream):
 
     @property
     def _brief_ms(self) -> int:
-        if time.monotonic() < self._longer_until:
-            return max(self._short_ms, _LONGER_MS)
+        return 2 * self._short_ms
+
+    @property
+    def _needed_ms(self) -> int:
+        """How much must wait in the buffer of the next stream."""
+        return _LONGER_MS if time.monotonic() < self._longer_until else _WAITING_MS
+
+    @property
+    def _block_ms(self) -> int:
+        """How much to write at once: little where it may have to begin, or to end."""
+        if self._resting:
+            return self.long_ms
+        if self._queue.plays_on(self._brief_ms) and time.monotonic() >= self._alert_until:
+            return self._brief_ms
         return self._short_ms
 
     def _latency_s(self, stream: Any) -> float:
-        return float(stream.get_output_latency())
+        return self._waiting_ms / 1000
 
-    def _callback(
-        self, data: bytes | None, frames: int, _times: Any, flags: int
-    ) -> tuple[bytes, int]:
-        try:
-            if self._position is None:
-                # The machine's clock, as nobody counts how long there was no stream.
-                self._position = int(time.monotonic() * self._rate)
-            with self._lock:
-                if flags & _UNDERFLOW and self._queue.busy and not self._withholding:
-                    self._note_late_block()
-                sound = self._next_block(frames * 2)
-                if self._queue.eventful:
-                    self._link.wake()
-                self._position += frames
-                news = self._played_news(sound) if self._tapped else []
-                if self._progress_due and (news or not self._played):
-                    news += self._progress_news()
-            if news:
-                self._link.send_soon(*news)
-            return (_both(sound) if self._channels == 2 else sound), 0  # paContinue
-        except Exception:
-            return bytes(frames * 2 * self._channels), 0
+    def _next_block(self, late: bool) -> tuple[bytes, int]:
+        if self._position is None:
+            # The machine's clock, as nobody counts how long there was no stream.
+            self._position = int(time.monotonic() * self._rate)
+        with self._lock:
+            if late and self._queue.busy and not self._withholding:
+                self._note_late_block()
+            frames = self._rate * self._block_ms // 1000
+            sound = self._sound(frames * 2)
+            if self._queue.eventful:
+                self._link.wake()
+            self._position += frames
+            news = self._played_news(sound) if self._tapped else []
+            if self._progress_due and (news or not self._played):
+                news += self._progress_news()
+        if news:
+            self._link.send_soon(*news)
+        return (_both(sound) if self._channels == 2 else sound), frames
+
+    def _failed(self, error: Exception) -> None:
+        what = f"the device takes no sound any more: {error}"
+        failure = DeviceError(what, code=DeviceCode.LOST)
+        self._link.send_soon((Kind.FAILED, failure_body(failure)))
 
     def _played_news(self, sound: bytes) -> list[tuple[Kind, bytes]]:
         self._silent_frames = 0 if sound.strip(b"\0") else self._silent_frames + len(sound) // 2
@@ -191,7 +228,7 @@ class OutputStream(WorkerStream):
         self._reported_at = time.monotonic()
         return [(Kind.PROGRESS, json_body(self._progress(self._queue.positions())))]
 
-    def _next_block(self, n_bytes: int) -> bytes:
+    def _sound(self, n_bytes: int) -> bytes:
         self._settling_blocks = max(0, self._settling_blocks - 1)
         if self._withholding:
             self._silent_blocks = max(0, self._silent_blocks - 1)
@@ -211,7 +248,7 @@ class OutputStream(WorkerStream):
         self._late_at.append(now)
         stutters = len(self._late_at) == _STUTTERS and now - self._late_at[0] < _STUTTERS_S
         if stutters or now < self._longer_until:
-            self._longer_until = now + _LONGER_S  # from the next short frames on
+            self._longer_until = now + _LONGER_S  # from the next stream on
 
 
 def _both(sound: bytes) -> bytes:

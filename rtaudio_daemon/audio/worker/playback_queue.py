@@ -85,6 +85,10 @@ class PlaybackQueue(Generic[Key]):
         """Whether `moments` would return anything."""
         return bool(self._moments)
 
+    def plays_on(self, ms: int) -> bool:
+        """Whether playing has begun, and at least so much of it waits."""
+        return self._playing and self._waiting_bytes >= self.rate * ms // 1000 * 2
+
     def push(self, key: Key, pcm: bytes) -> None:
         """Append sound to part `key` (a new part, if it is not known)."""
         if not pcm:

@@ -50,13 +50,13 @@ class WorkerStream(ABC):
         for channels, rate in product(self._channel_counts, RATES):
             self._channels, self._rate = channels, rate
             try:
-                stream = self._opened(audio, info, frame_ms)
+                stream = self._opened(audio, info, self._brief_ms)
             except OSError as error:
                 if error.errno in _TRY_ANOTHER:
                     continue
                 what = f"{info.name!r} does not open: {_remedy(error)}"
                 raise DeviceError(what, code=_code(error)) from error
-            self._start(stream, frame_ms)
+            self._start(stream, self._brief_ms)
             latency = int(self._latency_s(stream) * self._rate)
             return StreamFacts(info.name, self._rate, self._channels, latency)
         raise DeviceError(
@@ -73,7 +73,7 @@ class WorkerStream(ABC):
 
     def follow(self, audio: Any, info: DeviceInfo) -> None:
         """Open the stream anew whenever `attend` asks for it (in PortAudio's thread, for ever)."""
-        frame_ms = self._short_ms
+        frame_ms = self._brief_ms
         while True:
             self._pace_changed.wait()
             self._pace_changed.clear()
@@ -86,14 +86,13 @@ class WorkerStream(ABC):
                 failure = DeviceError(reason, code=_code(error))
                 self._link.send(Kind.FAILED, failure_body(failure))
 
-    def _new_stream(self, audio: Any, info: DeviceInfo, frame_ms: int, callback: Any = None) -> Any:
-        """A stream that is not started yet; without a callback it must be read. Raises OSError."""
+    def _new_stream(self, audio: Any, info: DeviceInfo, frame_ms: int) -> Any:
+        """A stream that is not started yet, to be read or written. Raises OSError."""
         return audio.open(
             rate=self._rate,
             channels=self._channels,
             format=INT16,
             frames_per_buffer=self._rate * frame_ms // 1000,
-            stream_callback=callback,
             start=False,
             **{self.direction: True, f"{self.direction}_device_index": info.number},
         )

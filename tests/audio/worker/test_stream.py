@@ -8,8 +8,7 @@ import socket
 import threading
 import time
 from array import array
-from collections.abc import Callable
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 import pytest
@@ -22,15 +21,16 @@ from rtaudio_daemon.audio.worker.messages import (
     StreamFacts,
     Unpacker,
     failure_of,
+    number_body,
     part_body,
     progress_of,
     spare_body,
     split_part,
 )
 from rtaudio_daemon.audio.worker.output_stream import OutputStream
+from rtaudio_daemon.audio.worker.writer import Writer
 from rtaudio_daemon.errors import DeviceError
 
-Callback = Callable[[bytes | None, int, Any, int], tuple[bytes | None, int]]
 OVERFLOWED = OSError(-9981, "Input overflowed")
 UNPLUGGED = OSError(-9999, "Unanticipated host error")
 
@@ -76,8 +76,6 @@ class FakeStream:
     def get_input_latency(self) -> float:
         return 0.04
 
-    get_output_latency = get_input_latency
-
 
 class ChoosyCard:
     """PyAudio with one card that opens only at some rates and channel counts."""
@@ -85,7 +83,7 @@ class ChoosyCard:
     def __init__(self, rates: set[int], channels: set[int], busy: bool = False) -> None:
         self.rates, self.channels, self.busy = rates, channels, busy
         self.tried: list[tuple[int, int]] = []
-        self.callback: Callback = lambda *_: (b"", 0)
+        self.writer: ByHand | None = None
         self.opened: list[FakeStream] = []
         self.frame_ms: list[int] = []
         self.streams = 0
@@ -95,9 +93,7 @@ class ChoosyCard:
     def get_device_info_by_index(self, index: int) -> dict[str, Any]:
         return {"index": index}
 
-    def open(
-        self, *, rate: int, channels: int, stream_callback: Callback, **rest: Any
-    ) -> FakeStream:
+    def open(self, *, rate: int, channels: int, **rest: Any) -> FakeStream:
         self.tried.append((rate, channels))
         self.frame_ms.append(rest["frames_per_buffer"] * 1000 // rate)
         if self.busy:
@@ -106,7 +102,6 @@ class ChoosyCard:
             raise OSError(-9998, "Invalid number of channels")
         if rate not in self.rates:
             raise OSError(-9997, "Invalid sample rate")
-        self.callback = stream_callback
         self.opened.append(FakeStream(self))
         return self.opened[-1]
 
@@ -114,6 +109,23 @@ class ChoosyCard:
         """The newest stream hears this; returns when its reader wants more."""
         self.opened[-1].sounds.put(sound)
         assert self.opened[-1].taken.acquire(timeout=10)
+
+
+class ByHand(Writer):
+    """Writes a block when the test says so."""
+
+    def start(self) -> None:
+        self._stream.start_stream()
+        self._stream.card.writer = self
+
+    def end(self) -> None:
+        self._stream.close()
+
+
+def block(card: ChoosyCard, *, late: bool = False) -> bytes:
+    """The next block for the device; `late`: the one before came too late."""
+    assert card.writer is not None
+    return card.writer._next_block(late)[0]
 
 
 def info(direction: Direction) -> DeviceInfo:
@@ -160,7 +172,7 @@ def test_the_right_channel_is_asked_for_in_stereo_as_mono_may_be_the_left_one(pu
 def test_a_busy_card_is_not_asked_again_and_again(pumps: Any) -> None:
     card = ChoosyCard({24_000}, {1}, busy=True)
     with pytest.raises(DeviceError, match=r"'USB' does not open.*unavailable"):
-        pumps(OutputStream).open(card, info("output"), 20)
+        pumps(OutputStream, ByHand).open(card, info("output"), 20)
     assert len(card.tried) == 1
 
 
@@ -227,20 +239,17 @@ def test_playing_is_the_same_on_both_channels_and_reports_how_far_it_came(
     pumps: Any, pair: Any
 ) -> None:
     card = ChoosyCard({48_000}, {2})
-    stream = pumps(OutputStream)
+    stream = pumps(OutputStream, ByHand)
     stream.open(card, info("output"), 20)
     sound = array("h", range(1, 961)).tobytes()
     stream.receive(Kind.PUSH, part_body(5, sound))
     stream.receive(Kind.END, part_body(5))
     for _ in range(4):
-        silence, _ = card.callback(None, 960, None, 0)
-        assert silence == bytes(960 * 4), "until the device's buffer is full"
-    played, go_on = card.callback(None, 960, None, 0)
-    assert go_on == 0
-    assert played is not None
+        assert block(card) == bytes(960 * 4), "until the device's buffer is full"
+    played = block(card)
     assert array("h", played)[:6].tolist() == [1, 1, 2, 2, 3, 3]
     for _ in range(2):
-        card.callback(None, 960, None, 0)
+        block(card)
     stream.report()
     kinds = [(kind, body) for kind, body in messages(pair)]
     assert [kind for kind, _ in kinds] == [Kind.PROGRESS, Kind.STARTED]
@@ -253,16 +262,18 @@ def test_what_is_played_is_said_in_pieces_of_40_ms_and_none_of_it_is_missing(
     pumps: Any, pair: Any
 ) -> None:
     card = ChoosyCard({24_000}, {1})
-    stream = pumps(OutputStream)
+    stream = pumps(OutputStream, ByHand)
     stream.open(card, info("output"), 20)
     stream.receive(Kind.TAP, b"")
     stream.receive(Kind.PUSH, part_body(1, array("h", range(1, 2881)).tobytes()))
     stream.receive(Kind.END, part_body(1))
-    heard = b"".join(card.callback(None, 480, None, 0)[0] or b"" for _ in range(100))
+    heard = b"".join(block(card) for _ in range(100))
     said = [split_part(body) for kind, body in messages(pair) if kind is Kind.PLAYED]
-    assert {len(sound) for _, sound in said} == {2 * 960}
+    assert {len(sound) for _, sound in said} <= {2 * 960, 3 * 960}
     begin = said[0][0]
-    assert [position - begin for position, _ in said] == list(range(0, 960 * len(said), 960))
+    assert [position - begin for position, _ in said] == [
+        0, *accumulate(len(sound) // 2 for _, sound in said[:-1])
+    ]  # fmt: skip
     assert heard.strip(b"\0") in b"".join(sound for _, sound in said), "and a second of silence"
     assert len(said) == 27
 
@@ -272,7 +283,7 @@ def playing(stream: Any, card: ChoosyCard, seconds: int = 1) -> None:
     stream.open(card, info("output"), 20)
     stream.receive(Kind.PUSH, part_body(1, b"\1\1" * 24_000 * seconds))
     for _ in range(5):
-        card.callback(None, 480, None, 0)
+        block(card)
 
 
 def test_how_far_playing_came_is_said_right_after_what_is_played(
@@ -281,13 +292,13 @@ def test_how_far_playing_came_is_said_right_after_what_is_played(
     now = [1000.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     card = ChoosyCard({24_000}, {1})
-    stream = pumps(OutputStream)
+    stream = pumps(OutputStream, ByHand)
     stream.receive(Kind.TAP, b"")
     playing(stream, card)
     messages(pair)
-    for _ in range(20):
-        now[0] += 0.02
-        card.callback(None, 480, None, 0)
+    for _ in range(10):
+        now[0] += 0.04
+        block(card)
     kinds = [kind for kind, _ in messages(pair)]
     assert (kinds.count(Kind.PLAYED), kinds.count(Kind.PROGRESS)) == (10, 3)
     after = [before for before, kind in pairwise(kinds) if kind is Kind.PROGRESS]
@@ -296,19 +307,19 @@ def test_how_far_playing_came_is_said_right_after_what_is_played(
 
 def test_nothing_is_said_of_progress_between_a_stop_and_its_answer(pumps: Any, pair: Any) -> None:
     card = ChoosyCard({24_000}, {1})
-    stream = pumps(OutputStream)
+    stream = pumps(OutputStream, ByHand)
     playing(stream, card)
     messages(pair)
     send = stream._link.send
 
     def slowly(kind: Kind, body: bytes) -> None:
         stream._reported_at = 0.0
-        card.callback(None, 480, None, 0)
+        block(card)
         send(kind, body)
 
     stream._link.send = slowly
     stream.receive(Kind.STOP, b"")
-    card.callback(None, 480, None, 0)
+    block(card)
     kinds = [kind for kind, _ in messages(pair)]
     assert kinds == [Kind.STOPPED, Kind.PROGRESS]
 
@@ -317,71 +328,73 @@ def test_a_block_that_came_too_late_counts_as_an_underrun_while_something_plays(
     pumps: Any, pair: Any
 ) -> None:
     card = ChoosyCard({24_000}, {1})
-    stream = pumps(OutputStream)
+    stream = pumps(OutputStream, ByHand)
     stream.open(card, info("output"), 20)
-    card.callback(None, 480, None, 4)
+    block(card, late=True)
     playing(stream, card)
-    card.callback(None, 480, None, 4)
+    block(card, late=True)
     stream.receive(Kind.STOP, b"")
     (kind, body) = messages(pair)[-1]
     assert kind is Kind.STOPPED
     assert progress_of(body).underruns == 1
 
 
-def test_a_loudspeaker_that_stutters_gets_a_longer_buffer_after_the_next_rest(
+def test_a_loudspeaker_that_stutters_gets_a_fuller_buffer_after_the_next_rest(
     pumps: Any, pair: Any
 ) -> None:
     card = ChoosyCard({24_000}, {1})
-    stream = pumps(OutputStream)
+    stream = pumps(OutputStream, ByHand)
     playing(stream, card)
     for _ in range(3):
-        card.callback(None, 480, None, 4)
+        block(card, late=True)
     assert not stream._reopen(card, info("output"), LONG_MS), "never while it plays"
     stream.receive(Kind.STOP, b"")
     assert stream._reopen(card, info("output"), LONG_MS)
     assert stream._reopen(card, info("output"), stream._brief_ms)
-    assert card.frame_ms == [20, 200, 40]
+    assert card.frame_ms == [40, 200, 40]
+    assert card.writer is not None
+    assert card.writer._waiting == 80 * 24
     assert card.streams == 1
 
 
-def test_a_loudspeaker_that_stutters_no_more_gets_its_short_buffer_back(
+def test_a_loudspeaker_that_stutters_no_more_gets_its_usual_buffer_back(
     pumps: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [1000.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     card = ChoosyCard({24_000}, {1})
-    stream = pumps(OutputStream)
+    stream = pumps(OutputStream, ByHand)
     playing(stream, card, 60)
     for _ in range(3):
-        card.callback(None, 480, None, 4)
-    assert stream._brief_ms == 40
+        block(card, late=True)
+    assert stream._needed_ms == 80
     now[0] += 599
-    assert stream._brief_ms == 40
-    card.callback(None, 480, None, 4)
+    assert stream._needed_ms == 80
+    block(card, late=True)
     now[0] += 599
-    assert stream._brief_ms == 40, "one more late block is reason enough to keep it"
+    assert stream._needed_ms == 80, "one more late block is reason enough to keep it"
     now[0] += 1
-    assert stream._brief_ms == 20
-    card.callback(None, 480, None, 4)
-    assert stream._brief_ms == 20, "one alone is not"
+    assert stream._needed_ms == 40
+    block(card, late=True)
+    assert stream._needed_ms == 40, "one alone is not"
 
 
-def test_late_blocks_right_after_a_stream_was_opened_again_do_not_lengthen_its_frames(
+def test_late_blocks_right_after_a_stream_was_opened_again_do_not_fill_its_buffer(
     pumps: Any,
 ) -> None:
     card = ChoosyCard({24_000}, {1})
-    stream = pumps(OutputStream)
+    stream = pumps(OutputStream, ByHand)
     stream.open(card, info("output"), 20)
-    for frame_ms in (LONG_MS, 20):
+    for frame_ms in (LONG_MS, 40):
         assert stream._reopen(card, info("output"), frame_ms)
     stream.receive(Kind.PUSH, part_body(1, b"\1\1" * 48_000))
     for _ in range(25):
-        card.callback(None, 480, None, 4)
+        block(card, late=True)
     assert stream._progress([]).underruns == 21, "each of them is counted all the same"
-    assert stream._brief_ms == 20
+    assert stream._needed_ms == 40
     for _ in range(3):
-        card.callback(None, 480, None, 4)
-    assert stream._brief_ms == 40
+        block(card, late=True)
+    assert stream._needed_ms == 80
 
 
 def test_a_microphone_that_does_not_become_quick_at_once_is_tried_again(
@@ -447,12 +460,36 @@ def test_a_microphone_that_opens_only_once_keeps_its_stream(pumps: Any) -> None:
     assert card.streams == 1
 
 
-def test_a_callback_never_raises(pumps: Any) -> None:
+def test_blocks_are_long_only_while_an_answer_plays_on_that_nobody_speaks_over(
+    pumps: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     card = ChoosyCard({24_000}, {1})
-    stream = pumps(OutputStream)
+    stream = pumps(OutputStream, ByHand)
     stream.open(card, info("output"), 20)
-    stream._queue = None
-    assert card.callback(None, 480, None, 0) == (bytes(960), 0)
+    assert len(block(card)) == 960, "it may have to begin"
+    playing(stream, card, 5)
+    assert len(block(card)) == 2 * 960
+    stream.receive(Kind.VOLUME, number_body(0.3))  # somebody may be speaking
+    assert [len(block(card)) for _ in range(20)] == 20 * [960]
+    now[0] += 0.5
+    assert len(block(card)) == 2 * 960, "nobody was"
+    for _ in range(200):
+        last = block(card)
+    assert len(last) == 960, "it may have to begin again"
+
+
+def test_a_loudspeaker_that_takes_no_more_sound_says_why(pumps: Any, pair: Any) -> None:
+    card = ChoosyCard({24_000}, {1})
+    stream = pumps(OutputStream, ByHand)
+    stream.open(card, info("output"), 20)
+    assert card.writer is not None
+    card.writer._failed(UNPLUGGED)
+    ((kind, body),) = messages(pair)
+    assert kind is Kind.FAILED
+    assert failure_of(body).code == "lost"
+    assert str(failure_of(body)).startswith("the device takes no sound any more: ")
 
 
 def test_in_the_quiet_the_daemon_is_woken_only_for_every_tenth_frame(pumps: Any, pair: Any) -> None:
@@ -502,13 +539,13 @@ def test_soft_frames_that_the_daemon_spares_come_together(pumps: Any, pair: Any)
 
 def test_a_late_block_of_a_new_stream_costs_nothing_and_does_not_count(pumps: Any) -> None:
     card = ChoosyCard({24_000}, {1})
-    stream = pumps(OutputStream)
+    stream = pumps(OutputStream, ByHand)
     stream.open(card, info("output"), 20)
     stream.receive(Kind.PUSH, part_body(1, b"\1\1" * 24_000))
     for _ in range(4):
-        assert card.callback(None, 480, None, 4) == (bytes(960), 0)
-    assert stream._brief_ms == 20
-    assert card.callback(None, 480, None, 4) == (b"\1\1" * 480, 0)
+        assert block(card, late=True) == bytes(960)
+    assert stream._needed_ms == 40
+    assert block(card, late=True) == b"\1\1" * 480
     assert stream._progress([]).underruns == 1
 
 

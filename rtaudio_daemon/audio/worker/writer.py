@@ -1,0 +1,106 @@
+"""Writes a loudspeaker's stream in a thread of its own.
+
+That costs less than a callback of PortAudio, and it decides how much waits in the device's buffer:
+enough for a block that comes late, but less than the buffer holds, as what waits is still heard
+after a stop.
+
+Standard library only: the audio process loads nothing else.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+_UNDERFLOWED = -9980  # paOutputUnderflowed
+_DRIFT = 0.001  # more than any two clocks differ by
+_EARLY_S = 0.001  # before it is due: who always looks too late does not see how late that is
+
+
+class TakenFrames:
+    """How many frames a device has taken, which says so only when it wants `step` more of them."""
+
+    def __init__(self, rate: int, step: int) -> None:
+        self._rate, self._step = rate, step
+        self._offset, self._at = float("-inf"), 0.0
+
+    def estimate(self, now: float, reported: int) -> float:
+        """Frames at `now` (in seconds), when it says that there were `reported`.
+
+        It takes them evenly, and has never taken fewer than it says, nor a whole step more.
+        """
+        least = reported - now * self._rate
+        evenly = self._offset - (now - self._at) * self._rate * _DRIFT
+        self._offset, self._at = min(max(least, evenly), least + self._step), now
+        return self._offset + now * self._rate
+
+
+class Writer:
+    """Keeps `waiting` frames or more in the buffer of a stream that has steps of `step` frames.
+
+    `next_block` gives the next one, of any length up to a step, and hears whether the one before
+    came too late; `failed` hears why no more can be written. Both are called by its thread.
+    """
+
+    def __init__(
+        self,
+        stream: Any,
+        rate: int,
+        step: int,
+        waiting: int,
+        next_block: Callable[[bool], tuple[bytes, int]],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        self._stream, self._rate, self._waiting = stream, rate, waiting
+        self._next_block, self._failed = next_block, failed
+        self._taken = TakenFrames(rate, step)
+        self._room = self._written = 0
+        self._late = self._ending = False
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+
+    def start(self) -> None:
+        """Start the stream and write it. Raises OSError if it does not start."""
+        self._stream.start_stream()
+        self._room = self._stream.get_write_available()
+        self._thread.start()
+
+    def end(self) -> None:
+        """Close the stream, between two blocks."""
+        with self._lock:
+            self._ending = True
+            self._stream.close()
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                if self._ending:
+                    return
+                try:
+                    pause_s = self.write_if_due(time.monotonic())
+                except Exception as error:  # whatever it is: the daemon starts another process
+                    self._failed(error)
+                    return
+            if pause_s > 0:
+                time.sleep(pause_s)
+
+    def write_if_due(self, now: float) -> float:
+        """Write a block if that is due; in how many seconds to look again."""
+        free = self._stream.get_write_available()
+        # A negative number is an error: writing raises it, or begins anew after an underflow.
+        reported = self._written - self._room + free if free >= 0 else self._written
+        over = self._written - self._taken.estimate(now, reported) - self._waiting
+        if over > 2 * _EARLY_S * self._rate:
+            return over / self._rate - _EARLY_S
+        sound, frames = self._next_block(self._late)
+        self._late = False
+        try:
+            self._stream.write(sound, frames, True)
+        except OSError as error:
+            if error.errno != _UNDERFLOWED:
+                raise
+            self._late = True
+        self._written += frames
+        return (over + frames) / self._rate - _EARLY_S
