@@ -6,7 +6,6 @@ One process serves one direction. It sends and takes `messages` over the socket 
 and ends when that socket closes. It is expected to be killed at any time. Known faults of
 PortAudio 19.6 that shape this file:
 
-* An exception in a callback surfaces in the main thread at a random place: callbacks catch all.
 * `stop_stream()` hangs on a stalled device, and an unknown input index is a segmentation fault.
 * Opening can hang for ever: it happens in a thread, while the main thread watches the socket.
 """
