@@ -241,16 +241,14 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     assert process.stdin
     process.stdin.close()
     _signal(process.pid, signal.SIGTERM)
+    # No `asyncio.timeout`: in a task that is cancelled, Python 3.11.2 raises no TimeoutError.
+    ended = asyncio.ensure_future(process.wait())
     try:
-        async with asyncio.timeout(_TERM_S):
-            await process.wait()
-    except TimeoutError:
-        pass
+        await asyncio.wait([ended], timeout=_TERM_S)
     finally:
         _signal(process.pid, signal.SIGKILL)
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_TERM_S):
-            await process.wait()
+    await asyncio.wait([ended], timeout=_TERM_S)
+    ended.cancel()
 
 
 def _signal(group: int, number: signal.Signals) -> None:
