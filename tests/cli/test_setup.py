@@ -19,6 +19,7 @@ import pytest
 from rtaudio_daemon import config
 from rtaudio_daemon.cli import local_commands
 from rtaudio_daemon.cli.setup import guide
+from rtaudio_daemon.cli.setup.services import service_of
 from rtaudio_daemon.cli.setup.steps import STEPS
 from rtaudio_daemon.cli.setup.terminal import Terminal
 from rtaudio_daemon.config.generate import template
@@ -89,6 +90,23 @@ async def test_every_step_can_be_skipped(tmp_path: Path) -> None:
     assert said.endswith(f"run -c {tmp_path}/config.yaml")
     assert (tmp_path / "config.yaml").read_text() == template()
     assert [each.name for each in tmp_path.iterdir()] == ["config.yaml"]
+
+
+def test_the_service_that_reads_a_file_is_found_with_its_program(tmp_path: Path) -> None:
+    environment = {"XDG_CONFIG_HOME": str(tmp_path)}
+    file = tmp_path / "rtaudio-daemon" / "config.yaml"
+    program = tmp_path / "program"
+    program.mkdir()
+    assert service_of(file, {**environment, "XDG_CONFIG_HOME": str(tmp_path / "x")}) is None
+    found = service_of(file, environment, program=program)
+    assert found is None, "it is not installed"
+    (program / "daemon.py").touch()
+    found = service_of(file, environment, program=program)
+    assert found is not None
+    assert found.restart == "systemctl --user restart rtaudio-daemon"
+    assert found.setup(file) == (f"{program}/.venv/bin/python {program}/daemon.py setup -c {file}")
+    assert not found.is_this_program
+    assert service_of(file.with_name("other.yaml"), environment, program=program) is None
 
 
 async def test_the_end_of_the_input_leaves_nothing(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from ...daemon import log
 from ...errors import ConfigError, RTAudioError
 from ...program_name import PROGRAM
 from .draft import Draft, before
+from .services import service_of
 from .steps import STEPS, Step
 from .terminal import Choice, Terminal
 
@@ -97,6 +98,12 @@ def run(
 def _opened(terminal: Terminal, path: Path) -> Draft | None:
     """The configuration to work on; None where nothing is to be done."""
     terminal.say(_OPENING.format(path=path, how=terminal.how_to_answer))
+    service = service_of(path)
+    if service and not service.is_this_program:
+        terminal.say(
+            f"The service reads this file, with packages of its own: `{service.setup(path)}` "
+            "tests it with them."
+        )
     if before(path) in (None, template().encode()):
         return Draft(path, new=True)
     terminal.say(f"\n{path} is there already. Whatever you choose, a copy of it is kept.")
@@ -161,9 +168,9 @@ def _offer_service(terminal: Terminal, draft: Draft) -> bool:
     folder = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
     installed = folder / "rtaudio-daemon" / "config.yaml"
     if installed.exists():
-        terminal.say(
-            f"The service here has its own configuration; `setup -c {installed}` edits it."
-        )
+        service = service_of(installed)
+        edit = service.setup(installed) if service else f"setup -c {installed}"
+        terminal.say(f"The service here has its own configuration; `{edit}` edits it.")
         return False
     if not terminal.agrees("Start it with this machine, as a service of yours (script/install)?"):
         return False
@@ -172,6 +179,8 @@ def _offer_service(terminal: Terminal, draft: Draft) -> bool:
 
 
 def _next_command(path: Path) -> str:
+    if service := service_of(path):
+        return service.restart
     if path.resolve() == _PROJECT / "config.yaml":
         return "script/run"
     program = "rtaudio-daemon"
