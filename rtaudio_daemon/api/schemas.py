@@ -352,11 +352,15 @@ _MQTT: Schema = {
     "topic": {**TEXT, "description": "where all topics of this daemon begin"},
     "notes": {"type": "array", "items": TEXT, "description": "what to do"},
 }
+_PARAMETERS: Schema = {
+    "properties": {"type": "object"},
+    "required": {"type": "array", "items": TEXT},
+}
 _TOOL: Schema = object_of(
     {
         "name": TEXT,
         "description": TEXT,
-        "parameters": {"type": "object"},
+        "parameters": object_of(_PARAMETERS, *_PARAMETERS, more=True),
         "source": TEXT,
         "read_only": FLAG,
         "confirm": {**FLAG, "description": "whether a call may need a spoken yes"},

@@ -169,6 +169,15 @@ def test_an_odd_answer_is_no_answer_of_a_daemon(
         )
 
 
+def test_odd_parameters_of_a_tool_are_no_answer_of_a_daemon(servers: list[Server]) -> None:
+    odd: list[Any] = [{"required": 1}, {"required": [1]}, {"properties": []}, []]
+    for parameters in odd:
+        body = json.dumps({"list": [{"parameters": parameters}], "sources": []})
+        server = run(servers, Server(body=body))
+        with pytest.raises(RTAudioError, match="is no daemon"):
+            DaemonClient(server.address).get("/api/tools")
+
+
 def test_a_daemon_of_another_version_may_say_more_and_less(
     servers: list[Server], capsys: pytest.CaptureFixture[str]
 ) -> None:
