@@ -74,4 +74,4 @@ def open_echo(mode: str, engine: str = "silero") -> Echo:
         note = f"audio.echo is cancel, but {what}"
         _LOG.warning("%s", note)
         return Echo("half_duplex", note=note)
-    return Echo("cancel", canceller, open_engine(engine).engine)
+    return Echo("cancel", canceller, open_engine(engine, only_at_times=True).engine)

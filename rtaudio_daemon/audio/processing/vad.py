@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -49,11 +50,14 @@ class TwoStageEngine:
     """Asks a costly engine only when a frame is louder than the quiet of the room.
 
     The engine then hears a little of what came before, and goes on for a while. What is softer
-    than the background by this measure counts as no speech.
+    than the background by this measure counts as no speech. `forget` lets the engine begin anew;
+    it is called where the engine has missed something.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, forget: Callable[[], None] | None = None) -> None:
         self._engine = engine
+        self._forget = forget
+        self._missed = False
         self._stirring = Stirring()
         self._held: deque[bytes] = deque(maxlen=_BEFORE_FRAMES)
 
@@ -70,12 +74,16 @@ class TwoStageEngine:
 
     def ask(self, pcm: bytes) -> float:
         """The verdict of the costly engine on this frame."""
+        if self._missed and self._forget is not None:
+            self._forget()
+        self._missed = False
         while self._held:
             self._engine.probability(self._held.popleft())
         return self._engine.probability(pcm)
 
     def hold(self, pcm: bytes) -> None:
         """This frame needs no verdict; the engine hears it if it must judge soon."""
+        self._missed = self._missed or len(self._held) == _BEFORE_FRAMES
         self._held.append(pcm)
 
     @property

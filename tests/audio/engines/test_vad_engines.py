@@ -17,11 +17,14 @@ from rtaudio_daemon.audio.engines.vad_engines import (
 from rtaudio_daemon.audio.processing.format import FRAME_BYTES
 from rtaudio_daemon.audio.processing.vad import (
     AlwaysEngine,
+    Engine,
     LevelEngine,
     TwoStageEngine,
+    judge,
 )
 from rtaudio_daemon.optional_packages import how_to_install
 from tests.audio.processing.test_vad import noise, room_noise
+from tests.harness import speech
 
 
 def test_silero_hears_speech_and_neither_silence_nor_noise() -> None:
@@ -29,6 +32,26 @@ def test_silero_hears_speech_and_neither_silence_nor_noise() -> None:
     quiet = [engine.probability(bytes(FRAME_BYTES)) for _ in range(50)]
     loud = [engine.probability(noise(2000)) for _ in range(50)]
     assert max(quiet[5:] + loud[5:]) < 0.5
+
+
+def test_silero_judges_after_a_gap_as_if_nothing_had_come_before() -> None:
+    new, used = (open_engine("silero", only_at_times=True).engine for _ in range(2))
+    for frame in [*frames_of("hello"), *frames_of("hello"), *frames_of("stop")]:
+        judge(used, frame, needed=True)
+    expected, found = (verdicts_after_a_gap(each, frames_of("weather")) for each in (new, used))
+    assert max(expected) > 0.9
+    assert found == pytest.approx(expected, abs=0.1)  # nearly the same: soxr rounds at random
+
+
+def verdicts_after_a_gap(engine: Engine, frames: list[bytes]) -> list[float]:
+    for frame in frames[:50]:
+        judge(engine, frame, needed=False)
+    return [judge(engine, frame, needed=True) for frame in frames[50:]]
+
+
+def frames_of(name: str) -> list[bytes]:
+    pcm = speech(name)
+    return [pcm[i : i + FRAME_BYTES] for i in range(0, len(pcm) - FRAME_BYTES, FRAME_BYTES)]
 
 
 @pytest.mark.skipif(

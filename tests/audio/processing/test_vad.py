@@ -154,3 +154,22 @@ def test_an_engine_that_costs_little_hears_every_frame() -> None:
     engine = Counting()
     skip(engine, b"1")
     assert engine.heard == [b"1"]
+
+
+def test_an_engine_that_has_missed_something_begins_anew() -> None:
+    engine, anew = Counting(), list[int]()
+    staged = TwoStageEngine(engine, lambda: anew.append(len(engine.heard)))
+    for frame in room_noise(30, 10):
+        staged.probability(frame)
+    first, kept, missed = room_noise(300, 20), room_noise(300, 25), room_noise(300, 26)
+    for frame in first:
+        staged.probability(frame)
+    for frame in kept:
+        skip(staged, frame)
+    staged.probability(first[0])
+    assert anew == [], "it has heard all of it"
+    for frame in missed:
+        skip(staged, frame)
+    staged.probability(first[0])
+    staged.probability(first[1])
+    assert anew == [10 + 20 + 25 + 1], "once, before it hears the rest"
