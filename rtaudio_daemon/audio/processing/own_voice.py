@@ -24,13 +24,17 @@ _ALIKE = 0.55, 0.45  # as they stand: in all, and where it is louder than its ec
 _SAME = 0.85, 0.8  # the same, although the room would make something else of it
 _EVERY = 3  # samples: 8 kHz are enough for what the room does
 _RATE = SAMPLE_RATE // _EVERY
-_NEWEST = _RATE * 2 // 25  # of which the verdict is
+_TAPS = 24  # of the filter that leaves out what is too high for that
+_LOW_TONES = np.hamming(_TAPS) * np.sinc(0.3 * (np.arange(_TAPS) - (_TAPS - 1) / 2))
+_LOW_TONES /= _LOW_TONES.sum()  # half of 3.6 kHz gets through
+_NEWEST = _RATE * 3 // 50  # of which the verdict is
 _LEFT_OUT = _RATE // 5  # what is in doubt says nothing of the room
 _LEAST = _RATE  # of both, to say anything of it
 _LATEST = _RATE * 3 // 5  # an echo comes by then
 _BEFORE, _TAIL = _RATE // 100, _RATE * 3 // 20  # of the loudest part of the echo
 _SMOOTHED = 33  # parts of the spectrum
 _FAINT = 1e-3  # of the whole: what was not played in a part of it says nothing of the room
+_CORRECTIONS = 2  # by what the room found so far does not explain
 _TRUSTED = 0.6  # how alike what was heard and what it should have been are, if the room is known
 _PREDICTED = 0.72  # how alike they are, if it is the same voice
 
@@ -105,16 +109,22 @@ def _expected(far: _Samples, near: _Samples, known: slice) -> _Samples:
     there[:, known] = far[known], near[known]
     one, other = np.fft.rfft(there, size)
     power = np.convolve(np.abs(one) ** 2, np.full(_SMOOTHED, 1 / _SMOOTHED), "same")
-    room = np.fft.irfft(other * np.conj(one) / (power + _FAINT * power.mean() + 1.0), size)
-    at = int(np.abs(room[:_LATEST]).argmax())
-    room[: max(0, at - _BEFORE)] = 0
-    room[at + _TAIL :] = 0
+    inverse = np.conj(one) / (power + _FAINT * power.mean() + 1.0)
+    found, room = np.fft.irfft(other * inverse, size), np.zeros(size)
+    begin = max(0, int(np.abs(found[:_LATEST]).argmax()) - _BEFORE)
+    echo = slice(begin, begin + _BEFORE + _TAIL)
+    room[echo] = found[echo]
+    for _ in range(_CORRECTIONS):
+        there[1, known] = near[known] - np.fft.irfft(one * np.fft.rfft(room), size)[known]
+        room[echo] += np.fft.irfft(np.fft.rfft(there[1], size) * inverse, size)[echo]
     return np.asarray(np.fft.irfft(np.fft.rfft(far, size) * np.fft.rfft(room), size)[: len(far)])
 
 
 def _thinned(sound: _Samples) -> _Samples:
     """At a third of the rate, without what is constant, high tones as important as low ones."""
-    return np.asarray(np.diff(sound.reshape(-1, _EVERY).mean(axis=1), prepend=0.0))
+    padded = np.concatenate([np.zeros(_TAPS - _EVERY), sound])
+    thinned = np.lib.stride_tricks.sliding_window_view(padded, _TAPS)[::_EVERY] @ _LOW_TONES
+    return np.asarray(np.diff(thinned, prepend=0.0))
 
 
 def _alike(one: _Either, other: _Either) -> float:

@@ -15,6 +15,8 @@ ANSWER = np.resize(FRAMES[np.abs(FRAMES).max(axis=1) > 1000], 5 * RATE)  # witho
 PERSON = samples(speech("stop"))
 HIGHEST: Bands = NOWHERE.copy()
 HIGHEST[8] = True
+HIGH: Bands = NOWHERE.copy()
+HIGH[6:8] = True
 
 
 def hall(sound: Samples) -> Samples:
@@ -49,6 +51,15 @@ def test_an_answer_that_was_just_turned_up_in_a_hall_is_recognized(
     there = hall(ANSWER)
     there[-since_ms * 24 :] *= 10 ** (by_db / 20)
     assert heard(ANSWER, there, skipped=RATE).is_heard(EVERYWHERE)
+
+
+@pytest.mark.parametrize("by_db", [8, 14])
+@pytest.mark.parametrize("after_s", [4.4, 4.6, 4.8, 5.0])
+def test_so_it_is_where_its_high_tones_alone_are_louder_yet(by_db: int, after_s: float) -> None:
+    played = ANSWER[: int(after_s * RATE)]
+    there = hall(played)
+    there[-60 * 24 :] *= 10 ** (by_db / 20)
+    assert heard(played, there, skipped=RATE).is_heard(HIGH)
 
 
 @pytest.mark.parametrize("since_ms", [80, 120, 160])
