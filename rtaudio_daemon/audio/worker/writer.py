@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-_UNDERFLOWED = -9980  # paOutputUnderflowed
 _DRIFT = 0.001  # more than any two clocks differ by
 _EARLY_S = 0.001  # before it is due: who always looks too late does not see how late that is
 
@@ -40,8 +39,9 @@ class TakenFrames:
 class Writer:
     """Keeps `waiting` frames or more in the buffer of a stream that has steps of `step` frames.
 
-    `next_block` gives the next one, of any length up to a step, and hears whether the one before
-    came too late; `failed` hears why no more can be written. Both are called by its thread.
+    `next_block` gives the next one, of any length up to a step, and hears whether it comes too
+    late, when all before was played; `failed` hears why no more can be written. Both are called by
+    its thread.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Writer:
         self._next_block, self._failed = next_block, failed
         self._taken = TakenFrames(rate, step)
         self._room = self._written = 0
-        self._late = self._ending = False
+        self._ending = False
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
@@ -90,17 +90,13 @@ class Writer:
         """Write a block if that is due; in how many seconds to look again."""
         free = self._stream.get_write_available()
         # A negative number is an error: writing raises it, or begins anew after an underflow.
+        late = self._written > 0 and not 0 <= free < self._room
         reported = self._written - self._room + free if free >= 0 else self._written
         over = self._written - self._taken.estimate(now, reported) - self._waiting
         if over > 2 * _EARLY_S * self._rate:
             return over / self._rate - _EARLY_S
-        sound, frames = self._next_block(self._late)
-        self._late = False
-        try:
-            self._stream.write(sound, frames, True)
-        except OSError as error:
-            if error.errno != _UNDERFLOWED:
-                raise
-            self._late = True
+        sound, frames = self._next_block(late)
+        # To raise an underflow, PyAudio would close the stream.
+        self._stream.write(sound, frames, False)
         self._written += frames
         return (over + frames) / self._rate - _EARLY_S
