@@ -7,6 +7,7 @@ nor the checks of the configuration, so that a command answers at once.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -58,7 +59,7 @@ class DaemonClient:
     def text(self, path: str) -> str:
         """The text at `path`."""
         with self._answer("GET", path) as answer:
-            return answer.read(_MOST_BYTES).decode(errors="replace")
+            return _read(answer, _TIMEOUT_S).decode(errors="replace")
 
     def post(
         self, path: str, body: dict[str, Any] | None = None, timeout_s: float = _TIMEOUT_S
@@ -85,7 +86,7 @@ class DaemonClient:
         self, method: str, path: str, body: str | None = None, timeout_s: float = _TIMEOUT_S
     ) -> dict[str, Any]:
         with self._answer(method, path, body, timeout_s) as answer:
-            found = parsed(answer.read(_MOST_BYTES))
+            found = parsed(_read(answer, timeout_s))
             check_answer(method, path, found)
             return found
 
@@ -97,10 +98,10 @@ class DaemonClient:
         headers = self._headers if body is None else {**self._headers, **_JSON}
         try:
             connection.request(method, self._path + path, body, headers)
-            answer = connection.getresponse()
-            if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
-                self._refused(answer)
-            yield answer
+            with connection.getresponse() as answer:
+                if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
+                    self._refused(answer)
+                yield answer
         except (OSError, HTTPException) as error:
             hint = _SYSTEMD_HINT if _SYSTEMD.exists() else ""
             why = str(error) or type(error).__name__
@@ -116,7 +117,7 @@ class DaemonClient:
 
     def _refused(self, answer: HTTPResponse) -> None:
         try:
-            reason = str(parsed(answer.read(_MOST_BYTES))["error"]["message"])[:_MOST_REASON]
+            reason = str(parsed(_read(answer, _TIMEOUT_S))["error"]["message"])[:_MOST_REASON]
         except (ValueError, LookupError, TypeError):
             reason = f"{self._address} answers HTTP {answer.status} {answer.reason}"
         if answer.status == HTTPStatus.UNPROCESSABLE_ENTITY:
@@ -127,6 +128,16 @@ class DaemonClient:
 
 
 _JSON = {"Content-Type": "application/json"}
+
+
+def _read(answer: HTTPResponse, timeout_s: float) -> bytes:
+    """At most `_MOST_BYTES` of the body. Raises TimeoutError where it does not end in time."""
+    found, until = bytearray(), time.monotonic() + timeout_s
+    while len(found) < _MOST_BYTES and (more := answer.read1(_MOST_BYTES - len(found))):
+        found += more
+        if time.monotonic() > until:
+            raise TimeoutError(f"its answer does not end within {timeout_s:g} s")
+    return bytes(found)
 
 
 def local_daemon(path: str) -> DaemonClient:

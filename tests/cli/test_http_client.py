@@ -169,6 +169,22 @@ def test_an_odd_answer_is_no_answer_of_a_daemon(
         )
 
 
+def test_an_answer_that_never_ends_is_waited_for_in_vain(servers: list[Server]) -> None:
+    end = threading.Event()
+
+    class Endless(Server):
+        def finish_request(self, request: Any, client_address: Any) -> None:
+            request.recv(4096)
+            request.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            while not end.wait(0.02):
+                request.sendall(b" ")
+
+    server = run(servers, Endless())
+    with pytest.raises(RTAudioError, match=r"does not end within 0\.1 s"):
+        DaemonClient(server.address).post("/api/mute", timeout_s=0.1)
+    end.set()
+
+
 def test_odd_parameters_of_a_tool_are_no_answer_of_a_daemon(servers: list[Server]) -> None:
     odd: list[Any] = [{"required": 1}, {"required": [1]}, {"properties": []}, []]
     for parameters in odd:
