@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..protocol.events import (
     AudioDelta,
@@ -62,9 +62,17 @@ class Answer:
     interrupted: bool = False
     earlier: bool = False
     """Whether a newer question has been put since, about which it says nothing."""
-    sounded: bool = False
+    sounding: set[str] = field(default_factory=set)
+    """The ids of its items of which sound came while somebody wanted to hear it."""
+    written: set[str] = field(default_factory=set)
+    """The ids of its items whose words, without sound, were reported."""
     refused: bool = False
     """Whether it was not wanted when it began: nothing that it calls is carried out."""
+
+    @property
+    def sounded(self) -> bool:
+        """Whether any did."""
+        return bool(self.sounding)
 
     @property
     def outside(self) -> bool:

@@ -62,6 +62,8 @@ class _Entry:
         """The words as far as they were heard."""
         if self.heard_ms is None:
             return self.words
+        if self.heard_ms <= 0:
+            return ""
         return heard_words(self.words, self.heard_ms, self.received_ms)
 
 

@@ -271,7 +271,7 @@ def test_what_was_asked_for_and_never_sounded_is_returned_when_its_session_goes(
     answers = Answers()
     begun, silent = Request(say=True), Request(ASIDE, outside=True)
     ask(answers, begun)
-    answers.created(created("r1"), 0.0).sounded = True
+    answers.created(created("r1"), 0.0).sounding.add("i1")
     answers.ask_outside(silent, 0.0)
     answers.created(created("r2", None), 0.0)
     assert answers.session_gone() == [silent]

@@ -240,6 +240,52 @@ def test_an_item_of_long_silence_is_nobody_who_interrupts() -> None:
     assert of(Play, one.tell(NOBODY)) == PLAYS_ON[:1]
 
 
+# ------------------------------------------- what was generated, and heard by nobody
+
+
+def answered(response_id: str, *items: str, status: str = "completed") -> wire.Event:
+    output = tuple(
+        wire.Item(item_id, "assistant", "five six", False, status, "", "") for item_id in items
+    )
+    return wire.ResponseDone(response_id, status, "", None, output, {})
+
+
+@pytest.mark.parametrize("status", ["completed", "cancelled"])
+def test_the_model_does_not_remember_what_it_answered_to_a_cough(status: str) -> None:
+    one = interrupted()
+    one.tell(created("resp_2"), WORDLESS)
+    one.tell(
+        wire.ItemReported(
+            wire.Item("item_2", "assistant", "", False, "", "", ""), "resp_2", done=False
+        )
+    )
+    assert one.tell(answered("resp_2", "item_2", "", status=status)) == [DeleteItem("item_2")]
+    one.tell(SessionLost("gone"))
+    assert "five six" not in past(one)
+
+
+def test_of_an_interrupted_answer_what_came_later_is_not_remembered_either() -> None:
+    one = speaking(generated=False)
+    one.tell(
+        InterruptRequested(), stopped(400), wire.AudioDelta(AudioPart("resp_1", "item_2", 0), SOUND)
+    )
+    assert of(DeleteItem, one.tell(answered("resp_1", "item_1", "item_2"))) == [
+        DeleteItem("item_2")
+    ]
+
+
+def test_what_was_read_of_a_written_answer_is_remembered() -> None:
+    one = talk()
+    one.tell(created("resp_1"), wire.TextDone(PART, "one two", spoken=False), InterruptRequested())
+    assert of(DeleteItem, one.tell(answered("resp_1", "item_1"))) == []
+
+
+def test_a_service_that_truncates_by_itself_knows_what_was_heard() -> None:
+    one = interrupted(truncation="service")
+    one.tell(created("resp_2"), WORDLESS)
+    assert of(DeleteItem, one.tell(answered("resp_2", "item_2"))) == []
+
+
 # ------------------------------------------------------------------- what is called
 
 

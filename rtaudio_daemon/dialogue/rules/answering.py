@@ -6,7 +6,7 @@ from ... import notifications as news
 from ...protocol import events as wire
 from .. import inputs, outputs, reports
 from ..answer import Answer
-from ..outputs import AnswerGivenUp, CancelResponse
+from ..outputs import AnswerGivenUp, CancelResponse, DeleteItem
 from .state import RuleGroup, Rules
 
 
@@ -67,7 +67,7 @@ class AnswerRules(RuleGroup):
             self._do(*self._sounds.finish())
         if not answer.sounded and answer.request is not None and answer.request.chime:
             self._do(*self._playing.chime(answer.response_id, answer.request.chime))
-        answer.sounded = True
+        answer.sounding.add(event.part.item_id)
         self._settle(answer)
         if answer.aloud:
             self._latency.received(event.part, event.audio, self._now)
@@ -87,6 +87,8 @@ class AnswerRules(RuleGroup):
             self._state.rest.words(event.part, event.text)
             self._do(*self._playing.words(event.part, event.text))
         elif event.text and not self._answers.is_late(event.part.response_id):
+            if answer is not None:
+                answer.written.add(event.part.item_id)
             self._do(news.Transcript("assistant", event.text, True, event.part.item_id))
 
     def _on_part_of_answer(self, event: wire.ItemReported | wire.CallArgumentsDone) -> None:
@@ -99,6 +101,7 @@ class AnswerRules(RuleGroup):
         if answer is None:
             return
         self._do(*self._playing.answer_ended(response_id))
+        self._forget_unheard(answer, event)
         self._receipts.generated(answer.response_id, event.status, interrupted=answer.interrupted)
         origin = self._latency.finished(response_id, event.status, self._now)
         if event.usage:
@@ -125,6 +128,16 @@ class AnswerRules(RuleGroup):
             self._history.answered()
         if not (answer.interrupted or self._playing.paused):
             self._do(*reports.failure(event))
+
+    def _forget_unheard(self, answer: Answer, event: wire.ResponseDone) -> None:
+        """What came too late to be heard of an answer that was interrupted was never said."""
+        if not answer.interrupted or answer.outside or self._settings.truncation != "us":
+            return
+        known = answer.sounding | answer.written
+        for item in event.output:
+            if item.kind == "assistant" and item.id and item.id not in known:
+                self._history.heard(item.id, 0.0)
+                self._do(DeleteItem(item.id))
 
     def _on_service_error(self, event: wire.ServiceErrorReported) -> None:
         self._do(*reports.trouble(event))
