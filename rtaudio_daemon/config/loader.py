@@ -347,6 +347,16 @@ _RULES = (
 
 _CAUTIONS = (
     _Rule(
+        "realtime.session.extra",
+        ("audio.gate.resume", "audio.gate.barge_in"),
+        lambda config: (
+            config.audio.gate.resumes
+            and "'interrupt_response': True" in repr(config.realtime.session.extra)
+        ),
+        "with interrupt_response the service stops an answer at every noise, so that its end is "
+        "missing when it plays on; leave that out, or set audio.gate.resume: false",
+    ),
+    _Rule(
         "home_assistant.token",
         ("home_assistant.url",),
         lambda config: bool(config.home_assistant.token) and not config.home_assistant.url,

@@ -425,6 +425,15 @@ def test_a_secrets_file_may_be_empty_but_not_unreadable(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("place", ["{}", "{{audio: {{input: {}}}}}"])
+def test_a_service_that_stops_answers_although_they_may_play_on_is_named(place: str) -> None:
+    on = place.format("{turn_detection: {interrupt_response: true}}")
+    text = f"realtime: {{session: {{extra: {on}}}}}\n"
+    (found,) = parse(text).warnings
+    assert found.startswith("config.yaml:1: realtime.session.extra: with interrupt_response the ")
+    assert parse(f"{text}audio: {{gate: {{resume: false}}}}\n").warnings == ()
+
+
 @pytest.mark.parametrize(
     ("text", "warned"),
     [
