@@ -274,6 +274,13 @@ def test_of_an_interrupted_answer_what_came_later_is_not_remembered_either() -> 
     ]
 
 
+def test_where_a_sound_is_of_no_item_none_is_forgotten() -> None:
+    one = talk()
+    one.tell(created("resp_1"), wire.AudioDelta(AudioPart("resp_1", "", 0), SOUND))
+    one.tell(InterruptRequested())
+    assert of(DeleteItem, one.tell(answered("resp_1", "item_1"))) == []
+
+
 def test_what_was_read_of_a_written_answer_is_remembered() -> None:
     one = talk()
     one.tell(created("resp_1"), wire.TextDone(PART, "one two", spoken=False), InterruptRequested())

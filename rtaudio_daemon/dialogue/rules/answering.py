@@ -135,7 +135,8 @@ class AnswerRules(RuleGroup):
             return
         known = answer.sounding | answer.written
         for item in event.output:
-            if item.kind == "assistant" and item.id and item.id not in known:
+            # A service that does not say of which item a sound is may mean any.
+            if item.kind == "assistant" and item.id and known.isdisjoint(("", item.id)):
                 self._history.heard(item.id, 0.0)
                 self._do(DeleteItem(item.id))
 
