@@ -287,6 +287,11 @@ def test_what_was_read_of_a_written_answer_is_remembered() -> None:
     assert of(DeleteItem, one.tell(answered("resp_1", "item_1"))) == []
 
 
+def test_written_words_of_an_answer_that_never_began_are_reported() -> None:
+    steps = talk().tell(wire.TextDone(PART, "one two", spoken=False))
+    assert steps == [Transcript("assistant", "one two", True, "item_1")]
+
+
 def test_a_service_that_truncates_by_itself_knows_what_was_heard() -> None:
     one = interrupted(truncation="service")
     one.tell(created("resp_2"), WORDLESS)
