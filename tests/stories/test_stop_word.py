@@ -80,7 +80,7 @@ async def test_it_does_not_end_what_is_heard_next(tmp_path: Path) -> None:
 @pytest.mark.parametrize("pause_ms", [150, 600])
 async def test_who_says_it_twice_has_asked_nothing(tmp_path: Path, pause_ms: int) -> None:
     word = spoken(tmp_path, "alexa")
-    said = [(3000, word), (pause_ms, word), (9000, b"")]
+    said = [(3000, word), (pause_ms, word), (5000, b"")]
 
     def change(settings: config.Config) -> config.Config:
         return stopped_by_a_word(settings, "open")
@@ -88,7 +88,7 @@ async def test_who_says_it_twice_has_asked_nothing(tmp_path: Path, pause_ms: int
     async with Harness(tmp_path, said, reply=answer, change=change) as harness:
         await harness.until(lambda: harness.named("connection"))
         await harness.post("/api/say", {"text": "What is the weather like?"})
-        await asyncio.sleep(12)
+        await asyncio.sleep(9)
         assert len(harness.named("interruption")) == 1
         assert harness.statuses[-1] == "idle"
         assert harness.statuses.count("speaking") == 1, "nothing was answered"
