@@ -155,7 +155,7 @@ def parser() -> argparse.ArgumentParser:
     play.add_argument("--urgent", action="store_true", help="interrupt, and play first")
     play.add_argument("--wait", action="store_true", help="end when it was played; 1 if it was not")
     volume = _add_remote(add("volume", "set the loudness of a running daemon"))
-    volume.add_argument("level", type=float, help="0 to 1")
+    volume.add_argument("level", type=_level, help="0 to 1, or 0%% to 100%%")
     persona = _add_remote(add("persona", "choose who answers at a running daemon, or list them"))
     persona.add_argument("persona", nargs="?", metavar="NAME", help='"" is nobody special')
     _add_remote(add("reload", "make a running daemon read its settings again"))
@@ -214,6 +214,17 @@ def _add_config(command: Any, text: str = "") -> None:
     default = configuration_file()
     text = text or f"default: {default}"
     command.add_argument("-c", "--config", default=default, metavar="FILE", help=text)
+
+
+def _level(text: str) -> float:
+    """A loudness from 0 to 1, which may be written in percent."""
+    try:
+        level = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        level = -1.0
+    if 0 <= level <= 1:
+        return level
+    raise argparse.ArgumentTypeError(f"expected 0 to 1, as in 0.6, or 60%, got {text}")
 
 
 def _add_remote(command: Any) -> Any:
