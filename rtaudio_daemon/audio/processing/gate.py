@@ -198,10 +198,14 @@ class Gate:
 
     @property
     def spares_pairs(self) -> bool:
-        """Whether frames may come in pairs: nothing came of the first if it were speech."""
-        matters = self._open or not self._playing or self._always or self._echo.cancels
-        if matters or self._attention.spots:
+        """Whether frames may come in pairs: nothing came of the first if it were speech.
+
+        Or, where somebody speaks on and on, if it were none.
+        """
+        if self._always or self._echo.cancels or self._attention.spots:
             return False
+        if self._open or not self._playing:
+            return self.flows
         return self._barge_in.spoken_ms + FRAME_MS <= _SUSPICION * self._settings.barge_in_ms
 
     @property

@@ -169,6 +169,59 @@ def test_frames_may_come_in_pairs_over_an_answer_until_somebody_may_be_speaking(
     assert not gate(TwoStageEngine(Loud()), settings=Settings(barge_in_ms=40)).spares_pairs
 
 
+@dataclass
+class Turn:
+    """What was sent of a turn, and by which frames it began and ended; how late these were."""
+
+    sent: bytes = b""
+    moments: list[tuple[int, int]] = field(default_factory=list)
+    messages: int = 0
+
+
+def turn(frames: list[bytes], *, keeps: bool) -> Turn:
+    made, bundle, found = Gate(Settings(), TwoStageEngine(Loud())), FrameBundle(20), Turn()
+    pairs, fed = False, 0
+    for number, frame in enumerate(frames):
+        sound = bundle.add(frame, closely=True, pairs=pairs)
+        found.messages += bool(sound)
+        for start in range(0, len(sound), 2 * FRAME):
+            result = made.feed(sound[start : start + 2 * FRAME])
+            found.sent += result.pcm_to_send
+            if result.started or result.stopped:
+                found.moments.append((fed, number - fed))
+            fed += 1
+        pairs = keeps and made.spares_pairs
+    return found
+
+
+def test_who_speaks_on_and_on_is_heard_in_pairs_and_the_turn_ends_as_soon() -> None:
+    loud = b"\0\x20\0\xe0" * (FRAME // 2)
+    for spoken in (80, 81):
+        frames = [QUIET] * 60 + [loud] * spoken + [QUIET] * 80
+        was, now = (turn(frames, keeps=keeps) for keeps in (False, True))
+        assert now.sent == was.sent != b""
+        assert len(was.moments) == 2
+        assert now.moments == was.moments, "neither its beginning nor its end comes later"
+        assert was.messages - now.messages == pytest.approx((spoken - 25) / 2, abs=2)
+
+
+def test_frames_of_a_turn_come_at_once_where_each_counts() -> None:
+    loud = b"\0\x20\0\xe0" * (FRAME // 2)
+
+    def spared(made: Gate, frames: list[bytes]) -> bool:
+        for frame in frames:
+            made.feed(frame)
+        return made.spares_pairs
+
+    speech_flows = [QUIET] * 10 + [loud] * 50
+    assert spared(Gate(Settings(), TwoStageEngine(Loud())), speech_flows)
+    assert not spared(Gate(Settings(), TwoStageEngine(Loud())), [*speech_flows, QUIET])
+    assert not spared(Gate(Settings(), TwoStageEngine(Loud())), speech_flows[:30])
+    assert not spared(Gate(Settings(engine="always"), AlwaysEngine()), speech_flows)
+    cancels = Gate(Settings(), TwoStageEngine(Loud()), open_echo("cancel"))
+    assert not spared(cancels, speech_flows)
+
+
 class Same:
     def enhanced(self, pcm: bytes) -> bytes:
         return pcm
