@@ -40,8 +40,8 @@ class Writer:
     """Keeps `waiting` frames or more in the buffer of a stream that has steps of `step` frames.
 
     `next_block` gives the next one, of any length up to a step, and hears whether it comes too
-    late, when all before was played; `failed` hears why no more can be written. Both are called by
-    its thread.
+    late, as nothing waits any more; `failed` hears why no more can be written. Its thread calls
+    both.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Writer:
         self._next_block, self._failed = next_block, failed
         self._taken = TakenFrames(rate, step)
         self._room = self._written = 0
-        self._ending = False
+        self._starved = self._ending = False
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
@@ -90,13 +90,14 @@ class Writer:
         """Write a block if that is due; in how many seconds to look again."""
         free = self._stream.get_write_available()
         # A negative number is an error: writing raises it, or begins anew after an underflow.
-        late = self._written > 0 and not 0 <= free < self._room
         reported = self._written - self._room + free if free >= 0 else self._written
         over = self._written - self._taken.estimate(now, reported) - self._waiting
         if over > 2 * _EARLY_S * self._rate:
             return over / self._rate - _EARLY_S
-        sound, frames = self._next_block(late)
-        # To raise an underflow, PyAudio would close the stream.
+        # PortAudio knows of it too, but to raise an underflow, PyAudio would close the stream.
+        starves = self._written >= self._room and reported >= self._written
+        sound, frames = self._next_block(starves and not self._starved)
+        self._starved = starves
         self._stream.write(sound, frames, False)
         self._written += frames
         return (over + frames) / self._rate - _EARLY_S

@@ -123,7 +123,7 @@ class ByHand(Writer):
 
 
 def block(card: ChoosyCard, *, late: bool = False) -> bytes:
-    """The next block for the device; `late`: the one before came too late."""
+    """The next block for the device; `late`: it comes too late."""
     assert card.writer is not None
     return card.writer._next_block(late)[0]
 

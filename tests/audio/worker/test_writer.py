@@ -24,6 +24,7 @@ class Device:
         self.stood_still = 0.0
         self.written = 0
         self.errors: list[int] = []
+        self.recovers = False
         self.gaps = 0
         self.closed = threading.Event()
 
@@ -41,7 +42,7 @@ class Device:
         pass
 
     def get_write_available(self) -> int:
-        if self.errors and self.errors[0] < -9990:
+        if self.errors:
             return self.errors[0]
         return ROOM - self.written + self.taken // self.step * self.step
 
@@ -53,7 +54,9 @@ class Device:
         self.gaps += self.waits < 0
         self.written += frames
         if self.errors:
-            raise OSError(self.errors.pop(0), "so it is")
+            error = self.errors.pop()
+            if not self.recovers:
+                raise OSError(error, "so it is")
 
     def close(self) -> None:
         self.closed.set()
@@ -133,18 +136,42 @@ def test_a_device_that_stands_still_is_given_no_more_than_it_has_room_for() -> N
     assert max(home.least) < WAITING + 0.006 * RATE, "as before"
 
 
-def test_a_block_that_comes_too_late_is_known_and_what_follows_is_not() -> None:
+def test_a_block_before_which_the_device_had_nothing_left_comes_too_late() -> None:
+    device = Device()
+    home = Home(device)
+    home.run(3)
+    assert not any(home.late), "not even the first ones"
+    home.late.clear()
+    device.now += 0.15
+    home.run(1)
+    assert home.late[0]
+    assert sum(home.late) == 1
+    home.late.clear()
+    home.run(3)
+    assert not any(home.late)
+
+
+def test_a_device_that_waited_for_sound_goes_on_with_the_next_block() -> None:
     device = Device(1)
     home = Home(device)
     home.run(1)
     device.now += 1
-    device.stood_still -= device.waits / RATE  # it waits for sound
+    device.stood_still -= device.waits / RATE
     assert device.waits == 0
     home.late.clear()
     home.run(0.2)
     assert home.late[0]
     assert not any(home.late[1:])
     assert len(home.late) > 8
+
+
+def test_a_stream_that_began_anew_after_an_underflow_goes_on() -> None:
+    device = Device()
+    home = Home(device)
+    home.run(1)
+    device.errors, device.recovers = [-9980], True
+    home.run(1)
+    assert not device.errors
 
 
 def test_a_device_that_is_gone_is_an_error() -> None:
