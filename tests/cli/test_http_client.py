@@ -41,6 +41,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         assert isinstance(self.server, Server)
         self.server.asked.append((self.path, self.headers["Authorization"]))
+        self.rfile.read(int(self.headers["Content-Length"] or 0))  # what is left resets the answer
         status, body, headers = self.server.answer
         self.send_response(status)
         for name, value in {"Content-Length": str(len(body)), **headers}.items():
