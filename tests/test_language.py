@@ -15,7 +15,7 @@ from rtaudio_daemon.language import reasons, setup_line, translated, words
 
 PACKAGE = Path(language.__file__).parent
 FOLDERS = ("audio/devices", "audio/engines", "audio/worker", "daemon", "realtime")
-SETUP = [PACKAGE / "cli" / "setup" / f"{each}.py" for each in ("steps", "asking", "terminal")]
+SETUP = [PACKAGE / "cli" / "setup" / f"{each}.py" for each in ("steps", "asking", "guide", "terminal")]
 
 
 @pytest.mark.parametrize(
@@ -102,10 +102,23 @@ def test_everything_that_the_first_run_asks_has_its_words() -> None:
         for each in found
         if each[0] not in pieces or len(each) > 1
     }
+    asked = {each.strip("\n") for each in asked}
     sentences = {each for each in asked if re.match(r"[A-Za-z].* .*[a-z]", each)}
     assert len(sentences) > 40
     names = {"Azure OpenAI", "Azure Voice Live", "Home Assistant"}
-    of_terminals = {"x (y/n)", "Next: x"}
+    of_terminals = {
+        "x (y/n)",
+        "Next: x",
+        "script/run status",
+        "setup -c x",
+        "x setup -c x",
+        "x run -c x",
+        "x: cannot be written: x",
+        "x is written; it uses the built-in service. Next: x",
+        "x is there already, with just that. Next: x",
+        "x is there already, and stays as it is; `setup` without --defaults changes it, or name "
+        "another file with -c FILE",
+    }
     marks = {"WARN  x", "FAIL  x"}
     same = {each for each in sentences if setup_line(each, words("de")) == each}
     assert same == names | of_terminals | marks
