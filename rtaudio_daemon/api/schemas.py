@@ -520,7 +520,16 @@ STATUS: Schema = object_of(
             "items": object_of({"word": TEXT, "heard": COUNT, "near_misses": COUNT}, more=True),
         },
         "chosen": {"type": "object", "description": "settings laid over the configuration"},
-        "usage": object_of(_USAGE, *_USAGE, more=True),
+        "usage": object_of(
+            {
+                **_USAGE,
+                "cost_total": {"type": "number", "minimum": 0},
+                "today": {"type": "object"},
+                "total": {"type": "object"},
+            },
+            *_USAGE,
+            more=True,
+        ),
         "ha_state": {
             **one_of("idle", "listening", "processing", "responding"),
             "description": "the status in the words of Home Assistant",
