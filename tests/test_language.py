@@ -15,7 +15,9 @@ from rtaudio_daemon.language import reasons, setup_line, translated, words
 
 PACKAGE = Path(language.__file__).parent
 FOLDERS = ("audio/devices", "audio/engines", "audio/worker", "daemon", "realtime")
-SETUP = [PACKAGE / "cli" / "setup" / f"{each}.py" for each in ("steps", "asking", "guide", "terminal")]
+SETUP = [
+    PACKAGE / "cli" / "setup" / f"{each}.py" for each in ("steps", "asking", "guide", "terminal")
+]
 
 
 @pytest.mark.parametrize(
