@@ -37,6 +37,14 @@ _SYNTHETIC = (
     *(("es+m2", word) for word in ("para", "siete", "espera", "no", "tres", "basta")),
     *(("it+f4", word) for word in ("ferma", "sette", "aspetta", "zero", "due", "basta")),
 )
+_UNSEEN = (
+    *(("pt-br+m4", word) for word in ("pare", "não", "espera", "chega", "seis", "sim")),
+    *(("nl+f1", word) for word in ("stop", "nee", "wacht", "genoeg", "vijf", "ja")),
+    *(("pl+m5", word) for word in ("stój", "nie", "czekaj", "dość", "cztery", "tak")),
+    *(("sv+f5", word) for word in ("stopp", "nej", "vänta", "nog", "sju", "ja")),
+    *(("en-us+m7", word) for word in ("seven", "pause", "quiet", "hold on", "thanks", "later")),
+    *(("tr+m1", word) for word in ("dur", "hayır", "bekle", "yeter", "dört", "evet")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +239,27 @@ def held_out(sounds: Path) -> Material:
         _answers(np.concatenate([_read(path) for path in book])),
         np.concatenate(talk),
         (LOOP, Room("kitchen", 95, 0.4, 0.5, 21), Room("hall", 170, 0.3, 1.5, 22)),
+    )
+
+
+def unseen(sounds: Path) -> Material:
+    """Other people, voices and halls than those in which a fault was ever looked for."""
+    voice = sounds / "es_MX_f_Allison"
+    words = {f"es_MX {path.stem}": as_word(_read(path)) for path in _digits(voice)}
+    words |= {f"{name} {text}": as_word(_synthetic(name, text)) for name, text in _UNSEEN}
+    prompts = sorted((sounds / "en_US_f_Allison").glob("vm-*.wav"))
+    if len(words) < 46 or not prompts:
+        raise SystemExit("needs espeak-ng and Debian's asterisk-core-sounds-{en,es}-wav")
+    talk = [as_word(_read(path)) for path in sorted(voice.glob("vm-*.wav"))[:20]]
+    return Material(
+        words,
+        _answers(np.concatenate([as_word(_read(path)) for path in prompts])),
+        np.concatenate(talk),
+        (
+            Room("bath", 75, 0.35, 1.0, 31),
+            Room("stairs", 120, 0.3, 1.5, 32),
+            Room("church", 190, 0.25, 2.0, 33),
+        ),
     )
 
 

@@ -1,6 +1,6 @@
 """Interruptions in computed rooms: what is noticed, how soon, and what is taken for a person.
 
-    python -m bench.interruptions [--part tuning|held_out] [--mode MODE] [--room ROOM]
+    python -m bench.interruptions [--part tuning|held_out|unseen] [--mode MODE] [--room ROOM]
                                   [--only SCENARIO] [--answers N] [--words N] [--misses]
 
 The real gate and the real engines hear computed rooms, much faster than real time, and with the
@@ -35,12 +35,13 @@ from bench.computed_rooms import (
     loudness,
     onset,
     tuning,
+    unseen,
 )
 from tests.harness import Samples
 
 MODES = ("half_duplex", "cancel", "system", "off")
 SCENARIOS = ("words", "quiet", "up 8", "up 14", "television", "television, duck")
-PARTS = {"tuning": tuning, "held_out": held_out}
+PARTS = {"tuning": tuning, "held_out": held_out, "unseen": unseen}
 TELEVISION_DB = -10.0
 _UP_AT_S = 3
 _WORD_AT_S = 2
