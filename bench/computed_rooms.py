@@ -256,9 +256,9 @@ def unseen(sounds: Path) -> Material:
         _answers(np.concatenate([as_word(_read(path)) for path in prompts])),
         np.concatenate(talk),
         (
-            Room("bath", 75, 0.35, 1.0, 31),
-            Room("stairs", 120, 0.3, 1.5, 32),
-            Room("church", 190, 0.25, 2.0, 33),
+            Room("bath", 85, 0.35, 1.0, 41),
+            Room("stairs", 110, 0.3, 1.5, 42),
+            Room("church", 180, 0.25, 2.0, 43),
         ),
     )
 

@@ -35,7 +35,7 @@ _BEFORE, _TAIL = _RATE // 100, _RATE * 3 // 20  # of the loudest part of the ech
 _SMOOTHED = 33  # parts of the spectrum
 _FAINT = 1e-3  # of the whole: what was not played in a part of it says nothing of the room
 _CORRECTIONS = 2  # by what the room found so far does not explain
-_TRUSTED = 0.6  # how alike what was heard and what it should have been are, if the room is known
+_TRUSTED = 0.7  # how alike what was heard and what it should have been are, if the room is known
 _PREDICTED = 0.72  # how alike they are, if it is the same voice
 
 
