@@ -243,7 +243,7 @@ def held_out(sounds: Path) -> Material:
 
 
 def unseen(sounds: Path) -> Material:
-    """Other people, voices and halls than those in which a fault was ever looked for."""
+    """Rooms that chose nothing, and other voices; these chose one number, in other rooms."""
     voice = sounds / "es_MX_f_Allison"
     words = {f"es_MX {path.stem}": as_word(_read(path)) for path in _digits(voice)}
     words |= {f"{name} {text}": as_word(_synthetic(name, text)) for name, text in _UNSEEN}
