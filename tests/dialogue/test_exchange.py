@@ -21,6 +21,7 @@ from rtaudio_daemon.dialogue.inputs import (
     TimePassed,
 )
 from rtaudio_daemon.dialogue.outputs import (
+    AnswerGivenUp,
     CommitAudio,
     CreateResponse,
     Output,
@@ -228,6 +229,21 @@ def test_a_button_released_while_sound_is_held_back_ends_its_turn_once() -> None
     assert talk.status is THINKING
     found = steps(talk, SessionRenewed())
     assert [type(step) for step in found].count(CommitAudio) == 1
+
+
+@pytest.mark.parametrize("end", [SessionRenewed(), SoundLetGo(), TimePassed()])
+def test_a_button_that_was_held_without_a_sound_is_not_answered_and_that_is_said(
+    end: SessionRenewed | SoundLetGo | TimePassed,
+) -> None:
+    talk = Talk()
+    talk.tell(SessionOpened(), heard=False)
+    talk.tell(SoundHeldBack(), ButtonPressed(), ButtonReleased())
+    assert talk.status is THINKING
+    talk.now += 10
+    assert AnswerGivenUp("not_answered", "not answered: no sound of it was heard") in steps(
+        talk, end
+    )
+    assert talk.status is IDLE
 
 
 def test_silence_that_is_asked_for_ends_a_turn_that_waits() -> None:

@@ -118,6 +118,8 @@ class ConversationState:
         """A turn that ended while its sound was held back is one now."""
         if self.turns.kept and self.holds_turn:
             self.hand_over()
+        elif self.turns.kept:
+            self.give_up_kept(reports.not_answered("no sound of it was heard"))
         self.turns.drop_kept()
 
     def supersede(self) -> None:
