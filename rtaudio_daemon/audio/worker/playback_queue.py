@@ -86,8 +86,9 @@ class PlaybackQueue(Generic[Key]):
         return bool(self._moments)
 
     def plays_on(self, ms: int) -> bool:
-        """Whether playing has begun, and at least so much of it waits."""
-        return self._playing and self._waiting_bytes >= self.rate * ms // 1000 * 2
+        """Whether the beginning was heard, and at least so much more waits."""
+        heard = self._playing and self._starts_at is None
+        return heard and self._waiting_bytes >= self.rate * ms // 1000 * 2
 
     def push(self, key: Key, pcm: bytes) -> None:
         """Append sound to part `key` (a new part, if it is not known)."""

@@ -309,3 +309,13 @@ def test_whatever_the_sizes_what_comes_out_is_what_went_in(
     heard = min(len(sound), len(played)) // 2
     left = [(1, heard)] if sound and heard < len(sound) // 2 else []
     assert queue.positions() == left
+
+
+def test_it_plays_on_from_when_it_is_heard_until_little_waits() -> None:
+    queue: PlaybackQueue[str] = PlaybackQueue(RATE, 2 * BLOCK // 2)
+    queue.push("a", tone(200))
+    found = []
+    for _ in range(12):
+        found.append(queue.plays_on(40))
+        queue.read(BLOCK)
+    assert found == [False] * 3 + [True] * 6 + [False] * 3

@@ -279,11 +279,12 @@ def test_what_is_played_is_said_in_pieces_of_40_ms_and_none_of_it_is_missing(
 
 
 def playing(stream: Any, card: ChoosyCard, seconds: int = 1) -> None:
-    """Open and begin to play a long sound."""
+    """Open and play a long sound until its beginning is heard."""
     stream.open(card, info("output"), 20)
     stream.receive(Kind.PUSH, part_body(1, b"\1\1" * 24_000 * seconds))
-    for _ in range(5):
+    for _ in range(7):
         block(card)
+    stream.report()
 
 
 def test_how_far_playing_came_is_said_right_after_what_is_played(
