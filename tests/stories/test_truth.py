@@ -103,7 +103,7 @@ class Row:
     change: Callable[[config.Config], config.Config]
     happens: Happening
     page: str
-    """The headline, then the pills."""
+    """The headline, then the pills, which do not repeat it."""
     ready: str
     metrics: str
     """The labels of the states that are 1: status, connection, microphone, speaker, others."""
@@ -167,7 +167,7 @@ ROWS = {
     "asleep": Row(
         on_speech,
         nothing,
-        f"asleep: {SENT}, asleep",
+        f"asleep: {SENT}, Not connected",
         "ready",
         "idle closed ok ok asleep",
         "idle closed ok ok asleep",
@@ -185,7 +185,7 @@ ROWS = {
     "muted": Row(
         deaf_gate,
         mute,
-        f"muted: {CONNECTED}, muted",
+        f"muted: {CONNECTED}",
         "ready",
         f"{FINE} muted",
         f"{FINE} muted",
@@ -194,7 +194,7 @@ ROWS = {
     "muted and asleep": Row(
         on_speech,
         mute,
-        f"muted: {SENT}, asleep, muted",
+        f"muted: {SENT}, asleep",
         "ready",
         "idle closed ok ok asleep muted",
         "idle closed ok ok asleep muted",
@@ -203,7 +203,7 @@ ROWS = {
     "deaf": Row(
         deaf_gate,
         microphone_is(DeviceState.DEAF, "it delivers digital silence", DeviceCode.SILENT),
-        f"microphone deaf: {CONNECTED}, microphone deaf",
+        f"microphone deaf: {CONNECTED}",
         "the microphone is deaf",
         "idle open deaf ok",
         "idle open deaf ok",
@@ -213,7 +213,7 @@ ROWS = {
     "microphone lost": Row(
         deaf_gate,
         microphone_is(DeviceState.LOST, "it was unplugged", DeviceCode.LOST),
-        f"microphone lost: {CONNECTED}, microphone lost",
+        f"microphone lost: {CONNECTED}",
         "the microphone is lost",
         "idle open lost ok",
         "idle open lost ok",
@@ -222,7 +222,7 @@ ROWS = {
     "no loudspeaker": Row(
         default_loudspeaker,
         nothing,
-        f"no loudspeaker: {CONNECTED}, no loudspeaker",
+        f"no loudspeaker: {CONNECTED}",
         "the loudspeaker is none",
         "idle open ok none",
         "idle open ok none",
