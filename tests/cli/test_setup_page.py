@@ -117,7 +117,8 @@ async def test_a_browser_that_speaks_german_is_asked_in_german(tmp_path: Path) -
         assert "Nichts wurde geschrieben." in page
         assert await running == 1
         shown = re.sub(r"<style>.*?</style>|<[^>]*>", " ", "".join(visitor.shown), flags=re.DOTALL)
-        assert re.findall(r".*\b(?:the|is|it|which|this)\b.*", shown) == []
+        english = re.compile(r"\b(?:the|is|it|which|this)\b")
+        assert [line for line in shown.splitlines() if english.search(line)] == []
 
 
 async def test_an_answer_that_is_given_twice_counts_once(tmp_path: Path) -> None:
