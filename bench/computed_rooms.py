@@ -16,7 +16,7 @@ import soxr
 from rtaudio_daemon.audio.devices.wav_devices import read_wav
 from rtaudio_daemon.audio.engines.cancellers import LivekitCanceller, open_echo
 from rtaudio_daemon.audio.engines.vad_engines import open_engine
-from rtaudio_daemon.audio.processing.gate import Gate
+from rtaudio_daemon.audio.processing.gate import Gate, GateResult
 from rtaudio_daemon.config import Gate as Settings
 from tests.harness import Samples, samples, speech
 
@@ -96,9 +96,15 @@ class Material:
 
 @dataclass(slots=True)
 class Heard:
-    """What came of one answer: when (s, from its beginning) speech began; an abort counts too."""
+    """What came of one answer: when (s, from its beginning) speech began; an abort counts too.
+
+    `sent_from`: the first moment of what is sent then, as it holds what came a little before.
+    `aborted`: the beginnings of what turned out to be nobody.
+    """
 
     started: list[float] = field(default_factory=list)
+    sent_from: list[float] = field(default_factory=list)
+    aborted: list[float] = field(default_factory=list)
     ducked_s: float = 0.0
 
 
@@ -134,10 +140,14 @@ class Listener:
             self._gate.floor_taken = self._gate.playing
             self._report(played[part] * levels.far)
             noise = self._noise.normal(0, 8, FRAME)
-            if self._feed(said[part] + echo[part] * levels.near + noise):
+            result = self._feed(said[part] + echo[part] * levels.near + noise)
+            if result.started:
                 heard.started.append((at + FRAME) / RATE)
+                heard.sent_from.append(heard.started[-1] - len(result.pcm_to_send) / 2 / RATE)
                 stopped = stopped or at
                 ends = min(ends, at + _STOP_FRAMES * FRAME)
+            if result.aborted:
+                heard.aborted += heard.started[-1:]
             suspected = self._settings.duck and self._gate.suspicious
             heard.ducked_s += FRAME / RATE if suspected and not stopped else 0
             levels.advance(0.0 if stopped else _DUCKED if suspected else 1.0)
@@ -145,11 +155,11 @@ class Listener:
                 break
         return heard
 
-    def _feed(self, sound: Samples) -> bool:
+    def _feed(self, sound: Samples) -> GateResult:
         pcm = np.clip(sound, -32768, 32767).astype("<i2").tobytes()
         if self._device is not None:
             pcm = self._device.clean(pcm)
-        return self._gate.feed(pcm).started
+        return self._gate.feed(pcm)
 
     def _report(self, sound: Samples) -> None:
         block = np.clip(sound, -32768, 32767).astype("<i2").tobytes()

@@ -9,7 +9,11 @@ decision; the way in and out of a real device comes on top (`bench/sound.py tabl
 
 Scenarios: `words` over answers; `quiet`: nobody speaks; `up 8`, `up 14`: nobody speaks, and the
 loudspeaker is turned up by so many dB in the middle of every fourth answer; `television`: other
-speech, 10 dB softer than the words, while an answer is heard; `television, duck`.
+speech, 10 dB softer than the words, while an answer is heard; `television, duck`. `after`: nobody
+speaks, and what is heard in the two seconds after an answer is counted; `after 300`: a word is said
+so many ms after its last sample, and counts where a turn begins with it that is not aborted (`all
+of it`: where its first sample is sent, too; the last column: what was heard before the word); with
+`, up 8` the loudspeaker is louder by 8 dB.
 """
 
 from __future__ import annotations
@@ -28,6 +32,7 @@ from bench.computed_rooms import (
     LOOP,
     RATE,
     SHARE,
+    Heard,
     Listener,
     Material,
     Room,
@@ -40,11 +45,17 @@ from bench.computed_rooms import (
 from tests.harness import Samples
 
 MODES = ("half_duplex", "cancel", "system", "off")
-SCENARIOS = ("words", "quiet", "up 8", "up 14", "television", "television, duck")
+AFTER = tuple(
+    f"after{after}{up}" for up in ("", ", up 8") for after in ("", " 150", " 300", " 500", " 900")
+)
+SCENARIOS = ("words", "quiet", "up 8", "up 14", "television", "television, duck", *AFTER)
 PARTS = {"tuning": tuning, "held_out": held_out, "unseen": unseen}
 TELEVISION_DB = -10.0
 _UP_AT_S = 3
 _WORD_AT_S = 2
+_AFTER_S = 2.0
+_SHORT_S = 4  # an answer, as its echo is known
+_SOON_S = 0.02  # a decision that is no earlier than that before a word is one on the word
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +81,14 @@ class Result:
     answers: int = 0
     interrupted: int = 0
     ducked_s: float = 0.0
+    whole: int | None = None
+    """So many of what was noticed were sent from their first sample on; None: does not matter."""
 
     def row(self, job: Job) -> str:
         noticed, latency = "–", "–"
         if self.tried:
             noticed = f"{len(self.latencies)} of {self.tried}"
+            noticed += f", all of it {self.whole}" if self.whole is not None else ""
             p50, p95 = np.percentile(list(self.latencies.values()) or [np.nan], (50, 95))
             latency = f"{p50:.0f} / {p95:.0f} ms"
         own = f"{self.interrupted} of {self.answers}"
@@ -100,13 +114,54 @@ def words(job: Job, material: Material) -> Result:
         started = listener.hear(answer, said).started
         result.tried += 1
         result.answers += 1
-        result.interrupted += any(time < first - 0.02 for time in started)
-        heard = [time for time in started if time >= first - 0.02]
+        result.interrupted += any(time < first - _SOON_S for time in started)
+        heard = [time for time in started if time >= first - _SOON_S]
         if heard:
             result.latencies[name] = (heard[0] - first) * 1000
         else:
             result.missed.append(name)
     return result
+
+
+def after(job: Job, material: Material) -> Result:
+    """Silence after answers, or a word soon after them; three answers come before."""
+    head, _, up = job.scenario.partition(", up ")
+    gain = 10 ** (float(up or 0) / 20)
+    result, listener = Result(), Listener(job.mode, job.room)
+    answers = cycle(material.answers)
+    for answer in islice(answers, 3):
+        listener.hear(answer, np.zeros(0), gain)
+    if head == "after":
+        for answer in islice(answers, job.answers):
+            started = listener.hear(answer[: _SHORT_S * RATE], np.zeros(RATE), gain).started
+            result.answers += 1
+            result.interrupted += any(0 <= time - _SHORT_S <= _AFTER_S for time in started)
+        return result
+    first = _SHORT_S + int(head.removeprefix("after ")) / 1000
+    result.whole = 0
+    step = max(1, len(material.words) // job.words) if job.words else 1
+    for name, word in list(material.words.items())[::step]:
+        said = np.concatenate([np.zeros(int(first * RATE) - onset(word)), word])
+        heard = listener.hear(next(answers)[: _SHORT_S * RATE], said, gain)
+        _count(result, name, heard, first)
+    return result
+
+
+def _count(result: Result, name: str, heard: Heard, first: float) -> None:
+    """A word after an answer, and what its turn is like, if it has one of its own."""
+    result.tried += 1
+    result.answers += 1
+    result.interrupted += any(_SHORT_S <= time < first - _SOON_S for time in heard.started)
+    begun = [
+        (time, sent)
+        for time, sent in zip(heard.started, heard.sent_from, strict=True)
+        if time >= first - _SOON_S and time not in heard.aborted
+    ]
+    if not begun:
+        result.missed.append(name)
+        return
+    result.latencies[name] = (begun[0][0] - first) * 1000
+    result.whole = (result.whole or 0) + (begun[0][1] < first + 0.001)
 
 
 def nobody(job: Job, material: Material) -> Result:
@@ -139,6 +194,8 @@ def sound_of_television(material: Material) -> Samples:
 
 def run(job: Job) -> Result:
     material = PARTS[job.part](job.sounds)
+    if job.scenario in AFTER:
+        return after(job, material)
     return (words if job.scenario == "words" else nobody)(job, material)
 
 

@@ -175,6 +175,11 @@ class Echo:
         """Whether it must be given both sides in step."""
         return self._aligned is not None
 
+    def lasts(self) -> bool:
+        """Whether what was played may still be heard, in sound that is not cleaned yet."""
+        self._measure()
+        return self._expected.lasts(self._learned)
+
     def played(self, pcm: bytes, skipped: int = 0) -> None:
         """Take note of what goes to the loudspeaker now, after `skipped` samples of silence."""
         self._plays = True

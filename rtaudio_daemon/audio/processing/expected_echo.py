@@ -173,6 +173,15 @@ class ExpectedEcho:
         echo = np.maximum(self.now + coupling.bands, self.noise + _NOISE_DB)
         return np.asarray(heard > echo + by_db)
 
+    def lasts(self, coupling: Coupling) -> bool:
+        """Whether the echo may still be louder than the noise in some band; not while the echo is
+        not known.
+        """
+        if coupling.bands is None or not self.audible:
+            return False
+        known = np.isfinite(coupling.bands)
+        return bool(np.any(known & (self.now + coupling.bands > self.noise + _NOISE_DB)))
+
     def _align(self, far_dbfs: float) -> None:
         if far_dbfs <= _LOUD_DBFS:
             return

@@ -1,8 +1,8 @@
 """Which sound is sent to the service: speech, with a little before and after it.
 
-While an answer is heard (and for a moment after it) speech must be louder than the echo of the
-answer, and go on for longer; in half duplex it must also be more certain. What was held back until
-then is sent first, so that no word is lost.
+While an answer is heard (and as long as its echo may be heard after it) speech must be louder than
+the echo of the answer, and go on for longer; in half duplex it must also be more certain. What was
+held back until then is sent first, so that no word is lost.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from .vad import Engine, TurnSegmenter, TwoStageEngine, judge, stirs
 from .wake_word import Attention, OwnWord
 from .word_score import Spotted
 
-ECHO_TAIL_MS = 300  # how long a room still holds the answer after its last sample
+ECHO_TAIL_MS = 300  # how long a room still holds the answer after its last sample at least
+_LONGEST_TAIL_MS = 1_000  # and at most, where its echo is known
 _HYSTERESIS = 0.15  # speech that has begun goes on at a lower threshold
 _BARGE_IN_SLACK = 5 / 3  # three frames of five are enough
 _SUSPICION = 0.4  # of the speech that interrupts
@@ -249,7 +250,7 @@ class Gate:
             self._close()
             self._cut = True
         if self._playing and not playing:
-            self._tail_ms = ECHO_TAIL_MS
+            self._tail_ms = _LONGEST_TAIL_MS
         self._playing = playing
 
     def played(self, pcm: bytes, skipped: int = 0) -> None:
@@ -314,6 +315,8 @@ class Gate:
     def feed(self, pcm: bytes) -> GateResult:
         """Judge one frame of pcm and say what to send."""
         ms = len(pcm) / BYTES_PER_MS
+        if self._tail_lingers and not self._echo.lasts():
+            self._tail_ms = 0.0
         raw, self._cleaned = pcm, self._echo.clean(pcm)
         self.without_echo = self._cleaned
         pcm = self.enhancement.enhanced(self._cleaned)
@@ -382,6 +385,16 @@ class Gate:
     def _guarded(self) -> bool:
         return self._playing or (self._tail_ms > 0 and self._echo.mode != "off")
 
+    @property
+    def _tail_lingers(self) -> bool:
+        """Whether an answer has ended a while ago, but its echo may not have."""
+        return 0 < self._tail_ms <= _LONGEST_TAIL_MS - ECHO_TAIL_MS and not self._playing
+
+    @property
+    def _may_interrupt(self) -> bool:
+        """Whether what surpasses the echo is listened to; it interrupts nothing after an answer."""
+        return self._settings.barge_in or self._tail_lingers
+
     def _word_end_ms(self, guarded: bool) -> int:
         """For so long after a wake word no speech counts: it may not have ended itself."""
         needed = self._settings.barge_in_ms if guarded else self._settings.start_ms
@@ -397,7 +410,7 @@ class Gate:
             self._barge_in.reset()
             self._forget()
             return pcm
-        listens = self._settings.barge_in and not ignored
+        listens = self._may_interrupt and not ignored
         loud = listens and self._surpasses(raw, True)
         started = self._interrupted(loud, len(pcm) / BYTES_PER_MS)
         if self._barge_in.speaking and not started:
@@ -477,7 +490,7 @@ class Gate:
                 return False
             return self._usual.feed(spoken, ms) == "started"
         self._usual.reset()
-        if not self._settings.barge_in or not self._interrupted(spoken, ms):
+        if not self._may_interrupt or not self._interrupted(spoken, ms):
             return False
         self._usual.speaking = True  # from here on, an ordinary turn
         self._proof_ms, self._proof_left_ms = _PROOF_MS, _PROOF_WITHIN_MS

@@ -209,6 +209,36 @@ def test_where_the_room_blurs_the_echo_it_does_not_interrupt_itself(by_db: float
     assert heard.started == []
 
 
+def hall(mode: str, said_after_s: float | None = None, *, barge_in: bool = True) -> list[float]:
+    """When (s, from the end of the last answer) speech begins in a hall; perhaps a word is said."""
+    played, answers = evening(4, 4.0)
+    said = np.zeros(len(played))
+    if said_after_s is not None:
+        voice = recording("stop")
+        word = voice[np.flatnonzero(np.abs(voice) > 600)[0] :][:12_000]
+        begin = int((answers[-1][1] + said_after_s) * 24_000)
+        said[begin : begin + len(word)] = word
+    heard = room(
+        *(mode, played, said),
+        delay_ms=170,
+        answers=answers,
+        reverberation=1.5,
+        barge_in=barge_in,
+    )
+    return [started - answers[-1][1] for started in heard.started]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_tail_of_an_answer_in_a_hall_is_nobody(mode: str) -> None:
+    assert hall(mode) == []
+
+
+@pytest.mark.parametrize("barge_in", [True, False])
+def test_who_speaks_while_the_hall_still_holds_the_answer_is_heard_soon(barge_in: bool) -> None:
+    (started,) = hall("half_duplex", 0.45, barge_in=barge_in)
+    assert 0.45 < started < 0.65
+
+
 def test_another_device_is_learned_anew() -> None:
     echo, loud = Echo("half_duplex"), np.tile([8000, -8000], 240).astype("<i2").tobytes()
     for _ in range(20):

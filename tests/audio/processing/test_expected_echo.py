@@ -99,3 +99,24 @@ def test_a_steady_noise_is_nobody() -> None:
     assert not expected.audible
     assert not expected.louder(coupling, noise, 6).any(), "the echo has died away, the noise not"
     assert expected.louder(coupling, levels(tone(400, 8000)), 6).any()
+
+
+def test_an_echo_lasts_until_it_is_as_soft_as_the_noise() -> None:
+    echo, loud, noise = Echo("half_duplex"), tone(1000, 8000), tone(1000, 20)
+
+    def hear(played: bytes, heard: bytes) -> None:
+        echo.played(played)
+        echo.surpassed(echo.clean(heard))
+
+    assert not echo.lasts(), "nothing was played"
+    for _ in range(14):
+        hear(loud, tone(1000, 800))
+    assert not echo.lasts(), "nothing is known of it"
+    for number in range(140):
+        hear(*((loud, tone(1000, 800)) if number % 20 < 10 else (bytes(960), noise)))
+    hear(loud, tone(1000, 800))
+    after = 0
+    while echo.lasts():
+        hear(bytes(960), noise)
+        after += 1
+    assert 15 < after < 50

@@ -209,6 +209,34 @@ def test_the_room_still_holds_the_answer_for_a_moment() -> None:
     assert home.gate.open
 
 
+class EndlessEcho(Echo):
+    def lasts(self) -> bool:
+        return True
+
+
+def test_an_echo_is_waited_for_as_long_as_it_lasts_but_for_a_second_at_most() -> None:
+    home = room(EndlessEcho())
+    home.gate.playing = True
+    home.hear("oooo")
+    home.gate.playing = False
+    home.hear("o" * 50)
+    assert home.sent == ""
+    home.hear("oooo")
+    assert home.gate.open
+
+
+@pytest.mark.parametrize("engine", ["silero", "always"])
+def test_while_an_echo_lasts_who_may_not_interrupt_answers_may_speak(engine: str) -> None:
+    home = room(EndlessEcho(), barge_in=False, engine=engine)
+    home.gate.playing = True
+    home.hear("x" * 20)
+    home.gate.playing = False
+    home.hear("." * 15)
+    assert home.sent == ""
+    home.hear("xxxx")
+    assert home.sent.endswith("xxxx")
+
+
 def test_what_is_being_said_when_an_answer_begins_must_prove_itself_and_loses_nothing() -> None:
     home = room(pre_roll_ms=320, barge_in_ms=160)
     home.hear("xxxxab")
