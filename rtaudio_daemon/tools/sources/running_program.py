@@ -218,9 +218,12 @@ async def _end(transport: asyncio.SubprocessTransport, running: _Running, term_s
     except TimeoutError:
         pass
     _signal(group, signal.SIGKILL)
-    _let_go(transport)
     try:
         async with asyncio.timeout(_GONE_S):
+            try:
+                await running.exited()  # closing first could take its status from asyncio
+            finally:
+                _let_go(transport)
             await running.closed()
     except TimeoutError:
         _LOG.warning("process %d cannot be ended by this user, and goes on", group)

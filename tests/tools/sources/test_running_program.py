@@ -1,9 +1,10 @@
-"""Programs that this user may not end, as by sudo: they hold nobody up."""
+"""How programs are ended, also those that this user may not end, as by sudo."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,31 @@ async def test_what_is_given_is_its_whole_input(tmp_path: Path) -> None:
     )
     await until(path.exists)
     assert (ended.status, ended.how) == (0, "exit status 0"), "nobody has to read it"
+
+
+class _Closing(asyncio.SubprocessTransport):
+    """A program's transport, which notes whether its end was known when it was closed."""
+
+    def __init__(self, transport: asyncio.SubprocessTransport) -> None:
+        super().__init__()
+        self._transport = transport
+        self.ended: list[bool] = []
+
+    def get_pid(self) -> int:
+        return self._transport.get_pid()
+
+    def close(self) -> None:
+        self.ended.append(self._transport.get_returncode() is not None)
+        self._transport.close()
+
+
+@pytest.mark.real_time
+async def test_its_status_is_known_before_our_side_is_closed() -> None:
+    """Closing asks the system for it as well, and who asks second gets none."""
+    stubborn = ["sh", "-c", 'trap "" TERM; echo; sleep 300 & wait; wait']
+    transport, running = await running_program._start(stubborn, dict(os.environ), b"")
+    await until(lambda: running.printed)
+    closing = _Closing(transport)
+    await running_program._end(closing, running, 0.01)
+    assert closing.ended == [True]
+    assert transport.get_returncode() == -signal.SIGKILL
