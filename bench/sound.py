@@ -1,8 +1,8 @@
 """Echo, interruptions and cost, measured on a sound card of software (PulseAudio null sinks).
 
-    python bench/sound.py echo MODE [--answers N] [--interruptions N] [--strangers] [--no-loop]
-    python bench/sound.py table [--quick] [--mode MODE] [--only SCENARIO] [--answers N]
-    python bench/sound.py cost [--seconds S] [--rounds N] [--only NAME]
+    python -m bench.sound echo MODE [--answers N] [--interruptions N] [--strangers] [--no-loop]
+    python -m bench.sound table [--quick] [--mode MODE] [--only SCENARIO] [--answers N]
+    python -m bench.sound cost [--seconds S] [--rounds N] [--only NAME]
 
 `echo`: what the loudspeaker plays comes back to the microphone (80 ms, 0.3). First answers of eight
 seconds are heard and nobody speaks: how often does the daemon interrupt itself? Then somebody says
@@ -19,21 +19,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from bench import sound_cost, sound_table
+from bench.sound_rig import LONG, Rig, strangers
+from tests.sound_server import running_sound_server
+from tests.waiting import until
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from bench import sound_cost, sound_table  # noqa: E402
-from bench.sound_rig import LONG, Rig, strangers  # noqa: E402
-from tests.sound_server import running_sound_server  # noqa: E402
-from tests.waiting import until  # noqa: E402
-
 RECORDINGS = ROOT / "rtaudio_daemon" / "recordings"
 
 

@@ -1,6 +1,6 @@
 """What talking costs: CPU (of one core) and memory of the daemon and its audio processes.
 
-    python bench/sound.py cost [--seconds S] [--rounds N] [--only NAME]
+    python -m bench.sound cost [--seconds S] [--rounds N] [--only NAME]
 
 The service runs in another process. Measured while it is quiet, while somebody speaks without a
 pause, while an answer is heard, and while one is heard whose echo comes back to the microphone

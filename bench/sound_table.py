@@ -1,6 +1,6 @@
 """Interruptions, nearer to reality: each mode and scenario on a sound card of software.
 
-    python bench/sound.py table [--quick] [--mode MODE] [--only SCENARIO] [--answers N]
+    python -m bench.sound table [--quick] [--mode MODE] [--only SCENARIO] [--answers N]
                                 [--at-once N]
 
 `words`: thirty words over answers, by people and voices that no threshold was chosen with

@@ -169,7 +169,7 @@ def test_the_lists_are_short_and_true() -> None:
         "rm -rf /",
         "podman run --rm rtaudio-daemon dmo",
         "python -m bench.nothing",
-        "python bench/sound.py cost --secnds 8",
+        "python -m bench.sound cost --secnds 8",
         "pytest -m slow tests/nothing.py",
     ],
 )

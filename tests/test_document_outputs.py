@@ -75,7 +75,7 @@ def test_the_doctor_prints_the_lines_that_are_shown() -> None:
             0.4 * len(what) < len("".join(pieces)) <= len(what)
             and re.search(".*?".join(map(re.escape, pieces)), what)
             for pieces in said
-        ), f"{block}: who says {what!r}?"
+        ), f"{block}: nothing prints {what!r}"
 
 
 def findings() -> Iterator[tuple[Block, str]]:

@@ -324,7 +324,7 @@ class MicrophoneInput:
         if rests:
             self._rest_ms -= ms
             self._reset_gate()
-        # Who says it interrupts with its beginning, where speech does; and may say it again.
+        # Its beginning interrupts, where speech does; and it may be said again.
         before_ms = self._stoppable_ms
         self._stoppable_ms = before_ms - ms
         if self._listener.sounds:
