@@ -272,7 +272,8 @@ def test_in_a_terminal_the_key_is_not_seen_and_ctrl_c_leaves_nothing(tmp_path: P
             eventually(lambda: not termios.tcgetattr(terminal)[3] & termios.ECHO)
         os.write(terminal, answer.encode())
     until("Which one? Enter leaves")
-    os.write(terminal, b"\x03")
+    eventually(lambda: Path(f"/proc/{child}/stat").read_text().rsplit(")", 1)[1].split()[0] == "S")
+    os.write(terminal, b"\x03")  # not before it reads: Python's input() would not see it
     until("nothing was written")
     _, status = os.waitpid(child, 0)
     os.close(terminal)
