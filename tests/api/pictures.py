@@ -47,7 +47,7 @@ PICTURES = ("page", "page-dark", "page-phone", "page-states")
 _HOURS = [0] * 24
 _HOURS[7:10] = 410_000, 1_330_000, 220_000
 _HOURS[17:22] = 300_000, 900_000, 2_100_000, 1_500_000, 180_000
-_MICROPHONE = MicrophoneStatus(DeviceState.OK, "Jabra Speak 510", None, -31.0)
+_MICROPHONE = MicrophoneStatus(DeviceState.OK, "Jabra Speak 510", None, -58.0)
 _SPEAKER = DeviceStatus(DeviceState.OK, "Jabra Speak 510", None)
 _OPEN = ConnectionStatus(ConnectionState.OPEN, "azure", "sess_8f21", None, 1, 4, None, False)
 _USAGE = UsageStatus(31, 0.4218, 12.6, 2.0, {}, {})
@@ -73,21 +73,29 @@ _TALK = (
 )
 _WAITS = (820, 940, 760, 1180, 890, 700, 1020, 860, 910, 1340, 780, 830)
 
+_SILENT = replace(_MICROPHONE, level_dbfs=-90.0)
 _CLOSED = replace(_OPEN, state=ConnectionState.CLOSED, session_id=None)
 _AWAY = replace(_CLOSED, last_error="the host cannot be found")
 STATES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("idle", {}),
-    ("listening", {"status": ModelStatus.LISTENING}),
+    (
+        "listening",
+        {
+            "status": ModelStatus.LISTENING,
+            "microphone": replace(_MICROPHONE, level_dbfs=-31.0),
+            "uplink": replace(WELL["uplink"], open=True),
+        },
+    ),
     ("thinking", {"status": ModelStatus.THINKING}),
     ("speaking", {"status": ModelStatus.SPEAKING}),
     ("asleep", {"connection": replace(_CLOSED, asleep=True)}),
     ("renewing", {"connection": replace(_OPEN, state=ConnectionState.RENEWING)}),
-    ("muted", {"muted": True}),
+    ("muted", {"muted": True, "microphone": _SILENT}),
     (
         "deaf",
         {
             "microphone": replace(
-                _MICROPHONE, state=DeviceState.DEAF, reason="it delivers digital silence"
+                _SILENT, state=DeviceState.DEAF, reason="it delivers digital silence"
             )
         },
     ),
@@ -109,6 +117,7 @@ class Kitchen(Person):
     def __init__(self) -> None:
         super().__init__()
         self.now = dict(WELL)
+        self.level_dbfs = _MICROPHONE.level_dbfs
 
     def tools(self) -> dict[str, Any]:
         sources = [
@@ -193,6 +202,7 @@ async def take(folder: Path) -> None:
         shown = await states(pictured, light.page)
         await sheet(light.page, shown, folder / "page-states.png")
         pictured.person.now = dict(WELL)
+        pictured.person.level_dbfs = _MICROPHONE.level_dbfs
         dark = await pictured.visit(**wide, color_scheme="dark")
         await dark.page.screenshot(path=folder / "page-dark.png", full_page=True)
         small = await pictured.visit(**phone, color_scheme="dark")
@@ -206,7 +216,8 @@ async def states(pictured: Pictured, page: Page) -> Mapping[str, bytes]:
     await page.set_viewport_size({"width": 560, "height": 800})
     found = {}
     for name, changes in STATES:
-        pictured.person.now = {**WELL, **changes}
+        pictured.person.now = now = {**WELL, **changes}
+        pictured.person.level_dbfs = now["microphone"].level_dbfs
         await page.reload()
         stage = page.locator(".stage:visible")
         await page.locator("#connection:visible").wait_for()
