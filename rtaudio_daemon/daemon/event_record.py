@@ -24,8 +24,8 @@ from ..notifications import (
     UsageReported,
 )
 from ..protocol.codec import Json
+from ..protocol.event_decoding import ACTED_ON
 from ..protocol.events import (
-    ACTED_ON,
     AudioDelta,
     CallArgumentsDone,
     Event,

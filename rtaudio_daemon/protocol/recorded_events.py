@@ -24,7 +24,8 @@ from ..notifications import (
 from .bounds import DAY_MS, INDEX_MOST, OTHER, RESPONSE_STATES, TEXT_CHARACTERS
 from .codec import CLIENT_EVENTS
 from .error_codes import CODES
-from .events import ACTED_ON, ItemKind
+from .event_decoding import ACTED_ON
+from .events import ItemKind
 
 FORMAT = 1
 """Of the document; another number means that the fields mean something else."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from ..errors import NO_ANSWER, NotConnectedError, ServiceError
 from ..protocol.codec import SERVER_EVENTS, Dialect, Json, SessionFacts, encode, encode_append
 from ..protocol.endpoint import Endpoint
+from ..protocol.event_decoding import decode
 from ..protocol.events import (
     AudioDelta,
     Event,
@@ -22,7 +23,6 @@ from ..protocol.events import (
     ServiceErrorReported,
     SessionCreated,
     SessionUpdated,
-    decode,
 )
 from ..protocol.settings_check import advice, differences
 from .connection import Connection

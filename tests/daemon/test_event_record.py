@@ -19,7 +19,7 @@ from rtaudio_daemon.notifications import (
     Transcript,
     UsageReported,
 )
-from rtaudio_daemon.protocol.events import decode
+from rtaudio_daemon.protocol.event_decoding import decode
 from rtaudio_daemon.protocol.recorded_events import KINDS, read
 
 PLANT = "planted"

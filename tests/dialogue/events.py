@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from rtaudio_daemon.protocol.events import Event, decode
+from rtaudio_daemon.protocol.event_decoding import decode
+from rtaudio_daemon.protocol.events import Event
 
 
 def event(kind: str, /, **fields: Any) -> Event:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from rtaudio_daemon.dialogue.history import History
-from rtaudio_daemon.protocol.events import Event, decode
+from rtaudio_daemon.protocol.event_decoding import decode
+from rtaudio_daemon.protocol.events import Event
 from rtaudio_daemon.protocol.session_format import Json
 from tests.dialogue.events import assistant, call, committed, event, user
 

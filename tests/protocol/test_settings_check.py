@@ -9,7 +9,8 @@ import pytest
 
 from rtaudio_daemon import config
 from rtaudio_daemon.protocol.codec import Json
-from rtaudio_daemon.protocol.events import SessionUpdated, decode
+from rtaudio_daemon.protocol.event_decoding import decode
+from rtaudio_daemon.protocol.events import SessionUpdated
 from rtaudio_daemon.protocol.session_format import GA_PLACES, session_settings
 from rtaudio_daemon.protocol.settings_check import advice, differences, speaks
 

@@ -19,7 +19,8 @@ from rtaudio_daemon.dialogue.unsent_audio import UnsentAudio
 from rtaudio_daemon.notifications import ModelStatus, PlaybackFinished
 from rtaudio_daemon.protocol.codec import CANONICAL_TO_GA, SERVER_EVENTS, Json
 from rtaudio_daemon.protocol.error_codes import Severity, severity_of
-from rtaudio_daemon.protocol.events import ResponseDone, UserTranscript, decode
+from rtaudio_daemon.protocol.event_decoding import decode
+from rtaudio_daemon.protocol.events import ResponseDone, UserTranscript
 from rtaudio_daemon.protocol.settings_check import advice, differences
 from rtaudio_daemon.realtime.usage import Prices, UsageMeter
 from tests.realtime.service import Call, Service

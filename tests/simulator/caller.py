@@ -12,7 +12,8 @@ from typing import Any
 import aiohttp
 from openai import AsyncAzureOpenAI
 
-from rtaudio_daemon.protocol.events import ACTED_ON, Unknown, decode
+from rtaudio_daemon.protocol.event_decoding import ACTED_ON, decode
+from rtaudio_daemon.protocol.events import Unknown
 from rtaudio_daemon.simulator.model.simulated_session import SimulatedSession
 from rtaudio_daemon.simulator.protocol.client_messages import Dialect
 from rtaudio_daemon.simulator.server.simulator import Simulator

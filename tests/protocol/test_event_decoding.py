@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from rtaudio_daemon.notifications import AudioPart
 from rtaudio_daemon.protocol.codec import CANONICAL_TO_GA, SERVER_EVENTS
 from rtaudio_daemon.protocol.error_codes import Severity
+from rtaudio_daemon.protocol.event_decoding import decode
 from rtaudio_daemon.protocol.events import (
     AudioDelta,
     AudioDone,
@@ -39,7 +40,6 @@ from rtaudio_daemon.protocol.events import (
     Unknown,
     UserTranscript,
     UserTranscriptFailed,
-    decode,
 )
 
 PART = AudioPart("resp_1", "item_1", 2)
