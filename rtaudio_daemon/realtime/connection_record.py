@@ -1,0 +1,67 @@
+"""Keep the state of the connection, and count its sessions."""
+
+from __future__ import annotations
+
+from ..notifications import ConnectionChanged, ConnectionState
+from ..protocol.codec import SessionFacts
+
+
+class ConnectionRecord:
+    """The state of the connection over all of its sessions. Times are seconds of any one clock."""
+
+    def __init__(self, profile: str) -> None:
+        self.state = ConnectionState.CLOSED
+        self.opened = 0
+        """How many sessions were taken into use since the start."""
+        self.renewals = 0
+        """How many of them took over from one that was still in use."""
+        self._profile = profile
+        self._lost_at: float | None = None
+
+    @property
+    def reconnects(self) -> int:
+        """How many sessions after the first replaced one that was lost."""
+        return max(0, self.opened - 1 - self.renewals)
+
+    def open(self, since: float, now: float, *, renewed: bool) -> float | None:
+        """A session is in use; taking it took from `since` to `now`, or since the last was lost.
+
+        Returns for how long there was none, in seconds; None for the first.
+        """
+        first = self.opened == 0
+        self.opened += 1
+        self.renewals += renewed
+        since = since if self._lost_at is None else self._lost_at
+        self._lost_at = None
+        return None if first else now - since
+
+    def lost(self, now: float) -> None:
+        """The session in use is gone."""
+        self._lost_at = now
+
+    def rested(self) -> None:
+        """No session was wanted: what was lost before leaves no gap."""
+        self._lost_at = None
+
+    def change(
+        self,
+        state: ConnectionState,
+        facts: SessionFacts | None = None,
+        *,
+        reason: str | None = None,
+        retry_in_s: float | None = None,
+        gap_s: float | None = None,
+    ) -> ConnectionChanged:
+        """Note the new state; returns the notification about it. `facts`: of the session."""
+        self.state = state
+        return ConnectionChanged(
+            state=state,
+            profile=self._profile,
+            session_id=facts.id if facts else None,
+            expires_at=facts.expires_at if facts else None,
+            reconnects=self.reconnects,
+            reason=reason,
+            retry_in_s=retry_in_s,
+            renewals=self.renewals,
+            gap_ms=None if gap_s is None else round(gap_s * 1000, 3),
+        )
