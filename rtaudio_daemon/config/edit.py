@@ -20,7 +20,7 @@ import yaml
 
 from .. import config
 from ..errors import ConfigError
-from .yaml_loader import Place, Problem, Steps
+from .source import Place, Problem, Steps
 
 _BOM = "\ufeff"
 _TAG = "tag:yaml.org,2002:"

@@ -13,7 +13,7 @@ from .own_tools import misplaced
 from .placeholders import as_text, names_in, revealed
 from .secret import Secret, did_you_mean
 from .sections import Hook
-from .yaml_loader import Steps
+from .source import Steps
 
 GIVEN = ("event", "time")
 """What a hook is given beside the fields of the event."""

@@ -31,8 +31,8 @@ from .checks import beyond_loopback
 from .profiles import PROFILES, Profile
 from .secret import Secret
 from .sections import HINTS, Config
+from .source import Place, Problem, Source, Steps
 from .tool_sections import HomeAssistant, ToolRule, Tools
-from .yaml_loader import Place, Problem, Source, Steps
 
 
 def load(path: str | os.PathLike[str], chosen: overlay.Chosen = MappingProxyType({})) -> Config:

@@ -8,7 +8,7 @@ from .checks import beyond_loopback
 from .mqtt_sections import Mqtt
 from .placeholders import revealed
 from .sections import Config
-from .yaml_loader import Steps
+from .source import Steps
 
 Mistake = tuple[Steps, str]
 

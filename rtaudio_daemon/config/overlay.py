@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
 from .file_reading import read_bounded
+from .source import Place, Source, Steps
 from .wake_sections import WORDS
-from .yaml_loader import Place, Source, Steps
 
 if TYPE_CHECKING:
     from .sections import Config

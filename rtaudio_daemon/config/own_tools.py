@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from .mqtt_sections import OwnMqtt
 from .placeholders import names_in, revealed
 from .secret import did_you_mean
+from .source import Steps
 from .tool_sections import OwnAction, OwnHttp, OwnTool
-from .yaml_loader import Steps
 
 _PARAMETER = re.compile(r"[A-Za-z_]\w{0,63}", re.ASCII)
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")

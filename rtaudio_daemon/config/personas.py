@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from .persona_sections import Persona
 from .secret import did_you_mean
 from .sections import Config
-from .yaml_loader import Steps
+from .source import Steps
 
 MOST = 32
 """Personas at once."""

@@ -15,7 +15,7 @@ import voluptuous as vol
 
 from .checks import Check, shown
 from .secret import Secret, did_you_mean
-from .yaml_loader import Problem, Source, Steps
+from .source import Problem, Source, Steps
 
 T = TypeVar("T")
 _MOST_ELSEWHERE = 3

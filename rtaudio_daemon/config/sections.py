@@ -37,8 +37,8 @@ from .persona_sections import PERSONA_NAME, Persona
 from .realtime_sections import HOST_NAME, Realtime
 from .schema import groups, named_groups
 from .secret import Secret
+from .source import Problem, Source, Steps
 from .tool_sections import SERVER_URL, HomeAssistant, Tools
-from .yaml_loader import Problem, Source, Steps
 
 _ORIGIN = r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
 _LEVEL = choice("debug", "info", "warning", "error", "critical")

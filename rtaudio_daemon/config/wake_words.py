@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .audio_sections import Audio
+from .source import Steps
 from .wake_sections import WakeWord
-from .yaml_loader import Steps
 
 MOST = 16
 """Words at once; each costs time with every frame."""

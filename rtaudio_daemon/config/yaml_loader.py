@@ -11,8 +11,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,97 +18,12 @@ import yaml
 
 from .file_reading import read_bounded
 from .secret import EmptySecret, Secret, did_you_mean
+from .secrets_file import SECRETS_FILE, NoSecretsError, read_secrets
+from .source import BYTES_MOST, Place, Problem, Source, Steps
+from .yaml_nodes import NODES_MOST, PLAIN_TAGS, TAG, Loader, explained, is_text
 
-Steps = tuple[str | int, ...]
-
-SECRETS_FILE = "secrets.yaml"
-_MAX_BYTES = 1 << 18
-_MAX_NODES = 10_000  # a few nested aliases can stand for billions of values
 _FAILED = object()
-_TAG = "tag:yaml.org,2002:"
 _TAGS = ("!secret", "!env_var", "!credential", "!include")
-_PLAIN_TAGS = tuple(_TAG + name for name in ("str", "bool", "int", "float", "timestamp", "value"))
-_OPEN_QUOTE = re.compile(r"""(?:[:,\[{]|^\s*-)\s*(?:"(?:[^"\\]|\\.)*|'[^']*)$""")
-
-
-class _TooManyValuesError(yaml.YAMLError):
-    """The file says more than any configuration needs."""
-
-
-class Loader(yaml.SafeLoader):
-    """SafeLoader for small files: raises YAMLError for more values than any of them needs."""
-
-    _nodes = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """The next value of the file."""
-        self._nodes += 1
-        if self._nodes > _MAX_NODES:
-            raise _TooManyValuesError
-        found: yaml.Node | None = super().compose_node(parent, index)
-        return found
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where something stands: the file as the user named it, and the line, counted from 1.
-
-    Line 0 is the file itself, which cannot be read.
-    """
-
-    file: str
-    line: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One mistake: where, at which option (empty for the YAML itself), and what to do about it."""
-
-    place: Place
-    steps: Steps
-    what: str
-
-    def __str__(self) -> str:
-        place = str(self.place) if self.place.line else ""  # else `what` names the file
-        return ": ".join(filter(None, (place, dotted(self.steps), self.what)))
-
-
-@dataclass
-class Source:
-    """What a file says: plain values, the place of each, and everything that is wrong with it."""
-
-    file: str
-    value: Any = None
-    places: dict[Steps, Place] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-    failed: set[Steps] = field(default_factory=set)
-    secret_files: set[str] = field(default_factory=set)
-    changed_at: float = 0.0
-    """When the newest of the files that were read was written, in seconds since the epoch."""
-    visits: int = 0
-    """How many values were read; one that is named by several aliases counts each time."""
-    contents: dict[str, bytes | OSError] = field(default_factory=dict, repr=False)
-
-    def content(self, file: str) -> bytes:
-        """What `file` holds, read once, or the OSError that it gave."""
-        if file not in self.contents:
-            try:
-                self.contents[file] = read_bounded(file, _MAX_BYTES)
-            except OSError as error:
-                self.contents[file] = error
-        found = self.contents[file]
-        if isinstance(found, OSError):
-            raise found
-        return found
-
-    def place(self, steps: Steps) -> Place:
-        """Where `steps` stands, or the nearest group around it."""
-        while steps and steps not in self.places:
-            steps = steps[:-1]
-        return self.places.get(steps, Place(self.file, 1))
 
 
 def read(path: str | os.PathLike[str], loader: type[Loader] = Loader) -> Source:
@@ -130,14 +43,6 @@ def read_text(text: str, file: str) -> Source:
     source = Source(file)
     _Document(source, file, _folder(file), ()).read_into(text)
     return source
-
-
-def dotted(steps: Iterable[str | int]) -> str:
-    """A path for people: ``audio.gate.threshold``, ``tools[0].name``."""
-    joined = ""
-    for step in steps:
-        joined += f"[{step}]" if isinstance(step, int) else f".{step}" if joined else str(step)
-    return joined.encode("unicode_escape").decode() if not joined.isprintable() else joined
 
 
 def readable_by_others(file: str) -> bool:
@@ -181,7 +86,7 @@ class _Document:
             node = self._loader.get_single_node()
             return None if node is None else self._value(node, self._steps)
         except yaml.YAMLError as error:
-            return self._fail(*_explained(error, text, self._file))
+            return self._fail(*explained(error, text))
         except RecursionError:
             return self._fail(1, "nested too deeply")
 
@@ -197,7 +102,7 @@ class _Document:
         line = node.start_mark.line + 1
         self._source.places.setdefault(steps, Place(self._file, line))
         self._source.visits += 1
-        if self._source.visits > _MAX_NODES:
+        if self._source.visits > NODES_MOST:
             raise RecursionError
         if node.tag in _TAGS:
             return self._tagged(node, steps, line)
@@ -205,9 +110,9 @@ class _Document:
             return self._fail(line, "contains itself through an alias", steps)
         self._open.append(node)
         try:
-            if isinstance(node, yaml.MappingNode) and node.tag == _TAG + "map":
+            if isinstance(node, yaml.MappingNode) and node.tag == TAG + "map":
                 return self._mapping(node, steps)
-            if isinstance(node, yaml.SequenceNode) and node.tag == _TAG + "seq":
+            if isinstance(node, yaml.SequenceNode) and node.tag == TAG + "seq":
                 values = [self._value(each, (*steps, i)) for i, each in enumerate(node.value)]
                 return [value for value in values if value is not _FAILED]
             if isinstance(node, yaml.ScalarNode):
@@ -220,11 +125,11 @@ class _Document:
         result: dict[str, Any] = {}
         lines: dict[str, int] = {}
         for key, value in node.value:
-            if key.tag == _TAG + "merge":
+            if key.tag == TAG + "merge":
                 result = self._merged(value, steps) | result
                 continue
             line = key.start_mark.line + 1
-            if not isinstance(key, yaml.ScalarNode) or not _is_text(key.value):
+            if not isinstance(key, yaml.ScalarNode) or not is_text(key.value):
                 self._note(line, "expected a name before the colon", steps)
                 continue
             child = (*steps, key.value)
@@ -251,13 +156,13 @@ class _Document:
 
     def _scalar(self, node: yaml.ScalarNode, steps: Steps, line: int) -> Any:
         assert self._loader is not None
-        if node.tag in (_TAG + "str", _TAG + "timestamp", _TAG + "value"):
-            if not _is_text(node.value):
+        if node.tag in (TAG + "str", TAG + "timestamp", TAG + "value"):
+            if not is_text(node.value):
                 return self._fail(line, "holds half a character (\\ud800 to \\udfff)", steps)
             return node.value
-        if node.tag not in (_TAG + "null", *_PLAIN_TAGS):
+        if node.tag not in (TAG + "null", *PLAIN_TAGS):
             return self._unknown_tag(node, steps, line)
-        if node.tag in (_TAG + "int", _TAG + "float") and re.match(r"[-+]?(0\d|.*:)", node.value):
+        if node.tag in (TAG + "int", TAG + "float") and re.match(r"[-+]?(0\d|.*:)", node.value):
             # YAML 1.1 reads 010 as 8, and 1:30 as 90.
             return self._fail(
                 line, "write a plain number without leading zeros, or quotes around text", steps
@@ -342,8 +247,8 @@ class _Document:
             return _FAILED
         self._source.secret_files.add(file)
         try:
-            found = _secrets(text)
-        except _NoSecretsError as error:
+            found = read_secrets(text)
+        except NoSecretsError as error:
             what = f"{file} must hold lines of `NAME: value` and nothing else{error.where}"
             return self._fail(line, what, steps)
         if name not in found:
@@ -387,7 +292,7 @@ def _read_text(file: str, source: Source | None, place: Place | None, steps: Ste
     try:
         changed_at = os.stat(file).st_mtime if "\0" not in file else 0.0
         if source is None:
-            raw = read_bounded(file, _MAX_BYTES)
+            raw = read_bounded(file, BYTES_MOST)
         else:
             source.changed_at = max(source.changed_at, changed_at)
             raw = source.content(file)
@@ -408,105 +313,4 @@ def _read_text(file: str, source: Source | None, place: Place | None, steps: Ste
     if source is not None and place is not None:
         source.problems.append(Problem(place, steps, what))
         source.failed.add(steps)
-    return None
-
-
-def _is_text(text: str) -> bool:
-    """Whether `text` can be written as UTF-8: a lone surrogate cannot."""
-    return text.isascii() or not re.search("[\ud800-\udfff]", text)
-
-
-class _NoSecretsError(Exception):
-    """A file of secrets that is none; `where` goes on in a sentence, without words of the file."""
-
-    def __init__(self, line: int | None = None) -> None:
-        super().__init__()
-        self.where = "" if line is None else f" (line {line}): quote what holds special characters"
-
-
-@dataclass
-class _Entry:
-    """One line of the file of secrets, and the line in which its name stood before."""
-
-    node: yaml.ScalarNode
-    line: int
-    before: int | None
-
-    def reveal(self) -> Secret:
-        """The secret as it is written, so that 007 stays 007; ValueError when there is none."""
-        if self.before is not None:
-            raise ValueError(f"given twice, first in line {self.before}; keep one of them")
-        if self.node.tag not in _PLAIN_TAGS or not self.node.value.strip():
-            raise ValueError(
-                "no value is left of this line: it is empty, or YAML takes words that begin with "
-                "!, & or # for its own; put the value in quotes"
-            )
-        if not _is_text(self.node.value):
-            raise ValueError("holds half a character (\\ud800 to \\udfff)")
-        return Secret(self.node.value)
-
-
-def _secrets(text: str) -> dict[str, _Entry]:
-    """The lines of a file of secrets by name. Raises _NoSecretsError."""
-    try:
-        node = Loader(text).get_single_node()
-    except yaml.YAMLError as error:
-        raise _NoSecretsError(_explained(error, text, "")[0]) from error
-    except RecursionError as error:
-        raise _NoSecretsError from error
-    if node is None:
-        return {}
-    if not isinstance(node, yaml.MappingNode):
-        raise _NoSecretsError
-    found: dict[str, _Entry] = {}
-    for key, value in node.value:
-        line = key.start_mark.line + 1
-        if not isinstance(key, yaml.ScalarNode) or not isinstance(value, yaml.ScalarNode):
-            raise _NoSecretsError(line)
-        before = found[key.value].line if key.value in found else None
-        found[key.value] = _Entry(value, line, before)
-    return found
-
-
-def _explained(error: yaml.YAMLError, text: str, file: str) -> tuple[int, str]:
-    """The line and a sentence for what PyYAML could not read; never with words of the file."""
-    if isinstance(error, _TooManyValuesError):
-        return 1, "too many values for a configuration"
-    if isinstance(error, yaml.reader.ReaderError):
-        return text.count("\n", 0, error.position) + 1, "holds a character that YAML forbids"
-    problem = str(getattr(error, "problem", None) or "cannot be read")
-    marks = [getattr(error, name, None) for name in ("problem_mark", "context_mark")]
-    if any(words in problem for words in ("end of stream", "expected ':'", "expected ',' or")):
-        marks.reverse()  # where it was opened helps more than where the reader stumbled
-    line = next((mark.line + 1 for mark in marks if mark), 1)
-    if "another document" in problem:
-        return line, "a second document begins here (---); a configuration is one"
-    if "'\\t'" in problem:
-        return line, "a tab; YAML is indented with spaces only"
-    lines = text.split("\n")
-    if "expected ':'" in problem:
-        return line, "a name without a colon; write `name: value`"
-    if "mapping values are not allowed" in problem:
-        above = _line_above(lines, line)
-        if above and not re.search(r":(\s|$)", lines[above - 1]):
-            return above, "a name without a colon; write `name: value`"
-        return line, "a colon or an indentation that does not fit; quote text that holds `: `"
-    if "expected <block end>" in problem:
-        line = _open_quote_above(lines, line) or line
-    # PyYAML quotes names from the file; only its own words, as '<block end>', may pass.
-    problem = re.sub(r" ?'(?!<)[^']{2,}'?", "", problem)
-    return line, f"this is not YAML: {problem}; see the indentation, quotes and colons around it"
-
-
-def _line_above(lines: list[str], line: int) -> int | None:
-    """The number of the nearest line before `line` that says something."""
-    above = range(line - 1, 0, -1)
-    return next((n for n in above if lines[n - 1].strip() and lines[n - 1].strip()[0] != "#"), None)
-
-
-def _open_quote_above(lines: list[str], line: int) -> int | None:
-    """The nearest line before `line` with a quote in it, if that quote is not closed there."""
-    for number in range(line - 1, 0, -1):
-        if '"' in lines[number - 1] or "'" in lines[number - 1]:
-            return number if _OPEN_QUOTE.search(lines[number - 1]) else None
     return None

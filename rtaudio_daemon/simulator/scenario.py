@@ -11,6 +11,7 @@ from typing import Any
 
 from ..config import yaml_loader
 from ..config.secret import Secret
+from ..config.yaml_nodes import Loader
 from ..errors import ConfigError
 from .fault_injection import InjectedFault, fault_from
 from .model.reply import Call, Reply, Turn, default_reply
@@ -72,13 +73,13 @@ _BEHAVIOUR = (
 )
 
 
-class _Loader(yaml_loader.Loader):
+class _Loader(Loader):
     """YAML in which ``on`` is a word: it is the key that says when a fault strikes."""
 
 
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":bool")]
-    for first, resolvers in yaml_loader.Loader.yaml_implicit_resolvers.items()
+    for first, resolvers in Loader.yaml_implicit_resolvers.items()
 }
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")

@@ -18,7 +18,8 @@ from ... import config
 from ...config import Secret, edit
 from ...config.file_writing import write_whole
 from ...config.generate import template
-from ...config.yaml_loader import SECRETS_FILE, Steps
+from ...config.secrets_file import SECRETS_FILE
+from ...config.source import Steps
 from ...errors import ConfigError, WrongValueError
 
 Values = Mapping[tuple[str, ...], Any]

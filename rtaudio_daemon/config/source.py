@@ -1,0 +1,84 @@
+"""What a file of settings says: values, the place of each, and what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from .file_reading import read_bounded
+
+Steps = tuple[str | int, ...]
+
+BYTES_MOST = 1 << 18
+"""How large a file of settings may be."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something stands: the file as the user named it, and the line, counted from 1.
+
+    Line 0 is the file itself, which cannot be read.
+    """
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake: where, at which option (empty for the YAML itself), and what to do about it."""
+
+    place: Place
+    steps: Steps
+    what: str
+
+    def __str__(self) -> str:
+        place = str(self.place) if self.place.line else ""  # else `what` names the file
+        return ": ".join(filter(None, (place, dotted(self.steps), self.what)))
+
+
+@dataclass
+class Source:
+    """What a file says: plain values, the place of each, and everything that is wrong with it."""
+
+    file: str
+    value: Any = None
+    places: dict[Steps, Place] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    failed: set[Steps] = field(default_factory=set)
+    secret_files: set[str] = field(default_factory=set)
+    changed_at: float = 0.0
+    """When the newest of the files that were read was written, in seconds since the epoch."""
+    visits: int = 0
+    """How many values were read; one that is named by several aliases counts each time."""
+    contents: dict[str, bytes | OSError] = field(default_factory=dict, repr=False)
+
+    def content(self, file: str) -> bytes:
+        """What `file` holds, read once, or the OSError that it gave."""
+        if file not in self.contents:
+            try:
+                self.contents[file] = read_bounded(file, BYTES_MOST)
+            except OSError as error:
+                self.contents[file] = error
+        found = self.contents[file]
+        if isinstance(found, OSError):
+            raise found
+        return found
+
+    def place(self, steps: Steps) -> Place:
+        """Where `steps` stands, or the nearest group around it."""
+        while steps and steps not in self.places:
+            steps = steps[:-1]
+        return self.places.get(steps, Place(self.file, 1))
+
+
+def dotted(steps: Iterable[str | int]) -> str:
+    """A path for people: ``audio.gate.threshold``, ``tools[0].name``."""
+    joined = ""
+    for step in steps:
+        joined += f"[{step}]" if isinstance(step, int) else f".{step}" if joined else str(step)
+    return joined.encode("unicode_escape").decode() if not joined.isprintable() else joined
