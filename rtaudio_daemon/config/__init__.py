@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .audio_sections import Audio, Earcons, Gate, Input, Output, Play
-    from .loader import TOKEN_MIN, describe, load, load_again, parse, redacted
+    from .loader import describe, load, load_again, parse
     from .mqtt_sections import Mqtt, OwnMqtt
     from .persona_sections import Persona, session_as
     from .realtime_sections import (
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
         Transcription,
         TurnDetection,
     )
+    from .rules import TOKEN_MIN
     from .secret import Secret
+    from .secret_values import redacted
     from .sections import Config, Hook, Http, Logger
     from .tool_sections import (
         HomeAssistant,
@@ -79,7 +81,9 @@ __all__ = [
 ]
 
 _MODULES = {
-    "loader": ("TOKEN_MIN", "describe", "load", "load_again", "parse", "redacted"),
+    "loader": ("describe", "load", "load_again", "parse"),
+    "rules": ("TOKEN_MIN",),
+    "secret_values": ("redacted",),
     "secret": ("Secret",),
     "audio_sections": ("Audio", "Earcons", "Gate", "Input", "Output", "Play"),
     "realtime_sections": (

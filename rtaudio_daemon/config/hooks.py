@@ -13,12 +13,11 @@ from .own_tools import misplaced
 from .placeholders import as_text, names_in, revealed
 from .secret import Secret, did_you_mean
 from .sections import Hook
-from .source import Steps
+from .source import Mistake
 
 GIVEN = ("event", "time")
 """What a hook is given beside the fields of the event."""
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-Mistake = tuple[Steps, str]
 
 
 def mistakes(hooks: Sequence[Hook]) -> Iterator[Mistake]:

@@ -7,12 +7,11 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 from .checks import beyond_loopback
-from .source import Steps
+from .source import Mistake
 from .tool_sections import McpServer
 
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-Mistake = tuple[Steps, str]
 
 
 def mistakes(servers: Mapping[str, McpServer] | None) -> Iterator[Mistake]:

@@ -8,9 +8,7 @@ from .checks import beyond_loopback
 from .mqtt_sections import Mqtt
 from .placeholders import revealed
 from .sections import Config
-from .source import Steps
-
-Mistake = tuple[Steps, str]
+from .source import Mistake, Steps
 
 
 def mistakes(config: Config) -> Iterator[Mistake]:

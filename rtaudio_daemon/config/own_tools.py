@@ -10,14 +10,13 @@ from urllib.parse import urlsplit
 from .mqtt_sections import OwnMqtt
 from .placeholders import names_in, revealed
 from .secret import did_you_mean
-from .source import Steps
+from .source import Mistake, Steps
 from .tool_sections import OwnAction, OwnHttp, OwnTool
 
 _PARAMETER = re.compile(r"[A-Za-z_]\w{0,63}", re.ASCII)
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _TARGETS = ("entity_id", "area_id", "device_id", "floor_id", "label_id")
-Mistake = tuple[Steps, str]
 
 
 def mistakes(own: Sequence[OwnTool]) -> Iterator[Mistake]:

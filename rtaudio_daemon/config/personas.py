@@ -7,11 +7,10 @@ from collections.abc import Collection, Iterator
 from .persona_sections import Persona
 from .secret import did_you_mean
 from .sections import Config
-from .source import Steps
+from .source import Mistake, Steps
 
 MOST = 32
 """Personas at once."""
-Mistake = tuple[Steps, str]
 
 
 def mistakes(config: Config, failed: Collection[Steps]) -> Iterator[Mistake]:

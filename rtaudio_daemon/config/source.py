@@ -9,6 +9,10 @@ from typing import Any
 from .file_reading import read_bounded
 
 Steps = tuple[str | int, ...]
+"""The way to an option, as in audio, gate, threshold."""
+
+Mistake = tuple[Steps, str]
+"""At which option, and what to do about it."""
 
 BYTES_MOST = 1 << 18
 """How large a file of settings may be."""

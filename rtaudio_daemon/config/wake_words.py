@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .audio_sections import Audio
-from .source import Steps
+from .source import Mistake
 from .wake_sections import WakeWord
 
 MOST = 16
 """Words at once; each costs time with every frame."""
-Mistake = tuple[Steps, str]
 
 
 def mistakes(audio: Audio) -> Iterator[Mistake]:

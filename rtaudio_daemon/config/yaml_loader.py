@@ -45,14 +45,6 @@ def read_text(text: str, file: str) -> Source:
     return source
 
 
-def readable_by_others(file: str) -> bool:
-    """Whether the group or everybody may read `file`."""
-    try:
-        return bool(os.stat(file).st_mode & 0o044)
-    except (OSError, ValueError):
-        return False
-
-
 class _Document:
     """One YAML file on its way into a `Source`."""
 
