@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..notifications import DeviceCode
+from .answer_schemas import CALL_OUTCOME, CALL_WORDS, SAID, SOUND, STATUS
 from .schema_parts import (
     CONNECTION_STATE,
     COUNT,
     FLAG,
     LEVEL,
+    NOTHING,
     SPEECH_SOURCE,
     STATUS_WORD,
     TEXT,
@@ -19,7 +21,6 @@ from .schema_parts import (
     one_of,
     or_null,
 )
-from .schemas import CALL_OUTCOME, CALL_WORDS, NOTHING, SAID, SOUND, STATUS
 
 _LATENCY: Schema = {"type": "integer"}
 

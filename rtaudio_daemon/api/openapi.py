@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..version import VERSION
-from . import event_schemas, schemas
+from . import answer_schemas, event_schemas
 from .routes import ROUTES, Route
 from .schema_parts import Schema
 
@@ -41,7 +41,7 @@ def openapi() -> dict[str, Any]:
         "paths": paths,
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-            "schemas": {"Status": schemas.STATUS, "Error": schemas.ERROR},
+            "schemas": {"Status": answer_schemas.STATUS, "Error": answer_schemas.ERROR},
         },
     }
 
@@ -128,17 +128,17 @@ def _responses(route: Route) -> dict[str, Any]:
     if route.body is not None:
         refusals |= {400, 408, 413, 415}
     for status in sorted(refusals):
-        answer = route.gives if route.name == "ready" and status == 503 else schemas.ERROR
+        answer = route.gives if route.name == "ready" and status == 503 else answer_schemas.ERROR
         found[str(status)] = {
             "description": _REFUSALS[status],
-            "content": {"application/json": {"schema": _known(answer or schemas.ERROR)}},
+            "content": {"application/json": {"schema": _known(answer or answer_schemas.ERROR)}},
         }
     return found
 
 
 def _known(schema: Schema) -> Schema:
     """A reference to a named schema, or the schema itself."""
-    for name, known in (("Status", schemas.STATUS), ("Error", schemas.ERROR)):
+    for name, known in (("Status", answer_schemas.STATUS), ("Error", answer_schemas.ERROR)):
         if schema is known:
             return {"$ref": f"#/components/schemas/{name}"}
     return schema

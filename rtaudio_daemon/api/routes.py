@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from . import schemas
-from .schema_parts import Schema
+from . import answer_schemas, body_schemas
+from .schema_parts import NOTHING, Schema
 
 PUBLIC_PATHS = frozenset({"/", "/health"})
 """Paths that need no token: the page, which holds no data, and the liveness check."""
@@ -34,20 +34,25 @@ class Route:
         return self.path in PUBLIC_PATHS
 
 
-def _post(path: str, name: str, summary: str, body: Schema = schemas.NOTHING, *fails: int) -> Route:
-    return Route("POST", path, name, summary, schemas.STATUS, body, fails=fails)
+def _post(path: str, name: str, summary: str, body: Schema = NOTHING, *fails: int) -> Route:
+    return Route("POST", path, name, summary, answer_schemas.STATUS, body, fails=fails)
 
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/", "page", "The page", media="text/html"),
-    Route("GET", "/health", "health", "Liveness", schemas.HEALTH),
+    Route("GET", "/health", "health", "Liveness", answer_schemas.HEALTH),
     Route(
-        "GET", "/ready", "ready", "Whether a conversation is possible", schemas.READY, fails=(503,)
+        "GET",
+        "/ready",
+        "ready",
+        "Whether a conversation is possible",
+        answer_schemas.READY,
+        fails=(503,),
     ),
     Route("GET", "/metrics", "metrics", "Prometheus metrics", media="text/plain"),
     Route("GET", "/openapi.json", "openapi", "This document", {"type": "object"}),
     Route("GET", "/asyncapi.json", "asyncapi", "The events as AsyncAPI", {"type": "object"}),
-    Route("GET", "/api/status", "status", "The whole status", schemas.STATUS),
+    Route("GET", "/api/status", "status", "The whole status", answer_schemas.STATUS),
     Route(
         "GET",
         "/api/events",
@@ -61,14 +66,14 @@ ROUTES: tuple[Route, ...] = (
         "/api/report/events",
         "report_events",
         "What happened in the last hour, without words",
-        schemas.RECORDED,
+        answer_schemas.RECORDED,
     ),
     Route(
         "GET",
         "/api/devices",
         "devices",
         "Microphones and loudspeakers",
-        schemas.DEVICES,
+        answer_schemas.DEVICES,
         fails=(503,),
     ),
     Route(
@@ -76,8 +81,8 @@ ROUTES: tuple[Route, ...] = (
         "/api/say",
         "say",
         "Speak a text verbatim, or let the model answer it",
-        schemas.SAY_ANSWER,
-        schemas.SAY,
+        answer_schemas.SAY_ANSWER,
+        body_schemas.SAY,
         fails=(409, 503),
     ),
     Route(
@@ -85,8 +90,8 @@ ROUTES: tuple[Route, ...] = (
         "/api/ask",
         "ask",
         "Ask people something, and wait for their answer",
-        schemas.ASKED,
-        schemas.ASK,
+        answer_schemas.ASKED,
+        body_schemas.ASK,
         fails=(409, 503),
     ),
     Route(
@@ -94,8 +99,8 @@ ROUTES: tuple[Route, ...] = (
         "/api/start_conversation",
         "start_conversation",
         "Speak a text verbatim, and listen without a wake word",
-        schemas.SAY_ANSWER,
-        schemas.START_CONVERSATION,
+        answer_schemas.SAY_ANSWER,
+        body_schemas.START_CONVERSATION,
         fails=(409, 503),
     ),
     Route(
@@ -103,8 +108,8 @@ ROUTES: tuple[Route, ...] = (
         "/api/broadcast",
         "broadcast",
         "Speak a text here and in all other rooms",
-        schemas.BROADCAST_ANSWER,
-        schemas.BROADCAST,
+        answer_schemas.BROADCAST_ANSWER,
+        body_schemas.BROADCAST,
         fails=(409, 503),
     ),
     Route(
@@ -112,8 +117,8 @@ ROUTES: tuple[Route, ...] = (
         "/api/play",
         "play",
         "Play a sound file",
-        schemas.SAY_ANSWER,
-        schemas.PLAY,
+        answer_schemas.SAY_ANSWER,
+        body_schemas.PLAY,
         fails=(404, 409),
     ),
     Route(
@@ -121,8 +126,8 @@ ROUTES: tuple[Route, ...] = (
         "/api/test_sound",
         "test_sound",
         "Play a short sound, and say whether the microphone heard it",
-        schemas.SAY_ANSWER,
-        schemas.NOTHING,
+        answer_schemas.SAY_ANSWER,
+        NOTHING,
         fails=(409,),
     ),
     Route(
@@ -130,18 +135,18 @@ ROUTES: tuple[Route, ...] = (
         "/api/measure_echo",
         "measure_echo",
         "Play a chirp, and say how late and how loud the room sends it back",
-        schemas.ECHO,
-        schemas.NOTHING,
+        answer_schemas.ECHO,
+        NOTHING,
         fails=(409,),
     ),
-    Route("GET", "/api/wake", "wake", "The wake words that were taught here", schemas.WAKE),
+    Route("GET", "/api/wake", "wake", "The wake words that were taught here", answer_schemas.WAKE),
     Route(
         "POST",
         "/api/wake/teach",
         "wake_teach",
         "Teach a wake word: hear it once, or test it",
-        schemas.TAUGHT,
-        schemas.TEACH,
+        answer_schemas.TAUGHT,
+        body_schemas.TEACH,
         fails=(404, 409, 503),
     ),
     Route(
@@ -149,25 +154,25 @@ ROUTES: tuple[Route, ...] = (
         "/api/wake/words/{id}",
         "wake_forget",
         "Forget a wake word that was taught",
-        schemas.WAKE,
-        schemas.NOTHING,
+        answer_schemas.WAKE,
+        NOTHING,
         fails=(404,),
     ),
     _post("/api/interrupt", "interrupt", "Stop speaking"),
-    _post("/api/mute", "mute", "Stop listening, or listen again", schemas.MUTE),
+    _post("/api/mute", "mute", "Stop listening, or listen again", body_schemas.MUTE),
     _post("/api/unmute", "unmute", "Listen again"),
-    _post("/api/listen/start", "listen_start", "Push to talk: start", schemas.NOTHING, 409, 503),
+    _post("/api/listen/start", "listen_start", "Push to talk: start", NOTHING, 409, 503),
     _post("/api/listen/stop", "listen_stop", "Push to talk: stop, and answer"),
-    _post("/api/volume", "volume", "Set the volume", schemas.VOLUME),
-    _post("/api/persona", "persona", "Choose who answers", schemas.PERSONA, 404),
-    Route("GET", "/api/timers", "timers", "Timers, alarms and reminders", schemas.TIMERS),
+    _post("/api/volume", "volume", "Set the volume", body_schemas.VOLUME),
+    _post("/api/persona", "persona", "Choose who answers", body_schemas.PERSONA, 404),
+    Route("GET", "/api/timers", "timers", "Timers, alarms and reminders", answer_schemas.TIMERS),
     Route(
         "POST",
         "/api/timers",
         "timer_set",
         "Set a timer, an alarm or a reminder",
-        schemas.TIMER_ANSWER,
-        schemas.TIMER_SET,
+        answer_schemas.TIMER_ANSWER,
+        body_schemas.TIMER_SET,
         fails=(409,),
     ),
     Route(
@@ -175,8 +180,8 @@ ROUTES: tuple[Route, ...] = (
         "/api/timers/{id}",
         "timer_change",
         "Change one of them; its name will do as the id",
-        schemas.TIMER_ANSWER,
-        schemas.TIMER_CHANGE,
+        answer_schemas.TIMER_ANSWER,
+        body_schemas.TIMER_CHANGE,
         fails=(404, 409),
     ),
     Route(
@@ -184,8 +189,8 @@ ROUTES: tuple[Route, ...] = (
         "/api/timers/{id}",
         "timer_cancel",
         "Remove one of them; its name will do as the id",
-        schemas.TIMER_ANSWER,
-        schemas.NOTHING,
+        answer_schemas.TIMER_ANSWER,
+        NOTHING,
         fails=(404, 409),
     ),
     _post("/api/timers/dismiss", "timers_dismiss", "Stop what rings, if anything does"),
@@ -193,39 +198,43 @@ ROUTES: tuple[Route, ...] = (
         "/api/timers/snooze",
         "timers_snooze",
         "Let what rings, or has just stopped, ring again later",
-        schemas.SNOOZE,
+        body_schemas.SNOOZE,
         409,
     ),
-    Route("GET", "/api/tools", "tools", "What the model may call, by source", schemas.TOOLS),
+    Route("GET", "/api/tools", "tools", "What the model may call, by source", answer_schemas.TOOLS),
     Route(
         "POST",
         "/api/tools/{id}",
         "tool_call",
         "Call the tool of this name by hand; what is denied stays denied",
-        schemas.TOOL_OUTPUT,
-        schemas.TOOL_CALL,
+        answer_schemas.TOOL_OUTPUT,
+        body_schemas.TOOL_CALL,
         fails=(409,),
     ),
-    Route("GET", "/api/notes", "notes", "What people asked to be remembered", schemas.NOTES),
+    Route("GET", "/api/notes", "notes", "What people asked to be remembered", answer_schemas.NOTES),
     Route(
         "DELETE",
         "/api/notes/{id}",
         "note_forget",
         "Remove a note for good",
-        schemas.NOTES,
-        schemas.NOTHING,
+        answer_schemas.NOTES,
+        NOTHING,
         fails=(404, 409),
     ),
     Route(
-        "GET", "/api/actions", "actions", "What became of the last calls of tools", schemas.ACTIONS
+        "GET",
+        "/api/actions",
+        "actions",
+        "What became of the last calls of tools",
+        answer_schemas.ACTIONS,
     ),
     Route(
         "DELETE",
         "/api/actions",
         "actions_forget",
         "Forget the last calls of tools",
-        schemas.ACTIONS,
-        schemas.NOTHING,
+        answer_schemas.ACTIONS,
+        NOTHING,
         fails=(409,),
     ),
     Route(
@@ -233,7 +242,7 @@ ROUTES: tuple[Route, ...] = (
         "/api/settings",
         "settings_list",
         "What may be chosen",
-        schemas.SETTINGS,
+        answer_schemas.SETTINGS,
         fails=(422,),
     ),
     Route(
@@ -241,8 +250,8 @@ ROUTES: tuple[Route, ...] = (
         "/api/settings",
         "settings_choose",
         "Lay these over the configuration, until it is undone",
-        schemas.SETTINGS,
-        schemas.SETTINGS_CHOICE,
+        answer_schemas.SETTINGS,
+        body_schemas.SETTINGS_CHOICE,
         fails=(409, 422),
     ),
     Route(
@@ -250,8 +259,8 @@ ROUTES: tuple[Route, ...] = (
         "/api/settings",
         "settings_reset",
         "Back to the configuration",
-        schemas.SETTINGS,
-        schemas.NOTHING,
+        answer_schemas.SETTINGS,
+        NOTHING,
         fails=(409, 422),
     ),
     Route(
@@ -259,8 +268,8 @@ ROUTES: tuple[Route, ...] = (
         "/api/reload",
         "reload",
         "Reload the configuration",
-        schemas.REPORT,
-        schemas.NOTHING,
+        answer_schemas.REPORT,
+        NOTHING,
         fails=(422,),
     ),
 )

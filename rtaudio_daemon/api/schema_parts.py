@@ -6,7 +6,6 @@ from typing import Any
 
 Schema = dict[str, Any]
 
-
 TEXT_MAX = 4000  # characters of one text
 
 
@@ -28,24 +27,12 @@ def or_null(kind: str) -> Schema:
 
 
 TEXT: Schema = {"type": "string"}
-
-
 COUNT: Schema = {"type": "integer", "minimum": 0}
-
-
 FLAG: Schema = {"type": "boolean"}
-
-
 TIME: Schema = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"}
-
-
 LEVEL: Schema = {"type": "number", "minimum": 0, "maximum": 1}
-
-
 STATUS_WORD = one_of("idle", "listening", "thinking", "speaking")
-
-
 CONNECTION_STATE = one_of("connecting", "open", "renewing", "closing", "closed")
-
-
 SPEECH_SOURCE = one_of("local", "service")
+TIMER_KIND = one_of("timer", "alarm", "reminder")
+NOTHING: Schema = object_of({})

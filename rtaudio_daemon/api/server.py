@@ -28,7 +28,7 @@ from ..errors import (
 )
 from ..language import chosen, languages
 from ..notifications import Notification
-from . import openapi, page, payloads, schemas
+from . import body_schemas, openapi, page, payloads
 from .binding import complaint
 from .connection_limit import ConnectionLimit
 from .event_stream import EventStream
@@ -37,7 +37,7 @@ from .idle_connections import CONNECTIONS_MAX, IdleConnections
 from .metrics import Metrics
 from .routes import ROUTES
 from .schema_check import check
-from .schema_parts import Schema
+from .schema_parts import NOTHING, Schema
 
 _SAID_S = 120.0  # a client that waits for a text is answered by then
 _PLAYED_S = 420.0  # the longest sound, and some that is played before it
@@ -309,7 +309,7 @@ class ApiServer:
     # ------------------------------------------------------------- controlling
 
     async def _say(self, request: web.Request) -> web.Response:
-        body = await _body(request, schemas.SAY)
+        body = await _body(request, body_schemas.SAY)
         said = self._controls.say(
             body["text"],
             body.get("mode", "prompt"),
@@ -321,7 +321,7 @@ class ApiServer:
         return await self._receipt(said, _SAID_S if body.get("wait", False) else 0.0)
 
     async def _start_conversation(self, request: web.Request) -> web.Response:
-        body = await _body(request, schemas.START_CONVERSATION)
+        body = await _body(request, body_schemas.START_CONVERSATION)
         said = self._controls.say(
             body["text"],
             "verbatim",
@@ -335,7 +335,7 @@ class ApiServer:
         return await self._receipt(said, _SAID_S if body.get("wait", False) else 0.0)
 
     async def _ask(self, request: web.Request) -> web.Response:
-        body = await _body(request, schemas.ASK)
+        body = await _body(request, body_schemas.ASK)
         answer = await self._controls.ask(
             body["question"],
             body.get("answers", ()),
@@ -345,14 +345,14 @@ class ApiServer:
         return web.json_response(answer)
 
     async def _broadcast(self, request: web.Request) -> web.Response:
-        body = await _body(request, schemas.BROADCAST)
+        body = await _body(request, body_schemas.BROADCAST)
         found = await self._controls.broadcast(body["text"])
         said = {"said": {"id": found["id"]}} if found["id"] else {}
         more = {**said, "sent": found["sent"], "reason": found["reason"]}
         return web.json_response({**self._controls.snapshot().document(), **more})
 
     async def _play(self, request: web.Request) -> web.Response:
-        body = await _body(request, schemas.PLAY)
+        body = await _body(request, body_schemas.PLAY)
         said = await self._controls.play(
             {name: body[name] for name in ("url", "file") if name in body},
             urgent=body.get("priority") == "high",
@@ -364,21 +364,21 @@ class ApiServer:
         return web.json_response(dict(self._controls.wake_words()))
 
     async def _wake_teach(self, request: web.Request) -> web.Response:
-        body = await _body(request, schemas.TEACH)
+        body = await _body(request, body_schemas.TEACH)
         answer = await self._controls.teach_wake_word(body["name"], body["step"])
         return web.json_response(dict(answer))
 
     async def _wake_forget(self, request: web.Request) -> web.Response:
-        await _body(request, schemas.NOTHING)
+        await _body(request, NOTHING)
         self._controls.forget_wake_word(_id(request))
         return await self._wake(request)
 
     async def _measure_echo(self, request: web.Request) -> web.Response:
-        await _body(request, schemas.NOTHING)
+        await _body(request, NOTHING)
         return web.json_response(dict(await self._controls.measure_echo()))
 
     async def _test_sound(self, request: web.Request) -> web.Response:
-        await _body(request, schemas.NOTHING)
+        await _body(request, NOTHING)
         return await self._receipt(self._controls.test_sound(), _PLAYED_S)
 
     async def _receipt(self, said: str, limit_s: float) -> web.Response:
@@ -388,37 +388,37 @@ class ApiServer:
         return web.json_response({**self._controls.snapshot().document(), "said": found})
 
     async def _interrupt(self, request: web.Request) -> web.Response:
-        await _body(request, schemas.NOTHING)
+        await _body(request, NOTHING)
         self._controls.interrupt()
         return await self._status(request)
 
     async def _mute(self, request: web.Request) -> web.Response:
-        body = await _body(request, schemas.MUTE)
+        body = await _body(request, body_schemas.MUTE)
         self._controls.mute(body.get("muted", True))
         return await self._status(request)
 
     async def _unmute(self, request: web.Request) -> web.Response:
-        await _body(request, schemas.NOTHING)
+        await _body(request, NOTHING)
         self._controls.mute(False)
         return await self._status(request)
 
     async def _listen_start(self, request: web.Request) -> web.Response:
-        await _body(request, schemas.NOTHING)
+        await _body(request, NOTHING)
         self._controls.listen(True)
         return await self._status(request)
 
     async def _listen_stop(self, request: web.Request) -> web.Response:
-        await _body(request, schemas.NOTHING)
+        await _body(request, NOTHING)
         self._controls.listen(False)
         return await self._status(request)
 
     async def _volume(self, request: web.Request) -> web.Response:
-        body = await _body(request, schemas.VOLUME)
+        body = await _body(request, body_schemas.VOLUME)
         self._controls.set_volume(float(body["level"]))
         return await self._status(request)
 
     async def _persona(self, request: web.Request) -> web.Response:
-        body = await _body(request, schemas.PERSONA)
+        body = await _body(request, body_schemas.PERSONA)
         self._controls.choose_persona(body["name"])
         return await self._status(request)
 
@@ -426,15 +426,15 @@ class ApiServer:
         return web.json_response(self._controls.timers())
 
     async def _timer_set(self, request: web.Request) -> web.Response:
-        body = await _body(request, schemas.TIMER_SET)
+        body = await _body(request, body_schemas.TIMER_SET)
         return self._with_timer(await self._controls.set_timer(body))
 
     async def _timer_change(self, request: web.Request) -> web.Response:
-        body = await _body(request, schemas.TIMER_CHANGE)
+        body = await _body(request, body_schemas.TIMER_CHANGE)
         return self._with_timer(await self._controls.change_timer(_id(request), body))
 
     async def _timer_cancel(self, request: web.Request) -> web.Response:
-        await _body(request, schemas.NOTHING)
+        await _body(request, NOTHING)
         return self._with_timer(await self._controls.cancel_timer(_id(request)))
 
     def _with_timer(self, timer: Mapping[str, Any]) -> web.Response:
@@ -442,7 +442,7 @@ class ApiServer:
         return web.json_response({**self._controls.snapshot().document(), "timer": timer})
 
     async def _tool_call(self, request: web.Request) -> web.Response:
-        body = await _body(request, schemas.TOOL_CALL)
+        body = await _body(request, body_schemas.TOOL_CALL)
         found = await self._controls.call_tool(
             _id(request),
             body.get("arguments", {}),
@@ -451,22 +451,22 @@ class ApiServer:
         return web.json_response(found)
 
     async def _note_forget(self, request: web.Request) -> web.Response:
-        await _body(request, schemas.NOTHING)
+        await _body(request, NOTHING)
         await self._controls.forget_note(_id(request))
         return await self._notes(request)
 
     async def _timers_dismiss(self, request: web.Request) -> web.Response:
-        await _body(request, schemas.NOTHING)
+        await _body(request, NOTHING)
         await self._controls.dismiss()
         return await self._status(request)
 
     async def _timers_snooze(self, request: web.Request) -> web.Response:
-        body = await _body(request, schemas.SNOOZE)
+        body = await _body(request, body_schemas.SNOOZE)
         await self._controls.snooze(body.get("seconds"))
         return await self._status(request)
 
     async def _actions_forget(self, request: web.Request) -> web.Response:
-        await _body(request, schemas.NOTHING)
+        await _body(request, NOTHING)
         await self._controls.forget_actions()
         return await self._actions(request)
 
@@ -474,16 +474,16 @@ class ApiServer:
         return web.json_response({"settings": list(await self._controls.settings())})
 
     async def _settings_choose(self, request: web.Request) -> web.Response:
-        await self._controls.choose(await _body(request, schemas.SETTINGS_CHOICE))
+        await self._controls.choose(await _body(request, body_schemas.SETTINGS_CHOICE))
         return await self._settings_list(request)
 
     async def _settings_reset(self, request: web.Request) -> web.Response:
-        await _body(request, schemas.NOTHING)
+        await _body(request, NOTHING)
         await self._controls.choose_nothing()
         return await self._settings_list(request)
 
     async def _reload(self, request: web.Request) -> web.Response:
-        await _body(request, schemas.NOTHING)
+        await _body(request, NOTHING)
         return web.json_response(await self._controls.reload())
 
     # ------------------------------------------------------------- background

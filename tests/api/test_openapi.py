@@ -16,7 +16,7 @@ import jsonschema
 import pytest
 import yaml
 
-from rtaudio_daemon.api import event_schemas, openapi, payloads, schemas
+from rtaudio_daemon.api import answer_schemas, body_schemas, event_schemas, openapi, payloads
 from rtaudio_daemon.api.metrics import COUNTS
 from rtaudio_daemon.api.routes import ROUTES
 from rtaudio_daemon.api.schema_check import check
@@ -66,7 +66,7 @@ def test_the_page_about_the_api_has_every_event_and_every_part_of_the_status() -
     document = (Path(__file__).parents[2] / "docs" / "http-api.md").read_text()
     explained = set(re.findall(r"`(\w+)", "".join(re.findall(r"^\| `.*? \|", document, re.M))))
     assert set(event_schemas.EVENTS) - explained == set()
-    assert set(schemas.STATUS["properties"]) - explained == set()
+    assert set(answer_schemas.STATUS["properties"]) - explained == set()
 
 
 async def test_what_the_window_answers_is_what_the_document_promises() -> None:
@@ -87,7 +87,7 @@ async def test_what_the_window_answers_is_what_the_document_promises() -> None:
         async with http_api.http.get("/ready") as answer:
             assert answer.status == 503
             body = await answer.json()
-            jsonschema.validate(body, schemas.READY)
+            jsonschema.validate(body, answer_schemas.READY)
             assert body["reasons"] == ["the connection to the service is closed"]
 
 
@@ -123,8 +123,8 @@ async def test_ready_is_who_can_hold_a_conversation_or_wakes_when_spoken_to(
     ],
 )
 def test_a_wrong_body_is_explained_and_wrong_for_the_schema_too(body: Any, wrong: str) -> None:
-    assert wrong in str(check(schemas.SAY, body))
-    assert not jsonschema.Draft202012Validator(schemas.SAY).is_valid(body)
+    assert wrong in str(check(body_schemas.SAY, body))
+    assert not jsonschema.Draft202012Validator(body_schemas.SAY).is_valid(body)
 
 
 @pytest.mark.parametrize(
@@ -139,14 +139,16 @@ def test_a_wrong_body_is_explained_and_wrong_for_the_schema_too(body: Any, wrong
 )
 def test_wrong_answers_to_a_question_are_explained(answers: Any, wrong: str) -> None:
     body = {"question": "Shall I open?", "answers": answers}
-    assert wrong in str(check(schemas.ASK, body))
+    assert wrong in str(check(body_schemas.ASK, body))
 
 
 @pytest.mark.parametrize("level", [-0.1, 1.1, True, "1", None, [], {}])
 def test_a_volume_is_a_number_from_0_to_1(level: Any) -> None:
-    assert "level: expected a number from 0 to 1" in str(check(schemas.VOLUME, {"level": level}))
+    assert "level: expected a number from 0 to 1" in str(
+        check(body_schemas.VOLUME, {"level": level})
+    )
     for fine in (0, 1, 0.5):
-        assert check(schemas.VOLUME, {"level": fine}) is None
+        assert check(body_schemas.VOLUME, {"level": fine}) is None
 
 
 @pytest.mark.parametrize(
@@ -165,15 +167,15 @@ def test_a_volume_is_a_number_from_0_to_1(level: Any) -> None:
     ],
 )
 def test_a_wrong_timer_is_explained_and_wrong_for_the_schema_too(body: Any, wrong: str) -> None:
-    assert wrong in str(check(schemas.TIMER_SET, body))
-    assert not jsonschema.Draft202012Validator(schemas.TIMER_SET).is_valid(body)
+    assert wrong in str(check(body_schemas.TIMER_SET, body))
+    assert not jsonschema.Draft202012Validator(body_schemas.TIMER_SET).is_valid(body)
 
 
 @pytest.mark.parametrize(
     "name", ["", " ", "..", "a/../b", "hey\n", "x" * 49, "\U0001f600", 7, None]
 )
 def test_what_no_word_can_be_called_is_refused_with_what_it_can(name: Any) -> None:
-    wrong = str(check(schemas.TEACH, {"name": name, "step": "record"}))
+    wrong = str(check(body_schemas.TEACH, {"name": name, "step": "record"}))
     assert wrong.startswith("name: expected "), wrong
 
 
@@ -183,8 +185,8 @@ def test_a_right_timer_is_right() -> None:
         {"kind": "alarm", "at": "7:00", "days": ["mon", "sun"]},
         {"kind": "reminder", "at": "2026-12-24T18:30", "text": "Presents"},
     ):
-        assert check(schemas.TIMER_SET, body) is None
-        jsonschema.validate(body, schemas.TIMER_SET)
+        assert check(body_schemas.TIMER_SET, body) is None
+        jsonschema.validate(body, body_schemas.TIMER_SET)
 
 
 async def test_metrics_are_prometheus_text_with_a_meaning_each() -> None:

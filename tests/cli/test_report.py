@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from rtaudio_daemon.api import schemas
+from rtaudio_daemon.api import answer_schemas
 from rtaudio_daemon.cli.main import main
 from rtaudio_daemon.cli.report import command, machine, running
 from rtaudio_daemon.cli.report.configuration import places
@@ -243,7 +243,7 @@ def planted(schema: Mapping[str, Any]) -> Any:
 
 
 def test_no_word_of_a_status_stays() -> None:
-    found = running.status(planted(schemas.STATUS))
+    found = running.status(planted(answer_schemas.STATUS))
     assert "planted" not in json.dumps(found)
     assert found["timers"][0]["name"] == "text of 7 characters"
     assert running.status({"muted": True, "volume": 0.5, "status": "speaking"}) == {

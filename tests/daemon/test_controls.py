@@ -10,7 +10,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from rtaudio_daemon.api import event_schemas, schemas
+from rtaudio_daemon.api import answer_schemas, event_schemas
 from rtaudio_daemon.config import Config
 from rtaudio_daemon.controls import (
     ConnectionStatus,
@@ -78,7 +78,7 @@ DOCUMENT = (
 
 def test_the_document_of_a_snapshot_is_the_one_that_programs_read() -> None:
     assert json.dumps(SNAPSHOT.document()) == DOCUMENT
-    jsonschema.validate(json.loads(DOCUMENT), schemas.STATUS)
+    jsonschema.validate(json.loads(DOCUMENT), answer_schemas.STATUS)
 
 
 def test_a_session_that_tells_no_end_has_none() -> None:

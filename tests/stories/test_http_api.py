@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 from rtaudio_daemon import config
-from rtaudio_daemon.api import event_schemas, schemas
+from rtaudio_daemon.api import answer_schemas, event_schemas
 from rtaudio_daemon.api.schema_parts import Schema
 from rtaudio_daemon.audio.processing.format import BYTES_PER_MS, SILENCE_DBFS
 from rtaudio_daemon.notifications import DeviceChanged, DeviceCode, DeviceState
@@ -365,8 +365,8 @@ async def test_every_event_of_a_long_story_is_as_the_documents_say(
         metrics = await text_of(harness, "/metrics")
         async with harness.http.get("/ready") as answer:
             assert (answer.status, (await answer.json())["ready"]) == (200, True)
-        jsonschema.validate(await harness.status(), schemas.STATUS)
-        assert undocumented(await harness.status(), schemas.STATUS) == []
+        jsonschema.validate(await harness.status(), answer_schemas.STATUS)
+        assert undocumented(await harness.status(), answer_schemas.STATUS) == []
     for name, data in harness.events:
         jsonschema.validate(data, event_schemas.event_schema(name))
     assert {name for name, _ in harness.events} >= {

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ...api import schemas
+from ...api import answer_schemas
 from ...config import wordless
 from ...errors import RTAudioError
 from ...protocol import recorded_events
@@ -25,7 +25,7 @@ _MOST_LINES = 3000
 
 def status(document: dict[str, Any]) -> dict[str, Any]:
     """What `/api/status` answers, without words."""
-    found = wordless.wordless(document, schemas.STATUS)
+    found = wordless.wordless(document, answer_schemas.STATUS)
     assert isinstance(found, dict), "the schema names its fields"
     return found
 
