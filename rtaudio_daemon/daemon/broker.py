@@ -77,8 +77,8 @@ class Broker:
         return {
             "mqtt_connected": bridge.connected,
             "mqtt_losses": bridge.losses,
-            "mqtt_commands": bridge.taken,
-            "mqtt_refused": bridge.refused,
+            "mqtt_commands": bridge.command_runner.taken,
+            "mqtt_refused": bridge.command_runner.refused,
             "mqtt_yielded": bridge.answering.yielded,
         }
 

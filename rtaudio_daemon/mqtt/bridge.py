@@ -14,31 +14,28 @@ from typing import Any
 
 from ..config import Mqtt
 from ..controls import Controls
-from ..errors import NotConnectedError, RTAudioError
+from ..errors import NotConnectedError
 from ..notifications import (
-    ErrorReported,
     Notification,
     Transcript,
     TurnFinished,
     WakeWordHeard,
 )
 from ..optional_packages import how_to_install, installed
-from . import commands, discovery, states
+from . import discovery, states
 from .answering import Answering
-from .link import BrokerError, Caller, Connect, Link, Received, Trouble
+from .command_runner import CommandRunner
+from .link import BrokerError, Caller, Connect, Link, Trouble
 from .patience import Patience
 from .topics import Topics
 from .waiting import Message, Waiting
 
 _LOG = logging.getLogger(__name__)
 PACKAGE = "aiomqtt"
-HOLD_S = 8.0
-"""How long the button of push to talk is held for a press from afar."""
 REFRESH_S = 60.0
 """How often to look for what changes without anybody saying so."""
 HOME_STARTS_S = 3.0
 """Within this time, by chance, Home Assistant is given everything again after its start."""
-_COMPLAIN_S = 1.0
 
 
 class BridgeState(StrEnum):
@@ -100,12 +97,13 @@ class Bridge:
         self.state, self.note = BridgeState.STARTING, ""
         self.answering = Answering(topics.id, topics.wake, controls)
         """Who settles with other daemons who answers a wake word."""
-        self.taken = self.refused = self.losses = 0
-        """How many commands were carried out, and not; how often the connection was lost."""
+        self.command_runner = CommandRunner(topics, controls, report)
+        """Who carries out commands."""
+        self.losses = 0
+        """How often the connection was lost."""
         self._settings = settings
         self._topics = topics
         self._controls = controls
-        self._report = report
         self._ready = ready
         self._load = load
         self._chance = chance
@@ -117,10 +115,8 @@ class Bridge:
         self._events = states.Events()
         self._news = asyncio.Event()
         self._home_started = asyncio.Event()
-        self._holds = asyncio.Event()
         self._again = asyncio.Event()
         self._first_sound_ms: int | None = None
-        self._complained_at = -_COMPLAIN_S
         self._connected_at: float | None = None
 
     # ------------------------------------------------------------ what others see
@@ -266,9 +262,10 @@ class Bridge:
         lost = BrokerError(Trouble.AWAY, "the connection to the broker ended")
         try:
             async with asyncio.TaskGroup() as group:
-                for work in (self._read, self._write, self._announce_again, self._hold):
+                for work in (self._read, self._write, self._announce_again):
                     group.create_task(work(link), name=f"mqtt{work.__name__}")
                 group.create_task(self.answering.run(link), name="mqtt_answering")
+                group.create_task(self.command_runner.hold(), name="mqtt_hold")
         except* BrokerError as errors:
             (lost, *_) = (each for each in errors.exceptions if isinstance(each, BrokerError))
         return lost
@@ -332,8 +329,6 @@ class Bridge:
             Message(topics.timers, json.dumps(states.timers(snapshot)), retain=True),
         ]
 
-    # ------------------------------------------------------------------ commands
-
     async def _read(self, link: Link) -> None:
         async for received in link.messages():
             if received.topic == self._home_status:
@@ -342,67 +337,7 @@ class Bridge:
             elif received.topic == self._topics.wake:
                 self.answering.heard(received)
             elif self._settings.commands:
-                await self._obey(received)
-
-    async def _obey(self, received: Received) -> None:
-        if received.retained and not received.payload:
-            return  # this is how what was retained is removed
-        payload, retained = received.payload, received.retained
-        name = self._topics.command_at(received.topic)
-        try:
-            if received.topic == self._topics.broadcast:
-                self._join_in(commands.read_broadcast(payload, retained=retained))
-            else:
-                await self._carry_out(commands.read(name, payload, retained=retained))
-        except (commands.WrongCommandError, RTAudioError) as error:
-            self.refused += 1
-            if self._clock() - self._complained_at >= _COMPLAIN_S:
-                self._complained_at = self._clock()
-                self._report(ErrorReported("mqtt", "not_done", str(error)))
-        else:
-            self.taken += 1
-
-    async def _carry_out(self, command: commands.Command) -> None:
-        controls = self._controls
-        match command:
-            case commands.Microphone(muted):
-                controls.mute(muted)
-            case commands.Volume(level):
-                controls.set_volume(level)
-            case commands.Persona(name):
-                controls.choose_persona(name)
-            case commands.Say(text, mode):
-                controls.say(
-                    text,
-                    mode,
-                    urgent=command.urgent,
-                    remember=command.remember,
-                    said=command.id,
-                    chime=command.chime,
-                )
-            case commands.Press("listen"):
-                if not controls.attend():
-                    controls.listen(True)
-                    self._holds.set()
-            case commands.Press("interrupt"):
-                controls.interrupt()
-            case commands.Press():
-                await controls.dismiss()
-
-    def _join_in(self, wish: commands.Broadcast) -> None:
-        """Say what all others say, unless we have said it first."""
-        if wish.sender != self._topics.id:
-            self._controls.say(wish.text, "verbatim", said=wish.id, chime=True)
-
-    async def _hold(self, _link: Link) -> None:
-        """Let the button of push to talk go that nobody can let go from afar."""
-        while True:
-            await self._holds.wait()
-            self._holds.clear()
-            try:
-                await asyncio.sleep(HOLD_S)
-            finally:
-                self._controls.listen(False)
+                await self.command_runner.obey(received)
 
     # --------------------------------------------------------------------- state
 

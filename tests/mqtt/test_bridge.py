@@ -331,7 +331,9 @@ async def test_commands_are_carried_out() -> None:
             ("Dinner is ready.", "verbatim"),
             ("Tell a joke.", "prompt", "urgent", "chime"),
         ]
-        assert (found.bridge.taken, found.bridge.refused) == (8, 1), "one was of nobody"
+        assert (found.bridge.command_runner.taken, found.bridge.command_runner.refused) == (8, 1), (
+            "one was of nobody"
+        )
 
 
 async def test_a_press_from_afar_lets_the_button_go_after_eight_seconds() -> None:
@@ -374,7 +376,7 @@ async def test_what_cannot_be_done_is_an_error_that_is_published_and_counted() -
         assert found.errors[2].startswith("there is no command 'reboot'")
         events = [json.loads(each) for each in broker.at(TOPICS.event)]
         assert [(each["event_type"], each["source"]) for each in events] == [("error", "mqtt")] * 3
-        assert (found.bridge.taken, found.bridge.refused) == (0, 3)
+        assert (found.bridge.command_runner.taken, found.bridge.command_runner.refused) == (0, 3)
 
 
 async def test_a_flood_of_nonsense_is_counted_and_reported_once_a_second() -> None:
@@ -383,7 +385,7 @@ async def test_a_flood_of_nonsense_is_counted_and_reported_once_a_second() -> No
         for number in range(300):
             broker.send(TOPICS.command("volume"), f"loud {number}")
             await asyncio.sleep(0.01)
-        assert found.bridge.refused == 300
+        assert found.bridge.command_runner.refused == 300
         assert len(found.errors) == 3
 
 

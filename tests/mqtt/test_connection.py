@@ -260,7 +260,10 @@ async def test_case_42_odd_payloads_are_errors_and_the_connection_stays(tmp_path
                 await ear.send(TOPICS.command(name), payload)
             await ear.send(TOPICS.command("volume"), "30")
             await until(lambda: found.person.told == [0.3])
-            assert (found.bridge.taken, found.bridge.refused) == (1, 5)
+            assert (found.bridge.command_runner.taken, found.bridge.command_runner.refused) == (
+                1,
+                5,
+            )
             assert found.bridge.losses == 0
             await until(lambda: ear.at(TOPICS.event))
             assert json.loads(ear.at(TOPICS.event)[0])["event_type"] == "error"
@@ -312,7 +315,7 @@ async def test_a_broker_of_the_old_version_is_used_and_old_wishes_are_refused_th
                 await ear.send(TOPICS.command("say"), "A new wish.")
                 await until(lambda: found.person.told)
                 assert found.person.told == [("A new wish.", "verbatim")]
-                assert found.bridge.refused == 1
+                assert found.bridge.command_runner.refused == 1
         server.close()
 
 
