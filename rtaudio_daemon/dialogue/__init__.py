@@ -1,1 +1,1 @@
-"""Who has the floor: one state machine, for the daemon and for the client class alike."""
+"""The dialogue: one state machine decides whose turn it is, for the daemon and the client class."""

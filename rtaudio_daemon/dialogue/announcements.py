@@ -1,4 +1,4 @@
-"""What a program wants to be said, as a request for an answer."""
+"""Turns a program's text to be spoken into a request for an answer."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from .inputs import SayRequested
 from .latency import Origin
 
 SAY_METADATA = {"rtaudio": "say"}
-"""Marks the answers that speak an announcement."""
+"""Metadata of the answers that speak an announcement."""
 _SAY_INSTRUCTIONS = "Speak the user's words exactly as they stand, and add nothing."
 
 
 def request_to_say(event: SayRequested, now: float) -> Request:
-    """What lets the model answer the text, or speak it as it stands."""
+    """Return a request that lets the model answer the text, or speak it verbatim."""
     origin = Origin(now)
     notes = (message_item(event.instructions, "system"),) if event.instructions else ()
     if event.mode == "prompt":
@@ -36,13 +36,13 @@ def request_to_say(event: SayRequested, now: float) -> Request:
 
 
 def message_item(text: str, role: Literal["user", "assistant", "system"] = "user") -> Json:
-    """A message of text, to be put into the conversation."""
+    """Return a text message, to be added to the conversation."""
     kind = "text" if role == "assistant" else "input_text"
     return {"type": "message", "role": role, "content": [{"type": kind, "text": text}]}
 
 
 def recital(text: str, number: int) -> Json:
-    """What lets the model speak the text for nobody to hear; `number` sets it apart."""
+    """Return settings that let the model speak the text inaudibly; `number` makes them unique."""
     return {**_announcement(text), "metadata": {**SAY_METADATA, "recital": str(number)}}
 
 

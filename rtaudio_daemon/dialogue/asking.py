@@ -1,7 +1,7 @@
-"""A question of a program: spoken as it stands, and answered by one spoken turn.
+"""A program's question: spoken verbatim, and answered by one spoken turn.
 
-The model does not answer that turn. What was said becomes the answer: its transcript where turns
-are transcribed, else what the model, asked beside the conversation, understood::
+The model does not answer that turn. What was said is the answer: its transcript if turns are
+transcribed; otherwise what the model understood, which is asked outside the conversation::
 
     phase          since                          until
     waiting        the program asked              the question begins
@@ -9,7 +9,7 @@ are transcribed, else what the model, asked beside the conversation, understood:
     listening      then                           a turn is over, or it has been quiet for too long
     understanding  the turn is over               its words are known
 
-There is one question at a time. However it ends, `QuestionClosed` says so, once.
+Only one question is open at a time. However it ends, there is exactly one `QuestionClosed`.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from .outputs import (
 )
 
 WORDS_MOST = 2000
-"""Characters of an answer; what is beyond is left out."""
-_TRANSCRIPT_S = 5.0  # that a transcript may take; after that the model is asked
-_MODEL_S = 20.0  # that the model may take to say what was meant
-_SPEECH_MOST_S = 60.0  # that somebody, or a television, may go on speaking when the time is over
-_COMMIT_S = 3.0  # that the service may take to make a turn of speech that is over
+"""Maximum number of characters of an answer; the rest is left out."""
+_TRANSCRIPT_S = 5.0  # time for a transcript to arrive; after that the model is asked
+_MODEL_S = 20.0  # time for the model to report what was meant
+_SPEECH_MOST_S = 60.0  # how far somebody, or a television, may speak beyond the time limit
+_COMMIT_S = 3.0  # time for the service to turn finished speech into an item
 _FUNCTION = "report_answer"
 _METADATA = {"rtaudio": "ask"}
 _INSTRUCTIONS = (
@@ -63,14 +63,14 @@ class _Question:
     phase: Literal["waiting", "asking", "listening", "understanding"] = "waiting"
     listen_until: float = 0.0
     known_until: float = 0.0
-    item_id: str = ""  # of the turn that answers it
+    item_id: str = ""  # of the turn that is the answer
     words: str = ""
     request: Request | None = None  # to the model
     spoken: bool = False
 
 
 class Asking:
-    """Times are seconds of any one clock. Asks the model by way of `answers`."""
+    """The open question, if any. Times are seconds on the caller's clock. Asks via `answers`."""
 
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
@@ -80,12 +80,12 @@ class Asking:
 
     @property
     def active(self) -> bool:
-        """Whether there is a question that is not closed."""
+        """Whether a question is open."""
         return self._question is not None
 
     @property
     def waiting(self) -> str:
-        """The id of the question if it has not begun; else ""."""
+        """The id of the question if it has not begun; otherwise ""."""
         return self._question.asked.ask if self._question and self._phase == "waiting" else ""
 
     @property
@@ -95,22 +95,22 @@ class Asking:
 
     @property
     def listening(self) -> bool:
-        """Whether an answer is waited for, so that the floor is the user's."""
+        """Whether an answer is awaited, so that it is the user's turn to speak."""
         return self._phase == "listening"
 
     @property
     def takes_turns(self) -> bool:
-        """Whether a turn that ends now is the answer, and not for the model to answer."""
+        """Whether a turn that ends now is the answer, so that the model must not answer it."""
         return self._phase in ("asking", "listening")
 
     @property
     def lacks_item(self) -> bool:
-        """Whether we ended the turn that is the answer, and the service has not named it yet."""
+        """Whether we ended the turn that is the answer and its item has no name yet."""
         return self.understanding and self._question is not None and not self._question.item_id
 
     @property
     def understanding(self) -> bool:
-        """Whether the answer was spoken, and its words are not known yet."""
+        """Whether the answer was spoken and its words are not known yet."""
         return self._phase == "understanding"
 
     @property
@@ -118,7 +118,7 @@ class Asking:
         return self._question.phase if self._question else ""
 
     def deadline(self, *, speaking: bool) -> float | None:
-        """When `expire` has something to do; `speaking`: somebody speaks."""
+        """Return when `expire` has something to do; `speaking`: somebody speaks."""
         question = self._question
         if question is not None and self.understanding:
             return question.known_until
@@ -127,17 +127,17 @@ class Asking:
         return question.listen_until + (_SPEECH_MOST_S if speaking else 0.0)
 
     def reads(self, request: Request | None) -> bool:
-        """Whether this lets the model say what was answered, to this question or one before."""
+        """Return whether this request asks the model for the answer to this or an old question."""
         return request is not None and (request.settings or {}).get("metadata") is _METADATA
 
-    # ------------------------------------------------------------ what happens
+    # ---------------------------------------------------------------- events
 
     def begin(self, asked: AskRequested) -> None:
-        """A program asks. Whoever calls this lets the question be spoken."""
+        """Open a question of a program. The caller has the question spoken."""
         self._question = _Question(asked)
 
     def begun(self, said: str) -> list[Output]:
-        """An answer of the service that speaks the text with this id begins."""
+        """Note that an answer of the service begins to speak the text with this id."""
         question = self._question
         if question is None or question.phase != "waiting" or said != question.asked.ask:
             return []
@@ -145,7 +145,7 @@ class Asking:
         return [PauseReplies()]
 
     def spoken(self, said: str, outcome: SaidOutcome, now: float) -> list[Output]:
-        """What became of the text with this id."""
+        """Note the outcome of the text with this id."""
         question = self._question
         if question is None or said != question.asked.ask:
             return []
@@ -158,12 +158,12 @@ class Asking:
         return []
 
     def speech_started(self, now: float) -> list[Output]:
-        """Somebody speaks; over the question, that is the answer already."""
+        """Note that somebody speaks; speech over the question is already the answer."""
         question = self._question
         return self._listen(question, now) if question and question.phase == "asking" else []
 
     def goes_on(self) -> list[Output]:
-        """Nobody spoke over the question: the rest of it is heard."""
+        """Note that nobody spoke over the question after all: its rest is heard."""
         question = self._question
         if question is None or question.phase != "listening" or question.spoken:
             return []
@@ -171,19 +171,19 @@ class Asking:
         return [ListenWithoutWakeWord(False)]
 
     def nobody_answered(self, item_id: str, now: float, rest_s: float) -> None:
-        """Nobody said this item: the rest of the question takes `rest_s`, and is answered then."""
+        """Undo the answer in this item: nobody said it, and the question's rest takes `rest_s`."""
         question = self._understood_from(item_id)
         if question is not None:
             question.phase, question.item_id = "listening", ""
             question.listen_until = now + rest_s + question.asked.timeout_s
 
     def speech_stopped(self, now: float) -> None:
-        """Nobody speaks any more; the service may take a moment to make a turn of it."""
+        """Note that nobody speaks any more; the service may take a moment to make a turn of it."""
         if self._question is not None:
             self._question.listen_until = max(self._question.listen_until, now + _COMMIT_S)
 
     def turn_ended(self, now: float, item_id: str = "") -> None:
-        """A turn is over, and is the answer; `item_id`: "" if the service will name it later."""
+        """Take a finished turn as the answer; `item_id`: "" if the service names it later."""
         question = self._question
         assert question is not None
         question.phase, question.item_id = "understanding", item_id
@@ -192,7 +192,7 @@ class Asking:
             self._ask_model(question, now)
 
     def transcribed(self, item_id: str, words: str, now: float) -> list[Output]:
-        """These are the words of an item."""
+        """Note the words of an item."""
         question = self._understood_from(item_id)
         if question is None:
             return []
@@ -206,7 +206,7 @@ class Asking:
         return []
 
     def not_transcribed(self, item_id: str, now: float) -> None:
-        """The transcription of an item failed."""
+        """Note that the transcription of an item failed."""
         question = self._understood_from(item_id)
         if question is not None:
             self._ask_model(question, now)
@@ -214,7 +214,7 @@ class Asking:
     def read(
         self, request: Request | None, calls: Sequence[FunctionCall], now: float
     ) -> list[Output]:
-        """The model says what was answered, as this request asked it to."""
+        """Take the answer that the model reports in response to this request of ours."""
         question = self._question
         if question is None or request is not question.request:
             return []
@@ -227,13 +227,13 @@ class Asking:
         return self._answered(question, fitting(question.words, question.asked.answers) or known)
 
     def refused(self, request: Request | None) -> list[Output]:
-        """The service does not make this request to the model."""
+        """Note that the service refused this request to the model."""
         question = self._question
         meant = question is not None and request is question.request
         return self._without_model() if meant else []
 
     def expire(self, now: float, *, speaking: bool) -> list[Output]:
-        """It has been quiet for too long, or the words of the answer did not come."""
+        """Act if it has been quiet for too long or the words of the answer have not arrived."""
         question, deadline = self._question, self.deadline(speaking=speaking)
         if question is None or deadline is None or now < deadline:
             return []
@@ -249,7 +249,7 @@ class Asking:
     def close(
         self, outcome: QuestionOutcome, reason: str, words: str = "", answer: str | None = None
     ) -> list[Output]:
-        """End the question, if there is one."""
+        """Close the question, if one is open."""
         question, self._question = self._question, None
         if question is None:
             return []
@@ -269,7 +269,7 @@ class Asking:
         return [ListenWithoutWakeWord(True)] if begins else []
 
     def _understood_from(self, item_id: str) -> _Question | None:
-        """The question whose answer this item is, if only its transcript is waited for."""
+        """Return the question that this item answers, if only its transcript is missing."""
         question = self._question
         waits = self.understanding and question is not None and question.request is None
         return question if waits and question and item_id == question.item_id else None
@@ -280,7 +280,7 @@ class Asking:
         self._answers.queue.wish(question.request, first=True)
 
     def _not_understood(self, question: _Question, now: float) -> list[Output]:
-        """There were no words in it, as in a cough: go on listening, if there is time left."""
+        """Listen again if time is left: the turn held no words, such as a cough."""
         question.item_id, question.request = "", None
         if now >= question.listen_until:
             return self.close("no_answer", "what was answered could not be understood")
@@ -298,9 +298,9 @@ class Asking:
 
 
 def fitting(words: str, answers: Sequence[OfferedAnswer]) -> str | None:
-    """The id of the first answer that is offered with these words; None if there is none.
+    """Return the id of the first offered answer with these words; None if there is none.
 
-    Case, accents and punctuation do not count.
+    Case, accents and punctuation are ignored.
     """
     said = _plain(words)
     found = (each.id for each in answers if said in map(_plain, each.sentences))
@@ -314,7 +314,7 @@ def _plain(words: str) -> str:
 
 
 def _request(question: _Question) -> Request:
-    """What lets the model say what was answered, beside the conversation and for nobody to hear."""
+    """Return a request for the model to report, inaudibly, what was answered."""
     asked = question.asked
     offered = {each.id: list(each.sentences) for each in asked.answers}
     known = json.dumps({"question": asked.text, "answers": offered}, ensure_ascii=False)
@@ -335,14 +335,14 @@ def _request(question: _Question) -> Request:
         "tools": [{**function, "parameters": parameters}],
         "tool_choice": "required",
     }
-    if question.words:  # else the model hears it, as what was said last
+    if question.words:  # otherwise the model goes by the sound of the last item
         part = {"type": "input_text", "text": question.words}
         settings["input"] = [{"type": "message", "role": "user", "content": [part]}]
     return Request(settings, outside=True, aloud=False, after_speech=False)
 
 
 def _reported(calls: Sequence[FunctionCall]) -> Mapping[str, Any]:
-    """The arguments of the first call of ours that are an object."""
+    """Return the arguments of the first call of our function that are an object."""
     for call in calls:
         try:
             found = json.loads(call.arguments) if call.name == _FUNCTION else None

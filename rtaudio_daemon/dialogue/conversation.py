@@ -1,7 +1,7 @@
-"""Who has the floor: one state machine for the daemon and for the client class.
+"""Whose turn it is: one state machine for the daemon and for the client class.
 
-It takes what happens and answers what to do; it performs nothing and knows no clock. A few facts,
-each with one owner, decide the status, so that a contradictory status cannot exist::
+It takes events as input and returns what to do. It performs no I/O and reads no clock. A few facts,
+each with one owner, determine the status, so that a contradictory status cannot exist::
 
     fact           true since                     until                              owner
     user speaking  speech started, button held    stopped, aborted, long silence     Turns
@@ -16,35 +16,36 @@ each with one owner, decide the status, so that a contradictory status cannot ex
 
     asked          a program's question was put       answered, or given up             Asking
 
-    listening if user speaking, or if an answer to what was asked is awaited and nothing playing,
+    listening if the user speaks, or if a program's question awaits its answer and nothing plays,
     else speaking if playing,
     else thinking if requested, owed, generating, calling, queued, a request waits or a turn waits
     for a session, else idle
 
-Interruption. Speech over an answer ends it, if `DialogueSettings.interruption` says so; speech in
-our own gate only ends an answer that is being heard, as before that a cough would leave the user
-without any. Late sound of what was interrupted is dropped. When the loudspeaker has reported how
-far playing came, the item is truncated there, or deleted if nothing of it was heard.
-With `DialogueSettings.resume` it first only pauses: it plays on if that was nobody, and is ended as
-soon as it is certain that somebody spoke.
+Interruption. Speech over an answer ends it if `DialogueSettings.interruption` says so. Speech that
+only our own gate hears ends an answer only once its sound is heard: before that, a cough would
+leave the user without an answer. Late sound of an interrupted answer is dropped. When the
+loudspeaker has reported how much was played, the item is truncated there, or deleted if nothing
+was heard. With `DialogueSettings.resume`, the answer first only pauses. It resumes if nobody spoke,
+and ends as soon as it is certain that somebody did.
 
-Sessions come and go. Losing one ends what lived in it: requests, answers under way, turns that the
-service heard. Sound that has arrived is played to its end. What is owed is put to the next one,
-which gets the history first and then the sound that was kept; it is reported if none comes in time
-(`DialogueSettings.outage_s`). A turn that ends while there is no session waits just as long.
-Function calls outlive their session: their results go to the one that is there.
+Sessions come and go. Losing a session ends what lived in it: requests, answers under way, and turns
+that the service heard. Sound that has arrived is played to its end. An owed question is put to the
+next session, which first gets the history and then the sound that was kept. If no session opens in
+time (`DialogueSettings.outage_s`), the question is reported as unanswered. A turn that ends while
+there is no session waits equally long. Function calls outlive their session: their results go to
+the session in use.
 
-A session with other settings may be wanted by what is said next. Until it is open what is said is
-held back from the one in use, and it takes over in the middle of a turn. If none comes, what was
-held back is for the one in use.
+The next words may call for a session with other settings. Until that session is open, speech is
+held back from the one in use; the new session takes over in the middle of a turn. If it cannot be
+opened, the session in use gets what was held back.
 
-A program's question. The turn that follows it is its answer, and the model answers it not; what
-else is to be said waits meanwhile.
+A program's question. The turn that follows it is its answer, and the model does not answer that
+turn. Other announcements wait meanwhile.
 
-The rules of each input stand in `rules/`, by subject; they share `rules/state.py`.
+The rules for each input are in `rules/`, by subject; they share `rules/state.py`.
 
-Push to talk. A button decides what a turn is; the service detects none while it is held, nor while
-its turn waits for a session.
+Push to talk. The button delimits the turn; the service detects no turns while the button is held or
+while its turn waits for a session.
 """
 
 from __future__ import annotations
@@ -76,8 +77,8 @@ _ENDING = (
 class Conversation:
     """One conversation, over all of its sessions.
 
-    Sound that is sent goes into `unsent` directly, and moments of voice into `latency`; both come
-    too often for `handle`.
+    Sound that is sent goes into `unsent` directly, and moments of voice go into `latency`: both are
+    too frequent for `handle`.
     """
 
     def __init__(
@@ -92,7 +93,7 @@ class Conversation:
         self._state = state = ConversationState(settings, self.history, self.unsent)
         self.latency = state.latency
         self.late = 0
-        """Pieces of answers that came after their interruption, since the start."""
+        """Pieces of answers that arrived after their interruption, since the start."""
         self._status = ModelStatus.IDLE
         self._speech, self._answering = SpeechRules(state), AnswerRules(state)
         groups = (PlaybackRules(state), SessionRules(state), ProgramRules(state))
@@ -108,12 +109,12 @@ class Conversation:
 
     @property
     def settings(self) -> DialogueSettings:
-        """How the conversation is held."""
+        """The settings of the conversation."""
         return self._state.settings
 
     @property
     def status(self) -> ModelStatus:
-        """Who has the floor."""
+        """The status, which says whose turn it is."""
         return self._status
 
     @property
@@ -123,27 +124,27 @@ class Conversation:
 
     @property
     def button_waits(self) -> bool:
-        """Whether a turn by button is kept, or being kept, for a session to come."""
+        """Whether a push-to-talk turn is being kept, or waits, for the next session."""
         return self._state.turns.kept_by_button
 
     @property
     def owes_receipt(self) -> bool:
-        """Whether a program wants to know what becomes of a text that is under way."""
+        """Whether a program still expects the receipt of a text."""
         return self._state.receipts.owed
 
     @property
     def full(self) -> bool:
-        """Whether no further request can wait."""
+        """Whether the queue of requests is full."""
         return self._state.answers.queue.full
 
     @property
     def asking(self) -> bool:
-        """Whether a program's question is not answered yet."""
+        """Whether a program's question is still unanswered."""
         return self._state.asking.active
 
     @property
     def quiet(self) -> bool:
-        """Whether another session may take over unnoticed."""
+        """Whether another session can take over unnoticed."""
         state = self._state
         user, answers = state.turns, state.answers
         answering = answers.busy or answers.owed or state.calls.open or state.playing.queued
@@ -152,17 +153,17 @@ class Conversation:
 
     @property
     def holds_back(self) -> bool:
-        """Whether what is said waits for another session than the one there is."""
+        """Whether speech waits for a session other than the one in use."""
         return self._state.holds_back
 
     @property
     def turn_held_back(self) -> bool:
-        """Whether something was said that waits for it."""
+        """Whether something was said that is being held back."""
         return self._state.turn_held_back
 
     @property
     def plays_on(self) -> bool:
-        """Whether the loudspeaker has sound that is not played to its end."""
+        """Whether the loudspeaker has sound that is not yet played to its end."""
         return self._state.playing.queued
 
     @property
@@ -172,12 +173,12 @@ class Conversation:
 
     @property
     def holds_turn(self) -> bool:
-        """Whether enough sound for a turn was sent, or kept, and none was made of it yet."""
+        """Whether enough sound for a turn was sent or kept, and no turn was made of it yet."""
         return self._state.holds_turn
 
     @property
     def deadline(self) -> float | None:
-        """When to handle `TimePassed`, on the clock of `now`; None while nothing is awaited."""
+        """When to handle `TimePassed`, on the clock of `now`; None if nothing is awaited."""
         state = self._state
         times = (
             state.turns.deadline(self.unsent.sent_at),
@@ -192,7 +193,7 @@ class Conversation:
         return min((time for time in times if time is not None), default=None)
 
     def handle(self, event: inputs.Input, now: float) -> list[Output]:
-        """Take in what happened at `now` (seconds); returns what to do, in order."""
+        """Handle an input that came at `now` (seconds); return what to do, in order."""
         state = self._state
         state.now, state.out = now, []
         if isinstance(event, wire.Event):
@@ -210,10 +211,10 @@ class Conversation:
         return state.out
 
     def _go_on(self) -> None:
-        """Play, or ask for, what waits for its turn."""
+        """Play or request what is next in the queue."""
         state = self._state
         if state.playing.paused and not state.turns.speaking:
-            state.do(*state.playing.resume(), *state.asking.goes_on())  # it was nobody
+            state.do(*state.playing.resume(), *state.asking.goes_on())  # nobody spoke
         silence = not (state.turns.speaking or state.asking.listening)
         if not state.playing.queued:
             sound = state.answers.next_sound(silence=silence)
@@ -232,14 +233,14 @@ class Conversation:
                     state.do(outputs.ListenWithoutWakeWord(True))
 
     def _says(self, said: str, answers: list[str]) -> bool:
-        """Whether something of the text with this id, which has these answers, is under way."""
+        """Return whether any request, call or sound of the text with this id is under way."""
         state = self._state
         if state.answers.says(said) or state.calls.says(said):
             return True
         return any(state.answers.get(each) or state.playing.plays(each) for each in answers)
 
     def is_late(self, event: wire.Event) -> bool:
-        """Whether it belongs to an answer that was interrupted: nobody wants to hear it."""
+        """Return whether the event belongs to an interrupted answer, which nobody wants to hear."""
         match event:
             case wire.AudioDelta(part) | wire.TextDelta(part):
                 late = self._state.answers.is_late(part.response_id)
@@ -248,7 +249,7 @@ class Conversation:
         return False
 
     def _hear(self, event: wire.Event) -> None:
-        """What the service says."""
+        """Handle an event of the service."""
         state = self._state
         answers, event = state.answers, state.answers.named(event)
         if isinstance(event, wire.AudioDelta):  # by far the most frequent

@@ -1,4 +1,4 @@
-"""How much of what was said was heard: the words that belong to the beginning of a sound."""
+"""Which words of a partly heard sound were heard."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _UNSPACED = re.compile(
 
 
 def heard_words(words: str, heard_ms: float, received_ms: float) -> str:
-    """The words of a sound of `received_ms`, of which `heard_ms` were heard.
+    """Return the words heard of a sound of `received_ms`, of which `heard_ms` were heard.
 
-    Ends in " …" where it was cut, and is "" if not one word was heard.
+    The result ends in " …" if it was cut, and is "" if not even one word was heard.
     """
     if heard_ms >= received_ms:
         return words
@@ -23,9 +23,9 @@ def heard_words(words: str, heard_ms: float, received_ms: float) -> str:
 
 
 def _cut(words: str, length: int) -> str:
-    """The first words, of so many characters at most; whole words where there are spaces."""
+    """Return the first `length` characters at most; whole words where there are spaces."""
     while 0 < length < len(words) and category(words[length]) == "Mn":
-        length -= 1  # a sign that belongs to the letter before it
+        length -= 1  # a combining character that belongs to the letter before it
     cut = words[:length]
     if cut and not _UNSPACED.match(cut[-1]):
         cut = cut.rpartition(" ")[0]

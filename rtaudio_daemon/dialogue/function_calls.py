@@ -1,7 +1,7 @@
 """The function calls of answers: collected until an answer is done, then given their results.
 
-A call outlives its session: its function runs once, and its result goes to the session that is
-there when the last result of its answer has come.
+A call outlives its session: its function runs once. When the last result of an answer has arrived,
+the results go to the session in use.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from ..protocol.session_format import Json
 from .latency import Origin
 
 RESULT_MOST = 32_000
-"""Characters of a result that the model is given: more costs with every answer that follows."""
+"""Characters of a result that the model gets; a longer result makes every later answer dearer."""
 _MOST = 64
 _CALLS_MOST = 64  # in one answer
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionCall:
-    """One call of a function. `arguments` is JSON as the model wrote it, which may be faulty."""
+    """One function call. `arguments` is JSON as the model wrote it, which may be invalid."""
 
     call_id: str
     name: str
@@ -32,33 +32,33 @@ class FunctionCall:
 
 @dataclass(slots=True)
 class CallBatch:
-    """The calls of one answer. `origin`: when the user waits since; `expires_at`: see `expired`."""
+    """The calls of one answer. `origin`: since when the user waits; `expires_at`: see `expired`."""
 
     calls: tuple[FunctionCall, ...]
     origin: Origin | None
     expires_at: float
     patience_s: float
     round: int = 1
-    """How many answers with calls there were for what was said, this one included."""
+    """How many answers with calls there have been for what was said, including this one."""
     said: str = ""
     """The id of the text that led to the calls, if a program wants a receipt."""
     in_session: bool = True
     """Whether the session in use knows the calls."""
     superseded: bool = False
-    """Whether somebody has begun to speak since."""
+    """Whether somebody has begun to speak since the calls."""
     silenced: bool = False
-    """Whether somebody has asked for silence since: the results get no answer."""
+    """Whether somebody has asked for silence since the calls: the results get no answer."""
     expired: bool = False
-    """Whether the results are not waited for any more; they are accepted all the same."""
+    """Whether we no longer wait for the results; they are still accepted."""
     outputs: dict[str, str] = field(default_factory=dict)
     sent: set[str] = field(default_factory=set)
-    """Calls whose results the session has already."""
+    """The ids of calls whose results the session already has."""
     silent: set[str] = field(default_factory=set)
-    """Calls whose results need no answer."""
+    """The ids of calls whose results need no answer."""
 
     @property
     def awaited(self) -> bool:
-        """Whether the user waits for the results, and has said nothing since."""
+        """Whether the user waits for the results and has said nothing since."""
         return not (self.expired or self.superseded or self.silenced)
 
     @property
@@ -68,21 +68,21 @@ class CallBatch:
 
     @property
     def overdue(self) -> str:
-        """What to report of it when it has expired, in words."""
+        """Return what to report when the batch has expired, in words."""
         names = ", ".join(call.name for call in self.calls)
         return f"no result of {names} came in {self.patience_s:g} s"
 
     def wants_answer(self, *, answered_soon: bool) -> bool:
-        """Whether nobody else will ask for an answer that knows these results.
+        """Return whether we must ask for an answer that takes these results into account.
 
-        `answered_soon`: somebody speaks, or an answer is to come that will know them. Whoever sends
-        results by hand asks for the answer by hand, too.
+        `answered_soon`: somebody speaks, or an answer is to come that will know the results. A
+        caller who sends results by hand also asks for the answer by hand.
         """
         needless = self.silenced or len(self.silent) == len(self.calls)
         return not (self.sent or needless or (self.superseded and answered_soon))
 
     def items(self) -> list[Json]:
-        """The items that the session in use lacks, in the order of the calls."""
+        """Return the items that the session in use lacks, in the order of the calls."""
         items: list[Json] = []
         for call in self.calls:
             if not self.in_session:
@@ -103,10 +103,10 @@ class CallBatch:
 
 
 class FunctionCalls:
-    """The calls that are being written, and those that wait for their results.
+    """The calls that the model is writing, and those that wait for their results.
 
-    Bounded: of more than 64 answers with calls the oldest are forgotten, of more than 64 calls of
-    one answer the last.
+    Bounded: of more than 64 answers with calls, the oldest are forgotten; of more than 64 calls in
+    one answer, the last are.
     """
 
     def __init__(self) -> None:
@@ -115,7 +115,7 @@ class FunctionCalls:
 
     @property
     def open(self) -> bool:
-        """Whether a result is still waited for."""
+        """Whether we still wait for a result."""
         return any(not batch.expired for batch in self._batches)
 
     @property
@@ -127,7 +127,7 @@ class FunctionCalls:
 
     @property
     def deadline(self) -> float | None:
-        """When `expire` has something to do."""
+        """When `expire` has something to do; None: never."""
         times = [batch.expires_at for batch in self._batches if not batch.expired]
         return min(times, default=None)
 
@@ -135,7 +135,7 @@ class FunctionCalls:
         """Note the calls that an event reports."""
         match event:
             case ItemReported(Item(kind="call") as item, response_id) if response_id:
-                self._note(response_id, item)  # without one it is a call of the past, repeated
+                self._note(response_id, item)  # without one it repeats a call of the past
             case CallArgumentsDone(response_id, item_id, call_id, name, arguments):
                 self._put(FunctionCall(call_id, name, arguments, item_id, response_id))
 
@@ -148,9 +148,9 @@ class FunctionCalls:
         origin: Origin | None,
         round_: int = 1,
     ) -> CallBatch | None:
-        """The calls of an answer that is completed, if any; `origin`: since when a user waits.
+        """Return the calls of a completed answer, if any; `origin`: since when the user waits.
 
-        `round_`: how many answers with calls there were for what was said, this one included.
+        `round_`: how many answers with calls there have been for what was said, including this one.
         """
         calls = self.written(event)
         if not calls:
@@ -160,7 +160,7 @@ class FunctionCalls:
         return batch
 
     def written(self, event: ResponseDone) -> tuple[FunctionCall, ...]:
-        """The calls of an answer that has ended; none if the model may not have finished them."""
+        """Return the calls of an answer that has ended; none if they may be unfinished."""
         for item in event.output:
             if item.kind == "call":
                 self._note(event.response_id, item)
@@ -170,28 +170,28 @@ class FunctionCalls:
         return tuple(calls.values()) if event.status == "completed" else ()
 
     def speech_started(self) -> None:
-        """Somebody speaks: what was asked before is not what they wait for now."""
+        """Note that somebody speaks: they no longer wait for what was asked before."""
         for batch in self._batches:
             batch.superseded = True
 
     def silence(self) -> None:
-        """Nobody wants to hear an answer any more."""
+        """Note that nobody wants to hear an answer any more."""
         for batch in self._batches:
             batch.silenced = True
 
     def session_gone(self) -> None:
-        """The session that knows the calls is gone; calls that were being written are gone too."""
+        """Note that the session is gone, and with it the calls that were being written."""
         self._written.clear()
         for batch in self._batches:
             batch.in_session = False
             batch.sent.clear()
 
     def says(self, said: str) -> bool:
-        """Whether calls that the text with this id led to are open."""
+        """Return whether calls that the text with this id led to are open."""
         return any(batch.said == said and batch.awaited for batch in self._batches)
 
     def awaited(self, call_ids: Collection[str]) -> bool:
-        """Whether the user waits for the result of one of these calls, which is to come."""
+        """Return whether the user still waits for the result of one of these calls."""
         return any(
             batch.awaited and call.call_id in call_ids and call.call_id not in batch.outputs
             for batch in self._batches
@@ -201,12 +201,12 @@ class FunctionCalls:
     def answer(
         self, call_id: str, output: str, *, sent: bool = False, silent: bool = False
     ) -> CallBatch | None:
-        """Note a result (see `CallAnswered`); returns its batch if that is complete now.
+        """Note a result (see `CallAnswered`); return its batch if that is complete now.
 
-        A result that nobody waits for is ignored; what is too long is cut, and says so.
+        A result that nobody waits for is ignored. A result that is too long is cut and says so.
         """
         named = [b for b in self._batches if any(call.call_id == call_id for call in b.calls)]
-        # Some services count the calls of every answer from the beginning.
+        # Some services number the calls of every answer from the beginning.
         batch = next((b for b in named if call_id not in b.outputs), named[0] if named else None)
         if batch is None:
             return None
@@ -221,7 +221,7 @@ class FunctionCalls:
         return batch
 
     def expire(self, now: float) -> list[CallBatch]:
-        """Give up waiting for what is overdue; returns the batches a user still waits for."""
+        """Stop waiting for overdue batches; return those that a user still waits for."""
         overdue = [b for b in self._batches if not b.expired and b.expires_at <= now]
         awaited = [batch for batch in overdue if batch.awaited]
         for batch in overdue:

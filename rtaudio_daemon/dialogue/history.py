@@ -1,8 +1,8 @@
 """What was said so far, for a session that does not know it: words, tool calls and their results.
 
-Sound is not repeated, but for a question whose words are unknown and that waits for its answer.
-The assistant is quoted only as far as it was heard. Old context costs money with every answer, so
-there is a limit to turns and characters, and after a while without a word everything is forgotten.
+Sound is not repeated, except for a question whose words are unknown and which awaits its answer.
+The assistant is quoted only as far as it was heard. Old context makes every answer more expensive,
+so turns and characters are limited, and everything is forgotten after a while without a word.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from ..protocol.events import (
 from ..protocol.session_format import Json
 from .cut_words import heard_words
 
-_ITEMS_MOST = 400  # more than any limit of turns can mean; what is older is forgotten
-_WORDS_MOST = 8192  # of one item, where the limit of all together is lower
+_ITEMS_MOST = 400  # more than any limit of turns allows; older items are forgotten
+_WORDS_MOST = 8192  # characters of one item, unless the limit for all together is lower
 _PENDING = ("in_progress", "incomplete")
 _BYTES_PER_MS = 48
 _Lesson = (
@@ -43,7 +43,7 @@ _Lesson = (
     | TextDone
     | UserTranscript
 )
-_UNNAMED = "turn"  # the question, until the service says which item it is
+_UNNAMED = "turn"  # id of the question until the service names its item
 
 
 @dataclass(slots=True)
@@ -68,10 +68,10 @@ class _Entry:
 
 
 class History:
-    """Feed it every event of the service with the time in seconds.
+    """Records the conversation from every event of the service and its time in seconds.
 
-    `turns`: how many turns of the user are kept; `characters`: of all words together;
-    `forget_after_s`: without a word for so long, everything is forgotten (0: never).
+    `turns`: how many turns of the user are kept; `characters`: limit for all words together;
+    `forget_after_s`: seconds without a word after which everything is forgotten (0: never).
     """
 
     def __init__(
@@ -82,10 +82,10 @@ class History:
         self._last_word_at = 0.0
         self._numbers = count(1)
         self._question: _Entry | None = None
-        self._renamed: dict[str, str] = {}  # ids of the session before → ids in this one
+        self._renamed: dict[str, str] = {}  # ids of the previous session → ids in this one
 
     def limit(self, *, turns: int, characters: int, forget_after_s: float) -> None:
-        """Keep to these limits from now on."""
+        """Apply these limits from now on."""
         self._turns = turns
         self._characters = characters
         self._forget_after_s = forget_after_s
@@ -94,7 +94,7 @@ class History:
         return len(self._entries)
 
     def hear(self, event: Event, now: float, *, outside: bool = False) -> None:
-        """Take note of an event; `outside`: of an answer that is no part of the conversation."""
+        """Note an event; `outside`: it belongs to an answer outside the conversation."""
         if outside or not isinstance(event, _Lesson):
             return
         if self.stale(now):
@@ -105,27 +105,27 @@ class History:
             del self._entries[next(iter(self._entries))]
 
     def heard(self, item_id: str, heard_ms: float) -> None:
-        """An answer was heard so far only; its session may not know that, or be gone."""
+        """Note how much of an answer was heard; its session may not know that, or be gone."""
         entry = self._entries.get(self._renamed.get(item_id, item_id))
         if entry is not None:
             entry.heard_ms = float(heard_ms)
 
     def said(self, words: str) -> None:
-        """More of the assistant was heard, which no session knows."""
+        """Add words of the assistant that were heard and that no session knows."""
         self._entries[f"said_{next(self._numbers)}"] = _Entry("assistant", self._kept(words))
 
     def result(self, call_id: str, output: str) -> None:
-        """A function call has this result; the session may learn it later, or never."""
+        """Note the result of a function call; the session may learn it later, or never."""
         item_id = f"result_{next(self._numbers)}"
         self._entries[item_id] = _Entry("result", words=self._kept(output), call_id=call_id)
 
     def ask(self, pcm: bytes) -> None:
-        """The turn that becomes an item now, in the input format, waits for its answer."""
+        """Note that the turn that becomes an item now awaits its answer; `pcm`: input format."""
         self.answered()
         self._question = self._entries[_UNNAMED] = _Entry("user", sound=pcm)
 
     def answered(self) -> None:
-        """The question was answered, or never will be."""
+        """Note that the question was answered, or never will be."""
         if self._question is not None:
             self._question.sound = b""
         self._question = None
@@ -133,30 +133,30 @@ class History:
 
     @property
     def answerable(self) -> bool:
-        """Whether a session that gets the items knows what there is to answer."""
+        """Return whether a session that gets the items knows what there is to answer."""
         if self._question is not None:
             return bool(self._question.words or self._question.sound)
         entries = self._repeatable()
         return bool(entries) and entries[-1].kind in ("user", "result")
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Forget everything."""
         self.answered()
         self._entries.clear()
 
     def stale(self, now: float) -> bool:
-        """Whether there is something that should be forgotten by now."""
+        """Return whether there is something that should be forgotten by now."""
         over = now - self._last_word_at > self._forget_after_s > 0
         return over and bool(self._entries)
 
     def slept(self, seconds: float) -> None:
-        """The machine slept for so long, and the clock of `now` stood still."""
+        """Account for `seconds` of sleep of the machine, during which the clock stood still."""
         self._last_word_at -= seconds
 
     def retell(self, now: float) -> list[Json]:
-        """The items (canonical spelling) that repeat to a new session what was said, oldest first.
+        """Return the items (canonical spelling) that repeat the conversation, oldest first.
 
-        From here on the items are known by the ids given here; `heard` knows the former ones too.
+        Items are known by the ids given here from now on; `heard` accepts the former ids too.
         """
         if self.stale(now):
             self._forget_past()
@@ -170,7 +170,7 @@ class History:
                 self._renamed[former_id] = item_id
                 items.append({"id": item_id, **_item(entry)})
             elif entry.kind == "call":
-                self._entries[former_id] = entry  # its result is still to come, and goes behind it
+                self._entries[former_id] = entry  # its result is still to come, and follows it
         return items
 
     # ------------------------------------------------------------------ private
@@ -199,10 +199,10 @@ class History:
                 if entry is not None:
                     entry.heard_ms = float(audio_end_ms)
             case _:
-                self._entries.pop(event.item_id, None)  # it was deleted
+                self._entries.pop(event.item_id, None)  # the item was deleted
 
     def _kept(self, words: str) -> str:
-        """As much of them as could ever be repeated, and one character that says it is too long."""
+        """Return as many words as could ever be repeated, and one character more if cut."""
         return words[: max(self._characters, _WORDS_MOST) + 1]
 
     def _forget_past(self) -> None:
@@ -222,7 +222,7 @@ class History:
         ]
 
     def _bounded(self, entries: list[_Entry]) -> list[_Entry]:
-        """The last turns, and of them the last ones whose words there is room for."""
+        """Return the last turns, and of these the last entries whose words fit the limit."""
         starts = [n for n, entry in enumerate(entries) if entry.kind == "user"]
         first = starts[-self._turns] if len(starts) > self._turns else 0
         kept = entries[first:] if self._turns else []
@@ -232,11 +232,11 @@ class History:
             if room < 0:
                 kept = kept[position + 1 :]
                 break
-        # The question is no past: there is no answer without it.
+        # The question is always kept: without it there is no answer.
         asked = [n for n, entry in enumerate(entries) if entry is self._question]
         if asked and len(kept) < len(entries) - asked[0]:
             kept = entries[asked[0] :]
-        # A result without its call would be refused.
+        # The service refuses a result without its call.
         called = {entry.call_id for entry in kept if entry.kind == "call"}
         return [entry for entry in kept if entry.kind != "result" or entry.call_id in called]
 
@@ -264,7 +264,7 @@ class History:
             entry.final = item.status not in _PENDING
 
     def _name_call(self, item: Item) -> None:
-        """A call or a result that we made ourselves may get its id from the service."""
+        """Follow the service when it gives an id to a call or result that we created."""
         if not item.id or not item.call_id or item.id in self._entries:
             return
         for key, entry in self._entries.items():
@@ -316,7 +316,7 @@ def _item(entry: _Entry) -> Json:
 
 
 def _arguments(words: str) -> str:
-    """A tool's arguments as they came, or an empty object for what is none."""
+    """Return a tool's arguments as they came, or an empty object if they are not one."""
     try:
         json.loads(words)
     except ValueError:

@@ -1,6 +1,6 @@
-"""What happens on our side: speech in our own gate, buttons, requests, sessions that come and go.
+"""Events on our side: speech in our own gate, buttons, requests, sessions that come and go.
 
-What the service says (`protocol.events`) and what the loudspeaker reports (`PlaybackStarted`,
+Events of the service (`protocol.events`) and reports of the loudspeaker (`PlaybackStarted`,
 `PlaybackFinished`, `PlaybackStopped`) are inputs of the conversation too.
 """
 
@@ -17,27 +17,27 @@ from .settings import DialogueSettings
 
 @dataclass(frozen=True, slots=True)
 class SessionOpened:
-    """A session is in use: the first, or one after a loss."""
+    """A session is in use: the first one, or one after a loss."""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionRenewed:
-    """Another session has taken over; items and answers of the former one are gone."""
+    """Another session has taken over; items and answers of the previous one are gone."""
 
 
 @dataclass(frozen=True, slots=True)
 class SoundHeldBack:
-    """What is said from now on waits for another session, which is being opened."""
+    """From now on, speech waits for another session, which is being opened."""
 
 
 @dataclass(frozen=True, slots=True)
 class SoundLetGo:
-    """No other session comes; what was held back is for the one in use."""
+    """No other session opens; the session in use gets what was held back."""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionLost:
-    """The session is gone. `closing`: on purpose, so that no other is waited for."""
+    """The session is gone. `closing`: on purpose, so that we await no other."""
 
     reason: str
     closing: bool = False
@@ -45,7 +45,7 @@ class SessionLost:
 
 @dataclass(frozen=True, slots=True)
 class SessionAwaited:
-    """There is no session; `hopeful`: one may come soon, so that waiting makes sense."""
+    """There is no session. `hopeful`: one may open soon, so that waiting makes sense."""
 
     hopeful: bool
     reason: str | None = None
@@ -53,7 +53,7 @@ class SessionAwaited:
 
 @dataclass(frozen=True, slots=True)
 class SettingsChanged:
-    """The conversation goes on with other settings."""
+    """The conversation continues with other settings."""
 
     settings: DialogueSettings
 
@@ -65,14 +65,14 @@ class LocalSpeechStarted:
 
 @dataclass(frozen=True, slots=True)
 class LocalSpeechStopped:
-    """Our own gate hears nobody speak any more."""
+    """Our own gate no longer hears anybody speak."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechAborted:
-    """What is being said does not count: muted, no wake word, or the microphone went away.
+    """What is being said does not count: muted, no wake word, or the microphone is gone.
 
-    `nobody`: nobody said it; what was interrupted by it may go on.
+    `nobody`: nobody said it; what it interrupted may continue.
     """
 
     nobody: bool = False
@@ -80,12 +80,12 @@ class SpeechAborted:
 
 @dataclass(frozen=True, slots=True)
 class ButtonPressed:
-    """Push to talk begins: from now on somebody speaks, whatever any detector thinks."""
+    """Push to talk begins: from now on the user speaks, whatever any detector reports."""
 
 
 @dataclass(frozen=True, slots=True)
 class ButtonReleased:
-    """Push to talk ends; `answer`: the turn is answered, else it is forgotten."""
+    """Push to talk ends; `answer`: the turn is answered, otherwise forgotten."""
 
     answer: bool = True
 
@@ -104,11 +104,11 @@ class ContinueRequested:
 class SayRequested:
     """Speak `text` as it stands (verbatim), or let the model answer it (prompt).
 
-    `urgent`: before everything that waits, and what is being said is interrupted. `remember`: a
-    verbatim text becomes a message of the assistant. `said`: the id under which `TextSaid` reports
-    what became of it; "" for no report. `chime`: sound to be played before it. `listen`: when it
-    was said, the user may speak without a wake word. `instructions`: a message of the system that
-    follows the text.
+    `urgent`: interrupt what is being said, and go before everything that waits. `remember`: make a
+    verbatim text a message of the assistant. `said`: the id under which `TextSaid` reports what
+    became of the text; "" for no report. `chime`: sound to play before it. `listen`: once it was
+    said, the user may speak without a wake word. `instructions`: a system message that follows the
+    text.
     """
 
     text: str
@@ -123,7 +123,7 @@ class SayRequested:
 
 @dataclass(frozen=True, slots=True)
 class OfferedAnswer:
-    """An answer that a program knows: its id, and sentences that mean it."""
+    """An answer that a program offers: its id, and sentences that mean it."""
 
     id: str
     sentences: tuple[str, ...] = ()
@@ -133,8 +133,8 @@ class OfferedAnswer:
 class AskRequested:
     """Speak the question `text` as it stands, and report the one spoken answer as `ask`.
 
-    `timeout_s`: how long nobody may speak after the question. `transcribed`: the service
-    transcribes turns. `chime`: sound to be played before the question.
+    `timeout_s`: how long to wait for speech after the question. `transcribed`: the service
+    transcribes turns. `chime`: sound to play before the question.
     """
 
     ask: str
@@ -147,14 +147,14 @@ class AskRequested:
 
 @dataclass(frozen=True, slots=True)
 class MicrophoneClosed:
-    """Nobody can be heard from now on, and why: muted, or the microphone is lost."""
+    """From now on, nobody can be heard, and why: muted, or the microphone is lost."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class PlayRequested:
-    """Play `pcm` (not empty), also without a session; `urgent`, `said` as in `SayRequested`."""
+    """Play `pcm` (not empty), even without a session; `urgent`, `said` as in `SayRequested`."""
 
     pcm: bytes
     urgent: bool = False
@@ -163,9 +163,9 @@ class PlayRequested:
 
 @dataclass(frozen=True, slots=True)
 class AnswerRequested:
-    """Ask for an answer, with settings of its own if any.
+    """Ask for an answer, optionally with settings of its own.
 
-    `outside`: it is no part of the conversation. `after_speech`: wait until nobody speaks and no
+    `outside`: it stays outside the conversation. `after_speech`: wait until nobody speaks and no
     answer is expected. `event_id` names the request in errors of the service.
     """
 
@@ -187,8 +187,8 @@ class CancelRequested:
 class CallAnswered:
     """The result of a function call.
 
-    `sent`: the session has it already. `silent`: it needs no answer; one is asked for all the same
-    if another call of the same answer needs one.
+    `sent`: the session has it already. `silent`: it needs no answer. We still ask for one if
+    another call of the same answer needs it.
     """
 
     call_id: str
@@ -199,7 +199,7 @@ class CallAnswered:
 
 @dataclass(frozen=True, slots=True)
 class CallsTakeLong:
-    """The results of these calls are still to come: let the model say so, as `note` asks it to."""
+    """The results of these calls are delayed: let the model say so, as `note` asks it to."""
 
     call_ids: tuple[str, ...]
     note: str
@@ -207,7 +207,7 @@ class CallsTakeLong:
 
 @dataclass(frozen=True, slots=True)
 class AnswerDropped:
-    """Nobody waits for the answer any more: no other session is asked for it."""
+    """Nobody waits for the answer any more: do not ask another session for it."""
 
 
 @dataclass(frozen=True, slots=True)

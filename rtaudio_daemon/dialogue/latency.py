@@ -1,8 +1,8 @@
-"""How long people wait: the latencies of every turn, counted from the end of their speech.
+"""How long people wait: the latencies of every turn, counted from the end of speech.
 
-A turn begins with the end of speech (the last moment that sounded like speech to our own gate and
-was not much softer than the rest of it, or, where only the service listens, its word for it) or
-with a request; it is over when the answer was generated and the loudspeaker is done with it.
+A turn begins with a request or with the end of speech. The end of speech is the last moment that
+sounded like speech to our own gate and was not much softer than the rest; if only the service
+listens, it is when the service reports it. A turn is over when the answer was generated and played.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from ..notifications import (
 
 _BYTES_PER_MS = 48  # 24 kHz, mono, 16 bit
 _RESPONSES_MAX = 16
-_FADED_DB = 30.0  # softer than the loudest of what is said: a detector goes on for 40 to 150 ms
-_PAUSE_S = 0.2  # without a voice, before the gate opens: then another word begins
-_RECENT_S = 0.5  # frames may come ten at once
+_FADED_DB = 30.0  # below the loudest part of the speech: detectors linger for 40 to 150 ms
+_PAUSE_S = 0.2  # without a voice while the gate is closed: what follows is another word
+_RECENT_S = 0.5  # frames may arrive in groups of ten
 _FRAME_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What an answer is counted from, in seconds, and what is known of it in ms."""
+    """The starting point of an answer's latencies, in seconds, and those known so far, in ms."""
 
     at: float
     latencies: dict[str, int] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class _Answer:
     generated: bool = False
     audible: bool = False
     played: bool = False
-    sound_ms: dict[AudioPart, float] = field(default_factory=dict)  # since playing last ended
+    sound_ms: dict[AudioPart, float] = field(default_factory=dict)  # since playback last ended
 
     def receive(self, part: AudioPart, pcm: bytes) -> None:
         self.audible, self.played = True, self.status == "interrupted"
@@ -53,7 +53,7 @@ class _Answer:
 
 @dataclass(slots=True)
 class _Voice:
-    """What sounds like speech: its first and its last moment, and how loud it was at most."""
+    """A stretch that sounds like speech: its first and last moment and its peak level."""
 
     began: float
     heard: float
@@ -68,21 +68,21 @@ class _Voice:
 
 
 class LatencyTracker:
-    """Times are seconds of any one clock. `over` returns the turns that have ended since."""
+    """Times are seconds on the caller's clock. `over` returns the turns that have ended since."""
 
     def __init__(self) -> None:
         self._speech_began: float | None = None
         self._voice: _Voice | None = None
         self._local = False  # our own gate hears this speech
-        self._held = False  # somebody talks by button
+        self._held = False  # a push-to-talk button is held
         self._gate_closed = False
         self._turn: Origin | None = None
         self._answers: dict[str, _Answer] = {}
 
     def voice(self, at: float, level_dbfs: float) -> None:
-        """The 20 ms up to `at` sound like speech; `level_dbfs`: how loud they are.
+        """Note that the 20 ms up to `at` sound like speech, at `level_dbfs`.
 
-        Said of every such frame, also before the gate opens, or of one of three while they go on.
+        Called for every such frame, even before the gate opens, or for every third while they last.
         """
         voice = self._voice
         if voice is None or (not self._local and at - voice.heard > _PAUSE_S):
@@ -93,11 +93,11 @@ class LatencyTracker:
     # ---------------------------------------------------------------- speech
 
     def speech_started(self, now: float, *, local: bool) -> None:
-        """Our own gate or the service hears somebody."""
+        """Note that our own gate or the service hears somebody."""
         if self._held:
-            return  # that was before the button was pressed
+            return  # this speech was before the button was pressed
         if self._gate_closed:
-            self.speech_aborted()  # what the gate took for speech, the service did not
+            self.speech_aborted()  # the service did not take for speech what the gate did
         if self._speech_began is None:
             self._speech_began = now
         if local and not self._local:
@@ -108,33 +108,33 @@ class LatencyTracker:
                 self._voice = None
 
     def gate_closed(self) -> None:
-        """Our own gate hears nobody any more."""
+        """Note that our own gate no longer hears anybody."""
         self._gate_closed = True
 
     def speech_stopped(self, now: float) -> None:
-        """The service says that the turn is over."""
+        """Note that the service reports the end of the turn."""
         if not self._held:
             self._end_speech(now, by_hand=False)
 
     def speech_aborted(self) -> None:
-        """What was said does not count."""
+        """Note that what was said does not count."""
         self._speech_began = self._voice = None
         self._local = self._gate_closed = self._held = False
 
     def button_pressed(self, now: float) -> None:
-        """Somebody talks by button."""
+        """Note that a push-to-talk turn begins."""
         self.speech_aborted()
         self._held = True
         self._speech_began = now
 
     def button_released(self, now: float) -> None:
-        """The turn by button is over."""
+        """Note that the push-to-talk turn is over."""
         self._end_speech(now, by_hand=True)
 
     # --------------------------------------------------------------- answers
 
     def begun(self, response_id: str, now: float, origin: Origin | None = None) -> None:
-        """An answer begins; `origin`: what it is counted from, if not the turn before it."""
+        """Note that an answer begins; `origin`: what to count from, if not the turn before it."""
         if origin is None:
             origin, self._turn = self._turn or Origin(now), None
         while len(self._answers) >= _RESPONSES_MAX:
@@ -143,14 +143,14 @@ class LatencyTracker:
         answer.mark("response_ms", now)
 
     def received(self, part: AudioPart, audio: bytes, now: float) -> None:
-        """A piece of the sound of an answer."""
+        """Note a piece of an answer's sound."""
         answer = self._answers.get(part.response_id)
         if answer is not None:
             answer.receive(part, audio)
             answer.mark("first_audio_ms", now)
 
     def finished(self, response_id: str, status: str, now: float) -> Origin | None:
-        """An answer was generated; returns what it is counted from."""
+        """Note that an answer was generated; return what it is counted from."""
         answer = self._answers.get(response_id)
         if answer is None:
             return None
@@ -159,7 +159,7 @@ class LatencyTracker:
         return answer.origin
 
     def session_lost(self) -> None:
-        """Nothing more comes of the answers under way."""
+        """Note that nothing more arrives of the answers under way."""
         self.speech_aborted()
         self._turn = None
         for answer in self._answers.values():
@@ -168,7 +168,7 @@ class LatencyTracker:
     def played(
         self, event: PlaybackStarted | PlaybackFinished | PlaybackStopped, now: float
     ) -> None:
-        """The loudspeaker began, ended or stopped."""
+        """Note that the loudspeaker began, finished or stopped."""
         sounding = [each for each in self._answers.values() if each.audible and not each.played]
         if not sounding:
             return
@@ -178,7 +178,7 @@ class LatencyTracker:
         cut = event.heard if isinstance(event, PlaybackStopped) else ()
         heard_ms = {each.part: each.heard_ms for each in cut}
         ended = now
-        # Nothing reports when one answer gave way to the next: that follows from their lengths.
+        # No report marks the change from one answer to the next: it follows from their lengths.
         for answer in reversed(sounding):
             length_ms = sum(min(ms, heard_ms.get(part, ms)) for part, ms in answer.sound_ms.items())
             if isinstance(event, PlaybackStopped) and (
@@ -194,7 +194,7 @@ class LatencyTracker:
             answer.sound_ms.clear()
 
     def over(self) -> list[TurnFinished]:
-        """The turns that have ended since this was asked last."""
+        """Return the turns that have ended since the last call."""
         done = [
             (response_id, answer)
             for response_id, answer in self._answers.items()

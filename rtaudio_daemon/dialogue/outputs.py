@@ -31,14 +31,14 @@ class CreateItem:
 
 @dataclass(frozen=True, slots=True)
 class DeleteItem:
-    """Remove an item that nobody heard, or nobody said."""
+    """Remove an item that nobody heard or nobody said."""
 
     item_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class TruncateItem:
-    """Shorten an answer to what was heard of it."""
+    """Shorten an answer to the part that was heard."""
 
     item_id: str
     content_index: int
@@ -47,7 +47,7 @@ class TruncateItem:
 
 @dataclass(frozen=True, slots=True)
 class CreateResponse:
-    """Ask for an answer, with settings of its own if any."""
+    """Ask for an answer, optionally with settings of its own."""
 
     settings: Json | None = None
     event_id: str = field(default="", compare=False)
@@ -84,22 +84,22 @@ class SendKeptAudio:
 
 @dataclass(frozen=True, slots=True)
 class PauseTurnDetection:
-    """Let the service detect no turns until `ResumeTurnDetection`, in later sessions too."""
+    """Keep the service from detecting turns until `ResumeTurnDetection`, in later sessions too."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResumeTurnDetection:
-    """Let the service detect turns again as it did before."""
+    """Let the service detect turns again as before."""
 
 
 @dataclass(frozen=True, slots=True)
 class PauseReplies:
-    """Let the service answer no turn by itself until `ResumeReplies`."""
+    """Keep the service from answering turns by itself until `ResumeReplies`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResumeReplies:
-    """Let the service answer turns again as it did before."""
+    """Let the service answer turns again as before."""
 
 
 ServiceCommand = (
@@ -137,7 +137,7 @@ class EndPlay:
 
 @dataclass(frozen=True, slots=True)
 class StopPlayback:
-    """Be silent now and report how far playing came (answered by `PlaybackStopped`)."""
+    """Fall silent now and report how much was played (answered by `PlaybackStopped`)."""
 
 
 SpeakerCommand = Play | EndPlay | StopPlayback
@@ -147,10 +147,10 @@ SpeakerCommand = Play | EndPlay | StopPlayback
 
 @dataclass(frozen=True, slots=True)
 class CallsRequested:
-    """The function calls of an answer that is complete, in its order.
+    """The function calls of a complete answer, in its order.
 
-    `spoken`: the answer had sound of its own. `round`: 1 for the calls of the answer to what was
-    said, 2 for those of the answer to their results, and so on.
+    `spoken`: the answer had sound too. `round`: 1 for the calls of the answer to what was said,
+    2 for those of the answer to their results, and so on.
     """
 
     calls: tuple[FunctionCall, ...]
@@ -168,16 +168,16 @@ class AnswerGivenUp:
 
 @dataclass(frozen=True, slots=True)
 class ListenWithoutWakeWord:
-    """Speech needs no wake word from now on; or it needs one again."""
+    """From now on, speech needs no wake word; or it needs one again."""
 
     on: bool
 
 
 @dataclass(frozen=True, slots=True)
 class QuestionClosed:
-    """What became of a question of a program.
+    """What became of a program's question.
 
-    `text`: what was said. `answer`: the id of the offered answer that it means, if it means one.
+    `text`: what was said. `answer`: the id of the offered answer that it means, if any.
     `reason`: why there is no answer, in words.
     """
 

@@ -1,7 +1,7 @@
-"""Does the daemon answer itself? Then the words of its answers come back as the user's.
+"""Detects that the daemon answers itself: the words of its answers come back as the user's.
 
-The sound of an answer may be unrecognizable when a room and a loudspeaker have changed it. Its
-words are not: the transcript of a turn that is the echo of an answer repeats a stretch of it.
+A room and a loudspeaker may make the sound of an answer unrecognizable, but not its words: the
+transcript of a turn that is the echo of an answer repeats a stretch of that answer.
 """
 
 from __future__ import annotations
@@ -13,29 +13,27 @@ from difflib import SequenceMatcher
 from itertools import islice
 from unicodedata import category, normalize
 
-# Where no spaces part the words, each character counts by itself: it is a half or a quarter of one.
+# In scripts without spaces each character counts alone, as a half or a quarter of a word.
 _HALVES = "\u3005-\u30ff\u3400-\u9fff"  # Chinese, Japanese
 _QUARTERS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
 _TOKEN = re.compile(rf"[{_HALVES}{_QUARTERS}]|[^\W_{_HALVES}{_QUARTERS}]+")
 _HALF, _QUARTER = re.compile(f"[{_HALVES}]"), re.compile(f"[{_QUARTERS}]")
-_WORD = 4  # quarters of a word
-_LEAST = (
-    2 * _WORD
-)  # of a turn; who says "yes", or repeats one word, is no echo, nor a proof of none
+_WORD = 4  # weight of a word, in quarters
+_LEAST = 2 * _WORD  # of a turn; "yes" or one repeated word neither proves nor disproves an echo
 _ENOUGH = 8 * _WORD
-_ALIKE = 0.7  # of a turn; the rest may be misheard
-_SLACK = 2  # tokens that were heard and not said, or said and not heard
-_ANSWERS = 3  # that are remembered
-_LONGEST_ANSWER, _LONGEST_TURN = 1000, 64  # tokens; what is beyond is not looked at
-_LETTERS = 12  # of a word, at most, on the average
+_ALIKE = 0.7  # share of a turn; the rest may be misheard
+_SLACK = 2  # tokens that were heard but not said, or said but not heard
+_ANSWERS = 3  # how many answers are remembered
+_LONGEST_ANSWER, _LONGEST_TURN = 1000, 64  # tokens; the rest is ignored
+_LETTERS = 12  # letters per word on average, at most
 
 
 class OwnWords:
-    """Give it the words of answers, the beginnings of turns, and then the words of each turn.
+    """Compares the words of turns with the words of recent answers.
 
-    Only turns count that begin while an answer is heard, and of which nearly all (seven of ten
-    words) stands in one of the last answers, in a row. When eight words came back so, in one turn
-    or in several without another between them, the daemon answers itself.
+    A turn counts only if it begins while an answer is heard and nearly all of it (seven words of
+    ten) occurs, in sequence, in one of the last answers. When eight words have come back in this
+    way, in one turn or in several successive ones, the daemon answers itself.
     """
 
     def __init__(self) -> None:
@@ -44,15 +42,15 @@ class OwnWords:
         self._evidence = 0
 
     def said(self, words: str) -> None:
-        """These are the words of an answer, heard or to be heard."""
+        """Note the words of an answer, heard or to be heard."""
         self._said.append(_tokens(words, _LONGEST_ANSWER))
 
     def turn_began(self, *, over_answer: bool) -> None:
-        """Somebody begins to speak; `over_answer`: while an answer is heard."""
+        """Note that somebody begins to speak; `over_answer`: while an answer is heard."""
         self._over_answer = over_answer
 
     def came_back(self, words: str) -> bool:
-        """Whether it is certain by these words, of the turn that began last, and those before."""
+        """Note the words of the last turn; return whether an echo is now certain."""
         turn = _tokens(words, _LONGEST_TURN)
         if self._over_answer and _weight(turn) < _LEAST:
             return False
@@ -65,7 +63,7 @@ class OwnWords:
 
 
 def _tokens(words: str, most: int) -> list[str]:
-    """Words, or characters where there are no spaces; without case, accents and punctuation."""
+    """Return words (characters in scripts without spaces) without case, accents, punctuation."""
     words = words[: most * _LETTERS]
     letters = normalize("NFKD", words.replace("'", "").replace("’", "")).casefold()
     plain = "".join(letter for letter in letters if not category(letter).startswith("M"))
@@ -79,7 +77,7 @@ def _weight(tokens: Sequence[str]) -> int:
 
 
 def _repeated(turn: list[str], said: list[str]) -> int:
-    """How much of an answer is in a turn that is nearly all made of it; else 0."""
+    """Return how much of the answer the turn repeats if it consists of little else; otherwise 0."""
     longest = SequenceMatcher(None, turn, said, autojunk=False).find_longest_match()
     first = longest.b - longest.a
     stretch = said[max(0, first - _SLACK) : first + len(turn) + _SLACK]

@@ -1,4 +1,4 @@
-"""Sound in the loudspeaker's hands, or assumed to be there, and its words."""
+"""Sound that the loudspeaker has, or is assumed to have, and its words."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from ..notifications import AudioPart, Heard, PlaybackStopped, Transcript
 from .outputs import EndPlay, Play, SpeakerCommand, StopPlayback
 from .sound_parts import BYTES_PER_MS, CHIME, SOUND, Sound, Stopped
 
-_REMEMBERED = 32  # parts whose words or whose sound are still to come
-_KEPT_BYTES = 600_000 * BYTES_PER_MS  # of one part; nothing longer goes on after a pause
+_REMEMBERED = 32  # parts that still lack their words or their sound
+_KEPT_BYTES = 600_000 * BYTES_PER_MS  # per part; a longer part cannot resume after a pause
 
 
 @dataclass(slots=True)
 class Pause:
-    """Playing has stopped, or is about to, and may go on."""
+    """Playback has stopped, or is about to, and may resume."""
 
     asked_at: float
     parts: frozenset[AudioPart]
-    """What the loudspeaker had then."""
+    """What the loudspeaker had at that time."""
     stopped: PlaybackStopped | None = None
-    """Its report; None: it has not come yet."""
+    """Its report; None: not received yet."""
     stopped_at: float = 0.0
     verdict: Literal["go on", "stop"] | None = None
-    """What is to become of it as soon as the report is there."""
+    """What to do once the report is there."""
     ends: frozenset[AudioPart] = frozenset()
-    """Verdict "stop": what does not go on; what came later is played then."""
+    """Verdict "stop": the parts that do not resume; later parts are played then."""
     by_speech: bool = True
-    """Verdict "stop": whether speech led to it."""
+    """Verdict "stop": whether speech caused it."""
 
 
 @dataclass(slots=True)
 class _Stop:
-    """The loudspeaker was asked to stop, or did so by itself (`asked_at` is None)."""
+    """A stop that we requested, or of the loudspeaker's own accord (`asked_at` is None)."""
 
     asked_at: float | None
     parts: frozenset[AudioPart]
@@ -43,12 +43,12 @@ class _Stop:
 
 
 class Playing:
-    """What is queued and what sounds.
+    """Tracks what is queued and what sounds.
 
-    In a pause sound is kept here, and goes on where it stopped, or never (`resume`, `settle`).
+    During a pause sound is kept here; it resumes where it stopped, or never (`resume`, `settle`).
 
-    `assumed`: nobody reports playback. Sound is heard from its first piece on, until `finished`.
-    Words that go with a sound are reported when it was played, as far as it was.
+    `assumed`: nobody reports playback. Sound counts as heard from its first piece until `finished`.
+    The words of a sound are reported when it was played, as far as it was.
     """
 
     def __init__(self, *, assumed: bool) -> None:
@@ -56,19 +56,19 @@ class Playing:
         """Whether something is heard."""
         self._assumed = assumed
         self._sounds: dict[AudioPart, Sound] = {}
-        self._over: dict[AudioPart, Sound] = {}  # whose words have not come
-        self._words: dict[AudioPart, str] = {}  # whose sound is not over
-        self._stops: deque[_Stop] = deque()  # that were asked for, and not reported yet
+        self._over: dict[AudioPart, Sound] = {}  # sounds that lack their words
+        self._words: dict[AudioPart, str] = {}  # words of sounds that are not over
+        self._stops: deque[_Stop] = deque()  # requested and not yet reported
         self._pause: Pause | None = None
         self.pauses = False
-        """Whether sound is kept, so that playing can pause."""
+        """Whether sound is kept, so that playback can pause."""
 
     def plays(self, response_id: str) -> bool:
-        """Whether sound of this answer is not played to its end."""
+        """Return whether sound of this answer is not yet played to its end."""
         return any(part.response_id == response_id for part in self._sounds)
 
     def chime(self, response_id: str, pcm: bytes) -> list[SpeakerCommand]:
-        """A sound of our own before that of an answer."""
+        """Play a sound of our own before that of an answer."""
         if self._assumed:
             return []
         part = AudioPart(response_id, CHIME, 0)
@@ -77,11 +77,11 @@ class Playing:
 
     @property
     def queued(self) -> bool:
-        """Whether the loudspeaker has sound that is not played to its end."""
+        """Whether the loudspeaker has sound that is not yet played to its end."""
         return bool(self._sounds)
 
     def received(self, part: AudioPart, audio: bytes, *, in_session: bool) -> list[SpeakerCommand]:
-        """A piece of an answer that somebody wants to hear."""
+        """Play a piece of an answer that somebody wants to hear."""
         if self._assumed:
             self.playing = True
             return []
@@ -101,13 +101,13 @@ class Playing:
         return [] if self._pause is not None else [Play(part, audio)]
 
     def missed(self, part: AudioPart, size: int) -> None:
-        """A piece of so many bytes that nobody wants to hear any more."""
+        """Note `size` bytes of a part that nobody wants to hear any more."""
         sound = self._sounds.get(part) or self._over.get(part)
         if sound is not None:
             sound.missed_ms += size / BYTES_PER_MS
 
     def words(self, part: AudioPart, words: str) -> list[Transcript]:
-        """The words of a sound; returns them if it is over, as far as it was heard."""
+        """Note the words of a sound; return them, as far as heard, if the sound is over."""
         if self._assumed:
             return [Transcript("assistant", words, True, part.item_id)]
         if part in self._over and part not in self._sounds:
@@ -118,7 +118,7 @@ class Playing:
         return []
 
     def ended(self, part: AudioPart) -> list[SpeakerCommand]:
-        """No more sound comes for this part."""
+        """Note that no more sound arrives for this part."""
         sound = self._sounds.get(part)
         if sound is None or sound.ended:
             return []
@@ -126,13 +126,13 @@ class Playing:
         return [] if self._pause is not None else [EndPlay(part)]
 
     def answer_ended(self, response_id: str) -> list[SpeakerCommand]:
-        """No more sound comes for this answer."""
+        """Note that no more sound arrives for this answer."""
         self._forget_words(response_id)
         parts = [part for part in self._sounds if part.response_id == response_id]
         return [command for part in parts for command in self.ended(part)]
 
     def session_gone(self) -> list[SpeakerCommand]:
-        """No answer goes on; what is there is played, and is in no session any more."""
+        """End all answers: their sound is played, and their items are in no session any more."""
         self.playing = self.playing and not self._assumed
         self._forget_words()
         for sound in self._sounds.values():
@@ -141,13 +141,13 @@ class Playing:
         return [command for part in answers for command in self.ended(part)]
 
     def started(self) -> None:
-        """The first sample leaves the loudspeaker."""
+        """Note that the first sample leaves the loudspeaker."""
         self.playing = bool(self._sounds)
 
     def finished(self) -> tuple[dict[str, float], list[Transcript]]:
-        """The last sample of all that was queued has left the loudspeaker.
+        """Note that the last queued sample has left the loudspeaker.
 
-        Returns how many ms of each answer were heard, by its id, and their words.
+        Returns how many ms of each answer were heard, by its id, and the words.
         """
         self.playing = False
         return self._played({part for part, sound in self._sounds.items() if sound.ended})
@@ -167,19 +167,19 @@ class Playing:
 
     @property
     def paused(self) -> bool:
-        """Whether playing has stopped and may go on, which is not decided yet."""
+        """Whether playback has stopped or will, and it is undecided whether it resumes."""
         return self._pause is not None and self._pause.verdict is None
 
     @property
     def may_pause(self) -> bool:
-        """Whether something is heard, or about to go on, that could go on later."""
+        """Whether something is heard, or about to resume, that could resume later."""
         if self._pause is not None:
             return self._pause.verdict == "go on"
         kept = all(sound.pcm is not None for sound in self._sounds.values())
         return self.playing and not self._stops and kept
 
     def pause(self, now: float) -> list[SpeakerCommand]:
-        """Be silent now; what is heard, and what comes, is kept."""
+        """Fall silent now; keep what is being played and what arrives."""
         if self._pause is not None:
             self._pause.verdict = None
             return []
@@ -187,18 +187,18 @@ class Playing:
         return [StopPlayback()]
 
     def hold(self, now: float) -> None:
-        """Nothing is heard; what comes is kept as in a pause."""
+        """Keep what arrives, as in a pause, while nothing is heard."""
         self._pause = Pause(now, frozenset(), PlaybackStopped(), now)
 
     def note_pause(
         self, event: PlaybackStopped, now: float
     ) -> tuple[dict[str, float], list[Transcript]] | None:
-        """The loudspeaker has stopped; None: not for a pause. Else as of `finished`."""
+        """Note that the loudspeaker has stopped; None: not for a pause. Otherwise as `finished`."""
         pause = self._pause
         if pause is None:
             return None
         if pause.stopped is not None:
-            return {}, []  # it had nothing to stop
+            return {}, []  # there was nothing to stop
         if event.lost is not None and pause.verdict != "stop":
             return None
         self.playing = False
@@ -206,7 +206,7 @@ class Playing:
         return self._played(pause.parts - {each.part for each in event.heard})
 
     def resume(self) -> list[SpeakerCommand]:
-        """Play on where playing stopped: at once, or as soon as it has stopped."""
+        """Resume playback where it stopped: now, or as soon as it has stopped."""
         pause = self._pause
         assert pause is not None
         pause.verdict = "go on"
@@ -216,7 +216,7 @@ class Playing:
         return self._play_from({each.part: each for each in pause.stopped.heard})
 
     def settle(self, *, by_speech: bool = False) -> tuple[Stopped, PlaybackStopped] | None:
-        """Playing does not go on; returns how far it came, if that is known and was a pause."""
+        """End a pause for good; return how far playback came, once the loudspeaker reported it."""
         pause = self._pause
         if pause is None:
             return None
@@ -225,7 +225,7 @@ class Playing:
         return self.settled()
 
     def settled(self) -> tuple[Stopped, PlaybackStopped] | None:
-        """As of `settle`, which decided that already."""
+        """Return the result of an earlier `settle` once the report is there."""
         pause = self._pause
         if pause is None or pause.stopped is None:
             return None
@@ -246,18 +246,18 @@ class Playing:
         return commands
 
     def play_later(self) -> list[SpeakerCommand]:
-        """Play what came after it was decided that playing does not go on."""
+        """Play what arrived after the decision that playback does not resume."""
         return self._play_from({})
 
     @property
     def verdict(self) -> str | None:
-        """What was decided of a pause whose report had not come."""
+        """What was decided about a pause before its report came."""
         return self._pause.verdict if self._pause is not None else None
 
     # ------------------------------------------------------------------ ends
 
     def stop(self, now: float, *, by_speech: bool = False) -> list[SpeakerCommand]:
-        """End everything that sounds or waits to."""
+        """End everything that sounds or is queued."""
         if self._assumed:
             self.playing = False
         for stop in self._stops:
@@ -269,12 +269,12 @@ class Playing:
         return [StopPlayback()]
 
     def stopped(self, event: PlaybackStopped, now: float) -> Stopped:
-        """The loudspeaker has stopped, because we asked or because it is gone."""
+        """Note that the loudspeaker has stopped, because we asked it to or because it is gone."""
         self.playing = False
         stop, heard = _Stop(None, frozenset(self._sounds)), event.heard
         if self._stops:
             stop = self._stops.popleft()
-        if self._pause is not None:  # it is gone before it could pause
+        if self._pause is not None:  # it disappeared before it could pause
             heard = (*heard, *self._unheard(stop.parts - self._pause.parts))
         self._pause = None
         return self._stopped(heard, stop, now)
@@ -296,7 +296,7 @@ class Playing:
         return []
 
     def _forget_words(self, response_id: str | None = None) -> None:
-        """Words of an answer (None: of all) that never sounded are not said."""
+        """Forget the words of an answer (None: of all) that never sounded."""
         for part in [part for part in self._words if part not in self._sounds]:
             if response_id in (None, part.response_id):
                 del self._words[part]

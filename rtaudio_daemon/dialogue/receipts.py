@@ -1,11 +1,11 @@
 """What became of each text that a program wanted to be said.
 
-A text is under way while its request waits, its answer is generated, calls of functions that it led
-to are open, or its sound is played. When nothing of it is under way any more, it gets its one
-outcome, from what was noted of it::
+A text is under way while its request waits, its answer is generated, function calls that it led to
+are open, or its sound is played. Then it gets exactly one outcome, deduced from what was noted::
+    are open, or its sound is played. Then it gets exactly one outcome, deduced from what was
+    noted::
 
-    not_played    the loudspeaker is lost, or no sound came
-    interrupted   it was stopped before its end, or before its first sound
+        not_played    the loudspeaker is lost, or no sound came
     failed        the service refused it, or did not end its answer
     said          its sound was played to the end
     dropped       it never began
@@ -42,7 +42,7 @@ class _Text:
 
 
 class Receipts:
-    """The texts under way, by their ids."""
+    """The texts under way, by id."""
 
     def __init__(self) -> None:
         self._texts: dict[str, _Text] = {}
@@ -53,42 +53,42 @@ class Receipts:
         return bool(self._texts)
 
     def begin(self, said: str) -> None:
-        """A program wants something said under this id; "" needs no receipt."""
+        """Note that a program wants something said under this id; "" needs no receipt."""
         if said:
             self._texts[said] = _Text()
 
     def begun(self, said: str, response_id: str) -> None:
-        """An answer for this text begins."""
+        """Note that an answer for this text begins."""
         if said in self._texts:
             self._texts[said].answers.append(response_id)
 
     def refused(self, said: str) -> None:
-        """The service refused it."""
+        """Note that the service refused the text."""
         if said in self._texts:
             self._texts[said].failed = True
 
     def generated(self, response_id: str, status: str, *, interrupted: bool) -> None:
-        """An answer has ended: it may be one of a text."""
+        """Note that an answer has ended, which may be for a text."""
         for text in self._of(response_id):
             text.ended = text.ended or status == "completed"
             text.failed = text.failed or status in ("failed", "incomplete", "given up")
             text.stopped = text.stopped or interrupted
 
     def heard(self, response_id: str, heard_ms: float) -> None:
-        """So much more of this answer was heard."""
+        """Note that `heard_ms` more of this answer were heard."""
         for text in self._of(response_id):
             text.heard_ms += heard_ms
 
     def stopped(self, response_id: str, *, lost: bool) -> None:
-        """This answer was stopped before its end; `lost`: with the loudspeaker."""
+        """Note that this answer was stopped before its end; `lost`: with the loudspeaker."""
         for text in self._of(response_id):
             text.lost = text.lost or lost
             text.stopped = text.stopped or not lost
 
     def over(self, under_way: Callable[[str, list[str]], bool]) -> Iterator[TextSaid]:
-        """The receipts of the texts of which nothing is under way any more.
+        """Yield the receipts of the texts that are no longer under way.
 
-        `under_way` says so of an id and the ids of its answers.
+        `under_way` takes an id and the ids of its answers, and returns whether the text still is.
         """
         for said, text in list(self._texts.items()):
             if not under_way(said, text.answers):

@@ -1,4 +1,4 @@
-"""What goes wrong, in words for people."""
+"""What went wrong, in words for people."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _EXPIRED = "session_expired"  # another session takes over
 
 
 def not_said(why: str) -> ErrorReported:
-    """What a program wanted to be said is not said."""
+    """A text that a program wanted to be said is not said."""
     return ErrorReported("conversation", "not_said", f"not said: {why}")
 
 
@@ -26,14 +26,14 @@ def not_answered(why: str) -> AnswerGivenUp:
 
 
 def not_connected(why: str) -> AnswerGivenUp:
-    """A turn by button waited for a session in vain."""
+    """A push-to-talk turn waited in vain for a session."""
     why = why or "it took too long"
     words = f"not listening: there is no connection to the service ({why})"
     return AnswerGivenUp("not_connected", words)
 
 
 def not_played(lost: str, *, heard: bool) -> ErrorReported:
-    """The loudspeaker is lost in the middle of an answer; `heard`: some of it was played."""
+    """The loudspeaker was lost in the middle of an answer; `heard`: some of it was played."""
     what = "not played to its end" if heard else "not played"
     words = f"{what}: the loudspeaker is lost ({lost})"
     return ErrorReported("conversation", "not_played", words)
@@ -47,7 +47,7 @@ def not_transcribed(event: UserTranscriptFailed) -> ErrorReported:
 
 
 def trouble(event: ServiceErrorReported) -> list[ErrorReported]:
-    """What a person may want to know of an error of the service."""
+    """What a person may want to know about an error of the service."""
     if event.severity is Severity.BENIGN or event.code == _EXPIRED:
         return []
     code = event.code or event.type or "error"
@@ -55,7 +55,7 @@ def trouble(event: ServiceErrorReported) -> list[ErrorReported]:
 
 
 def calls_in_vain(event: ResponseDone) -> list[AnswerGivenUp]:
-    """Why the calls of an answer, of which none can be given a result, come to nothing."""
+    """Why the calls of an answer lead to nothing when none of them can be given a result."""
     calls = [item for item in event.output if item.kind == "call"]
     if event.status != "completed" or not calls:
         return []
@@ -63,7 +63,7 @@ def calls_in_vain(event: ResponseDone) -> list[AnswerGivenUp]:
 
 
 def failure(event: ResponseDone) -> list[ErrorReported]:
-    """Why an answer did not complete."""
+    """Why an answer was not completed."""
     if event.status not in ("failed", "incomplete"):
         return []
     error = event.error

@@ -1,4 +1,4 @@
-"""What a message to the service means to the conversation, for users who write messages by hand."""
+"""What a hand-written message to the service means to the conversation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .inputs import (
 
 
 def input_of(message: Json) -> LocalInput | None:
-    """The input that says the same as `message`; None if the message means nothing to it."""
+    """Return the input that is equivalent to `message`; None if it means nothing to it."""
     event_id = _text(message.get("event_id"))
     match message.get("type"):
         case "response.create":

@@ -1,4 +1,4 @@
-"""How a conversation is held: what the service does by itself, and how long to be patient."""
+"""How a conversation is held: what the service does by itself, and all time limits."""
 
 from __future__ import annotations
 
@@ -11,42 +11,43 @@ class DialogueSettings:
     """Settings of one conversation. They may change between turns."""
 
     replies: bool = True
-    """Whether the service answers a turn without being asked."""
+    """Whether the service answers turns without being asked."""
     interruption: Literal["service", "us", "nobody"] = "service"
-    """Who ends an answer when somebody speaks over it: speech that the service reports; only
-    speech that our own gate confirms; or nobody (a button and a request always do)."""
+    """What ends an answer when somebody speaks over it. "service": speech that the service
+    reports. "us": only speech that our own gate confirms. "nobody": no speech (a button or a
+    request always does)."""
     service_cancels: bool = True
-    """Whether the service stops generating by itself when it hears speech (interruption by the
-    service only; whatever we interrupt ourselves is cancelled)."""
+    """Whether the service stops generating by itself when it hears speech (interruption
+    "service" only; we cancel whatever we interrupt ourselves)."""
     resume: bool = False
-    """Whether an answer that was interrupted plays on if that was nobody (reported playback only).
-    The service must not stop generating by itself."""
+    """Whether an interrupted answer resumes if nobody spoke (reported playback only). The
+    service must not stop generating by itself."""
     certain_after_s: float = 0.7
-    """Resume: seconds of speech, as the service hears it, after which it is somebody."""
+    """Resume: seconds of speech, as the service hears it, after which somebody did speak."""
     truncation: Literal["service", "us", "nobody"] = "us"
-    """Who shortens an interrupted item to what was heard."""
+    """Who shortens an interrupted item to the part that was heard."""
     local_turns: bool = False
-    """Whether the end of speech in our own gate ends a turn; the service detects none then."""
+    """Whether the end of speech in our own gate ends a turn; the service then detects none."""
     barge_in: bool = True
-    """Local turns: whether somebody who is not done when an answer begins interrupts it."""
+    """Local turns: whether somebody still speaking when an answer begins interrupts it."""
     playback: Literal["reported", "assumed"] = "reported"
-    """Whether a loudspeaker reports how far it played. Assumed: from the first sound received
-    until `PlaybackFinished`."""
+    """Whether a loudspeaker reports its progress. Assumed: sound counts as playing from its
+    first piece until `PlaybackFinished`."""
     outage_s: float = 10.0
-    """Seconds that a question, or what was said, waits for the next session."""
+    """How many seconds a question, or speech, waits for the next session."""
     button_patience_s: float = 10.0
-    """Seconds that a turn by button waits for its session."""
+    """How many seconds a push-to-talk turn waits for its session."""
     button_most_s: float = 60.0
-    """Seconds after which a button that is still held counts as released."""
+    """How many seconds a button may be held; then it counts as released."""
     exchange_patience_s: float = 5.0
-    """Seconds that what is said waits for another session while there is one."""
+    """How many seconds speech waits for another session while one is in use."""
     reply_patience_s: float = 15.0
-    """Seconds without a sign of an answer after which it is given up."""
+    """After how many seconds without a sign of an answer it is given up."""
     silence_patience_s: float = 15.0
-    """Seconds without a sign of an answer that has begun after which it is given up."""
+    """After how many seconds without a further sign an answer that has begun is given up."""
     speech_patience_s: float = 15.0
-    """Seconds without any sound sent after which speech that the service reported is over."""
+    """After how many seconds without sent sound speech reported by the service is over."""
     calls_patience_s: float = 15.0
-    """Seconds after which the results of function calls are not waited for any more."""
+    """After how many seconds we stop waiting for the results of function calls."""
     call_rounds_most: int | None = None
-    """How often the answer to results may call functions again after somebody spoke."""
+    """How often in a row answers to results may call functions again; None: without limit."""

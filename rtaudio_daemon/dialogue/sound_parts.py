@@ -1,4 +1,4 @@
-"""One sound in the loudspeaker's hands, and how far it came when it stopped."""
+"""One sound that the loudspeaker has, and how much was played when it stopped."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ CHIME = "rtaudio_chime"
 SOUND = "rtaudio_sound"
 """Stands for the item of a sound file."""
 REST = "rtaudio_rest"
-"""Stands for the item of what is left of an interrupted answer; a number follows."""
+"""Stands for the item of the rest of an interrupted answer; a number follows."""
 _OURS = (CHIME, SOUND, REST)
-_FADE_BYTES = 10 * BYTES_PER_MS  # in which the loudspeaker fades out when it is stopped
+_FADE_BYTES = 10 * BYTES_PER_MS  # length of the loudspeaker's fade-out when it is stopped
 
 
 @dataclass(slots=True)
@@ -28,22 +28,22 @@ class Sound:
     """Whether the session in use has an item that can be truncated."""
     received_ms: float = 0.0
     missed_ms: float = 0.0
-    """What came of it after the answer was interrupted."""
+    """Duration of the sound that arrived after the interruption."""
     heard_ms: int | None = None
-    """How much was played; None: all of it, or it is still being played."""
+    """How much was played; None: all of it, or it is still playing."""
     ended: bool = False
     pcm: bytearray | None = None
-    """All of it, so that playing may go on; when it has stopped, the rest. None: it is not kept."""
+    """All sound so far, or after a stop the rest, so that it may resume. None: not kept."""
     begins_at: int = 0
-    """Where that begins, in bytes, which the loudspeaker was given last."""
+    """Where the sound last given to the loudspeaker begins in the part, in bytes."""
 
     def place(self, heard: Heard) -> int:
-        """Where playing stopped, in bytes from the beginning of the part."""
+        """Return where playback stopped, in bytes from the beginning of the part."""
         samples = heard.samples if heard.samples >= 0 else heard.heard_ms * BYTES_PER_MS // 2
         return self.begins_at + 2 * samples
 
     def rest(self, heard: Heard | None) -> bytes:
-        """What is to be played after a pause; it begins within the fade, and fades in."""
+        """Return what to play after a pause; it overlaps the fade-out and fades in."""
         assert self.pcm is not None
         place = self.begins_at if heard is None else self.place(heard)
         if place > self.begins_at:
@@ -52,7 +52,7 @@ class Sound:
         return faded_in(rest) if place else rest
 
     def cut(self, heard: Heard) -> Heard:
-        """Playing does not go on; returns how much was heard in all, and not only since a pause."""
+        """End the part here; return how much was heard in total, not only since a pause."""
         if self.begins_at:
             self.heard_ms = self.place(heard) // BYTES_PER_MS
         else:
@@ -62,7 +62,7 @@ class Sound:
         return Heard(heard.part, self.heard_ms)
 
     def transcript(self, part: AudioPart, words: str) -> list[Transcript]:
-        """The words as far as they were heard, if any was."""
+        """Return the words as far as they were heard, if any were."""
         if self.heard_ms is None:
             return [Transcript("assistant", words, True, part.item_id)]
         generated_ms = self.received_ms + self.missed_ms
@@ -75,10 +75,10 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """How far playing came when it stopped.
+    """How far playback had come when it stopped.
 
-    `heard` lists what was not played whole, of the parts in `sounds`. `asked_at`: when we asked
-    for it; None if the loudspeaker stopped by itself. `transcripts`: what was said of it.
+    `heard` lists those of the parts in `sounds` that were not played whole. `asked_at`: when we
+    asked for the stop; None if the loudspeaker stopped by itself. `transcripts`: the words heard.
     """
 
     sounds: dict[AudioPart, Sound]
@@ -86,14 +86,14 @@ class Stopped:
     asked_at: float | None
     transcripts: list[Transcript]
     at: float
-    """When it was reported."""
+    """When the stop was reported."""
     words: dict[AudioPart, str]
-    """What was said, as far as that is known already."""
+    """The words of each part, as far as they are known already."""
     by_speech: bool = False
-    """Whether speech led to it, which may turn out to be nobody's."""
+    """Whether speech caused it, which may turn out to be nobody's."""
 
     def interruption(self, silent_in_ms: int) -> Interruption:
-        """What to report of it."""
+        """Return the report of the interruption."""
         asked_at = self.at if self.asked_at is None else self.asked_at
         latency_ms = round((self.at - asked_at) * 1000) + silent_in_ms
         heard = (each for each in self.heard if not each.part.item_id.startswith(_OURS))
@@ -103,7 +103,7 @@ class Stopped:
         return Interruption(first.part.item_id, first.heard_ms, latency_ms)
 
     def corrections(self) -> list[ServiceCommand]:
-        """What lets the model remember no more of its items than was heard."""
+        """Return the commands that make the model forget what was not heard of its items."""
         commands: list[ServiceCommand] = []
         for part, heard_ms in ((each.part, each.heard_ms) for each in self.heard):
             sound, received_ms = self.sounds[part], int(self.sounds[part].received_ms)
@@ -135,7 +135,7 @@ class Stopped:
 
 
 def faded_in(pcm: bytes) -> bytes:
-    """Sound whose first 10 ms rise evenly, as the loudspeaker's fade falls."""
+    """Return the sound with its first 10 ms rising as evenly as the loudspeaker's fade falls."""
     fade = min(len(pcm) & ~1, _FADE_BYTES)
     samples = array("h", pcm[:fade])
     rising = [sample * (at + 1) // len(samples) for at, sample in enumerate(samples)]

@@ -1,7 +1,8 @@
-"""Sound files of programs, handed to the loudspeaker piece by piece when it is their turn.
+"""Sound files of programs, handed to the loudspeaker piece by piece in their turn.
 
 A sound needs no session: it waits in the queue of the answers until nobody speaks and nothing is
-played. It is no answer: no words, no item, no latencies. What is stopped is not handed over.
+played. It is not an answer: it has no words, no item and no latencies. After a stop, nothing more
+is handed over.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from .sound_parts import BYTES_PER_MS, SOUND
 
 _PIECE_S = 0.5
 _PIECE_BYTES = int(_PIECE_S * 1000) * BYTES_PER_MS
-_AHEAD = 4  # pieces that the loudspeaker has before they are needed
+_AHEAD = 4  # how many pieces the loudspeaker has in advance
 
 
 class Sounds:
@@ -33,12 +34,12 @@ class Sounds:
 
     @property
     def incomplete(self) -> bool:
-        """Whether there is more of a sound to be handed over."""
+        """Whether more of a sound is to be handed over."""
         return bool(self._rest)
 
     @property
     def heard(self) -> bool:
-        """Whether a sound is, or is about to be, heard."""
+        """Whether a sound is heard or about to be."""
         return self._playing.plays(self._part.response_id)
 
     @property
@@ -47,7 +48,7 @@ class Sounds:
         return self._due_at if self._rest else None
 
     def begin(self, request: Request, now: float) -> list[SpeakerCommand]:
-        """It is the turn of this sound."""
+        """Begin to play this sound."""
         self._part = AudioPart(f"rtaudio_sound_{next(self._numbers)}", SOUND, 0)
         self._receipts.begun(request.said, self._part.response_id)
         self._rest = memoryview(request.sound)
@@ -58,7 +59,7 @@ class Sounds:
         return commands
 
     def feed(self, now: float) -> list[SpeakerCommand]:
-        """Hand over what is due."""
+        """Hand over the pieces that are due."""
         commands: list[SpeakerCommand] = []
         while self._rest and now >= self._due_at:
             self._due_at += _PIECE_S
@@ -66,20 +67,20 @@ class Sounds:
         return commands
 
     def finish(self) -> list[SpeakerCommand]:
-        """Hand over the rest: something else is to be played after it."""
+        """Hand over the rest: something else is to be played after this sound."""
         commands: list[SpeakerCommand] = []
         while self._rest:
             commands += self._hand_over()
         return commands
 
     def stop(self) -> None:
-        """Nobody wants to hear the rest; what the loudspeaker has is stopped by others."""
+        """Drop the rest; the caller stops what the loudspeaker already has."""
         if self._rest:
             self._rest = memoryview(b"")
             self._receipts.generated(self._part.response_id, "cancelled", interrupted=True)
 
     def lost(self, response_id: str) -> None:
-        """The loudspeaker is gone; if it has lost our sound, there is no use in the rest."""
+        """Drop the rest if the lost loudspeaker was playing our sound."""
         if response_id == self._part.response_id:
             self.stop()
 

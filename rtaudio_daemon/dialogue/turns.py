@@ -1,7 +1,7 @@
 """Who speaks, and what becomes of what they said.
 
-Disowning: speech can turn out to be nobody's, as the echo of an answer, or not meant, as before
-muting. If the service makes an item of it all the same, that item is to be deleted.
+Disowning: speech can turn out to be nobody's (the echo of an answer) or unintended (before muting).
+If the service makes an item of it all the same, that item must be deleted.
 """
 
 from __future__ import annotations
@@ -14,33 +14,34 @@ from .settings import DialogueSettings
 
 Speaker = Literal["local", "service", "button"]
 LEAST_TURN_S = 0.1
-"""The service takes no shorter turn."""
-_DEAD_LINE_S = 60.0  # a line that gives no sign for so long was found dead by its pings
-_CLEARED_S = 2.0  # the service has emptied its buffer by then, or never says so
+"""The service accepts no shorter turn."""
+_DEAD_LINE_S = 60.0  # a connection silent for so long was found dead by its pings
+_CLEARED_S = 2.0  # by then the service has emptied its buffer, or never confirms it
 _REMEMBERED = 64
 _Ends = Literal["nothing", "reported", "crossing"]
-"""Which speech that the service reported ends when it has emptied its buffer as we asked: what was
-reported before we asked, or as well what it reports until then, as it reports in order."""
+"""Which speech reported by the service ends when it confirms that it has emptied its buffer. The
+service reports in order. "reported": speech reported before we asked. "crossing": also speech
+reported between our request and the confirmation."""
 
 
 class Turns:
-    """Whoever speaks, in whose judgement, and the turns that are over and not in a session yet.
+    """Who speaks, according to which source, and the finished turns that no session has yet.
 
-    Times are seconds of any one clock.
+    Times are in seconds on the caller's clock.
     """
 
     def __init__(self, settings: DialogueSettings) -> None:
         self.settings = settings
         self.speaking: set[Speaker] = set()
-        """The judges that hear somebody speak: our own gate, the service, a button."""
+        """The sources that report speech: our own gate, the service, a button."""
         self.unheard_at: float | None = None
-        """When the end of speech in our own gate was last followed by no sign of the service."""
+        """When speech in our own gate last ended without any sign of the service since."""
         self.detection_paused = False
-        """Whether a button decides what a turn is."""
+        """Whether a button delimits the turn, and not the service."""
         self.kept = False
-        """Whether a turn that is over waits for a session."""
+        """Whether a finished turn waits for a session."""
         self.kept_by_button = False
-        """Whether a turn by button waits for a session, or will when it is over."""
+        """Whether a push-to-talk turn waits for a session, or will once it is over."""
         self._kept_until: float | None = None
         self._speaking_since = 0.0
         self._pressed_at = 0.0
@@ -48,8 +49,8 @@ class Turns:
         self._idle_item: str | None = None
         self._uncommitted = False
         self._disowned = False
-        self._reports_clears = False  # as the service did once, at least
-        self._clearing_since: float | None = None  # it has not forgotten yet what does not count
+        self._reports_clears = False  # whether the service has ever confirmed a clear
+        self._clearing_since: float | None = None  # a clear is unconfirmed since then
         self._commits: deque[str] = deque(maxlen=_REMEMBERED)
         self._clears: deque[_Ends] = deque(maxlen=_REMEMBERED)
         self._commit_numbers, self._clear_numbers = count(1), count(1)
@@ -63,16 +64,16 @@ class Turns:
 
     @property
     def waits(self) -> bool:
-        """Whether a turn that is over waits, or a turn by button will."""
+        """Whether a finished turn waits for a session."""
         return self.kept or (self.kept_by_button and not self.held)
 
     @property
     def service_hears_since(self) -> float | None:
-        """Since when the service hears somebody; None: it does not."""
+        """Since when the service has been hearing somebody; None: it hears nobody."""
         return self._speaking_since if "service" in self.speaking else None
 
     def deadline(self, sent_at: float) -> float | None:
-        """When one of the methods that follow says yes; `sent_at`: when sound was sent last."""
+        """When one of the next four methods returns true; `sent_at`: when sound was sent last."""
         times = [self._kept_until] if self.kept or self.kept_by_button else []
         if self.held:
             times.append(self._pressed_at + self.settings.button_most_s)
@@ -81,16 +82,16 @@ class Turns:
         return min((time for time in times if time is not None), default=None)
 
     def held_too_long(self, now: float) -> bool:
-        """Whether whoever held the button is gone."""
+        """Return whether the button has been held for longer than allowed."""
         return self.held and now >= self._pressed_at + self.settings.button_most_s
 
     def kept_too_long(self, now: float) -> bool:
-        """Whether what waits for a session is too old for it."""
+        """Return whether the kept turn has waited too long for a session."""
         waits = self.kept or self.kept_by_button
         return waits and self._kept_until is not None and now >= self._kept_until
 
     def silent_for_long(self, now: float, sent_at: float) -> bool:
-        """Whether speech that the service reported is over, as no sound of it was sent for long."""
+        """Return whether reported speech counts as over because no sound was sent for long."""
         speaks = "service" in self.speaking and not self.held
         return speaks and now >= self._speech_over_at(sent_at)
 
@@ -98,24 +99,24 @@ class Turns:
         return max(self._speaking_since, sent_at) + self.settings.speech_patience_s
 
     def died_unheard(self, now: float, kept_s: float) -> bool:
-        """Whether somebody spoke on a line that was dead; `kept_s` of it can be sent again."""
+        """Return whether speech was lost on a dead connection; `kept_s` of it can be sent again."""
         if self.unheard_at is None or kept_s >= LEAST_TURN_S:
             return False
         return now - self.unheard_at <= _DEAD_LINE_S
 
     def is_silence(self, item_id: str) -> bool:
-        """Whether the service made this item because nobody has spoken for long."""
+        """Return whether the service made this item because nobody has spoken for long."""
         return bool(item_id) and item_id == self._idle_item
 
     # ---------------------------------------------------------------- speech
 
     def service_started(self, item_id: str, now: float) -> bool:
-        """The service hears somebody; whether that is new."""
+        """Note that the service hears somebody; return whether that is new."""
         self.unheard_at = None
         if "service" in self.speaking:
             return False
         if self._clearing_since is not None and now - self._clearing_since < _CLEARED_S:
-            # It heard what we have taken back since: that may become a turn, and never counts.
+            # It heard speech that we took back: that may become a turn, but never counts.
             self._uncommitted = self._disowned = True
             return False
         self.speaking.add("service")
@@ -126,26 +127,26 @@ class Turns:
         return True
 
     def service_stopped(self) -> bool:
-        """The service hears nobody any more; whether that ends a turn."""
+        """Note that the service no longer hears anybody; return whether that ends a turn."""
         if self.held:
-            self.speaking.discard("service")  # that was said before the button was pressed
+            self.speaking.discard("service")  # this speech was before the button was pressed
             return False
         spoke = bool(self.speaking)
         self.speaking.clear()
         return spoke
 
     def local_stopped(self, now: float, *, in_session: bool) -> None:
-        """Our own gate hears nobody any more."""
+        """Note that our own gate no longer hears anybody."""
         self.speaking.discard("local")
         if in_session and not self.settings.local_turns:
             self.unheard_at = self.unheard_at or now
 
     def timed_out(self, item_id: str) -> None:
-        """Nobody has spoken for long; the service makes this item of it."""
+        """Note that the service makes this item because nobody has spoken for long."""
         self._idle_item = item_id
 
     def pressed(self, now: float, *, in_session: bool) -> None:
-        """A button is held: that begins a turn, or goes on with one that waits."""
+        """Note that a button is pressed: begin a turn, or continue one that waits."""
         self.drop_kept()
         self.detection_paused = True
         self.speaking = {"button"}
@@ -158,7 +159,7 @@ class Turns:
         self._kept_until = now + self.settings.button_patience_s
 
     def aborted(self, now: float, *, in_session: bool) -> None:
-        """What is being said, or waits, does not count; the service is asked to forget it."""
+        """Discard what is being said or waits, and expect the service to forget it."""
         self._clearing_since = now if in_session and self._reports_clears else None
         self.speaking.clear()
         self.drop_kept()
@@ -167,9 +168,9 @@ class Turns:
     # --------------------------------------------- what the service makes of it
 
     def commit(self, event_id: str | None = None, *, by_user: bool = False) -> str:
-        """We make an item of the sound that the service holds; returns the id of that message.
+        """Note that we make an item of the service's buffer; return the id of that message.
 
-        `by_user`: of the library, who asks for answers by hand.
+        `by_user`: of the library, who requests answers by hand.
         """
         event_id = event_id or f"rtaudio_commit_{next(self._commit_numbers)}"
         if not by_user:
@@ -184,10 +185,10 @@ class Turns:
         by_user: bool = False,
         taken_back: bool = False,
     ) -> str:
-        """We empty the service's buffer; returns the id of that message.
+        """Note that we empty the service's buffer; return the id of that message.
 
-        `by_user`: of the library, who ends by it the speech that the service reported.
-        `taken_back`: what was said does not count, also where the service reports it only now.
+        `by_user`: of the library, whose request also ends the speech that the service reported.
+        `taken_back`: what was said does not count, even if the service reports it only now.
         """
         ends: _Ends = "reported" if by_user and "service" in self.speaking else "nothing"
         if in_session:
@@ -195,7 +196,7 @@ class Turns:
         return event_id or f"rtaudio_clear_{next(self._clear_numbers)}"
 
     def committed(self) -> Literal["ours", "disowned", "theirs"]:
-        """The service made an item of a turn: as we asked, of what does not count, or by itself."""
+        """Note that the service made an item of a turn; return by whose decision."""
         self.unheard_at = None
         self._uncommitted, disowned, self._disowned = False, self._disowned, False
         if self._commits:
@@ -204,20 +205,20 @@ class Turns:
         return "disowned" if disowned or self.held else "theirs"
 
     def hears(self, item_id: str) -> bool:
-        """Whether the service reported the speech of this turn, and not its end."""
+        """Return whether the service reported this turn's speech and not yet its end."""
         return "service" in self.speaking and item_id in ("", self._service_item)
 
     def commit_refused(self, event_id: str) -> bool:
-        """The service refused a message of ours; whether it was the end of a turn."""
+        """Note that the service refused a message; return whether that was the end of a turn."""
         if event_id not in self._commits:
             return False
         self._commits.remove(event_id)
         return True
 
     def cleared(self) -> bool:
-        """The service has emptied its buffer: at our request, or because it wanted to.
+        """Note that the service has emptied its buffer, at our request or by itself.
 
-        Returns whether what it hears was taken back before it reported that.
+        Returns whether the speech it reports was taken back before it reported it.
         """
         self._reports_clears, self._clearing_since = True, None
         ends = self._clears.popleft() if self._clears else "reported"
@@ -229,16 +230,16 @@ class Turns:
     # -------------------------------------------------------------- sessions
 
     def keep(self, now: float) -> None:
-        """What is being said from now on is kept; what waits already is part of it."""
+        """Keep what is said from now on; what waits already is part of it."""
         self.drop_kept()
         self._kept_until = now + self.settings.outage_s
 
     def drop_kept(self) -> None:
-        """Nothing waits for a session."""
+        """Note that nothing waits for a session."""
         self.kept, self._kept_until, self.kept_by_button = False, None, False
 
     def session_lost(self, now: float) -> None:
-        """There is no session: only what we find a turn ourselves can wait for the next one."""
+        """Note that there is no session: only turns that we detect can wait for the next one."""
         ours: set[Speaker] = {"local", "button"} if self.settings.local_turns else {"button"}
         self.speaking &= ours
         self.keep(now)
@@ -246,7 +247,7 @@ class Turns:
             self._wait_by_button(now)
 
     def session_gone(self) -> None:
-        """What the service heard is gone with it."""
+        """Forget what the service heard; it is gone with the session."""
         self.speaking.discard("service")
         self._uncommitted = self._disowned = False
         self._clearing_since = None

@@ -1,9 +1,9 @@
-"""The sound that no turn was made of yet, for the case that its session goes.
+"""Sound that has not become a turn yet, kept in case its session is lost.
 
-Until the service has made an item of a turn its sound is kept here, together with what is said
-while there is no session, so that the next one can hear it whole. What has become too old for that
-is dropped: a question is not answered a minute late, and never by half. The sound of a turn that
-became an item can be taken, once: its answer is still to come.
+The sound of a turn is kept here until the service has made an item of it, together with speech
+while there is no session, so that the next session can hear it whole. Sound that is too old is
+dropped: a question must not be answered a minute late, or only in part. The sound of a turn that
+became an item can be taken once: its answer is still to come.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from ..protocol.events import (
 )
 
 OUTAGE_S = 10.0
-"""How old sound may be when it is sent after all."""
+"""How old sound may be when it is sent late, in seconds."""
 TURN_S = 30.0
-"""How much of a turn is kept when its session goes in the middle of it."""
+"""How many seconds of a turn are kept if its session is lost in the middle of it."""
 TAIL_S = 1.0
-"""What a session that takes over is given of the last moment: somebody may just have begun."""
+"""How many last seconds a new session gets: somebody may just have begun to speak."""
 _PAUSE_S = 0.5  # a longer gap between two pieces separates two utterances
-_PIECE_BYTES = 48_000  # sound that is sent again travels in pieces of a second
+_PIECE_BYTES = 48_000  # repeated sound is sent in pieces of one second
 _BYTES_PER_S = 48_000
 _REMEMBERED = 64  # commits and clears that the service has not confirmed
 
@@ -41,14 +41,14 @@ class _Piece(NamedTuple):
 
 
 class UnsentAudio:
-    """Times are seconds of any one clock. `dropped` counts pieces that nobody will hear."""
+    """Times are seconds on the caller's clock. `dropped` counts pieces that nobody will hear."""
 
     def __init__(self, outage_s: float = OUTAGE_S, turn_s: float = TURN_S) -> None:
         self.dropped = 0
         self.by_hand = False
-        """Whether we end the turns, and not the service."""
+        """Whether we end the turns, not the service."""
         self.sent_at = float("-inf")
-        """When sound was sent last."""
+        """When sound was last sent."""
         self._turn_s = turn_s
         self._outage_s = outage_s
         self._patience_s = 0.0
@@ -65,22 +65,22 @@ class UnsentAudio:
 
     @property
     def seconds(self) -> float:
-        """How much is kept."""
+        """How many seconds are kept."""
         return self._bytes / _BYTES_PER_S
 
     @property
     def held_seconds(self) -> float:
-        """How much is held back."""
+        """How many seconds are held back."""
         return sum(len(piece.pcm) for piece in self._pieces if piece.held) / _BYTES_PER_S
 
     @property
     def keeps(self) -> bool:
-        """Whether anything is kept while there is no session."""
+        """Whether sound is kept while there is no session."""
         return self._age_most_s > 0
 
     @property
     def outage_s(self) -> float:
-        """How old sound may be when it is sent after all, in seconds."""
+        """How old sound may be when it is sent late, in seconds."""
         return self._outage_s
 
     @outage_s.setter
@@ -91,7 +91,7 @@ class UnsentAudio:
     # ------------------------------------------------------------- what we do
 
     def sent(self, pcm: bytes, now: float) -> None:
-        """`pcm` goes out on a session."""
+        """Note that `pcm` was sent to the session."""
         pieces, in_turn = self._pieces, self.by_hand or self._noticed
         pieces.append(_Piece(now, pcm))
         self._bytes += len(pcm)
@@ -102,45 +102,45 @@ class UnsentAudio:
             self._whole = self._whole and not in_turn
 
     def kept(self, pcm: bytes, now: float) -> None:
-        """There is no session that `pcm` could go out on."""
+        """Keep `pcm`: there is no session to send it to."""
         self._pieces.append(_Piece(now, pcm))
         self._bytes += len(pcm)
         self._age(now)
 
     def held_back(self, pcm: bytes, now: float) -> None:
-        """`pcm` waits for a session that is being opened beside the one in use."""
+        """Hold back `pcm` for a session that is being opened beside the one in use."""
         self._pieces.append(_Piece(now, pcm, held=True))
         self._bytes += len(pcm)
 
     def let_go(self) -> list[bytes]:
-        """What was held back, in large pieces, for the session in use; it counts as sent."""
+        """Return what was held back, in large pieces, for the session in use; it counts as sent."""
         held = [piece.pcm for piece in self._pieces if piece.held]
         self._pieces = deque(_Piece(piece.time, piece.pcm) for piece in self._pieces)
         return _joined(held)
 
     def keep_for(self, seconds: float) -> None:
-        """What is said from now on is kept for so long, until a session comes or `forget`."""
+        """Keep speech from now on for so long, until a session opens or `forget` is called."""
         self._patience_s = seconds
         self._limit()
 
     def commit(self, event_id: str) -> None:
-        """We end the turn: what is sent from now on is part of the next one."""
+        """Note that we end the turn: sound sent from now on belongs to the next one."""
         self._take()
         self._commits.append(event_id)
 
     def clear(self, event_id: str, *, in_session: bool) -> None:
-        """What was said does not count, here nor (in a session) in the service's buffer."""
+        """Discard what was said, here and (in a session) in the service's buffer."""
         self.forget()
         if in_session:
             self._clears.append(event_id)
 
     def take_turn(self) -> bytes | None:
-        """The sound of a turn that became an item, once; empty if it was not kept whole."""
+        """Return the sound of a turn that became an item, once; empty if not kept whole."""
         taken, self._taken = self._taken, None
         return taken
 
     def forget(self) -> None:
-        """What was said is safe, or does not count."""
+        """Forget the sound: it has become an item, or does not count."""
         self._pieces.clear()
         self._bytes = 0
         self._noticed = self._stopped = False
@@ -151,7 +151,7 @@ class UnsentAudio:
     # ------------------------------------------------- what the service says
 
     def hear(self, event: Event) -> None:
-        """Note what the service says about the sound it holds."""
+        """Note what the service reports about the sound that it holds."""
         match event:
             case SpeechStarted():
                 self._noticed, self._stopped = True, False
@@ -162,7 +162,7 @@ class UnsentAudio:
             case InputCommitted():
                 self._take()
             case InputCleared() if self._clears:
-                self._clears.popleft()  # ours: what has been said since is not meant
+                self._clears.popleft()  # our request: speech since then is not affected
             case InputCleared():
                 self.forget()
             case ResponseCreated() if self._stopped:
@@ -178,7 +178,7 @@ class UnsentAudio:
     # ---------------------------------------------------------------- sessions
 
     def lost(self, now: float) -> None:
-        """The session is gone; what it had not made a turn of begins to age now."""
+        """Note that the session is gone; sound that is no turn yet begins to age now."""
         oldest, in_turn = now - self._outage_s, self.by_hand or self._noticed
         while self._pieces and not in_turn and self._pieces[0].time < oldest:
             self._pop()
@@ -190,16 +190,16 @@ class UnsentAudio:
         self._clears.clear()
 
     def renew(self, now: float) -> list[bytes]:
-        """What a session that takes over should hear: the last moment.
+        """Return what a session that takes over should hear: the last moment.
 
-        If sound was held back for it, that, and what was said in one breath before it.
+        If sound was held back for it, that sound and the utterance that led up to it.
         """
         self._commits.clear()
         self._clears.clear()
         oldest = now - TAIL_S
         held = next((n for n, piece in enumerate(self._pieces) if piece.held), None)
         if held is not None:
-            self._noticed = self._stopped = False  # it was the former session that heard it
+            self._noticed = self._stopped = False  # that was the previous session
             pieces = list(self._pieces)[: held + 1]
             oldest = pieces.pop().time
             while pieces and oldest - pieces[-1].time < _PAUSE_S:
@@ -210,7 +210,7 @@ class UnsentAudio:
         return _joined(piece.pcm for piece in self._pieces)
 
     def resume(self, now: float) -> list[bytes]:
-        """What the next session should hear first, in large pieces; it counts as sent."""
+        """Return what the next session should hear first, in large pieces; it counts as sent."""
         self._age(now)
         self._drop_half_an_utterance(now)
         self._cut_at = None
@@ -220,7 +220,7 @@ class UnsentAudio:
     # ----------------------------------------------------------------- private
 
     def _limit(self) -> None:
-        """What is kept at most; asked for too often to be computed each time."""
+        """Compute the limits of what is kept; they are needed too often to compute each time."""
         self._age_most_s = max(self._outage_s, self._patience_s)
         self._most_bytes = int((self._turn_s + self._age_most_s) * _BYTES_PER_S)
 
@@ -241,7 +241,7 @@ class UnsentAudio:
             self.dropped += 1
 
     def _drop_half_an_utterance(self, now: float) -> None:
-        """An utterance whose beginning was dropped goes whole, unless it still goes on."""
+        """Drop the rest of an utterance whose beginning was dropped, unless it still goes on."""
         last = self._cut_at
         if last is None:
             return

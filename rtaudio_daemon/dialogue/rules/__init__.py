@@ -1,1 +1,1 @@
-"""What each input of the conversation leads to, by subject; see `Conversation`."""
+"""How the conversation handles each input, by subject; see `Conversation`."""

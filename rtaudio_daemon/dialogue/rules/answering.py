@@ -11,11 +11,11 @@ from .state import RuleGroup, Rules
 
 
 class AnswerRules(RuleGroup):
-    """The rules."""
+    """Rules for answers and errors of the service."""
 
     @property
     def rules(self) -> Rules:
-        """What to do when an input of this type comes."""
+        """The handler of each type of input."""
         return {
             wire.ServiceErrorReported: self._on_service_error,
             wire.ItemReported: self._on_part_of_answer,
@@ -36,7 +36,7 @@ class AnswerRules(RuleGroup):
             self._note_beginning(answer)
 
     def _sign_of(self, response_id: str) -> Answer | None:
-        """A sign of an answer, which may begin with it. None: nobody wants to hear of it."""
+        """Note a sign of an answer, which may begin with it. Returns None if nobody wants it."""
         known = self._answers.get(response_id)
         answer = self._answers.heard(response_id, self._now)
         if answer is not None and answer is not known:
@@ -82,7 +82,7 @@ class AnswerRules(RuleGroup):
     def _on_text_done(self, event: wire.TextDone) -> None:
         answer = self._answers.get(event.part.response_id)
         if answer is not None and self._asking.reads(answer.request):
-            return  # it is for nobody to read
+            return  # this answer is not for people
         if event.text and event.spoken:
             self._state.rest.words(event.part, event.text)
             self._do(*self._playing.words(event.part, event.text))
@@ -130,12 +130,12 @@ class AnswerRules(RuleGroup):
             self._do(*reports.failure(event))
 
     def _forget_unheard(self, answer: Answer, event: wire.ResponseDone) -> None:
-        """What came too late to be heard of an answer that was interrupted was never said."""
+        """Delete items of an interrupted answer that arrived too late to be heard."""
         if not answer.interrupted or answer.outside or self._settings.truncation != "us":
             return
         known = answer.sounding | answer.written
         for item in event.output:
-            # A service that does not say of which item a sound is may mean any.
+            # If the service did not name the item of a sound, it may be any item.
             if item.kind == "assistant" and item.id and known.isdisjoint(("", item.id)):
                 self._history.heard(item.id, 0.0)
                 self._do(DeleteItem(item.id))
@@ -158,7 +158,7 @@ class AnswerRules(RuleGroup):
             self._state.give_up_owed("the service refused to answer")
 
     def give_up_silent_answers(self) -> None:
-        """Wait no longer for answers of which the service gives no sign."""
+        """Stop waiting for answers of which the service gives no sign."""
         patience_s = self._answers.silent_for_s(self._now)
         if patience_s is None:
             return

@@ -1,4 +1,4 @@
-"""What the loudspeaker has played."""
+"""What follows from reports of the loudspeaker."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from .state import RuleGroup, Rules
 
 
 class PlaybackRules(RuleGroup):
-    """The rules."""
+    """Rules for reports of the loudspeaker."""
 
     @property
     def rules(self) -> Rules:
-        """What to do when an input of this type comes."""
+        """The handler of each type of input."""
         return {
             news.PlaybackStarted: self._on_playback_started,
             news.PlaybackFinished: self._on_playback_finished,
@@ -23,7 +23,7 @@ class PlaybackRules(RuleGroup):
         self._latency.played(event, self._now)
         if not self._playing.playing:
             return
-        # Nobody else would notice that they are not done yet.
+        # Nothing else reports that somebody is still speaking.
         if self._turns.held and self._settings.local_turns:
             self._state.interrupt(cancel=True)
         elif "local" in self._turns.speaking and self._gate_interrupts:
@@ -31,7 +31,7 @@ class PlaybackRules(RuleGroup):
 
     @property
     def _gate_interrupts(self) -> bool:
-        """Whether speech that began before an answer was heard interrupts it."""
+        """Whether speech that began before an answer is heard interrupts that answer."""
         settings = self._settings
         if settings.local_turns:
             return settings.barge_in

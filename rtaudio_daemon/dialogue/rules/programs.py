@@ -10,11 +10,11 @@ from .state import RuleGroup, Rules
 
 
 class ProgramRules(RuleGroup):
-    """The rules."""
+    """Rules for requests of programs and people."""
 
     @property
     def rules(self) -> Rules:
-        """What to do when an input of this type comes."""
+        """The handler of each type of input."""
         return {
             inputs.InterruptRequested: self._on_interrupt_requested,
             inputs.ContinueRequested: lambda _: self._state.play_rest(),
@@ -151,6 +151,6 @@ class ProgramRules(RuleGroup):
         ):
             return
         before = (message_item(event.note, "system"),)
-        # Calls that it makes all the same are too many.
+        # The limit of rounds refuses calls that the answer makes all the same.
         most = self._settings.call_rounds_most or 0
         self._answers.queue.wish(Request({"tool_choice": "none"}, before=before, round=most))

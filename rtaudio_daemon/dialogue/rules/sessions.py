@@ -8,11 +8,11 @@ from .state import RuleGroup, Rules
 
 
 class SessionRules(RuleGroup):
-    """The rules."""
+    """Rules for sessions that open, are exchanged, or are lost."""
 
     @property
     def rules(self) -> Rules:
-        """What to do when an input of this type comes."""
+        """The handler of each type of input."""
         return {
             inputs.SessionOpened: self._on_session_opened,
             inputs.SessionRenewed: self._on_session_renewed,
@@ -44,7 +44,7 @@ class SessionRules(RuleGroup):
         if held_back:
             self._state.supersede()
             self._answers.refuse_to_come()
-            self._answers.interrupt()  # with their session they end anyway
+            self._answers.interrupt()  # they end with their session in any case
         unsaid = self._leave_session()
         if held_back:
             self._state.interrupt(cancel=False)
@@ -65,7 +65,7 @@ class SessionRules(RuleGroup):
             self._do(outputs.SendKeptAudio(tuple(kept)))
 
     def _ask_again(self) -> None:
-        """Put a question whose answer had not begun to this session."""
+        """Put a question whose answer had not begun to the session in use."""
         if not self._answers.owed or self._answers.queue.asks:
             return
         if not self._answers.ask_again():
@@ -104,9 +104,9 @@ class SessionRules(RuleGroup):
             self._state.hope_for_session()
 
     def _leave_session(self) -> list[Request]:
-        """What lived in the session is gone; returns what will not be said after all.
+        """Forget what lived in the session; return the announcements that will not be spoken.
 
-        A prompt is not among it: it is owed its answer, and put to the next session.
+        A prompt is not among them: its answer is still owed, and the next session is asked for it.
         """
         self._turns.session_gone()
         self._calls.session_gone()

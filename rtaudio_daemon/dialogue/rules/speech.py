@@ -1,4 +1,4 @@
-"""Who speaks: as the service hears it, as our own gate does, and by a button."""
+"""Who speaks, as reported by the service, by our own gate, and by a button."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from .state import RuleGroup, Rules
 
 
 class SpeechRules(RuleGroup):
-    """The rules."""
+    """Rules for the beginning and the end of speech."""
 
     @property
     def rules(self) -> Rules:
-        """What to do when an input of this type comes."""
+        """The handler of each type of input."""
         return {
             wire.SpeechStarted: self._on_speech_started,
             wire.SpeechStopped: self._on_speech_stopped,
@@ -70,14 +70,14 @@ class SpeechRules(RuleGroup):
             self._take_answer(event.item_id)
 
     def _take_answer(self, item_id: str) -> None:
-        """A turn answers a program's question: the model must not answer it."""
+        """Take a turn as the answer to a program's question, which the model must not answer."""
         self._asking.turn_ended(self._now, item_id)
         self._answers.expected = False
         self._history.answered()
 
     @property
     def _replies(self) -> bool:
-        """Whether the service answers a turn that ends now by itself."""
+        """Whether the service answers by itself a turn that ends now."""
         return self._settings.replies and not self._asking.refuses_replies
 
     def _expect_answer(self) -> None:
@@ -97,16 +97,16 @@ class SpeechRules(RuleGroup):
         self._do(*self._asking.transcribed(event.item_id, event.text, self._now))
 
     def _is_nobodys(self, event: wire.UserTranscript) -> bool:
-        """Whether a turn without a word interrupted an answer, and no other is heard yet."""
+        """Return whether a wordless turn interrupted an answer and no other answer is heard yet."""
         if any(character.isalnum() for character in event.text):
             return False
         return self._state.rest.wordless(event.item_id) and not self._playing.queued
 
     def _take_back(self, item_id: str) -> None:
-        """Nobody said this turn; if it interrupted alone, that is undone."""
+        """Delete a turn that nobody spoke; undo its interruption if no other turn caused it."""
         self._do(outputs.DeleteItem(item_id))
         if not self._state.rest.unexplained:
-            # Something else was said since, which has an answer of its own.
+            # Something else has been said since, and has its own answer.
             self._do(*self._asking.transcribed(item_id, "", self._now))
             return
         self._asking.nobody_answered(item_id, self._now, self._state.rest.seconds)
@@ -152,7 +152,7 @@ class SpeechRules(RuleGroup):
             self._state.end_pause()  # the service in use does not hear it
         if self._settings.local_turns:
             if self._settings.barge_in or not self._playing.playing:
-                self._state.silence(by_speech=True)  # it was begun before this was said
+                self._state.silence(by_speech=True)  # the answer began before this was said
             self._state.hand_over()
 
     def _on_speech_aborted(self, event: inputs.SpeechAborted) -> None:
@@ -161,12 +161,12 @@ class SpeechRules(RuleGroup):
             self._state.rest.by_speech = False
         self._abort(taken_back=True)
         if event.nobody and self._state.rest.unexplained and not self._playing.queued:
-            self._state.play_rest()  # its turn was over before that was known
+            self._state.play_rest()  # its turn ended before that was known
 
     def _abort(self, *, taken_back: bool = False) -> None:
-        """What is being said, or waits for a session, does not count.
+        """Discard what is being said or waits for a session.
 
-        `taken_back`: nor what the service hears of it and has not reported yet.
+        `taken_back`: also discard what the service hears of it and has not reported yet.
         """
         self._latency.speech_aborted()
         self._turns.aborted(self._now, in_session=self._state.in_session)
@@ -176,7 +176,7 @@ class SpeechRules(RuleGroup):
     def _on_button_pressed(self, _event: inputs.ButtonPressed) -> None:
         turns = self._turns
         if "service" in turns.speaking:
-            self._do(news.SpeechNoticed("stopped", "service"))  # it may report that too late
+            self._do(news.SpeechNoticed("stopped", "service"))  # the service may report it too late
         if not turns.kept_by_button:
             self._state.clear()
             self._do(outputs.PauseTurnDetection())
@@ -190,7 +190,7 @@ class SpeechRules(RuleGroup):
         self._state.silence()
 
     def release_button(self, *, answer: bool = True) -> None:
-        """The button is let go; the turn is answered, or forgotten."""
+        """Note that the button was released; the turn is answered, or forgotten."""
         if not (self._turns.held or self._turns.kept_by_button):
             return
         if self._turns.held:

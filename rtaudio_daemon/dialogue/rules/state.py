@@ -1,4 +1,4 @@
-"""The parts of a conversation, and what several of its rules do with them."""
+"""The parts of a conversation, and the steps that several rules share."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from ..turns import LEAST_TURN_S, Turns
 from ..unsent_audio import UnsentAudio
 
 Rules = dict[type[Any], Callable[[Any], object]]
-"""What to do when an input of this type comes."""
+"""The handler of each type of input."""
 
 
 class ConversationState:
-    """One owner for each fact, and the outputs of the input that is being handled."""
+    """One owner for each fact, and the outputs of the input being handled."""
 
     def __init__(self, settings: DialogueSettings, history: History, unsent: UnsentAudio) -> None:
         self.settings = settings
@@ -45,44 +45,44 @@ class ConversationState:
         self.playing.pauses = settings.resume
         self.rest = KeptRest()
         self.cancels_when_certain = False
-        """Whether the answers that are interrupted are cancelled by us."""
+        """Whether we cancel the interrupted answers once the interruption is certain."""
         self.sounds = Sounds(self.playing, self.receipts)
         self.in_session = False
         """Whether there is a session."""
         self.held_back_until: float | None = None
-        """So long what is said waits for another session than the one there is; None: not."""
+        """Until when speech waits for a session other than the one in use; None: it does not."""
         self.hopeful = False
-        """Whether there may be one soon."""
+        """Whether a session may open soon."""
         self.why_away = ""
-        """Why there is none, in words."""
+        """Why there is no session, in words."""
         self.listens_after: set[str] = set()
         """The ids of texts after which the user may answer without a wake word."""
         self.now = 0.0
-        """When the input that is being handled came, in seconds."""
+        """When the input being handled came, in seconds."""
         self.out: list[Output] = []
-        """What it has led to so far."""
+        """What that input has led to so far."""
 
     @property
     def holds_turn(self) -> bool:
-        """Whether enough sound for a turn was sent, or kept, and none was made of it yet."""
+        """Whether enough sound for a turn was sent or kept, and no turn was made of it yet."""
         return self.unsent.seconds >= LEAST_TURN_S
 
     @property
     def holds_back(self) -> bool:
-        """Whether what is said waits for another session than the one there is."""
+        """Whether speech waits for a session other than the one in use."""
         return self.held_back_until is not None
 
     @property
     def turn_held_back(self) -> bool:
-        """Whether something was said that waits for another session than the one there is."""
+        """Whether something was said that is being held back."""
         return self.holds_back and self.unsent.held_seconds >= LEAST_TURN_S
 
     def do(self, *steps: Output) -> None:
-        """Do this after what is to be done already."""
+        """Append steps to the outputs."""
         self.out.extend(steps)
 
     def note_turn(self) -> None:
-        """What was said may just have become an item."""
+        """Pass the sound of a turn to the history if the turn has just become an item."""
         pcm = self.unsent.take_turn()
         if pcm is not None:
             self.history.ask(pcm)
@@ -90,7 +90,7 @@ class ConversationState:
     def clear(
         self, event_id: str | None = None, *, by_user: bool = False, taken_back: bool = False
     ) -> None:
-        """Let nobody hear the sound that no turn was made of."""
+        """Discard the sound that has not become a turn."""
         in_session = self.in_session
         event_id = self.turns.clear(
             event_id, in_session=in_session, by_user=by_user, taken_back=taken_back
@@ -99,14 +99,14 @@ class ConversationState:
         self.do(outputs.ClearAudio(event_id))
 
     def commit(self, event_id: str | None = None, *, by_user: bool = True) -> None:
-        """Let the sound that was sent so far become an item."""
+        """Make an item of the sound sent so far."""
         event_id = self.turns.commit(event_id, by_user=by_user)
         self.do(outputs.CommitAudio(event_id))
         self.unsent.commit(event_id)
         self.note_turn()
 
     def let_go(self) -> None:
-        """What was held back, if anything was, is for the session in use."""
+        """Send the sound that was held back, if any, to the session in use."""
         if not self.holds_back:
             return
         self.held_back_until = None
@@ -115,7 +115,7 @@ class ConversationState:
         self.hand_over_kept()
 
     def hand_over_kept(self) -> None:
-        """A turn that ended while its sound was held back is one now."""
+        """Hand over a turn that ended while its sound was held back."""
         if self.turns.kept and self.holds_turn:
             self.hand_over()
         elif self.turns.kept:
@@ -123,31 +123,31 @@ class ConversationState:
         self.turns.drop_kept()
 
     def supersede(self) -> None:
-        """What is said now gets the answer that somebody waits for."""
+        """Let what is said now replace the question that awaits its answer."""
         self.calls.speech_started()
         self.drop_owed()
 
     def drop_owed(self) -> bool:
-        """Nobody waits for the answer any more; whether somebody did."""
+        """Stop waiting for the owed answer; return whether it was owed."""
         dropped = self.answers.drop_owed()
         if dropped:
             self.history.answered()
         return dropped
 
     def give_up_owed(self, why: str) -> None:
-        """Nobody waits for the answer any more, and whoever did learns why."""
+        """Stop waiting for the owed answer, and report why if it was owed."""
         if self.drop_owed():
             self.do(reports.not_answered(why))
 
     def silence(self, *, by_speech: bool = False) -> None:
-        """End every answer, also one that has not begun."""
+        """End every answer, even one that has not begun."""
         self.answers.refuse_to_come()
         self.interrupt(cancel=True, by_speech=by_speech)
 
     def interrupt(self, *, cancel: bool, by_speech: bool = False) -> None:
-        """End every answer: what is being generated, waiting in the loudspeaker, or heard.
+        """End every answer: one that is generated, queued for the loudspeaker, or heard.
 
-        `by_speech`: because somebody seems to speak. Else it is wanted, and nothing undoes it.
+        `by_speech`: because somebody seems to speak. Otherwise it is intended and never undone.
         """
         self.rest.by_speech = self.rest.by_speech and by_speech
         cancel = cancel or (self.playing.paused and self.cancels_when_certain)
@@ -160,12 +160,12 @@ class ConversationState:
         if settled is not None:
             self.report_stop(*settled)
 
-    # -------------------------------------------- interruptions that may be nobody's
+    # ------------------------------------ interruptions that may turn out to be nobody's
 
     def pause(self, *, cancel: bool) -> None:
-        """Somebody seems to speak over an answer; end it when that is certain.
+        """Pause the answers because somebody seems to speak; end them when that is certain.
 
-        `cancel`: we cancel then what is being generated.
+        `cancel`: we then cancel what is being generated.
         """
         if self.playing.paused:
             self.cancels_when_certain = self.cancels_when_certain or cancel
@@ -176,22 +176,22 @@ class ConversationState:
             self.interrupt(cancel=cancel, by_speech=True)
 
     def end_pause(self, *, by_speech: bool = True) -> None:
-        """Somebody did speak: what was interrupted is over."""
+        """End a paused answer: somebody did speak."""
         if self.playing.paused:
             self.interrupt(cancel=False, by_speech=by_speech)
 
     @property
     def certain_at(self) -> float | None:
-        """When it is certain that somebody speaks over an answer; None: that is not in question."""
+        """When it is certain that somebody speaks over an answer; None: nobody seems to."""
         since = self.turns.service_hears_since
         if since is None or not self.playing.paused:
             return None
         return since + self.settings.certain_after_s
 
     def play_rest(self) -> None:
-        """Play what was not heard of the answer that was interrupted last, if it is kept.
+        """Play the unheard rest of the answer that was interrupted last, if it is kept.
 
-        Not over somebody who speaks: it begins when that was nobody.
+        If somebody seems to speak, it begins as soon as it turns out that nobody does.
         """
         interruptible = self.turns.speaking and self.settings.interruption != "nobody"
         if self.rest.deadline is not None and interruptible and not self.playing.queued:
@@ -203,7 +203,7 @@ class ConversationState:
                 self.do(*self.playing.words(each.part, each.words))
 
     def report_words(self, transcripts: list[news.Transcript]) -> None:
-        """Report what was heard; let the model know of what it does not know that it said."""
+        """Report what was heard; add to the conversation words that the model does not know."""
         for each in transcripts:
             self.do(each)
             if each.item_id.startswith(REST) and self.in_session:
@@ -212,7 +212,7 @@ class ConversationState:
                 self.history.said(each.text)
 
     def report_stop(self, stopped: Stopped, event: news.PlaybackStopped) -> None:
-        """The loudspeaker has stopped for good."""
+        """Account for the loudspeaker having stopped for good."""
         self.latency.played(event, stopped.at)
         for heard in stopped.heard:
             self.history.heard(heard.part.item_id, heard.heard_ms)
@@ -230,7 +230,7 @@ class ConversationState:
         self.report_words(stopped.transcripts)
 
     def _give_up_unheard(self, answers: dict[str, str], lost: str | None) -> None:
-        """The loudspeaker went away: nobody will hear the rest of these answers."""
+        """Give up the rest of these answers, which the lost loudspeaker cannot play."""
         for response_id, heard in answers.items():
             self.sounds.lost(response_id)
             grows = self.answers.interrupt_one(response_id)
@@ -240,12 +240,12 @@ class ConversationState:
                 self.do(reports.not_played(lost, heard=heard != "unheard"))
 
     def close_question(self, outcome: news.QuestionOutcome, why: str) -> None:
-        """A program's question ends without an answer, if there is one."""
+        """Close a program's question without an answer, if one is open."""
         self.answers.queue.drop_said(self.asking.waiting)
         self.do(*self.asking.close(outcome, why))
 
     def hope_for_session(self) -> None:
-        """What is owed waits for a session, if that makes sense."""
+        """Let the owed answer wait for a session, if that makes sense."""
         self.answers.owed = True
         if self.settings.outage_s and self.history.answerable:
             self.answers.hope(self.now)
@@ -254,25 +254,25 @@ class ConversationState:
             self.give_up_owed(f"{why} to ask it again")
 
     def resume_detection(self) -> None:
-        """The service detects turns again, if a button has kept it from that."""
+        """Let the service detect turns again if a button has suspended that."""
         if self.turns.detection_paused:
             self.turns.detection_paused = False
             self.do(outputs.ResumeTurnDetection())
 
     def drop_kept(self) -> None:
-        """Nobody will hear what waits for a session."""
+        """Discard what waits for a session."""
         self.turns.drop_kept()
         self.clear()
         self.resume_detection()
 
     def give_up_kept(self, report: AnswerGivenUp) -> None:
-        """What waits for a session will not be answered."""
+        """Discard what waits for a session, and report that it will not be answered."""
         self.turns.speaking.discard("button")
         self.drop_kept()
         self.do(report)
 
     def end_service_speech(self) -> bool:
-        """The service hears nobody any more; whether that ends a turn."""
+        """Note that the service no longer hears anybody; return whether that ends a turn."""
         self.latency.speech_stopped(self.now)
         ended = self.turns.service_stopped()
         self.asking.speech_stopped(self.now)
@@ -281,12 +281,12 @@ class ConversationState:
         return ended
 
     def drop_what_is_to_be_said(self, why: str) -> None:
-        """Nothing that programs want is said, and they learn why."""
-        # Nothing else waits while there is no session.
+        """Drop everything that programs want to be said, and report why."""
+        # Only such requests wait while there is no session.
         self.do(*(reports.not_said(why) for _ in self.answers.queue.clear()))
 
     def hand_over(self) -> None:
-        """Let what was said be a turn, and ask for its answer."""
+        """Make a turn of what was said, and ask for its answer."""
         if not self.in_session or self.holds_back:
             self.turns.kept = True
             return
@@ -297,7 +297,7 @@ class ConversationState:
             self.asking.turn_ended(self.now)
             return
         if self.asking.understanding:
-            self.history.answered()  # more words of whoever has just answered a program
+            self.history.answered()  # the person who answered a program is still speaking
             return
         self.answers.put_question(self.now)
         self.answers.queue.wish(Request(question=True), first=True)
