@@ -7,12 +7,13 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from .. import config
 from ..config import overlay
 from ..config.file_writing import write_whole
 from ..errors import ConfigError, NotNowError, WrongValueError
+from .controlled_parts import Reloader
 
 VOICES = (
     *("alloy", "ash", "ballad", "cedar", "coral", "echo", "marin", "sage", "shimmer", "verse"),
@@ -23,13 +24,6 @@ _CHOICES = {
 }
 _KIND = {"microphone": "microphone", "loudspeaker": "speaker"}
 _LOG = logging.getLogger(__name__)
-
-
-class Reloader(Protocol):
-    """Who applies the configuration."""
-
-    async def reload(self) -> dict[str, Any]:
-        """Read the configuration again; returns what changed. Raises ConfigError."""
 
 
 class ChosenSettings:

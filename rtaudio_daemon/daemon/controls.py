@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Any
 
 from ..audio.devices.open import described, list_devices
 from ..audio.engines.taught_words import TaughtWords
@@ -24,7 +24,6 @@ from ..dialogue.inputs import InterruptRequested, OfferedAnswer, SayRequested
 from ..errors import (
     ConfigError,
     DeviceError,
-    NotConnectedError,
     NotFoundError,
     NotNowError,
     RTAudioError,
@@ -38,7 +37,6 @@ from ..notifications import (
     VolumeChanged,
     WakeWordYielded,
 )
-from ..protocol.settings_check import speaks
 from ..realtime.uplink_day import UplinkDay
 from ..tools.sources.notes import NoteStore
 from ..tools.timers.keeper import TimerKeeper
@@ -48,71 +46,17 @@ from ..version import VERSION
 from .assistant import Assistant
 from .broadcasts import broadcast
 from .chosen_settings import ChosenSettings
+from .controlled_parts import ActionLog, BrokerView, CallableTools, DuckingView, Hushable, Reloader
+from .counts import counts_of
 from .echo_measurement import EchoMeasurement
 from .event_record import EventRecord
 from .hooks import Hooks
 from .personas import Personas
+from .preconditions import Preconditions
 from .questions import Questions
 from .said_texts import SaidTexts
 from .sound_player import SoundPlayer
 from .word_teaching import DaemonEars, WordTeaching
-
-
-class Hushable(Protocol):
-    """Rings."""
-
-    def hush(self) -> bool:
-        """Somebody wants it to stop; whether anything can be heard to ring."""
-
-
-class Reloader(Protocol):
-    """Who knows where the configuration is."""
-
-    async def reload(self) -> dict[str, Any]:
-        """Read the configuration again; returns what changed. Raises ConfigError."""
-
-
-class CallableTools(Protocol):
-    """The tools, as far as they can be seen and called by hand."""
-
-    def document(self) -> dict[str, Any]:
-        """Sources, number and cost, ready for JSON."""
-
-    def listed(self) -> list[dict[str, Any]]:
-        """Every tool, ready for JSON."""
-
-    async def call(self, name: str, arguments: str, *, confirmed: bool) -> str:
-        """Call a tool; returns its output as JSON."""
-
-
-class Broker(Protocol):
-    """The MQTT broker, if one is configured."""
-
-    async def broadcast(self, said: str, text: str) -> None:
-        """Let all other daemons say `text` under this id. Raises NotConnectedError."""
-
-    def document(self) -> dict[str, Any]:
-        """Its state, ready for JSON."""
-
-    def counts(self) -> dict[str, float]:
-        """Counters and gauges, by the names in `api.metrics.COUNTS`."""
-
-
-class DuckingView(Protocol):
-    """Makes other programs softer."""
-
-    def document(self) -> dict[str, object]:
-        """In which way, and whether they are softer now, ready for JSON."""
-
-
-class ActionLog(Protocol):
-    """What became of the calls of tools."""
-
-    def listed(self) -> Sequence[Mapping[str, Any]]:
-        """The newest ones, the newest first, ready for JSON."""
-
-    async def clear(self) -> None:
-        """Forget all. Raises NotNowError."""
 
 
 class DaemonControls:
@@ -121,6 +65,7 @@ class DaemonControls:
     def __init__(self, assistant: Assistant, timers: TimerKeeper) -> None:
         self._assistant = assistant
         self._timers = timers
+        self._preconditions = Preconditions(assistant)
         self._questions = Questions(assistant)
         self.uplink_day = UplinkDay()
         """What left this machine today."""
@@ -153,7 +98,7 @@ class DaemonControls:
         """Who notes what became of the calls of tools, if somebody does."""
         self.event_record: EventRecord | None = None
         """Who records events for reports, if somebody does."""
-        self.broker: Broker | None = None
+        self.broker: BrokerView | None = None
         """The MQTT broker, if it can be asked."""
         self.daemon: Mapping[str, str] = {}
         """The id and the name of this daemon in its home."""
@@ -168,27 +113,14 @@ class DaemonControls:
     def snapshot(self) -> Snapshot:
         """The whole state now."""
         assistant = self._assistant
-        driver, connection, microphone_input = (
-            assistant.driver,
-            assistant.connection,
-            assistant.microphone_input,
-        )
+        driver, microphone_input = assistant.driver, assistant.microphone_input
         status, muted = assistant.status, microphone_input.gate.muted
         return Snapshot(
             usage=UsageStatus(**driver.usage.summary(driver.day)),
             status=status.status,
             previous=status.previous,
             since=assistant.since,
-            connection=ConnectionStatus(
-                state=connection.state,
-                profile=connection.profile,
-                session_id=connection.session_id,
-                expires_at=connection.expires_at,
-                reconnects=connection.reconnects,
-                renewals=connection.renewals,
-                last_error=assistant.last_error,
-                asleep=driver.session.asleep,
-            ),
+            connection=self._connection(),
             microphone=assistant.devices.microphone(
                 microphone_input.microphone, paused=muted, level_dbfs=self.level_dbfs
             ),
@@ -210,6 +142,19 @@ class DaemonControls:
             uptime_s=round(self._clock() - self._started, 1),
         )
 
+    def _connection(self) -> ConnectionStatus:
+        connection = self._assistant.connection
+        return ConnectionStatus(
+            state=connection.state,
+            profile=connection.profile,
+            session_id=connection.session_id,
+            expires_at=connection.expires_at,
+            reconnects=connection.reconnects,
+            renewals=connection.renewals,
+            last_error=self._assistant.last_error,
+            asleep=self._assistant.driver.session.asleep,
+        )
+
     def note(self, notification: Notification) -> None:
         """This happens now."""
         if isinstance(notification, UplinkChanged):
@@ -224,41 +169,12 @@ class DaemonControls:
 
     def counts(self) -> dict[str, float]:
         """Counters since the start and gauges, by the names in `api.metrics.COUNTS`."""
-        assistant = self._assistant
-        microphone_input, speaker, wire = (
-            assistant.microphone_input,
-            assistant.speaker,
-            assistant.driver.counters,
-        )
-        microphone = microphone_input.microphone
-        found: dict[str, float] = {
-            "uplink_bytes": assistant.driver.uplink_bytes,
-            "microphone_frames": microphone_input.frames,
-            "gate_openings": microphone_input.openings,
-            "microphone_frames_dropped": microphone.dropped if microphone else 0,
-            "speaker_underruns": speaker.underruns if speaker else 0,
-            "speaker_dropped_seconds": speaker.dropped_ms / 1000 if speaker else 0,
-            "wire_frames_up": wire.frames_up,
-            "wire_frames_dropped": wire.dropped,
-            "wire_malformed": wire.malformed,
-            "wire_unknown": wire.unknown,
-            "reconnects": wire.reconnects,
-            "renewals": wire.renewals,
-            "wire_late": wire.late,
-            "wire_errors_repeated": wire.repeated_errors,
-            "muted": microphone_input.gate.muted,
-            "volume": assistant.volume,
-            "timers": len(self._timers.timers()),
-            "timers_ringing": len(self._timers.ringing),
-            "timers_missed": len(self._timers.missed),
-            "ducking": bool(self.other_sound and self.other_sound.document()["active"]),
-        }
+        found = counts_of(self._assistant, self._timers)
+        found["ducking"] = bool(self.other_sound and self.other_sound.document()["active"])
         if self.hooks is not None:
             found |= self.hooks.counts()
         if self.broker is not None:
             found |= self.broker.counts()
-        if microphone_input.last_frame_at is not None:
-            found["microphone_frame_age_seconds"] = self._clock() - microphone_input.last_frame_at
         return found
 
     def recorded_events(self) -> dict[str, Any]:
@@ -292,7 +208,7 @@ class DaemonControls:
         """Let `text` be spoken or answered; see `Controls.say`."""
         if said is not None and self.said_texts.known(said):
             return said
-        self._need_voice(aloud=mode == "verbatim")
+        self._preconditions.need_voice(aloud=mode == "verbatim")
         said = self.said_texts.begin(said)
         wish = SayRequested(
             text, mode, urgent, remember, said, self._chime(chime), listen, instructions
@@ -305,18 +221,6 @@ class DaemonControls:
         if self.broker is None:
             raise NotNowError("there are no other daemons here")
         return await broadcast(text, self, self.broker)
-
-    def _need_voice(self, *, aloud: bool) -> None:
-        """Raise if nothing can be said; `aloud`: whatever the session's answers are made of."""
-        assistant = self._assistant
-        if aloud or speaks(assistant.driver.settings):
-            assistant.devices.need_loudspeaker(assistant.speaker)
-        if assistant.driver.session.asleep:
-            assistant.driver.wake()
-        else:
-            self._need_connection("nothing was said")
-        if assistant.conversation.full:
-            raise NotNowError("nothing was said: too much is waiting to be said; try again later")
 
     def _chime(self, wanted: bool) -> bytes:
         return self._assistant.chime if wanted else b""
@@ -335,7 +239,7 @@ class DaemonControls:
         self._assistant.devices.need_microphone()
         if self._assistant.conversation.asking:
             raise NotNowError("nothing was asked: another question is being asked; try again later")
-        self._need_voice(aloud=True)
+        self._preconditions.need_voice(aloud=True)
         offered = tuple(
             OfferedAnswer(each["id"], tuple(each.get("sentences", ()))) for each in answers
         )
@@ -397,21 +301,16 @@ class DaemonControls:
     def attend(self) -> bool:
         """Listen to what is said next without a wake word; see `Controls.attend`."""
         gate = self._assistant.microphone_input.gate
-        self._need_hearing()
+        self._preconditions.need_hearing()
         if gate.listens:
             gate.attend()
         return gate.listens
 
     def _begin_to_listen(self) -> None:
         if not self._assistant.session_may_come:
-            self._need_connection("not listening")
-        self._need_hearing()
+            self._preconditions.need_connection("not listening")
+        self._preconditions.need_hearing()
         self._assistant.microphone_input.press()
-
-    def _need_hearing(self) -> None:
-        if self._assistant.microphone_input.gate.muted:
-            raise NotNowError("not listening: the microphone is muted; unmute it first")
-        self._assistant.devices.need_microphone()
 
     def interrupt(self) -> None:
         """Be silent now."""
@@ -547,13 +446,3 @@ class DaemonControls:
         if self.reloader is None:
             raise ConfigError(["this daemon was started without a configuration file"])
         return await self.reloader.reload()
-
-    def _need_connection(self, what: str) -> None:
-        connection = self._assistant.connection
-        if not connection.state.is_up:
-            self._assistant.driver.wake()
-            why = connection.reason or connection.state
-            raise NotConnectedError(
-                f"{what}: there is no connection to the service ({why}); "
-                "it is tried again by itself"
-            )
