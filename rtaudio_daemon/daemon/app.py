@@ -27,7 +27,8 @@ from ..tools.timers.keeper import TimerKeeper
 from ..tools.timers.store import TIMERS_FILE, TimerStore
 from .assistant import Assistant
 from .chosen_settings import ChosenSettings
-from .components import Component, Components
+from .component import Component
+from .components import Components
 from .controls import DaemonControls
 from .health import HealthMonitor
 from .log import log_notification

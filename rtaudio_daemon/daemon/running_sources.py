@@ -1,0 +1,58 @@
+"""The sources of tools in use, each with a task that keeps in touch with what is outside."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from ..tools.tool import PatientSource, ToolSource
+from .lives import Lives
+
+
+class RunningSources:
+    """Runs sources in tasks of `lives`."""
+
+    def __init__(self, lives: Lives) -> None:
+        self._lives = lives
+        self._tasks: dict[ToolSource, asyncio.Task[None]] = {}
+
+    @property
+    def sources(self) -> tuple[ToolSource, ...]:
+        """All that are in use."""
+        return tuple(self._tasks)
+
+    @asynccontextmanager
+    async def exchanged(self, sources: Collection[ToolSource]) -> AsyncIterator[None]:
+        """Run these sources from now on; after the context those that are none of them end.
+
+        If the context is left by an error, all stays as it was.
+        """
+        former = self._tasks
+        async with AsyncExitStack() as opening:
+            new = {
+                each: self._lives.start(_lasting(each), each.name)
+                for each in sources
+                if each not in former
+            }
+            opening.push_async_callback(self._lives.stop, new.values())
+            yield
+            opening.pop_all()
+        self._tasks = {each: new.get(each) or former[each] for each in sources}
+        await self._lives.stop(task for each, task in former.items() if each not in self._tasks)
+
+    def try_again(self) -> None:
+        """Let what waits for something outside try at once."""
+        for source in self._tasks:
+            if isinstance(source, PatientSource):
+                source.try_again()
+
+    async def close(self) -> None:
+        """End all."""
+        await self._lives.stop(self._tasks.values())
+
+
+async def _lasting(source: ToolSource) -> None:
+    """Keep in touch with what is outside, where there is anything."""
+    await source.run()
+    await asyncio.Event().wait()
