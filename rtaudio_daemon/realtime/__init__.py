@@ -1,4 +1,4 @@
-"""Hold a session of the Realtime API open, in every dialect.
+"""Holds a session of the Realtime API open, in every dialect.
 
-Nothing here knows microphones, loudspeakers or HTTP.
+This package is independent of microphones, loudspeakers and HTTP.
 """

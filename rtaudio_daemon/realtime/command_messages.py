@@ -1,4 +1,4 @@
-"""What the conversation asks of the service, as messages."""
+"""The conversation's commands to the service, as messages."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from ..protocol.codec import Json
 
 
 def message_of(command: ServiceCommand) -> Json:
-    """The message that asks the service for this, in canonical spelling.
+    """Return the message for this command, in canonical spelling.
 
-    Those that take more than one message are no `command` here.
+    Commands that take more than one message are not handled here.
     """
     match command:
         case CreateItem(item):

@@ -1,8 +1,8 @@
 """One WebSocket to the service: opened once, used once, closed once.
 
-Messages are text that this module does not interpret. A refusal keeps the service's own message:
-aiohttp drops it, so a middleware reads it before. Redirects are never followed, because they would
-carry the key to another host.
+Messages are text that this module does not interpret. When the service refuses the connection, its
+own message is kept: aiohttp drops it, so a middleware reads it first. Redirects are never followed
+because they would carry the key to another host.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from ..proxies import proxy_name, proxy_of
 from .entra import fetch_token
 
 HEARTBEAT_S = 18.0
-"""Routers and proxies forget quiet connections. A ping whose
-answer may take half as long again finds a dead one within 27 seconds."""
+"""Interval of pings in seconds. Routers and proxies drop quiet connections. With half that time
+for the answer, a dead connection is found within 27 seconds."""
 
 _OPEN_TIMEOUT_S = 15.0
-_CLOSE_TIMEOUT_S = 1.0  # the daemon must be down within two seconds
+_CLOSE_TIMEOUT_S = 1.0  # the daemon must exit within two seconds
 _BODY_BYTES = 64 * 1024
 _BODY_TIMEOUT_S = 5.0
-_SHORTEST_KEY = 8  # the letters of a shorter one stand in any sentence
+_SHORTEST_KEY = 8  # characters; a shorter key may occur in any sentence
 _NO_STATUS = 1006  # RFC 6455: closed without a close frame
 
 _WEB_PAGE = "a web page answered, perhaps the login page of this network"
@@ -49,9 +49,9 @@ _HINTS = {
 class Connection:
     """A connection to `endpoint`; an async context manager that opens and closes it.
 
-    Iterating yields the text of every message and ends when the connection is closed by anybody;
-    then `close_code` and `close_reason` say how. With `http_session`, its connector (with its
-    resolver, limits and TLS settings) is used; the session is not closed.
+    Iterating yields the text of every message and ends when either side closes the connection;
+    `close_code` and `close_reason` then say how. The connector of `http_session`, if given, is
+    used (with its resolver, limits and TLS settings); that session is not closed.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Connection:
         await self.close()
 
     async def open(self) -> None:
-        """Connect. Raises HandshakeError when refused, ServiceError when there is no answer."""
+        """Connect. Raises HandshakeError when refused, ServiceError when nobody answers."""
         assert self._http is None, "a connection is used once"
         token = await self._token()
         self._http = self._new_http()
@@ -106,7 +106,7 @@ class Connection:
             raise
 
     async def send(self, message: str) -> None:
-        """Send one text message; waits while the network is slow.
+        """Send one text message; wait while the network is slow.
 
         Raises ServiceError when the connection is closed.
         """
@@ -131,14 +131,14 @@ class Connection:
                 raise StopAsyncIteration
 
     async def close(self) -> None:
-        """Send a close frame, wait at most a second for the answer, and release everything."""
+        """Send a close frame, wait at most a second for the reply, and release everything."""
         if self._socket is not None:
             await self._socket.close()
             self.close_code = self.close_code or self._socket.close_code
         await self._close_http()
 
     def _new_http(self) -> aiohttp.ClientSession:
-        """Make an HTTP session whose middleware reads the answer to the handshake."""
+        """Make an HTTP session whose middleware reads the response to the handshake."""
         shared = self._shared
         connector = shared.connector if shared else None
         return aiohttp.ClientSession(
@@ -240,9 +240,10 @@ async def _read_body(response: aiohttp.ClientResponse) -> bytes:
 
 
 def _error_of(body: bytes, reason: str) -> tuple[str | None, str]:
-    """Code and message of a refusal: Azure's, OpenAI's and API management's shapes, or text.
+    """Return code and message of a refusal in the format of Azure, OpenAI or API Management, or
+    text.
 
-    `reason` (of the status line) is the message where the body has none.
+    If the body has no message, `reason` (from the status line) is the message.
     """
     try:
         answer = json.loads(body)
@@ -259,7 +260,7 @@ def _error_of(body: bytes, reason: str) -> tuple[str | None, str]:
 
 
 def _host_in(address: str) -> str:
-    """The host of an address, for people, whatever the address is."""
+    """Return the host of any address, valid or not, for messages to people."""
     try:
         host = urlsplit(address).hostname
     except ValueError:
@@ -268,7 +269,7 @@ def _host_in(address: str) -> str:
 
 
 def _retry_after_s(response: aiohttp.ClientResponse) -> float | None:
-    """The Retry-After header in seconds from now, whether it is a number or a date."""
+    """Return the Retry-After header, a number or a date, in seconds from now."""
     value = response.headers.get("Retry-After", "")
     try:
         seconds = float(value)

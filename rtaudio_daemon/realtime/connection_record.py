@@ -1,4 +1,4 @@
-"""Keep the state of the connection, and count its sessions."""
+"""Keeps the state of the connection and counts its sessions."""
 
 from __future__ import annotations
 
@@ -7,26 +7,27 @@ from ..protocol.codec import SessionFacts
 
 
 class ConnectionRecord:
-    """The state of the connection over all of its sessions. Times are seconds of any one clock."""
+    """The state of the connection over all of its sessions. Times are in seconds on one clock."""
 
     def __init__(self, profile: str) -> None:
         self.state = ConnectionState.CLOSED
         self.opened = 0
-        """How many sessions were taken into use since the start."""
+        """How many sessions have been in use since the start."""
         self.renewals = 0
-        """How many of them took over from one that was still in use."""
+        """How many of these took over from one that was still in use."""
         self._profile = profile
         self._lost_at: float | None = None
 
     @property
     def reconnects(self) -> int:
-        """How many sessions after the first replaced one that was lost."""
+        """How many sessions after the first replaced a lost one."""
         return max(0, self.opened - 1 - self.renewals)
 
     def open(self, since: float, now: float, *, renewed: bool) -> float | None:
-        """A session is in use; taking it took from `since` to `now`, or since the last was lost.
+        """Note that a session is in use, which took over between `since` and `now`.
 
-        Returns for how long there was none, in seconds; None for the first.
+        Returns how many seconds there was no session, counted from the loss of the previous one if
+        it was lost; None for the first.
         """
         first = self.opened == 0
         self.opened += 1
@@ -36,11 +37,11 @@ class ConnectionRecord:
         return None if first else now - since
 
     def lost(self, now: float) -> None:
-        """The session in use is gone."""
+        """Note that the session in use is gone."""
         self._lost_at = now
 
     def rested(self) -> None:
-        """No session was wanted: what was lost before leaves no gap."""
+        """Note that no session was wanted: the time without one does not count as a gap."""
         self._lost_at = None
 
     def change(
@@ -52,7 +53,7 @@ class ConnectionRecord:
         retry_in_s: float | None = None,
         gap_s: float | None = None,
     ) -> ConnectionChanged:
-        """Note the new state; returns the notification about it. `facts`: of the session."""
+        """Note the new state; return the notification about it. `facts`: those of the session."""
         self.state = state
         return ConnectionChanged(
             state=state,

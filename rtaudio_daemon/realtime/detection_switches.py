@@ -1,4 +1,4 @@
-"""What becomes of the settings of turn detection while a button, or a question, needs others."""
+"""The settings of turn detection, which a button or a question may override for a while."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from ..protocol.codec import Json, flat_session, merged
 
 
 class DetectionSwitches:
-    """`resume` and `let_reply` return the settings to be changed; None: nothing."""
+    """`resume` and `let_reply` return the settings to change; None: nothing changes."""
 
     def __init__(self) -> None:
         self.paused = False
-        """Whether no turns are detected for a while."""
-        self._paused_detection: Json | None = None  # as it is to be when a button is let go
-        self._silenced = False  # the service, which answered turns by itself
+        """Whether turn detection is paused."""
+        self._paused_detection: Json | None = None  # the settings to restore when the pause ends
+        self._silenced = False  # whether we keep the service from answering by itself
 
     def changed(self, settings: Json, config: Mapping[str, Any]) -> tuple[Json, Json]:
-        """All settings after a change of `settings`, and what of it is for the session in use."""
+        """Return all settings after a change, and the part of it for the session in use."""
         changed = flat_session(config)
         old, new = settings.get("turn_detection"), changed.get("turn_detection")
         if self.paused:
@@ -28,15 +28,15 @@ class DetectionSwitches:
         extra = merged(settings.get("extra") or {}, changed.get("extra") or {})
         detection, above = changed.get("turn_detection"), flat_session(extra).get("turn_detection")
         if isinstance(detection, dict) and isinstance(above, dict) and not self._silenced:
-            changed["turn_detection"] = merged(detection, above)  # or it would be taken back
+            changed["turn_detection"] = merged(detection, above)  # otherwise it would be undone
         if self.paused and "turn_detection" in changed:
             self._paused_detection = changed.pop(
                 "turn_detection"
-            )  # holds when the button is let go
+            )  # takes effect when the pause ends
         return {**settings, **changed, **({"extra": extra} if extra else {})}, changed
 
     def pause(self, detection: Json | None) -> None:
-        """No turns are detected now; `detection`: as it was until then."""
+        """Note that no turns are detected from now on; `detection`: the settings until then."""
         self.paused, self._paused_detection = True, detection
 
     def resume(self) -> Json | None:
@@ -47,7 +47,7 @@ class DetectionSwitches:
         return {"turn_detection": detection} if detection is not None else None
 
     def let_reply(self, on: bool, detection: Json | None) -> Json | None:
-        """Answer turns as before (`on`), or answer none; `detection`: as it is now."""
+        """Answer turns as before (`on`), or answer none; `detection`: the current settings."""
         detection = self._paused_detection if self.paused else detection
         replies = bool(detection and detection.get("create_response", True))
         if not (self._silenced if on else replies):

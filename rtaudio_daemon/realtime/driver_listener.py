@@ -1,4 +1,4 @@
-"""Who owns a conversation, and carries out what its driver does not."""
+"""The interface of the owner of a conversation, which carries out what its driver does not."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ class DriverListener(Protocol):
     """The owner of the conversation. Its methods must not raise."""
 
     def command_speaker(self, command: SpeakerCommand) -> None:
-        """Do this with the loudspeaker."""
+        """Pass this command to the loudspeaker."""
 
     def notify(self, notification: Report) -> None:
-        """Something happened that people or programs may want to know."""
+        """Report something that people or programs may want to know."""
 
     def received(self, message: Message) -> None:
-        """The service sent this; the status reflects it already."""
+        """The service sent this message; the status reflects it already."""
 
     def connection_changed(self, change: ConnectionChanged) -> None:
         """The state of the connection changed, or there is a reason to report."""

@@ -1,6 +1,6 @@
 """Entra ID: tokens instead of keys, through azure-identity (the extra ``entra``).
 
-The package is loaded with the first token, because it is large and most users have a key.
+The package is imported with the first token because it is large and most users have a key.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ REFUSED = "entra_refused"
 
 
 async def fetch_token(scope: str) -> str:
-    """Fetch a token for `scope` that is valid now, from whatever source this machine has.
+    """Fetch a token for `scope` that is valid now, from any source that this machine has.
 
-    Raises ServiceError (code ``entra_refused``) when there is none, with what to do.
+    Raises ServiceError (code ``entra_refused``) with a remedy if there is none.
     """
     try:
         async with asyncio.timeout(_TIMEOUT_S):
-            # Blocking on purpose: it needs no closing, and remembers its tokens by itself.
+            # Blocking on purpose: this credential needs no closing and caches its tokens.
             token = await asyncio.to_thread(_get_token, scope)
     except ImportError as error:
         words = f"auth: entra needs azure-identity: {how_to_install('azure.identity')}"

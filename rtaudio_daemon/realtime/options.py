@@ -1,4 +1,4 @@
-"""How to hold a session: websocket options, pauses between attempts, and counters."""
+"""How to hold a session: websocket options, delays between attempts, and counters."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from .usage import Prices
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 REFUSED_PAUSE_S = 60.0
-"""The pause after a refusal that only a person can mend (wrong key, unknown deployment …)."""
+"""The delay after a refusal that only a person can resolve (wrong key, unknown deployment …)."""
 _LONGEST_RETRY_AFTER_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class WebsocketOptions:
-    """How to hold the connection; the names of the TypeScript original, in seconds."""
+    """How to hold the connection; named as in the TypeScript original, in seconds."""
 
     reconnect_interval: float = FIRST_PAUSE_S
-    """The first pause before connecting again; it doubles up to 30 s."""
+    """The first delay before reconnecting; it doubles up to 30 s."""
     heartbeat_interval: float | None = HEARTBEAT_S
     """How often a ping is sent; None or 0 for never."""
     heartbeat_message: str | Mapping[str, Any] | None = None
-    """A message of your own to send as often, beside the ping."""
+    """A message of your own to send at the same interval, in addition to the ping."""
     max_reconnect_attempts: int | None = None
     """How many attempts may fail in a row; None for any number."""
     should_reconnect: bool | Callable[[str], bool] = True
@@ -39,13 +39,13 @@ class WebsocketOptions:
     connect_resend: bool = False
     """Keep up to 64 messages (not sound) while there is no connection and send them later."""
     outage_buffer: float = OUTAGE_S
-    """Seconds that sound is kept for while there is no connection; 0 for not at all."""
+    """How many seconds of sound to keep while there is no connection; 0 for none."""
     compress: bool = False
     """Offer to compress messages; audio does not get smaller, but costs CPU time."""
 
     @classmethod
     def of(cls, options: WebsocketOptions | Mapping[str, Any] | None) -> WebsocketOptions:
-        """Options out of a mapping. Raises ValueError for a name that does not exist."""
+        """Make options from a mapping. Raises ValueError for an unknown name."""
         if isinstance(options, WebsocketOptions):
             return options
         names = [each.name for each in fields(cls)]
@@ -55,7 +55,7 @@ class WebsocketOptions:
         return cls(**(options or {}))
 
     def hopeful(self, error: ServiceError, failures: int) -> bool:
-        """Whether to try again after so many failures in a row."""
+        """Return whether to try again after so many failures in a row."""
         wanted = self.should_reconnect
         if not (wanted(str(error)) if callable(wanted) else wanted):
             return False
@@ -64,7 +64,7 @@ class WebsocketOptions:
 
 @dataclass(frozen=True, slots=True)
 class SessionPolicy:
-    """When to hold a session, how much history it gets, and what it may cost."""
+    """When to hold a session, how much history it gets, and how much it may cost."""
 
     hold: Literal["always", "on_speech"] = "always"
     """on_speech: connect when there is something to send, and close after `idle_s`."""
@@ -78,11 +78,11 @@ class SessionPolicy:
     """Seconds without a word after which the conversation is forgotten; 0 for never."""
     prices: Prices = field(default_factory=Prices)
     daily_limit: float = 0.0
-    """Money that may be spent on a day; 0 for no limit."""
+    """How much money may be spent per day; 0 for no limit."""
 
     @classmethod
     def of(cls, settings: config.Realtime) -> Self:
-        """The policy that the section ``realtime`` of the configuration describes."""
+        """Return the policy that the configuration section ``realtime`` describes."""
         prices = settings.budget.in_effect()
         return cls(
             hold="on_speech" if settings.hold == "on_speech" else "always",
@@ -96,7 +96,7 @@ class SessionPolicy:
 
 
 Policy = SessionPolicy
-"""The name it had in the first version."""
+"""The name of this class in the first version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,21 +106,21 @@ class Counters:
     bytes_up: int = 0
     frames_up: int = 0
     dropped: int = 0
-    """Pieces of sound that were not sent: no session for too long, or the network too slow."""
+    """Pieces of sound not sent: no session for too long, or the network was too slow."""
     malformed: int = 0
     unknown: int = 0
     reconnects: int = 0
-    """Sessions after the first that replaced one which was lost."""
+    """Sessions after the first that replaced a lost one."""
     renewals: int = 0
-    """Sessions that replaced one which was about to expire."""
+    """Sessions that replaced one that was about to expire."""
     late: int = 0
-    """Pieces of answers that came after the answer had been interrupted, and were dropped."""
+    """Pieces of answers that arrived after the answer had been interrupted, and were dropped."""
     repeated_errors: int = 0
-    """Errors of the service that were not reported, because one with the same code just was."""
+    """Errors of the service that were not reported because the same code just had been."""
 
 
 def pause_after(error: ServiceError, pauses: Iterator[float]) -> float:
-    """How long to wait before the next attempt."""
+    """Return how many seconds to wait before the next attempt."""
     pause = next(pauses)
     if is_final(error) and not _is_redirect(error):
         pause = REFUSED_PAUSE_S
@@ -130,13 +130,13 @@ def pause_after(error: ServiceError, pauses: Iterator[float]) -> float:
 
 
 def may_hurry(error: ServiceError) -> bool:
-    """Whether the next attempt may come sooner because somebody waits for it."""
+    """Return whether the next attempt may come sooner because somebody waits for it."""
     asked_to_wait = isinstance(error, HandshakeError) and error.retry_after_s is not None
     return not is_final(error) and not asked_to_wait
 
 
 def is_final(error: ServiceError) -> bool:
-    """Whether only a person can mend this: a refusal of our key, our deployment, our account."""
+    """Return whether only a person can resolve this: our key, deployment or account was refused."""
     if isinstance(error, HandshakeError):
         if error.status in (400, 401, 403, 404) or _is_redirect(error):
             return True
@@ -145,7 +145,7 @@ def is_final(error: ServiceError) -> bool:
 
 
 def _is_redirect(error: ServiceError) -> bool:
-    """Whether it points elsewhere, as the login page of a network does until somebody logs in."""
+    """Return whether it is a redirect, such as to the login page of a public network."""
     return isinstance(error, HandshakeError) and 300 <= error.status < 400
 
 

@@ -1,6 +1,6 @@
-"""Queue what waits to be sent, in order, bounded in messages and bytes.
+"""A queue of messages to be sent, in order, bounded in messages and bytes.
 
-When it is full, the oldest audio is dropped and counted; other messages are refused instead.
+When it is full, the oldest audio is dropped and counted; other messages are refused.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ import asyncio
 from collections import deque
 
 MOST_MESSAGES = 1500
-"""Thirty seconds of audio in frames of 20 ms: nobody converses with more delay."""
+"""Thirty seconds of audio in frames of 20 ms: nobody can converse with more delay."""
 MOST_BYTES = 8 * 1024 * 1024
 
 
 class Outbox:
-    """Messages on their way out. `dropped` counts the audio messages that were dropped."""
+    """Messages to be sent. `dropped` counts the audio messages that were dropped."""
 
     def __init__(self, most_messages: int = MOST_MESSAGES, most_bytes: int = MOST_BYTES) -> None:
         self.dropped = 0
@@ -30,13 +30,13 @@ class Outbox:
 
     @property
     def words(self) -> int:
-        """How many messages wait that are not audio."""
+        """How many messages other than audio wait."""
         return self._words
 
     def put(self, message: str, pcm_bytes: int = 0) -> bool:
-        """Queue `message`; with `pcm_bytes` it is audio and may be dropped for others.
+        """Queue `message`; if `pcm_bytes` is not 0, it is audio and may be dropped for others.
 
-        Returns False when there is no room for it.
+        Returns False if there is no space for it.
         """
         self._waiting.append((message, pcm_bytes))
         self._bytes += len(message)
@@ -52,9 +52,9 @@ class Outbox:
         return True
 
     async def take(self) -> tuple[str, int]:
-        """Wait for the next message; returns it and its bytes of audio. One taker at a time."""
+        """Wait for the next message; return it and its bytes of audio. For one consumer only."""
         while not self._waiting:
-            # A bare future: this happens fifty times a second, and an Event costs twice as much.
+            # A plain future: this happens fifty times a second, and an Event costs twice as much.
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
         message, pcm_bytes = self._waiting.popleft()
@@ -63,7 +63,7 @@ class Outbox:
         return message, pcm_bytes
 
     def clear(self) -> None:
-        """Drop everything: its session has ended."""
+        """Drop everything: the session has ended."""
         self._waiting.clear()
         self._bytes = self._words = 0
 

@@ -1,9 +1,9 @@
-"""Hold a session open, and open another when it ends.
+"""Holds a session open, and opens another when it ends.
 
-`ReconnectingSession.run` is a loop over sessions, of one connection each. One that is lost is
-replaced after a pause that grows from failure to failure. One that will expire is renewed before:
-the next is opened beside it, and takes over between two messages in a quiet moment. So does one
-with other settings, which takes over as soon as the listener lets it.
+`ReconnectingSession.run` is a loop over sessions, each with a connection of its own. A lost session
+is replaced after a delay that grows with every failure in a row. A session about to expire is
+renewed: the next one is opened beside it, and takes over between two messages in a quiet moment. A
+session with other settings is opened likewise, and takes over as soon as the listener permits it.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from .session_need import Recess
 _LOG = logging.getLogger(__name__)
 
 LIVED_S = 10.0
-"""A session that lasted this long was a good one: the next pause is short again."""
+"""A session that lasted this long was a success: the next delay is short again."""
 HURRY_S = 2.0
-"""The longest pause while somebody waits for a session."""
+"""The longest delay while somebody waits for a session."""
 _REST_LOOK_S = 0.5
-_CLOCK_LOOK_S = 10.0  # clocks are set, and machines sleep
+_CLOCK_LOOK_S = 10.0  # how often to check the time: clocks are set, and machines sleep
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class _End:
 
 
 class ReconnectingSession:
-    """Holds a session open, one of `sessions` after the other, and reports to `listener`."""
+    """Holds a session open, one from `sessions` after the other, and reports to `listener`."""
 
     def __init__(self, sessions: SessionFactory, listener: SessionListener) -> None:
         self.sessions = sessions
@@ -62,7 +62,7 @@ class ReconnectingSession:
 
     @property
     def listener(self) -> SessionListener:
-        """The listener; a new one takes over at once, with the session in use."""
+        """The listener; a new one takes over at once, together with the session in use."""
         return self._listener
 
     @listener.setter
@@ -78,7 +78,7 @@ class ReconnectingSession:
 
     @property
     def running(self) -> bool:
-        """Whether `run` is at work."""
+        """Whether `run` is running."""
         return self._life is not None
 
     @property
@@ -88,7 +88,7 @@ class ReconnectingSession:
 
     @property
     def counters(self) -> Counters:
-        """What went over the wire so far."""
+        """Counters of the traffic so far."""
         traffic, current = self.sessions.traffic, self.current
         return Counters(
             bytes_up=traffic.sent_bytes,
@@ -103,7 +103,7 @@ class ReconnectingSession:
     async def run(self) -> None:
         """Hold a session open until cancelled, or until `stop`.
 
-        Raises ServiceError when the options say not to connect again.
+        Raises ServiceError when the options do not allow reconnecting.
         """
         if self._life is not None:
             raise RuntimeError("this session is already running")
@@ -122,19 +122,19 @@ class ReconnectingSession:
             await self._end(self._life)
 
     def wake(self) -> None:
-        """Somebody waits for a session: check again whether there should be one, and hurry."""
+        """Check again, without delay, whether there should be a session: somebody waits for it."""
         self._woken.set()
 
     def exchange(self) -> None:
-        """Open a session with the settings as they are now, to take over from the one in use.
+        """Open a session with the current settings, to take over from the one in use.
 
-        If that fails the listener learns of it; a session that takes over meanwhile for another
+        The listener is notified if that fails. A session that takes over meanwhile for another
         reason has those settings too.
         """
         self._exchange_wanted.set()
 
     def report(self, reason: str) -> None:
-        """Report a problem while the session goes on."""
+        """Report a problem that does not end the session."""
         self._change(self.state, reason=reason)
 
     # ---------------------------------------------------------------- the loop
@@ -173,7 +173,7 @@ class ReconnectingSession:
             await self._pause(pause_s, hurry=may_hurry(error))
 
     async def _open_and_stay(self) -> _End | None:
-        """One session and those that renew it; returns how the last was lost, None for a recess."""
+        """Run one session and its successors; return how the last was lost, None for a recess."""
         session = self.sessions.new()
         session.adopt(self._listener)
         try:
@@ -187,12 +187,12 @@ class ReconnectingSession:
             end = await self._stay(recess)
         finally:
             await _cancel(recess)
-        # From here to the report nothing else runs: nobody sees a session that is not there.
+        # Nothing else runs from here to the report: nobody sees the lost session as current.
         self._lose("no session is needed" if end is None else str(end.error))
         return end
 
     async def _stay(self, recess: asyncio.Task[None]) -> _End | None:
-        """Wait until the session in use is lost with none to replace it, or for `recess` (None)."""
+        """Wait until the session in use is lost without a successor, or for `recess` (None)."""
         while True:
             session = self.current
             assert session is not None
@@ -212,7 +212,7 @@ class ReconnectingSession:
                     renewal.result()
                     continue
                 if not session.ended.done():
-                    continue  # another exchange is wanted
+                    continue  # a new exchange has been requested
                 session.ended.result()
                 if not self._take_ready():
                     error = ServiceError(session.ending)
@@ -222,7 +222,7 @@ class ReconnectingSession:
                 await _cancel(wanted)
 
     async def _renew(self, session: Session) -> None:
-        """Let the next session take over from `session` when that is due."""
+        """Let the next session take over from `session` when renewal is due."""
         await self._renewer.until_due(session)
         self._change(ConnectionState.RENEWING)
         successor = await self._renewer.successor(session)
@@ -245,7 +245,7 @@ class ReconnectingSession:
             self._take(successor)
 
     def _take_ready(self) -> bool:
-        """Take the next session, if one stands ready, as the one in use has ended."""
+        """Use the next session if it is ready, now that the one in use has ended."""
         ready = self._renewer.take_ready()
         if ready is None:
             return False
@@ -258,7 +258,7 @@ class ReconnectingSession:
         return True
 
     def _take(self, session: Session) -> None:
-        """Let `session` be the one in use, at once: no message falls between it and the former."""
+        """Make `session` the one in use, at once: no message is lost between it and the former."""
         started, former = _now(), self.current
         lost = former is not None and former.ended.done()
         if former is not None:
@@ -269,7 +269,7 @@ class ReconnectingSession:
         elif self._record.opened:
             _LOG.info("connected to %s again", self.sessions.endpoint.host)
         self.current = session
-        self._exchange_wanted.clear()  # whatever is wanted, this one takes it
+        self._exchange_wanted.clear()  # this session has the current settings
         early = session.adopt(self._listener)
         session.catch_up(self.sessions.settings)
         self._listener.session_opened(session, renewed=former is not None and not lost)
@@ -285,7 +285,7 @@ class ReconnectingSession:
         task.add_done_callback(self._goodbyes.discard)
 
     def _lose(self, reason: str) -> None:
-        """There is no session any more, neither in use nor ready."""
+        """Retire both the session in use and the next one: there is no session any more."""
         ready, former = self._renewer.take_ready(), self.current
         if ready is not None:
             self._see_off(ready)
@@ -299,7 +299,7 @@ class ReconnectingSession:
     # ------------------------------------------------------------ no session now
 
     async def _pause(self, pause_s: float, *, hurry: bool) -> None:
-        """Wait before the next attempt, but with `hurry` not for long while somebody waits."""
+        """Wait before the next attempt; if `hurry`, end early when somebody waits for a session."""
         if not hurry or pause_s <= HURRY_S:
             await asyncio.sleep(pause_s)
             return
@@ -310,7 +310,7 @@ class ReconnectingSession:
                 await self._woken.wait()
 
     async def _rest(self) -> bool:
-        """Wait for as long as there should be no session; True if that was any time at all."""
+        """Wait while there should be no session; return whether that was any time at all."""
         reported: Recess | None = None
         while (recess := self._listener.recess()) is not None:
             if reported is None or recess.reason != reported.reason:
@@ -333,7 +333,7 @@ class ReconnectingSession:
     # ------------------------------------------------------------------ ending
 
     async def _end(self, life: asyncio.Task[None]) -> None:
-        """Cancel `life` and see it off, even when we are being cancelled ourselves."""
+        """Cancel `life` and wait for its end, even while we are being cancelled ourselves."""
         if not life.done():
             if not life.cancelling():
                 self.closing = True

@@ -1,4 +1,4 @@
-"""Replace a session by the next one before it expires, in a quiet moment."""
+"""Replaces a session by the next one before it expires, in a quiet moment."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from .session_factory import SessionFactory
 from .session_listener import SessionListener
 
 _LOG = logging.getLogger(__name__)
-_EARLY_S = 300.0  # from here on the next quiet moment is taken
-_LATE_S = 30.0  # from here on the next session is opened whatever happens
+_EARLY_S = 300.0  # before the end: from then on any quiet moment will do
+_LATE_S = 30.0  # before the end: from then on the next session is opened in any case
 _SANE_S = (5.0, 48 * 3600.0)
-_SPACING_S = (0.01, 300.0)  # the tenth renewal in a row may come after five seconds
-_LOOK_S = 0.25  # how often to look for a quiet moment
+_SPACING_S = (0.01, 300.0)  # doubles; the tenth renewal in a row may come after five seconds
+_LOOK_S = 0.25  # how often to check for a quiet moment
 _STALE_LOOK_S = 10.0
-_SOON_S = 0.02  # how often to look for the moment that somebody waits for
+_SOON_S = 0.02  # how often to check for a moment that somebody waits for
 _EXCHANGE_S = 5.0  # how long a session that somebody waits for may take to open
 
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """In seconds after the greeting: from `due_s` on in a quiet moment, at `latest_s` anyway."""
+    """When to renew, in seconds after the greeting: from `due_s` if quiet, at `latest_s` anyway."""
 
     due_s: float
     latest_s: float
 
 
 def renewal(expires_in_s: float | None, lifetime_s: float, soonest_s: float = 0.0) -> Renewal:
-    """Plan the renewal of a session that ends in `expires_in_s`, as its greeting says.
+    """Plan the renewal of a session that ends in `expires_in_s`, according to its greeting.
 
-    `lifetime_s` counts where the greeting names no plausible time, as on a machine whose clock is
-    wrong. The session is never renewed before `soonest_s`.
+    If the greeting gives no plausible time, as on a machine whose clock is wrong, `lifetime_s`
+    applies. The session is never renewed before `soonest_s`.
     """
     if expires_in_s is None or not _SANE_S[0] <= expires_in_s <= _SANE_S[1]:
         expires_in_s = lifetime_s
@@ -47,10 +47,10 @@ def renewal(expires_in_s: float | None, lifetime_s: float, soonest_s: float = 0.
 
 
 class SessionRenewer:
-    """Opens the next session beside the one in use. `listener` says when it is quiet.
+    """Opens the next session beside the one in use. `listener` decides when it is quiet.
 
-    A wrong clock makes sessions seem to last only moments: when several in a row are renewed so
-    soon, each is kept twice as long as the one before it, up to five minutes.
+    A wrong clock makes sessions seem to last only moments. When several in a row are renewed that
+    early, each is kept twice as long as the one before it, up to five minutes.
     """
 
     def __init__(self, sessions: SessionFactory, listener: SessionListener) -> None:
@@ -62,9 +62,9 @@ class SessionRenewer:
         self._seems_short = False
 
     async def until_due(self, current: Session) -> None:
-        """Wait for a quiet moment in which `current` is due for renewal, at most until it is late.
+        """Wait for a quiet moment once `current` is due for renewal, but no longer than is safe.
 
-        A session that knows what should be forgotten is due at once.
+        A session that contains what should be forgotten is due at once.
         """
         lifetime_s = self._sessions.endpoint.profile.lifetime_s
         plan = renewal(current.expires_in_s, lifetime_s, self._soonest_s)
@@ -79,9 +79,9 @@ class SessionRenewer:
             await asyncio.sleep(_LOOK_S)
 
     async def successor(self, current: Session) -> Session:
-        """Open the session that follows `current`, retrying for ever; return it in a quiet moment.
+        """Open the session after `current`, retrying for ever; return it in a quiet moment.
 
-        Until then `take_ready` gives it.
+        Until then, `take_ready` returns it.
         """
         while True:
             ready = self._ready = await self._open()
@@ -95,10 +95,10 @@ class SessionRenewer:
             await ready.close()
 
     async def exchange(self, current: Session) -> Session:
-        """Open a session with the settings as they are now; return it when it may take over.
+        """Open a session with the current settings; return it when it may take over.
 
-        Until then `take_ready` gives it. Raises ServiceError if the service opens none, refuses
-        the settings, or ends it before.
+        Until then, `take_ready` returns it. Raises ServiceError if the service opens none, refuses
+        the settings, or ends the session before that.
         """
         ready = self._ready = await self._open_once()
         while not ready.ended.done():
@@ -111,7 +111,7 @@ class SessionRenewer:
         raise ServiceError(ready.ending)
 
     def take_ready(self) -> Session | None:
-        """Hand over the next session if it is open; it may have ended meanwhile."""
+        """Hand over the next session if it was opened; it may have ended meanwhile."""
         ready, self._ready = self._ready, None
         return ready
 

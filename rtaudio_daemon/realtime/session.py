@@ -1,4 +1,4 @@
-"""One session on one connection, used once: opened, greeted, configured, then in use until it ends.
+"""One session on one connection, used once: opened, greeted, configured, and then used to its end.
 
 Its dialect, facts and settings end with it. It reports to one listener.
 """
@@ -34,19 +34,19 @@ from .wire import Wire, WireListener
 _LOG = logging.getLogger(__name__)
 
 GREETING_S = 10.0
-"""How long session.created, and then session.updated, may take."""
+"""How many seconds session.created, and then session.updated, may take."""
 
 _UPDATE_ID = "rtaudio_session"
 _MISTAKES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-"""What a message may cause that nobody foresaw; it must not end the daemon."""
+"""Exceptions that an unforeseen message may cause; they must not end the daemon."""
 _EARLY_MOST = 32
-_IN_ONE_GO = 16  # messages that are handled before others have their turn
+_IN_ONE_GO = 16  # how many messages are handled before other tasks get their turn
 _GOING_AWAY = 1001
 
 
 @dataclass(slots=True)
 class Traffic:
-    """Counts what went over the wire in all sessions of one client, since the start."""
+    """Counts the traffic in all sessions of one client, since the start."""
 
     given_bytes: int = 0
     """Audio handed to a session, in bytes."""
@@ -58,7 +58,7 @@ class Traffic:
     malformed: int = 0
     """Messages of the service that could not be read or handled, and were skipped."""
     mistakes: int = 0
-    """Those of them that raised an unexpected exception."""
+    """How many of them raised an unexpected exception."""
     undecodable: int = 0
     """Pieces of audio of the service that could not be decoded, and were skipped."""
     unknown: int = 0
@@ -66,9 +66,10 @@ class Traffic:
 
 
 class Session:
-    """A session on `connection`, which is not open yet; it begins with the flat `settings`.
+    """A session on `connection`, which is not open yet; its initial settings are the flat
+    `settings`.
 
-    Messages and sound are sent in the order in which they are given to it, from `open` on.
+    Messages and sound are sent in the order in which they are passed to it, from `open` on.
     `wall_clock` returns Unix seconds.
     """
 
@@ -86,17 +87,17 @@ class Session:
     ) -> None:
         self.dialect: Dialect = endpoint.dialect
         self.facts: SessionFacts | None = None
-        """What the service said about the session."""
+        """What the service reported about the session."""
         self.refused: str | None = None
-        """Which of the settings the service refused, in words; None if it took all."""
+        """Which settings the service refused, in words; None if it accepted all."""
         self.answer: Message
         """The message that answered our settings."""
         self.has_spoken = False
-        """Whether it has spoken: its voice cannot change any more."""
+        """Whether it has spoken: its voice can no longer change."""
         self.greeted_at = 0.0
-        """When it was ready, in seconds of the event loop's clock."""
+        """When it was ready, in seconds on the event loop's clock."""
         self.expires_in_s: float | None = None
-        """How long it lasts from `greeted_at` on, as it said and by our clock."""
+        """How long it lasts from `greeted_at` on, computed from its greeting and our clock."""
         self._expired = False
         self._connection = connection
         self._endpoint = endpoint
@@ -120,13 +121,13 @@ class Session:
 
     @property
     def ended(self) -> asyncio.Task[None]:
-        """Done as soon as the connection has ended (after `open`)."""
+        """A task that ends as soon as the connection has ended (after `open`)."""
         assert self._reader is not None
         return self._reader
 
     @property
     def expired(self) -> bool:
-        """Whether it ended because it had reached its age."""
+        """Whether it ended because it reached its maximum age."""
         return self._expired or self._connection.close_code == _GOING_AWAY
 
     @property
@@ -135,7 +136,7 @@ class Session:
         return bool(self._outbox.words)
 
     def speaks_as(self, voice: object) -> bool:
-        """Whether it has this voice, or can still take it."""
+        """Return whether it has this voice or can still adopt it."""
         return not self.has_spoken or voice == self._requested.get("voice")
 
     @property
@@ -144,9 +145,9 @@ class Session:
         return self._outbox.dropped
 
     async def open(self) -> None:
-        """Connect, exchange greetings, and listen from then on.
+        """Connect, exchange greetings, and start to receive.
 
-        Raises ServiceError, and is closed then.
+        Raises ServiceError; the session is closed then.
         """
         try:
             await self._connection.open()
@@ -165,7 +166,7 @@ class Session:
             self._writers.append(asyncio.create_task(self._beat(), name="realtime-heartbeat"))
 
     def adopt(self, listener: SessionListener) -> list[Message]:
-        """Report to `listener` from now on; returns what came before, while it was greeted."""
+        """Report to `listener` from now on; return the messages received during the greeting."""
         self._listener = listener
         early, self._early = self._early, []
         return early
@@ -177,14 +178,14 @@ class Session:
             raise NotConnectedError(f"the network is stuck: {message.get('type')} was not sent")
 
     def send_audio(self, pcm: bytes) -> None:
-        """Send audio (whole samples); the oldest is dropped when the network is too slow."""
+        """Send audio (whole samples); the oldest is dropped if the network is too slow."""
         self._traffic.given_bytes += len(pcm)
         self._outbox.put(encode_append(pcm), len(pcm))
 
     def update(self, changed: Json) -> None:
-        """Change these of its (flat) settings, but no voice once it has spoken.
+        """Change these (flat) settings; a voice is left out once the session has spoken.
 
-        The service would refuse the whole update. Raises NotConnectedError as `send` does.
+        Otherwise the service would refuse the whole update. Raises NotConnectedError like `send`.
         """
         if self.has_spoken:
             changed = {name: value for name, value in changed.items() if name != "voice"}
@@ -193,7 +194,7 @@ class Session:
             self.send({"type": "session.update", "session": changed})
 
     def catch_up(self, settings: Json) -> None:
-        """Send those of `settings` (all of them) that differ from what was requested so far."""
+        """Send those of `settings` (all of them) that differ from what was last requested."""
         asked = self._requested
         self.update(
             {
@@ -212,7 +213,7 @@ class Session:
             task.cancel()
 
     async def close(self) -> None:
-        """Retire, and end it (waiting for at most a second for the service's goodbye)."""
+        """Retire, and end the connection (waiting at most a second for the service's close)."""
         self.retire()
         tasks = [*self._writers, *([self._reader] if self._reader else [])]
         for task in tasks:
@@ -236,7 +237,7 @@ class Session:
             try:
                 await send(message)
             except ServiceError as error:
-                # The reader learns of the end too, and it is the one that reports it.
+                # The reader notices the end too, and reports it.
                 _LOG.debug("%s", error)
                 return
             if pcm_bytes:
@@ -265,11 +266,11 @@ class Session:
                 self.report(message)
             number += 1
             if number % _IN_ONE_GO == 0:
-                await asyncio.sleep(0)  # what has come already is read without a pause
+                await asyncio.sleep(0)  # reading messages that have already arrived never suspends
         self._wire.ended(self._connection.close_code)
 
     def _read(self, text: str) -> Message | None:
-        """What a message says; None for a malformed one, which is skipped and counted."""
+        """Parse a message; return None for a malformed one, which is skipped and counted."""
         try:
             message = decode(text, audio=self._wants_audio)
         except ValueError as error:
@@ -293,7 +294,7 @@ class Session:
     def report(self, message: Message) -> None:
         """Report a message to the listener, or keep it for the one that adopts this session.
 
-        A message that nobody can handle is counted as malformed.
+        A message that cannot be handled is counted as malformed.
         """
         match message.event:
             case AudioDelta():
@@ -321,8 +322,8 @@ class Session:
     async def _greet(self) -> Message:
         """Wait for session.created and send the settings.
 
-        Returns the answer to them: session.updated, or an error (the session goes on with the
-        service's own settings then). Raises ServiceError when the service answers neither.
+        Returns the response to them: session.updated, or an error (the session then continues with
+        the service's own settings). Raises ServiceError if the service sends neither.
         """
         try:
             async with asyncio.timeout(GREETING_S):
@@ -347,7 +348,7 @@ class Session:
         return answer
 
     async def _wait_for(self, kind: type[SessionCreated | SessionUpdated]) -> Message:
-        """Wait for the event of this kind, or the error that answers the settings."""
+        """Wait for the event of this kind, or for the error in response to the settings."""
         async for text in self._connection:
             message = self._read(text)
             if message is None:

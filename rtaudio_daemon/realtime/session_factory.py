@@ -1,4 +1,4 @@
-"""Makes sessions, one after the other."""
+"""Creates sessions."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from .wire import WireListener
 
 
 class SessionFactory:
-    """Makes the sessions of one client, one after the other.
+    """Creates the sessions of one client, one after the other.
 
-    `settings` are the flat ones that the next session begins with; replace them to change them.
+    `settings` are the flat settings of the next session; replace the mapping to change them.
     `chance` returns a number from 0 to 1, `wall_clock` Unix seconds.
     """
 
@@ -39,15 +39,15 @@ class SessionFactory:
         self.options = options or WebsocketOptions()
         self.traffic = Traffic()
         self.wants_audio = True
-        """Whether the listener plays audio; if not, it is not decoded."""
+        """Whether the listener plays audio; otherwise it is not decoded."""
         self.wire: WireListener | None = None
-        """Who notes what goes over the wire; None: nobody."""
+        """Who records the traffic; None: nobody."""
         self._http_session = http_session
         self._chance = chance
         self._wall_clock = wall_clock
 
     def new(self) -> Session:
-        """Make a session that is not open yet."""
+        """Create a session that is not open yet."""
         protocols = self.options.protocols
         connection = Connection(
             self.endpoint,
@@ -68,5 +68,5 @@ class SessionFactory:
         )
 
     def pauses(self) -> Iterator[float]:
-        """The pauses between attempts that fail in a row, in seconds."""
+        """The delays between attempts that fail in a row, in seconds."""
         return backoff(self.options.reconnect_interval, LONGEST_PAUSE_S, self._chance)

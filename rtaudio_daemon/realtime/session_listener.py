@@ -1,4 +1,4 @@
-"""Who uses the sessions that follow one another."""
+"""The interface of the user of successive sessions."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 class SessionListener(Protocol):
-    """Uses the sessions that follow one another. Its methods must not raise."""
+    """Uses successive sessions. Its methods must not raise."""
 
     def session_opened(self, session: Session, *, renewed: bool) -> None:
-        """`session` is in use from now on; what is sent now is the first that it gets.
+        """`session` is in use from now on; what is sent now is sent to it first.
 
-        `renewed`: it took over from one that was still open.
+        `renewed`: it took over from a session that was still open.
         """
 
     def session_lost(self, reason: str) -> None:
@@ -41,13 +41,13 @@ class SessionListener(Protocol):
         """Return whether nobody speaks and no answer is under way, so that it can be renewed."""
 
     def stale(self) -> bool:
-        """Return whether the session in use knows a past that should be forgotten."""
+        """Return whether the session in use contains a past that should be forgotten."""
 
     def exchangeable(self) -> bool:
         """Return whether a session with other settings may take over now."""
 
     def exchange_failed(self, error: ServiceError) -> None:
-        """No session with other settings takes over; the one in use goes on."""
+        """No session with other settings takes over; the one in use continues."""
 
 
 class IdleListener(SessionListener):
@@ -69,7 +69,7 @@ class IdleListener(SessionListener):
         """Ignore it."""
 
     def recess(self) -> Recess | None:
-        """Always want a session, even if it is held on speech only."""
+        """Return None: a session is always wanted, even if it is held on speech only."""
         return None
 
     def quiet(self) -> bool:

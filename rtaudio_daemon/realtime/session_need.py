@@ -1,7 +1,7 @@
-"""Decide whether a session is needed: somebody speaks to it, and the budget allows it.
+"""Decides whether a session is needed: somebody uses it, and the budget allows it.
 
-Times `now` are seconds of any one clock; `wall_s` are seconds since 1970, as the day of a budget
-ends at local midnight.
+Times `now` are in seconds on the caller's clock. `wall_s` are seconds since 1970, because a
+budget's day ends at local midnight.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from .usage import UsageMeter
 
 @dataclass(frozen=True, slots=True)
 class Recess:
-    """Why there should be no session now; `for_s` seconds long, or until `Session.wake`."""
+    """Why there should be no session for `for_s` seconds, or until `ReconnectingSession.wake`."""
 
     reason: str | None = None
     for_s: float | None = None
 
 
 class SessionNeed:
-    """Decides by `policy`, and by what was spent according to `usage`."""
+    """Decides by `policy` and by what was spent according to `usage`."""
 
     def __init__(self, policy: SessionPolicy, usage: UsageMeter) -> None:
         self._policy = policy
@@ -31,19 +31,19 @@ class SessionNeed:
 
     @property
     def on_speech(self) -> bool:
-        """Whether a session is held only while somebody speaks with it."""
+        """Whether a session is held only while somebody speaks to it."""
         return self._policy.hold == "on_speech"
 
     def arise(self, now: float) -> None:
-        """Somebody needs a session."""
+        """Note that somebody needs a session."""
         self._needed_at = now
 
     def over(self, now: float) -> bool:
-        """Whether nobody has needed a session for long."""
+        """Return whether nobody has needed a session for `idle_s` of the policy."""
         return self.on_speech and now - self._needed_at >= self._policy.idle_s
 
     def asleep(self, now: float, wall_s: float) -> bool:
-        """Whether there is no session only because nobody needs one."""
+        """Return whether there is no session only because nobody needs one."""
         return self.recess(now, wall_s) == Recess()
 
     def recess(self, now: float, wall_s: float) -> Recess | None:

@@ -1,21 +1,21 @@
-"""How long the machine slept, while the clock of the event loop stood still."""
+"""Measures how long the machine slept while the clock of the event loop stood still."""
 
 from __future__ import annotations
 
 import sys
 import time
 
-_LEAST_S = 1.0  # less is how the two clocks are read one after the other
+_LEAST_S = 1.0  # smaller differences arise because the clocks are read one after the other
 
 
 class Suspension:
-    """Counts from its making on."""
+    """Measures sleep from its creation on."""
 
     def __init__(self) -> None:
         self._seconds = suspended_s()
 
     def new_s(self) -> float:
-        """For how many seconds the machine has slept since this was asked last; 0: not at all."""
+        """Return how many seconds the machine has slept since the last call; 0: not at all."""
         slept_s = suspended_s() - self._seconds
         if slept_s <= _LEAST_S:
             return 0.0
@@ -24,7 +24,7 @@ class Suspension:
 
 
 def suspended_s() -> float:
-    """How long this machine slept since it was started, where that can be known, else 0."""
+    """Return how long this machine has slept since it started; 0 if that is unknown."""
     if sys.platform != "linux":
         return 0.0
     return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)

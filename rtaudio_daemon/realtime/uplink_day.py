@@ -1,4 +1,4 @@
-"""How much sound left this machine today, hour by hour. The caller knows the clock."""
+"""How much sound left this machine today, hour by hour. The caller knows the time."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Any, Protocol
 
 HOURS = 24
 _MOST_BYTES = 1 << 53
-"""More than any hour sends, and a number that JSON keeps as it is."""
+"""More than an hour can send, and a number that JSON represents exactly."""
 
 
 class UplinkListener(Protocol):
-    """Who keeps what was sent."""
+    """Stores what was sent."""
 
     def uplink_grew(self) -> None:
-        """More was sent than is kept."""
+        """More has been sent than is stored."""
 
 
 class UplinkDay:
-    """Divides a counter that only grows among the hours of the day in which it grew."""
+    """Divides a growing counter among the hours of the day in which it grew."""
 
     def __init__(self) -> None:
         self._counted = 0
@@ -27,7 +27,7 @@ class UplinkDay:
         self.listener: UplinkListener | None = None
 
     def note(self, total: int, day: int, hour: int) -> None:
-        """The counter stands at `total` bytes, in this hour (0 to 23) of this day."""
+        """Note that the counter has reached `total` bytes in this hour (0 to 23) of this day."""
         if day != self._day:
             self._day, self._hours = day, [0] * HOURS
         grown = max(0, total - self._counted)
@@ -38,15 +38,15 @@ class UplinkDay:
 
     @property
     def hours(self) -> tuple[int, ...]:
-        """Bytes in each hour of the day noted last."""
+        """Bytes sent in each hour of the day noted last."""
         return tuple(self._hours)
 
     def state(self) -> dict[str, Any]:
-        """What was sent on the day noted last, ready for JSON and for `restore`."""
+        """Return what was sent on the day noted last, ready for JSON and for `restore`."""
         return {"day": self._day, "hours": self._hours}
 
     def restore(self, state: Any) -> None:
-        """Go on from a `state`, before the first note. Raises ValueError if it is none."""
+        """Continue from a `state`, before the first note. Raises ValueError if it is invalid."""
         given = state if isinstance(state, Mapping) else {}
         day, hours = given.get("day"), given.get("hours")
         if not isinstance(hours, list) or len(hours) != HOURS or not _are_counts([day, *hours]):

@@ -1,6 +1,6 @@
-"""Add up what the service charges: tokens by kind, and money by a table of prices.
+"""Adds up what the service charges: tokens by kind, and money by a table of prices.
 
-A day is a number that changes at midnight; the caller knows the calendar.
+A day is a number that changes at midnight; the caller determines it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Money for a million tokens of each kind, and for a minute of transcription."""
+    """Prices of a million tokens of each kind, and of a minute of transcription."""
 
     text_input: float = 0.0
     text_cached: float = 0.0
@@ -26,7 +26,7 @@ class Prices:
 
 @dataclass(slots=True)
 class Tokens:
-    """Tokens by kind (`_input` without the cached ones), and seconds of transcription."""
+    """Tokens by kind (`_input` excludes the cached ones), and seconds of transcription."""
 
     text_input: int = 0
     text_cached: int = 0
@@ -38,13 +38,13 @@ class Tokens:
     transcription_s: float = 0.0
 
     def add(self, other: Tokens) -> None:
-        """Count `other` in."""
+        """Add `other` to the counts."""
         for each in fields(self):
             value = getattr(self, each.name) + getattr(other, each.name)
             setattr(self, each.name, value)
 
     def cost(self, prices: Prices) -> float:
-        """What they cost."""
+        """Return the cost at these prices."""
         tokens: float = sum(
             getattr(self, name) * getattr(prices, name) for name in _KINDS if getattr(prices, name)
         )
@@ -59,7 +59,7 @@ class UsageListener(Protocol):
     """Stores what was spent."""
 
     def usage_changed(self) -> None:
-        """Something was counted."""
+        """Something has been counted."""
 
 
 class UsageMeter:
@@ -71,11 +71,11 @@ class UsageMeter:
         self.responses = 0
         self.total = Tokens()
         self.listener: UsageListener | None = None
-        """Is called whenever something was counted."""
-        self._days: dict[int, Tokens] = {}  # the day counted last comes last
+        """Called whenever something has been counted."""
+        self._days: dict[int, Tokens] = {}  # the day counted last is the last entry
 
     def add_response(self, usage: Mapping[str, Any], day: int) -> Tokens:
-        """Count the ``usage`` of an answer; returns what was counted."""
+        """Count the ``usage`` of an answer; return what was counted."""
         spent = _response_tokens(usage)
         self.responses += 1
         self._add(spent, day)
@@ -95,11 +95,11 @@ class UsageMeter:
         return self.on(day).cost(self.prices)
 
     def on(self, day: int) -> Tokens:
-        """What was counted on `day`; several days are kept, because clocks step back and forth."""
+        """Return the counts of `day`; several days are kept because clocks may be set back."""
         return self._days.get(day, Tokens())
 
     def exhausted(self, day: int) -> bool:
-        """Whether the daily limit is reached."""
+        """Return whether the daily limit is reached."""
         return 0 < self.daily_limit <= self.cost_today(day)
 
     def summary(self, day: int) -> dict[str, Any]:
@@ -115,14 +115,14 @@ class UsageMeter:
         }
 
     def state(self) -> dict[str, Any]:
-        """What was counted, ready for JSON and for `restore`."""
+        """Return all counts, ready for JSON and for `restore`."""
         days = {str(day): _plain(tokens) for day, tokens in self._days.items()}
         return {"responses": self.responses, "days": days, "total": _plain(self.total)}
 
     def restore(self, state: Any) -> None:
-        """Go on from a `state`. Raises ValueError, and changes nothing, if it is not one."""
+        """Continue from a `state`. Raises ValueError, and changes nothing, if it is invalid."""
         try:
-            if "day" in state:  # written before several days were kept
+            if "day" in state:  # a file of a version that kept only one day
                 state = {**state, "days": {state["day"] or 0: state["today"]}}
             responses, total = state["responses"], _tokens(state["total"])
             days = {int(day): _tokens(tokens) for day, tokens in state["days"].items()}
@@ -147,7 +147,7 @@ def _response_tokens(usage: Mapping[str, Any]) -> Tokens:
     given = _object(usage.get("input_token_details"))
     cached = _object(given.get("cached_tokens_details"))
     made = _object(usage.get("output_token_details"))
-    if not given and not made:  # only sums: the cheapest kind, as nothing is known of the others
+    if not given and not made:  # only totals: assume the cheapest kind
         return Tokens(
             text_input=int(_number(usage.get("input_tokens"))),
             text_output=int(_number(usage.get("output_tokens"))),
@@ -176,7 +176,7 @@ def _object(value: Any) -> Mapping[str, Any]:
 
 
 def _number(value: Any) -> float:
-    """A plausible number; 0 for anything else."""
+    """Return a plausible number; 0 for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return 0.0
     return float(value) if 0 <= value < 1e12 else 0.0

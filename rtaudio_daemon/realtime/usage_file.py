@@ -1,4 +1,4 @@
-"""Keep what was spent and sent over a restart: a daily budget outlives the process."""
+"""Keeps what was spent and sent over a restart: a daily budget outlives the process."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _LOG = logging.getLogger(__name__)
 class UsageFile:
     """Keeps `usage`, and the sound that was `sent` on the day, in the file `path`.
 
-    If it cannot be read, one warning says so and counting begins at zero; if it cannot be
-    written, one warning says so and the next answer tries again.
+    If the file cannot be read, a warning is logged and counting begins at zero. If it cannot be
+    written, a warning is logged and the next answer tries again.
     """
 
     def __init__(self, path: Path, usage: UsageMeter, sent: UplinkDay | None = None) -> None:
@@ -34,19 +34,19 @@ class UsageFile:
         usage.listener = self._sent.listener = self
 
     def usage_changed(self) -> None:
-        """Something was spent: write it soon."""
+        """Note that something was spent: write it soon."""
         self._spent.set()
 
     def uplink_grew(self) -> None:
-        """Sound was sent: write it soon."""
+        """Note that sound was sent: write it soon."""
         self._spent.set()
 
     async def load(self) -> None:
-        """Restore what the file says was spent and sent."""
+        """Restore from the file what was spent and sent."""
         try:
             found = json.loads(await asyncio.to_thread(self._read))
             self._usage_meter.restore(found)
-            if "uplink" in found:  # not so in files of earlier versions
+            if "uplink" in found:  # missing in files of earlier versions
                 self._sent.restore(found["uplink"])
         except FileNotFoundError:
             return
@@ -54,7 +54,7 @@ class UsageFile:
             _LOG.warning("what was spent before is not known, %s: %s", self._path, error)
 
     async def run(self) -> None:
-        """Write what is spent, soon after it is and at the end, until cancelled."""
+        """Write changes soon after they occur, and at the end, until cancelled."""
         try:
             while True:
                 await self._spent.wait()
