@@ -1,4 +1,4 @@
-"""The audio room turns devices into frames of one format, and sound into sound.
+"""Audio: devices become sources and sinks of frames in one format.
 
-It refuses to know of the service, its protocol and HTTP.
+Nothing here depends on the service, its protocol or HTTP.
 """

@@ -1,4 +1,4 @@
-"""What a real device reports of itself: whether it works, under which name, and why not."""
+"""The state that a real device reports: whether it works, under which name, and why not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .worker_process import MissingDeviceError
 
 
 class ReportedDevice:
-    """State, name and reason of the device that `device` names; each change goes to `listener`."""
+    """State, name and reason of the device named by `device`; `listener` gets every change."""
 
     def __init__(
         self, direction: Literal["microphone", "speaker"], device: str, listener: DeviceListener
@@ -25,13 +25,13 @@ class ReportedDevice:
         self._reported = False
 
     def _report_open(self, device: str, note: str | None) -> None:
-        """It works; `note` is what people should know of the device in use."""
+        """Report that the device works; `note`: what people should know about it."""
         self._found = True
         code = None if note is None else DeviceCode.FALLBACK
         self._report(DeviceState.OK, device, note, code)
 
     def _report_lost(self, error: DeviceError, *, is_new: bool) -> None:
-        """It does not work. A machine that never had any device is not at fault."""
+        """Report that the device does not work. A machine without any device is not at fault."""
         absent = isinstance(error, MissingDeviceError) and self._wanted == "default"
         state = DeviceState.NONE if absent and not self._found else DeviceState.LOST
         self._report(state, self.device, str(error), error.code, is_new=is_new)
@@ -45,7 +45,7 @@ class ReportedDevice:
         *,
         is_new: bool = False,
     ) -> None:
-        """Report a change of state or device, and with `is_new` a reason that is one."""
+        """Report a change of state or device; if `is_new`, also a new reason."""
         self.reason = reason
         if (state, device) == (self.state, self.device) and self._reported and not is_new:
             return

@@ -1,4 +1,4 @@
-"""Makes other programs softer while that is wanted, as long as there is a sound server."""
+"""Lowers other programs' sound while that is wanted, as long as there is a sound server."""
 
 from __future__ import annotations
 
@@ -22,59 +22,59 @@ from .lowered_volumes import GoneError, LoweredVolumes, SoundServerError
 from .pactl import end, start
 
 _LOG = logging.getLogger(__name__)
-_SUBSCRIBED_S = 0.5  # what happens before that may not be reported
+_SUBSCRIBED_S = 0.5  # earlier events may not be reported
 _FIRST_PAUSE_S = 0.5
 _LAST_PAUSE_S = 60.0
-_LASTS_S = 10.0  # a sound server that stays for so long is no failed attempt
+_LASTS_S = 10.0  # a connection that lasted this long was not a failed attempt
 
 
 class DuckingListener(Protocol):
-    """Wants to know how others are made softer."""
+    """Wants to know how other programs are lowered."""
 
     def ducking_changed(self) -> None:
-        """The note is another."""
+        """The note has changed."""
 
 
 class Ducker:
-    """Makes others softer by `db` (below 0) while that is wanted; None: never.
+    """Lowers other programs by `db` (below 0) while that is wanted; None: never.
 
-    What `volumes` owes from before is given back in any case. Without `volumes` nothing is changed
-    program by program.
+    Volumes that `volumes` still has to restore are restored in any case. Without `volumes`,
+    programs are never lowered one by one.
     """
 
     def __init__(
         self, db: float | None, volumes: LoweredVolumes | None, listener: DuckingListener
     ) -> None:
         self.found = Found("off" if db is None else "none")
-        """How others are made softer now, and what stands in the way of it."""
+        """How other programs can be lowered now, and what prevents a better way."""
         self.active = False
-        """Whether they are softer now."""
+        """Whether they are lowered now."""
         self._db = db
         self._volumes = volumes
         self._listener = listener
         self._wanted = False
-        self._refused = ""  # why the module cannot be loaded into this sound server
+        self._refused = ""  # why this sound server does not load the module
         self._complained = ""
         self._changed = asyncio.Event()
         self._again = asyncio.Event()
 
     @property
     def ducks(self) -> bool:
-        """Whether it ever makes others softer."""
+        """Whether it ever lowers other programs."""
         return self._db is not None
 
     def want(self, softer: bool) -> None:
-        """From now on others should be softer, or as loud as before."""
+        """Lower other programs from now on, or restore them."""
         if softer != self._wanted:
             self._wanted = softer
             self._changed.set()
 
     def try_again(self) -> None:
-        """The sound server may be there again."""
+        """Try again now: the sound server may be back."""
         self._again.set()
 
     async def run(self) -> None:
-        """Do it, until cancelled; a sound server that is gone is looked for."""
+        """Work until cancelled; search for a sound server that is gone."""
         if self._volumes is not None:
             await self._volumes.load()
         clock, pauses = asyncio.get_running_loop().time, backoff(_FIRST_PAUSE_S, _LAST_PAUSE_S)
@@ -94,11 +94,11 @@ class Ducker:
         return self.ducks or (self._volumes is not None and self._volumes.owed)
 
     async def _try(self) -> None:
-        """Look for the sound server, and stay with it until it or the way is gone."""
+        """Find the sound server, and serve until it or the way to lower programs is gone."""
         keeps = self._volumes is not None
         found = await find_way(keeps=keeps)
         if found.name == "none":
-            self._refused = ""  # the next one may be another
+            self._refused = ""  # the next sound server may not refuse
         if found.name == "module" and self._refused:
             found = by_volumes(self._refused, keeps=keeps)
         self._report(found)
@@ -123,7 +123,7 @@ class Ducker:
         return Marker(self._changed, self._db, self._volumes, roles=name == "roles")
 
     async def _serve(self, way: Way) -> None:
-        """Make others softer in this way while that is wanted. Raises SoundServerError."""
+        """Lower other programs in this way while that is wanted. Raises SoundServerError."""
         try:
             events = await start("subscribe")
         except OSError as error:
@@ -147,7 +147,7 @@ class Ducker:
             self.active = False
 
     async def _watch(self, events: asyncio.StreamReader, way: Way) -> None:
-        """Follow what the sound server reports, until it ends."""
+        """Follow the events of the sound server until it ends."""
         try:
             await asyncio.sleep(_SUBSCRIBED_S)
             way.doubt()

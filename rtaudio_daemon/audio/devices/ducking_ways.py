@@ -1,8 +1,8 @@
-"""The ways to make other programs softer, and which of them a sound server offers.
+"""The ways to lower other programs, and which of them a sound server offers.
 
-By `roles` (WirePlumber, with two files of ours) and by `module` (PulseAudio) the sound server does
-it itself for as long as a silent stream of ours, the marker, is there. That ends with us, however
-we end, and with it all is as loud as before. By `volumes`, program by program, works everywhere.
+`roles` (WirePlumber, with two files of ours) and `module` (PulseAudio): the sound server itself
+lowers them while a silent stream of ours, the marker, exists. The marker ends with our process,
+however that ends, and then all volumes return. `volumes`, program by program, works everywhere.
 """
 
 from __future__ import annotations
@@ -36,34 +36,34 @@ _PROGRAM_BY_PROGRAM = "the volumes are changed program by program instead"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The way there is; `note`: why there is none or no better one, with the remedy."""
+    """The best way available; `note`: why there is none or no better one, with the remedy."""
 
     name: WayName
     note: str = ""
 
 
 class RefusedError(SoundServerError):
-    """PulseAudio does not load its module."""
+    """PulseAudio refuses to load its module."""
 
 
 class Way(Protocol):
-    """A way to make others softer."""
+    """A way to lower other programs."""
 
     async def bring(self, softer: bool) -> None:
-        """Make others softer, or as loud as before. Raises SoundServerError."""
+        """Lower other programs, or restore them. Raises SoundServerError."""
 
     def concerned(self, event: bytes) -> bool:
-        """Whether `bring` must be called again, as the sound server reports this event."""
+        """Return whether this event of the sound server requires another call of `bring`."""
 
     def doubt(self) -> None:
-        """Events may have been missed: look at everything with the next `bring`."""
+        """Note that events may have been missed: the next `bring` checks everything."""
 
     async def close(self) -> None:
-        """Leave all as it was, as far as the sound server answers."""
+        """Restore the original state, as far as the sound server answers."""
 
 
 async def find_way(*, keeps: bool) -> Found:
-    """Look for the best way and change nothing; `keeps`: volumes can be noted in a file."""
+    """Find the best way without changing anything; `keeps`: volumes can be noted in a file."""
     if missing := [name for name in _PROGRAMS if shutil.which(name) is None]:
         what = f"needs {' and '.join(missing)}; run: sudo apt install pulseaudio-utils"
         return Found("none", what)
@@ -91,7 +91,7 @@ async def find_way(*, keeps: bool) -> Found:
 
 
 def by_volumes(why: str = "", *, keeps: bool) -> Found:
-    """The way that works everywhere; `why` there is no better one."""
+    """Return the way "volumes", or "none" if it is unavailable; `why`: why not a better one."""
     if keeps:
         return Found("volumes", f"{why}; {_PROGRAM_BY_PROGRAM}" if why else "")
     what = "there is no folder to note volumes in: set XDG_STATE_HOME to one"
@@ -99,10 +99,10 @@ def by_volumes(why: str = "", *, keeps: bool) -> Found:
 
 
 class Marker:
-    """Lets the sound server do it: `changed` is set when the marker ends by itself.
+    """Lets the sound server lower programs; `changed` is set when the marker ends by itself.
 
-    `roles`: for WirePlumber; else by PulseAudio's module, which is loaded with the first `bring`.
-    What `volumes` still owes is given back meanwhile.
+    `roles`: by WirePlumber; otherwise by PulseAudio's module, which the first `bring` loads. Until
+    then, volumes that `volumes` still has to restore are restored.
     """
 
     def __init__(
@@ -112,13 +112,13 @@ class Marker:
         self._volumes = volumes
         self._db = db
         self._roles = roles
-        self._module = ""  # its index, if it is ours
+        self._module = ""  # its index, if we loaded it
         self._doubted = True
         self._process: asyncio.subprocess.Process | None = None
         self._ending: asyncio.Task[None] | None = None
 
     async def bring(self, softer: bool) -> None:
-        """Begin or end the marker. Raises SoundServerError."""
+        """Start or end the marker. Raises SoundServerError."""
         if self._doubted:
             self._doubted = False
             await self._see_to_it()
@@ -132,14 +132,14 @@ class Marker:
             await self._volumes.give_back()
 
     def concerned(self, event: bytes) -> bool:
-        """Whether it has to do with the module, the sink of our role, or what is owed."""
+        """Return whether the event concerns the module, the sink of our role, or `volumes`."""
         what = b" on sink " if self._roles else b" on module "
         self._doubted = self._doubted or what in event
         owed = self._volumes is not None and self._volumes.owed
         return self._doubted or (owed and b"'new' on sink-input" in event)
 
     def doubt(self) -> None:
-        """Look at the module or the sink again."""
+        """Check the module or the sink again."""
         self._doubted = True
 
     async def close(self) -> None:
@@ -149,21 +149,21 @@ class Marker:
             await success("unload-module", self._module)
 
     async def _see_to_it(self) -> None:
-        """Have what makes others softer. Raises SoundServerError."""
+        """Ensure that the module or the sink exists. Raises SoundServerError."""
         if self._roles:
             if not await _has_role_sink():
                 raise GoneError("the sink of the role has gone")
             return
         before, self._module = self._module, await _loaded_module(self._db)
         if self._module != before:
-            await self._end()  # another module takes no notice of what was there before it
+            await self._end()  # a new module ignores streams that existed before it
 
     async def _begin(self) -> None:
         try:
             with no_hangups():
                 process = await asyncio.create_subprocess_exec(
                     *_MARKER,
-                    stdin=asyncio.subprocess.PIPE,  # its end, also with ours, ends the marker
+                    stdin=asyncio.subprocess.PIPE,  # the marker ends with this pipe, and so with us
                     stdout=asyncio.subprocess.DEVNULL,
                     stderr=asyncio.subprocess.DEVNULL,
                     env={**os.environ, "LC_ALL": "C"},
@@ -192,7 +192,7 @@ class Marker:
 
 
 class ByVolumes:
-    """Changes the volumes of what plays, and of what begins to; without `db` it only gives back."""
+    """Changes volumes of streams, present and new; without `db` it only restores them."""
 
     def __init__(self, volumes: LoweredVolumes, db: float | None) -> None:
         self._volumes = volumes
@@ -201,7 +201,7 @@ class ByVolumes:
         volumes.server_changed()
 
     async def bring(self, softer: bool) -> None:
-        """Lower all that plays, or give back. Raises SoundServerError."""
+        """Lower everything that plays, or restore it. Raises SoundServerError."""
         self._softer = softer
         if softer and self._times is not None:
             await self._volumes.lower(self._times)
@@ -209,14 +209,14 @@ class ByVolumes:
             await self._volumes.give_back()
 
     def concerned(self, event: bytes) -> bool:
-        """Whether a program begins to play."""
+        """Return whether a program begins to play."""
         return (self._softer or self._volumes.owed) and b"'new' on sink-input" in event
 
     def doubt(self) -> None:
-        """`bring` looks at everything in any case."""
+        """Do nothing: `bring` checks everything in any case."""
 
     async def close(self) -> None:
-        """Give back."""
+        """Restore the volumes."""
         with contextlib.suppress(SoundServerError):
             await self._volumes.give_back()
 
@@ -227,7 +227,7 @@ async def _server_name() -> str:
 
 
 async def _has_role_sink() -> bool:
-    """Whether WirePlumber has a sink for our marker, as the files of ours make it."""
+    """Return whether WirePlumber has the sink for our marker that our files define."""
     return any(
         f'"{MARKER_ROLE}"' in str(value)
         for sink in await listed("sinks")
@@ -237,7 +237,7 @@ async def _has_role_sink() -> bool:
 
 
 async def _modules() -> list[tuple[str, str]]:
-    """Index and arguments of the modules that are loaded to make others softer, at most one.
+    """Return index and arguments of the loaded modules that lower programs, at most one.
 
     Raises GoneError when the sound server does not answer.
     """
@@ -249,7 +249,7 @@ async def _modules() -> list[tuple[str, str]]:
 
 
 async def _loaded_module(db: float) -> str:
-    """Load the module; its index, empty if it is not ours. Raises SoundServerError."""
+    """Load the module; return its index, "" if not loaded by us. Raises SoundServerError."""
     trigger = f"trigger_roles={MARKER_ROLE}"
     roles = ",".join(("no_role", *LOWERED_ROLES))
     wanted = (trigger, f"ducking_roles={roles}", f"volume={db:g}dB", "global=1")
@@ -258,7 +258,7 @@ async def _loaded_module(db: float) -> str:
             return index
         if not arguments.startswith(f"{trigger} "):
             return ""
-        await success("unload-module", index)  # of a daemon that was killed, with another loudness
+        await success("unload-module", index)  # of a killed daemon with another `db`
     index = await success("load-module", _MODULE, *wanted) or ""
     if not index.isdigit():
         raise RefusedError(f"PulseAudio does not load {_MODULE}")

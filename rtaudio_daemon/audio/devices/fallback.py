@@ -1,4 +1,4 @@
-"""Which device is tried next: the wanted one, or meanwhile the one the system calls its default."""
+"""Decides which device to try next: the wanted one, or meanwhile the system's default."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 from ...backoff import backoff
 
-_PATIENCE = 2  # how often the wanted device must fail; one that just stumbled is used again
+_PATIENCE = 2  # failures of the wanted device: after a brief fault it is used again
 _FIRST_LOOK_S = 5.0
 _LAST_LOOK_S = 30.0
-_RARE_LOOK_S = 900.0  # at a device that seemed to be there, and was not
+_RARE_LOOK_S = 900.0  # for a device that seemed to be back and was not
 
 
 class Fallback:
-    """Of the device `wanted`, if `allowed`, by the default. Report each attempt to it."""
+    """Replaces the device `wanted`, if `allowed`, by the default. Report every attempt to it."""
 
     def __init__(self, wanted: str, *, allowed: bool) -> None:
         self.wanted = wanted
@@ -33,18 +33,18 @@ class Fallback:
 
     @property
     def note(self) -> str | None:
-        """What people should know while another device is in use than they wanted."""
+        """What people should know while a device other than the wanted one is in use."""
         return f"using the default meanwhile, as {self.wanted!r} is lost" if self.active else None
 
     def works(self) -> None:
-        """The device is open."""
+        """Note that the device is open."""
         self._failures = 0
         if not self.active:
             self._begin()
             self._returning = False
 
     def failed(self) -> None:
-        """The device did not open, or is lost."""
+        """Note that the device did not open, or is lost."""
         self._failures += 1
         if self._returning:
             self._returning = False
@@ -52,16 +52,16 @@ class Fallback:
             self._looks = backoff(look_s, look_s)
         if self.active:
             self.active = False
-            self._failures = _PATIENCE - 1  # the wanted one is tried once, then the default again
+            self._failures = _PATIENCE - 1  # try the wanted device once, then the default again
         elif self._allowed and self._failures >= _PATIENCE:
             self.active = True
 
     def go_back(self) -> None:
-        """The wanted device is there again."""
+        """Note that the wanted device is back."""
         self.active, self._failures, self._returning = False, _PATIENCE - 1, True
 
     def next_look_s(self) -> float:
-        """How many seconds to wait before looking whether it is there; longer each time."""
+        """Return how many seconds to wait before checking whether it is back; longer each time."""
         return next(self._looks)
 
     def _begin(self) -> None:

@@ -1,4 +1,4 @@
-"""The short way from a microphone to its one reader."""
+"""The queue between a microphone and its one reader."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..processing.format import Frame
 
 
 class FrameQueue:
-    """A bounded queue of frames: when it is full the oldest frame goes, and is counted."""
+    """A bounded queue of frames: when it is full, the oldest frame is dropped and counted."""
 
     def __init__(self, limit: int = 50) -> None:
         self.dropped = 0
@@ -20,7 +20,7 @@ class FrameQueue:
         self._taker: Callable[[Frame], None] | None = None
 
     def put(self, frame: Frame) -> None:
-        """Append a frame, or give it to who takes them at once; never blocks."""
+        """Append a frame, or pass it to a taker at once; never blocks."""
         if self._taker is not None:
             self._taker(frame)
             return
@@ -31,13 +31,13 @@ class FrameQueue:
         self._filled.set()
 
     def clear(self) -> None:
-        """Forget what nobody has taken yet; it does not count as dropped."""
+        """Discard the frames not taken yet; they do not count as dropped."""
         self._frames.clear()
 
     async def give_to(self, taker: Callable[[Frame], None]) -> None:
-        """Give every frame to `taker` as soon as it comes, until cancelled.
+        """Pass every frame to `taker` as soon as it arrives, until cancelled.
 
-        Whoever puts a frame gets what `taker` raises.
+        Exceptions of `taker` are raised in the caller of `put`.
         """
         while self._frames:
             taker(self._frames.popleft())

@@ -1,7 +1,7 @@
 """`python -m rtaudio_daemon.audio.devices.give_back`: for `ExecStopPost=` of the service.
 
-Gives other programs back the volumes that a daemon which was killed has lowered; a moment's work,
-and none where nothing is owed.
+Restores other programs' volumes if a killed daemon left them lowered. This is quick, and a no-op if
+nothing is lowered.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from ...user_folders import state_folder
 
 
 def main() -> None:
-    """Give back what is owed and whose stream is there; the rest waits for the next daemon."""
+    """Restore the streams that exist; the others are left to the next daemon."""
     state = state_folder()
     if state is None:
         return
-    from .lowered_volumes import LOWERED_FILE  # slow, and seldom needed
+    from .lowered_volumes import LOWERED_FILE  # slow to import, and rarely needed
 
     path = state / LOWERED_FILE
     if path.exists():

@@ -1,7 +1,7 @@
-"""Lowers the streams of other programs one by one, and gives each its volume back.
+"""Lowers the streams of other programs one by one, and restores each volume.
 
-What a stream had is in a file before it is lowered: a daemon that was killed gives it back when it
-starts again, and before that whoever runs `python -m rtaudio_daemon.audio.devices.give_back`.
+The original volume is written to a file before a stream is lowered. If the daemon is killed, the
+next one restores it, or before that `python -m rtaudio_daemon.audio.devices.give_back`.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ _LOG = logging.getLogger(__name__)
 
 
 class SoundServerError(Exception):
-    """The sound server does not answer, or does not do what it is asked for."""
+    """The sound server does not answer, or does not do what it was asked to."""
 
 
 class GoneError(SoundServerError):
-    """What others were made softer by is gone, perhaps to come again."""
+    """The means of lowering programs is gone, perhaps temporarily."""
 
 
 class LoweredVolumes:
-    """The streams that are lowered, noted in the file at `path`."""
+    """The lowered streams, recorded in the file at `path`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -48,11 +48,11 @@ class LoweredVolumes:
 
     @property
     def owed(self) -> bool:
-        """Whether anything has to be given back yet."""
+        """Whether any volume has yet to be restored."""
         return bool(self._kept)
 
     async def load(self) -> None:
-        """Go on with what was owed when the last daemon ended; a file of nonsense is forgotten."""
+        """Read the volumes that the last daemon did not restore; ignore an invalid file."""
         try:
             content = await asyncio.to_thread(read_bounded, self._path, _MOST_BYTES)
             self._kept = restored(json.loads(content.decode()))
@@ -62,7 +62,7 @@ class LoweredVolumes:
             _LOG.warning("what was lowered before cannot be given back, %s: %s", self._path, error)
 
     def server_changed(self) -> None:
-        """The streams have other indices from now on."""
+        """Note that the streams have other indices from now on."""
         self._kept = strangers(self._kept)
 
     async def lower(self, times: float) -> None:
@@ -73,7 +73,7 @@ class LoweredVolumes:
         await _set(changes)
 
     async def give_back(self) -> None:
-        """Give back what was lowered, as far as its streams are there. Raises SoundServerError."""
+        """Restore the lowered streams that still exist. Raises SoundServerError."""
         if not self._kept:
             return
         owed, given = give_back(self._kept, await _streams())
@@ -107,7 +107,7 @@ async def _streams() -> list[Stream]:
 
 
 async def _set(changes: Changes) -> list[int]:
-    """Set these volumes; the indices of the streams where that failed: they may have ended."""
+    """Set these volumes; return the indices of streams where that failed, perhaps ended ones."""
     done = await asyncio.gather(
         *(
             success("set-sink-input-volume", str(index), *map(str, volume))

@@ -1,4 +1,4 @@
-"""A real microphone, by way of an audio process."""
+"""A real microphone, read by an audio process."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from .soft_level import SoftLevel
 from .stream_join import StreamJoin
 from .worker_supervisor import WorkerSupervisor
 
-_FIRST_RENEWAL_S = 60.0  # opening a deaf stream anew costs some words, should it hear again
+_FIRST_RENEWAL_S = 60.0  # reopening a stream loses some words if the microphone has recovered
 _LAST_RENEWAL_S = 900.0
-_JUDGED_BYTES = 25 * FRAME_BYTES  # at once, as judging costs more than what is judged
+_JUDGED_BYTES = 25 * FRAME_BYTES  # per check, whose fixed cost is high
 
 
 class PortAudioMicrophone(ReportedDevice):
     """The microphone that `device` names: `default` or (part of) a name.
 
-    While it is lost no frames come; it is looked for every few seconds. A machine without any
-    microphone is not at fault: then the state of `default` is `none`. While it is deaf (it delivers
-    what no room sounds like) its frames still come, and the stream is opened anew now and then.
-    With `fallback` the system's default is used while the device is lost.
+    While it is lost, no frames arrive and it is searched for every few seconds. A machine without
+    any microphone is not at fault: the state of `default` is then `none`. While it is deaf (its
+    signal cannot come from a room), its frames still arrive, and the stream is reopened now and
+    then. With `fallback`, the system's default is used while the device is lost.
     """
 
     def __init__(
@@ -45,12 +45,12 @@ class PortAudioMicrophone(ReportedDevice):
         super().__init__("microphone", device, listener)
         self._frames = FrameQueue()
         self._clock = FrameClock()
-        self._buffer_s = 0.0  # how long the device holds sound
+        self._buffer_s = 0.0  # how much sound the device buffers
         self._stream_join = StreamJoin(SAMPLE_RATE)
         self._resampler = Resampler(SAMPLE_RATE, SAMPLE_RATE)
         self._sound = bytearray()
         self._overflows = 0
-        self._unjudged = bytearray()  # whether it is deaf
+        self._unjudged = bytearray()  # sound not yet checked for deafness
         self._closely = True
         self._soft_level = SoftLevel()
         self._signal_check = signal_check or SignalCheck()
@@ -69,22 +69,22 @@ class PortAudioMicrophone(ReportedDevice):
         await self.process.run()
 
     def pause(self, paused: bool) -> None:
-        """Close the device, so that nothing listens, or open it again."""
+        """Close the device, so that nothing listens, or reopen it."""
         self.process.pause(paused)
         self._frames.clear()
         self._signal_check.start_again()
 
     def attend(self, closely: bool, *, taken: bool = False) -> None:
-        """Be quick (short frames), or be cheap."""
+        """Minimize the delay (short frames), or the cost."""
         self._closely, self.process.busy = closely, closely or taken
         self.process.send(Kind.ATTEND, yes_body(closely))
 
     def speech_noticed(self) -> None:
-        """Somebody speaks: this microphone is certainly not deaf."""
+        """Note that somebody speaks: this microphone is certainly not deaf."""
         self._signal_check.speech_noticed()
 
     def spare(self, softer_dbfs: float | None, *, pairs: bool) -> None:
-        """Let soft frames come up to 100 ms late, and others in pairs."""
+        """Let soft frames arrive up to 100 ms late, and others in pairs."""
         below = self._soft_level.follow(softer_dbfs, pairs=pairs)
         if below is not None:
             self.process.send(Kind.SPARE, spare_body(below, pairs))
@@ -94,13 +94,13 @@ class PortAudioMicrophone(ReportedDevice):
         return self._frames.__aiter__()
 
     async def give_to(self, taker: Callable[[Frame], None]) -> None:
-        """Give every frame to `taker` at once, as the one reader, until cancelled."""
+        """Pass every frame to `taker` at once, as the one reader, until cancelled."""
         await self._frames.give_to(taker)
 
     # -------------------------------------------------- reports of the process
 
     def stream_opened(self, facts: StreamFacts) -> None:
-        """There is a new stream."""
+        """Note that there is a new stream."""
         self._clock = FrameClock()
         self._buffer_s = max(0.0, facts.latency_frames / facts.rate - FRAME_MS / 1000)
         self._stream_join = StreamJoin(facts.rate)
@@ -112,11 +112,11 @@ class PortAudioMicrophone(ReportedDevice):
         if self.state is not DeviceState.DEAF:
             self._signal_check.start_again()
         elif self.device == facts.device:
-            return  # whether it hears now is to be seen
+            return  # whether it hears now is yet unknown
         self._report_open(facts.device, self.process.note)
 
     def message(self, kind: Kind, body: bytes) -> None:
-        """The process sent sound, or says what became of some."""
+        """Handle sound of the process, or its report about some."""
         if kind is Kind.SOUND:
             self._hear(self._stream_join.feed(*split_part(body)))
         elif kind is Kind.SWITCHED:
@@ -125,11 +125,11 @@ class PortAudioMicrophone(ReportedDevice):
             self._overflows += 1
 
     def stream_lost(self, error: DeviceError, is_new: bool) -> None:
-        """The device does not work."""
+        """Note that the device does not work."""
         self._report_lost(error, is_new=is_new)
 
     def stream_moved(self, where: str) -> None:
-        """A microphone may not move: it is opened anew instead."""
+        """Do nothing: a microphone that the sound server moves is reopened instead."""
 
     # ------------------------------------------------------------------ frames
 

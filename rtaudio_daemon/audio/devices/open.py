@@ -1,4 +1,4 @@
-"""From the device names in the configuration to a microphone and a loudspeaker."""
+"""Opens the microphone and the loudspeaker that the configuration names."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = [
 
 
 def described(info: DeviceInfo) -> dict[str, Any]:
-    """A device as JSON for other programs; `name` and `place` name it in options."""
+    """Return a device as JSON for other programs; `name` and `place` are valid in options."""
     return {
         "name": info.name,
         "kind": "microphone" if info.direction == "input" else "speaker",
@@ -37,9 +37,9 @@ def described(info: DeviceInfo) -> dict[str, Any]:
 
 
 def open_microphone(settings: Input, listener: DeviceListener) -> Microphone:
-    """The microphone that its settings name: default, part of a name, usb:…, wav:PATH or none.
+    """Open the microphone of the settings: default, part of a name, usb:…, wav:PATH or none.
 
-    DeviceError if a file cannot be read; a missing sound device is waited for instead.
+    Raises DeviceError if a file cannot be read. A missing sound device is waited for.
     """
     device = settings.device
     if device == "none":
@@ -57,9 +57,9 @@ def open_microphone(settings: Input, listener: DeviceListener) -> Microphone:
 
 
 def open_speaker(settings: Output, listener: SpeakerListener) -> Speaker:
-    """The loudspeaker that its settings name: default, part of a name, usb:…, wav:PATH or none.
+    """Open the loudspeaker of the settings: default, part of a name, usb:…, wav:PATH or none.
 
-    DeviceError if a file cannot be written; a missing sound device is waited for instead.
+    Raises DeviceError if a file cannot be written. A missing sound device is waited for.
     """
     device, volume = settings.device, settings.volume
     if device == "none":
@@ -72,7 +72,7 @@ def open_speaker(settings: Output, listener: SpeakerListener) -> Speaker:
 
 
 class Devices:
-    """Opens the devices that settings name; subclasses bring others."""
+    """Opens the devices that the settings name; subclasses provide others."""
 
     def open_microphone(self, settings: Input, listener: DeviceListener) -> Microphone:
         """See `open_microphone`."""

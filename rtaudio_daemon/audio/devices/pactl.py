@@ -1,4 +1,4 @@
-"""What `pactl` (16 or newer) says of a sound server, PulseAudio or PipeWire, if there is one."""
+"""Queries and controls PulseAudio or PipeWire through `pactl` (16 or newer), if available."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ...child_processes import no_hangups
 from .process_end import kill
 
 _PATIENCE_S = 2.0
-_TIED = ("setpriv", "--pdeathsig", "TERM")  # the kernel ends it when we die
+_TIED = ("setpriv", "--pdeathsig", "TERM")  # the kernel ends the process when we die
 
 
 async def listed(what: str) -> list[dict[str, Any]]:
-    """All `sources`, `sinks`, `clients` …; none when it does not answer."""
+    """Return all `sources`, `sinks`, `clients` …; none if it does not answer."""
     try:
         found = json.loads(await answer("--format=json", "list", what) or "[]")
     except ValueError:
@@ -25,12 +25,12 @@ async def listed(what: str) -> list[dict[str, Any]]:
 
 
 async def answer(*arguments: str) -> str:
-    """What pactl answers; nothing when there is none, it cannot, or does not in time."""
+    """Return the output of pactl; "" if it is missing, fails, or takes too long."""
     return await success(*arguments) or ""
 
 
 async def success(*arguments: str) -> str | None:
-    """What pactl answers, which may be nothing; None when it could not do it, or not in time."""
+    """Return the output of pactl, which may be ""; None if it fails or takes too long."""
     try:
         process = await start(*arguments)
     except OSError:
@@ -46,14 +46,14 @@ async def success(*arguments: str) -> str | None:
 
 
 async def end(process: asyncio.subprocess.Process) -> None:
-    """Leave neither the process nor its pipe behind, also when its end is not awaited."""
+    """End the process and its pipe, even if the caller is cancelled."""
     if process.returncode is None:
         kill(process)
         await process.communicate()
 
 
 async def start(*arguments: str) -> asyncio.subprocess.Process:
-    """Start it, to end with this process. Raises OSError where there is none."""
+    """Start pactl, to end with this process. Raises OSError if it is missing."""
     with no_hangups():
         return await asyncio.create_subprocess_exec(
             *(_TIED if shutil.which(_TIED[0]) and shutil.which("pactl") else ()),
@@ -63,11 +63,11 @@ async def start(*arguments: str) -> asyncio.subprocess.Process:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
             env={**os.environ, "LC_ALL": "C"},
-            start_new_session=True,  # a Ctrl-C in the terminal is for the daemon alone
+            start_new_session=True,  # a Ctrl-C in the terminal must reach the daemon only
         )
 
 
 def properties(one: dict[str, Any]) -> dict[str, Any]:
-    """The properties of something listed."""
+    """Return the properties of a listed object."""
     found = one.get("properties")
     return found if isinstance(found, dict) else {}

@@ -1,4 +1,4 @@
-"""Kills child processes, and leaves their exit status to whoever waits for them."""
+"""Kills child processes and leaves their exit status to whoever waits for it."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Protocol
 
 
 class Process(Protocol):
-    """A child process, as asyncio and subprocess have it."""
+    """A child process of asyncio or subprocess."""
 
     pid: int
 
     @property
     def returncode(self) -> int | None:
-        """Its exit status, or None while nobody has collected it."""
+        """Its exit status; None if nobody has collected it."""
 
 
 def kill(process: Process) -> None:
     """Kill `process` if it still runs.
 
-    Not by its own ``kill``: that collects the exit status of a process that has just ended, and
-    asyncio, which waits for that status too, then warns of an "Unknown child process".
+    Does not call its `kill` method: that would collect the exit status of a process that has just
+    ended, and asyncio, which waits for the status too, would warn of an "Unknown child process".
     """
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):

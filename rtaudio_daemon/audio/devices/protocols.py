@@ -1,4 +1,4 @@
-"""What a microphone and a loudspeaker are, whatever the device behind them."""
+"""The interfaces of microphones and loudspeakers, whatever the device behind them."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ PlaybackEvent = PlaybackStarted | PlaybackFinished | PlaybackStopped
 
 
 class DeviceListener(Protocol):
-    """Whoever uses a device; called in the event loop."""
+    """The user of a device; called in the event loop."""
 
     def device_changed(self, change: DeviceChanged) -> None:
         """The state of the device changed, or there is a new reason for it."""
 
 
 class SpeakerListener(DeviceListener, Protocol):
-    """Whoever uses a loudspeaker; called in the event loop."""
+    """The user of a loudspeaker; called in the event loop."""
 
     def playback_changed(self, change: PlaybackEvent) -> None:
-        """Playing began, ended or was stopped."""
+        """Playback began, ended or was stopped."""
 
 
 class PlayedListener(Protocol):
-    """Whoever needs the sound that a loudspeaker plays."""
+    """Takes the sound that a loudspeaker plays."""
 
     def played(self, pcm: bytes, skipped: int) -> None:
-        """`pcm` goes to the device now, after `skipped` samples of silence that are left out."""
+        """`pcm` goes to the device now, after `skipped` samples of silence that are omitted."""
 
 
 class Device(Protocol):
@@ -44,104 +44,104 @@ class Device(Protocol):
 
     @property
     def device(self) -> str:
-        """The device in use; while there is none, the configured name."""
+        """The device in use; if there is none, the configured name."""
 
     @property
     def state(self) -> DeviceState:
-        """How it stands with the device."""
+        """The state of the device."""
 
     @property
     def reason(self) -> str | None:
-        """Why it does not work, by the newest try, or what else people should know of it."""
+        """Why it does not work, by the latest attempt, or what else people should know about it."""
 
     async def run(self) -> None:
-        """Keep the device alive; returns only by cancellation. A lost device is not an error."""
+        """Keep the device working until cancelled. A lost device is not an error."""
 
     def attend(self, closely: bool, *, taken: bool = False) -> None:
-        """Be quick, and let every frame come at once; or be cheap.
+        """Minimize the delay, so that every frame arrives at once; or minimize the cost.
 
-        `taken`: somebody has the floor, so stay with the device in use (who is quick does too).
+        `taken`: somebody speaks, so keep the device in use (`closely` implies that).
         """
 
 
 class Microphone(Device, Protocol):
-    """A source of frames, made for a `DeviceListener` that hears of every change of `state`."""
+    """A source of frames; its `DeviceListener` is notified of every change of `state`."""
 
     @property
     def dropped(self) -> int:
-        """Frames lost because nobody took them in time."""
+        """How many frames were lost because nobody took them in time."""
 
     def pause(self, paused: bool) -> None:
-        """Close the device and forget what was not taken yet, or open it again.
+        """Close the device and discard what was not taken yet, or reopen it.
 
-        While it is closed no frame comes and nothing listens; `state` stays as it was.
+        While it is closed, no frame arrives and nothing listens; `state` does not change.
         """
 
     def speech_noticed(self) -> None:
-        """Somebody speaks: this microphone is certainly not deaf."""
+        """Note that somebody speaks: this microphone is certainly not deaf."""
 
     def spare(self, softer_dbfs: float | None, *, pairs: bool) -> None:
-        """Frames that are softer may come up to 100 ms late, with the next; None: none may.
+        """Let softer frames arrive up to 100 ms late, with the next one; None: none may be late.
 
-        `pairs`: others may come two at once, 20 ms late.
+        `pairs`: other frames may arrive in pairs, 20 ms late.
         """
 
     def __aiter__(self) -> AsyncIterator[Frame]:
-        """The frames as they come, for one reader; never ends."""
+        """Yield the frames as they arrive, for one reader; never ends."""
 
     async def give_to(self, taker: Callable[[Frame], None]) -> None:
-        """Give every frame to `taker` at once, as the one reader; never ends.
+        """Pass every frame to `taker` at once, as the one reader; never ends.
 
-        What `taker` raises ends `run`.
+        Exceptions of `taker` end `run`.
         """
 
 
 class Speaker(Device, Protocol):
-    """A place to play sound, made for a `SpeakerListener`.
+    """A sink for sound that reports to a `SpeakerListener`.
 
     No method blocks or raises; all may be called before `run()` and while the device is lost.
     """
 
     @property
     def underruns(self) -> int:
-        """How often sound came too late and left a hole in a part."""
+        """How often sound arrived too late and left a gap in a part."""
 
     @property
     def dropped_ms(self) -> int:
-        """Sound dropped because more than ten minutes waited to be played."""
+        """How many ms of sound were dropped because more than ten minutes were queued."""
 
     def play(self, part: AudioPart, pcm: bytes) -> None:
         """Append `pcm` to what is played.
 
-        If the part cannot be played (any more) because the device is lost, it is answered once
-        by `PlaybackStopped` with how much of it was heard and why (`lost`), and the rest of it is
-        dropped.
+        If the part cannot be played (any more) because the device is lost, the listener gets one
+        `PlaybackStopped` that says how much of it was heard and why (`lost`); the rest of the part
+        is dropped.
         """
 
     def end(self, part: AudioPart) -> None:
-        """No more sound will come for `part`."""
+        """Note that no more sound arrives for `part`."""
 
     def stop(self) -> None:
-        """Be silent now; always answered by one `PlaybackStopped` soon after this call."""
+        """Fall silent now; one `PlaybackStopped` always follows soon after this call."""
 
     def set_volume(self, level: float) -> None:
         """Play at `level` (0 to 1) of the amplitude from now on."""
 
     def attend(self, closely: bool, *, taken: bool = False) -> None:
-        """Something will be played soon: be ready. Or nothing will: be cheap.
+        """Get ready because something will be played soon, or else minimize the cost.
 
-        What is played in spite of that is played, a little later. `taken`: as for any device.
+        What is played in spite of that begins a little later. `taken`: as for any device.
         """
 
     def overlay(self, pcm: bytes) -> float:
-        """Mix a short sound into whatever is played, at once; nothing is reported of it.
+        """Mix a short sound into whatever is played, at once; nothing is reported about it.
 
-        Neither the volume nor `stop` touches it. Returns how many ms it takes until its last
-        sample is heard; 0 when nobody will hear it.
+        Neither the volume nor `stop` affects it. Returns in how many ms its last sample will have
+        been heard; 0 if nobody will hear it.
         """
 
     def tap(self, listener: PlayedListener) -> None:
-        """From now on hand all sound to `listener` as it goes to the device.
+        """Pass all sound to `listener` from now on as it goes to the device.
 
-        It is heard later, by the buffer of the device.
+        It is heard later, by the length of the device's buffer.
         """

@@ -1,9 +1,9 @@
-"""Where does a sound server have the stream of an audio process? It must not move silently.
+"""Watches to which device a sound server connects the stream of an audio process.
 
-When a device goes away, PulseAudio and PipeWire move its streams to any other, as that of the
-microphone to the monitor of the loudspeaker, and PortAudio notices nothing. PipeWire even opens a
-stream on another device when the named one is not there. `pactl` (16 or newer) says where, if there
-is one; without it, or without a sound server, nothing is watched.
+When a device disappears, PulseAudio and PipeWire move its streams to any other one, for example a
+microphone's stream to the monitor of the loudspeaker, and PortAudio does not notice. PipeWire even
+opens a stream on another device if the named one is missing. `pactl` (16 or newer) reports the
+device; without it, or without a sound server, nothing is watched.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from ...notifications import DeviceCode
 from ..worker.device_lookup import Direction
 from .pactl import answer, end, listed, properties, start
 
-_SETTLED_S = 0.05  # a move comes as several events
-_SUBSCRIBED_S = 0.5  # what happens before that may not be reported
+_SETTLED_S = 0.05  # one move causes several events
+_SUBSCRIBED_S = 0.5  # earlier events may not be reported
 _FIRST_PAUSE_S = 2.0
-_LAST_PAUSE_S = 600.0  # a stream that goes by no sound server is never found: it may cost nothing
+_LAST_PAUSE_S = 600.0  # a stream that bypasses the sound server is never found: keep this cheap
 _STREAMS = {"input": "source-output", "output": "sink-input"}
 _DEVICES = {"input": "sources", "output": "sinks"}
 
 
 class MoveListener(Protocol):
-    """Lets a stream move, and follows where to."""
+    """Permits a stream to move, and is notified when it does."""
 
     def stream_moved(self, where: str) -> None:
         """The sound server moved the stream to the device `where`."""
 
 
 class RoutingWatch:
-    """Watches the stream of the audio process `pid`; it may move only with a `listener`."""
+    """Watches the stream of the audio process `pid`; only with a `listener` may it move."""
 
     def __init__(
         self, pid: int, direction: Direction, listener: MoveListener | None = None
@@ -47,11 +47,11 @@ class RoutingWatch:
         self._where: str | None = None
 
     async def check(self) -> None:
-        """Look where the stream is now.
+        """Check to which device the stream is connected.
 
-        Raises DeviceError when that is the monitor of the loudspeaker, or, if it may not move,
-        another device than it asked for, as far as the sound server knows (PipeWire does), or than
-        it was at the first look.
+        Raises DeviceError if that is the monitor of the loudspeaker. If the stream may not move,
+        also raises DeviceError if the device is not the one requested, as far as the sound server
+        knows that (PipeWire does), or not the one found by the first check.
         """
         places = await self._find()
         self._listed = bool(places)
@@ -70,10 +70,10 @@ class RoutingWatch:
                 raise DeviceError(what, code=DeviceCode.MOVED)
 
     async def run(self) -> None:
-        """After a first `check`: look whenever something changes. Raises as `check` does.
+        """Check again whenever something changes. Call `check` first. Raises like `check`.
 
-        Until the stream is found, and after the server stopped telling, it looks again: after two
-        seconds, then less and less often. Returns only where there is no `pactl`.
+        Until the stream is found, and when the server stops reporting, it checks after two seconds,
+        then less and less often. Returns only if there is no `pactl`.
         """
         pauses = backoff(_FIRST_PAUSE_S, _LAST_PAUSE_S)
         while shutil.which("pactl") is not None:
@@ -85,7 +85,7 @@ class RoutingWatch:
             await self.check()
 
     async def _follow(self) -> None:
-        """Check at every change that the server reports, until it ends."""
+        """Check at every change that the server reports, until the reports end."""
         process = await start("subscribe")
         assert process.stdout is not None
         try:
@@ -106,7 +106,7 @@ class RoutingWatch:
             )
 
     async def _find(self) -> list[tuple[str, str | None]]:
-        """Where each stream of the process is, and which device it wanted, if that is another."""
+        """Return the device of each stream of the process, and the requested one if it differs."""
         own = {
             str(client.get("index"))
             for client in await listed("clients")
@@ -121,12 +121,12 @@ class RoutingWatch:
         return [
             (str(device.get("name")), _missed(stream, device))
             for stream in streams
-            if (device := by_index.get(stream.get(kind.partition("-")[0])))  # or it is being moved
+            if (device := by_index.get(stream.get(kind.partition("-")[0])))  # absent while moving
         ]
 
 
 def _missed(stream: dict[str, Any], device: dict[str, Any]) -> str | None:
-    """The device that the stream asked for by name, if that is known and is not this one."""
+    """Return the device that the stream requested by name, if known and not this one."""
     asked = properties(stream).get("target.object")
     if not isinstance(asked, str) or asked.startswith("@") or asked.lstrip("-").isdigit():
         return None

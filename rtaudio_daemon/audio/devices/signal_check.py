@@ -1,4 +1,4 @@
-"""Is a microphone that delivers frames deaf? Broken ones go on delivering, as if nothing were."""
+"""Detects deaf microphones: broken ones still deliver frames."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 from ...notifications import DeviceCode
 from ..processing.format import BYTES_PER_MS
 
-DITHER = 2  # what a resampler makes of digital silence is -1, 0 and 1
-_LOUDEST = 32_700  # a sample beyond this is at the end of what 16 bits hold
-_CLIPPED = 0.5  # the share of such samples that no voice reaches, however near
+DITHER = 2  # digital silence becomes -1, 0 and 1 in a resampler
+_LOUDEST = 32_700  # a sample beyond this is at the limit of 16 bits
+_CLIPPED = 0.5  # a share of such samples that no voice reaches, however near
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +31,10 @@ OVERDRIVEN = Deaf(
 
 @dataclass(slots=True)
 class SignalCheck:
-    """Feed it all sound of a microphone; it says why the microphone is deaf, or None.
+    """Examines all sound of a microphone; `feed` returns why the microphone is deaf, or None.
 
-    `after_s`: how long the sound must be impossible (0 = never mind). `without_speech_h`: how many
-    hours without any speech are suspicious (0 = none). Its clock is the sound it is fed.
+    `after_s`: how long the sound must be implausible (0: never check). `without_speech_h`: after
+    how many hours without speech a microphone is suspicious (0: never). Time is counted in sound.
     """
 
     after_s: float = 4.0
@@ -44,7 +44,7 @@ class SignalCheck:
     _speechless_ms: float = 0.0
 
     def feed(self, pcm: bytes) -> Deaf | None:
-        """Judge the next piece of sound, of any length."""
+        """Examine the next piece of sound, of any length."""
         ms = len(pcm) / BYTES_PER_MS
         samples = np.frombuffer(pcm, dtype="<i2")
         low, high = int(samples.min()), int(samples.max())
@@ -58,11 +58,11 @@ class SignalCheck:
         return impossible or self._speechless()
 
     def speech_noticed(self) -> None:
-        """Somebody was heard."""
+        """Note that somebody was heard."""
         self._speechless_ms = 0.0
 
     def start_again(self) -> None:
-        """The stream is a new one."""
+        """Note that there is a new stream."""
         self._constant_ms = self._clipped_ms = self._speechless_ms = 0.0
 
     def _impossible(self) -> Deaf | None:

@@ -1,4 +1,4 @@
-"""A real loudspeaker, by way of an audio process that keeps the playback queue."""
+"""A real loudspeaker, whose audio process keeps the playback queue."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from .worker_supervisor import WorkerSupervisor
 
 @dataclass(slots=True)
 class _Sent:
-    """A part on its way to the process, resampled as one stream."""
+    """A part that is being sent to the process, resampled as one stream."""
 
     number: int
     part: AudioPart
@@ -48,10 +48,10 @@ class _Sent:
 class PortAudioSpeaker(ReportedDevice):
     """The loudspeaker that `device` names: `default` or (part of) a name.
 
-    What plays when the device is lost is answered by `PlaybackStopped` with the last position
-    known; what is to be played meanwhile is answered at once. On a machine without any
-    loudspeaker, `default` is a silent one (state `none`) until there is one. With `fallback` the
-    system's default is used while the device is lost.
+    If the device is lost while it plays, `PlaybackStopped` reports the last known position; what
+    is to be played meanwhile is rejected at once. On a machine without any loudspeaker, `default`
+    is silent (state `none`) until there is one. With `fallback`, the system's default is used
+    while the device is lost.
     """
 
     def __init__(
@@ -70,12 +70,12 @@ class PortAudioSpeaker(ReportedDevice):
         self._latency_ms = 0.0
         self._overlaid_until = 0.0
         self._open: dict[AudioPart, _Sent] = {}  # parts that may still grow
-        self._sent: dict[int, _Sent] = {}  # parts not known to be whole, by number
+        self._sent: dict[int, _Sent] = {}  # parts not known to be played whole, by number
         self._refused: deque[AudioPart] = deque(maxlen=16)
         self._newest = 0
         self._playing = False
-        self._stops: deque[int] = deque()  # the newest part at each stop not yet answered
-        self._totals = self._before = (0, 0)  # underruns, dropped ms: in total, earlier processes
+        self._stops: deque[int] = deque()  # the newest part at each stop not yet confirmed
+        self._totals = self._before = (0, 0)  # underruns, dropped ms: in total, former processes
         self._tap: PlayedListener | None = None
         self._played_at_rate = Resampler(SAMPLE_RATE, SAMPLE_RATE)
         self._played_to: int | None = None  # position in frames
@@ -84,12 +84,12 @@ class PortAudioSpeaker(ReportedDevice):
 
     @property
     def underruns(self) -> int:
-        """How often sound came too late and left a hole in a part."""
+        """How often sound arrived too late and left a gap in a part."""
         return self._totals[0]
 
     @property
     def dropped_ms(self) -> int:
-        """Sound dropped because more than ten minutes waited to be played."""
+        """How many ms of sound were dropped because more than ten minutes were queued."""
         return self._totals[1]
 
     async def run(self) -> None:
@@ -99,7 +99,7 @@ class PortAudioSpeaker(ReportedDevice):
             await self.process.run()
 
     def play(self, part: AudioPart, pcm: bytes) -> None:
-        """Append `pcm` to what is played, or answer that it cannot be."""
+        """Append `pcm` to what is played, or report that it cannot be played."""
         if self.state is DeviceState.NONE:
             self._silent.play(part, pcm)
             return
@@ -116,7 +116,7 @@ class PortAudioSpeaker(ReportedDevice):
         self.process.send(Kind.PUSH, part_body(sent.number, sent.resampler.feed(pcm)))
 
     def end(self, part: AudioPart) -> None:
-        """No more sound will come for `part`."""
+        """Note that no more sound arrives for `part`."""
         if self.state is DeviceState.NONE:
             self._silent.end(part)
         sent = self._open.pop(part, None)
@@ -125,7 +125,7 @@ class PortAudioSpeaker(ReportedDevice):
             self.process.send(Kind.END, part_body(sent.number))
 
     def stop(self) -> None:
-        """Be silent now; answered by `PlaybackStopped`."""
+        """Fall silent now; `PlaybackStopped` follows."""
         if self.state is DeviceState.NONE:
             self._silent.stop()
             return
@@ -141,12 +141,12 @@ class PortAudioSpeaker(ReportedDevice):
         self.process.send(Kind.VOLUME, number_body(level))
 
     def attend(self, closely: bool, *, taken: bool = False) -> None:
-        """Be ready to play at once, or be cheap."""
+        """Get ready to play at once, or minimize the cost."""
         self._closely, self.process.busy = closely, closely or taken
         self.process.send(Kind.ATTEND, yes_body(closely))
 
     def overlay(self, pcm: bytes) -> float:
-        """Mix a short sound into whatever is played; how many ms until it has been heard."""
+        """Mix a short sound into whatever is played; return in how many ms it has been heard."""
         if self.state is not DeviceState.OK:
             return 0.0
         resampler = Resampler(SAMPLE_RATE, self._rate)
@@ -158,7 +158,7 @@ class PortAudioSpeaker(ReportedDevice):
         return (self._overlaid_until - now) * 1000 + FRAME_MS + self._latency_ms
 
     def tap(self, listener: PlayedListener) -> None:
-        """Hand what is played to `listener`."""
+        """Pass what is played to `listener`."""
         self._tap = listener
         self._silent.tap(listener)
         self.process.send(Kind.TAP)
@@ -166,7 +166,7 @@ class PortAudioSpeaker(ReportedDevice):
     # -------------------------------------------------- reports of the process
 
     def stream_opened(self, facts: StreamFacts) -> None:
-        """There is a new stream."""
+        """Note that there is a new stream."""
         self._played_at_rate = Resampler(facts.rate, SAMPLE_RATE)
         self._played_to = None
         if self._tap is not None:
@@ -182,7 +182,7 @@ class PortAudioSpeaker(ReportedDevice):
         self._report_open(facts.device, self.process.note)
 
     def message(self, kind: Kind, body: bytes) -> None:
-        """The process plays, or says what became of what it played."""
+        """Handle a report of the process about what it plays."""
         if kind is Kind.PLAYED:
             self._pass_on(*split_part(body))
         elif kind is Kind.PROGRESS:
@@ -205,13 +205,13 @@ class PortAudioSpeaker(ReportedDevice):
             self._listener.playback_changed(PlaybackStopped(tuple(heard), silent_in_ms))
 
     def stream_lost(self, error: DeviceError, is_new: bool) -> None:
-        """The device does not work: what was not played yet is answered."""
+        """Note that the device does not work, and report what was not played."""
         cut = self._sent
         answers = []
         for newest in self._stops:
             stopped = [cut.pop(number) for number in list(cut) if number <= newest]
             answers.append(PlaybackStopped(tuple(map(self._heard, stopped))))
-        # What was handed out whole may still have been heard when the device went.
+        # Sound handed to the device may still have been heard when the device was lost.
         if cut or (self._playing and not answers):
             answers.append(PlaybackStopped(tuple(map(self._heard, cut.values())), lost=str(error)))
         self._playing = False
@@ -224,7 +224,7 @@ class PortAudioSpeaker(ReportedDevice):
             self._answer(answer)
 
     def stream_moved(self, where: str) -> None:
-        """The default loudspeaker may move; the state stays, the reason says where it plays."""
+        """Note the new device of the default loudspeaker; the state stays, the reason names it."""
         self.reason = f"it plays on {where} now"
         self._listener.device_changed(
             DeviceChanged("speaker", self.state, self.device, self.reason, DeviceCode.MOVED)
@@ -245,7 +245,7 @@ class PortAudioSpeaker(ReportedDevice):
             if number in positions:
                 self._sent[number].heard_frames = positions[number]
             else:
-                del self._sent[number]  # played whole
+                del self._sent[number]  # it was played whole
         dropped_ms = progress.dropped_frames * 1000 // self._rate
         self._totals = (self._before[0] + progress.underruns, self._before[1] + dropped_ms)
 

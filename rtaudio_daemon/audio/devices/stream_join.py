@@ -1,10 +1,10 @@
-"""Two streams of one microphone, joined where they say the same.
+"""Joins two streams of one microphone at the point where their sound coincides.
 
-A stream cannot change the length of its frames. The next one is opened beside it, both are heard
-for a while, and from the place on where the old one ends the new one goes on: nothing is lost and
-nothing is heard twice. Where the old one comes in long pieces, the new one takes over as soon as
-both say certainly the same, as a short word would be over before the old one has ended. Sound is
-mono s16le at the rate of the device.
+A stream cannot change the length of its frames. Therefore the next stream is opened beside it, both
+are read for a while, and the new one continues where the old one ends: nothing is lost and nothing
+is heard twice. If the old stream delivers long frames, the new one takes over as soon as both
+coincide with certainty, because a short word would be over before the old one has ended. Sound is
+mono s16le at the sample rate of the device.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-_REACH_MS = 700  # how much later or earlier than the other a stream may come
-_LEAST_MS = 50  # that both must know; silence of that length is no pause within a word
+_REACH_MS = 700  # maximum offset between the two streams
+_LEAST_MS = 50  # minimum overlap; silence of that length is no pause within a word
 _SAME = 0.8
-_ALIKE = 0.4  # two samplings of one white noise, half a sample apart, are alike by 0.64 ...
-_NEARBY_MS = 2  # ... and elsewhere by nothing; two vowels of one voice by 0.5, at many places
-_SILENT = 8  # no sample is louder than that in silence, digital or dithered
+_ALIKE = 0.4  # two samplings of one white noise, half a sample apart, correlate by 0.64 there
+_NEARBY_MS = 2  # and by 0 elsewhere; two vowels of one voice correlate by 0.5 at many places
+_SILENT = 8  # maximum amplitude in silence, digital or dithered
 _PATIENCE_MS = 800
 _HELD_MS = 2000
 _LONG_MS = 100
-_CERTAIN_MS = 80  # that both must know, ...
-_CERTAIN = 0.97  # ... and how alike they are there, ...
-_ELSEWHERE = 0.95  # ... and at most anywhere else, compared to that; vowels reach 0.93
+_CERTAIN_MS = 80  # minimum overlap for certainty
+_CERTAIN = 0.97  # minimum correlation for certainty
+_ELSEWHERE = 0.95  # maximum correlation anywhere else, relative to the best; vowels reach 0.93
 
 _Samples = NDArray[np.float64]
 
 
 class StreamJoin:
-    """Feed it all that comes, by the number of its stream; it gives one stream."""
+    """Combines the sound of numbered streams into one stream."""
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
@@ -37,15 +37,15 @@ class StreamJoin:
         self._old = bytearray()
         self._new = bytearray()
         self._next: int | None = None
-        self._expected: int | None = None  # how much of the new stream the ended one should know
+        self._expected: int | None = None  # expected overlap of the ended stream with the new one
         self._skip_bytes = 0
 
     def feed(self, number: int, sound: bytes) -> bytes:
-        """What the one stream goes on with; sound of the next stream waits for `switched`."""
+        """Return how the combined stream continues; the next stream's sound awaits `switched`."""
         if number < self._number:
             return b""  # the new stream has taken over already
         joined = b""
-        if self._expected is not None and number != self._next:  # the next but one: no more waiting
+        if self._expected is not None and number != self._next:  # yet another stream: stop waiting
             joined = self._join(self._guess(self._expected))
         if number != self._number:
             if number != self._next:
@@ -54,7 +54,7 @@ class StreamJoin:
             self._new += sound
             if self._expected is not None:
                 return self._go_on(self._expected)
-            if len(self._new) > self._bytes(_HELD_MS):  # nobody says what became of the old one
+            if len(self._new) > self._bytes(_HELD_MS):  # no report about the end of the old one
                 return joined + self.switched(number)
             return joined
         if self._skip_bytes:
@@ -71,11 +71,11 @@ class StreamJoin:
         return joined
 
     def switched(self, number: int) -> bytes:
-        """The old stream has ended: what the new one knows beyond it.
+        """Note that the old stream has ended; return what the new one has beyond it.
 
-        Where the new one has not come to the old one's last sound yet, this comes with `feed`.
+        If the new one has not reached the old one's last sound yet, `feed` returns this later.
         """
-        if number != self._next:  # nothing was heard of it yet
+        if number != self._next:  # nothing of it has arrived yet
             rest = b"" if self._expected is None else self._join(self._guess(self._expected))
             self._number, self._next = number, None
             return rest
@@ -110,18 +110,18 @@ class StreamJoin:
 def overlap(
     old: bytes, new: bytes, rate: int, expected: int | None = None, *, certain: bool = False
 ) -> int | None:
-    """How many samples from the beginning of `new` are in `old` already; may be more than it has.
+    """Return how many samples of the beginning of `new` are in `old`; may exceed its length.
 
-    Looked for around `expected`: all of `new`, if that is None. All that both streams would then
-    have heard is compared: a voice is like itself one period later, but not with its beginning.
-    None if more of `new` is needed; with `certain`, also if there could be a doubt.
+    Searches around `expected`; None: around the whole of `new`. The entire overlap is compared,
+    because a voice resembles itself one period later, but not at its beginning. Returns None if
+    more of `new` is needed; with `certain`, also in case of doubt.
     """
     before, after = _centred(old, new)
     expected = len(after) if expected is None else expected
     reach = rate * _REACH_MS // 1000
     least = rate * (_CERTAIN_MS if certain else _LEAST_MS) // 1000
     known = np.arange(max(least, expected - reach), min(len(before), expected + reach) + 1)
-    begin = len(before) - known  # of `new`, in `before`
+    begin = len(before) - known  # start of `new` in `before`
     end = np.minimum(len(before), begin + len(after))
     known, begin, end = (places[end - begin >= least] for places in (known, begin, end))
     if len(known):
@@ -147,7 +147,7 @@ def overlap(
 
 
 def _centred(old: bytes, new: bytes) -> tuple[_Samples, _Samples]:
-    """Both without the constant voltage that many microphones deliver beside the sound."""
+    """Return both without the DC offset of many microphones."""
     before, after = (np.frombuffer(pcm, dtype="<i2").astype(np.float64) for pcm in (old, new))
     constant = np.median(before) if len(before) else 0.0
     return before - constant, after - constant
@@ -158,7 +158,7 @@ def _loud(samples: _Samples) -> NDArray[np.bool_]:
 
 
 def _until_loud(after: _Samples, expected: int) -> int:
-    """As expected, but no sound is skipped: an old stream that ended in silence knows none."""
+    """Return `expected`, but skip no sound: an old stream that ended in silence has none."""
     loud = np.flatnonzero(_loud(after))
     return min(expected, int(loud[0])) if len(loud) else expected
 

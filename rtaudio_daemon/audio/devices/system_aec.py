@@ -1,6 +1,6 @@
-"""Do the sound server's default devices cancel echo, as `audio.echo: system` takes for granted?
+"""Checks whether the sound server's default devices cancel echo, as `audio.echo: system` assumes.
 
-It is recognized by names: PulseAudio's and PipeWire's modules both put it there.
+Such devices are recognized by the names that PulseAudio's and PipeWire's modules give them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _NAMED = ("name", "description", "driver")
 
 
 async def default_device(kind: Literal["source", "sink"]) -> tuple[str, bool]:
-    """Its name, empty when no sound server answers, and whether it cancels echo."""
+    """Return its name ("" if no sound server answers) and whether it cancels echo."""
     name = await answer(f"get-default-{kind}")
     for device in await listed(f"{kind}s") if name else []:
         if device.get("name") == name:
@@ -22,9 +22,9 @@ async def default_device(kind: Literal["source", "sink"]) -> tuple[str, bool]:
 
 
 async def no_canceller(microphone: str, loudspeaker: str) -> str | None:
-    """Which device that is used cancels no echo, and what to do; None where none is known not to.
+    """Return which device in use cancels no echo, with the remedy; None if none is known to.
 
-    Of a device that is named, or where no sound server answers, nothing is known.
+    Nothing is known about devices that are named, or if no sound server answers.
     """
     if "none" in (microphone, loudspeaker):
         return None

@@ -1,6 +1,6 @@
-"""WAV files, and nothing at all, as microphone and loudspeaker.
+"""WAV files, and `none`, as microphone and loudspeaker.
 
-They keep the pace of real devices with the clock of the event loop.
+They keep the pace of real devices by the clock of the event loop.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from .frame_queue import FrameQueue
 from .protocols import DeviceListener, PlayedListener, SpeakerListener
 
 _LOG = logging.getLogger(__name__)
-_LARGEST_BYTES = 1 << 28  # of a file that is read: more than an hour, in memory at once
-_LONGEST_RECORDING_BYTES = 2**31  # a WAV file cannot hold more than 4 GiB; this is 12 hours
+_LARGEST_BYTES = 1 << 28  # limit for a file to read into memory: more than an hour
+_LONGEST_RECORDING_BYTES = 2**31  # a WAV file is limited to 4 GiB; this is 12 hours
 
 
 class SilentMicrophone:
@@ -51,16 +51,16 @@ class SilentMicrophone:
         self._frames = FrameQueue()
 
     def pause(self, paused: bool) -> None:
-        """There is nothing to close."""
+        """Do nothing: there is nothing to close."""
 
     def attend(self, closely: bool, *, taken: bool = False) -> None:
-        """Its frames always come at once."""
+        """Do nothing: frames always arrive at once."""
 
     def speech_noticed(self) -> None:
-        """Nobody speaks here."""
+        """Do nothing: nobody speaks here."""
 
     def spare(self, softer_dbfs: float | None, *, pairs: bool) -> None:
-        """There are no frames."""
+        """Do nothing: there are no frames."""
 
     async def run(self) -> None:
         """Wait for ever."""
@@ -68,19 +68,19 @@ class SilentMicrophone:
         await asyncio.Event().wait()
 
     def __aiter__(self) -> AsyncIterator[Frame]:
-        """Frames, of which there are none."""
+        """Yield no frames, for ever."""
         return self._frames.__aiter__()
 
     async def give_to(self, taker: Callable[[Frame], None]) -> None:
-        """Give none to `taker`, until cancelled."""
+        """Pass nothing to `taker`, until cancelled."""
         await self._frames.give_to(taker)
 
 
 class WavMicrophone:
-    """A microphone that hears a WAV file once, at real-time pace, and then digital silence.
+    """A microphone that plays a WAV file once, in real time, and then digital silence.
 
-    With `repeat` it hears the file again and again. Any sample rate, any number of channels, and
-    8, 16, 24 or 32 bits. DeviceError if the file is nothing of the kind.
+    With `repeat`, it plays the file again and again. Any sample rate, any number of channels, and
+    8, 16, 24 or 32 bits. Raises DeviceError for any other file.
     """
 
     reason: str | None = None
@@ -97,7 +97,7 @@ class WavMicrophone:
 
     @property
     def dropped(self) -> int:
-        """Frames lost because nobody took them in time."""
+        """How many frames were lost because nobody took them in time."""
         return self._frames.dropped
 
     async def run(self) -> None:
@@ -115,35 +115,35 @@ class WavMicrophone:
             if not self._paused:
                 self._frames.put(Frame(piece.ljust(FRAME_BYTES, b"\0")))
 
-        # A microphone delivers a frame when its last sample has been heard.
+        # A microphone delivers a frame once its last sample has been heard.
         await asyncio.sleep(FRAME_MS / 1000)
         await _pace(tick)
 
     def pause(self, paused: bool) -> None:
-        """Hear nothing of what goes on being said, or listen again."""
+        """Skip the sound while paused, without stopping the file."""
         self._paused = paused
         self._frames.clear()
 
     def attend(self, closely: bool, *, taken: bool = False) -> None:
-        """Its frames always come at once."""
+        """Do nothing: frames always arrive at once."""
 
     def speech_noticed(self) -> None:
-        """A file cannot be deaf."""
+        """Do nothing: a file cannot be deaf."""
 
     def spare(self, softer_dbfs: float | None, *, pairs: bool) -> None:
-        """Its frames always come at once."""
+        """Do nothing: frames always arrive at once."""
 
     def __aiter__(self) -> AsyncIterator[Frame]:
         """The frames, for one reader."""
         return self._frames.__aiter__()
 
     async def give_to(self, taker: Callable[[Frame], None]) -> None:
-        """Give every frame to `taker` at once, as the one reader, until cancelled."""
+        """Pass every frame to `taker` at once, as the one reader, until cancelled."""
         await self._frames.give_to(taker)
 
 
 class SilentSpeaker:
-    """A loudspeaker for `none`: nobody hears it, but sound takes its time."""
+    """A loudspeaker for `none`: inaudible, but playback takes its time."""
 
     state = DeviceState.NONE
     reason: str | None = None
@@ -160,21 +160,21 @@ class SilentSpeaker:
 
     @property
     def underruns(self) -> int:
-        """How often sound came too late."""
+        """How often sound arrived too late."""
         return self._queue.underruns
 
     @property
     def dropped_ms(self) -> int:
-        """Sound dropped because too much waited."""
+        """How many ms of sound were dropped because too much was queued."""
         return self._queue.dropped_frames * 1000 // SAMPLE_RATE
 
     @property
     def busy(self) -> bool:
-        """Whether anything waits, is being played, or is still expected."""
+        """Whether anything is queued, is being played, or is still expected."""
         return self._queue.busy
 
     async def run(self) -> None:
-        """Report that it is there, and let time pass for what is played."""
+        """Report that the device works, and let time pass for what is played."""
         self._listener.device_changed(DeviceChanged("speaker", self.state, self.device))
         await self.pass_time()
 
@@ -191,11 +191,11 @@ class SilentSpeaker:
         self._wanted.set()
 
     def end(self, part: AudioPart) -> None:
-        """No more sound will come for `part`."""
+        """Note that no more sound arrives for `part`."""
         self._queue.end(part)
 
     def stop(self) -> None:
-        """Be silent now; answered by `PlaybackStopped`."""
+        """Fall silent now; `PlaybackStopped` follows."""
         heard = tuple(
             Heard(part, frames * 1000 // SAMPLE_RATE, frames) for part, frames in self._queue.stop()
         )
@@ -208,14 +208,14 @@ class SilentSpeaker:
         self._queue.set_volume(level)
 
     def attend(self, closely: bool, *, taken: bool = False) -> None:
-        """It is always ready."""
+        """Do nothing: it is always ready."""
 
     def overlay(self, pcm: bytes) -> float:
-        """Nobody hears it."""
+        """Return 0: nobody hears it."""
         return 0.0
 
     def tap(self, listener: PlayedListener) -> None:
-        """Hand what is played to `listener`."""
+        """Pass what is played to `listener`."""
         self._tap = listener
 
     def _tick(self) -> bytes:
@@ -230,9 +230,9 @@ class SilentSpeaker:
 
 
 class WavSpeaker(SilentSpeaker):
-    """A loudspeaker that records into a WAV file what would be heard, silences included.
+    """A loudspeaker that records what would be heard, silence included, to a WAV file.
 
-    The file is complete up to a second ago at any time. DeviceError if it cannot be written.
+    The file is always complete up to a second ago. Raises DeviceError if it cannot be written.
     """
 
     state = DeviceState.OK
@@ -270,7 +270,7 @@ class WavSpeaker(SilentSpeaker):
             self._write(wav, file)
 
     def _write(self, wav: wave.Wave_write, file: IO[bytes]) -> None:
-        # A second of sound is 48 kB into the page cache: less work than asking a thread to do it.
+        # A second of sound is 48 kB into the page cache: cheaper than passing it to a thread.
         if not self._full:
             wav.writeframes(self._unwritten)
             file.flush()
@@ -281,10 +281,10 @@ class WavSpeaker(SilentSpeaker):
 
 
 def _prepare_file(path: Path) -> None:
-    """Make `path` an empty file. Raises OSError, also for a pipe: it would wait for a reader."""
+    """Make `path` an empty file. Raises OSError, also for a pipe, which would wait for a reader."""
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
-    except ValueError as error:  # it holds a NUL
+    except ValueError as error:  # the path contains a NUL
         raise OSError(errno.EINVAL, "no such name") from error
     try:
         mode = os.fstat(handle).st_mode
@@ -297,12 +297,12 @@ def _prepare_file(path: Path) -> None:
 
 
 def check_wav(path: Path) -> None:
-    """Raises DeviceError if `read_wav` could not read this file."""
+    """Raise DeviceError if `read_wav` could not read this file."""
     _parsed(path)
 
 
 def read_wav(path: Path) -> bytes:
-    """The sound of a WAV file as pcm, its channels mixed. DeviceError if it cannot be read."""
+    """Return the sound of a WAV file as mono pcm. Raises DeviceError if it cannot be read."""
     return _parsed(path).pcm()
 
 
@@ -327,5 +327,5 @@ async def _pace(tick: Callable[[], object], wanted: Callable[[], bool] = lambda:
         due += FRAME_MS / 1000
         behind = loop.time() - due
         if behind > 1:
-            due += behind  # the machine slept: nothing is made up for
+            due += behind  # the machine slept: do not catch up
         await asyncio.sleep(max(0.0, due - loop.time()))

@@ -1,4 +1,4 @@
-"""One audio process and the connection to it."""
+"""One audio process, and the connection to it."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ from ..worker.messages import Kind, Unpacker, failure_of, pack
 from .process_end import kill
 
 _ROOT = str(Path(__file__).resolve().parents[3])
-_OPEN_S = 10.0  # a slow machine needs seconds to load Python and look at all devices
+_OPEN_S = 10.0  # a slow machine needs seconds to load Python and examine all devices
 _SIGNS_OF_LIFE = (Kind.SOUND, Kind.PLAYED, Kind.PROGRESS)
 _LATE_S = 0.2
-_SILENT_S = 1.0  # a working device shows life several times a second
+_SILENT_S = 1.0  # a working device sends something several times a second
 _REOPEN_S = 5.0
 _LAST_WORDS_S = 1.0
-_UNSENT_BYTES = 64 << 20  # ten minutes of sound at 48 kHz; more than the process itself would keep
+_UNSENT_BYTES = 64 << 20  # ten minutes of sound at 48 kHz; the process itself keeps less
 
 
 class MissingDeviceError(DeviceError):
-    """This machine has no sound device at all in this direction."""
+    """This machine has no sound device in this direction."""
 
 
 class MessageListener(Protocol):
     """Takes the messages of an audio process."""
 
     def message(self, kind: Kind, body: bytes) -> None:
-        """The process sent this message; what is raised here ends the process."""
+        """Handle a message of the process; an exception ends the process."""
 
 
 class WorkerProcess(asyncio.Protocol):
-    """The connection to an audio process; `listener` gets its messages, as they come.
+    """The connection to an audio process; passes its messages to `listener` as they arrive.
 
-    `ended` never has a result. It gets a DeviceError when the process gives up, shows no life for
-    too long, or ends, and whatever `listener` raises.
+    `ended` never has a result. It gets a DeviceError when the process gives up, is silent for too
+    long, or ends, and any exception of `listener`.
     """
 
     def __init__(self, listener: MessageListener) -> None:
@@ -58,7 +58,7 @@ class WorkerProcess(asyncio.Protocol):
         self._watch = self.ended.get_loop().call_at(self._alive_at + _OPEN_S, self._look)
 
     def send(self, kind: Kind, body: bytes = b"") -> bool:
-        """Send a message to the process; False if it does not read any more."""
+        """Send a message to the process; return False if it no longer reads."""
         transport = self._transport
         if transport is None or transport.get_write_buffer_size() > _UNSENT_BYTES:
             return False
@@ -66,7 +66,7 @@ class WorkerProcess(asyncio.Protocol):
         return True
 
     def close(self) -> None:
-        """Close the connection, which ends the process."""
+        """Close the connection, which makes the process end."""
         self.fail(DeviceError("the audio process ended"))
 
     def fail(self, error: Exception) -> None:
@@ -77,14 +77,14 @@ class WorkerProcess(asyncio.Protocol):
             self._transport = None
         if not self.ended.done():
             self.ended.set_exception(error)
-            self.ended.exception()  # it is no mistake if nobody asks
+            self.ended.exception()  # avoids a warning if nobody retrieves it
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """There is a process."""
+        """Note that the process is connected."""
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        """It said something."""
+        """Pass on the messages that are complete."""
         loop = self.ended.get_loop()
         try:
             for kind, body in self._unpacker.feed(data):
@@ -96,7 +96,7 @@ class WorkerProcess(asyncio.Protocol):
             self.fail(error)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It has ended."""
+        """Note that the process has ended."""
         self.close()
 
     def _take(self, kind: Kind, body: bytes) -> None:
@@ -118,13 +118,13 @@ class WorkerProcess(asyncio.Protocol):
         self._look()
 
     def _look(self) -> None:
-        """See whether the process showed life in time, and when to look again."""
+        """Check whether the process sent anything in time, and schedule the next check."""
         loop = self.ended.get_loop()
         now, due = loop.time(), self._alive_at + self._patience_s
         if now < due:
             self._watch = loop.call_at(due, self._look)
         elif now > self._watch.when() + _LATE_S:
-            # It was us who slept, what was said meanwhile is still to be read.
+            # This process was suspended; messages that arrived meanwhile are still unread.
             self._watch = loop.call_later(self._patience_s, self._look)
         else:
             self.fail(DeviceError(self._complaint, code=DeviceCode.STUCK))
@@ -134,7 +134,7 @@ class WorkerProcess(asyncio.Protocol):
 async def worker_process(
     role: str, device: str, channel: str, listener: MessageListener
 ) -> AsyncIterator[WorkerProcess]:
-    """A process for `role` (input, output or list), which is killed at the end."""
+    """Run a process for `role` (input, output or list) and kill it at the end."""
     ours, theirs = socket.socketpair()
     process: asyncio.subprocess.Process | None = None
     worker = WorkerProcess(listener)
@@ -153,7 +153,7 @@ async def worker_process(
                     **role_environment(os.environ.get("PULSE_PROP", "")),
                     "PYTHONPATH": os.pathsep.join(_import_path()),
                 },
-                start_new_session=True,  # a Ctrl-C in the terminal is for the daemon alone
+                start_new_session=True,  # a Ctrl-C in the terminal must reach the daemon only
             )
         worker.pid = process.pid
         loop = asyncio.get_running_loop()
@@ -164,7 +164,7 @@ async def worker_process(
         ours.close()
         if process is not None:
             kill(process)
-            # A process that hangs inside the kernel does not hold up the end of the daemon.
+            # A process that hangs inside the kernel must not delay the end of the daemon.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LAST_WORDS_S):
                     await process.wait()

@@ -1,4 +1,4 @@
-"""The daemon's side of an audio process: start, talk, watch, kill, start again, for ever."""
+"""Runs an audio process for ever: starts it, watches it, kills it, and starts it again."""
 
 from __future__ import annotations
 
@@ -21,39 +21,39 @@ from .worker_process import MissingDeviceError, WorkerProcess, worker_process
 _LOG = logging.getLogger(__name__)
 _RATES_S = 3.0
 _FIRST_RETRY_S = 0.2
-_USUAL_RETRY_S = 2.0  # a sound server that starts again, a plug that is put in again
-_LAST_RETRY_S = 4.0  # each costs a third of a second of CPU, and this may last for weeks
+_USUAL_RETRY_S = 2.0  # a sound server restarts, a plug is put back in
+_LAST_RETRY_S = 4.0  # a retry costs a third of a second of CPU, and this may go on for weeks
 _USUAL_RETRIES = 25
-_STEADY_S = 20.0  # after this long, with opening, the next fault is the first one again
+_STEADY_S = 20.0  # after this long, including opening, the next fault counts as the first
 _REASONS = (
-    8  # of one loss are logged at most, so that one with a counter in it does not flood the log
+    8  # logged per loss at most, so that a reason with a counter in it does not flood the log
 )
 _NOUN = {"input": "microphone", "output": "loudspeaker"}
 
 
 class WorkerListener(Protocol):
-    """The device for which an audio process works."""
+    """The device that an audio process serves."""
 
     def stream_opened(self, facts: StreamFacts) -> None:
-        """There is a new stream."""
+        """Note that there is a new stream."""
 
     def message(self, kind: Kind, body: bytes) -> None:
-        """The process sent a message about the stream that is open."""
+        """Handle a message of the process about the stream that is open."""
 
     def stream_lost(self, error: DeviceError, is_new: bool) -> None:
-        """Opening the stream failed, or it broke.
+        """Note that the stream failed to open, or broke.
 
-        `is_new`: the first time that this reason occurs since the device last worked.
+        `is_new`: this reason occurs for the first time since the device last worked.
         """
 
     def stream_moved(self, where: str) -> None:
-        """The sound server moved the stream to the device `where`."""
+        """Note that the sound server moved the stream to the device `where`."""
 
 
 class WorkerSupervisor:
-    """Keeps one audio process for `device` alive, and reports to `listener`.
+    """Keeps one audio process for `device` running, and reports to `listener`.
 
-    With `fallback` the default is used while the device is lost, and left again while not `busy`.
+    With `fallback`, the default is used while the device is lost, until it is back and not `busy`.
     """
 
     def __init__(
@@ -72,18 +72,18 @@ class WorkerSupervisor:
         self._channel = channel
         self._listener = listener
         self._worker: WorkerProcess | None = None
-        self._waiting: list[tuple[Kind, bytes]] | None = []  # until it is known where the stream is
-        self._look_first = direction == "input"  # and with a server that has misplaced it once
+        self._waiting: list[tuple[Kind, bytes]] | None = []  # until the stream's device is known
+        self._look_first = direction == "input"  # later also if the server has misplaced a stream
         self._opened = asyncio.Event()
         self._wanted = asyncio.Event()
         self._wanted.set()
-        self._reported: set[str] = set()  # why it does not work, since it worked last
+        self._reported: set[str] = set()  # reasons for failure since it last worked
         self._hung_up = False
-        self._returning = False  # from the substitute; what comes meanwhile must be refused
+        self._returning = False  # from the substitute; messages are refused meanwhile
 
     @property
     def note(self) -> str | None:
-        """What people should know of the device in use, if it is not the one they wanted."""
+        """What people should know if the device in use is not the wanted one."""
         return self._fallback.note
 
     def pause(self, paused: bool) -> None:
@@ -134,7 +134,7 @@ class WorkerSupervisor:
             await asyncio.sleep(next(pauses))
 
     def send(self, kind: Kind, body: bytes = b"") -> bool:
-        """Send a message to the process; False if there is none or it does not read any more."""
+        """Send a message to the process; return False if there is none or it no longer reads."""
         if self._worker is None or self._waiting is not None:
             return False
         return self._worker.send(kind, body)
@@ -161,7 +161,7 @@ class WorkerSupervisor:
                     await asyncio.wait(tasks)
 
     async def _look(self) -> None:
-        """Return to the wanted device as soon as it can be used and nobody has the floor."""
+        """Return to the wanted device as soon as it is usable and nobody speaks."""
         while True:
             await asyncio.sleep(self._fallback.next_look_s())
             if not self.busy and await self._is_there() and not self.busy:
@@ -171,7 +171,7 @@ class WorkerSupervisor:
                 return
 
     async def _is_there(self) -> bool:
-        """Whether the wanted device can be used; asked elsewhere, as this process sees no news."""
+        """Return whether the wanted device is usable; only a new process sees new devices."""
         try:
             devices = await list_devices()
             found = find_device(devices, self._fallback.wanted, self._direction)
@@ -180,10 +180,10 @@ class WorkerSupervisor:
         return found.rates != ()
 
     async def _watch(self, worker: WorkerProcess, device: str) -> None:
-        """See where the stream is, and that it stays there.
+        """Check to which device the stream is connected, and that it stays there.
 
         The default loudspeaker may move: whoever changes the default wants that. The default
-        microphone may not, as nobody would know what is heard: it is opened anew.
+        microphone may not, since nobody would know what is being recorded: it is reopened.
         """
         await self._opened.wait()
         free = self._direction == "output" and device == "default"
@@ -197,12 +197,12 @@ class WorkerSupervisor:
             worker.fail(error)
 
     def stream_moved(self, where: str) -> None:
-        """The sound server moved the stream to the device `where`."""
+        """Note that the sound server moved the stream to the device `where`."""
         _LOG.info("%s 'default' plays on %s now", _NOUN[self._direction], where)
         self._listener.stream_moved(where)
 
     def message(self, kind: Kind, body: bytes) -> None:
-        """The process sent this message; it waits until it is known where the stream is."""
+        """Handle a message of the process; it waits until the stream's device is known."""
         if self._waiting is None:
             self._listener.message(kind, body)
             return
@@ -213,7 +213,7 @@ class WorkerSupervisor:
                 self._begin()
 
     def _begin(self) -> None:
-        """Pass on what has been waiting, if anything, and from now on everything at once."""
+        """Pass on all waiting messages, and later ones at once."""
         waiting, self._waiting = self._waiting or [], None
         for kind, body in waiting:
             if kind is Kind.READY:
@@ -255,7 +255,7 @@ class WorkerSupervisor:
 
 
 def retries() -> Iterator[float]:
-    """How long to wait after each failure in a row until the next try, in seconds, without end."""
+    """Yield the delay after each failure in a row until the next attempt, in seconds, endlessly."""
     usual = islice(backoff(_FIRST_RETRY_S, _USUAL_RETRY_S), _USUAL_RETRIES)
     return chain(usual, backoff(_LAST_RETRY_S, _LAST_RETRY_S))
 
@@ -263,9 +263,9 @@ def retries() -> Iterator[float]:
 async def list_devices(
     *, on_none: Callable[[DeviceError], None] = lambda _why: None
 ) -> list[DeviceInfo]:
-    """All devices of this machine, both directions. DeviceError if they cannot be listed.
+    """Return all devices of this machine. Raises DeviceError if they cannot be listed.
 
-    What a device does not say about its rates within some seconds stays unknown. When there is no
+    Sample rates that a device does not report within some seconds stay unknown. If there is no
     device at all, `on_none` is called with the reason.
     """
     found = _DeviceList()
@@ -284,17 +284,17 @@ async def list_devices(
 
 
 class _DeviceList:
-    """What the process that lists devices has found so far."""
+    """The devices that the listing process has found so far."""
 
     def __init__(self) -> None:
         loop = asyncio.get_running_loop()
         self.devices: list[DeviceInfo] = []
         self.listed: asyncio.Future[None] = loop.create_future()
         self.complete: asyncio.Future[None] = loop.create_future()
-        """Whether the rates of all devices are known."""
+        """Has a result once the rates of all devices are known."""
 
     def message(self, _kind: Kind, body: bytes) -> None:
-        """A newer list came."""
+        """Note a newer list."""
         self.devices = devices_of(body)
         rates_known = all(each.rates is not None for each in self.devices)
         for future, true in ((self.listed, True), (self.complete, rates_known)):

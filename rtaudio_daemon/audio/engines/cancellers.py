@@ -1,4 +1,4 @@
-"""Echo cancellation by WebRTC (AEC3), from the optional package livekit; the choice of a mode."""
+"""Echo cancellation by WebRTC (AEC3), from the optional package livekit, and the choice of mode."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ..processing.format import BYTES_PER_MS, SAMPLE_RATE
 from .vad_engines import open_engine
 
 _LOG = logging.getLogger(__name__)
-_PIECE_BYTES = 10 * BYTES_PER_MS  # what the canceller works on
+_PIECE_BYTES = 10 * BYTES_PER_MS  # unit of work of the canceller
 
 
 class LivekitCanceller:
-    """AEC3: finds and follows the delay by itself, needs about a second to converge.
+    """AEC3: finds and follows the delay by itself, and needs about a second to converge.
 
-    ImportError or OSError where livekit is missing or does not run.
+    Raises ImportError or OSError if livekit is missing or does not run.
     """
 
     def __init__(self) -> None:
@@ -28,14 +28,14 @@ class LivekitCanceller:
         self._far = b""
 
     def played(self, pcm: bytes) -> None:
-        """This goes to the loudspeaker now; any length."""
+        """Note that this sound, of any length, goes to the loudspeaker now."""
         self._far += pcm
         while len(self._far) >= _PIECE_BYTES:
             piece, self._far = self._far[:_PIECE_BYTES], self._far[_PIECE_BYTES:]
             self._module.process_reverse_stream(self._frame(piece))
 
     def clean(self, pcm: bytes) -> bytes:
-        """One frame without the loudspeaker."""
+        """Return one frame without the loudspeaker's sound."""
         cleaned = []
         for start in range(0, len(pcm), _PIECE_BYTES):
             frame = self._frame(pcm[start : start + _PIECE_BYTES])
@@ -48,11 +48,11 @@ class LivekitCanceller:
 
 
 def open_echo(mode: str, engine: str = "silero") -> Echo:
-    """What `audio.echo` names; `auto` cancels where livekit is installed, else half duplex.
+    """Return the echo handling for `audio.echo`; `auto` cancels if livekit is installed.
 
-    `engine` judges what is heard before anything is cancelled.
+    `engine` detects speech in what is heard, before anything is cancelled.
 
-    Where `cancel` is asked for and livekit is missing, half duplex takes its place.
+    If `cancel` is requested and livekit is missing, the result is half duplex, as for `auto`.
     """
     if mode == "off":
         return Echo("off")

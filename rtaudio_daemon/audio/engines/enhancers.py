@@ -11,16 +11,16 @@ from ..processing.enhancement import Enhancement
 from ..processing.format import BYTES_PER_MS, SAMPLE_RATE
 
 _LOG = logging.getLogger(__name__)
-_PIECE_BYTES = 10 * BYTES_PER_MS  # what the library works on
+_PIECE_BYTES = 10 * BYTES_PER_MS  # unit of work of the library
 
 
 class LivekitEnhancer:
-    """Stationary noise about 12 dB softer (7 ms later), or every voice about as loud (1 ms later).
+    """Lowers stationary noise by about 12 dB (7 ms delay), or evens out voices (1 ms delay).
 
-    It is another module than the one that cancels echo: that rests while nothing is played, and
-    how loud its rest is says who speaks over an answer, which a changing gain would hide.
+    This is not the module that cancels echo. That one is idle while nothing is played. Besides,
+    the level of its output shows who speaks over an answer, and a changing gain would hide that.
 
-    ImportError or OSError where livekit is missing or does not run.
+    Raises ImportError or OSError if livekit is missing or does not run.
     """
 
     def __init__(self, *, noise_suppression: bool, auto_gain: bool) -> None:
@@ -32,7 +32,7 @@ class LivekitEnhancer:
         )
 
     def enhanced(self, pcm: bytes) -> bytes:
-        """The next 10 ms of a stream, or a multiple, made better."""
+        """Return the next 10 ms of a stream, or a multiple, enhanced."""
         pieces = []
         for start in range(0, len(pcm), _PIECE_BYTES):
             piece = bytearray(pcm[start : start + _PIECE_BYTES])
@@ -43,7 +43,7 @@ class LivekitEnhancer:
 
 
 def open_enhancement(settings: Input) -> Enhancement:
-    """What `audio.input` asks for. Where livekit is missing, the gain alone."""
+    """Return the enhancement for `audio.input`; without livekit, the fixed gain alone."""
     wanted = [
         name
         for name, value in (

@@ -13,14 +13,14 @@ from .open_wake_word import word_score
 _RATE = 16_000
 _STEP_MS = 10
 _FEATURES = 40
-_SILENCE = bytes(2_000 * BYTES_PER_MS)  # longer than what a model looks back at
+_SILENCE = bytes(2_000 * BYTES_PER_MS)  # longer than the context of any model
 
 
 class MicroWakeWordEngine:
-    """Words of microWakeWord: models of the package, or of files.
+    """Detects words of microWakeWord, by models of the package or from files.
 
-    ImportError or OSError where pymicro-wakeword is missing or does not run, ValueError for another
-    kind of file; a damaged one may end the process.
+    Raises ImportError or OSError if pymicro-wakeword is missing or does not run, and ValueError
+    for another kind of file. A damaged file may end the process.
     """
 
     def __init__(self, words: Sequence[WakeWord]) -> None:
@@ -36,11 +36,11 @@ class MicroWakeWordEngine:
             for each in words
         ]
         self.scores: Sequence[WordScore] = [each.score for each in self._words]
-        """Each word that it knows."""
+        """The scores of all its words."""
         self._resampler = Resampler(SAMPLE_RATE, _RATE)
 
     def feed(self, pcm: bytes) -> Spotted | None:
-        """The wake word that just ended, if any."""
+        """Process sound; return the wake word that just ended, if any."""
         found = None
         for features in self._features.process_streaming(self._resampler.feed(pcm)):
             for word in self._words:
@@ -48,13 +48,13 @@ class MicroWakeWordEngine:
         return found
 
     def forget(self) -> None:
-        """Hear what follows as after a long silence."""
-        # The package forgets by reading the file again, which may be another one by now.
+        """Continue as after a long silence."""
+        # The package's own reset reads the file again, which may have been replaced.
         self.feed(_SILENCE)
 
 
 class _MicroWord:
-    """A word and its model, which has news once every few features."""
+    """A word and its model, which scores once every few features."""
 
     def __init__(self, word: WakeWord, model: Any) -> None:
         if word.file:
@@ -64,7 +64,7 @@ class _MicroWord:
         self._fed = 0
 
     def feed(self, features: Any) -> Spotted | None:
-        """Take in the next features; the word, if it just ended."""
+        """Process the next features; return the word if it just ended."""
         probability = self._model.process_streaming_prob(features)
         self._fed += 1
         if self._fed < self._model.stride:
@@ -74,7 +74,7 @@ class _MicroWord:
 
 
 def _check(model: Any) -> None:
-    """Raise ValueError if the library cannot compute with this model, which it says to nobody."""
+    """Raise ValueError if the library cannot run this model; it does not report that itself."""
     fits = model.lib.TfLiteTensorByteSize(model.input_tensor) == model.stride * _FEATURES
     if not fits or model.lib.TfLiteInterpreterInvoke(model.interpreter):
         raise ValueError(f"{model.id} is no model of microWakeWord")

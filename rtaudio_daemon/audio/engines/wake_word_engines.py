@@ -1,4 +1,4 @@
-"""Which engine spots which wake word, and what is listened to where one cannot be spotted."""
+"""Chooses the engine for each wake word, and the mode if a word cannot be detected."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _WITHOUT = "audio.wake.words, a word is left out"
 
 
 def package_of(word: WakeWord) -> str:
-    """The module of the optional package that spots this word."""
+    """Return the module of the optional package that detects this word."""
     return "pymicro_wakeword" if word.word or word.file.endswith(".json") else "pyopen_wakeword"
 
 
 def load_file(word: WakeWord) -> WakeWordEngine:
-    """The engine of a word with a file; ValueError where it is another kind of file."""
+    """Return the engine for a word with a file. Raises ValueError for another kind of file."""
     kind = MicroWakeWordEngine if package_of(word) == "pymicro_wakeword" else _open_engine
     return kind([word])
 
@@ -33,10 +33,10 @@ def load_file(word: WakeWord) -> WakeWordEngine:
 def open_attention(
     listen: str, wake: Wake, words: Sequence[WakeWord] | None = None, notes: Sequence[str] = ()
 ) -> Attention:
-    """What `audio.listen` names.
+    """Return what decides when to listen, as `audio.listen` names it.
 
-    `words`: those of `wake` that can be used; None: all. `notes`: why others cannot be. Where no
-    wake word can be spotted, nothing but push to talk is listened to.
+    `words`: the usable words of `wake`; None: all. `notes`: why the others are unusable. If no
+    wake word can be detected, only push to talk is listened to.
     """
     given = wake.entries() if words is None else words
     stops, unstopped = _engines([each for each in given if each.stop])
@@ -67,7 +67,7 @@ def _opened_copies(
 
 
 def _engines(words: Sequence[WakeWord]) -> tuple[list[WakeWordEngine], list[str]]:
-    """The engines that spot these words, and why some cannot be spotted."""
+    """Return the engines that detect these words, and why some cannot be detected."""
     engines: list[WakeWordEngine] = []
     notes = []
     opening: Sequence[tuple[str, Callable[[list[WakeWord]], WakeWordEngine]]] = (

@@ -1,7 +1,7 @@
-"""Checks files of wake words that somebody else made, before the libraries are given them.
+"""Checks wake word files of unknown origin before the libraries load them.
 
-A missing, empty or damaged file ends a process inside these libraries. So what can be seen from
-outside is looked at here, and then a process of its own tries the file.
+A missing, empty or damaged file crashes a process inside these libraries. Therefore the file is
+first examined without them, and then tried in a separate process.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ _NAME_MOST = 128
 
 
 def refusals(words: Iterable[WakeWord]) -> dict[str, str]:
-    """Why each word that cannot be used cannot be, by its name; takes seconds.
+    """Return by name why words cannot be used, for those that cannot; takes seconds.
 
-    Words that are shipped, and files whose package is missing, are not looked at.
+    Words that come with a package, and files whose package is missing, are not checked.
     """
     found = {}
     for word in words:
@@ -52,7 +52,7 @@ def refusals(words: Iterable[WakeWord]) -> dict[str, str]:
             except (NotFoundError, WrongValueError) as error:
                 found[word.called] = str(error)
             except (ImportError, OSError):
-                pass  # who opens it says what is missing
+                pass  # opening the word reports what is missing
         if word.file and installed(package_of(word)):
             try:
                 check_file(word.file)
@@ -62,7 +62,7 @@ def refusals(words: Iterable[WakeWord]) -> dict[str, str]:
 
 
 def check_file(path: str) -> None:
-    """Look at the file, and try it in another process; WrongValueError says what is wrong."""
+    """Examine the file and try it in another process. Raises WrongValueError with the reason."""
     if path.endswith(".json"):
         check_model(os.path.join(os.path.dirname(path), described(path)))
     else:
@@ -71,9 +71,9 @@ def check_file(path: str) -> None:
 
 
 def described(path: str) -> str:
-    """The name of the model that the description at `path` (microWakeWord, version 2) belongs to.
+    """Return the name of the model that a description (microWakeWord, version 2) refers to.
 
-    WrongValueError where the description cannot be used.
+    Raises WrongValueError if the description at `path` cannot be used.
     """
     raw = _read(path, _MOST_JSON_BYTES)
     try:
@@ -89,7 +89,7 @@ def described(path: str) -> str:
 
 
 def _mistakes(found: Mapping[str, Any]) -> Iterable[str]:
-    """What is wrong with a description, the first thing first."""
+    """Yield what is wrong with a description, in order."""
     if found.get("type", "micro") != "micro":
         yield "type: expected micro"
     if found.get("version", 2) != 2:
@@ -113,7 +113,7 @@ def _mistakes(found: Mapping[str, Any]) -> Iterable[str]:
 
 
 def check_model(path: str) -> None:
-    """Look at a .tflite file from outside; WrongValueError says what is wrong."""
+    """Examine a .tflite file without loading it. Raises WrongValueError with the reason."""
     raw = _read(path, MOST_BYTES)
     where, magic = _MAGIC
     if len(raw) < _LEAST_BYTES or raw[where] != magic:
@@ -144,7 +144,7 @@ def _try(path: str) -> None:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 env=environment_of_ours(),
-                start_new_session=True,  # a Ctrl-C in the terminal is for the daemon alone
+                start_new_session=True,  # a Ctrl-C in the terminal must reach the daemon only
                 timeout=_PATIENCE_S,
                 check=False,
             ).returncode

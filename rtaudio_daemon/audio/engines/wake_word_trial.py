@@ -1,9 +1,9 @@
-"""The process that tries the file of one wake word: it is loaded, and hears noise.
+"""The process that tries one wake word file: it loads the file and feeds it noise.
 
     python -m rtaudio_daemon.audio.engines.wake_word_trial FILE
 
-The libraries are written in C and do not check files: what goes wrong ends this process only. Its
-exit status says what that is.
+The libraries are written in C and do not check files: a failure ends this process only. The exit
+status is the result.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import sys
 from ...child_processes import limit_this_process
 
 STRANGE, NO_PACKAGE = 3, 4
-"""Exit statuses: another kind of file; a package is missing. Any other but 0: it is damaged."""
+"""Exit statuses: another kind of file; a missing package. Any other but 0: a damaged file."""
 _MOST_MEMORY = 512 << 20
 _MOST_CPU_S = 20
-_FRAMES, _SAMPLES = 20, 2_400  # two seconds: the longest word is full then
+_FRAMES, _SAMPLES = 20, 2_400  # two seconds, enough for the longest word
 
 
 def main(arguments: list[str]) -> int:
-    """Try the file; returns the exit status."""
+    """Try the file; return the exit status."""
     limit_this_process(_MOST_MEMORY, _MOST_CPU_S)
     import numpy as np
 

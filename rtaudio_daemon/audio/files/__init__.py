@@ -1,1 +1,1 @@
-"""Sound files of others: WAV here, all else in a process of its own."""
+"""Sound files of unknown origin: WAV is decoded here, all else in a separate process."""

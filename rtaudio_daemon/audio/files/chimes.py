@@ -1,4 +1,4 @@
-"""A chime of one's own, from a sound file."""
+"""A chime of the user's own, from a sound file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LONGEST_S = 10.0
 
 
 async def own_chime(path: str) -> bytes:
-    """The sound of this file as pcm; empty if `path` is. Raises WrongValueError."""
+    """Return the sound of this file as pcm; empty if `path` is. Raises WrongValueError."""
     if not path:
         return b""
     try:

@@ -1,10 +1,10 @@
-"""The process that decodes one sound file from its input to pcm on its output.
+"""The process that decodes one sound file from standard input to pcm on standard output.
 
     python -m rtaudio_daemon.audio.files.decoder LONGEST_S
 
-The libraries that it uses are written in C, and the file may be hostile: what goes wrong ends this
-process only, which has few rights to use up memory and time and none to write files. Its exit
-status says what is wrong with the file.
+The libraries are written in C, and the file may be hostile: a failure ends this process only. Its
+memory and CPU time are limited, and it may not write files. The exit status says what is wrong with
+the file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _BLOCK_SAMPLES = 1 << 16
 
 
 def main(arguments: list[str]) -> int:
-    """Decode; returns the exit status."""
+    """Decode; return the exit status."""
     raw = sys.stdin.buffer.read(MOST_BYTES)
     limit_this_process(_MOST_MEMORY, _MOST_CPU_S)
     import numpy as np

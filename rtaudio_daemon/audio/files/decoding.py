@@ -1,4 +1,4 @@
-"""Makes pcm of a sound file that somebody else wrote: bounded in size, length, memory and time."""
+"""Decodes sound files of unknown origin, with limits for size, length, memory and time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..processing.wav import parse_wav
 from .bounds import DAMAGED, LONGEST_S, MOST_BYTES, STRANGE, TOO_LONG
 
 PACKAGE = "soundfile"
-"""The optional package for all but WAV."""
+"""The optional package for everything but WAV."""
 _LAST_WORDS_S = 1.0
 _PATIENCE_S = 30.0  # a slow machine needs seconds to load the libraries
 _RIFF = (b"RIFF", b"RIFX", b"RF64")
@@ -22,9 +22,9 @@ _KINDS = ((_RIFF, "WAV"), ((b"fLaC",), "FLAC"), ((b"OggS",), "OGG"), ((b"ID3",),
 
 
 async def decode(raw: bytes, name: str, longest_s: float = LONGEST_S) -> bytes:
-    """The sound of the file that `raw` is, as pcm that is not empty.
+    """Decode the sound file with the content `raw` to pcm, which is not empty.
 
-    `name`: what people know the file by. Raises WrongValueError, which says why it cannot be
+    `name`: how people know the file. Raises WrongValueError with the reason if it cannot be
     played.
     """
     kind = kind_of(raw)
@@ -47,11 +47,11 @@ async def decode(raw: bytes, name: str, longest_s: float = LONGEST_S) -> bytes:
 
 
 def kind_of(raw: bytes) -> str:
-    """What its first bytes say that it is: WAV, FLAC, OGG, MP3, or nothing that is known: ""."""
+    """Return the format by the first bytes: WAV, FLAC, OGG or MP3, or "" if it is unknown."""
     for beginnings, kind in _KINDS:
         if raw.startswith(beginnings):
             return kind
-    # Eleven bits of an MPEG frame; all sixteen are none.
+    # The sync word of an MPEG frame has eleven bits; sixteen set bits are not one.
     return "MP3" if raw[:1] == b"\xff" and 0xE0 <= (raw[1:2] or b"\0")[0] < 0xFF else ""
 
 
@@ -59,7 +59,7 @@ async def _of_wav(raw: bytes, name: str, longest_s: float) -> bytes:
     try:
         found = parse_wav(raw)
     except ValueError as error:
-        if installed(PACKAGE):  # which knows more kinds of samples
+        if installed(PACKAGE):  # it supports more sample formats
             return await _in_process(raw, name, longest_s)
         raise WrongValueError(f"{name} {error}") from None
     if found.seconds > longest_s:
@@ -76,20 +76,20 @@ async def _in_process(raw: bytes, name: str, longest_s: float) -> bytes:
             *("-P", "-m", "rtaudio_daemon.audio.files.decoder", str(longest_s)),
             stderr=asyncio.subprocess.DEVNULL,
             env=environment_of_ours(),
-            start_new_session=True,  # a Ctrl-C in the terminal is for the daemon alone
+            start_new_session=True,  # a Ctrl-C in the terminal must reach the daemon only
         )
     try:
         pipe = transport.get_pipe_transport(0)
         assert isinstance(pipe, asyncio.WriteTransport)
         pipe.write(raw)
-        pipe.close()  # as soon as all is written
+        pipe.close()  # takes effect when everything has been written
         async with asyncio.timeout(_PATIENCE_S):
             await decoder.over.wait()
         status = transport.get_returncode()
     except TimeoutError:
         status = DAMAGED
     finally:
-        transport.close()  # and kill it, if it still runs
+        transport.close()  # also kills the process if it still runs
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LAST_WORDS_S):
                 await decoder.exited.wait()
@@ -103,7 +103,7 @@ async def _in_process(raw: bytes, name: str, longest_s: float) -> bytes:
 
 
 class _Decoder(asyncio.SubprocessProtocol):
-    """The process that decodes; `over` when it has ended, or made more than `most` bytes."""
+    """The decoding process; `over` when it has ended, or has written more than `most` bytes."""
 
     def __init__(self, most: int) -> None:
         self.pcm = bytearray()
@@ -112,19 +112,19 @@ class _Decoder(asyncio.SubprocessProtocol):
         self._left = {"output", "process"}
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
-        """This is what it made."""
+        """Collect its output."""
         if len(self.pcm) <= self._most:
             self.pcm += data
         else:
             self.over.set()
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
-        """It reads or writes no more."""
+        """Note that it no longer reads or writes."""
         if fd == 1:
             self._end("output")
 
     def process_exited(self) -> None:
-        """It ended."""
+        """Note that it ended."""
         self.exited.set()
         self._end("process")
 

@@ -1,1 +1,1 @@
-"""The process that holds one PortAudio stream: standard library and pyaudio only."""
+"""The process for one PortAudio stream; imports the standard library and pyaudio only."""

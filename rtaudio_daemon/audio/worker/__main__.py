@@ -2,12 +2,12 @@
 
 ``python -m rtaudio_daemon.audio.worker input|output|list FD DEVICE FRAME_MS CHANNEL``
 
-One process serves one direction. It sends and takes `messages` over the socket with the number FD
-and ends when that socket closes. It is expected to be killed at any time. Known faults of
-PortAudio 19.6 that shape this file:
+One process serves one direction. It exchanges `messages` over the socket with the file descriptor
+FD, and ends when that socket closes. It may be killed at any time. These faults of PortAudio 19.6
+shape this file:
 
-* `stop_stream()` hangs on a stalled device, and an unknown input index is a segmentation fault.
-* Opening can hang for ever: it happens in a thread, while the main thread watches the socket.
+* `stop_stream()` hangs on a stalled device, and an unknown input index causes a segmentation fault.
+* Opening can hang for ever, so it is done in a thread while the main thread watches the socket.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from .usb_paths import place_of, places
 
 
 def main(arguments: list[str]) -> None:
-    """Serve until the socket closes or something fails; never returns."""
+    """Run until the socket closes or something fails; never returns."""
     role, fd, device, frame_ms, channel = arguments
     sys.setswitchinterval(0.001)
     os.environ["JACK_NO_START_SERVER"] = "1"
@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> None:
         _serve(daemon, link, stream)
     except (OSError, ValueError):
         pass
-    os._exit(0)  # PortAudio may hang in any orderly end
+    os._exit(0)  # PortAudio may hang in an orderly exit
 
 
 def _open(link: WorkerLink, stream: WorkerStream | None, device: str, frame_ms: int) -> None:
@@ -78,7 +78,7 @@ def _open(link: WorkerLink, stream: WorkerStream | None, device: str, frame_ms: 
         _give_up(link, DeviceError(what, code=DeviceCode.NO_LIBRARY))
     except DeviceError as error:
         _give_up(link, error)
-    except Exception as error:  # whatever it is: the daemon logs it and starts another process
+    except Exception as error:  # any error: the daemon logs it and starts another process
         _give_up(link, DeviceError(f"{type(error).__name__}: {error}"))
 
 
@@ -113,7 +113,7 @@ def _find(devices: list[DeviceInfo], wanted: str, direction: Direction) -> Devic
     try:
         return find_device(devices, wanted, direction)
     except DeviceError:
-        from .alsa_cards import find_or_explain  # takes memory, and is rarely needed
+        from .alsa_cards import find_or_explain  # uses memory, and is rarely needed
 
         return find_or_explain(devices, wanted, direction)
 
@@ -125,7 +125,7 @@ def _nothing_there(wanted: str, stream: WorkerStream | None) -> DeviceError:
 
 
 def _list(link: WorkerLink, audio: Any, devices: list[DeviceInfo]) -> None:
-    """Send all devices, then again with the rates of each: asking one of them may hang."""
+    """Send all devices, then again with the rates of each: querying one may hang."""
     link.send(Kind.DEVICES, json_body(devices))
     for at, info in enumerate(devices):
         rates = tuple(rate for rate in RATES if _takes(audio, info, rate))

@@ -1,7 +1,7 @@
-"""The sound cards that the kernel knows, also those that PortAudio does not list.
+"""The sound cards that the kernel knows, including those that PortAudio does not list.
 
-PortAudio looks at a card by opening it: one that another program has for itself is not there for
-it. Standard library only: it runs in the audio process.
+PortAudio probes a card by opening it, so it misses a card that another program uses exclusively.
+Standard library only: this runs in the audio process.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _STREAM = {"input": "capture", "output": "playback"}
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """One device of a card, in one direction."""
+    """One device of a card in one direction."""
 
     card: int
     device: int
@@ -41,7 +41,7 @@ class Hardware:
 def find_or_explain(
     devices: Sequence[DeviceInfo], wanted: str, direction: Direction, root: Path = _ROOT
 ) -> DeviceInfo:
-    """As `find_device`; the DeviceError also names a card that fits and does not open now."""
+    """Like `find_device`, but the DeviceError also names a matching card that does not open."""
     try:
         return find_device(devices, wanted, direction)
     except DeviceError as error:
@@ -54,9 +54,9 @@ def find_or_explain(
 
 
 def closed_card(wanted: str, direction: Direction, root: Path = _ROOT) -> DeviceError | None:
-    """Why the card that `wanted` names, by its name or its place, does not open; None: no card.
+    """Return why the card with the name or place `wanted` does not open; None: no such card.
 
-    It is asked when PortAudio does not list that card.
+    Called when PortAudio does not list that card.
     """
     by_card = places(root / "sys")
     for one in hardware(_read(root / "proc/asound/cards"), _read(root / "proc/asound/pcm")):
@@ -72,7 +72,7 @@ def closed_card(wanted: str, direction: Direction, root: Path = _ROOT) -> Device
 
 
 def hardware(cards: str, pcm: str) -> Iterator[Hardware]:
-    """The devices in the text of /proc/asound/cards and of /proc/asound/pcm."""
+    """Yield the devices in the text of /proc/asound/cards and /proc/asound/pcm."""
     names = {int(number): name.strip() for number, name in _CARD.findall(cards)}
     for card, device, properties in _PCM.findall(pcm):
         directions: tuple[Direction, Direction] = ("input", "output")
@@ -82,21 +82,21 @@ def hardware(cards: str, pcm: str) -> Iterator[Hardware]:
 
 
 def no_device(folder: Path = _ROOT / "dev/snd") -> DeviceError:
-    """Why PortAudio may see no device at all."""
+    """Return why PortAudio may find no device at all."""
     if denied(folder, "pcm*"):
         return DeviceError(NO_PERMISSION, code=DeviceCode.NO_PERMISSION)
     return DeviceError("PortAudio finds no sound device", code=DeviceCode.NO_DEVICE)
 
 
 def denied(folder: Path, pattern: str) -> bool:
-    """Whether we may not use a device file of this name in `folder`."""
+    """Return whether we lack access to a device file in `folder` that matches `pattern`."""
     return any(not os.access(path, os.R_OK | os.W_OK) for path in folder.glob(pattern))
 
 
 def _fits(one: Hardware, wanted: str, place: str | None) -> bool:
     if wanted.startswith("usb:"):
         return place == wanted.removeprefix("usb:")
-    # PortAudio says "Desk: Audio (hw:1,0)", and what it puts in the middle is not known here.
+    # PortAudio says "Desk: Audio (hw:1,0)"; the middle part is unknown here.
     short = re.sub(r": .*?(?= \(hw:|$)", "", wanted)
     return short.casefold() in f"{one.name} (hw:{one.card},{one.device})".casefold()
 

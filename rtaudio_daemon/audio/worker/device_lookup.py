@@ -1,6 +1,6 @@
-"""Which device does a name in the configuration mean?
+"""Finds the device that a name in the configuration refers to.
 
-Standard library only: it runs in the audio process, as device numbers mean nothing elsewhere.
+Standard library only: this runs in the audio process, since device numbers are valid only there.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ _NOUN = {"input": "microphone", "output": "loudspeaker"}
 
 
 class DeviceInfo(NamedTuple):
-    """A device in one direction. `number` is PortAudio's number, good in one process only.
+    """A device in one direction. `number` is PortAudio's number, valid in one process only.
 
-    `place`: where it is plugged in on USB, as in 1-1.3. `rates`: those of the daemon's that it
-    takes now, none while another program has it for itself; None where nobody asked it.
+    `place`: the USB port that it is plugged into, such as 1-1.3. `rates`: which of the daemon's
+    sample rates it accepts now; none if another program uses it exclusively; None if unknown.
     """
 
     name: str
@@ -33,10 +33,10 @@ class DeviceInfo(NamedTuple):
 
 
 def find_device(devices: Sequence[DeviceInfo], wanted: str, direction: Direction) -> DeviceInfo:
-    """The device that `wanted` names: `default`, usb:PLACE, a whole name, or a part of just one.
+    """Return the device that `wanted` names: `default`, usb:PLACE, a name, or a unique part of one.
 
-    Capitals do not matter. A name never means another device than the one it names. DeviceError
-    says what there is instead: its code is `not_found` or `no_device` if nothing fits.
+    Case is ignored. A name never refers to a device with another name. Raises DeviceError that
+    says what there is instead; its code is `not_found` or `no_device` if nothing matches.
     """
     there = [device for device in devices if device.direction == direction]
     noun = _NOUN[direction]
@@ -70,7 +70,7 @@ def _plugged_in_at(place: str, there: Sequence[DeviceInfo], noun: str) -> Device
 
 
 def _suggestion(there: Sequence[DeviceInfo], wanted: str) -> str:
-    from difflib import get_close_matches  # takes memory, and is rarely needed
+    from difflib import get_close_matches  # uses memory, and is rarely needed
 
     by_folded = {device.name.casefold(): device for device in there}
     near = get_close_matches(wanted.casefold(), by_folded, n=3, cutoff=0.5)

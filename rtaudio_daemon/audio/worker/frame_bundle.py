@@ -1,6 +1,6 @@
-"""Frames of a microphone that nobody waits for are sent together, which wakes the daemon less.
+"""Bundles frames of a microphone that are not urgent, so that the daemon wakes less often.
 
-Standard library only: the audio process loads nothing else.
+Standard library only: the audio process imports nothing else.
 """
 
 from __future__ import annotations
@@ -8,10 +8,10 @@ from __future__ import annotations
 from array import array
 from math import hypot, sqrt
 
-LONG_MS = 200  # of quiet frames at once, while nobody speaks or is answered
-SOFT_MS = 100  # of soft ones, while somebody does
-PAIR_MS = 40  # of others, where these may be sent in pairs
-_QUIET = 200  # no sample of a quiet frame is louder
+LONG_MS = 200  # bundle of quiet frames while nobody speaks or is answered
+SOFT_MS = 100  # bundle of soft frames while somebody does
+PAIR_MS = 40  # bundle of other frames if these may be sent in pairs
+_QUIET = 200  # maximum amplitude in a quiet frame
 
 
 class FrameBundle:
@@ -20,15 +20,15 @@ class FrameBundle:
     def __init__(self, frame_ms: int) -> None:
         self._frame_ms = frame_ms
         self._frames: list[bytes] = []
-        self._limit_ms = LONG_MS  # of the least patient frame among them
+        self._limit_ms = LONG_MS  # of the most urgent frame in the bundle
 
     def add(
         self, frame: bytes, *, closely: bool, soft_below: float = 0.0, pairs: bool = False
     ) -> bytes:
-        """What is to be sent now: nothing, or all that waits, with this frame at its end.
+        """Return what to send now: nothing, or all that waits, ending with this frame.
 
         `closely`: only frames whose root mean square is below `soft_below` (0 to 32768) may wait
-        for long, and others, with `pairs`, for one more frame.
+        for long; others may, with `pairs`, wait for one more frame.
         """
         self._frames.append(frame)
         if closely:

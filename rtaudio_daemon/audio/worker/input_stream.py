@@ -1,6 +1,6 @@
-"""A microphone in its process: what it hears goes to the daemon.
+"""A microphone in its process: the daemon gets what it hears.
 
-Standard library only: the audio process loads nothing else.
+Standard library only: the audio process imports nothing else.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from .messages import Kind, failure_body, part_body, spare_of, yes
 from .stream import WorkerStream
 
 _OVERFLOWED = -9981  # paInputOverflowed
-_OVERLAP_S = 0.5  # for how long the sound of both streams is sent
-_BEGINS_S = 1.5  # a stream that begins more slowly is not waited for
-_ENDS_S = 1.0  # one that has not ended by then is left alone
+_OVERLAP_S = 0.5  # how long the sound of both streams is sent
+_BEGINS_S = 1.5  # how long to wait for the first sound of a new stream
+_ENDS_S = 1.0  # how long to wait for the old stream to end
 _TRY_AGAIN_S = 1.0
 
 
 class InputStream(WorkerStream):
-    """A microphone: what it hears goes to the daemon, numbered by stream."""
+    """A microphone: the daemon gets what it hears, numbered by stream."""
 
     direction: Direction = "input"
-    long_ms = 100  # a short word would be over before longer frames have become short ones
+    long_ms = 100  # a short word would be over before a switch from longer frames is done
 
     def __init__(self, link: WorkerLink, channel: str = "left") -> None:
         super().__init__(link)
@@ -37,10 +37,10 @@ class InputStream(WorkerStream):
         self._number = 0
         self._shared = True
         self._spare = (0.0, False)
-        self._readers: list[_Reader] = []  # two while one stream goes over into the next
+        self._readers: list[_Reader] = []  # two during the change from one stream to the next
 
     def receive(self, kind: Kind, body: bytes) -> None:
-        """Carry out what the daemon says."""
+        """Handle a message of the daemon."""
         if kind is Kind.ATTEND:
             self.attend(yes(body))
         elif kind is Kind.SPARE:
@@ -50,7 +50,7 @@ class InputStream(WorkerStream):
         """Do nothing: the thread that reads a microphone reports everything."""
 
     def heard(self, number: int, bundle: FrameBundle, frame: bytes) -> None:
-        """The stream of this `number` has heard one `frame` more. Called by its reader."""
+        """Handle a `frame` of the stream with this `number`. Called by its reader."""
         frame = self._mono(frame)
         soft_below, pairs = self._spare
         sound = bundle.add(frame, closely=self._closely, soft_below=soft_below, pairs=pairs)
@@ -58,18 +58,18 @@ class InputStream(WorkerStream):
             self._link.send_soon((Kind.SOUND, part_body(number, sound)))
 
     def overflowed(self) -> None:
-        """A frame is lost, as one before it was not taken in time."""
+        """Report that a frame is lost because an earlier one was not taken in time."""
         self._link.send_soon((Kind.OVERFLOWED, b""))
 
     def failed(self, error: OSError) -> None:
-        """No more sound will come."""
+        """Report that no more sound arrives."""
         what = f"the device delivers no sound any more: {error}"
         failure = DeviceError(what, code=DeviceCode.LOST)
         self._link.send_soon((Kind.FAILED, failure_body(failure)))
 
     @property
     def _channel_counts(self) -> tuple[int, ...]:
-        # Asked for one channel, PortAudio gives the left one of a device that has only two.
+        # With one channel requested, PortAudio delivers the left one of a stereo-only device.
         return (1, 2) if self._channel == "left" else (2, 1)
 
     def _mono(self, sound: bytes) -> bytes:
@@ -98,11 +98,11 @@ class InputStream(WorkerStream):
             self._start(self._opened(audio, info, frame_ms), frame_ms)
         except OSError:
             self._number -= 1
-            if frame_ms == self._short_ms:  # it did open beside another: once it was cheap
+            if frame_ms == self._short_ms:  # it did open beside another when opening was cheap
                 time.sleep(_TRY_AGAIN_S)
                 self._pace_changed.set()
             else:
-                self._shared = False  # a device that opens only once keeps the stream that it has
+                self._shared = False  # a device that opens only once keeps its stream
             return False
         self._readers[-1].delivers.wait(_BEGINS_S)
         time.sleep(_OVERLAP_S)
@@ -117,7 +117,7 @@ class InputStream(WorkerStream):
 class _Reader:
     """Reads a stream in a thread of its own, which costs less than a callback of PortAudio.
 
-    Only `end` closes the stream: never while it is being read.
+    Only `end` closes the stream, and never during a read.
     """
 
     def __init__(
@@ -130,7 +130,7 @@ class _Reader:
         self._thread = threading.Thread(target=self._read, name="reader", daemon=True)
 
     def start(self) -> None:
-        """Start the stream and read it. Raises OSError if it does not start; then it is closed."""
+        """Start the stream and read it. Raises OSError, with the stream closed, if that fails."""
         try:
             self._stream.start_stream()
         except OSError:
@@ -139,7 +139,7 @@ class _Reader:
         self._thread.start()
 
     def end(self) -> None:
-        """Close the stream when the frame that is being read has come, if that is soon."""
+        """Close the stream after the frame being read, unless that takes too long."""
         self._ending = True
         self._thread.join(_ENDS_S)
         if not self._thread.is_alive():

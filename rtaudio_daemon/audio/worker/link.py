@@ -1,9 +1,9 @@
-"""An audio process's end of the line to the daemon.
+"""An audio process's connection to the daemon.
 
-What a thread that moves sound has to say goes out at once, without waking another thread; where
-that would make it wait, it is left to the main thread.
+Messages of a thread that moves sound are sent at once, without waking another thread. If that would
+block, they are left to the main thread.
 
-Standard library only: the audio process loads nothing else.
+Standard library only: the audio process imports nothing else.
 """
 
 from __future__ import annotations
@@ -14,36 +14,36 @@ from collections import deque
 
 from .messages import Kind, pack
 
-_WAITING = 50  # messages; the oldest go first when the daemon does not read
+_WAITING = 50  # messages; the oldest are dropped when the daemon does not read
 
 
 class WorkerLink:
-    """Messages to the daemon, in order, from any thread."""
+    """Sends messages to the daemon, in order, from any thread."""
 
     def __init__(self, daemon: socket.socket) -> None:
         self.ready = False
-        """Whether the daemon knows of the stream, and so may hear what it does."""
+        """Whether the daemon knows of the stream, so that it may get its messages."""
         self._socket = daemon
         self._woken, self._waker = socket.socketpair()
         self._woken.setblocking(False)
         self._waker.setblocking(False)
         self._lock = threading.Lock()
         self._waiting: deque[bytes] = deque(maxlen=_WAITING)
-        self._rest = b""  # of a message that the daemon has taken a part of
+        self._rest = b""  # rest of a message that was sent in part
 
     def fileno(self) -> int:
-        """Readable when `serve` should be called, for a selector."""
+        """Return a descriptor that becomes readable when `serve` should be called."""
         return self._woken.fileno()
 
     def wake(self) -> None:
-        """Let the main thread look what there is to say."""
+        """Make the main thread check for messages to send."""
         try:
             self._waker.send(b"!")
         except BlockingIOError:
-            pass  # it has been woken often enough
+            pass  # enough wake-ups are pending
 
     def send_soon(self, *messages: tuple[Kind, bytes]) -> None:
-        """Say it now or soon, at once; never waits (for threads that move sound)."""
+        """Send messages now or soon; never blocks (for threads that move sound)."""
         message = b"".join(pack(kind, body) for kind, body in messages)
         if not (self.ready and self._lock.acquire(blocking=False)):
             self._waiting.append(message)
@@ -61,22 +61,22 @@ class WorkerLink:
             self.wake()
 
     def send(self, kind: Kind, body: bytes = b"") -> None:
-        """Say it, after what waits already; waits until the daemon takes it."""
+        """Send a message after those that wait; blocks until the daemon takes it."""
         with self._lock:
             self._send_waiting()
             self._socket.sendall(pack(kind, body))
-        if self._waiting:  # what another thread had to say meanwhile
+        if self._waiting:  # messages of another thread meanwhile
             self.wake()
 
     def send_ready(self, facts: bytes) -> None:
-        """Say that the stream is open, before anything that it has done."""
+        """Report that the stream is open, before any message about it."""
         with self._lock:
             self._socket.sendall(pack(Kind.READY, facts))
             self.ready = True
         self.wake()
 
     def serve(self) -> None:
-        """Say what waits (in the main thread)."""
+        """Send what waits (in the main thread)."""
         try:
             self._woken.recv(4096)
         except BlockingIOError:
@@ -88,7 +88,7 @@ class WorkerLink:
                 self.wake()
 
     def close(self) -> None:
-        """Close what this line has opened; the socket stays."""
+        """Close what this object has opened; the socket stays open."""
         self._woken.close()
         self._waker.close()
 

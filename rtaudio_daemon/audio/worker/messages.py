@@ -1,7 +1,7 @@
-"""What the daemon and its audio processes say to each other over a socket pair.
+"""The messages between the daemon and its audio processes, over a socket pair.
 
-A message is one byte for its kind, four bytes for the length of its body, and the body. Sound
-travels at the rate of the device. Standard library only: the audio process loads nothing else.
+A message is one byte for its kind, four bytes for the length of its body, and the body. Sound has
+the sample rate of the device. Standard library only: the audio process imports nothing else.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _SPARE = struct.Struct("<d?")
 
 
 class Kind(IntEnum):
-    """To the output process: PUSH to ATTEND. To the input process: ATTEND and SPARE. From any of
-    them: READY to the end.
+    """To the output process: PUSH to ATTEND. To the input process: ATTEND and SPARE. From any
+    process: READY and all that follow.
     """
 
     PUSH = 1  # part id (u32), pcm
@@ -39,18 +39,18 @@ class Kind(IntEnum):
     PROGRESS = 18  # json of Progress, several times a second while the device asks for sound
     STARTED = 19
     FINISHED = 20  # json of Progress
-    STOPPED = 21  # json of Progress, what was left when the queue was cut off
-    DEVICES = 22  # json, a list of DeviceInfo; again whenever more of them is known
-    MISSING = 23  # json, code and reason: why there is no sound device at all (in this direction)
+    STOPPED = 21  # json of Progress, of what was in the queue when it was cut off
+    DEVICES = 22  # json, a list of DeviceInfo; sent again whenever more is known
+    MISSING = 23  # json, code and reason: why there is no sound device in this direction
     FAILED = 24  # json, code and reason: why this process gives up
-    PLAYED = 25  # position in frames (u32, wraps), pcm for the device, but no long silence
-    SWITCHED = 26  # number of the stream (u32) that alone goes on; the one before has ended
-    REOPENING = 27  # the stream is closed and will be opened again; no sign of life until then
-    OVERFLOWED = 28  # the microphone's sound was not taken in time, and some of it is lost
+    PLAYED = 25  # position in frames (u32, wraps), pcm for the device, without long silence
+    SWITCHED = 26  # number of the stream (u32) that continues alone; the former has ended
+    REOPENING = 27  # the stream is closed and will be reopened; no messages until then
+    OVERFLOWED = 28  # the microphone's sound was not taken in time; some of it is lost
 
 
 class StreamFacts(NamedTuple):
-    """The open stream: device by name, sample rate, channels, the device's buffer in frames."""
+    """The open stream: device name, sample rate, channels, and the device's buffer in frames."""
 
     device: str
     rate: int
@@ -59,10 +59,10 @@ class StreamFacts(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """How far playing came.
+    """How far playback has come.
 
-    `last_id`: the newest part that arrived. `heard`: part id and frames handed to the device, for
-    each part that is not whole; all others up to `last_id` were played whole.
+    `last_id`: the newest part received. `heard`: part id and frames handed to the device, for each
+    part not played whole; all others up to `last_id` were.
     """
 
     last_id: int
@@ -72,70 +72,70 @@ class Progress(NamedTuple):
 
 
 def pack(kind: Kind, body: bytes = b"") -> bytes:
-    """One message."""
+    """Encode one message."""
     return _HEAD.pack(kind, len(body)) + body
 
 
 def part_body(part_id: int, pcm: bytes = b"") -> bytes:
-    """The body of PUSH, END, SOUND, SWITCHED or PLAYED."""
+    """Encode the body of PUSH, END, SOUND, SWITCHED or PLAYED."""
     return _PART.pack(part_id) + pcm
 
 
 def split_part(body: bytes) -> tuple[int, bytes]:
-    """The part id (stream, position) and the pcm of PUSH, END, SOUND, SWITCHED or PLAYED."""
+    """Decode PUSH, END, SOUND, SWITCHED or PLAYED: part id (stream, position) and pcm."""
     return _PART.unpack_from(body)[0], body[_PART.size :]
 
 
 def number_body(number: float) -> bytes:
-    """The body of VOLUME."""
+    """Encode the body of VOLUME."""
     return _NUMBER.pack(number)
 
 
 def number_of(body: bytes) -> float:
-    """What VOLUME says."""
+    """Decode the body of VOLUME."""
     return float(_NUMBER.unpack(body)[0])
 
 
 def spare_body(soft_below: float, pairs: bool) -> bytes:
-    """The body of SPARE: the root mean square (0 to 32768), and whether others come in pairs."""
+    """Encode the body of SPARE: the root mean square (0 to 32768), and whether pairs may wait."""
     return _SPARE.pack(soft_below, pairs)
 
 
 def spare_of(body: bytes) -> tuple[float, bool]:
-    """What SPARE says."""
+    """Decode the body of SPARE."""
     soft_below, pairs = _SPARE.unpack(body)
     return float(soft_below), bool(pairs)
 
 
 def yes_body(yes: bool) -> bytes:
-    """The body of ATTEND."""
+    """Encode the body of ATTEND."""
     return bytes([yes])
 
 
 def yes(body: bytes) -> bool:
-    """What ATTEND says."""
+    """Decode the body of ATTEND."""
     return body != b"\0"
 
 
 def json_body(value: Any) -> bytes:
-    """The body of a message that carries a named tuple or a list of them."""
+    """Encode the body of a message that carries a named tuple or a list of them."""
     plain = [item._asdict() for item in value] if isinstance(value, list) else value._asdict()
     return json.dumps(plain).encode()
 
 
 def failure_body(failure: DeviceError) -> bytes:
-    """The body of MISSING or FAILED."""
+    """Encode the body of MISSING or FAILED."""
     return json.dumps({"code": failure.code, "reason": str(failure)}).encode()
 
 
 def failure_of(body: bytes) -> DeviceError:
-    """The error in MISSING or FAILED."""
+    """Decode the error in MISSING or FAILED."""
     fields = json.loads(body)
     return DeviceError(fields["reason"], code=DeviceCode(fields["code"]))
 
 
 def devices_of(body: bytes) -> list[DeviceInfo]:
-    """The body of DEVICES."""
+    """Decode the body of DEVICES."""
     rows = json.loads(body)
     for row in rows:
         row["rates"] = None if row["rates"] is None else tuple(row["rates"])
@@ -143,20 +143,20 @@ def devices_of(body: bytes) -> list[DeviceInfo]:
 
 
 def progress_of(body: bytes) -> Progress:
-    """The body of PROGRESS, FINISHED or STOPPED."""
+    """Decode the body of PROGRESS, FINISHED or STOPPED."""
     fields = json.loads(body)
     fields["heard"] = tuple((part_id, frames) for part_id, frames in fields["heard"])
     return Progress(**fields)
 
 
 class Unpacker:
-    """Cuts a stream of bytes into messages."""
+    """Splits a stream of bytes into messages."""
 
     def __init__(self) -> None:
         self._rest = b""
 
     def feed(self, data: bytes) -> list[tuple[Kind, bytes]]:
-        """The messages that are complete now. ValueError for a kind that does not exist."""
+        """Return the messages complete now. Raises ValueError for an unknown kind."""
         data = self._rest + data
         messages = []
         at = 0

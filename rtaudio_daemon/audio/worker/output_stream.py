@@ -1,6 +1,6 @@
-"""A loudspeaker in its process: it plays what the daemon sends, and says how far that came.
+"""A loudspeaker in its process: it plays what the daemon sends, and reports its progress.
 
-Standard library only: the audio process loads nothing else.
+Standard library only: the audio process imports nothing else.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ from .playback_queue import Moment, PlaybackQueue
 from .stream import RATES, WorkerStream
 from .writer import Writer
 
-# A sign of life, and the position that counts where the device is lost while it plays.
+# Progress is a sign of life, and the last known position if the device is lost while playing.
 _PROGRESS_S, _PROGRESS_AT_REST_S = 0.1, 0.39
-_SILENT_BLOCKS = 4  # of a new stream: until its buffer is full, a late block is lost
-_SETTLING_BLOCKS = 25  # of a stream that was opened again; late ones say little of the machine
-_WAITING_MS, _LONGER_MS = 40, 80  # in the device's buffer, when the next block is written
-_STUTTERS, _STUTTERS_S = 3, 60.0  # so many late blocks in so long: more of it waits
-_LONGER_S = 600.0  # for so long after the last of them
-_ALERT_S = 0.5  # after a change of the volume: who speaks over an answer changes it, then stops it
-_PLAYED_MS = 40  # of what is played are said at once; as much waits in the device's buffer
+_SILENT_BLOCKS = 4  # at the start of a stream: until its buffer is full, a late block is lost
+_SETTLING_BLOCKS = 25  # after reopening a stream: late blocks say little about the machine
+_WAITING_MS, _LONGER_MS = 40, 80  # fill of the device's buffer when the next block is written
+_STUTTERS, _STUTTERS_S = 3, 60.0  # late blocks within this time: use the fuller buffer
+_LONGER_S = 600.0  # how long to use it after the last of them
+_ALERT_S = 0.5  # after a volume change: speech over an answer lowers it, then stops playback
+_PLAYED_MS = 40  # sound reported as played at once; as much is in the device's buffer
 
 
 class OutputStream(WorkerStream):
-    """A loudspeaker: it plays what the daemon sends, and says how far that came."""
+    """A loudspeaker: it plays what the daemon sends, and reports its progress."""
 
     direction: Direction = "output"
 
@@ -53,10 +53,10 @@ class OutputStream(WorkerStream):
         self._writer: Writer | None = None
         self._queue: PlaybackQueue[int] = PlaybackQueue(RATES[0])
         self._last_id = 0
-        self._resting = False  # what is pushed waits until the frames are short again
+        self._resting = False  # sound pushed now waits until the frames are short again
         self._waiting_ms = _WAITING_MS
-        self._silent_blocks = 0  # to come before the queue is read
-        self._settling_blocks = 0  # to come before a late one speaks for a fuller buffer
+        self._silent_blocks = 0  # blocks of silence until the queue is read
+        self._settling_blocks = 0  # blocks until a late one counts as a stutter
         self._late_blocks = 0
         self._late_at: deque[float] = deque(maxlen=_STUTTERS)
         self._longer_until = 0.0
@@ -66,10 +66,10 @@ class OutputStream(WorkerStream):
         self._tapped = False
         self._silent_frames = RATES[0]
         self._position: int | None = None
-        self._played = b""  # since it was last said what is played
+        self._played = b""  # since the last report
 
     def receive(self, kind: Kind, body: bytes) -> None:
-        """Carry out what the daemon says."""
+        """Handle a message of the daemon."""
         if kind is Kind.STOP:
             self._report_moments()
             with self._lock:
@@ -99,7 +99,7 @@ class OutputStream(WorkerStream):
                 self.attend(yes(body) or self._busy)
 
     def report(self) -> None:
-        """Report when playing began or ended, in the main thread, after `WorkerLink.wake`."""
+        """Report when playback began or ended, in the main thread, after `WorkerLink.wake`."""
         self._report_moments()
 
     @property
@@ -112,7 +112,7 @@ class OutputStream(WorkerStream):
         return self._queue.busy or self._queue.overlaid
 
     def _wake_up(self) -> None:
-        """Something is to be played, whatever the daemon said of quiet."""
+        """Get ready to play, even if the daemon asked for long frames."""
         if not self._closely:
             self.attend(True)
 
@@ -173,12 +173,12 @@ class OutputStream(WorkerStream):
 
     @property
     def _needed_ms(self) -> int:
-        """How much must wait in the buffer of the next stream."""
+        """Return how much the buffer of the next stream must hold."""
         return _LONGER_MS if time.monotonic() < self._longer_until else _WAITING_MS
 
     @property
     def _block_ms(self) -> int:
-        """How much to write at once: little where it may have to begin, or to end."""
+        """Return how much to write at once: little if playback may have to begin or end."""
         if self._resting:
             return self.long_ms
         if self._queue.plays_on(self._brief_ms) and time.monotonic() >= self._alert_until:
@@ -190,7 +190,7 @@ class OutputStream(WorkerStream):
 
     def _next_block(self, late: bool) -> tuple[bytes, int]:
         if self._position is None:
-            # The machine's clock, as nobody counts how long there was no stream.
+            # The system clock covers the time without a stream, whose length nobody counts.
             self._position = int(time.monotonic() * self._rate)
         with self._lock:
             if late and self._queue.busy and not self._withholding:
@@ -223,7 +223,7 @@ class OutputStream(WorkerStream):
         return [(Kind.PLAYED, part_body(begin & 0xFFFFFFFF, played))]
 
     def _progress_news(self) -> list[tuple[Kind, bytes]]:
-        if self._stopping:  # what is cut off is said first
+        if self._stopping:  # report first what was cut off
             return []
         self._reported_at = time.monotonic()
         return [(Kind.PROGRESS, json_body(self._progress(self._queue.positions())))]
@@ -237,7 +237,7 @@ class OutputStream(WorkerStream):
 
     @property
     def _withholding(self) -> bool:
-        """Whether what waits is not played yet, as the stream is long, or new."""
+        """Whether queued sound is withheld because the stream is long, or new."""
         return self._resting or self._silent_blocks > 0
 
     def _note_late_block(self) -> None:
@@ -248,7 +248,7 @@ class OutputStream(WorkerStream):
         self._late_at.append(now)
         stutters = len(self._late_at) == _STUTTERS and now - self._late_at[0] < _STUTTERS_S
         if stutters or now < self._longer_until:
-            self._longer_until = now + _LONGER_S  # from the next stream on
+            self._longer_until = now + _LONGER_S  # applies to the next stream
 
 
 def _both(sound: bytes) -> bytes:

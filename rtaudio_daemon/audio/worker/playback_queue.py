@@ -1,11 +1,11 @@
-"""What waits to be played, and exactly how far playing came.
+"""The queue of sound to be played, with the exact progress of playback.
 
 The queue lives next to the sound: in the audio process for real devices, in the daemon for files.
 Its only clock is the number of frames (samples) the device has asked for. A sample handed to the
-device is heard `delay_frames` later, when the device's own buffer has been played; it cannot be
+device is heard `delay_frames` later, once the device's own buffer has been played. It cannot be
 taken back, so everything handed out counts as heard when playback is stopped.
 
-Standard library only: the audio process loads nothing else.
+Standard library only: the audio process imports nothing else.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from typing import Generic, TypeVar
 Key = TypeVar("Key", bound=Hashable)
 FADE_MS = 10
 _RAMP_MS = 50  # a change of the volume within one block would click
-_OVERLAY_S = 2  # more than any short sound is long
+_OVERLAY_S = 2  # longer than any short sound
 
 
 class Moment(Enum):
-    """What a listener noticed."""
+    """An audible event."""
 
     STARTED = "started"
     FINISHED = "finished"
@@ -52,12 +52,12 @@ class PlaybackQueue(Generic[Key]):
         self.dropped_frames = 0
         self.rate = rate
         self.delay_frames = delay_frames
-        """The buffer of the device; may be changed while nothing is played."""
+        """The buffer of the device in frames; may be changed while nothing is played."""
         self._pre_roll_bytes = rate * pre_roll_ms // 1000 * 2
         self._limit_bytes = rate * limit_s * 2
         self._parts: dict[Key, _Part] = {}
         self._chunks: deque[tuple[Key, memoryview]] = deque()
-        self._offset = 0  # bytes of the first chunk that are already handed out
+        self._offset = 0  # bytes of the first chunk already handed out
         self._waiting_bytes = 0
         self._fading = b""
         self._buffering = True
@@ -66,18 +66,18 @@ class PlaybackQueue(Generic[Key]):
         self._ends_at = 0
         self._handed = 0
         self._gain = self._volume = 1.0
-        self._ramp_frames = 0  # until the gain is the volume
+        self._ramp_frames = 0  # until the gain equals the volume
         self._overlay = b""
         self._moments: list[Moment] = []
 
     @property
     def busy(self) -> bool:
-        """Whether anything waits, is being heard, or is still expected."""
+        """Whether anything is queued, is being heard, or is still expected."""
         return self._playing or bool(self._parts)
 
     @property
     def overlaid(self) -> bool:
-        """Whether a short sound waits to be mixed in."""
+        """Whether an overlay waits to be mixed in."""
         return bool(self._overlay)
 
     @property
@@ -86,12 +86,12 @@ class PlaybackQueue(Generic[Key]):
         return bool(self._moments)
 
     def plays_on(self, ms: int) -> bool:
-        """Whether the beginning was heard, and at least so much more waits."""
+        """Return whether playback has audibly begun and at least `ms` more are queued."""
         heard = self._playing and self._starts_at is None
         return heard and self._waiting_bytes >= self.rate * ms // 1000 * 2
 
     def push(self, key: Key, pcm: bytes) -> None:
-        """Append sound to part `key` (a new part, if it is not known)."""
+        """Append sound to part `key` (a new part, if it is unknown)."""
         if not pcm:
             return
         part = self._parts.setdefault(key, _Part())
@@ -107,14 +107,14 @@ class PlaybackQueue(Generic[Key]):
             self._waiting_bytes += taken
 
     def end(self, key: Key) -> None:
-        """No more sound will come for part `key`; an unknown part is no mistake."""
+        """Note that no more sound arrives for part `key`; an unknown part is no error."""
         part = self._parts.get(key)
         if part is not None:
             part.ended = True
             self._forget_if_whole(key, part)
 
     def read(self, n_bytes: int) -> bytes:
-        """Exactly `n_bytes` (even) for the device: sound, then silence where there is none."""
+        """Return exactly `n_bytes` (even) for the device: sound, then silence if there is none."""
         self._notice_finish()
         if self._fading:
             sound, self._fading = self._fading[:n_bytes], self._fading[n_bytes:]
@@ -125,17 +125,17 @@ class PlaybackQueue(Generic[Key]):
         return self._mixed(sound.ljust(n_bytes, b"\0"))
 
     def overlay(self, pcm: bytes) -> None:
-        """Mix `pcm` (whole samples) into what is read next, or after an earlier one.
+        """Mix `pcm` (whole samples) into what is read next, or after an earlier overlay.
 
-        It counts for nothing: no part, no moment, no position; neither the volume nor `stop`
-        touches it. What is beyond two seconds is dropped.
+        It is not counted: it has no part, no moment and no position. Neither the volume nor `stop`
+        affects it. Anything beyond two seconds is dropped.
         """
         self._overlay = (self._overlay + pcm)[: self.rate * _OVERLAY_S * 2]
 
     def stop(self, fade_ms: int = FADE_MS) -> list[tuple[Key, int]]:
-        """Fade out, drop the rest; the frames heard of each part that was not played whole.
+        """Fade out and drop the rest; return the frames heard of each part not played whole.
 
-        This is the end of all that was played: a moment that nobody has asked for yet is over.
+        This ends everything that was played: moments not yet fetched are discarded.
         """
         if not self._buffering:
             fading = self._take_chunks(self.rate * fade_ms // 1000 * 2)
@@ -149,16 +149,16 @@ class PlaybackQueue(Generic[Key]):
         return heard
 
     def positions(self) -> list[tuple[Key, int]]:
-        """The frames handed out so far of each part that is not whole, in the order of playing."""
+        """Return the frames handed out so far of each part that is not whole, in playing order."""
         return [(key, part.handed_frames) for key, part in self._parts.items()]
 
     def moments(self) -> list[Moment]:
-        """What has happened since the last call, in order."""
+        """Return what has happened since the last call, in order."""
         moments, self._moments = self._moments, []
         return moments
 
     def set_volume(self, level: float) -> None:
-        """Multiply what is played by `level` (0 to 1): evenly within 50 ms, in silence at once."""
+        """Multiply what is played by `level` (0 to 1): evenly within 50 ms, at once in silence."""
         self._volume = min(1.0, max(0.0, level))
         self._ramp_frames = self.rate * _RAMP_MS // 1000
         if self._buffering:
@@ -237,7 +237,7 @@ class PlaybackQueue(Generic[Key]):
 
 
 def scaled(pcm: bytes, from_gain: float, to_gain: float) -> bytes:
-    """`pcm` multiplied by a gain that moves evenly from `from_gain` to `to_gain` (both 0 to 1)."""
+    """Return `pcm` with a gain that changes evenly from `from_gain` to `to_gain` (0 to 1)."""
     samples = array("h", pcm)
     if not samples:
         return pcm

@@ -1,12 +1,12 @@
-"""One direction of an audio process: a stream of PortAudio, and what is said about it.
+"""One direction of an audio process: a stream of PortAudio, and the messages about it.
 
-A pump opens its stream anew when another length of frames is wanted: short while somebody speaks
-or is answered, long (`long_ms`) in a quiet room, as every frame wakes two threads here and one in
-the sound server. A loudspeaker's stream is closed for that, which nobody hears, as it plays
-nothing; a microphone's next stream is opened beside the one there is, and the sound of both is
-sent for a while, so that the daemon can join them without losing a sample.
+A separate thread reopens the stream when another frame length is wanted: short while somebody
+speaks or is answered, long (`long_ms`) when it is quiet, because every frame wakes two threads here
+and one in the sound server. A loudspeaker's stream is closed for that, which is inaudible because
+nothing is playing. A microphone's next stream is opened beside the current one, and the sound of
+both is sent for a while, so that the daemon can join them without losing a sample.
 
-Standard library only: the audio process loads nothing else.
+Standard library only: the audio process imports nothing else.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class WorkerStream(ABC):
 
     direction: Direction
     long_ms = LONG_MS
-    """How long a frame is in a quiet room."""
+    """The frame length when it is quiet."""
 
     def __init__(self, link: WorkerLink) -> None:
         self._link = link
@@ -44,7 +44,7 @@ class WorkerStream(ABC):
         self._pace_changed = threading.Event()
 
     def open(self, audio: Any, info: DeviceInfo, frame_ms: int) -> StreamFacts:
-        """Open the stream at the first rate and channel count the device takes."""
+        """Open the stream with the first rate and channel count that the device accepts."""
         audio.get_device_info_by_index(info.number)
         self._short_ms = frame_ms
         for channels, rate in product(self._channel_counts, RATES):
@@ -67,12 +67,12 @@ class WorkerStream(ABC):
         )
 
     def attend(self, closely: bool) -> None:
-        """Short frames from soon on, or long ones."""
+        """Switch soon to short frames, or to long ones."""
         self._closely = closely
         self._pace_changed.set()
 
     def follow(self, audio: Any, info: DeviceInfo) -> None:
-        """Open the stream anew whenever `attend` asks for it (in PortAudio's thread, for ever)."""
+        """Reopen the stream whenever `attend` requires it (in PortAudio's thread, for ever)."""
         frame_ms = self._brief_ms
         while True:
             self._pace_changed.wait()
@@ -87,7 +87,7 @@ class WorkerStream(ABC):
                 self._link.send(Kind.FAILED, failure_body(failure))
 
     def _new_stream(self, audio: Any, info: DeviceInfo, frame_ms: int) -> Any:
-        """A stream that is not started yet, to be read or written. Raises OSError."""
+        """Return a stream that is not started yet, to be read or written. Raises OSError."""
         return audio.open(
             rate=self._rate,
             channels=self._channels,
@@ -99,40 +99,40 @@ class WorkerStream(ABC):
 
     @abstractmethod
     def receive(self, kind: Kind, body: bytes) -> None:
-        """Carry out what the daemon says."""
+        """Handle a message of the daemon."""
 
     @abstractmethod
     def report(self) -> None:
-        """Report to the daemon, in the main thread, what is not reported yet."""
+        """Send pending reports to the daemon, in the main thread."""
 
     @property
     def _brief_ms(self) -> int:
-        """How long a frame is while somebody speaks or is answered."""
+        """Return the frame length while somebody speaks or is answered."""
         return self._short_ms
 
     @property
     def _channel_counts(self) -> tuple[int, ...]:
-        """How many channels to ask for, in this order."""
+        """Return which channel counts to try, in this order."""
         return 1, 2
 
     @abstractmethod
     def _opened(self, audio: Any, info: DeviceInfo, frame_ms: int) -> Any:
-        """A new stream with frames of this length, not started yet. Raises OSError."""
+        """Return a new stream with this frame length, not started yet. Raises OSError."""
 
     @abstractmethod
     def _start(self, stream: Any, frame_ms: int) -> None:
-        """Let a new stream move sound. Raises OSError if it does not start."""
+        """Start to move sound through a new stream. Raises OSError if it does not start."""
 
     @abstractmethod
     def _reopen(self, audio: Any, info: DeviceInfo, frame_ms: int) -> bool:
-        """Go on with frames of this length; False if that is not possible now.
+        """Continue with this frame length; return False if that is not possible now.
 
-        Raises OSError when no stream is open any more.
+        Raises OSError if no stream is open any more.
         """
 
     @abstractmethod
     def _latency_s(self, stream: Any) -> float:
-        """The latency of the open stream, in seconds."""
+        """Return the latency of the open stream in seconds."""
 
 
 def _code(error: OSError) -> DeviceCode:
@@ -140,7 +140,7 @@ def _code(error: OSError) -> DeviceCode:
 
 
 def _remedy(error: OSError) -> str:
-    """PortAudio's error with what can be done about it."""
+    """Return PortAudio's error with a remedy."""
     if error.errno == _BUSY:
         return f"{error}; another program uses it (`fuser -v /dev/snd/*` shows which)"
     return str(error)

@@ -1,7 +1,7 @@
-"""USB sound devices by the place where they are plugged in, from sysfs.
+"""USB sound devices by the port that they are plugged into, from sysfs.
 
-The place (as in `1-1.3`: bus 1, port 1 of it, port 3 of the hub there) is the same after a reboot,
-and differs between two equal devices. Standard library only: it runs in the audio process.
+The place (such as `1-1.3`: bus 1, port 1, port 3 of the hub there) is the same after a reboot, and
+distinguishes identical devices. Standard library only: this runs in the audio process.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _CARD = re.compile(r"\(hw:(\d+),\d+\)")
 
 
 def places(sysfs: str | os.PathLike[str] = "/sys") -> dict[int, str]:
-    """The place of every sound card on USB, by the number of the card."""
+    """Return the place of every USB sound card, by card number."""
     found = {}
     cards = os.path.join(sysfs, "class", "sound")
     for card in sorted(os.listdir(cards) if os.path.isdir(cards) else ()):
@@ -29,6 +29,6 @@ def places(sysfs: str | os.PathLike[str] = "/sys") -> dict[int, str]:
 
 
 def place_of(name: str, by_card: dict[int, str]) -> str | None:
-    """Where the device of this name is plugged in; PortAudio names the card by its number."""
+    """Return the place of the device with this name, in which PortAudio gives the card number."""
     card = _CARD.search(name)
     return by_card.get(int(card[1])) if card else None

@@ -1,10 +1,10 @@
 """Writes a loudspeaker's stream in a thread of its own.
 
-That costs less than a callback of PortAudio, and it decides how much waits in the device's buffer:
-enough for a block that comes late, but less than the buffer holds, as what waits is still heard
-after a stop.
+That costs less than a callback of PortAudio. It also controls how much sound waits in the device's
+buffer: enough to cover a late block, but less than the buffer holds, because what waits is still
+heard after a stop.
 
-Standard library only: the audio process loads nothing else.
+Standard library only: the audio process imports nothing else.
 """
 
 from __future__ import annotations
@@ -14,21 +14,22 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-_DRIFT = 0.001  # more than any two clocks differ by
-_EARLY_S = 0.001  # before it is due: who always looks too late does not see how late that is
+_DRIFT = 0.001  # more than the difference between any two clocks
+_EARLY_S = 0.001  # wake before a block is due: only then can lateness be measured
 
 
 class TakenFrames:
-    """How many frames a device has taken, which says so only when it wants `step` more of them."""
+    """Estimates how many frames a device has taken if it reports that in steps of `step` frames."""
 
     def __init__(self, rate: int, step: int) -> None:
         self._rate, self._step = rate, step
         self._offset, self._at = float("-inf"), 0.0
 
     def estimate(self, now: float, reported: int) -> float:
-        """Frames at `now` (in seconds), when it says that there were `reported`.
+        """Return the frames taken at `now` (seconds), given that it has `reported` that many.
 
-        It takes them evenly, and has never taken fewer than it says, nor a whole step more.
+        The device takes them evenly, and has taken at least as many as it says, but less than one
+        step more.
         """
         least = reported - now * self._rate
         evenly = self._offset - (now - self._at) * self._rate * _DRIFT
@@ -37,11 +38,11 @@ class TakenFrames:
 
 
 class Writer:
-    """Keeps `waiting` frames or more in the buffer of a stream that has steps of `step` frames.
+    """Keeps at least `waiting` frames in the buffer of a stream with steps of `step` frames.
 
-    `next_block` gives the next one, of any length up to a step, and hears whether it comes too
-    late, as nothing waits any more; `failed` hears why no more can be written. Its thread calls
-    both.
+    `next_block` gets whether the block comes too late, because the buffer is empty, and returns
+    the block, of up to one step. `failed` gets the reason why no more can be written. Both are
+    called in the writer's thread.
     """
 
     def __init__(
@@ -80,21 +81,21 @@ class Writer:
                     return
                 try:
                     pause_s = self.write_if_due(time.monotonic())
-                except Exception as error:  # whatever it is: the daemon starts another process
+                except Exception as error:  # any error: the daemon starts another process
                     self._failed(error)
                     return
             if pause_s > 0:
                 time.sleep(pause_s)
 
     def write_if_due(self, now: float) -> float:
-        """Write a block if that is due; in how many seconds to look again."""
+        """Write a block if it is due; return in how many seconds to check again."""
         free = self._stream.get_write_available()
-        # A negative number is an error: writing raises it, or begins anew after an underflow.
+        # A negative number is an error: writing raises it, or restarts after an underflow.
         reported = self._written - self._room + free if free >= 0 else self._written
         over = self._written - self._taken.estimate(now, reported) - self._waiting
         if over > 2 * _EARLY_S * self._rate:
             return over / self._rate - _EARLY_S
-        # PortAudio knows of it too, but to raise an underflow, PyAudio would close the stream.
+        # PortAudio knows this too, but to report an underflow PyAudio would close the stream.
         starves = self._written >= self._room and reported >= self._written
         sound, frames = self._next_block(starves and not self._starved)
         self._starved = starves
