@@ -7,7 +7,7 @@ import shlex
 
 import pytest
 
-from rtaudio_daemon.cli import main
+from rtaudio_daemon.cli.command_line import parser
 from rtaudio_daemon.optional_packages import SPECS
 from tests.documents import DOCUMENTS, ROOT, Block, blocks, without_blocks
 
@@ -90,7 +90,7 @@ def wrong(words: list[str]) -> str:
 
 def wrong_arguments(arguments: list[str]) -> str:
     try:
-        main.parser().parse_args(arguments or ["run"])
+        parser().parse_args(arguments or ["run"])
     except SystemExit:
         return f"daemon.py does not take {arguments}"
     return ""
