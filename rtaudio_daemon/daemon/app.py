@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -31,6 +31,7 @@ from .component import Component
 from .components import Components
 from .controls import DaemonControls
 from .health import HealthMonitor
+from .lives import Lives
 from .log import log_notification
 from .mute_file import MUTE_FILE, MuteFile
 from .reload import RESTART, Change, differences
@@ -126,16 +127,7 @@ class App:
                 state=self._state,
                 notes=self._notes,
             )
-            components.controls.reloader = self
-            components.controls.chosen_settings = self._chosen
-            components.controls.action_log = self._actions
-            components.controls.uplink_day = self._sent
-            self.notifications.on("notification", log_notification)
-            self.notifications.on("notification", self._notice)
-            self.notifications.on("notification", self._actions.notice)
-            if self._mute_file is not None:
-                components.assistant.microphone_input.gate.mute(self._mute_file.muted())
-                self.notifications.on("notification", self._mute_file.notice)
+            self._join(components)
             self._health = HealthMonitor(components, self.notifications)
             try:
                 if self._usage is not None:
@@ -143,15 +135,7 @@ class App:
                 await self._actions.load()
                 await self._notes.load()
                 await components.open()
-                async with AsyncExitStack() as tasks:
-                    if self._usage is not None:
-                        await tasks.enter_async_context(_running(group, self._usage.run(), "usage"))
-                    for name, work in (
-                        ("reload", self._keep_up()),
-                        ("supervision", self._health.run()),
-                        ("actions", self._actions.run()),
-                    ):
-                        await tasks.enter_async_context(_running(group, work, name))
+                async with self._background(group):
                     self._health.ready()
                     self._started.set()
                     on_ready()
@@ -166,6 +150,34 @@ class App:
                 await self._actions.close()
         if failure is not None:
             raise failure
+
+    def _join(self, components: Components) -> None:
+        """Let the parts reach what lives as long as the daemon, and the other way round."""
+        components.controls.reloader = self
+        components.controls.chosen_settings = self._chosen
+        components.controls.action_log = self._actions
+        components.controls.uplink_day = self._sent
+        self.notifications.on("notification", log_notification)
+        self.notifications.on("notification", self._notice)
+        self.notifications.on("notification", self._actions.notice)
+        if self._mute_file is not None:
+            components.assistant.microphone_input.gate.mute(self._mute_file.muted())
+            self.notifications.on("notification", self._mute_file.notice)
+
+    @asynccontextmanager
+    async def _background(self, group: asyncio.TaskGroup) -> AsyncIterator[None]:
+        """What runs beside the parts while the context lasts."""
+        lives = Lives(group)
+        async with AsyncExitStack() as tasks:
+            if self._usage is not None:
+                await tasks.enter_async_context(lives.running(self._usage.run(), "usage"))
+            for name, work in (
+                ("reload", self._keep_up()),
+                ("supervision", self._health.run()),
+                ("actions", self._actions.run()),
+            ):
+                await tasks.enter_async_context(lives.running(work, name))
+            yield
 
     def _timer_keeper(self) -> TimerKeeper:
         store = TimerStore(self._timers_path, boot_id())
@@ -301,15 +313,3 @@ def _load(
     """The configuration and what differs in it; for a thread of its own, as both take a while."""
     settings = load()
     return settings, differences(applied, settings)
-
-
-@asynccontextmanager
-async def _running(
-    group: asyncio.TaskGroup, work: Coroutine[Any, Any, None], name: str
-) -> AsyncIterator[None]:
-    task = group.create_task(work, name=name)
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait([task])

@@ -298,6 +298,10 @@ class MicrophoneInput:
         self._report_echo(note)
         self._report_suspicion()
         self._report_speech()
+        self._report(result, frame, now)
+
+    def _report(self, result: GateResult, frame: Frame, now: float) -> None:
+        """Report what the gate found in a frame, and pass on what it lets through."""
         if result.woken:
             self._listener.publish(WakeWordHeard(result.woken.word, round(result.woken.score, 3)))
         if result.started or result.overheard or result.woken or not self.gate.listens:

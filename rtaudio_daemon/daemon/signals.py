@@ -52,30 +52,8 @@ def until_stopped(
     """
     status = 0
 
-    async def body() -> None:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        threads = ThreadPoolExecutor(thread_name_prefix=_THREADS)
-        loop.set_default_executor(threads)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-        hangups = asyncio.Event()
-        if reload is not None:
-            loop.add_signal_handler(signal.SIGHUP, hangups.set)
-        elif signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-            loop.add_signal_handler(signal.SIGHUP, stop.set)
-        if hung_up():
-            hangups.set()
-        reloading = asyncio.create_task(_on_hangup(hangups, reload), name="hangup")
-        try:
-            await run(stop)
-        finally:
-            reloading.cancel()
-            threads.shutdown(wait=False)
-            loop.set_default_executor(ThreadPoolExecutor())  # the loop waits for its threads
-
     try:
-        asyncio.run(body())
+        asyncio.run(_run(run, reload, hung_up))
     except* RTAudioError as group:
         raise group.exceptions[0] from None
     except* Exception:
@@ -87,6 +65,33 @@ def until_stopped(
         sys.stderr.flush()
         os._exit(status)
     return status
+
+
+async def _run(
+    run: Callable[[asyncio.Event], Any],
+    reload: Callable[[], Coroutine[Any, Any, Any]] | None,
+    hung_up: Callable[[], bool],
+) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    threads = ThreadPoolExecutor(thread_name_prefix=_THREADS)
+    loop.set_default_executor(threads)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    hangups = asyncio.Event()
+    if reload is not None:
+        loop.add_signal_handler(signal.SIGHUP, hangups.set)
+    elif signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        loop.add_signal_handler(signal.SIGHUP, stop.set)
+    if hung_up():
+        hangups.set()
+    reloading = asyncio.create_task(_on_hangup(hangups, reload), name="hangup")
+    try:
+        await run(stop)
+    finally:
+        reloading.cancel()
+        threads.shutdown(wait=False)
+        loop.set_default_executor(ThreadPoolExecutor())  # the loop waits for its threads
 
 
 def _hang() -> bool:

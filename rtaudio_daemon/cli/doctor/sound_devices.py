@@ -48,17 +48,11 @@ async def check_sound(settings: config.Audio, *, tone: bool = False) -> AsyncIte
     except DeviceError as error:
         yield failed("devices", str(error), "sudo apt install libportaudio2 libasound2-plugins")
         return
-    inputs = [each.name for each in devices if each.direction == "input"]
-    outputs = [each.name for each in devices if each.direction == "output"]
-    what = f"{len(inputs)} microphones, {len(outputs)} loudspeakers"
+    inputs = sum(each.direction == "input" for each in devices)
+    outputs = len(devices) - inputs
     real = not settings.input.device.startswith(("wav:", "none"))
     missed = not inputs and real
-    if missed:
-        why = why_none[0] if why_none else _NOTHING
-        options = "audio.input.device" + ("" if outputs else " and audio.output.device")
-        yield warned("devices", f"{what}: {why}", remedy_for(why.code, options))
-    else:
-        yield passed("devices", what)
+    yield _counted(inputs, outputs, missed, why_none[0] if why_none else _NOTHING)
     loudspeaker = _named(devices, "output", settings.output) or _there(
         devices, settings.output, tone=tone
     )
@@ -87,6 +81,15 @@ async def check_sound(settings: config.Audio, *, tone: bool = False) -> AsyncIte
     if heard and settings.input.channel != "right" and real:
         for cancelled in _compared(heard, await _right_channel(settings.input)):
             yield cancelled
+
+
+def _counted(inputs: int, outputs: int, missed: bool, why: DeviceError) -> Finding:
+    """How many devices there are; `why` there is no microphone, if one is `missed`."""
+    what = f"{inputs} microphones, {outputs} loudspeakers"
+    if not missed:
+        return passed("devices", what)
+    options = "audio.input.device" + ("" if outputs else " and audio.output.device")
+    return warned("devices", f"{what}: {why}", remedy_for(why.code, options))
 
 
 def _once(finding: Finding) -> Finding:
