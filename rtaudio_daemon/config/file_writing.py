@@ -23,3 +23,13 @@ def write_whole(path: Path, content: str | bytes) -> None:
     except BaseException:
         os.unlink(name)
         raise
+
+
+def put_aside(path: Path) -> str:
+    """Rename a file that cannot be used; returns words that say how, "" if that is impossible."""
+    aside = path.with_name(f"{path.name}.broken")
+    try:
+        os.replace(path, aside)
+    except OSError:
+        return ""
+    return f" (kept as {aside.name})"

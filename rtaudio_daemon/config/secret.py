@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 
@@ -30,6 +31,21 @@ class EmptySecret(Secret):
     """What a tag with an empty default yields: a mistake where a secret is wanted."""
 
     __slots__ = ()
+
+
+def secrets_in(value: Any) -> Iterator[str]:
+    """Every secret in `value`, settings or what they consist of, in the open."""
+    if isinstance(value, Secret):
+        yield value.reveal()
+    elif is_dataclass(value) and not isinstance(value, type):
+        for each in fields(value):
+            yield from secrets_in(getattr(value, each.name))
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from secrets_in(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from secrets_in(each)
 
 
 def did_you_mean(word: Any, names: Iterable[str]) -> str:

@@ -12,10 +12,10 @@ import re
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
 from typing import Any
 
 from .. import config
+from ..config.secret import secrets_in
 from ..notifications import (
     ConnectionChanged,
     ConnectionState,
@@ -59,7 +59,7 @@ class Redaction:
 
     def add(self, settings: config.Config) -> None:
         """Also hide every secret in these settings."""
-        self._secrets |= {each for each in _secrets(settings) if len(each) >= _SHORTEST}
+        self._secrets |= {each for each in secrets_in(settings) if len(each) >= _SHORTEST}
 
     def __call__(self, text: str) -> str:
         """`text` without secrets."""
@@ -214,18 +214,3 @@ def _is_journal(stream: str) -> bool:
     except (OSError, ValueError, AttributeError):
         return False
     return stream == f"{found.st_dev}:{found.st_ino}" and os.path.exists(JOURNAL)
-
-
-def _secrets(value: Any) -> Iterator[str]:
-    """Every secret in some settings."""
-    if isinstance(value, config.Secret):
-        yield value.reveal()
-    elif is_dataclass(value) and not isinstance(value, type):
-        for each in fields(value):
-            yield from _secrets(getattr(value, each.name))
-    elif isinstance(value, Mapping):
-        for each in value.values():
-            yield from _secrets(each)
-    elif isinstance(value, list | tuple):
-        for each in value:
-            yield from _secrets(each)

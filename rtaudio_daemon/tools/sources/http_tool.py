@@ -16,11 +16,12 @@ from yarl import URL
 
 from ...config import OwnTool, Secret
 from ...config.placeholders import as_text, fill, fill_all, names_in, revealed
+from ...config.secret import secrets_in
 from ...protocol.bounds import error_message_of, is_too_deep
 from ...proxies import is_at_home, proxy_of, tunnel_of
 from ..tool import CallContext, Json, ToolError
 from .http_requests import SharedSession, hidden_parts, unreachable
-from .masking import Masking, secrets_in
+from .masking import Masking
 
 _MOST_BYTES = 1 << 20
 _LITERAL = "/:?[]@!$&'()*+,;=%-._~"  # what stays as it is written in the configuration's address

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from ...config.secret import Secret
+from ...config.secret import secrets_in
 
 _SHORTEST = 4  # what is shorter stands in half of all words
 
@@ -43,15 +43,3 @@ class Masking:
             return value
         shown = self.text(str(value))
         return value if shown == str(value) else shown
-
-
-def secrets_in(value: Any) -> Iterator[str]:
-    """Every secret in `value`, in the open."""
-    if isinstance(value, Secret):
-        yield value.reveal()
-    elif isinstance(value, Mapping):
-        for each in value.values():
-            yield from secrets_in(each)
-    elif isinstance(value, list | tuple):
-        for each in value:
-            yield from secrets_in(each)

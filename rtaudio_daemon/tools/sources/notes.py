@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...config.file_reading import read_bounded
-from ...config.file_writing import write_whole
+from ...config.file_writing import put_aside, write_whole
 from ...errors import NotFoundError, NotNowError, RTAudioError
 from ...protocol.bounds import printable
 from ..tool import CallContext, Json, SourceState, Tool, ToolError
@@ -61,7 +60,7 @@ class NoteStore:
         except FileNotFoundError:
             return
         except (OSError, ValueError, RecursionError) as error:
-            aside = await asyncio.to_thread(_put_aside, self._path)
+            aside = await asyncio.to_thread(put_aside, self._path)
             _LOG.warning("the notes of before are lost, %s%s: %s", self._path, aside, error)
 
     def notes(self) -> tuple[Note, ...]:
@@ -210,12 +209,3 @@ def _restored(record: Any) -> tuple[Note, ...]:
             note_id, words, printable(noted)[:40] if isinstance(noted, str) else ""
         )
     return tuple(found.values())
-
-
-def _put_aside(path: Path) -> str:
-    aside = path.with_name(f"{path.name}.broken")
-    try:
-        os.replace(path, aside)
-    except OSError:
-        return ""
-    return f" (kept as {aside.name})"

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 from pathlib import Path
 from typing import Any
 
 from ...config.file_reading import read_bounded
-from ...config.file_writing import write_whole
+from ...config.file_writing import put_aside, write_whole
 from .schedule import Schedule
 from .timer import Moment
 
@@ -42,7 +41,7 @@ class TimerStore:
         except FileNotFoundError:
             return
         except (OSError, ValueError, RecursionError) as error:
-            aside = await asyncio.to_thread(self._put_aside, self._path)
+            aside = await asyncio.to_thread(put_aside, self._path)
             _LOG.warning("the timers of before are lost, %s%s: %s", self._path, aside, error)
 
     async def save(self, schedule: Schedule) -> None:
@@ -63,12 +62,3 @@ class TimerStore:
             _LOG.log(level, words, path, error.strerror)
         else:
             self._failed = False
-
-    @staticmethod
-    def _put_aside(path: Path) -> str:
-        aside = path.with_name(f"{path.name}.broken")
-        try:
-            os.replace(path, aside)
-        except OSError:
-            return ""
-        return f" (kept as {aside.name})"
