@@ -52,10 +52,6 @@ class Emitter:
                 self._forget(event, entry)
             self._call(event, entry[0], args)
 
-    def has_listeners(self, event: str) -> bool:
-        """Whether `event` has a listener."""
-        return event in self._listeners
-
     def _add(self, event: str, listener: Listener, *, once: bool) -> Callable[[], None]:
         entry = (listener, once)
         # A new list, never a changed one: an emit that is under way keeps the list it started with.

@@ -18,15 +18,6 @@ _HURRY_S = 3.0  # a burst of connections may take so long to be served
 _LOG = logging.getLogger(__name__)
 
 
-class ServerConnection(Protocol):
-    """One connection of the server (aiohttp's RequestHandler)."""
-
-    transport: Any
-
-    def force_close(self) -> None:
-        """Close at once."""
-
-
 class ConnectionOwner(Protocol):
     """Lists its connections (aiohttp's web.Server)."""
 

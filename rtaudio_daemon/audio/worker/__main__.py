@@ -161,10 +161,9 @@ def _devices(audio: Any) -> list[DeviceInfo]:
         for side in sides:
             channels = int(info["maxInputChannels" if side == "input" else "maxOutputChannels"])
             if channels > 0:
-                name, rate = str(info["name"]), int(info["defaultSampleRate"])
-                default = defaults.get(side) == index
+                name, default = str(info["name"]), defaults.get(side) == index
                 place = place_of(name, by_card)
-                found.append(DeviceInfo(name, side, default, channels, rate, index, place))
+                found.append(DeviceInfo(name, side, default, channels, index, place))
     return found
 
 

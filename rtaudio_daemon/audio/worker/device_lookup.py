@@ -26,7 +26,6 @@ class DeviceInfo(NamedTuple):
     direction: Direction
     default: bool
     channels: int
-    default_rate: int
     number: int
     place: str | None = None
     rates: tuple[int, ...] | None = None

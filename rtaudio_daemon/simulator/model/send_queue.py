@@ -36,8 +36,6 @@ class SendQueue:
         self._filled = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
-        self._empty = asyncio.Event()
-        self._empty.set()
 
     def put(self, event: dict[str, Any]) -> None:
         """Queue `event`; beyond 10 000 waiting events, or 64 MiB, it is dropped and counted."""
@@ -47,17 +45,12 @@ class SendQueue:
         self._waiting.append(event)
         self._waiting_bytes += _size(event)
         self._filled.set()
-        self._empty.clear()
         if len(self._waiting) >= _COMFORTABLE:
             self._room.clear()
 
     async def room(self) -> None:
         """Wait until the client has taken most of what is queued."""
         await self._room.wait()
-
-    async def flushed(self) -> None:
-        """Wait until everything queued was handed to the connection."""
-        await self._empty.wait()
 
     async def run(self, sender: Sender) -> None:
         """Send to `sender` for ever. Raises what its `send` raises."""
@@ -70,7 +63,6 @@ class SendQueue:
                 if len(self._waiting) < _COMFORTABLE:
                     self._room.set()
                 await sender.send(event)
-            self._empty.set()
 
 
 def _size(event: dict[str, Any]) -> int:

@@ -16,7 +16,7 @@ from tests.audio.worker.fake_kernel import build
 from tests.audio.worker.test_usb_paths import plug_in
 from tests.stories.test_device_trouble import without_privileges
 
-PULSE = [DeviceInfo("pulse", side, True, 32, 48_000, 0) for side in ("input", "output")]
+PULSE = [DeviceInfo("pulse", side, True, 32, 0) for side in ("input", "output")]
 BUSY = "does not open now: does another program use it? (`fuser -v /dev/snd/*`)"
 
 

@@ -7,7 +7,7 @@ from rtaudio_daemon.errors import DeviceError
 
 
 def device(name: str, direction: Direction = "input", *, default: bool = False) -> DeviceInfo:
-    return DeviceInfo(name, direction, default, 1, 48_000, 0)
+    return DeviceInfo(name, direction, default, 1, 0)
 
 
 THERE = [

@@ -129,7 +129,7 @@ def block(card: ChoosyCard, *, late: bool = False) -> bytes:
 
 
 def info(direction: Direction) -> DeviceInfo:
-    return DeviceInfo("USB", direction, False, 2, 48_000, 3)
+    return DeviceInfo("USB", direction, False, 2, 3)
 
 
 def messages(pair: tuple[socket.socket, socket.socket]) -> list[tuple[Kind, bytes]]:

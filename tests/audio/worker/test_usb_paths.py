@@ -39,7 +39,7 @@ def test_two_equal_microphones_are_told_apart_even_when_their_numbers_change(sys
         by_card = dict(zip(numbers, ("1-1.3", "1-1.2"), strict=True))
         names = [f"USB PnP Sound Device: Audio (hw:{number},0)" for number in numbers]
         return [
-            DeviceInfo(name, "input", False, 1, 48_000, index, place_of(name, by_card))
+            DeviceInfo(name, "input", False, 1, index, place_of(name, by_card))
             for index, name in enumerate(names)
         ]
 
@@ -49,9 +49,9 @@ def test_two_equal_microphones_are_told_apart_even_when_their_numbers_change(sys
 
 
 def test_an_empty_place_is_named_with_what_is_plugged_in_elsewhere() -> None:
-    mic = DeviceInfo("Blue (hw:1,0)", "input", False, 1, 48_000, 0, "1-1.3")
+    mic = DeviceInfo("Blue (hw:1,0)", "input", False, 1, 0, "1-1.3")
     with pytest.raises(DeviceError, match=r"usb:1-1.4; there is usb:1-1.3 \(Blue"):
         find_device([mic], "usb:1-1.4", "input")
-    plain = DeviceInfo("default", "input", True, 1, 48_000, 0)
+    plain = DeviceInfo("default", "input", True, 1, 0)
     with pytest.raises(DeviceError, match="no microphone on USB is found"):
         find_device([plain], "usb:1-1.4", "input")
