@@ -13,7 +13,7 @@ import soxr
 
 from ..audio.engines.taught_words import TaughtWords, certainty, embedder, material
 from ..audio.engines.tflite import Library
-from ..audio.processing.format import BYTES_PER_MS, SAMPLE_RATE
+from ..audio.processing.format import BYTES_PER_MS, SAMPLE_RATE, median
 from ..audio.processing.taught_word import CUTOFF, LearnedWord
 from ..audio.processing.word_learning import Material, learn, ordinary, unlike
 from ..audio.processing.word_recording import RATE, Sound, WordRecording, word_recording
@@ -136,7 +136,7 @@ class WordTeaching:
     def _warnings(self, learned: LearnedWord, library: Library) -> list[str]:
         found, embed = [], embedder(library)
         lengths = [each.length_s for each in self._recordings]
-        if float(np.median(lengths)) < _SHORT_S:
+        if median(lengths) < _SHORT_S:
             found.append("it is short: three to five syllables wake less for nothing")
         for other in self._words.names():
             if other == self._name:

@@ -12,6 +12,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..processing.format import median
+
 _REACH_MS = 700  # maximum offset between the two streams
 _LEAST_MS = 50  # minimum overlap; silence of that length is no pause within a word
 _SAME = 0.8
@@ -149,7 +151,7 @@ def overlap(
 def _centred(old: bytes, new: bytes) -> tuple[_Samples, _Samples]:
     """Return both without the DC offset of many microphones."""
     before, after = (np.frombuffer(pcm, dtype="<i2").astype(np.float64) for pcm in (old, new))
-    constant = np.median(before) if len(before) else 0.0
+    constant = median(before) if len(before) else 0.0
     return before - constant, after - constant
 
 

@@ -22,7 +22,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .format import BYTES_PER_MS, SAMPLE_RATE, Resampler
+from .format import BYTES_PER_MS, SAMPLE_RATE, Resampler, median
 
 Audible = Literal["yes", "no", "unknown"]
 KEPT_MS = 10_000
@@ -171,8 +171,8 @@ def _search(far: _Samples, near: _Samples) -> _Trace:
     if not likeness:
         return _Trace()
     by_delay = np.mean(likeness, axis=0)
-    usual = float(np.median(by_delay))
-    spread = float(np.median(np.abs(by_delay - usual))) * 1.4826
+    usual = median(by_delay)
+    spread = median(np.abs(by_delay - usual)) * 1.4826
     best = int(np.argmax(by_delay))
     others = np.delete(by_delay, slice(max(0, best - _BEFORE), best + _AFTER))
     height = float(by_delay[best]) - usual

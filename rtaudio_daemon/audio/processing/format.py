@@ -6,6 +6,7 @@ PCM is 24 kHz, mono, signed 16-bit little-endian: 48 bytes per millisecond.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -34,6 +35,15 @@ class Frame(NamedTuple):
 
     pcm: bytes
     heard_at: float | None = None
+
+
+def median(values: Sequence[float] | NDArray[np.float64]) -> float:
+    """The one in the middle, of at least one.
+
+    `np.median` loads a megabyte for masked arrays at its first call, in the middle of the sound.
+    """
+    ordered = np.sort(np.asarray(values, dtype=_FLOAT64))
+    return float(ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
 
 
 class Resampler:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...config import Audio
-from .format import BYTES_PER_MS, SAMPLE_RATE, dbfs
+from .format import BYTES_PER_MS, SAMPLE_RATE, dbfs, median
 
 _CHIRP_S = 1.0
 _FROM_HZ, _TO_HZ = 300.0, 4_000.0  # what small loudspeakers play and voices are made of
@@ -64,7 +64,7 @@ def examine(before: bytes, heard: bytes) -> Measurement:
     if not len(likeness):
         return Measurement(noise)
     at = int(np.argmax(likeness))
-    if not likeness[at] or likeness[at] < _SURE * float(np.median(likeness)):
+    if not likeness[at] or likeness[at] < _SURE * median(likeness):
         return Measurement(noise)
     gain = likeness[at] / float(np.dot(played, played))
     there = heard[2 * at : 2 * at + len(played) * 2]

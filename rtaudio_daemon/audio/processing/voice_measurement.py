@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...config import Input
-from .format import FRAME_BYTES, dbfs
+from .format import FRAME_BYTES, dbfs, median
 from .room_measurement import Proposal
 
 LISTENING_MS = 8_000
@@ -48,7 +48,7 @@ def measure(frames: Sequence[bytes], probabilities: Sequence[float]) -> VoiceMea
     voice, noise = levels[likely >= _SPEECH], levels[likely < _NO_SPEECH]
     if len(voice) < _LEAST_FRAMES or not len(noise):
         return None
-    return VoiceMeasurement(float(np.percentile(voice, 75)), float(np.median(noise)))
+    return VoiceMeasurement(float(np.percentile(voice, 75)), median(noise))
 
 
 def voice_proposals(

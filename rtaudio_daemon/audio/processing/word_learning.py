@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import soxr
 
+from .format import median
 from .taught_word import (
     COST,
     CUTOFF,
@@ -59,7 +60,7 @@ def learn(recordings: Sequence[WordRecording], material: Material, embed: Embed)
     """The word that is said in all the recordings. Its cost: some seconds of a Raspberry Pi."""
     chance = np.random.default_rng(1)
     templates = tuple(template(each, material.basis, embed) for each in recordings)
-    rows = int(np.clip(np.median([len(each) for each in templates]), _ROWS_LEAST, _ROWS_MOST))
+    rows = int(np.clip(median([len(each) for each in templates]), _ROWS_LEAST, _ROWS_MOST))
     positives: list[Floats] = []
     for recording in recordings:
         for copy in _copies(recording, material.babble, chance):

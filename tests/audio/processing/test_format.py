@@ -1,5 +1,8 @@
 """Resampling at the doors, and loudness."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -9,6 +12,7 @@ from rtaudio_daemon.audio.processing.format import (
     Resampler,
     dbfs,
     dbfs_of_each,
+    median,
 )
 
 
@@ -67,3 +71,15 @@ def test_neither_an_offset_nor_a_hum_is_loud(hertz: int) -> None:
     tone = 328 * np.sin(2 * np.pi * 500 * np.arange(4800) / 24_000)
     assert dbfs((wave + tone).astype("<i2").tobytes()) == pytest.approx(-43.0, abs=0.2)
     assert dbfs(np.full(480, -32768, dtype="<i2").tobytes()) == SILENCE_DBFS
+
+
+def test_the_median_is_that_of_numpy() -> None:
+    for values in ([3.0], [4, 1], [9, -2, 5], [1.5, 8.0, 2.5, 2.5], list(range(1000))):
+        assert median(values) == median(np.array(values, np.float64)) == np.median(values)
+
+
+def test_the_median_loads_no_masked_arrays() -> None:
+    load = "import sys; from rtaudio_daemon.audio.processing.format import median; median([1, 2])"
+    subprocess.run(
+        [sys.executable, "-c", f"{load}; sys.exit('numpy.ma' in sys.modules)"], check=True
+    )
