@@ -136,7 +136,8 @@ class Transcript:
     """Words that were said; `final` when no more will come for this item.
 
     The assistant's are those that were heard. `cut`: playing stopped before the end of the item, so
-    that `text` ends there too.
+    that `text` ends there too. Was that nobody's doing, and is the rest played after all, they come
+    once more for the same item, with those of the rest.
     """
 
     role: Literal["user", "assistant"]
@@ -286,6 +287,7 @@ class ToolReported:
 class TextSaid:
     """What became of a text that a program wanted to be said under the id `id`.
 
+    It comes once; for a text that was interrupted, and whose rest was played after all, once more.
     `heard_ms`: how much of it was played. `audible`: whether the microphone heard it.
     """
 

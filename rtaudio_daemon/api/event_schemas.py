@@ -58,7 +58,8 @@ EVENTS: Mapping[str, tuple[str, Schema]] = {
         object_of({"phase": one_of("started", "stopped"), "source": SPEECH_SOURCE}),
     ),
     "transcript": (
-        "what was said, by the assistant as far as it was heard (`cut`: playing stopped there); "
+        "what was said, by the assistant as far as it was heard (`cut`: playing stopped there; "
+        "once more, whole, when that was nobody's doing and the rest was played); "
         "only with http.publish_transcripts",
         object_of(
             {
@@ -155,7 +156,7 @@ EVENTS: Mapping[str, tuple[str, Schema]] = {
     ),
     "said": (
         "what became of a text of /api/say or a sound of /api/play; `heard_ms`: how much of it was "
-        "played",
+        "played; once more for a text that was interrupted and then played to its end",
         SAID,
     ),
     "timer": (

@@ -212,7 +212,8 @@ function drawTalk() {
     row.className = one.role + (one.partial ? " partial" : "");
     setText(row.firstChild, t(SPEAKERS[one.speaker]));
     setText(row.children[1], one.text);
-    if (one.cut && row.children.length === 2) row.append(make("mark", { textContent: t("ui.cut_here") }));
+    if (!one.cut) row.children[2]?.remove();
+    else if (row.children.length === 2) row.append(make("mark", { textContent: t("ui.cut_here") }));
     return row;
   });
   if (rows.some((row, index) => row !== log.children[index]) || rows.length !== log.children.length) log.replaceChildren(...rows);

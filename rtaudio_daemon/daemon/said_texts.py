@@ -58,7 +58,12 @@ class SaidTexts:
         """This happens now."""
         if isinstance(notification, TextSaid):
             text = self._texts.get(notification.id)
-            if text is not None and not text.receipt.done():
+            if text is None:
+                return
+            known = self.receipt(notification.id)
+            if known is not None and known.outcome == "interrupted":  # and its rest was played
+                text.receipt = asyncio.get_running_loop().create_future()
+            if not text.receipt.done():
                 text.receipt.set_result(notification)
 
 

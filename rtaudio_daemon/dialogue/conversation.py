@@ -225,12 +225,10 @@ class Conversation:
 
     def _close_receipts(self) -> None:
         state = self._state
-        for receipt in state.receipts.over(self._says):
+        for receipt, listen in state.receipts.over(self._says):
             state.do(receipt, *state.asking.spoken(receipt.id, receipt.outcome, state.now))
-            if receipt.id in state.listens_after:
-                state.listens_after.remove(receipt.id)
-                if receipt.outcome == "said":
-                    state.do(outputs.ListenWithoutWakeWord(True))
+            if listen:
+                state.do(outputs.ListenWithoutWakeWord(True))
 
     def _says(self, said: str, answers: list[str]) -> bool:
         """Return whether any request, call or sound of the text with this id is under way."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import count
 
-from ..notifications import AudioPart
+from ..notifications import AudioPart, Transcript
 from .cut_words import heard_words
 from .sound_parts import BYTES_PER_MS, CHIME, REST, SOUND, Stopped
 
@@ -19,6 +19,19 @@ class RestPart:
     part: AudioPart
     pcm: bytes
     words: str
+    rest_of: str
+    """The id of the answer."""
+    again_ms: float
+    """How much of it was heard already, and fades in."""
+
+
+@dataclass(slots=True)
+class _Beginning:
+    """The words of an item that were heard before its rest."""
+
+    item_id: str
+    words: str = ""
+    lacks_some: bool = False  # some sound of the item is not kept
 
 
 @dataclass(slots=True)
@@ -27,16 +40,24 @@ class _Cut:
     heard_ms: float
     received_ms: float
     missed_ms: float  # duration of the sound that arrived later and is not in `pcm`
-    words: str = ""
+    words: str
+    earlier: _Beginning  # what was heard before, if this is cut from a rest itself
 
     @property
-    def words_left(self) -> str:
-        """Return the words in `pcm`."""
+    def again_ms(self) -> float:
+        """Return how much of `pcm` was heard already."""
+        return len(self.pcm) / BYTES_PER_MS - (self.received_ms - self.heard_ms)
+
+    @property
+    def parted_words(self) -> tuple[str, str]:
+        """Return the words before `pcm`, with the space behind them, and the words in it."""
         generated_ms = self.received_ms + self.missed_ms
         heard = heard_words(self.words, self.heard_ms, generated_ms).removesuffix(" …")
         kept = heard_words(self.words, self.received_ms, generated_ms)
         left = kept[len(heard) :].strip()
-        return left if left != "…" else ""
+        if left in ("", "…"):
+            return kept, ""
+        return kept[: kept.index(left, len(heard))], left
 
 
 class KeptRest:
@@ -47,6 +68,7 @@ class KeptRest:
         """Whether speech interrupted it, which may turn out to be nobody's."""
         self._turns: set[str] = set()  # items of turns since then that may have no words
         self._parts: dict[AudioPart, _Cut] = {}
+        self._beginnings: dict[str, _Beginning] = {}  # of the rests that were taken last, by item
         self._until = 0.0
         self._numbers = count(1)
 
@@ -65,13 +87,18 @@ class KeptRest:
         parts: dict[AudioPart, _Cut] = {}
         for heard in stopped.heard:
             sound = stopped.sounds[heard.part]
-            if sound.pcm is None or heard.part.item_id in (CHIME, SOUND):
+            if not sound.pcm or heard.part.item_id in (CHIME, SOUND):
                 continue
-            words = stopped.words.get(heard.part, "")
+            item_id = heard.part.item_id
             parts[heard.part] = _Cut(
-                bytes(sound.pcm), heard.heard_ms, sound.received_ms, sound.missed_ms, words
+                bytes(sound.pcm),
+                heard.heard_ms,
+                sound.received_ms,
+                sound.missed_ms,
+                stopped.words.get(heard.part, ""),
+                self._beginnings.get(item_id, _Beginning(item_id)),
             )
-        if any(cut.pcm for cut in parts.values()):
+        if parts:
             self._parts, self._turns, self._until = parts, set(), now + _KEPT_S
             self.by_speech = stopped.by_speech
 
@@ -106,16 +133,30 @@ class KeptRest:
         if now >= self._until:
             self._parts = {}
 
-    def take(self) -> list[RestPart]:
-        """Return what to play, and keep it no longer."""
-        parts, self._parts = self._parts, {}
+    def take(self, *, undone: bool) -> list[RestPart]:
+        """Return what to play, and keep it no longer.
+
+        `undone`: nobody interrupted the answer, so that the words continue the same item.
+        """
+        parts, self._parts, self._beginnings = self._parts, {}, {}
         response_id = f"{REST}_{next(self._numbers)}"
-        return [
-            RestPart(
-                AudioPart(response_id, f"{response_id}_{number}", 0),
-                cut.pcm,
-                cut.words_left,
-            )
-            for number, cut in enumerate(parts.values(), 1)
-            if cut.pcm
-        ]
+        taken = []
+        for number, (whose, cut) in enumerate(parts.items(), 1):
+            part = AudioPart(response_id, f"{response_id}_{number}", 0)
+            before, left = cut.parted_words
+            if undone:
+                self._beginnings[part.item_id] = _Beginning(
+                    cut.earlier.item_id,
+                    cut.earlier.words + before,
+                    cut.earlier.lacks_some or cut.missed_ms > 0,
+                )
+            taken.append(RestPart(part, cut.pcm, left, whose.response_id, cut.again_ms))
+        return taken
+
+    def whole(self, said: Transcript) -> Transcript:
+        """Return `said`, or for the rest of an undone interruption the whole of what was heard."""
+        before = self._beginnings.get(said.item_id)
+        if before is None:
+            return said
+        cut = said.cut or before.lacks_some
+        return Transcript(said.role, before.words + said.text, said.final, before.item_id, cut)

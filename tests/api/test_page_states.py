@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from rtaudio_daemon.api.server import ApiServer
 from rtaudio_daemon.controls import UplinkStatus, UsageStatus
 from rtaudio_daemon.language import words
 from rtaudio_daemon.notifications import ModelStatus, Transcript, TurnFinished
@@ -59,6 +60,7 @@ async def test_the_page_follows_the_table_of_states_and_speaks_german() -> None:
         assert said == ["Wie wird das Wetter?", "Erst Regen, …"]
         assert await visit.page.locator("#captions").is_visible()
         assert await visit.page.locator("#chart g").count() == 1
+        await what_nobody_interrupted_is_marked_no_more(visit, server)
         http_api.change(ModelStatus.LISTENING)
         await status_is(visit, "hört zu")
         assert await visit.page.get_attribute("body", "data-colour") == "listening"
@@ -92,6 +94,18 @@ async def test_the_page_follows_the_table_of_states_and_speaks_german() -> None:
         await status_is(visit, "idle")
         assert await visit.page.get_attribute("html", "lang") == "en"
         assert visit.complaints == []
+
+
+async def what_nobody_interrupted_is_marked_no_more(visit: Visit, server: ApiServer) -> None:
+    """Its rest was played after all; a reload keeps that, too."""
+    assert await visit.page.locator("#log mark").count() == 1
+    server.publish(Transcript("assistant", "Erst Regen, dann Sonne.", True, "item_2"))
+    await visit.until("document.querySelectorAll('#log mark').length === 0")
+    await visit.page.reload()
+    await status_is(visit, "bereit")
+    said = await visit.page.locator("#log li > span").all_inner_texts()
+    assert said == ["Wie wird das Wetter?", "Erst Regen, dann Sonne."]
+    assert await visit.page.locator("#log mark").count() == 0
 
 
 async def a_word_is_taught(visit: Visit) -> None:

@@ -278,7 +278,7 @@ def test_a_turn_without_words_is_undone_and_the_model_learns_what_else_was_heard
         EndPlay(REST),
     ]
     assert one.tell(PlaybackStarted(), PlaybackFinished()) == [
-        Transcript("assistant", "three four", True, REST.item_id),
+        Transcript("assistant", "one two three four", True, "item_1"),
         message("three four", "assistant"),
     ]
 

@@ -471,7 +471,7 @@ def test_words_of_sound_that_is_not_kept_are_not_said_with_the_rest() -> None:
     one.tell(WORDLESS, PlaybackStarted())
     # 500 of 2000 ms were heard, and 500 more are kept.
     assert one.tell(PlaybackFinished()) == [
-        Transcript("assistant", "two …", True, REST.item_id),
+        Transcript("assistant", "one two …", True, "item_1", cut=True),
         message("two …", "assistant"),
     ]
 

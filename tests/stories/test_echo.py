@@ -111,11 +111,18 @@ async def test_a_turn_without_a_word_is_undone_and_the_answer_plays_on(
         tmp_path, said, dialect=dialect, simulator=simulator, change=change
     ) as harness:
         await harness.until(lambda: harness.named("connection"))
-        await harness.post("/api/say", {"text": "Will it rain?"})
+        await harness.post("/api/say", {"text": "Will it rain?", "id": "rain"})
         await harness.until(lambda: said_by_us(harness))
         assert len(committed(harness)) == 1
         assert deleted(harness) == committed(harness)
-        assert [each["role"] for each in harness.named("transcript")] == 2 * ["assistant"]
+        cut, whole = harness.named("transcript")
+        assert (cut["role"], cut["cut"]) == ("assistant", True)
+        assert (whole["text"], whole["cut"]) == ("Rain, then sun.", False)
+        assert whole["item_id"] == cut["item_id"]
+        await harness.until(lambda: len(harness.named("said")) == 2)
+        assert [each["outcome"] for each in harness.named("said")] == ["interrupted", "said"]
+        _, again = await harness.post("/api/say", {"text": "Will it rain?", "id": "rain"})
+        assert again["said"]["outcome"] == "said"
         await harness.until(lambda: harness.statuses[-1] == "idle")
     assert joined(harness.heard(), samples(ANSWER))
 

@@ -17,7 +17,7 @@ class ProgramRules(RuleGroup):
         """The handler of each type of input."""
         return {
             inputs.InterruptRequested: self._on_interrupt_requested,
-            inputs.ContinueRequested: lambda _: self._state.play_rest(),
+            inputs.ContinueRequested: lambda _: self._state.play_rest(undone=False),
             inputs.SayRequested: self._on_say_requested,
             inputs.PlayRequested: self._on_play_requested,
             inputs.AskRequested: self._on_ask_requested,
@@ -38,7 +38,7 @@ class ProgramRules(RuleGroup):
         self._state.silence()
 
     def _on_say_requested(self, event: inputs.SayRequested) -> None:
-        self._receipts.begin(event.said)
+        self._receipts.begin(event.said, listen=event.listen)
         may_wait = self._state.in_session or self._state.hopeful
         if not may_wait or self._answers.queue.full:
             why = "too much is waiting to be said" if may_wait else "there is no connection"
@@ -46,8 +46,6 @@ class ProgramRules(RuleGroup):
             return
         if event.urgent and not self._asking.waiting:
             self._state.close_question("interrupted", "something more urgent was to be said")
-        if event.listen:
-            self._state.listens_after.add(event.said)
         request = request_to_say(event, self._now)
         self._answers.say(
             request, self._now, in_session=self._state.in_session, urgent=event.urgent

@@ -115,7 +115,7 @@ class SpeechRules(RuleGroup):
         self._calls.silence()
         self._state.silence(by_speech=True)
         if not self._turns.speaking:
-            self._state.play_rest()
+            self._state.play_rest(undone=True)
 
     def _on_user_transcript_failed(self, event: wire.UserTranscriptFailed) -> None:
         self._do(reports.not_transcribed(event))
@@ -161,7 +161,7 @@ class SpeechRules(RuleGroup):
             self._state.rest.by_speech = False
         self._abort(taken_back=True)
         if event.nobody and self._state.rest.unexplained and not self._playing.queued:
-            self._state.play_rest()  # its turn ended before that was known
+            self._state.play_rest(undone=True)  # its turn ended before that was known
 
     def _abort(self, *, taken_back: bool = False) -> None:
         """Discard what is being said or waits for a session.

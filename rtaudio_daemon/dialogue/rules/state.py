@@ -55,8 +55,6 @@ class ConversationState:
         """Whether a session may open soon."""
         self.why_away = ""
         """Why there is no session, in words."""
-        self.listens_after: set[str] = set()
-        """The ids of texts after which the user may answer without a wake word."""
         self.now = 0.0
         """When the input being handled came, in seconds."""
         self.out: list[Output] = []
@@ -188,15 +186,17 @@ class ConversationState:
             return None
         return since + self.settings.certain_after_s
 
-    def play_rest(self) -> None:
+    def play_rest(self, *, undone: bool) -> None:
         """Play the unheard rest of the answer that was interrupted last, if it is kept.
 
-        If somebody seems to speak, it begins as soon as it turns out that nobody does.
+        `undone`: nobody interrupted it, so that its words continue the same item. If somebody seems
+        to speak, it begins as soon as it turns out that nobody does.
         """
         interruptible = self.turns.speaking and self.settings.interruption != "nobody"
         if self.rest.deadline is not None and interruptible and not self.playing.queued:
             self.playing.hold(self.now)
-        for each in self.rest.take():
+        for each in self.rest.take(undone=undone):
+            self.receipts.plays_on(each.rest_of, each.part.response_id, each.again_ms)
             self.do(*self.playing.received(each.part, each.pcm, in_session=False))
             self.do(*self.playing.ended(each.part))
             if each.words:
@@ -205,7 +205,7 @@ class ConversationState:
     def report_words(self, transcripts: list[news.Transcript]) -> None:
         """Report what was heard; add to the conversation words that the model does not know."""
         for each in transcripts:
-            self.do(each)
+            self.do(self.rest.whole(each))
             if each.item_id.startswith(REST) and self.in_session:
                 self.do(outputs.CreateItem(message_item(each.text, "assistant")))
             elif each.item_id.startswith(REST):
