@@ -12,7 +12,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,19 +21,13 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.ports import free_port
 from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.real_time, pytest.mark.timeout(900)]
 ROOT = Path(__file__).parent.parent
 TOKEN = "sesame-" * 6
 WITH_TOKEN = {"Authorization": f"Bearer {TOKEN}"}
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 async def node_red_program() -> Path:

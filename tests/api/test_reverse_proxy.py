@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from rtaudio_daemon.notifications import ModelStatus
 from tests.api.browser import browsing
 from tests.api.test_page import status_is
 from tests.api.test_server import HttpApi
+from tests.ports import free_port
 from tests.waiting import until
 
 pytestmark = [pytest.mark.real_time, pytest.mark.alone]
@@ -45,16 +45,14 @@ async def nginx(folder: Path, daemon: str, recipe: str = "") -> AsyncIterator[st
     """The documented location, or `recipe`, in front of `daemon`; gives the address of nginx."""
     (documented,) = re.findall(r"```nginx\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
     recipe = recipe or documented
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     location = recipe.replace("http://127.0.0.1:8770", daemon)
     assert location != recipe
     file = folder / "nginx.conf"
     file.write_text(NGINX.format(folder=folder, port=port, location=location))
     process = await asyncio.create_subprocess_exec("/usr/sbin/nginx", "-c", str(file))
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 try:
                     _, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -18,15 +18,10 @@ from typing import Self
 import aiomqtt
 
 from rtaudio_daemon.simulator.server.tls import server_context
+from tests.ports import free_port
 
 PROGRAM = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 USER, PASSWORD = "voice", "a long password of a person"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Broker:

@@ -24,8 +24,9 @@ from rtaudio_daemon.mqtt.waiting import Message
 from rtaudio_daemon.notifications import ErrorReported, Notification, WakeWordHeard
 from tests import waiting
 from tests.api.test_server import Person
+from tests.ports import free_port
 
-from .broker import PASSWORD, USER, Broker, Listener, free_port, listener
+from .broker import PASSWORD, USER, Broker, Listener, listener
 
 pytestmark = pytest.mark.real_time
 TOPICS = Topics("rtaudio-daemon", "me")
