@@ -34,9 +34,9 @@ def state_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
     return user_folder("XDG_STATE_HOME", ".local/state", environment)
 
 
-def configuration_file(environment: Mapping[str, str] = os.environ) -> str:
+def configuration_file() -> str:
     """The configuration that a command uses to which none is given."""
-    return environment.get("RTAUDIO_CONFIG") or "config.yaml"
+    return os.environ.get("RTAUDIO_CONFIG") or "config.yaml"
 
 
 @contextmanager

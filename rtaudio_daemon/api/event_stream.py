@@ -23,7 +23,8 @@ from ..controls import timestamp
 HEARTBEAT_S = 15.0
 RETRY_MS = 2000
 _UNREAD_MAX = 64 * 1024  # bytes a subscriber may leave unread before it is dropped
-_KEPT_BYTES = 4 * 1024 * 1024  # of events that may be replayed
+_KEPT = 256  # events that may be replayed
+_KEPT_BYTES = 4 * 1024 * 1024  # of them
 _ONLY_WHEN_ASKED = frozenset({"level"})  # too frequent to send by default
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _LOG = logging.getLogger(__name__)
@@ -47,10 +48,9 @@ class _Event:
 
 
 class _Ring:
-    """The newest events: at most `most` of them, and `_KEPT_BYTES` of text."""
+    """The newest events: at most `_KEPT` of them, and `_KEPT_BYTES` of text."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self) -> None:
         self._events: deque[_Event] = deque()
         self._bytes = 0
 
@@ -60,7 +60,7 @@ class _Ring:
     def append(self, event: _Event) -> None:
         self._events.append(event)
         self._bytes += len(event.text)
-        while len(self._events) > self._most or self._bytes > _KEPT_BYTES:
+        while len(self._events) > _KEPT or self._bytes > _KEPT_BYTES:
             self._bytes -= len(self._events.popleft().text)
 
     def forget(self, name: str) -> None:
@@ -85,7 +85,7 @@ class _Subscriber:
 class EventStream:
     """Serves `/api/events`.
 
-    `boot` differs at every start of the daemon; the newest `ring` events, of 4 MiB at most, are
+    `boot` differs at every start of the daemon; the newest 256 events, of 4 MiB at most, are
     kept for replay.
     """
 
@@ -94,12 +94,11 @@ class EventStream:
         source: StatusSource,
         *,
         boot: str,
-        ring: int = 256,
         max_subscribers: int = 64,
     ) -> None:
         self._source = source
         self._boot = boot
-        self._ring = _Ring(ring)
+        self._ring = _Ring()
         self.max_subscribers = max_subscribers
         """How many may subscribe at once; present subscribers stay."""
         self._sequence = 0

@@ -32,10 +32,10 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Guard:
-    """Admits or refuses every request. `hostname`: this machine's own name."""
+    """Admits or refuses every request."""
 
-    def __init__(self, settings: config.Http, hostname: str = "") -> None:
-        self._own = (hostname or socket.gethostname()).lower()
+    def __init__(self, settings: config.Http) -> None:
+        self._own = socket.gethostname().lower()
         self.refused = 0
         self.adjust(settings)
 

@@ -49,7 +49,7 @@ def options(kind: type[Any], steps: tuple[str, ...] = ()) -> Iterator[Option]:
             yield from options(group, here)
 
 
-def groups(kind: type[Any], hints: Mapping[str, str] | None = None) -> Check:
+def groups(kind: type[Any]) -> Check:
     """A list whose entries are groups of options, each a `kind`; a single one may stand alone."""
 
     def convert(value: Any) -> tuple[Any, ...]:
@@ -58,13 +58,13 @@ def groups(kind: type[Any], hints: Mapping[str, str] | None = None) -> Check:
         if not isinstance(value, list | tuple):
             got = shown(value)
             raise vol.Invalid(f"expected a list of groups ({names}){f', got {got}' if got else ''}")
-        return tuple(_entries(kind, enumerate(value), hints or {}).values())
+        return tuple(_entries(kind, enumerate(value)).values())
 
     names = ", ".join(each.name for each in _settings(kind))
     return Check(f"a list of groups ({names})", convert, _groups_json(kind), kind)
 
 
-def named_groups(kind: type[Any], name: str, hints: Mapping[str, str] | None = None) -> Check:
+def named_groups(kind: type[Any], name: str) -> Check:
     """Groups of options with free names (the pattern `name`), each a `kind`; empty = none."""
 
     def convert(value: Any) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def named_groups(kind: type[Any], name: str, hints: Mapping[str, str] | None = N
         for each in value:
             if not re.fullmatch(name, str(each)):
                 raise vol.Invalid("is no name for it; use letters, digits, _ and -", [each])
-        return _entries(kind, value.items(), hints or {})
+        return _entries(kind, value.items())
 
     names = ", ".join(each.name for each in _settings(kind))
     entry = _groups_json(kind)["items"]
@@ -89,7 +89,7 @@ def some_of(kind: type[Any]) -> Check:
 
     def convert(value: Any) -> dict[str, Any]:
         try:
-            whole = vars(_entries(kind, [("", value)], {})[""])
+            whole = vars(_entries(kind, [("", value)])[""])
         except vol.MultipleInvalid as errors:
             found = [vol.Invalid(each.error_message, each.path[1:]) for each in errors.errors]
             raise vol.MultipleInvalid(found) from None
@@ -99,9 +99,7 @@ def some_of(kind: type[Any]) -> Check:
     return Check(f"some of {names}", convert, _group_json(kind))
 
 
-def _entries(
-    kind: type[Any], given: Iterable[tuple[Any, Any]], hints: Mapping[str, str]
-) -> dict[Any, Any]:
+def _entries(kind: type[Any], given: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
     """Each of `given` as a `kind`, by its key."""
     entry, found, problems = schema(kind), {}, []
     for key, each in given:
@@ -110,7 +108,7 @@ def _entries(
         except vol.MultipleInvalid as errors:
             for error in errors.errors:
                 steps = _steps(error)
-                what = _unknown(kind, steps, hints) or str(error.error_message)
+                what = _unknown(kind, steps, {}) or str(error.error_message)
                 problems.append(vol.Invalid(what, [key, *steps]))
     if problems:
         raise vol.MultipleInvalid(problems)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import replace
 
 from .. import config
@@ -87,14 +86,11 @@ class Assistant:
         notifications: Emitter,
         profile: str,
         sound: SoundChanged,
-        usage: UsageMeter | None = None,
-        wall_clock: Callable[[], float] = time.time,
+        usage: UsageMeter,
     ) -> None:
         self.conversation = Conversation()
         """The state machine of the conversation."""
-        self.driver = ConversationDriver(
-            self.conversation, self, usage=usage, wall_clock=wall_clock
-        )
+        self.driver = ConversationDriver(self.conversation, self, usage=usage)
         """Takes in what happens, and has the session."""
         self.microphone_input = MicrophoneInput(gate, self.driver, self)
         """The way up, with the gate."""
@@ -110,7 +106,7 @@ class Assistant:
         """Why the connection was lost or refused last; None: it never was."""
         self.status = StatusChanged(ModelStatus.IDLE, ModelStatus.IDLE)
         """The status, and the one before."""
-        self.since = wall_clock()
+        self.since = time.time()
         """When the status changed, in seconds since 1970."""
         self.calls: CallsListener | None = None
         """Who answers function calls; None: nobody, so that they are given up after a while."""
@@ -127,7 +123,6 @@ class Assistant:
         self.sound = sound
         """How sound is judged, in effect."""
         self._notifications = notifications
-        self._wall_clock = wall_clock
         self._own_words = OwnWords()
         self._power_saving = PowerSaving()
         self._own_chime = b""
@@ -234,7 +229,7 @@ class Assistant:
     def publish(self, notification: Notification) -> None:
         """Publish a notification, with the short sound that goes with it."""
         if isinstance(notification, StatusChanged):
-            self.status, self.since = notification, self._wall_clock()
+            self.status, self.since = notification, time.time()
             self._power_saving.status_changed(notification.status)
             self.microphone_input.gate.floor_taken = not self.idle
         elif isinstance(notification, WakeWordHeard):

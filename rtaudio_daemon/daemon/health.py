@@ -16,13 +16,11 @@ SILENCE_S = 10.0
 
 
 class HealthMonitor:
-    """Looks at the `components` and listens to `notifications`, on behalf of `systemd`."""
+    """Looks at the `components` and listens to `notifications`, on behalf of systemd."""
 
-    def __init__(
-        self, components: Components, notifications: Emitter, systemd: Systemd | None = None
-    ) -> None:
+    def __init__(self, components: Components, notifications: Emitter) -> None:
         self._components = components
-        self._systemd = systemd or Systemd()
+        self._systemd = Systemd()
         self._failure = ""
         self._is_ready = False
         self._quiet_since: float | None = None

@@ -117,7 +117,7 @@ class SpokenConsent:
             case WakeWordHeard():
                 self._woken = True
             case SpeechNoticed("started"):
-                confirmations.turn_began(_now(), self._opened_by())
+                confirmations.turn_began(self._opened_by())
             case Transcript("user", text, True, item_id):
                 self._note_words(item_id, text)
             case Transcript("assistant", text, True):
@@ -131,7 +131,7 @@ class SpokenConsent:
         """Somebody holds a button: what was being said is cut off, and a turn of theirs begins."""
         self._held = True
         self._confirmations.turn_dropped()
-        self._confirmations.turn_began(_now(), "button")
+        self._confirmations.turn_began("button")
 
     def received(self, event: Event) -> None:
         """The service sent this."""

@@ -54,12 +54,7 @@ _STILL_RUNNING = (
 class ToolBox:
     """The tools of one daemon. `use` gives it others; calls that run end by the former ones."""
 
-    def __init__(
-        self,
-        assistant: Assistant,
-        controls: DaemonControls,
-        now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
-    ) -> None:
+    def __init__(self, assistant: Assistant, controls: DaemonControls) -> None:
         self.registry = Registry(())
         self.runner = Runner(self.registry, self)
         self.ready = asyncio.Event()
@@ -71,7 +66,7 @@ class ToolBox:
         self._assistant = assistant
         self._controls = controls
         self._driver = assistant.driver
-        self.now = now
+        self.now: Callable[[], datetime] = lambda: datetime.now().astimezone()
         """The time that the model is given."""
         self._instructions = ""
         self._extra_tools: list[Any] = []

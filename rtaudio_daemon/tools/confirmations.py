@@ -162,7 +162,7 @@ class Confirmations:
 
     # ------------------------------------------------------------- what people say
 
-    def turn_began(self, now: float, opened_by: OpenedBy) -> None:
+    def turn_began(self, opened_by: OpenedBy) -> None:
         """Somebody began to speak; until that turn is committed or dropped, it is the same turn."""
         if not self._turns or self._turns[-1].item_id is not None:
             self._begin(opened_by)

@@ -48,7 +48,7 @@ class Talk:
     def begin(self, opened_by: OpenedBy = "follow_up") -> None:
         """Somebody begins to speak."""
         self.now += 1
-        self.confirmations.turn_began(self.now, opened_by)
+        self.confirmations.turn_began(opened_by)
 
     def commit(self) -> str:
         """The turn is over; returns its item."""
@@ -136,7 +136,7 @@ def test_a_question_that_is_heard_before_its_call_is_another_one() -> None:
     confirmations = Confirmations()
     confirmations.ask(OPEN, 10)
     confirmations.question_heard(9)
-    confirmations.turn_began(11, "button")
+    confirmations.turn_began("button")
     confirmations.turn_committed("a")
     confirmations.turn_words("a", "yes")
     assert confirmations.check(OPEN, 12) == "refused"

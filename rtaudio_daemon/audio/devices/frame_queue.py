@@ -8,13 +8,14 @@ from collections.abc import AsyncIterator, Callable
 
 from ..processing.format import Frame
 
+_LIMIT = 50  # a second
+
 
 class FrameQueue:
     """A bounded queue of frames: when it is full, the oldest frame is dropped and counted."""
 
-    def __init__(self, limit: int = 50) -> None:
+    def __init__(self) -> None:
         self.dropped = 0
-        self._limit = limit
         self._frames: deque[Frame] = deque()
         self._filled = asyncio.Event()
         self._taker: Callable[[Frame], None] | None = None
@@ -24,7 +25,7 @@ class FrameQueue:
         if self._taker is not None:
             self._taker(frame)
             return
-        if len(self._frames) == self._limit:
+        if len(self._frames) == _LIMIT:
             self._frames.popleft()
             self.dropped += 1
         self._frames.append(frame)

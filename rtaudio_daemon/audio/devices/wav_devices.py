@@ -44,9 +44,9 @@ class SilentMicrophone:
     dropped = 0
     state = DeviceState.NONE
     reason: str | None = None
+    device = "none"
 
-    def __init__(self, listener: DeviceListener, *, device: str = "none") -> None:
-        self.device = device
+    def __init__(self, listener: DeviceListener) -> None:
         self._listener = listener
         self._frames = FrameQueue()
 

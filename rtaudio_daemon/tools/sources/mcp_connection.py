@@ -165,13 +165,9 @@ class Connection:
         page = await self._asked(self._client.session.list_prompts(params=self._page(None)))
         return [each.name for each in page.prompts]
 
-    async def prompt(self, name: str, arguments: Mapping[str, str] | None = None) -> str:
+    async def prompt(self, name: str) -> str:
         """The text of a prompt. Raises LinkError."""
-        found = await self._asked(
-            self._client.session.get_prompt(
-                name, dict(arguments) if arguments else None, meta=self._meta
-            )
-        )
+        found = await self._asked(self._client.session.get_prompt(name, meta=self._meta))
         texts = [
             each.content.text
             for each in found.messages

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -79,5 +79,5 @@ class Link(Protocol):
     async def prompt_names(self) -> Sequence[str]:
         """The prompts that the server offers. Raises LinkError."""
 
-    async def prompt(self, name: str, arguments: Mapping[str, str] | None = None) -> str:
+    async def prompt(self, name: str) -> str:
         """The text of a prompt. Raises LinkError."""

@@ -65,10 +65,10 @@ class HomeClient:
     `state` and `note` say how it stands with it; `changed` is called when they are others.
     """
 
-    def __init__(self, settings: HomeAssistant, changed: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, settings: HomeAssistant) -> None:
         self.state = SourceState.STARTING
         self.note = ""
-        self.changed = changed
+        self.changed: Callable[[], None] = lambda: None
         self.url = settings.url.rstrip("/")
         self._token = settings.token
         self._device_id = settings.device_id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -218,7 +218,7 @@ class _NoLink:
     async def prompt_names(self) -> Sequence[str]:
         return ()
 
-    async def prompt(self, name: str, arguments: Mapping[str, str] | None = None) -> str:
+    async def prompt(self, name: str) -> str:
         return ""
 
 
