@@ -154,10 +154,6 @@ class SoundServer:
         self._pactl(*self._sink("mic_in"))
         self.ask("set-default-source", "mic_in.monitor")
 
-    def remove_sound_cards(self) -> None:
-        """Take the microphone and the loudspeaker away; the server stays."""
-        self._pactl("unload-module", "module-null-sink")
-
     def buffer_ms(self) -> float:
         """The largest buffer of what plays; 0 if nothing does."""
         found = re.findall(r"Buffer Latency: (\d+) usec", self.ask("list", "sink-inputs"))

@@ -63,10 +63,3 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
     def _thread_done(self, _future: Mapping[str, Any] | Any) -> None:
         self.busy_threads -= 1
-
-
-class VirtualTimePolicy(asyncio.DefaultEventLoopPolicy):
-    """Makes pytest-asyncio use virtual time."""
-
-    def new_event_loop(self) -> asyncio.AbstractEventLoop:
-        return VirtualTimeLoop()

@@ -280,14 +280,6 @@ def free_mapping() -> Check:
     return Check("a group of any settings", convert, {"type": ["object", "null"]})
 
 
-def beyond_loopback(host: str) -> bool:
-    """Whether `host` (a name or an address) may be another machine than this one."""
-    try:
-        return not ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host != "localhost"
-
-
 def shown(value: Any) -> str:
     """`value` in a few words for a message; empty when it is secret or might well be one."""
     if value is None:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from .checks import beyond_loopback
 from .hook_events import fields_of
+from .hosts import beyond_loopback
 from .own_tools import misplaced
 from .placeholders import as_text, names_in, revealed
 from .secret import Secret, did_you_mean

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
-from .checks import beyond_loopback
+from .hosts import beyond_loopback
 from .source import Mistake
 from .tool_sections import McpServer
 

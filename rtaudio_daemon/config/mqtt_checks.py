@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .checks import beyond_loopback
+from .hosts import beyond_loopback
 from .mqtt_sections import Mqtt
 from .placeholders import revealed
 from .sections import Config

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from .checks import beyond_loopback
+from .hosts import beyond_loopback
 from .profiles import PROFILES, Profile
 from .sections import Config
 from .source import Problem, Source, Steps

@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Callable
 
 from .. import config
-from ..config.checks import beyond_loopback
+from ..config.hosts import beyond_loopback
 from ..optional_packages import how_to_install, installed
 from ..version import VERSION
 from . import identity
