@@ -14,6 +14,11 @@ from .secret import Secret
 from .sections import Config
 from .source import Place, Problem, Source, Steps
 
+_ENTRIES = (
+    ("hooks", None, "headers", None),
+    ("tools", "mcp", None, "headers", None),
+    ("tools", "mcp", None, "env", None),
+)
 _SECRET_NAME = re.compile(r"key|token|secret|passw|authori", re.I)
 
 
@@ -31,14 +36,8 @@ def redacted(config: Config) -> dict[str, Any]:
 def exposures(source: Source) -> list[str]:
     """Secrets that stand in the configuration itself, and files with secrets that others read."""
     found, files = [], set(source.secret_files)
-    for steps in (*_secret_options(), *_secret_values(source.value)):
-        value = source.value
-        for step in steps:
-            listed = isinstance(value, list) and isinstance(step, int)
-            value = (
-                value[step] if listed else value.get(step) if isinstance(value, Mapping) else None
-            )
-        if value and not isinstance(value, Secret):
+    for steps, given in (*_secret_options(source.value), *_secret_entries(source.value)):
+        if given and not isinstance(given, Secret):
             place = source.place(steps)
             files.add(place.file)
             what = "the key itself stands here; put it into secrets.yaml and write !secret "
@@ -50,26 +49,31 @@ def exposures(source: Source) -> list[str]:
     return found
 
 
-def _secret_options() -> Iterator[Steps]:
-    return (each.steps for each in schema.options(Config) if isinstance(each.default, Secret))
+def _secret_options(value: Any) -> Iterator[tuple[Steps, Any]]:
+    for each in schema.options(Config):
+        if isinstance(each.default, Secret):
+            yield from _found(value, each.steps)
 
 
-def _secret_values(value: Any) -> Iterator[Steps]:
+def _secret_entries(value: Any) -> Iterator[tuple[Steps, Any]]:
     """Headers and variables for hooks and MCP servers that hold a secret by their names."""
-    given = value.get("hooks") if isinstance(value, Mapping) else None
-    for index, hook in enumerate(given if isinstance(given, list) else ()):
-        headers = hook.get("headers") if isinstance(hook, Mapping) else None
-        for each in headers if isinstance(headers, Mapping) else ():
-            if _SECRET_NAME.search(str(each)):
-                yield ("hooks", index, "headers", each)
-    tools = value.get("tools") if isinstance(value, Mapping) else None
-    servers = tools.get("mcp") if isinstance(tools, Mapping) else None
-    for name, server in servers.items() if isinstance(servers, Mapping) else ():
-        for option in ("headers", "env"):
-            given = server.get(option) if isinstance(server, Mapping) else None
-            for each in given if isinstance(given, Mapping) else ():
-                if _SECRET_NAME.search(str(each)):
-                    yield ("tools", "mcp", name, option, each)
+    for way in _ENTRIES:
+        for steps, given in _found(value, way):
+            if _SECRET_NAME.search(str(steps[-1])):
+                yield steps, given
+
+
+def _found(
+    value: Any, way: tuple[str | int | None, ...], steps: Steps = ()
+) -> Iterator[tuple[Steps, Any]]:
+    """What stands in `value` on this way, in which None is any step."""
+    if not way:
+        yield steps, value
+        return
+    listed = enumerate(value) if isinstance(value, list) else ()
+    for step, each in value.items() if isinstance(value, Mapping) else listed:
+        if way[0] in (None, step):
+            yield from _found(each, way[1:], (*steps, step))
 
 
 def _readable_by_others(file: str) -> bool:
