@@ -13,7 +13,7 @@ SPECS: Mapping[str, str] = MappingProxyType(
     {
         "aiomqtt": "aiomqtt>=2.5,<3",
         "azure.identity": "azure-identity>=1.19,<2",
-        "livekit.rtc": "livekit>=1.2,<2",  # others bring a livekit without it
+        "livekit.rtc": "livekit>=1.2,<1.3",  # its C library is called directly
         "mcp_types": "mcp>=2.3,<3",  # its version 1 comes without it
         "pyaudio": "PyAudio>=0.2.14,<0.3",
         "pymicro_wakeword": "pymicro-wakeword>=2.5,<3",
