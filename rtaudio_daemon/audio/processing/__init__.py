@@ -1,1 +1,1 @@
-"""What is computed on samples: gate, speech, echo, wake words, earcons. Pure."""
+"""Computations on samples: gate, speech, echo, wake words, earcons. Pure."""

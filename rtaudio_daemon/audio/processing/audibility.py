@@ -1,15 +1,15 @@
-"""Did the microphone hear what was played? What was played is looked for in what was heard.
+"""Detects whether the microphone heard what was played, by searching for it in the recording.
 
-The two are compared in overlapping pieces of a second, which a clock that drifts hardly blurs. The
-strength of every frequency is made equal first (GCC-PHAT): then an echo stands out at its delay,
-while another voice, music or noise, however loud, is spread over all delays. Only a delay counts
-that stands out by far, alone, and in most of the pieces.
+The two are compared in overlapping pieces of a second, which clock drift hardly blurs. First all
+frequencies are given the same strength (GCC-PHAT). An echo then stands out at its delay, while
+another voice, music or noise, however loud, is spread over all delays. A delay only counts if it
+stands out by far, without a rival, and in most of the pieces.
 
-That nothing was found proves something only where an echo was found before, and would be found now:
-that is tried by adding such an echo, only softer, to what was heard.
+Finding nothing proves something only if an echo was found before and would be found now. To test
+that, such an echo, only softer, is added to the recording.
 
-All sound is pcm. A delay is counted from when a sample was handed to the loudspeaker until it came
-from the microphone, so it contains the buffers of both.
+All sound is pcm. A delay is the time from handing a sample to the loudspeaker until it arrives from
+the microphone, so it includes the buffers of both.
 """
 
 from __future__ import annotations
@@ -26,32 +26,32 @@ from .format import BYTES_PER_MS, SAMPLE_RATE, Resampler, median
 
 Audible = Literal["yes", "no", "unknown"]
 KEPT_MS = 10_000
-"""Of so much sound at most it is judged whether it was heard."""
+"""How much sound is examined at most."""
 _Samples = NDArray[np.float64]
 _RATE = 8_000
 _FROM_HZ, _TO_HZ = 200.0, 3_800.0
-_PIECE = 8_192  # samples that are looked for at once
+_PIECE = 8_192  # samples per search
 _STEP = _PIECE // 4
 _MOST_PIECES = 20
-_EARLY, _LATE = 800, 6_400  # delays that are looked at, in samples; early: reports may come late
+_EARLY, _LATE = 800, 6_400  # range of delays, in samples; early: reports may arrive late
 _SIZE = 16_384  # of the spectra; holds a piece and all delays
-_BLOCK = 16  # samples; the delay is found so exactly
-_FAINT = 0.1  # of the loudest piece; what is softer says nothing
-_DEEP = 1e-3  # of the strongest frequency: what is weaker is not made equal to it
-_BEFORE, _AFTER = 15, 100  # blocks around a delay that belong to it: 30 ms, and 0.2 s of dying away
-_STANDS_OUT = 14.0  # in units of the spread of all delays
-_ALONE = 3.0  # against the next best delay
-_DOUBTFUL = 8.0  # what stands out so far may be one, as of a stream with a hole in it
+_BLOCK = 16  # samples; the resolution of the delay
+_FAINT = 0.1  # relative to the loudest piece; softer pieces are ignored
+_DEEP = 1e-3  # relative to the strongest frequency; weaker ones are not raised fully
+_BEFORE, _AFTER = 15, 100  # blocks that belong to a peak: 30 ms before, 0.2 s of decay after
+_STANDS_OUT = 14.0  # height of a peak, in units of the spread of all delays
+_ALONE = 3.0  # height relative to the next best delay
+_DOUBTFUL = 8.0  # height of a possible echo, such as in a stream with a gap
 _LEAST_PIECES = 3
-_AGREEING = 2 / 3  # of the pieces
-_SAME_BEFORE, _SAME_AFTER = 3, 10  # blocks; a room's echo may be strongest a little later
-_SOFTER = 0.5  # than the echo that was found before, and would still be found
-_DIGITAL_SILENCE = 4  # what a resampler makes of it
+_AGREEING = 2 / 3  # share of the pieces
+_SAME_BEFORE, _SAME_AFTER = 3, 10  # blocks; the strongest echo of a room may be a little later
+_SOFTER = 0.5  # relative to the echo found before; must still be found
+_DIGITAL_SILENCE = 4  # maximum amplitude of resampled silence
 
 
 @dataclass(frozen=True, slots=True)
 class EchoPath:
-    """From the loudspeaker to the microphone: the delay, and what is left of the amplitude."""
+    """The path from loudspeaker to microphone: its delay, and the gain of the amplitude."""
 
     delay_ms: float
     gain: float
@@ -59,9 +59,9 @@ class EchoPath:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Whether it was heard, and how it came back if it was.
+    """The echo path if the sound was heard.
 
-    `missing`: there is no trace of it, although one would have been found.
+    `missing`: there is no trace of the sound, although it would have been found.
     """
 
     path: EchoPath | None = None
@@ -69,23 +69,23 @@ class Finding:
 
 
 class Recording:
-    """The newest ten seconds of what is played and, beside it, of what is heard."""
+    """The last ten seconds of what is played and of what is heard at the same time."""
 
     def __init__(self) -> None:
         self._on = False
         self._played, self._heard = _Side(), _Side()
 
     def begin(self) -> None:
-        """Keep what is played and heard from now on, until `take`."""
+        """Record what is played and heard, until `take`."""
         self._on = True
 
     def drop(self) -> None:
-        """Forget all, as one of the streams of sound is another from now on."""
+        """Forget everything because one of the streams is replaced."""
         self._on = False
         self._played, self._heard = _Side(), _Side()
 
     def played(self, pcm: bytes, skipped: int) -> None:
-        """This goes to the loudspeaker now, after `skipped` samples of silence."""
+        """Add sound that goes to the loudspeaker now, after `skipped` samples of silence."""
         if not self._on:
             return
         if not self._played.pieces:
@@ -95,12 +95,12 @@ class Recording:
         self._played.add(pcm)
 
     def heard(self, pcm: bytes) -> None:
-        """A frame of the microphone, as it came."""
+        """Add a frame of the microphone, unprocessed."""
         if self._on:
             self._heard.add(pcm)
 
     def take(self, newest_ms: float) -> tuple[bytes, bytes]:
-        """The newest of what was played, and what was heard from its first sample on; ends it."""
+        """End the recording; return the newest sound played, and what was heard meanwhile."""
         played, heard = self._played, self._heard
         self.drop()
         wanted = int(newest_ms * BYTES_PER_MS) & ~1
@@ -110,7 +110,7 @@ class Recording:
 
 @dataclass(slots=True)
 class _Side:
-    """Pieces of one stream; positions in bytes."""
+    """The sound of one stream; positions in bytes."""
 
     pieces: deque[bytes] = field(default_factory=deque)
     begin: int = 0
@@ -127,9 +127,9 @@ class _Side:
 
 
 def examine(played: bytes, heard: bytes, known: EchoPath | None = None) -> Finding:
-    """Look for what was played in what was heard; both begin at the same time.
+    """Search for what was played in what was heard; both begin at the same time.
 
-    `known`: how it came back before.
+    `known`: the echo path found before.
     """
     far, near = _prepared(played), _prepared(heard)
     trace = _search(far, near)
@@ -144,7 +144,7 @@ def examine(played: bytes, heard: bytes, known: EchoPath | None = None) -> Findi
 
 @dataclass(frozen=True, slots=True)
 class _Trace:
-    """The best delay (samples), by how much it stands out, and from the next; pieces that agree."""
+    """The best delay (samples), its height, its height over the next best; agreeing pieces."""
 
     delay: int = 0
     stands_out: float = 0.0
@@ -162,7 +162,7 @@ class _Trace:
 
     @property
     def doubtful(self) -> bool:
-        """Whether there may be an echo, or too little of anything to know."""
+        """Whether there may be an echo, or too little sound to tell."""
         return self.pieces < _LEAST_PIECES or self.stands_out >= _DOUBTFUL
 
 
@@ -188,7 +188,7 @@ def _search(far: _Samples, near: _Samples) -> _Trace:
 
 
 def _likeness(far: _Samples, near: _Samples) -> Iterator[_Samples]:
-    """By pieces that say something: how alike the two are, by the delay in blocks."""
+    """Yield, for each piece loud enough, the correlation of the two by delay in blocks."""
     reach = _PIECE + _EARLY + _LATE
     far = np.pad(far, (0, _PIECE))
     near = np.pad(near, (_EARLY, reach))
@@ -203,7 +203,7 @@ def _likeness(far: _Samples, near: _Samples) -> Iterator[_Samples]:
         piece = _evened(far[start : start + _PIECE] * np.hanning(_PIECE))
         around = _evened(heard * _edges(reach))
         found = _powers(np.conj(piece) * around, _EARLY + _LATE)
-        # What two sounds that have nothing in common would lead to, as loud as they are and when.
+        # What two unrelated sounds of this loudness and timing would yield.
         expected = np.correlate(_powers(around, reach), _powers(piece, _PIECE), "valid")
         expected = np.maximum(expected[: len(found)] / _BLOCK, 1e-30)
         pairs = (found[:-1] + found[1:]) / (expected[:-1] + expected[1:]) / _BLOCK
@@ -211,13 +211,13 @@ def _likeness(far: _Samples, near: _Samples) -> Iterator[_Samples]:
 
 
 def _powers(spectrum: NDArray[np.complex128], length: int) -> _Samples:
-    """The power of a sound with this spectrum, by blocks."""
+    """Return the power of a sound with this spectrum, by blocks."""
     sound = np.fft.irfft(spectrum, _SIZE)[:length]
     return np.asarray((sound**2).reshape(-1, _BLOCK).sum(axis=1), dtype=np.float64)
 
 
 def _evened(samples: _Samples) -> NDArray[np.complex128]:
-    """The spectrum with every frequency of the band equally strong, but the faintest."""
+    """Return the spectrum with equal strength at all but the faintest frequencies of the band."""
     spectrum = np.fft.rfft(samples, _SIZE) * _band()
     strength = np.abs(spectrum)
     deep = max(float(strength.max()) * _DEEP, 1e-9)
@@ -231,13 +231,13 @@ def _band() -> _Samples:
 
 
 def _edges(length: int) -> _Samples:
-    """Fades of 50 ms at both ends."""
+    """Return fades of 50 ms at both ends."""
     at = np.arange(length)
     return np.asarray(np.minimum(1.0, np.minimum(at, at[::-1]) / 400), dtype=np.float64)
 
 
 def _gain(far: _Samples, near: _Samples, delay: int) -> float:
-    """What is left of the amplitude after this delay; in a room that echoes, of the direct way."""
+    """Return the gain of the amplitude at this delay; in a reverberant room, of the direct path."""
     found = []
     for start in range(0, len(far), _PIECE):
         piece = far[start : start + _PIECE]

@@ -1,4 +1,4 @@
-"""Spoken words that are kept: without the silence around them, all equally loud."""
+"""Prepares spoken words for storage: trims the silence around them and equalizes loudness."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _MARGIN = SAMPLE_RATE // 10
 _LOUDNESS = 0.16  # of full scale (root mean square), at volume 1: -16 dBFS
 _PEAK = 32_000
 _MS_PER_LETTER = (30, 200)
-_SLACK_MS = 1000  # one short word takes its time
+_SLACK_MS = 1000  # even one short word takes time
 
 
 def trimmed(pcm: bytes) -> bytes:
-    """Without silence before and after, and as loud as all others; empty if all is silence."""
+    """Return the sound without silence at its ends, at standard loudness; empty if silent."""
     samples = np.frombuffer(pcm[: len(pcm) // 2 * 2], dtype="<i2").astype(np.float64)
     loud = np.flatnonzero(np.abs(samples) > _QUIET)
     if not len(loud):
@@ -27,12 +27,12 @@ def trimmed(pcm: bytes) -> bytes:
 
 
 def at_volume(pcm: bytes, volume: float) -> bytes:
-    """The same at `volume` (0 to 1)."""
+    """Return the sound at `volume` (0 to 1)."""
     return bytes((np.frombuffer(pcm, dtype="<i2") * volume).astype("<i2").tobytes())
 
 
 def plausible(pcm: bytes, text: str) -> bool:
-    """Whether these words may take that long."""
+    """Return whether the text may plausibly take that long."""
     letters = sum(each.isalnum() for each in text)
     fastest, slowest = (letters * ms for ms in _MS_PER_LETTER)
     return fastest <= len(pcm) / BYTES_PER_MS <= slowest + _SLACK_MS

@@ -1,20 +1,20 @@
-"""When other programs are softer: while somebody talks with us or something of ours sounds, and a
-moment longer, so that their sound does not pump between sentences.
+"""Decides when other programs are lowered: while somebody talks with us or our own sound plays, and
+a moment longer, so that their volume does not pump between sentences.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-AFTER_S = 0.4  # from the last sound until others are as loud as before
+AFTER_S = 0.4  # from our last sound until other programs are restored
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known at one moment.
+    """The facts at one moment.
 
     `floor_taken`: somebody speaks, or an answer is awaited or heard. `hears`: our own gate is open.
-    `attends`: what is said now needs no wake word, though one is used. `rings`: a timer.
+    `attends`: wake words are in use, but speech needs none now. `rings`: a timer rings.
     """
 
     floor_taken: bool = False
@@ -24,23 +24,23 @@ class Facts:
 
     @property
     def needs_quiet(self) -> bool:
-        """Whether others should be softer now."""
+        """Whether other programs should be lowered now."""
         return self.floor_taken or self.hears or self.attends or self.rings
 
 
 class DuckingTimes:
-    """Says from moment to moment whether others are softer; times in seconds, never going back."""
+    """Decides at every moment whether others are lowered; times in seconds, never decreasing."""
 
     def __init__(self) -> None:
         self._until: float | None = None
 
     @property
     def softer(self) -> bool:
-        """Whether they are, so that `look` must be called again soon."""
+        """Whether they are lowered, so that `look` must be called again soon."""
         return self._until is not None
 
     def look(self, facts: Facts, now: float) -> bool:
-        """Whether others are softer from now on."""
+        """Return whether others are lowered from now on."""
         if facts.needs_quiet:
             self._until = now + AFTER_S
         elif self._until is not None and now >= self._until:

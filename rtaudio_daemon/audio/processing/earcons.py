@@ -1,4 +1,4 @@
-"""Short sounds for what happens (earcons), computed from notes: no file is read."""
+"""Short sounds that signal events (earcons), computed from notes: no file is read."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from .format import SAMPLE_RATE
 
 _Notes = tuple[tuple[int, int, int], ...]
-# Each note: pitch (Hz), when it begins and how long it is (ms). Nothing below 300 Hz, which small
-# loudspeakers swallow; rising is on and good, falling is off and bad.
+# Each note: pitch (Hz), start and duration (ms). Nothing below 300 Hz, which small loudspeakers
+# cannot play. Rising means on or good, falling means off or bad.
 _NOTES = {
     "listening": ((660, 0, 90), (880, 60, 90)),
     "done": ((880, 0, 90), (660, 60, 90)),
@@ -35,12 +35,12 @@ _OVERTONE = 0.2
 
 
 def earcon(name: str, loudness: float) -> bytes:
-    """The sound of this name (one of `NAMES`) as pcm; at `loudness` 1 its peak is half of full."""
+    """Return the sound `name` (of `NAMES`) as pcm; at `loudness` 1 its peak is half of full."""
     return _pcm(_NOTES[name], _PEAK * loudness)
 
 
 def ring(volume: float) -> bytes:
-    """A second of ringing as pcm; at `volume` 1 its peak is full scale."""
+    """Return a second of ringing as pcm; at `volume` 1 its peak is full scale."""
     return _pcm(_RING, volume)
 
 
@@ -50,7 +50,7 @@ def _pcm(notes: _Notes, peak: float) -> bytes:
 
 @cache
 def _shape(notes: _Notes) -> NDArray[np.float64]:
-    """The sound with a peak of 1."""
+    """Return the sound with a peak of 1."""
     shape = np.zeros(max(begin + length for _, begin, length in notes) * SAMPLE_RATE // 1000)
     for pitch, begin, length in notes:
         time = np.arange(length * SAMPLE_RATE // 1000) / SAMPLE_RATE

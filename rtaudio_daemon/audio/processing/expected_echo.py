@@ -1,7 +1,7 @@
-"""How loud an answer's echo may be, in every band of frequencies, and what is louder than that.
+"""Estimates the loudness of an answer's echo per frequency band, and detects what is louder.
 
-Somebody who speaks over an answer is louder than its echo in some band long before he is louder in
-all of them together. Levels are arrays in dBFS: nine bands from 125 Hz to 12 kHz, and their sum.
+Somebody who speaks over an answer exceeds its echo in some band long before exceeding it overall.
+Levels are arrays in dBFS: nine bands from 125 Hz to 12 kHz, and their sum.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Levels = NDArray[np.float64]
 Bands = NDArray[np.bool_]
 _EDGES_HZ = (125, 275, 475, 725, 1125, 1725, 2525, 3525, 5025)
 _SAMPLES = FRAME_BYTES // 2
-_INT16, _FLOAT64 = np.dtype("<i2"), np.dtype(np.float64)  # ready, as making them takes longer
+_INT16, _FLOAT64 = np.dtype("<i2"), np.dtype(np.float64)  # prepared, which saves time
 _FIRST_BINS = np.array([-(-edge * _SAMPLES // SAMPLE_RATE) for edge in _EDGES_HZ])
 _SHAPE = np.hanning(_SAMPLES)
 _SCALE = 2 / (_SAMPLES * float(_SHAPE @ _SHAPE)) / 32768.0**2
@@ -26,34 +26,34 @@ _LEAST = 10 ** (SILENCE_DBFS / 10)
 SILENCE: Levels = np.full(len(_EDGES_HZ) + 1, SILENCE_DBFS)
 NOWHERE: Bands = np.zeros(len(SILENCE), dtype=np.bool_)
 EVERYWHERE: Bands = np.ones(len(SILENCE), dtype=np.bool_)
-_DELAYS = 25  # frames; how late an echo may come, with buffers and a room
-_LEARNED_FRAMES = 750  # of playing that are remembered: 15 s
-_LOUDEST = 0.1  # of them: somebody who tries to speak over it, and not the echo
-_FEW = 50  # of them count to the last: the first second
-_SMEAR = 3  # frames; what is played may be reported a little late
+_DELAYS = 25  # frames; maximum delay of an echo, including buffers and the room
+_LEARNED_FRAMES = 750  # how many frames of playback are remembered: 15 s
+_LOUDEST = 0.1  # share of them that is attributed to somebody speaking, and not to the echo
+_FEW = 50  # with fewer frames (the first second), all of them count
+_SMEAR = 3  # frames; playback may be reported a little late
 _KEPT = _DELAYS + _SMEAR
 _ALIGN_EVERY = 50
 _ALIKE = 0.5
 _FAINT_DBFS = -70.0
-_DECAY_DB = 1.5  # per frame, as a room with 0.8 s of reverberation does
-_ENOUGH = 15  # frames of it after which the echo is known
+_DECAY_DB = 1.5  # per frame, as in a room with 0.8 s of reverberation
+_ENOUGH = 15  # frames in a band after which its echo is known
 _RECKON_EVERY = 25
-_LOUD_DBFS = -40.0  # what is played softer than that says more of the room's noise than of its echo
+_LOUD_DBFS = -40.0  # softer playback reveals the noise of the room rather than the echo
 _FLOOR_FALLS = 0.3
 _FLOOR_RISES_DB = 0.02  # per frame: a dB per second
-_NOISE_DB = 3.0  # how much a noise goes up and down
+_NOISE_DB = 3.0  # typical fluctuation of noise
 
 
 def levels(pcm: bytes) -> Levels:
-    """The loudness of a frame of 20 ms in every band, and in all; of a longer one the loudest."""
+    """Return the levels of a frame of 20 ms; of a longer one, those of its loudest part."""
     return np.asarray(levels_of_each([pcm])[0])
 
 
 def levels_of_each(sounds: Sequence[bytes]) -> Levels:
-    """The same for each of several sounds, one row each, in one step."""
+    """Return the levels of several sounds, one row each, in one step."""
     frames = [_whole_frames(pcm) for pcm in sounds]
     found = _levels(b"".join(frames))
-    if len(found) == len(sounds):  # nearly always
+    if len(found) == len(sounds):  # almost always
         return found
     begins = np.cumsum([0] + [len(pcm) // FRAME_BYTES for pcm in frames[:-1]])
     return np.asarray(np.maximum.reduceat(found, begins, axis=0))
@@ -81,24 +81,24 @@ def _levels(frames: bytes) -> Levels:
 
 
 def bins(bands: Bands, samples: int) -> Bands:
-    """Which parts of the spectrum of so many samples are in any of these bands."""
+    """Return which parts of the spectrum of `samples` samples lie in any of these bands."""
     hz = np.fft.rfftfreq(samples, 1 / SAMPLE_RATE)
     found = bands[np.searchsorted(_EDGES_HZ, hz, side="right") - 1] & (hz >= _EDGES_HZ[0])
     return np.asarray(found | (bands[-1] & (hz >= _EDGES_HZ[0])))
 
 
 class Coupling:
-    """How much softer (dB) the microphone hears what is played; None while it is not known."""
+    """How much softer (dB) the microphone hears what is played; None while it is unknown."""
 
     def __init__(self) -> None:
         self._ratios = np.full((_LEARNED_FRAMES, len(SILENCE)), -np.inf)
         self._count = 0
         self.bands: Levels | None = None
-        """Infinite where nothing was played in a band."""
+        """By band; infinite if nothing was played in a band."""
 
     @property
     def overall_db(self) -> float | None:
-        """Of all bands together."""
+        """The value for all bands together."""
         return None if self.bands is None else float(self.bands[-1])
 
     def add(self, heard: Levels, expected: Levels) -> None:
@@ -120,17 +120,17 @@ class Coupling:
 
 
 class ExpectedEcho:
-    """What is played as a microphone hears it: later, and dying away; levels per frame.
+    """Levels per frame of what is played, as the microphone should hear it: delayed and decaying.
 
-    The delay is found by comparing the ups and downs of both sides. Until then the loudest of the
-    last half second counts.
+    The delay is found by correlating the level changes of both sides. Until then, the loudest
+    level of the last half second applies.
     """
 
     def __init__(self) -> None:
         self.now = SILENCE
         self.noise: Levels = np.zeros(len(SILENCE))
-        """What the microphone hears in any case."""
-        self._far = np.full((2 * _KEPT, len(SILENCE)), SILENCE_DBFS)  # a ring, twice in a row
+        """The levels of the background noise in the microphone."""
+        self._far = np.full((2 * _KEPT, len(SILENCE)), SILENCE_DBFS)  # a ring, stored twice
         self._at = 0
         self._far_overall = deque([SILENCE_DBFS] * _DELAYS, maxlen=_LEARNED_FRAMES)
         self._near_overall = deque([SILENCE_DBFS] * _DELAYS, maxlen=_LEARNED_FRAMES)
@@ -139,11 +139,11 @@ class ExpectedEcho:
 
     @property
     def audible(self) -> bool:
-        """Whether anything is expected at all."""
+        """Whether any echo is expected."""
         return bool(self.now[-1] > _FAINT_DBFS)
 
     def advance(self, far: Levels, near: Levels) -> None:
-        """One frame more: what was played meanwhile, and what was heard."""
+        """Advance by one frame: what was played, and what was heard."""
         self._at = at = (self._at + 1) % _KEPT
         self._far[at] = self._far[at + _KEPT] = far
         self._far_overall.append(float(far[-1]))
@@ -160,13 +160,13 @@ class ExpectedEcho:
         self.noise = self.noise + np.where(near < self.noise, falls, _FLOOR_RISES_DB)
 
     def learn(self, coupling: Coupling, heard: Levels) -> None:
-        """Note how loud the echo is, unless what is played is too soft for that."""
+        """Learn how loud the echo is, unless what is played is too soft for that."""
         if self.now[-1] >= _LOUD_DBFS:
             coupling.add(heard, self.now)
 
     def louder(self, coupling: Coupling, heard: Levels, by_db: float) -> Bands:
-        """In which bands somebody is by so much louder than the echo and the noise; in none as
-        long as the echo is not known.
+        """Return in which bands somebody is by `by_db` louder than echo and noise; in none while
+        the echo is unknown.
         """
         if coupling.bands is None:
             return NOWHERE
@@ -174,8 +174,8 @@ class ExpectedEcho:
         return np.asarray(heard > echo + by_db)
 
     def lasts(self, coupling: Coupling) -> bool:
-        """Whether the echo may still be louder than the noise in some band; not while the echo is
-        not known.
+        """Return whether the echo may still be louder than the noise in some band; false while the
+        echo is unknown.
         """
         if coupling.bands is None or not self.audible:
             return False

@@ -19,16 +19,16 @@ BYTES_PER_SAMPLE = 2
 BYTES_PER_MS = 48
 FRAME_MS = 20
 FRAME_BYTES = FRAME_MS * BYTES_PER_MS
-SILENCE_DBFS = -96.0  # what 16 bits can just not hold any more
+SILENCE_DBFS = -96.0  # just below the smallest amplitude of 16 bits
 _FRAME_SAMPLES = FRAME_BYTES // BYTES_PER_SAMPLE
 _FULL_FRAME = _FRAME_SAMPLES * 32768.0**2
 _LOW_HZ = (30, 60, 90)
-_SHORT_BYTES = 4 * FRAME_BYTES  # whose loudness is asked for by several, and remembered
-_INT16, _FLOAT64 = np.dtype("<i2"), np.dtype(np.float64)  # ready, as making them takes longer
+_SHORT_BYTES = 4 * FRAME_BYTES  # sounds up to this size are cached: several callers need them
+_INT16, _FLOAT64 = np.dtype("<i2"), np.dtype(np.float64)  # prepared, which saves time
 
 
 class Frame(NamedTuple):
-    """A short stretch of sound from a microphone: `FRAME_BYTES` of pcm, 20 ms.
+    """A short piece of sound from a microphone: `FRAME_BYTES` of pcm, 20 ms.
 
     `heard_at`: when its last sample was heard, in seconds of the loop's clock; None: just now.
     """
@@ -47,10 +47,10 @@ def median(values: Sequence[float] | NDArray[np.float64]) -> float:
 
 
 class Resampler:
-    """A stream of mono s16le sound from one sample rate to another.
+    """Converts a stream of mono s16le sound from one sample rate to another.
 
-    Stateful: feed it the pieces of one stream in order, of any size; a byte that is half a sample
-    waits for its other half. Equal rates pass through.
+    Stateful: pass the pieces of one stream in order, of any size; half a sample waits for its
+    other byte. With equal rates, sound is passed through.
     """
 
     def __init__(self, from_rate: int, to_rate: int) -> None:
@@ -62,7 +62,7 @@ class Resampler:
         )
 
     def feed(self, pcm: bytes) -> bytes:
-        """What is ready after `pcm`; some milliseconds stay inside until more comes."""
+        """Return the sound that is ready; some milliseconds stay inside until more arrives."""
         pcm = self._odd + pcm
         whole = len(pcm) & ~1
         self._odd = pcm[whole:]
@@ -72,7 +72,7 @@ class Resampler:
         return bytes(self._stream.resample_chunk(samples).tobytes())
 
     def flush(self) -> bytes:
-        """The rest of the stream; the resampler is then ready for a new one."""
+        """Return the rest of the stream, and get ready for a new one."""
         self._odd = b""
         if self._stream is None:
             return b""
@@ -82,16 +82,16 @@ class Resampler:
 
 
 def dbfs(pcm: bytes) -> float:
-    """The loudness of `pcm` (root mean square) in dB below full scale; `SILENCE_DBFS` at least.
+    """Return the loudness of `pcm` (root mean square) in dBFS; at least `SILENCE_DBFS`.
 
-    What is below about 100 Hz does not count, as the offset of a sound card, hum and rumble do.
-    What is left over at the end, after frames of 20 ms, does not count either.
+    Frequencies below about 100 Hz are ignored, such as DC offset, hum and rumble. So is the
+    remainder after the last whole frame of 20 ms.
     """
     return _remembered_dbfs(pcm) if len(pcm) <= _SHORT_BYTES else _dbfs(pcm)
 
 
 def dbfs_of_each(frames: list[bytes]) -> list[float]:
-    """The same for each of several frames of `FRAME_BYTES`, in one step."""
+    """Return the loudness of each of several frames of `FRAME_BYTES`, in one step."""
     if any(len(pcm) != FRAME_BYTES for pcm in frames):
         return [dbfs(pcm) for pcm in frames]
     sound = np.frombuffer(b"".join(frames), _INT16).astype(_FLOAT64).reshape(-1, _FRAME_SAMPLES)
@@ -118,7 +118,7 @@ def _dbfs(pcm: bytes) -> float:
 def _remembered_dbfs(pcm: bytes) -> float:
     if len(pcm) != FRAME_BYTES:
         return _dbfs(pcm)
-    frame = np.frombuffer(pcm, _INT16).astype(_FLOAT64)  # the same in fewer steps
+    frame = np.frombuffer(pcm, _INT16).astype(_FLOAT64)  # as below, in fewer steps
     low = frame @ _low_shapes(_FRAME_SAMPLES)
     power = float(frame @ frame - low @ low) / _FULL_FRAME
     return max(SILENCE_DBFS, 10 * math.log10(power)) if power > 0 else SILENCE_DBFS
@@ -126,7 +126,7 @@ def _remembered_dbfs(pcm: bytes) -> float:
 
 @lru_cache(maxsize=32)
 def _low_shapes(length: int) -> NDArray[np.float64]:
-    """Orthonormal columns that make up any sound of `length` samples below about 100 Hz."""
+    """Return orthonormal columns that span sound of `length` samples below about 100 Hz."""
     time = np.arange(length) / SAMPLE_RATE
     turns = [2 * np.pi * pitch * time for pitch in _LOW_HZ]
     shapes = [np.ones(length), *map(np.cos, turns), *map(np.sin, turns)]

@@ -1,4 +1,4 @@
-"""When sound was heard, although it comes late and in bursts."""
+"""Computes when sound was heard, although it arrives late and in bursts."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ _REMEMBERED_S = 3.0
 
 
 class FrameClock:
-    """Feed it every piece of one stream. All times are seconds of any one clock.
+    """Dates the pieces of one stream. All times are in seconds on one clock.
 
-    Sound never comes before it was heard. So of the pieces of the last seconds the one that came
-    soonest says when all of them were heard: samples are counted from it. A piece that a busy
-    machine held up, or that comes with nine others at once, is not later for that.
+    Sound never arrives before it was heard. Therefore the piece with the least delay in the last
+    seconds dates all others, by counting samples from it. Delays in a busy machine, and pieces
+    that arrive ten at once, do not matter.
     """
 
     def __init__(self) -> None:
         self._position_s = 0.0
-        self._soonest: deque[tuple[float, float]] = deque()  # (came at, less its position), rising
+        self._soonest: deque[tuple[float, float]] = deque()  # (arrival, arrival − position), rising
 
     def heard_at(self, length_s: float, now: float) -> float:
-        """When the last sample of the next piece was heard, which comes `now`."""
+        """Return when the last sample of the next piece, which arrives `now`, was heard."""
         self._position_s += length_s
         offset = now - self._position_s
         while self._soonest and self._soonest[-1][1] >= offset:

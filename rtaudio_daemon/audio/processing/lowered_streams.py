@@ -1,11 +1,11 @@
-"""Which streams of other programs are lowered, and what each gets back.
+"""Decides which streams of other programs are lowered, and which volume each gets back.
 
-For sound servers that cannot do it themselves. These remember the volume of a stream by its key
-(its role, or the name of the program), and give it to the next stream with that key: what was
-lowered when its stream ended, or when we did, is still owed to the next one.
+For sound servers that cannot lower programs themselves. They store the volume of a stream by its
+key (its role, or the name of the program), and apply it to the next stream with that key. So if a
+stream ends while lowered, or we do, the next stream with its key must be restored.
 
-Volumes are as the sound server counts them, by channel: 65536 is 100 %, and the loudness is the
-cube of it.
+Volumes are in units of the sound server, by channel: 65536 is 100 %, and loudness is the cube of
+the volume.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 from .stream_roles import is_lowered
 
 MOST = 200
-"""So much is kept; what was lowered first is forgotten first."""
+"""Maximum number of records; the oldest is forgotten first."""
 _CHANNELS_MOST = 32
 _VOLUME_MOST = 1 << 31
 _KEY_CHARACTERS = 500
@@ -40,7 +40,7 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Lowered:
-    """What was lowered from `was` to `low`; `index` of the stream in the sound server of now."""
+    """A stream lowered from `was` to `low`; `index` is its index in the present sound server."""
 
     key: str
     was: Volume
@@ -49,12 +49,12 @@ class Lowered:
 
 
 def factor(db: float) -> float:
-    """What volumes are multiplied by to change the loudness by so much."""
+    """Return the factor for volumes that changes the loudness by `db`."""
     return float(10 ** (db / 60))
 
 
 def streams(listed: Iterable[Mapping[str, Any]]) -> list[Stream]:
-    """Those of `pactl list sink-inputs` that are lowered: not ours, no calls, no filters."""
+    """Return the entries of `pactl list sink-inputs` to lower: not ours, no calls, no filters."""
     found = []
     for one in listed:
         index, channels, properties = (one.get(name) for name in ("index", "volume", "properties"))
@@ -74,9 +74,9 @@ def streams(listed: Iterable[Mapping[str, Any]]) -> list[Stream]:
 def lower(
     kept: Iterable[Lowered], there: Iterable[Stream], times: float
 ) -> tuple[list[Lowered], Changes]:
-    """Everything that is lowered then, and the volumes to set for that.
+    """Return all records after lowering, and the volumes to set.
 
-    A stream that was lowered stays as it is, also where somebody moved it since.
+    A stream that was lowered is left alone, even if somebody has changed its volume since.
     """
     after, changes, playing = list(kept), Changes(), list(there)
     indices = {each.index for each in playing}
@@ -85,7 +85,7 @@ def lower(
             continue
         was = stream.volume
         if (like := next((each for each in after if _is_low(each, stream)), None)) is not None:
-            was = like.was  # it began as low as the one before it was made
+            was = like.was  # it was created at the lowered volume of its predecessor
             if like.index not in indices:
                 after.remove(like)
         low = tuple(round(each * times) for each in was)
@@ -100,9 +100,9 @@ def lower(
 def give_back(
     kept: Iterable[Lowered], there: Iterable[Stream]
 ) -> tuple[list[Lowered], dict[int, Lowered]]:
-    """What is owed still, and by the index of the stream what it gets back.
+    """Return the records that remain, and what to restore, by the index of the stream.
 
-    Where somebody moved the volume since, it stays there, and nothing is owed any more.
+    If somebody has changed the volume since, it is kept, and the record is dropped.
     """
     owed, given, keys = list(kept), dict[int, Lowered](), set()
     for stream in there:
@@ -114,19 +114,19 @@ def give_back(
 
 
 def strangers(kept: Iterable[Lowered]) -> list[Lowered]:
-    """The same for another sound server, whose streams have other indices."""
+    """Return the records for another sound server, whose streams have other indices."""
     return [Lowered(each.key, each.was, each.low) for each in kept]
 
 
 def record(kept: Iterable[Lowered]) -> list[dict[str, Any]]:
-    """For JSON."""
+    """Convert to JSON."""
     return [
         {name: value for name, value in asdict(each).items() if name != "index"} for each in kept
     ]
 
 
 def restored(found: Any) -> list[Lowered]:
-    """What `record` gave. Raises ValueError for anything else."""
+    """Convert from the result of `record`. Raises ValueError for anything else."""
     if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
         raise ValueError("no list of lowered volumes")
     after = []
@@ -147,7 +147,7 @@ def _key(properties: Mapping[str, Any]) -> str:
 
 
 def _volume(channels: Any) -> Volume:
-    """The volume by channel; empty where it is none."""
+    """Return the volume by channel; empty if it is invalid."""
     fits = (
         isinstance(channels, list)
         and len(channels) <= _CHANNELS_MOST
@@ -157,7 +157,7 @@ def _volume(channels: Any) -> Volume:
 
 
 def _is_low(lowered: Lowered, stream: Stream) -> bool:
-    """Whether this is such a stream, still as low as we made it."""
+    """Return whether the stream has this key and is still as low as we made it."""
     return lowered.key == stream.key and _same(lowered.low, stream.volume)
 
 

@@ -1,7 +1,7 @@
-"""Is what is heard that which is played? All sound is pcm.
+"""Decides whether what is heard is what is being played. All sound is pcm.
 
-A room makes of what is played a sound that looks quite different. But it does the same to all of
-it: what it does is found from the last seconds, and says what the newest sound should be.
+A room turns what is played into a signal that looks quite different, but in the same way all the
+time. Its effect is estimated from the last seconds, and predicts what the newest sound should be.
 """
 
 from __future__ import annotations
@@ -16,48 +16,48 @@ from .format import SAMPLE_RATE
 
 _Samples = NDArray[np.float64]
 _Either = _Samples | NDArray[np.complex128]  # sound, or its spectrum
-_WINDOW = SAMPLE_RATE * 4 // 25  # of what is heard, looked for in what is played
-_REACH = SAMPLE_RATE * 4 // 5  # of what is played that may be in it
+_WINDOW = SAMPLE_RATE * 4 // 25  # length of what is heard that is searched for
+_REACH = SAMPLE_RATE * 4 // 5  # length of what is played that is searched
 _FRAME = SAMPLE_RATE // 50
-_KEPT = 4 * SAMPLE_RATE  # from which it is found what the room does
-_ALIKE = 0.55, 0.45  # as they stand: in all, and where it is louder than its echo
-_SAME = 0.85, 0.8  # the same, although the room would make something else of it
-_EVERY = 3  # samples: 8 kHz are enough for what the room does
+_KEPT = 4 * SAMPLE_RATE  # for the estimate of the room
+_ALIKE = 0.55, 0.45  # correlation of the unfiltered sounds: overall, and where louder than echo
+_SAME = 0.85, 0.8  # the same, above which the prediction is not needed
+_EVERY = 3  # samples: 8 kHz suffice for the room
 _RATE = SAMPLE_RATE // _EVERY
-_TAPS = 24  # of the filter that leaves out what is too high for that
+_TAPS = 24  # of the low-pass filter for that rate
 _LOW_TONES = np.hamming(_TAPS) * np.sinc(0.3 * (np.arange(_TAPS) - (_TAPS - 1) / 2))
-_LOW_TONES /= _LOW_TONES.sum()  # half of 3.6 kHz gets through
-_NEWEST = _RATE // 20  # of which the verdict is
-_LEFT_OUT = _RATE // 5  # what is in doubt says nothing of the room
-_LEAST = _RATE  # of both, to say anything of it
-_LATEST = _RATE * 3 // 5  # an echo comes by then
-_BEFORE, _TAIL = _RATE // 100, _RATE * 3 // 20  # of the loudest part of the echo
-_SMOOTHED = 33  # parts of the spectrum
-_FAINT = 1e-3  # of the whole: what was not played in a part of it says nothing of the room
-_CORRECTIONS = 2  # by what the room found so far does not explain
-_TRUSTED = 0.7  # how alike what was heard and what it should have been are, if the room is known
-_PREDICTED = 0.72  # how alike they are, if it is the same voice
+_LOW_TONES /= _LOW_TONES.sum()  # -6 dB at 3.6 kHz
+_NEWEST = _RATE // 20  # the part that is judged
+_LEFT_OUT = _RATE // 5  # the part in doubt, from which the room is not estimated
+_LEAST = _RATE  # minimum of both for an estimate
+_LATEST = _RATE * 3 // 5  # maximum delay of an echo
+_BEFORE, _TAIL = _RATE // 100, _RATE * 3 // 20  # around the peak of the echo
+_SMOOTHED = 33  # bins of the spectrum
+_FAINT = 1e-3  # of the total power: weaker frequencies do not reveal the room
+_CORRECTIONS = 2  # iterations on what the estimate does not explain
+_TRUSTED = 0.7  # minimum correlation of past prediction and recording if the room is known
+_PREDICTED = 0.72  # minimum correlation of both if it is the same voice
 
 
 class OwnVoice:
-    """Give it what is played and what is heard, in frames of 20 ms or more."""
+    """Compares what is played with what is heard, in frames of 20 ms or more."""
 
     def __init__(self) -> None:
         self._played: deque[bytes] = deque(maxlen=_KEPT // _FRAME)
         self._heard: deque[bytes] = deque(maxlen=_KEPT // _FRAME)
 
     def played(self, pcm: bytes, skipped: int) -> None:
-        """Take note of what goes to the loudspeaker, after `skipped` samples of silence."""
+        """Note what goes to the loudspeaker, after `skipped` samples of silence."""
         if skipped:
             self._played.append(bytes(2 * min(skipped, _KEPT)))
         self._played.append(pcm)
 
     def heard(self, pcm: bytes) -> None:
-        """Take note of what the microphone hears meanwhile."""
+        """Note what the microphone hears meanwhile."""
         self._heard.append(pcm)
 
     def is_heard(self, louder: Bands) -> bool:
-        """Whether what is louder than the echo in these bands just now is the echo all the same."""
+        """Return whether what now exceeds the echo in these bands is the echo all the same."""
         alike = self._predicted(louder)
         if alike is not None and alike >= _PREDICTED:
             return True
@@ -66,11 +66,11 @@ class OwnVoice:
         return at_all >= least_at_all and there >= least_there
 
     def likeness(self, bands: Bands) -> tuple[float, float]:
-        """How alike the newest of both are (0 to 1) as they stand: in all, and at the same delay in
-        these bands alone.
+        """Return the correlation (0 to 1) of the newest of both, unfiltered: overall, and at the
+        same delay in these bands alone.
         """
         far, near = _last(self._played, _REACH), _last(self._heard, _WINDOW)
-        near -= near.mean()  # an offset of the sound card
+        near -= near.mean()  # the DC offset of the sound card
         size = 1 << (_REACH + _WINDOW).bit_length()
         product = np.fft.irfft(np.fft.rfft(far, size) * np.conj(np.fft.rfft(near, size)), size)
         energy = np.concatenate([[0.0], np.cumsum(far * far)])
@@ -82,9 +82,9 @@ class OwnVoice:
         return float(likeness[at]), _alike(one, other)
 
     def _predicted(self, bands: Bands) -> float | None:
-        """How alike what is heard and what it should be are, of late, in these bands (0 to 1).
+        """Return the recent correlation (0 to 1) of recording and prediction in these bands.
 
-        None: what the room does is not known, or says nothing of these bands.
+        None: the effect of the room is unknown, or does not cover these bands.
         """
         parts = bins(bands, _NEWEST * _EVERY)[: _NEWEST // 2]
         far, near = (_thinned(_last(each, _KEPT)) for each in (self._played, self._heard))
@@ -103,7 +103,7 @@ class OwnVoice:
 
 
 def _expected(far: _Samples, near: _Samples, known: slice) -> _Samples:
-    """What should be heard, if the room does to all of `far` what it did to its `known` part."""
+    """Return what should be heard if the room affects all of `far` as it does its `known` part."""
     size = 1 << (len(far) - 1).bit_length()
     there = np.zeros((2, len(far)))
     there[:, known] = far[known], near[known]
@@ -121,7 +121,7 @@ def _expected(far: _Samples, near: _Samples, known: slice) -> _Samples:
 
 
 def _thinned(sound: _Samples) -> _Samples:
-    """At a third of the rate, without what is constant, high tones as important as low ones."""
+    """Return the sound at a third of the rate, without DC, its high tones raised to equal power."""
     padded = np.concatenate([np.zeros(_TAPS - _EVERY), sound])
     thinned = np.lib.stride_tricks.sliding_window_view(padded, _TAPS)[::_EVERY] @ _LOW_TONES
     return np.asarray(np.diff(thinned, prepend=0.0))
@@ -133,7 +133,7 @@ def _alike(one: _Either, other: _Either) -> float:
 
 
 def _last(blocks: deque[bytes], samples: int) -> _Samples:
-    """So much of the end of a sound; before its beginning there was silence."""
+    """Return the last `samples` samples, padded with silence at the beginning."""
     taken: list[bytes] = []
     missing = 2 * samples
     for block in reversed(blocks):

@@ -1,9 +1,9 @@
-"""Frames over an answer that are judged later, and together, as long as nothing could come of them.
+"""Postpones judging frames over an answer until they could matter, and judges them together.
 
-One frame of speech changes nothing; it takes several within a moment. So until there could be
-enough of them it is left open what each is: first whether it is louder than the answer's echo, then
-whether it is speech, which costs most. The verdicts are those that would have been given at once,
-but for what an engine that is asked less remembers of more than half a second ago.
+A single frame of speech changes nothing; it takes several within a moment. So until there could be
+enough of them, it stays open what each frame is: first whether it is louder than the answer's echo,
+then, which costs most, whether it is speech. The results equal immediate ones, except for what an
+engine that is asked less often remembers from more than half a second ago.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from .vad import Engine, TurnSegmenter, judge
 class _Frame:
     pcm: bytes
     ms: float
-    surpasses: bool | None = None  # the echo; None: not known yet
+    surpasses: bool | None = None  # whether it exceeds the echo; None: not known yet
 
 
 class PostponedFrames:
-    """Frames of one stream. `stirs` was asked of each; all but the newest are passed to `counts`.
+    """Frames of one stream. The caller has called `stirs` for each.
 
-    `counts` counts as speech what `engine` is `sure` (a probability) of. More than `most_ms` of it
-    would matter.
+    All but the newest are passed to `counts`, as speech if `engine` returns at least `sure` (a
+    probability). More than `most_ms` of speech would matter.
     """
 
     def __init__(self) -> None:
@@ -42,9 +42,9 @@ class PostponedFrames:
         most_ms: float,
         sure: float,
     ) -> float | None:
-        """How likely it is that the next frame, `pcm`, is speech; None: nothing could come of it.
+        """Return the probability that the next frame, `pcm`, is speech; None: it cannot matter yet.
 
-        What could come of it, and of those before, is seen with one of the next frames.
+        Whether it matters, and those before it, is decided with one of the next frames.
         """
         echo.postpone()
         self._frames.append(_Frame(pcm, len(pcm) / BYTES_PER_MS))
@@ -55,14 +55,14 @@ class PostponedFrames:
         return self._judged(engine, counts, sure) if self._possible_ms(counts) > most_ms else None
 
     def settle(self, engine: Engine, echo: Echo, counts: TurnSegmenter, *, sure: float) -> None:
-        """Judge all of them, the newest too, as what comes next is judged otherwise."""
+        """Judge all frames now, including the newest, because the next are judged otherwise."""
         if self._frames:
             newest_ms = self._frames[-1].ms
             self._measure(echo)
             counts.feed(self._judged(engine, counts, sure) >= sure, newest_ms)
 
     def _possible_ms(self, counts: TurnSegmenter) -> float:
-        """How much speech there could be by now within the time that `counts`."""
+        """Return how much speech there could be by now within the window of `counts`."""
         possible = sum(frame.ms for frame in self._frames if frame.surpasses is not False)
         return counts.spoken_ms + possible
 
@@ -72,7 +72,7 @@ class PostponedFrames:
             frame.surpasses = surpasses
 
     def _let_go(self, engine: Engine, counts: TurnSegmenter) -> None:
-        """Nothing comes any more of what does not surpass the echo, or is too long ago."""
+        """Pass on frames that do not exceed the echo, or are too old to matter."""
         waiting_ms = sum(frame.ms for frame in self._frames)
         while len(self._frames) > 1:
             frame = self._frames[0]

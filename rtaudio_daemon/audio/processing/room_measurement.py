@@ -1,4 +1,4 @@
-"""Measure with a chirp how late and how loud a room sends the loudspeaker to the microphone."""
+"""Measures with a chirp the delay and loudness of the loudspeaker's echo in the microphone."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from ...config import Audio
 from .format import BYTES_PER_MS, SAMPLE_RATE, dbfs, median
 
 _CHIRP_S = 1.0
-_FROM_HZ, _TO_HZ = 300.0, 4_000.0  # what small loudspeakers play and voices are made of
+_FROM_HZ, _TO_HZ = 300.0, 4_000.0  # the range of small loudspeakers and of voices
 _LOUDNESS = 0.25
-_SURE = 8.0  # how much the peak must stand out of everything else
+_SURE = 8.0  # minimum height of the peak relative to everything else
 _INAUDIBLE_DB = -70.0
 _LOUD_ECHO_DB = -6.0
 _LATE_MS = 400.0
 _LOUD_ROOM_DBFS = -40.0
-QUIET_ROOM_DBFS = -50.0  # or else an echo may be there and not be found
+QUIET_ROOM_DBFS = -50.0  # above this, an echo may exist and not be found
 _FLOOR = 1e-3  # -60 dB
 DECAY_STEP_MS = 5
 DECAY_STEPS = 64
 DECAY_LEAD = 4
-LEAD_MS = 1_000  # listened to before the chirp, for the noise of the room
+LEAD_MS = 1_000  # recorded before the chirp, for the noise of the room
 TAIL_MS = 1_500
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """`delay_ms` from the speaker's queue to the frame of the microphone; None: it hears nothing.
+    """The echo. `delay_ms`: from the speaker's queue to the microphone's frame; None: not heard.
 
-    `echo_db`: the microphone against what is played; `noise_dbfs`: the room when it is quiet.
+    `echo_db`: level in the microphone relative to what is played; `noise_dbfs`: the quiet room.
     """
 
     noise_dbfs: float
@@ -41,7 +41,7 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """An option of config.yaml (`steps`), what it is and what it should be, and why."""
+    """An option of config.yaml (`steps`): its value, the proposed value, and the reason."""
 
     steps: tuple[str, ...]
     now: str | float
@@ -50,7 +50,7 @@ class Proposal:
 
 
 def chirp() -> bytes:
-    """A second of rising tone, as pcm."""
+    """Return a second of rising tone, as pcm."""
     time = np.arange(int(SAMPLE_RATE * _CHIRP_S)) / SAMPLE_RATE
     phase = 2 * np.pi * (_FROM_HZ * time + (_TO_HZ - _FROM_HZ) / (2 * _CHIRP_S) * time**2)
     edge = np.minimum(1, np.minimum(time, time[::-1]) / 0.02)
@@ -58,7 +58,7 @@ def chirp() -> bytes:
 
 
 def examine(before: bytes, heard: bytes) -> Measurement:
-    """What was heard before the chirp and, from the moment it was given to the speaker, after."""
+    """Examine what was heard before the chirp, and after it was given to the speaker."""
     noise = dbfs(before)
     played, likeness = _likeness(heard)
     if not len(likeness):
@@ -68,7 +68,7 @@ def examine(before: bytes, heard: bytes) -> Measurement:
         return Measurement(noise)
     gain = likeness[at] / float(np.dot(played, played))
     there = heard[2 * at : 2 * at + len(played) * 2]
-    # Reverberation comes on top of the direct way; noise does not count.
+    # Reverberation adds to the direct path; noise is subtracted.
     power = max(10 ** (dbfs(there) / 10) - 10 ** (noise / 10), 1e-12)
     echo_db = 10 * np.log10(power) - dbfs(chirp())
     echo_db = float(max(echo_db, 20 * np.log10(gain)))
@@ -78,9 +78,9 @@ def examine(before: bytes, heard: bytes) -> Measurement:
 
 
 def decay(heard: bytes, measured: Measurement) -> list[float]:
-    """How the echo dies away: dB below its strongest point, for each of `DECAY_STEPS` steps.
+    """Return the decay of the echo: dB below its peak, for each of `DECAY_STEPS` steps.
 
-    The first begins `DECAY_LEAD` steps before that point. Empty where there is no echo.
+    The first step begins `DECAY_LEAD` steps before the peak. Empty if there is no echo.
     """
     if measured.delay_ms is None:
         return []
@@ -95,7 +95,7 @@ def decay(heard: bytes, measured: Measurement) -> list[float]:
 
 
 def _likeness(heard: bytes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The chirp, and how much what was heard is like it from each sample on."""
+    """Return the chirp, and the correlation of what was heard with it from each sample on."""
     played = np.frombuffer(chirp(), dtype="<i2").astype(np.float64)
     samples = np.frombuffer(heard, dtype="<i2").astype(np.float64)
     if len(samples) <= len(played):
@@ -106,9 +106,9 @@ def _likeness(heard: bytes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def proposals(measured: Measurement, now: Audio, *, can_cancel: bool) -> list[Proposal]:
-    """What the measurement speaks for, where it differs from the settings as they are now.
+    """Return the settings to change according to the measurement.
 
-    That nothing came back speaks for nothing: the loudspeaker may be silent.
+    No echo implies no proposal: the loudspeaker may be silent.
     """
     found = []
     loud = measured.noise_dbfs > _LOUD_ROOM_DBFS
@@ -128,7 +128,7 @@ def proposals(measured: Measurement, now: Audio, *, can_cancel: bool) -> list[Pr
 
 
 def advice(measured: Measurement, *, can_cancel: bool) -> list[str]:
-    """What else to do about it, as sentences."""
+    """Return further advice, as sentences."""
     if measured.delay_ms is None or measured.echo_db is None:
         return []
     found = []
@@ -144,5 +144,5 @@ def advice(measured: Measurement, *, can_cancel: bool) -> list[str]:
 
 
 def listening_ms() -> tuple[int, int]:
-    """How long to listen before the chirp, and from its beginning, in ms."""
+    """Return how long to record before the chirp, and from its beginning, in ms."""
     return LEAD_MS, len(chirp()) // BYTES_PER_MS + TAIL_MS

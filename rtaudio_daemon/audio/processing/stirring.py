@@ -1,6 +1,6 @@
-"""Is anything louder than the quiet of the room? Costly engines need not hear the rest.
+"""Detects sound above the quiet of the room, so that costly engines can skip the rest.
 
-Time is the sound itself.
+Time is counted in sound.
 """
 
 from __future__ import annotations
@@ -9,24 +9,24 @@ from collections import deque
 
 from .format import BYTES_PER_MS, dbfs, dbfs_of_each
 
-_STIRRING_DB = 3.0  # how much louder than the quiet a frame is that may be speech
+_STIRRING_DB = 3.0  # how far above the quiet level a frame may be speech
 _INAUDIBLE_DBFS = -72.0
 _FLOOR_RISES_DB_PER_S = 1.0
 _AWAKE_MS = 800.0  # longer than the pauses between words
-_AT_ONCE = 10  # frames at most that wait until they are measured
+_AT_ONCE = 10  # maximum number of frames that wait to be measured
 
 
 class Stirring:
-    """Feed it every frame, 20 ms or more of pcm."""
+    """Decides for every frame of pcm, 20 ms or more."""
 
     def __init__(self) -> None:
         self._floor_dbfs: float | None = None
         self._awake_ms = 0.0
-        self._waiting: list[bytes] = []  # while it is certain what to say of them
+        self._waiting: list[bytes] = []  # frames to be measured; the result is certain meanwhile
         self._waiting_ms = 0.0
 
     def feed(self, pcm: bytes) -> bool:
-        """Whether this frame, or one a moment before it, is louder than the quiet."""
+        """Return whether this frame, or one a moment before it, is louder than the quiet level."""
         self._waiting.append(pcm)
         self._waiting_ms += len(pcm) / BYTES_PER_MS
         if self._awake_ms > self._waiting_ms and len(self._waiting) < _AT_ONCE:
@@ -50,7 +50,7 @@ class Stirring:
 
     @property
     def quiet_below_dbfs(self) -> float | None:
-        """Softer frames are quiet still, if they come soon; None while louder ones are awaited."""
+        """Level below which frames still count as quiet; None while sound above it is recent."""
         if self._floor_dbfs is None or self._awake_ms > 0:
             return None
         return _loud_from(self._floor_dbfs)
@@ -61,7 +61,7 @@ def _loud_from(floor_dbfs: float) -> float:
 
 
 class LoudParts:
-    """Leaves out what is quiet, but for the `before_ms` before something is loud."""
+    """Omits quiet sound, except for the last `before_ms` before something louder."""
 
     def __init__(self, before_ms: float) -> None:
         self._most = int(before_ms * BYTES_PER_MS)
@@ -70,7 +70,7 @@ class LoudParts:
         self._held_bytes = 0
 
     def feed(self, pcm: bytes) -> bytes:
-        """The sound that is to be heard now: none in the quiet, and more where it ends."""
+        """Return the sound to process now: none while it is quiet, and more when that ends."""
         self._held.append(pcm)
         self._held_bytes += len(pcm)
         if self._stirring.feed(pcm):
@@ -83,6 +83,6 @@ class LoudParts:
         return b""
 
     def forget(self) -> None:
-        """Give away nothing of what was heard so far."""
+        """Discard what is being held back."""
         self._held.clear()
         self._held_bytes = 0

@@ -1,10 +1,10 @@
-"""A wake word of one's own: what was learned of it, and finding it in a stream.
+"""A wake word taught by the user: what was learned of it, and its detection in a stream.
 
-A front end makes *embeddings* of sound: rows of 96 numbers, one each 80 ms, each of which sees
-about 0.8 s. A `Basis` turns them into *features*: rows of 32 numbers. Two judgements make a word
-together: how far the features are from the recordings (dynamic time warping), and a small
-classifier that was trained on them. Either alone errs too often: noise and other voices take a
-word away from its recordings, and a quiet room makes it unlike what the classifier knows best.
+A front end computes *embeddings* of sound: rows of 96 numbers, one per 80 ms, each covering about
+0.8 s. A `Basis` turns them into *features*: rows of 32 numbers. Two measures are combined: the
+distance of the features from the recordings (dynamic time warping), and a small classifier trained
+on them. Either alone errs too often: noise and other voices increase the distance, and a quiet room
+differs from what the classifier knows best.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ Floats = NDArray[np.float32]
 EMBEDDING_SIZE = 96
 FEATURES = 32
 STEP_S = 0.08
-"""From one embedding to the next."""
+"""Interval between embeddings."""
 SEEN_S = 0.78
-"""Of sound, by each embedding."""
+"""Duration of sound that each embedding covers."""
 _TEMPLATES_MOST, _ROWS_MOST = 6, 32
-_NEAREST = 2  # templates whose costs count; the others were said otherwise
+_NEAREST = 2  # templates whose costs count; the others may be pronounced differently
 _AGREE_ROWS = 3  # 0.24 s
 COST = 0.48
-"""What is farther from a recording is another word, or said in quite another way."""
-# How much of each judgement makes a word 2.7 times as likely, and the logit that is even at `COST`.
-# Chosen as strict as words are still found where others talk: bench/taught.py, part dev.
+"""Sound farther from a recording is another word, or pronounced very differently."""
+# How much of each measure makes a word 2.7 times as likely, and the logit that is neutral at
+# `COST`. As strict as detection among other talkers permits: bench/taught.py, part dev.
 _COST_SCALE, _LOGIT_SCALE, _LOGIT = 0.12, 1.2, 4.4
 CUTOFF = 0.5
-"""Of scores."""
+"""The cutoff of scores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Basis:
     projection: Floats
 
     def features(self, embeddings: Floats) -> Floats:
-        """Rows of length one."""
+        """Return rows of length one."""
         rows = (embeddings - self.mean) @ self.projection
         lengths = np.linalg.norm(rows, axis=1, keepdims=True)
         return np.asarray(rows / np.maximum(lengths, 1e-6), dtype=np.float32)
@@ -54,8 +54,8 @@ class Basis:
 class LearnedWord:
     """What was learned of a word.
 
-    `templates`: features of each recording; `weights`, `bias`: of the classifier, for as many rows
-    as `weights` has.
+    `templates`: features of each recording; `weights`, `bias`: those of the classifier, which
+    covers as many rows as `weights` has.
     """
 
     templates: tuple[Floats, ...]
@@ -63,13 +63,13 @@ class LearnedWord:
     bias: float
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
-        """Everything by name, for a file."""
+        """Return everything by name, for a file."""
         named = {f"template_{number}": each for number, each in enumerate(self.templates)}
         return {**named, "weights": self.weights, "bias": np.array([self.bias], np.float32)}
 
 
 def learned_word(arrays: dict[str, NDArray[np.float32]]) -> LearnedWord:
-    """The word of which `LearnedWord.arrays` made these. Raises ValueError if it is none."""
+    """Convert from the result of `LearnedWord.arrays`. Raises ValueError if it is invalid."""
     templates = [
         arrays[name]
         for number in range(_TEMPLATES_MOST)
@@ -88,7 +88,7 @@ def learned_word(arrays: dict[str, NDArray[np.float32]]) -> LearnedWord:
 
 
 class _Warp:
-    """How well what was heard last is the whole of one template, at any speed."""
+    """Matches the latest sound to the whole of one template, at any speed."""
 
     def __init__(self, template: Floats) -> None:
         self.template = template
@@ -97,9 +97,9 @@ class _Warp:
         self._lengths = [1] * rows
 
     def feed(self, costs: list[float]) -> float:
-        """The cost of each row of the template at the newest moment; returns the mean on the way.
+        """Take the newest cost of each row of the template; return the mean on the best path.
 
-        The way through the template begins anywhere and ends now; it may stay and it may skip.
+        A path through the template begins at any time and ends now; it may repeat or skip rows.
         """
         before, lengths = self._sums, self._lengths
         sums, steps = [costs[0]], [1]
@@ -117,7 +117,7 @@ class _Warp:
 
 
 class WordScores:
-    """Judges a stream of features by both measures."""
+    """Scores a stream of features by both measures."""
 
     def __init__(self, word: LearnedWord) -> None:
         self._word = word
@@ -126,7 +126,7 @@ class WordScores:
         self._recent: deque[Floats] = deque(maxlen=len(word.weights))
 
     def feed(self, row: Floats) -> tuple[float, float]:
-        """The cost and the logit at the newest row; inf and -inf where too little was heard."""
+        """Return cost and logit at the newest row; inf and -inf after too little sound."""
         costs = (1.0 - self._stacked @ row).tolist()
         found, start = [], 0
         for warp in self._warps:
@@ -152,15 +152,15 @@ class TaughtWordDetector:
         self.forget()
 
     def forget(self) -> None:
-        """Hear what follows as if nothing was before it."""
+        """Continue as if nothing had been heard before."""
         self._scores = WordScores(self._word)
         self._costs: deque[float] = deque(maxlen=_AGREE_ROWS)
         self._logits: deque[float] = deque(maxlen=_AGREE_ROWS)
 
     def feed(self, embeddings: Floats) -> list[float]:
-        """The score of each row, from 0 to 1, by both judgements.
+        """Return the score of each row, from 0 to 1, by both measures.
 
-        At `CUTOFF` the word is found.
+        From `CUTOFF` on, the word is detected.
         """
         found = []
         for row in self._basis.features(embeddings):
@@ -172,6 +172,6 @@ class TaughtWordDetector:
 
 
 def score(cost: float, logit: float) -> float:
-    """Of both judgements, from 0 to 1; what one lacks the other may make up for."""
+    """Combine both measures, from 0 to 1; one can compensate for the other."""
     margin = (COST - cost) / _COST_SCALE + (logit - _LOGIT) / _LOGIT_SCALE
     return 1 / (1 + exp(-max(margin, -30.0)))

@@ -1,4 +1,4 @@
-"""Is somebody speaking? Engines behind one interface, and the decision what counts as a turn."""
+"""Voice activity detection: the interface of engines, and the decision what counts as a turn."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import Literal, Protocol
 from .format import dbfs
 from .stirring import Stirring
 
-_BEFORE_FRAMES = 25  # what the engine needs to hear of before, to judge as if it had not slept
+_BEFORE_FRAMES = 25  # context that an engine needs to judge as if it had heard everything
 
 
 class Engine(Protocol):
-    """Judges one 20 ms frame of pcm after the other."""
+    """Judges successive frames of 20 ms of pcm."""
 
     def probability(self, pcm: bytes) -> float:
-        """How likely it is (0 to 1) that somebody speaks in this frame of the stream."""
+        """Return the probability (0 to 1) that somebody speaks in this frame of the stream."""
 
 
 class AlwaysEngine:
     """Takes everything for speech."""
 
     def probability(self, pcm: bytes) -> float:
-        """One."""
+        """Return 1."""
         return 1.0
 
 
@@ -35,12 +35,12 @@ class LevelEngine:
         self._floor_dbfs = -50.0
 
     def probability(self, pcm: bytes) -> float:
-        """0 up to 6 dB above the background, 1 from 18 dB on; sound below -55 dBFS never counts."""
+        """Return 0 up to 6 dB above the background, 1 from 18 dB on; 0 for sound below -55 dBFS."""
         level = dbfs(pcm)
         if level < self._floor_dbfs:
             self._floor_dbfs = max(-75.0, self._floor_dbfs + 0.2 * (level - self._floor_dbfs))
         else:
-            self._floor_dbfs += 0.04  # 2 dB per second: a fan is background after a few seconds
+            self._floor_dbfs += 0.04  # 2 dB/s: a fan becomes background after a few seconds
         if level < -55:
             return 0.0
         return min(1.0, max(0.0, (level - self._floor_dbfs - 6) / 12))
@@ -49,9 +49,9 @@ class LevelEngine:
 class TwoStageEngine:
     """Asks a costly engine only when a frame is louder than the quiet of the room.
 
-    The engine then hears a little of what came before, and goes on for a while. What is softer
-    than the background by this measure counts as no speech. `forget` lets the engine begin anew;
-    it is called where the engine has missed something.
+    The engine then also gets a little of what came before, and continues for a while. Softer sound
+    counts as no speech. `forget` resets the engine; it is called when the engine has missed
+    something.
     """
 
     def __init__(self, engine: Engine, forget: Callable[[], None] | None = None) -> None:
@@ -62,18 +62,18 @@ class TwoStageEngine:
         self._held: deque[bytes] = deque(maxlen=_BEFORE_FRAMES)
 
     def probability(self, pcm: bytes) -> float:
-        """That of the engine, or 0 in the quiet."""
+        """Return the engine's probability, or 0 while it is quiet."""
         if self.stirs(pcm):
             return self.ask(pcm)
         self.hold(pcm)
         return 0.0
 
     def stirs(self, pcm: bytes) -> bool:
-        """Whether the engine need be asked: once for each frame, then either `ask` or `hold`."""
+        """Return whether the engine must be asked. Call once per frame, then `ask` or `hold`."""
         return self._stirring.feed(pcm)
 
     def ask(self, pcm: bytes) -> float:
-        """The verdict of the costly engine on this frame."""
+        """Return the costly engine's probability for this frame."""
         if self._missed and self._forget is not None:
             self._forget()
         self._missed = False
@@ -82,25 +82,25 @@ class TwoStageEngine:
         return self._engine.probability(pcm)
 
     def hold(self, pcm: bytes) -> None:
-        """This frame needs no verdict; the engine hears it if it must judge soon."""
+        """Skip this frame; the engine gets it if it is asked soon."""
         self._missed = self._missed or len(self._held) == _BEFORE_FRAMES
         self._held.append(pcm)
 
     @property
     def quiet_below_dbfs(self) -> float | None:
-        """Softer frames are no speech, whatever the engine might say; None while any may be."""
+        """Level below which frames are never speech; None while any frame may be."""
         return self._stirring.quiet_below_dbfs
 
 
 def stirs(engine: Engine, pcm: bytes) -> bool:
-    """Whether this frame of the stream may be speech at all; then `judge` it, in order."""
+    """Return whether this frame of the stream may be speech at all; then `judge` it, in order."""
     return engine.stirs(pcm) if isinstance(engine, TwoStageEngine) else True
 
 
 def judge(engine: Engine, pcm: bytes, *, needed: bool) -> float:
-    """The verdict on a frame that was asked about with `stirs`; where none is needed, 0.
+    """Return the probability for a frame after `stirs`; 0 if none is `needed`.
 
-    A costly engine is spared then, if it can be.
+    In that case a costly engine is spared, if possible.
     """
     if isinstance(engine, TwoStageEngine):
         if needed:
@@ -113,8 +113,8 @@ def judge(engine: Engine, pcm: bytes, *, needed: bool) -> float:
 
 @dataclass(slots=True)
 class TurnSegmenter:
-    """Speech begins after `start_ms` of it within `start_window_ms`; ends after `hangover_ms`
-    without any. Its clock is the sound it is fed.
+    """Detects turns: speech begins after `start_ms` of it within `start_window_ms`, and ends after
+    `hangover_ms` without any. Time is counted in sound.
     """
 
     start_ms: float
@@ -124,12 +124,12 @@ class TurnSegmenter:
     quiet_ms: float = 0.0
     """For how long nobody has spoken, since speech began."""
     spoken_ms: float = 0.0
-    """Speech within the last `start_window_ms`, while there is not enough of it yet."""
+    """How much speech the last `start_window_ms` contain, while there is not enough."""
     _recent: deque[tuple[bool, float]] = field(default_factory=deque)
     _recent_ms: float = 0.0
 
     def feed(self, speech: bool, ms: float) -> Literal["started", "stopped"] | None:
-        """Take note of `ms` more of speech or of its absence."""
+        """Note `ms` more of speech, or of its absence."""
         if self.speaking:
             self.quiet_ms = 0.0 if speech else self.quiet_ms + ms
             if self.quiet_ms < self.hangover_ms:
@@ -150,12 +150,12 @@ class TurnSegmenter:
         return "started"
 
     def adjust(self, start_ms: float, start_window_ms: float, hangover_ms: float) -> None:
-        """Go on with other numbers."""
+        """Continue with other settings."""
         self.start_ms, self.start_window_ms = start_ms, start_window_ms
         self.hangover_ms = hangover_ms
 
     def reset(self) -> None:
-        """Nobody speaks; what was heard before does not count any more."""
+        """Forget everything: nobody speaks."""
         self.speaking = False
         self._recent.clear()
         self._recent_ms = self.spoken_ms = self.quiet_ms = 0.0

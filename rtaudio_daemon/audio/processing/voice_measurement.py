@@ -1,4 +1,4 @@
-"""How loud somebody is who speaks to a microphone, and the room meanwhile."""
+"""Measures the loudness of a speaker in the microphone, and of the room."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ from .room_measurement import Proposal
 LISTENING_MS = 8_000
 _SPEECH = 0.5
 _NO_SPEECH = 0.1
-_LEAST_FRAMES = 25  # of speech: half a second
-_WANTED_DBFS = -26.0  # leaves room for a shout
+_LEAST_FRAMES = 25  # minimum of speech: half a second
+_WANTED_DBFS = -26.0  # leaves headroom for a shout
 _SOFT_DBFS = -38.0
 _LOUD_DBFS = -14.0
 _MOST_GAIN_DB = 40.0
 _NOISE_DBFS = -50.0
-_NOISY_DB = 20.0  # of a voice above the noise; in less, noise suppression is of use
+_NOISY_DB = 20.0  # voice above noise; below this, noise suppression helps
 
 
 @dataclass(frozen=True, slots=True)
 class VoiceMeasurement:
-    """Levels in dBFS: of the loud parts of a voice, and of what is heard between words."""
+    """Levels in dBFS: of the loud parts of a voice, and of the sound between words."""
 
     voice_dbfs: float
     noise_dbfs: float
 
     @property
     def above_db(self) -> float:
-        """How much louder the voice is than the noise."""
+        """How much louder the voice is than the noise, in dB."""
         return self.voice_dbfs - self.noise_dbfs
 
 
 def frames_of(pcm: bytes) -> list[bytes]:
-    """The whole frames of some sound."""
+    """Return the whole frames of a sound."""
     return [pcm[at : at + FRAME_BYTES] for at in range(0, len(pcm) - FRAME_BYTES + 1, FRAME_BYTES)]
 
 
 def measure(frames: Sequence[bytes], probabilities: Sequence[float]) -> VoiceMeasurement | None:
-    """By frames and how likely somebody speaks in each; None where hardly anybody spoke."""
+    """Measure frames with these speech probabilities; None if they contain hardly any speech."""
     levels = np.array([dbfs(each) for each in frames])
     likely = np.array(probabilities)
     voice, noise = levels[likely >= _SPEECH], levels[likely < _NO_SPEECH]
@@ -54,7 +54,7 @@ def measure(frames: Sequence[bytes], probabilities: Sequence[float]) -> VoiceMea
 def voice_proposals(
     measured: VoiceMeasurement, now: Input, *, can_suppress: bool
 ) -> list[Proposal]:
-    """What the measurement (before any gain) speaks for, where it differs from `now`."""
+    """Return the settings to change according to the measurement (before any gain)."""
     found = []
     after = measured.voice_dbfs + now.gain_db
     if not _SOFT_DBFS <= after <= _LOUD_DBFS:

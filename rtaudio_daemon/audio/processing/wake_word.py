@@ -1,6 +1,6 @@
-"""Whom to listen to: everybody, after a wake word, or only while a button is pressed.
+"""Decides when speech is listened to: always, after a wake word, or only while a button is held.
 
-Time is the sound itself.
+Time is counted in sound.
 """
 
 from __future__ import annotations
@@ -15,50 +15,50 @@ from .vad import TurnSegmenter
 from .word_score import Spotted, WordScore
 
 Listen = Literal["open", "wake_word", "push_to_talk"]
-_REFRACTORY_MS = 2_000  # for so long the detector may find the same word again
-_SPOTTED_MS = 500  # for so long the detector finds a word again; nobody repeats it as fast
-_SOONEST_MS = 600  # an answer is heard for longer before a word of it is spotted
-_LATEST_MS = 500  # after its end
-_WORD_MS = 1_200  # how long ago a word may have begun that is spotted now
-_VOICE_MS = 80  # of it, or more, somebody is heard to say
+_REFRACTORY_MS = 2_000  # how long the detector may find the same word again
+_SPOTTED_MS = 500  # the same for stop words, which nobody repeats so quickly
+_SOONEST_MS = 600  # minimum time into an answer at which a word of it can be detected
+_LATEST_MS = 500  # maximum time after the end of an answer
+_WORD_MS = 1_200  # how long ago a word detected now may have begun
+_VOICE_MS = 80  # minimum of speech with which somebody can have said a word
 
 
 class WakeWordEngine(Protocol):
-    """Looks for wake words in a stream of pcm."""
+    """Detects wake words in a stream of pcm."""
 
     @property
     def scores(self) -> Sequence[WordScore]:
-        """Each word that it knows."""
+        """The scores of all its words."""
 
     def feed(self, pcm: bytes) -> Spotted | None:
-        """The wake word that just ended, if any."""
+        """Process sound; return the wake word that just ended, if any."""
 
     def forget(self) -> None:
-        """Hear what follows as after a long silence."""
+        """Continue as after a long silence."""
 
 
 class CombinedEngine:
-    """Several engines as one; all hear every frame."""
+    """Combines several engines; all get every frame."""
 
     def __init__(self, engines: Sequence[WakeWordEngine]) -> None:
         self._engines = tuple(engines)
         self.scores: Sequence[WordScore] = [word for each in engines for word in each.scores]
-        """The words of all."""
+        """The scores of the words of all engines."""
 
     def feed(self, pcm: bytes) -> Spotted | None:
-        """The wake word that just ended, if any; of several that of the first engine."""
+        """Process sound; return the wake word that just ended (of the first engine if several)."""
         found = [each.feed(pcm) for each in self._engines]
         return next(filter(None, found), None)
 
     def forget(self) -> None:
-        """Hear what follows as after a long silence."""
+        """Continue as after a long silence."""
         for each in self._engines:
             each.forget()
 
 
 @dataclass(frozen=True, slots=True)
 class WordCount:
-    """How often a word was `heard`, and how often what was said only came near it."""
+    """How often a word was `heard`, and how often speech only came close to it."""
 
     word: str
     heard: int
@@ -66,10 +66,10 @@ class WordCount:
 
 
 class Attention:
-    """Whether speech is for us.
+    """Decides whether speech is meant for us.
 
-    `open`: always. `push_to_talk`: never (a held button passes this by). `wake_word`: for
-    `follow_up_ms` after a wake word or `pay`, and after each turn and answer that begin meanwhile.
+    `open`: always. `push_to_talk`: never (a held button bypasses this). `wake_word`: for
+    `follow_up_ms` after a wake word or `pay`, and after every turn and answer that begin meanwhile.
     """
 
     def __init__(
@@ -83,9 +83,9 @@ class Attention:
     ) -> None:
         self.listen = listen
         self.notes = tuple(notes)
-        """Why this is not what was asked for."""
+        """Why this is not what was requested."""
         self.since_word_ms = inf
-        """How much sound came since the wake word that is attended to."""
+        """How many ms of sound have come since the wake word that opened attention."""
         self._engine = engine
         self._stops = stops
         self._follow_up_ms = follow_up_ms
@@ -95,7 +95,7 @@ class Attention:
 
     @property
     def words(self) -> list[WordCount]:
-        """Each word that is looked for, with what was counted since this began."""
+        """Each word to be detected, with its counts since the start."""
         engines = (self._engine if self.spots else None, self._stops)
         scores = [score for engine in engines if engine is not None for score in engine.scores]
         return [
@@ -104,17 +104,17 @@ class Attention:
 
     @property
     def always(self) -> bool:
-        """Whether nobody has to ask for it."""
+        """Whether no wake word or button is needed."""
         return self.listen == "open"
 
     @property
     def spots(self) -> bool:
-        """Whether wake words are looked for."""
+        """Whether wake words are detected."""
         return self.listen == "wake_word"
 
     @property
     def listens(self) -> bool:
-        """Whether anybody is listened to without a button, now or after a wake word."""
+        """Whether speech can be listened to without a button, now or after a wake word."""
         return self.always or self.spots
 
     @property
@@ -123,33 +123,33 @@ class Attention:
         return self.always or self._left_ms > 0
 
     def pay(self) -> None:
-        """Somebody talks to us, although no wake word was said."""
+        """Listen as after a wake word: somebody talks to us without one."""
         self.since_word_ms = inf
         if self.spots:
             self._left_ms = self._follow_up_ms
 
     def forget(self) -> None:
-        """Need a wake word from now on."""
+        """Require a wake word from now on."""
         self.since_word_ms = inf
         self._left_ms = 0.0
 
     def forget_stops(self) -> None:
-        """Something begins to sound; what was said before does not stop it."""
+        """Reset stop words because something begins to sound: earlier speech must not stop it."""
         if self._stops is not None:
             self._stops.forget()
 
     def stop(self, pcm: bytes) -> Spotted | None:
-        """The word that ends what sounds, if it was just heard; only to be fed while it sounds."""
+        """Return the stop word that was just heard, if any; call only while something sounds."""
         found = self._stops.feed(pcm) if self._stops is not None else None
         if found is not None:
             self._heard[found.word] = self._heard.get(found.word, 0) + 1
         return found
 
     def feed(self, pcm: bytes, *, engaged: bool, meant: bool = True) -> Spotted | None:
-        """Take in a frame, where wake words are looked for; the one that was just heard, if any.
+        """Process a frame in mode `wake_word`; return the word that was just heard, if any.
 
-        `engaged`: somebody has the floor, the user or an answer, or will have it.
-        `meant`: a wake word that ends now was said by somebody, as far as is known.
+        `engaged`: it is the user's turn or that of an answer, or soon will be.
+        `meant`: as far as is known, a person said a wake word that ends now.
         """
         ms = len(pcm) / BYTES_PER_MS
         self._left_ms = (
@@ -172,7 +172,7 @@ class Attention:
 
 @dataclass(slots=True)
 class OwnWord:
-    """Is a wake word that is spotted now one of the answer that is heard?
+    """Decides whether a wake word detected now is part of the answer being heard.
 
     It is, unless somebody was heard over the answer meanwhile.
     """
@@ -184,7 +184,7 @@ class OwnWord:
 
     @property
     def likely(self) -> bool:
-        """Whether it is."""
+        """Whether it probably is."""
         return self._left_ms > 0 and self._voice_left_ms <= 0
 
     @property
@@ -193,7 +193,7 @@ class OwnWord:
         return self._answer_ms > 0 or self._left_ms > 0
 
     def advance(self, ms: float, *, answer: bool) -> None:
-        """So much sound more; `answer`: an answer may be in it."""
+        """Advance by `ms` of sound; `answer`: it may contain an answer."""
         self._answer_ms = self._answer_ms + ms if answer else 0.0
         self._left_ms = _LATEST_MS if self._answer_ms > _SOONEST_MS else max(0, self._left_ms - ms)
         self._voice_left_ms -= ms
@@ -201,7 +201,7 @@ class OwnWord:
             self._voice.reset()
 
     def heard(self, spoken: bool, ms: float, *, own: Callable[[], bool]) -> None:
-        """Whether somebody speaks in this sound; `own` says whether that is the answer itself."""
+        """Note whether this sound is speech; `own` returns whether that is the answer itself."""
         if self._voice.feed(spoken, ms) == "started":
             self._voice.reset()
             if not own():

@@ -1,4 +1,4 @@
-"""What a WAV file holds, and its sound as pcm."""
+"""Parses WAV files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WIDTHS = range(1, 5)  # bytes of one sample
 
 @dataclass(frozen=True, slots=True)
 class Wav:
-    """PCM samples as they stand in a file; `width`: bytes of one."""
+    """PCM samples as stored in a file; `width`: bytes per sample."""
 
     rate: int
     channels: int
@@ -26,11 +26,11 @@ class Wav:
 
     @property
     def seconds(self) -> float:
-        """How long it is."""
+        """The duration of the sound."""
         return len(self.samples) / (self.width * self.channels * self.rate)
 
     def pcm(self) -> bytes:
-        """Its sound as pcm, the channels mixed."""
+        """Return the sound as pcm, with its channels mixed."""
         raw, width = self.samples, self.width
         raw = raw[: len(raw) // (width * self.channels) * width * self.channels]
         if width == 1:
@@ -46,9 +46,9 @@ class Wav:
 
 
 def parse_wav(raw: bytes) -> Wav:
-    """The WAV file that `raw` is; what it says of its length need not be true.
+    """Parse a WAV file; the lengths that it states need not be correct.
 
-    Raises ValueError, whose words go after the name of the file, if nothing here can play it.
+    Raises ValueError if it cannot be played; the message is meant to follow the file's name.
     """
     try:
         found = wave.Wave_read(io.BytesIO(raw))

@@ -1,8 +1,8 @@
 """Learns a wake word from a few recordings of it.
 
-Each recording is also learned from as it would sound in noise, among people who talk, in a room
-with an echo, in a quieter place, brighter or duller, and a little faster or slower. What the word
-is not is known from `Material`, which comes with the program.
+Each recording is also varied: with noise, among other talkers, in a reverberant room, in a quieter
+place, brighter or duller, and a little faster or slower. `Material`, which comes with the program,
+provides counterexamples.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from .taught_word import (
 from .word_recording import RATE, Sound, WordRecording
 
 VERSION = 2
-"""Of the learning: words are learned anew from their recordings when it has changed."""
+"""Version of the algorithm: when it changes, words are learned again from their recordings."""
 Embed = Callable[[Sound], Floats]
-"""The embeddings of a sound, from its beginning on, as if nothing was before it."""
+"""Computes the embeddings of a sound, as if nothing had been heard before it."""
 
 _LEAD_S, _TRAIL_S = 1.0, 0.4  # around the word
-_FROM_START_S, _AFTER_END_S = 0.35, 0.2  # which embeddings are of the word
+_FROM_START_S, _AFTER_END_S = 0.35, 0.2  # which embeddings belong to the word
 _ROWS_LEAST, _ROWS_MOST = 4, 16
-_POSITIVE_SHARE = 0.1  # of the weight of all rows
+_POSITIVE_SHARE = 0.1  # of the total weight of all rows
 _RIDGE = 1.0
 _PIECE = 512  # samples
 _SOFT_DB, _SOFTER = 12.0, 1.2
@@ -45,10 +45,10 @@ _STEPS = 8
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What comes with the program.
+    """Data that comes with the program.
 
     `basis`; `negatives`: features of other speech and of noise, one after the other; `babble`:
-    several people who talk at once, whose amplitude (root mean square) is 1.
+    several people talking at once, with an amplitude (root mean square) of 1.
     """
 
     basis: Basis
@@ -57,7 +57,7 @@ class Material:
 
 
 def learn(recordings: Sequence[WordRecording], material: Material, embed: Embed) -> LearnedWord:
-    """The word that is said in all the recordings. Its cost: some seconds of a Raspberry Pi."""
+    """Learn the word that all recordings contain. Takes some seconds on a Raspberry Pi."""
     chance = np.random.default_rng(1)
     templates = tuple(template(each, material.basis, embed) for each in recordings)
     rows = int(np.clip(median([len(each) for each in templates]), _ROWS_LEAST, _ROWS_MOST))
@@ -76,14 +76,14 @@ def learn(recordings: Sequence[WordRecording], material: Material, embed: Embed)
 
 
 def template(recording: WordRecording, basis: Basis, embed: Embed) -> Floats:
-    """The features of the word itself."""
+    """Return the features of the word itself."""
     features = basis.features(embed(_cut_out(recording).sound))
     first, last = _row(_LEAD_S + _FROM_START_S), _row(_LEAD_S + recording.length_s + _AFTER_END_S)
     return features[first : max(last + 1, first + 1)]
 
 
 def scores(word: LearnedWord, features: Floats) -> tuple[Floats, Floats]:
-    """The cost and the logit at each row."""
+    """Return the cost and the logit at each row."""
     judge = WordScores(word)
     found = np.array([judge.feed(row) for row in features], np.float32).reshape(-1, 2)
     return found[:, 0], found[:, 1]
@@ -92,7 +92,7 @@ def scores(word: LearnedWord, features: Floats) -> tuple[Floats, Floats]:
 def unlike(
     recording: WordRecording, others: Sequence[WordRecording], basis: Basis, embed: Embed
 ) -> bool:
-    """Whether `recording` is of another word than the others, or said in quite another way."""
+    """Return whether `recording` differs from the others in word or pronunciation."""
     templates = tuple(template(each, basis, embed) for each in others)
     blank = LearnedWord(templates, np.zeros((1, FEATURES), np.float32), 0.0)
     features = basis.features(embed(_cut_out(recording).sound))
@@ -100,18 +100,18 @@ def unlike(
 
 
 def ordinary(word: LearnedWord, material: Material) -> bool:
-    """Whether something in the speech that comes with the program would be taken for the word."""
+    """Return whether something in the speech of `material` would be taken for the word."""
     found = zip(*scores(word, material.negatives), strict=True)
     return any(score(float(cost), float(logit)) > CUTOFF for cost, logit in found)
 
 
 def _row(moment_s: float) -> int:
-    """The embedding that ends next to this moment of a sound."""
+    """Return the embedding that ends closest to this moment of a sound."""
     return max(0, round((moment_s - SEEN_S) / STEP_S))
 
 
 def _cut_out(recording: WordRecording) -> WordRecording:
-    """The word with what was before and after it, and silence where there is not enough of that."""
+    """Return the word with its surroundings, padded with room noise if they are too short."""
     start = round((recording.start_s - _LEAD_S) * RATE)
     end = round((recording.end_s + _TRAIL_S) * RATE)
     sound = recording.sound[max(0, start) : end]
@@ -121,7 +121,7 @@ def _cut_out(recording: WordRecording) -> WordRecording:
 
 
 def _quiet(count: int, like: Sound) -> Sound:
-    """The softest piece of `like`, forwards and backwards, for so many samples."""
+    """Repeat the softest piece of `like`, forwards and backwards, to `count` samples."""
     if not count:
         return np.zeros(0, np.float32)
     size = RATE // 50
@@ -134,7 +134,7 @@ def _quiet(count: int, like: Sound) -> Sound:
 def _copies(
     recording: WordRecording, babble: Sound, chance: np.random.Generator
 ) -> Iterator[WordRecording]:
-    """The recording as it would sound elsewhere."""
+    """Yield the recording as it would sound elsewhere."""
     clean = _cut_out(recording)
     for speed in (1.0, 0.93, 1.07):
         copy = _at_speed(clean, speed)
@@ -162,7 +162,7 @@ def _changed(recording: WordRecording, sound: Sound) -> WordRecording:
 
 
 def _sloped(sound: Sound, octave_db: float) -> Sound:
-    """By so much louder with every octave, as another microphone or place has it."""
+    """Tilt the spectrum by so many dB per octave, as another microphone or place would."""
     spectrum = np.fft.rfft(sound)
     octaves = np.log2(np.maximum(np.fft.rfftfreq(len(sound), 1 / RATE), 100) / 1000)
     sloped = np.fft.irfft(spectrum * 10 ** (octave_db * octaves / 20), len(sound))
@@ -170,7 +170,7 @@ def _sloped(sound: Sound, octave_db: float) -> Sound:
 
 
 def _quieter_place(sound: Sound) -> Sound:
-    """With less noise and echo: what is far below the loudest of its pitch is softer still."""
+    """Reduce noise and echo: what is far below the loudest of its pitch becomes softer still."""
     padded = np.concatenate([np.zeros(_PIECE), sound, np.zeros(_PIECE)])
     starts = range(0, len(padded) - _PIECE, _PIECE // 4)
     shape = np.hanning(_PIECE + 1)[:-1]
@@ -196,13 +196,13 @@ def _at_speed(recording: WordRecording, speed: float) -> WordRecording:
 
 
 def _level(recording: WordRecording) -> float:
-    """The amplitude of the word."""
+    """Return the amplitude of the word."""
     word = recording.sound[round(recording.start_s * RATE) : round(recording.end_s * RATE)]
     return float(np.sqrt((word**2).mean()))
 
 
 def _pink(count: int, chance: np.random.Generator) -> Sound:
-    """Noise of equal power in every octave; its amplitude is 1."""
+    """Return noise of equal power in every octave, with an amplitude of 1."""
     spectrum = np.fft.rfft(chance.standard_normal(count))
     hertz = np.fft.rfftfreq(count, 1 / RATE)
     noise = np.fft.irfft(spectrum / np.sqrt(np.maximum(hertz, 20)), count)
@@ -210,7 +210,7 @@ def _pink(count: int, chance: np.random.Generator) -> Sound:
 
 
 def _in_a_room(recording: WordRecording, chance: np.random.Generator) -> WordRecording:
-    """With an echo that dies away in 0.3 s, as soft as the sound itself."""
+    """Add reverberation of 0.3 s with the power of the sound itself."""
     count = int(0.3 * RATE)
     tail = chance.standard_normal(count) * 10 ** (-3 * np.arange(count) / count)
     tail[: RATE // 250] = 0
@@ -222,7 +222,7 @@ def _in_a_room(recording: WordRecording, chance: np.random.Generator) -> WordRec
 
 
 def _stretches(features: Floats, rows: int) -> Floats:
-    """Every stretch of so many rows, as one row."""
+    """Return every run of `rows` rows as one row."""
     if len(features) < rows:
         return np.zeros((0, rows * FEATURES), np.float32)
     found = np.lib.stride_tricks.sliding_window_view(features.ravel(), rows * FEATURES)
@@ -230,7 +230,7 @@ def _stretches(features: Floats, rows: int) -> Floats:
 
 
 def _classifier(positives: Floats, negatives: Floats) -> tuple[Floats, float]:
-    """Weights and bias of a logistic regression with a ridge, by Newton's method."""
+    """Fit a logistic regression with a ridge by Newton's method; return weights and bias."""
     rows = np.concatenate([positives, negatives])
     rows = np.concatenate([rows, np.ones((len(rows), 1), np.float32)], axis=1)
     wanted = np.concatenate([np.ones(len(positives)), np.zeros(len(negatives))])

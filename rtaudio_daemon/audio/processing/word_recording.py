@@ -1,4 +1,4 @@
-"""A recording of a word that is taught: where the word is, and whether it can be learned from."""
+"""A recording of a word to be taught: where the word is, and whether it can be learned from."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Sound = NDArray[np.float32]
 """Samples from -1 to 1 at `RATE`."""
 
 LEAST_S, MOST_S = 0.45, 1.8
-"""How long a word may be."""
+"""Limits for the duration of a word."""
 LEAST_SNR_DB = 15.0
 _FRAME = RATE // 100
 _BAND_HZ = (150, 3_800)
 _BELOW_PEAK_DB = 28.0
 _ABOVE_NOISE_DB = 8.0
-_PAUSE_S = 0.3  # inside a word, at most
-_BLIP_S = 0.06  # what is shorter is a click
+_PAUSE_S = 0.3  # maximum inside a word
+_BLIP_S = 0.06  # anything shorter is a click
 _FULL = 0.985
 _FULL_MOST = 8  # samples
 _SILENCE = 1e-5
@@ -30,7 +30,7 @@ Fault = Literal["silent", "clipped", "noisy", "short", "long", "cut"]
 
 @dataclass(frozen=True, slots=True)
 class WordRecording:
-    """`sound` with a word in it, from `start_s` to `end_s`; `snr_db`: how far above the noise."""
+    """A sound with a word from `start_s` to `end_s`; `snr_db`: its level above the noise."""
 
     sound: Sound
     start_s: float
@@ -39,12 +39,12 @@ class WordRecording:
 
     @property
     def length_s(self) -> float:
-        """Of the word."""
+        """The duration of the word."""
         return self.end_s - self.start_s
 
     @property
     def fault(self) -> Fault | None:
-        """Why it cannot be learned from."""
+        """Why it cannot be learned from; None: it can."""
         if self.end_s == 0:
             return "silent"
         if int((np.abs(self.sound) >= _FULL).sum()) > _FULL_MOST:
@@ -59,7 +59,7 @@ class WordRecording:
 
 
 def word_recording(sound: Sound) -> WordRecording:
-    """Find the word in `sound`: the stretch with most of the power in it, with short pauses."""
+    """Find the word in `sound`: the stretch with most of the power, including short pauses."""
     heard = _voice_band(sound)
     frames = heard[: len(heard) // _FRAME * _FRAME].reshape(-1, _FRAME)
     power = (frames**2).mean(axis=1)
@@ -81,7 +81,7 @@ def word_recording(sound: Sound) -> WordRecording:
 
 
 def _voice_band(sound: Sound) -> Sound:
-    """Without hum, rumble and hiss."""
+    """Return the sound without hum, rumble and hiss."""
     if not len(sound):
         return sound
     spectrum = np.fft.rfft(sound)
@@ -91,7 +91,7 @@ def _voice_band(sound: Sound) -> Sound:
 
 
 def _stretches(loud: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """From where to where it is loud; pauses are bridged, clicks left out."""
+    """Return begin and end of the loud stretches; pauses are bridged, clicks left out."""
     found: list[tuple[int, int]] = []
     edges = np.flatnonzero(np.diff(np.concatenate([[0], loud.astype(np.int8), [0]])))
     for start, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):

@@ -1,6 +1,6 @@
-"""Judges the scores of one wake word: spotted, nearly so, or not.
+"""Judges the scores of one wake word: detected, a near miss, or neither.
 
-Time is the sound itself.
+Time is counted in sound.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from dataclasses import dataclass
 from math import exp
 from types import MappingProxyType
 
-_NEAR = 0.7  # of the cutoff; what reaches it and no more is a near miss
-_ONCE_MS = 2_000  # what is said within this time after a word or a near miss belongs to it
+_NEAR = 0.7  # of the cutoff; a score between the two is a near miss
+_ONCE_MS = 2_000  # further scores within this time belong to the same word or near miss
 _SHIFTS: Mapping[str, float] = MappingProxyType({"low": 1.0, "normal": 0.0, "high": -1.0})
-_LEAST, _MOST = 0.05, 0.995  # scores of eight bits reach no further than 255/256
+_LEAST, _MOST = 0.05, 0.995  # scores of eight bits reach only 255/256
 
 
 @dataclass(frozen=True, slots=True)
 class Spotted:
     """A wake word that just ended.
 
-    `score`: how certain that is, from 0 to 1; it compares only with scores of the same word.
-    `persona`: who answers to it; empty = whoever answers otherwise. `stop`: it wakes nobody, but
-    ends what sounds.
+    `score`: how certain that is, from 0 to 1; comparable only with scores of the same word.
+    `persona`: which one it calls; empty: the default. `stop`: it does not wake, but ends what
+    sounds.
     """
 
     word: str
@@ -32,10 +32,10 @@ class Spotted:
 
 
 def cutoff_at(cutoff: float, sensitivity: str) -> float:
-    """`cutoff` (0 to 1) as `sensitivity` (low, normal or high) has it.
+    """Return `cutoff` (0 to 1) adjusted for `sensitivity` (low, normal or high).
 
-    At low the odds of the cutoff are 2.7 times as high, at high 2.7 times as low: 0.5 becomes 0.73
-    or 0.27, and 0.9 becomes 0.96 or 0.77.
+    Low multiplies the odds of the cutoff by 2.7, high divides them by 2.7: 0.5 becomes 0.73 or
+    0.27, and 0.9 becomes 0.96 or 0.77.
     """
     shift = _SHIFTS[sensitivity]
     bounded = min(max(cutoff, _LEAST), _MOST)
@@ -46,9 +46,9 @@ def cutoff_at(cutoff: float, sensitivity: str) -> float:
 
 
 class WordScore:
-    """The word `word`, spotted where its score is above `cutoff`.
+    """The word `word`, detected when its score exceeds `cutoff`.
 
-    `near_misses`: how often somebody came near it, and no nearer.
+    `near_misses`: how often speech came close to the word without matching it.
     """
 
     def __init__(self, word: str, cutoff: float, *, persona: str = "", stop: bool = False) -> None:
@@ -57,12 +57,12 @@ class WordScore:
         self.stop = stop
         self.near_misses = 0
         self._persona = persona
-        self._best = 0.0  # of the sound that is near now
-        self._quiet_ms = 0.0  # still to go until another may be counted
+        self._best = 0.0  # best score of the present near miss
+        self._quiet_ms = 0.0  # time until the next event may be counted
 
     def feed(self, score: float, ms: float) -> Spotted | None:
-        """Take in the score of the next `ms` of sound; the word, if this is it."""
-        score = min(score, 1.0) if score > 0 else 0.0  # models of others say anything
+        """Process the score of the next `ms` of sound; return the word if it was detected."""
+        score = min(score, 1.0) if score > 0 else 0.0  # third-party models may exceed the range
         self._quiet_ms = max(0.0, self._quiet_ms - ms)
         if score > self.cutoff:
             self._best, self._quiet_ms = 0.0, _ONCE_MS
