@@ -41,14 +41,14 @@ TABLE: list[tuple[dict[str, Any], State, str, str]] = [
         but(status="listening"),
         State.LISTENING,
         "listening",
-        "listening: Somebody is speaking, or an answer is awaited",
+        "listening: Somebody is speaking, or a question waits for an answer",
     ),
-    (but(status="thinking"), State.THINKING, "thinking", "thinking: An answer is being made"),
+    (but(status="thinking"), State.THINKING, "thinking", "thinking: Preparing an answer"),
     (
         but(status="speaking", muted=True),
         State.SPEAKING,
         "speaking",
-        "speaking: The answer is being spoken; speak to interrupt it. The microphone is closed",
+        "speaking: Speaking the answer; speak to interrupt it. The microphone is closed",
     ),
     (
         but(connection={"state": "closed", "asleep": True}),
@@ -85,20 +85,22 @@ TABLE: list[tuple[dict[str, Any], State, str, str]] = [
         but(microphone={"state": "deaf", "reason": "it delivers digital silence."}, muted=True),
         State.MICROPHONE_DEAF,
         "bad",
-        "microphone deaf: The microphone gives no usable sound: it delivers digital silence. "
+        "microphone deaf: The microphone delivers no usable sound: it delivers digital silence. "
         "The microphone is closed",
     ),
     (
         but(microphone={"state": "deaf", "reason": "it delivers silence; is it muted?"}),
         State.MICROPHONE_DEAF,
         "bad",
-        "microphone deaf: The microphone gives no usable sound: it delivers silence; is it muted?",
+        "microphone deaf: The microphone delivers no usable sound: "
+        "it delivers silence; is it muted?",
     ),
     (
         but(microphone={"state": "lost", "reason": "the plug is out"}),
         State.MICROPHONE_LOST,
         "bad",
-        "microphone lost: The microphone is lost, and is looked for: the plug is out",
+        "microphone lost: The microphone is lost, and the daemon is looking for it: "
+        "the plug is out",
     ),
     (
         but(microphone={"state": "none", "device": "none"}),
@@ -110,7 +112,7 @@ TABLE: list[tuple[dict[str, Any], State, str, str]] = [
         but(speaker={"state": "lost"}),
         State.LOUDSPEAKER_LOST,
         "bad",
-        "loudspeaker lost: The loudspeaker is lost, and is looked for",
+        "loudspeaker lost: The loudspeaker is lost, and the daemon is looking for it",
     ),
     (
         but(speaker={"state": "none", "device": "default"}),
@@ -148,7 +150,7 @@ TABLE: list[tuple[dict[str, Any], State, str, str]] = [
         but(connection={"state": "closed"}, usage={"daily_limit": 2.0, "cost_today": 2.1}),
         State.OVER_BUDGET,
         "bad",
-        "over budget: The money for today is spent, and there is no session",
+        "over budget: Today's budget is used up, so there is no session",
     ),
     ({}, State.UNKNOWN, "none", "not yet known: Waiting for the daemon"),
 ]

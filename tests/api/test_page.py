@@ -285,7 +285,7 @@ async def test_why_a_call_led_to_nothing_is_seen_without_a_mouse() -> None:
         http_api.person.acted = [asked]
         http_api.server.publish(ToolReported("call_2", "open_gate", "own", "unconfirmed"))
         await visit.until("!document.getElementById('actions').textContent.includes('refused')")
-        assert (await visit.words("actions")).endswith("open_gate: not done without a yes")
+        assert (await visit.words("actions")).endswith("open_gate: not confirmed")
 
 
 async def test_the_last_actions_are_seen_in_plain_words_and_forgotten() -> None:
@@ -546,7 +546,7 @@ async def test_words_of_other_scripts_and_typed_words_are_shown_as_they_are_read
         await visit.page.press("#text", "Enter")
         await visit.until("document.getElementById('log').children.length === 3")
         said = await visit.page.locator("#log li").nth(2).inner_text()
-        assert said == "You, to be said\nDinner is ready."
+        assert said == "You, to say aloud\nDinner is ready."
         http_api.person.now = {"usage": UsageStatus(1, 0.0, 0.0, None, {}, {})}
         await visit.page.reload()
         await status_is(visit, "idle")

@@ -135,7 +135,7 @@ ROWS = {
         "ready",
         "listening open ok ok",
         "listening open ok ok",
-        "listening: Somebody is speaking, or an answer is awaited; session S",
+        "listening: Somebody is speaking, or a question waits for an answer; session S",
     ),
     "thinking": Row(
         deaf_gate,
@@ -144,7 +144,7 @@ ROWS = {
         "ready",
         "thinking open ok ok",
         "thinking open ok ok",
-        "thinking: An answer is being made; session S",
+        "thinking: Preparing an answer; session S",
     ),
     "tool running": Row(
         deaf_gate,
@@ -153,7 +153,7 @@ ROWS = {
         "ready",
         "thinking open ok ok",
         "thinking open ok ok",
-        "thinking: An answer is being made; session S",
+        "thinking: Preparing an answer; session S",
     ),
     "speaking": Row(
         deaf_gate,
@@ -162,7 +162,7 @@ ROWS = {
         "ready",
         "speaking open ok ok",
         "speaking open ok ok",
-        "speaking: The answer is being spoken; speak to interrupt it; session S",
+        "speaking: Speaking the answer; speak to interrupt it; session S",
     ),
     "asleep": Row(
         on_speech,
@@ -207,7 +207,7 @@ ROWS = {
         "the microphone is deaf",
         "idle open deaf ok",
         "idle open deaf ok",
-        "microphone deaf: The microphone gives no usable sound: "
+        "microphone deaf: The microphone delivers no usable sound: "
         "it delivers digital silence; session S",
     ),
     "microphone lost": Row(
@@ -217,7 +217,8 @@ ROWS = {
         "the microphone is lost",
         "idle open lost ok",
         "idle open lost ok",
-        "microphone lost: The microphone is lost, and is looked for: it was unplugged; session S",
+        "microphone lost: The microphone is lost, and the daemon is looking for it: "
+        "it was unplugged; session S",
     ),
     "no loudspeaker": Row(
         default_loudspeaker,
@@ -244,7 +245,7 @@ ROWS = {
         f"the connection to the service is closed: {LIMIT}",
         "idle closed ok ok",
         "idle closed ok ok",
-        f"over budget: The money for today is spent, and there is no session: {LIMIT}",
+        f"over budget: Today's budget is used up, so there is no session: {LIMIT}",
     ),
 }
 
