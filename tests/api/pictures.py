@@ -229,7 +229,7 @@ async def states(pictured: Pictured, page: Page) -> Mapping[str, bytes]:
     await page.unroute("**/api/*")
     await page.route("**/api/*", lambda route: route.abort())
     await page.reload()
-    await page.locator("#detail", has_text="looked for").wait_for()
+    await page.locator("#detail", has_text="trying again").wait_for()
     found["daemon gone"] = await page.locator(".stage:visible").screenshot()
     return found
 
