@@ -55,11 +55,16 @@ def page_words(code: str) -> Mapping[str, str]:
     return {key: each for key, each in found.items() if not key.startswith((_REASON, _SETUP))}
 
 
-def translated(reason: str, found: Mapping[str, str]) -> str:
-    """What the daemon said, in the words of a language; what is not among them stays English."""
+def translated(reason: str, found: Mapping[str, str], nested: int = 0) -> str:
+    """Return what the daemon said in the words of a language, with what stands in its places.
+
+    What is not among them stays English.
+    """
     for key, pattern in _patterns(_REASON):
-        if key in found and (match := pattern.fullmatch(reason)):
-            return found[key].format_map(match.groupdict())
+        if key in found and nested <= _MOST_NESTED and (match := pattern.fullmatch(reason)):
+            places = match.groupdict().items()
+            parts = {name: translated(each, found, nested + 1) for name, each in places}
+            return found[key].format_map(parts)
     return reason
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,12 @@ from rtaudio_daemon import language
 from rtaudio_daemon.language import reasons, setup_line, translated, words
 
 PACKAGE = Path(language.__file__).parent
-FOLDERS = ("audio/devices", "audio/engines", "audio/worker", "daemon", "realtime")
+MODULES = [
+    path
+    for path in sorted(PACKAGE.rglob("*.py"))
+    if path.relative_to(PACKAGE).parts[0] not in ("cli", "config", "simulator", "testing.py")
+]
+"""Whose sentences the page may show."""
 SETUP = [
     PACKAGE / "cli" / "setup" / f"{each}.py" for each in ("steps", "asking", "guide", "terminal")
 ]
@@ -45,6 +51,14 @@ SETUP = [
         (
             "the service closed the connection (1006)",
             "der Dienst hat die Verbindung beendet (1006)",
+        ),
+        (
+            "not answered: the connection was lost for too long",
+            "nicht beantwortet: die Verbindung war zu lange weg",
+        ),
+        (
+            "not said: not answered: something new",
+            "nicht gesagt: nicht beantwortet: something new",
         ),
         ("something new", "something new"),
         ("the audio process ended early", "the audio process ended early"),
@@ -115,7 +129,6 @@ def test_everything_that_the_first_run_asks_has_its_words() -> None:
         "setup -c x",
         "x setup -c x",
         "x run -c x",
-        "x: cannot be written: x",
         "x is written; it uses the built-in service. Next: x",
         "x is there already, with just that. Next: x",
         "x is there already, and stays as it is; `setup` without --defaults changes it, or name "
@@ -148,16 +161,11 @@ def test_the_daemon_says_each_of_the_sentences_that_are_translated(english: str)
 @cache
 def sentences() -> list[re.Pattern[str]]:
     """Every text in the code that may be a reason, with anything in its places."""
-    found = [
-        pieces
-        for folder in FOLDERS
-        for path in (PACKAGE / folder).rglob("*.py")
-        for pieces in texts(ast.parse(path.read_text()))
-    ]
+    found = [pieces for path in MODULES for pieces in texts(ast.parse(path.read_text()))]
     return [
         re.compile(".*".join(map(re.escape, pieces)))
         for pieces in found
-        if sum(map(len, pieces)) >= len("there is no ")
+        if sum(map(len, pieces)) >= len("not said: ")
     ] + [re.compile(f"^{re.escape(pieces[0])}$") for pieces in found if len(pieces) == 1]
 
 
@@ -169,3 +177,106 @@ def texts(tree: ast.AST) -> Iterator[list[str]]:
             yield [str(each) for each in parts]
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield [node.value]
+
+
+REPORTS = {
+    "AnswerGivenUp",
+    "DeviceError",
+    "ErrorReported",
+    "HandshakeError",
+    "MicrophoneClosed",
+    "NotConnectedError",
+    "NotFoundError",
+    "NotNowError",
+    "ServiceError",
+    "WrongValueError",
+    "close_question",
+    "drop_what_is_to_be_said",
+    "give_up_owed",
+    "not_answered",
+    "not_said",
+    "sound_not_played",
+}
+"""What takes a reason that people may be given. A `ToolError` is for the model to read."""
+JOINED = {
+    "x x": "bell.wav is not a WAV file with PCM samples: no such chunk",
+    "x; x": "there is no microphone; card 1 (Jabra) is there, but does not open now: does another "
+    "program use it? (`fuser -v /dev/snd/*`)",
+    "there is no x": "there is no loudspeaker",
+    "there is x": "no microphone is plugged in at usb:1-2; there is usb:1-1 (Jabra)",
+    "no x on USB is found": "no microphone is plugged in at usb:1-2; no microphone on USB is found",
+    "no x is called x; x": "no microphone is called 'Jabra'; there is 'Webcam'",
+    "x (x)": "Entra ID gave no token: no account (give this machine an identity, or set "
+    "AZURE_TENANT_ID, AZURE_CLIENT_ID and a secret)",
+    "x: x": "nothing is called 'pasta': nothing is set",
+    "x is no model of TensorFlow Lite but ; download it again (as raw file)": "a is no model of "
+    "TensorFlow Lite but an empty file; download it again (as raw file)",
+    "x is x file, which needs a package that is not installed; run: x": "a is an MP3 file, which "
+    "needs a package that is not installed; run: pip install soundfile",
+    "the MQTT broker is awayx": "the MQTT broker is away: refused",
+    "Entra ID gave no token: x": "Entra ID gave no token within 20 s",
+}
+"""Sentences that the code puts together of parts, with one of them in whole."""
+ENGLISH = {
+    "no session within x s: x": "only the library says it",
+    "the client was closed while it connected": "only the library says it",
+    "no session in time": "only systemd's status line and the log have it",
+}
+"""Sentences that no page shows, with the cause."""
+
+
+def test_each_reason_that_the_code_can_give_has_its_german_words() -> None:
+    given = {each for path in MODULES for each in reasons_in(ast.parse(path.read_text()))}
+    assert len(given) > 120
+    assert {each for each in given if translated(each, words("de")) == each} == {*JOINED, *ENGLISH}
+
+
+@pytest.mark.parametrize("whole", JOINED.values())
+def test_a_reason_that_is_joined_of_parts_is_german_too(whole: str) -> None:
+    assert translated(whole, words("de")) != whole
+
+
+def reasons_in(tree: ast.Module) -> Iterator[str]:
+    """What is given to `REPORTS` in a module, with x for what only the running program knows."""
+    constants = values_in(tree.body)
+    for function in ast.walk(tree):
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        known = constants | values_in(ast.walk(function))
+        for call in ast.walk(function):
+            if isinstance(call, ast.Call) and called(call) in REPORTS:
+                wanted = [each.value for each in call.keywords if each.arg != "code"]
+                for each in (*call.args, *wanted):
+                    yield from (found for found in spelled(each, known) if " " in found)
+
+
+def values_in(statements: Iterable[ast.AST]) -> dict[str, list[ast.expr]]:
+    """What each name stands for."""
+    found: dict[str, list[ast.expr]] = {}
+    for each in statements:
+        if isinstance(each, ast.Assign) and isinstance(each.targets[0], ast.Name):
+            found.setdefault(each.targets[0].id, []).append(each.value)
+    return found
+
+
+def called(call: ast.Call) -> str:
+    return call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
+
+
+def spelled(value: ast.expr, known: dict[str, list[ast.expr]]) -> list[str]:
+    """The texts that an expression may be; none if it is no text."""
+    match value:
+        case ast.Constant(value=str(text)):
+            return [text]
+        case ast.Name(id=name):
+            others = {each: values for each, values in known.items() if each != name}
+            return [each for one in known.get(name, ()) for each in spelled(one, others)]
+        case ast.IfExp():
+            return spelled(value.body, known) + spelled(value.orelse, known)
+        case ast.FormattedValue(value=inner):
+            return spelled(inner, known) or ["x"]
+        case ast.JoinedStr():
+            parts = [spelled(each, known) for each in value.values]
+            return ["".join(each) for each in product(*parts)]
+        case _:
+            return []

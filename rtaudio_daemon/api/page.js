@@ -159,7 +159,7 @@ async function ask(question) {
   const answer = await request("POST", "ask", { question }, ASK_MS);
   if (!answer) return;
   const { outcome, text, reason } = await answer.json();
-  line({ role: "user", speaker: outcome === "answered" ? "answer" : "no_answer", id: "answer" + mine, text: text || reason });
+  line({ role: "user", speaker: outcome === "answered" ? "answer" : "no_answer", id: "answer" + mine, text: text || inWords(reason) });
 }
 
 function bodyOf(mode, text) {

@@ -40,7 +40,7 @@ function drawDetails() {
   set("microphone", device(state.microphone));
   set("speaker", device(state.speaker));
   set("sound", [t("listen." + sound.listen), t("ui.engine") + " " + sound.engine, t("ui.echo") + " " + t("echo." + sound.echo)].join(", "));
-  set("notes", notes.map(inWords).join("\n"));
+  set("notes", notes.map((each) => inWords(each)).join("\n"));
   pill("asked", notes.length ? t("ui.not_as_configured") : "", "on");
   set("service", [where.profile, where.session_id, where.reconnects ? count(where.reconnects, "ui.reconnect") : ""].filter(Boolean).join(", "));
   set("usage", used(state.usage || {}));

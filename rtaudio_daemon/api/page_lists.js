@@ -18,7 +18,7 @@ async function actions() {
   $("actions").replaceChildren(...found.map((one) => {
     const took = one.took_ms < 1000 ? "" : " " + t("ui.after", { span: seconds(one.took_ms) });
     const reason = one.phase === "unconfirmed" ? "" : errorIn(one.result);
-    const words = one.tool + ": " + t("phase." + one.phase) + took + (one.as_asked === "unknown" ? "" : ", " + t("as_asked." + one.as_asked)) + (reason && ": " + reason);
+    const words = one.tool + ": " + t("phase." + one.phase) + took + (one.as_asked === "unknown" ? "" : ", " + t("as_asked." + one.as_asked)) + (reason && ": " + inWords(reason));
     const when = new Date(one.time).toLocaleString(LANGUAGE) + (one.asked ? " – “" + one.asked + "”" : "");
     return make("li", { dir: "auto", title: [one.arguments, one.result].filter(Boolean).join(" → ") }, make("b", { textContent: when }), make("span", { textContent: words }));
   }));
@@ -70,7 +70,7 @@ async function teach(step) {
   if (!found || step === "cancel") return set("teaching", t("ui.teach_how"));
   const next = step === "record" && !found.done && found.how ? t("ui.next", { how: inWords(found.how) }) : "";
   const score = found.score === null ? "" : t("ui.score", { score: number(found.score, 2) });
-  set("teaching", [t(found.accepted ? "ui.accepted" : "ui.not_accepted"), inWords(found.reason), score, next, ...found.warnings.map(inWords)].filter(Boolean).join(" "));
+  set("teaching", [t(found.accepted ? "ui.accepted" : "ui.not_accepted"), inWords(found.reason), score, next, ...found.warnings.map((each) => inWords(each))].filter(Boolean).join(" "));
   $("learned").max = found.needed;
   $("learned").value = found.recorded;
   if (found.done) taught();

@@ -69,14 +69,15 @@ function conditions(now) {
 }
 
 // The sentences of the daemon in the language of the page; any other stays as it is.
+const MOST_NESTED = 3;
 const REASONS = WORDS.reasons.map(([english, ours]) => {
   const pattern = english.replace(/[^\w\s{}]/g, "\\$&").replace(/{(\w+)}/g, "(?<$1>.+?)");
   return [new RegExp("^" + pattern + "$"), ours];
 });
-function inWords(reason) {
-  for (const [pattern, ours] of REASONS) {
+function inWords(reason, nested = 0) {
+  for (const [pattern, ours] of nested > MOST_NESTED ? [] : REASONS) {
     const found = pattern.exec(reason);
-    if (found) return ours.replace(/{(\w+)}/g, (_, name) => found.groups[name]);
+    if (found) return ours.replace(/{(\w+)}/g, (_, name) => inWords(found.groups[name], nested + 1));
   }
   return reason;
 }

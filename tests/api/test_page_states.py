@@ -10,7 +10,7 @@ import pytest
 from rtaudio_daemon.api.server import ApiServer
 from rtaudio_daemon.controls import UplinkStatus, UsageStatus
 from rtaudio_daemon.language import words
-from rtaudio_daemon.notifications import ModelStatus, Transcript, TurnFinished
+from rtaudio_daemon.notifications import ErrorReported, ModelStatus, Transcript, TurnFinished
 from rtaudio_daemon.status_words import COLOURS, State, conditions, sentences
 from tests.api.browser import Visit, browsing
 from tests.api.test_page import picture, status_is
@@ -61,6 +61,10 @@ async def test_the_page_follows_the_table_of_states_and_speaks_german() -> None:
         assert await visit.page.locator("#captions").is_visible()
         assert await visit.page.locator("#chart g").count() == 1
         await what_nobody_interrupted_is_marked_no_more(visit, server)
+        words = "not answered: the connection was lost for too long"
+        server.publish(ErrorReported("conversation", "not_answered", words))
+        await visit.until("document.getElementById('alert').textContent")
+        assert await visit.words("alert") == "nicht beantwortet: die Verbindung war zu lange weg"
         http_api.change(ModelStatus.LISTENING)
         await status_is(visit, "hört zu")
         assert await visit.page.get_attribute("body", "data-colour") == "listening"
