@@ -38,7 +38,6 @@ from .intents import (
 from .states import State
 
 _FOUND_MOST = 20
-_STATES_S = 2.0  # what the rules looked at is what the call looks at
 _LIVE = "GetLiveContext"
 NOT_SEEN = "Home Assistant took it; whether it worked cannot be seen, so do not claim it"
 _FIND: Json = {
