@@ -31,7 +31,7 @@ from .component import Component
 from .components import Components
 from .controls import DaemonControls
 from .health import HealthMonitor
-from .lives import Lives
+from .lifetimes import Lifetimes
 from .log import log_notification
 from .mute_file import MUTE_FILE, MuteFile
 from .reload import RESTART, Change, differences
@@ -167,16 +167,16 @@ class App:
     @asynccontextmanager
     async def _background(self, group: asyncio.TaskGroup) -> AsyncIterator[None]:
         """What runs beside the parts while the context lasts."""
-        lives = Lives(group)
+        lifetimes = Lifetimes(group)
         async with AsyncExitStack() as tasks:
             if self._usage is not None:
-                await tasks.enter_async_context(lives.running(self._usage.run(), "usage"))
+                await tasks.enter_async_context(lifetimes.running(self._usage.run(), "usage"))
             for name, work in (
                 ("reload", self._keep_up()),
                 ("supervision", self._health.run()),
                 ("actions", self._actions.run()),
             ):
-                await tasks.enter_async_context(lives.running(work, name))
+                await tasks.enter_async_context(lifetimes.running(work, name))
             yield
 
     def _timer_keeper(self) -> TimerKeeper:

@@ -45,7 +45,7 @@ from .controls import DaemonControls
 from .event_record import EventRecord, LogPlaces
 from .hearing import Hearing
 from .hooks import Hooks
-from .lives import Lives
+from .lifetimes import Lifetimes
 from .log import set_levels
 from .other_sound import OtherSound
 from .personas import Personas
@@ -85,8 +85,8 @@ class Components:
         self._devices = devices or Devices()
         self._settings = settings
         self._usage_meter = ledger or UsageMeter()
-        self._lives = Lives(group)
-        self._sources = RunningSources(self._lives)
+        self._lifetimes = Lifetimes(group)
+        self._sources = RunningSources(self._lifetimes)
         self._status = asyncio.Event()
         self._opened = asyncio.Event()  # a device, which may be another than before
         self._boot = secrets.token_hex(4)
@@ -147,17 +147,11 @@ class Components:
         self._notifications.on("notification", self.controls.sound_player.note)
         for component in self.table:
             await component.apply(self._settings)
-        gate = self._lives.begin("gate")
-        await gate.enter_async_context(
-            self._lives.running(self._watch_canceller(), "canceller watch")
-        )
-        await gate.enter_async_context(
-            self._lives.running(self.assistant.audible_texts.run(), "audible texts")
-        )
+        self._lifetimes.begin("gate")
+        self._lifetimes.run("gate", self._watch_canceller(), "canceller watch")
+        self._lifetimes.run("gate", self.assistant.audible_texts.run(), "audible texts")
         # Only now there is somebody to hear and to play what the service says.
-        await self._lives.of("service").enter_async_context(
-            self._lives.running(self.assistant.driver.session.run(), "session")
-        )
+        self._lifetimes.run("service", self.assistant.driver.session.run(), "session")
 
     async def close(self) -> None:
         """Take everything down."""
@@ -165,13 +159,13 @@ class Components:
             self.hooks.close(), self.tool_box.close(), self.controls.sound_player.close()
         )
         for component in reversed(self.table):
-            await self._lives.end(component.name)
+            await self._lifetimes.end(component.name)
         self.assistant.close()
         logging.getLogger().removeHandler(self._log_places)
 
     def ended(self) -> list[str]:
         """The tasks that should live and do not."""
-        return self._lives.ended()
+        return self._lifetimes.ended()
 
     def _table(self, settings: config.Config) -> tuple[Component, ...]:
         """All parts, in the order in which they are built."""
@@ -218,7 +212,7 @@ class Components:
         try:
             chime = await own_chime(settings.audio.earcons.chime)
         except WrongValueError as error:
-            if "http_api" in self._lives:
+            if "http_api" in self._lifetimes:
                 raise
             _LOG.warning("audio.earcons.chime: %s; two notes are played instead", error)
         self.assistant.use_earcons(settings.audio.earcons, chime)
@@ -229,18 +223,18 @@ class Components:
     async def _apply_timers(self, settings: config.Config) -> None:
         self.ringing.volume = self.clips.volume = settings.tools.timers.volume
         self.clips.language = settings.realtime.session.transcription.language
-        if "timers" not in self._lives:
+        if "timers" not in self._lifetimes:
             await self._timers.load()
-            life = self._lives.begin("timers")
-            await life.enter_async_context(self._lives.running(self.ringing.run(), "ringing"))
-            await life.enter_async_context(self._lives.running(self._timers.run(), "timers"))
-            await life.enter_async_context(self._lives.running(self.clips.run(), "reminder clips"))
+            self._lifetimes.begin("timers")
+            self._lifetimes.run("timers", self.ringing.run(), "ringing")
+            self._lifetimes.run("timers", self._timers.run(), "timers")
+            self._lifetimes.run("timers", self.clips.run(), "reminder clips")
 
     async def _apply_ducking(self, settings: config.Config) -> None:
-        life = await self._lives.take_over("ducking")
+        await self._lifetimes.take_over("ducking")
         self._other_sound.adjust(settings.audio)
         self.ducking_changed()
-        await life.enter_async_context(self._lives.running(self._other_sound.run(), "ducking"))
+        self._lifetimes.run("ducking", self._other_sound.run(), "ducking")
 
     def ducking_changed(self) -> None:
         """Other programs are made softer in another way, or cannot be."""
@@ -256,10 +250,10 @@ class Components:
         async with self._sources.exchanged(sources):
             await self._between_turns()
             box.use(sources, settings)
-            if "service" in self._lives:
+            if "service" in self._lifetimes:
                 box.offer()
-        if "tools" not in self._lives:
-            self._lives.begin("tools").push_async_callback(self._sources.close)
+        if "tools" not in self._lifetimes:
+            self._lifetimes.begin("tools").push_async_callback(self._sources.close)
 
     def try_sources_again(self) -> None:
         """Let what waits for something outside try at once: somebody may have mended it."""
@@ -270,21 +264,21 @@ class Components:
         speaker = self._devices.open_speaker(settings.audio.output, self.assistant)
         await self._between_turns()
         self.assistant.use_speaker(speaker)
-        life = await self._lives.take_over("speaker")
-        await life.enter_async_context(self._lives.running(speaker.run(), "speaker"))
+        await self._lifetimes.take_over("speaker")
+        self._lifetimes.run("speaker", speaker.run(), "speaker")
 
     async def _apply_microphone(self, settings: config.Config) -> None:
         microphone = self._devices.open_microphone(settings.audio.input, self.assistant)
         await self._between_turns()
         self.assistant.use_microphone(microphone)
-        life = await self._lives.take_over("microphone")
-        await life.enter_async_context(self._lives.running(microphone.run(), "microphone"))
-        await life.enter_async_context(self._lives.running(self.assistant.run(), "assistant"))
+        await self._lifetimes.take_over("microphone")
+        self._lifetimes.run("microphone", microphone.run(), "microphone")
+        self._lifetimes.run("microphone", self.assistant.run(), "assistant")
 
     async def _apply_gate(self, settings: config.Config) -> None:
         applied = self._component("gate").applied.audio
         hearing = await self._hearing.adjusted(
-            settings.audio, applied, begins="gate" not in self._lives
+            settings.audio, applied, begins="gate" not in self._lifetimes
         )
         await self._between_turns()
         self._hearing = hearing
@@ -342,10 +336,10 @@ class Components:
             sessions = new_sessions(where, self.personas.coming(settings))
             sessions.settings = self.tool_box.dressed(sessions.settings)
             sessions.wire = self._record
-            if "service" in self._lives:
+            if "service" in self._lifetimes:
                 trial = Trial(give_up=driver.connected)
                 session = ReconnectingSession(sessions, trial)
-                await opening.enter_async_context(self._lives.running(session.run(), "session"))
+                await opening.enter_async_context(self._lifetimes.running(session.run(), "session"))
                 await trial.passed()
                 await self._between_turns()
                 self.assistant.use_session(session, policy, trial.newest)
@@ -355,7 +349,7 @@ class Components:
             self._adjust(settings)
             self._component("session").applied = settings
             life = opening.pop_all()
-        await self._lives.take_over("service", life)
+        await self._lifetimes.take_over("service", life)
 
     async def _apply_budget(self, settings: config.Config) -> None:
         policy = SessionPolicy.of(settings.realtime)
@@ -384,14 +378,14 @@ class Components:
 
     async def _apply_mqtt(self, settings: config.Config) -> None:
         """Another broker; the former one is left first, as it knows us by the same name."""
-        if "mqtt" in self._lives:
+        if "mqtt" in self._lifetimes:
             self._broker.leave(settings)
-            await self._lives.end("mqtt")
+            await self._lifetimes.end("mqtt")
         self._name(settings)
-        life = self._lives.begin("mqtt")
+        life = self._lifetimes.begin("mqtt")
         if bridge := self._broker.use(settings, self.tool_box.ready):
             life.callback(self._notifications.on("notification", bridge.notice))
-            await life.enter_async_context(self._lives.running(bridge.run(), "mqtt"))
+            self._lifetimes.run("mqtt", bridge.run(), "mqtt")
         if bool(self._component("mqtt").applied.mqtt.host) != bool(settings.mqtt.host):
             await self._apply_tools(settings)  # one of them is for other daemons
         await self._announce_again(settings)
@@ -403,13 +397,13 @@ class Components:
         }
 
     async def _apply_http_api(self, settings: config.Config) -> None:
-        if "http_api" not in self._lives:
+        if "http_api" not in self._lifetimes:
             await self._open_http_api(settings.http)
             return
         # The new one may want the same port, so the old one closes first.
         await self._between_turns()
         self.http_api.events.shut_down()
-        await self._lives.end("http_api")
+        await self._lifetimes.end("http_api")
         try:
             await self._open_http_api(settings.http)
         except RTAudioError:
@@ -425,15 +419,15 @@ class Components:
 
     async def _announce_again(self, settings: config.Config) -> None:
         """What is announced may be otherwise."""
-        if "announcement" in self._lives:
+        if "announcement" in self._lifetimes:
             await self._apply_announcement(settings)
 
     async def _apply_announcement(self, settings: config.Config) -> None:
-        life = await self._lives.take_over("announcement")
+        await self._lifetimes.take_over("announcement")
         if announcer.wanted(settings):
             port = urlsplit(self.address).port or settings.http.port
             work = announcer.Announcer(settings, port).run()
-            await life.enter_async_context(self._lives.running(work, "announcement"))
+            self._lifetimes.run("announcement", work, "announcement")
 
     async def _open_http_api(self, settings: config.Http) -> None:
         http_api = ApiServer(settings, self.controls, boot=self._boot)
@@ -441,7 +435,7 @@ class Components:
             self.address = await opening.enter_async_context(http_api.listening())
             opening.callback(self._notifications.on("notification", http_api.publish))
             self.http_api = http_api
-            self._lives.begin("http_api", opening.pop_all())
+            self._lifetimes.begin("http_api", opening.pop_all())
         _LOG.info("listening at %s", self.address)
 
     # ---------------------------------------------------------------- handing over

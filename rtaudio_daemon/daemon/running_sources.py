@@ -7,14 +7,14 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from ..tools.tool import PatientSource, ToolSource
-from .lives import Lives
+from .lifetimes import Lifetimes
 
 
 class RunningSources:
-    """Runs sources in tasks of `lives`."""
+    """Runs sources in tasks of `lifetimes`."""
 
-    def __init__(self, lives: Lives) -> None:
-        self._lives = lives
+    def __init__(self, lifetimes: Lifetimes) -> None:
+        self._lifetimes = lifetimes
         self._tasks: dict[ToolSource, asyncio.Task[None]] = {}
 
     @property
@@ -31,15 +31,15 @@ class RunningSources:
         former = self._tasks
         async with AsyncExitStack() as opening:
             new = {
-                each: self._lives.start(_lasting(each), each.name)
+                each: self._lifetimes.start(_lasting(each), each.name)
                 for each in sources
                 if each not in former
             }
-            opening.push_async_callback(self._lives.stop, new.values())
+            opening.push_async_callback(self._lifetimes.stop, new.values())
             yield
             opening.pop_all()
         self._tasks = {each: new.get(each) or former[each] for each in sources}
-        await self._lives.stop(task for each, task in former.items() if each not in self._tasks)
+        await self._lifetimes.stop(task for each, task in former.items() if each not in self._tasks)
 
     def try_again(self) -> None:
         """Let what waits for something outside try at once."""
@@ -49,7 +49,7 @@ class RunningSources:
 
     async def close(self) -> None:
         """End all."""
-        await self._lives.stop(self._tasks.values())
+        await self._lifetimes.stop(self._tasks.values())
 
 
 async def _lasting(source: ToolSource) -> None:

@@ -1,4 +1,4 @@
-"""What the parts of the daemon live on: tasks of one group, and what is to be closed after them."""
+"""How long the parts of the daemon live: their tasks, and what is closed at their end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 
-class Lives:
+class Lifetimes:
     """A context for each part that is alive, by its name; a task of `group` that fails ends all."""
 
     def __init__(self, group: asyncio.TaskGroup) -> None:
@@ -19,22 +19,21 @@ class Lives:
     def __contains__(self, part: str) -> bool:
         return part in self._contexts
 
-    def of(self, part: str) -> AsyncExitStack:
-        """What this part lives on, which is alive."""
-        return self._contexts[part]
-
     def begin(self, part: str, life: AsyncExitStack | None = None) -> AsyncExitStack:
-        """Let this part, which was not alive, live on `life` (None: on something new)."""
+        """Let this part live on `life` (None: on a new one) until `end`; returns it."""
         self._contexts[part] = life or AsyncExitStack()
         return self._contexts[part]
 
-    async def take_over(self, part: str, life: AsyncExitStack | None = None) -> AsyncExitStack:
+    async def take_over(self, part: str, life: AsyncExitStack | None = None) -> None:
         """The same for a part that may be alive: what it lived on so far ends."""
         former = self._contexts.get(part)
-        begun = self.begin(part, life)
+        self.begin(part, life)
         if former is not None:
             await former.aclose()
-        return begun
+
+    def run(self, part: str, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Begin a task that lives as long as this part."""
+        self._contexts[part].push_async_callback(self.stop, [self.start(work, name)])
 
     async def end(self, part: str) -> None:
         """Let this part live no more, if it does."""
