@@ -22,7 +22,6 @@ from rtaudio_daemon.simulator.server.simulator import Simulator
 from tests.audio.processing.test_audibility import level, music, noise
 from tests.harness import KEY, Harness, samples, speech, write_wav
 from tests.sound_server import SoundServer, sound_server
-from tests.waiting import until
 
 __all__ = ["sound_server"]
 pytestmark = pytest.mark.sound
@@ -58,8 +57,7 @@ class Talker:
 async def running_daemon(folder: Path) -> AsyncIterator[Harness]:
     simulator = Simulator(api_key=KEY, reply=Talker())
     async with Harness(folder, simulator=simulator, change=with_devices) as harness:
-        await until(lambda: sum(each["state"] == "ok" for each in harness.named("device")) >= 2)
-        await until(lambda: harness.named("connection"))
+        await harness.until_it_can_talk()
         yield harness
 
 

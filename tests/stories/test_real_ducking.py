@@ -14,7 +14,6 @@ from rtaudio_daemon.simulator.model.reply import Reply
 from rtaudio_daemon.simulator.server.simulator import Simulator
 from tests.harness import KEY, Harness, Samples, find, samples, speech
 from tests.sound_server import SoundServer, sound_server
-from tests.waiting import until
 
 from .test_real_resuming import cough
 
@@ -51,8 +50,7 @@ async def test_a_false_alarm_makes_an_answer_soft_for_a_moment_and_a_word_interr
 ) -> None:
     simulator = Simulator(api_key=KEY, reply=lambda _turn: Reply("Rain, then sun.", ANSWER))
     async with Harness(tmp_path, simulator=simulator, change=ducking) as harness:
-        await until(lambda: sum(each["state"] == "ok" for each in harness.named("device")) >= 2)
-        await until(lambda: harness.named("connection"))
+        await harness.until_it_can_talk()
         heard = []
         for noise in (cough(tmp_path / "cry.wav", 270), RECORDINGS / "stop.wav"):
             recording = sound_server.record(tmp_path / f"{noise.stem}.raw")

@@ -35,12 +35,7 @@ async def test_a_file_is_heard_whole_and_stops_when_it_is_told_to(
 ) -> None:
     sound = samples(speech("weather"))
     async with Harness(tmp_path, change=with_recordings) as harness:
-        await harness.until(
-            lambda: any(
-                each["direction"] == "speaker" and each["state"] == "ok"
-                for each in harness.named("device")
-            )
-        )
+        await harness.until_it_can_talk()
         await harness.post("/api/mute")  # the monitor of the loudspeaker may be the microphone
         await asyncio.sleep(1.0)  # the short sound that goes with it
         recording = sound_server.record(tmp_path / "whole.raw")

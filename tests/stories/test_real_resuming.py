@@ -15,7 +15,6 @@ from rtaudio_daemon.simulator.model.reply import Reply
 from rtaudio_daemon.simulator.server.simulator import Simulator
 from tests.harness import KEY, Harness, Samples, find, samples, speech, write_wav
 from tests.sound_server import SoundServer, sound_server
-from tests.waiting import until
 
 __all__ = ["sound_server"]
 pytestmark = [pytest.mark.sound, pytest.mark.slow]
@@ -54,8 +53,7 @@ async def test_a_noise_makes_an_answer_pause_and_it_plays_on(
 ) -> None:
     simulator = Simulator(api_key=KEY, reply=lambda _turn: Reply("Rain, then sun.", ANSWER))
     async with Harness(tmp_path, simulator=simulator, change=real_devices) as harness:
-        await until(lambda: sum(each["state"] == "ok" for each in harness.named("device")) >= 2)
-        await until(lambda: harness.named("connection"))
+        await harness.until_it_can_talk()
         recording = sound_server.record(tmp_path / "heard.raw")
         await harness.post("/api/say", {"text": "Will it rain?"})
         await harness.until(lambda: harness.statuses[-1] == "speaking")
