@@ -31,7 +31,7 @@ def html(code: str = "en", status: Mapping[str, Any] | None = None) -> str:
 
     `status`: what `/api/status` says, for browsers without JavaScript; None if it needs a token.
     """
-    raw = {"languages": _links(code), "status": _status(code, status)}
+    raw = {"languages": language_links(code), "status": _status(code, status)}
     return _PLACE.sub(lambda place: raw.get(place[1], ""), _parts(code))
 
 
@@ -78,8 +78,8 @@ def _hash(kind: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def _links(now: str) -> str:
-    """A link for every language, each called by its own name for itself."""
+def language_links(now: str) -> str:
+    """Return a link to the page in every language; each has its own name for itself."""
     return " ".join(
         f'<a href="?lang={code}" lang="{code}" hreflang="{code}"'
         f"{' aria-current=true' if code == now else ''}>{escape(words(code)['language'])}</a>"

@@ -121,6 +121,22 @@ async def test_a_browser_that_speaks_german_is_asked_in_german(tmp_path: Path) -
         assert [line for line in shown.splitlines() if english.search(line)] == []
 
 
+async def test_who_chooses_a_language_keeps_it(tmp_path: Path) -> None:
+    async with served(tmp_path) as (visitor, _, _):
+        page = await visitor.look()
+        assert '<a href="?lang=en" lang="en" hreflang="en" aria-current=true>English</a>' in page
+        async with visitor.http.get(visitor.address, params={"lang": "de"}) as answer:
+            visitor.shown.append(await answer.text())
+        assert '<nav aria-label="Sprache">' in visitor.shown[-1]
+        assert "Der Dienst, der zuhört und antwortet" in visitor.shown[-1]
+        await visitor.answer("compatible")
+        await visitor.answer(NOBODY)
+        page = await visitor.answer(KEY)
+        assert '<strong class="fail">FEHLER</strong>' in page
+        async with visitor.http.get(visitor.address, params={"lang": "tlh"}) as answer:
+            assert '<html lang="de" dir="ltr">' in await answer.text()
+
+
 async def test_an_answer_that_is_given_twice_counts_once(tmp_path: Path) -> None:
     async with served(tmp_path) as (visitor, _, _):
         first = await visitor.look()

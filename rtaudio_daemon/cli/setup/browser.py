@@ -2,7 +2,7 @@
 
 Only whoever knows the address, which has a key in it and is printed once, is answered; only from
 this machine, by its own name, and through no proxy. The page needs no script, and is in the
-language of the browser.
+language of the browser until somebody chooses another one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from aiohttp import web
 from ...config.defaults import HTTP_PORT
 from ...config.generate import template
 from ...errors import RTAudioError
-from ...language import chosen
+from ...language import chosen, languages
 from ...protocol.bounds import printable
 from . import guide
 from .browser_html import HEADERS, PageText, Question, Said
@@ -147,6 +147,7 @@ class SetupPage:
         self._changed = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._terminal = BrowserTerminal(self._notice)
+        self._language = ""  # that somebody chose
         self._done = asyncio.Event()
         self._seen_end = asyncio.Event()
         self._status = 1
@@ -221,7 +222,9 @@ class SetupPage:
         self._admit(request)
         if self._done.is_set():
             self._seen_end.set()
-        code = chosen(request.headers.get("Accept-Language", ""))
+        if request.query.get("lang") in languages():
+            self._language = request.query["lang"]
+        code = self._language or chosen(request.headers.get("Accept-Language", ""))
         asked = self._terminal
         page = PageText(code).html(
             asked.before, asked.said, asked.question, done=self._done.is_set()

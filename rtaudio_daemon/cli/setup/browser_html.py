@@ -10,6 +10,7 @@ from html import escape
 from importlib.resources import files
 from typing import NamedTuple
 
+from ...api.page import language_links
 from ...language import setup_line, words
 from .terminal import Choice
 
@@ -77,7 +78,9 @@ class PageText:
             '<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">',
             '<meta http-equiv="refresh" content="2">' if waits else "",
             f"<title>{self._text('Set up')}</title><style>{_STYLE}</style></head><body><header>"
-            f"<h1>{self._text('Set up the voice assistant')}</h1></header><main>",
+            f"<h1>{self._text('Set up the voice assistant')}</h1>"
+            f'<nav aria-label="{escape(self._words["ui.language"])}">{language_links(self._code)}'
+            "</nav></header><main>",
         ]
         if before:
             summary = self._text("Before")
@@ -112,7 +115,9 @@ class PageText:
         if english.startswith(_REMEDY):
             return f'<p class="said remedy">{text.removeprefix(escape(_REMEDY))}</p>'
         if mark := _MARK.fullmatch(text):
-            text = f'<strong class="{mark[1].lower()}">{mark[1]}</strong> {mark[2]}'
+            kind = mark[1].lower()
+            shown = escape(self._words[f"setup.mark.{kind}"])
+            text = f'<strong class="{kind}">{shown}</strong> {mark[2]}'
         return f'<p class="said">{text}{self._answer(answer)}</p>'
 
     def _answer(self, answer: str) -> str:
