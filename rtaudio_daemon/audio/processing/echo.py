@@ -22,6 +22,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+import numpy as np
+
 from .expected_echo import (
     EVERYWHERE,
     SILENCE,
@@ -164,6 +166,7 @@ class Echo:
         self._own_times = 0
         self._ahead = bytearray()  # what is played, and was not compared with a frame yet
         self._plays = False
+        self._half = bytes(FRAME_BYTES // 2)  # the end of what was played and measured
 
     @property
     def coupling_db(self) -> float | None:
@@ -323,23 +326,35 @@ class Echo:
                 return found
         return levels(pcm)
 
+    def _with_what_is_between(self, played: list[bytes]) -> list[bytes]:
+        """Frames that were played, and as many that begin half a frame earlier.
+
+        A click at the edge of a frame is in none of the first: measuring fades its edges out. The
+        microphone hears it in the midst of a frame.
+        """
+        sound = b"".join([self._half, *(pcm.ljust(FRAME_BYTES, b"\0") for pcm in played)])
+        self._half = sound[-FRAME_BYTES // 2 :]
+        starts = range(0, len(played) * FRAME_BYTES, FRAME_BYTES)
+        return played + [sound[start : start + FRAME_BYTES] for start in starts]
+
     def _measure(self) -> None:
         """Go through the frames that wait, as if each had been measured when it came."""
         frames, self._waiting = self._waiting, []
         quiet = not self._expected.audible and not any(frame.played for frame in frames)
         if not frames or (quiet and not any(frame.learns or frame.awaited for frame in frames)):
             return
+        played = self._with_what_is_between([frame.played for frame in frames if frame.played])
         found = levels_of_each(
-            [frame.raw for frame in frames]
+            played
+            + [frame.raw for frame in frames]
             + [frame.cleaned for frame in frames if self._aligned is not None]
-            + [frame.played for frame in frames if frame.played]
         )
-        raw, expected = found[: len(frames)], self._expected
-        cleaned = raw if self._aligned is None else found[len(frames) : 2 * len(frames)]
-        played = iter(found[len(raw) + (0 if cleaned is raw else len(cleaned)) :])
+        raw, expected = found[len(played) :][: len(frames)], self._expected
+        cleaned = raw if self._aligned is None else found[-len(frames) :]
+        far = iter(np.maximum(found[: len(played) // 2], found[len(played) // 2 : len(played)]))
         for at, frame in enumerate(frames):
             if frame.played or expected.audible:
-                expected.advance(next(played) if frame.played else SILENCE, raw[at])
+                expected.advance(next(far) if frame.played else SILENCE, raw[at])
             if frame.learns:
                 expected.learn(self._learned, cleaned[at])
                 if self._aligned is not None:

@@ -156,8 +156,7 @@ class ExpectedEcho:
             first = newest - self._delay - 1 - _SMEAR
         loudest = self._far[first:last].max(axis=0)
         self.now = np.maximum(loudest, self.now - _DECAY_DB)
-        falls = _FLOOR_FALLS * (near - self.noise)
-        self.noise = self.noise + np.where(near < self.noise, falls, _FLOOR_RISES_DB)
+        self.noise = self.noise + np.minimum(_FLOOR_FALLS * (near - self.noise), _FLOOR_RISES_DB)
 
     def learn(self, coupling: Coupling, heard: Levels) -> None:
         """Learn how loud the echo is, unless what is played is too soft for that."""

@@ -60,6 +60,20 @@ def test_who_is_louder_in_one_band_only_surpasses_the_echo() -> None:
     assert echo.surpassed(echo.clean(both(tone(400, 2400), tone(2000, 900))))
 
 
+def test_an_answer_that_ends_with_a_click_at_the_edge_of_a_frame_is_nobody() -> None:
+    echo, time = Echo("half_duplex"), np.arange(60 * 480) / 24_000
+    answer = sum(100 * np.sin(2 * np.pi * hz * time) for hz in (1400, 2000, 3000, 4300, 6000))
+    answer = (answer + 8000 * np.sin(2 * np.pi * 400.3125 * time)).astype("<i2")
+    answer[40 * 480 :] = 0
+    assert abs(answer[40 * 480 - 1]) > 7500, "a click"
+    heard = (np.concatenate([np.zeros(240), answer[:-240]]) * 0.3).astype("<i2")
+    for at in range(0, len(answer), 480):
+        echo.played(answer[at : at + 480].tobytes())
+        assert not echo.surpassed(echo.clean(heard[at : at + 480].tobytes()))
+    echo.played(answer[:480].tobytes())
+    assert echo.surpassed(echo.clean(both(heard[480:960].tobytes(), tone(3000, 900))))
+
+
 def test_long_after_an_answer_a_frame_is_measured_by_itself() -> None:
     echo = Echo("half_duplex")
     for _ in range(60):
