@@ -78,7 +78,7 @@ class OwnTeacher:
     def __init__(self, settings: config.Input) -> None:
         self._settings = settings
         self._words = TaughtWords()
-        self._teaching = WordTeaching(_OwnEars(settings), self._words)
+        self._teaching = WordTeaching(_OwnSound(settings), self._words)
 
     def missing(self) -> str:
         """What is needed before; empty: nothing."""
@@ -97,7 +97,7 @@ class OwnTeacher:
         self._words.forget(name)
 
 
-class _OwnEars:
+class _OwnSound:
     def __init__(self, settings: config.Input) -> None:
         self._settings = settings
 

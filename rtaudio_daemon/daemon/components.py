@@ -116,7 +116,7 @@ class Components:
         self.personas = self.assistant.personas = self.controls.personas = Personas(
             self.assistant,
             lambda: self._component("personas").wanted,
-            self.tool_box.dressed,
+            self.tool_box.with_tools,
             self._adjust_to_persona,
             settings.realtime.persona,
         )
@@ -334,7 +334,7 @@ class Components:
         async with AsyncExitStack() as opening:
             where, simulator = await service_at(settings.realtime, opening)
             sessions = new_sessions(where, self.personas.coming(settings))
-            sessions.settings = self.tool_box.dressed(sessions.settings)
+            sessions.settings = self.tool_box.with_tools(sessions.settings)
             sessions.wire = self._record
             if "service" in self._lifetimes:
                 trial = Trial(give_up=driver.connected)

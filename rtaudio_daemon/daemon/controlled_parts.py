@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 
-class Hushable(Protocol):
+class Ringer(Protocol):
     """Rings."""
 
-    def hush(self) -> bool:
+    def silence(self) -> bool:
         """Somebody wants it to stop; whether anything can be heard to ring."""
 
 

@@ -46,7 +46,7 @@ from ..version import VERSION
 from .assistant import Assistant
 from .broadcasts import broadcast
 from .chosen_settings import ChosenSettings
-from .controlled_parts import ActionLog, BrokerView, CallableTools, DuckingView, Hushable, Reloader
+from .controlled_parts import ActionLog, BrokerView, CallableTools, DuckingView, Reloader, Ringer
 from .counts import counts_of
 from .echo_measurement import EchoMeasurement
 from .event_record import EventRecord
@@ -56,7 +56,7 @@ from .preconditions import Preconditions
 from .questions import Questions
 from .said_texts import SaidTexts
 from .sound_player import SoundPlayer
-from .word_teaching import DaemonEars, WordTeaching
+from .word_teaching import DaemonSound, WordTeaching
 
 
 class DaemonControls:
@@ -70,9 +70,9 @@ class DaemonControls:
         self.uplink_day = UplinkDay()
         """What left this machine today."""
         self._echo_measurement = EchoMeasurement(assistant)
-        self.word_teaching = WordTeaching(DaemonEars(assistant), TaughtWords())
+        self.word_teaching = WordTeaching(DaemonSound(assistant), TaughtWords())
         """Teaches wake words."""
-        self.ringing: Hushable | None = None
+        self.ringing: Ringer | None = None
         """Who lets timers ring, if anybody does."""
         self._clock = asyncio.get_running_loop().time
         self._started = self._clock()
@@ -291,7 +291,7 @@ class DaemonControls:
         if not on:
             microphone_input.release(answer=True)
             return
-        rings = self.ringing is not None and self.ringing.hush()
+        rings = self.ringing is not None and self.ringing.silence()
         try:
             self._begin_to_listen()
         except RTAudioError:
@@ -315,7 +315,7 @@ class DaemonControls:
     def interrupt(self) -> None:
         """Be silent now."""
         if self.ringing is not None:
-            self.ringing.hush()
+            self.ringing.silence()
         microphone_input = self._assistant.microphone_input
         if not microphone_input.held:
             # A turn that waits for a session is not wanted either.

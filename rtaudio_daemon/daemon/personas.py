@@ -27,7 +27,7 @@ _UNSET = {"instructions": "", "max_response_output_tokens": "inf"}
 class Personas:
     """Those of the newest `settings`.
 
-    `dressed` adds to the settings of a session what is not configured. `adjust` is called when
+    `with_tools` adds to the settings of a session what is not configured. `adjust` is called when
     somebody else answers from now on, or in another way. `first`: who answers at the start.
     """
 
@@ -35,7 +35,7 @@ class Personas:
         self,
         assistant: Assistant,
         settings: Callable[[], config.Config],
-        dressed: Callable[[Json], Json],
+        with_tools: Callable[[Json], Json],
         adjust: Callable[[], None],
         first: str,
     ) -> None:
@@ -49,7 +49,7 @@ class Personas:
         self._assistant = assistant
         self._driver = assistant.driver
         self._settings = settings
-        self._dressed = dressed
+        self._with_tools = with_tools
         self._adjust = adjust
 
     def document(self) -> dict[str, Any]:
@@ -67,7 +67,7 @@ class Personas:
     def difference(self, settings: config.Config) -> Json:
         """What of the settings of the session is not as `settings` and the persona have it."""
         session = self.coming(settings).realtime.session
-        wanted = self._dressed(session_settings(session, resumes=settings.audio.gate.resumes))
+        wanted = self._with_tools(session_settings(session, resumes=settings.audio.gate.resumes))
         now = self._driver.settings
         changed = {key: value for key, value in wanted.items() if now.get(key) != value}
         return changed | {key: _UNSET[key] for key in _UNSET if key in now and key not in wanted}

@@ -125,7 +125,7 @@ class Ringing:
         """Whether anything can be heard to ring."""
         return bool(self._heard)
 
-    def hush(self) -> bool:
+    def silence(self) -> bool:
         """Somebody wants it to stop; whether anything can be heard to ring."""
         sounds = self.rings
         if sounds:

@@ -140,15 +140,15 @@ class ToolBox:
 
     # ------------------------------------------------------- what a session gets
 
-    def dressed(self, settings: Json) -> Json:
+    def with_tools(self, settings: Json) -> Json:
         """Session settings with the tools, and with our lines below the instructions."""
         self._instructions = settings.get("instructions", "")
         extra = dict(settings.get("extra") or {})
         theirs = extra.get("tools")
         self._extra_tools = theirs if isinstance(theirs, list) else []
-        return {**settings, **self._dressing(extra)}
+        return {**settings, **self._tool_settings(extra)}
 
-    def _dressing(self, extra: Json) -> Json:
+    def _tool_settings(self, extra: Json) -> Json:
         definitions = self.registry.definitions()
         found: Json = {"tools": definitions} if definitions else {}
         if self._extra_tools:
@@ -177,7 +177,7 @@ class ToolBox:
     def offer(self) -> None:
         """Give the session in use, and those to come, the tools as they are now."""
         extra = dict(self._driver.settings.get("extra") or {})
-        self._update({"tools": [], **self._dressing(extra)})
+        self._update({"tools": [], **self._tool_settings(extra)})
 
     def _update(self, changed: Json) -> None:
         now = self._driver.settings
@@ -237,7 +237,7 @@ class ToolBox:
             _LOG.warning("the service refused the tool %s: %s", found, message.event.message)
             extra = dict(self._driver.settings.get("extra") or {})
             # The service refused all that came with it, too.
-            everything = {**self._driver.settings, "tools": [], **self._dressing(extra)}
+            everything = {**self._driver.settings, "tools": [], **self._tool_settings(extra)}
             try:
                 self._driver.update_session(everything)
             except NotConnectedError as error_:

@@ -51,7 +51,7 @@ _AGAIN: Mapping[str, str] = MappingProxyType(
 )
 
 
-class Ears(Protocol):
+class SoundSource(Protocol):
     """A microphone."""
 
     def frames(self) -> AsyncGenerator[bytes, None]:
@@ -62,10 +62,10 @@ class WordTeaching:
     """Teaches one word at a time; `words` keeps what was taught. `given`: what comes with us."""
 
     def __init__(
-        self, ears: Ears, words: TaughtWords, given: Callable[[], Material] = material
+        self, source: SoundSource, words: TaughtWords, given: Callable[[], Material] = material
     ) -> None:
         self._given = given
-        self._ears = ears
+        self._source = source
         self._words = words
         self._name = ""
         self._recordings: list[WordRecording] = []
@@ -173,7 +173,7 @@ class WordTeaching:
     async def _utterance(self) -> Sound:
         """What is said now: until it is over, or for some seconds."""
         pcm, looked = bytearray(), int(_FIRST_S * 1000) * BYTES_PER_MS
-        async with aclosing(self._ears.frames()) as frames:
+        async with aclosing(self._source.frames()) as frames:
             async for frame in frames:
                 pcm += frame
                 if len(pcm) < looked:
@@ -188,7 +188,7 @@ class WordTeaching:
         raise NotNowError("nothing was heard: the microphone gives no sound")
 
 
-class DaemonEars:
+class DaemonSound:
     """The microphone of a daemon; meanwhile nobody else hears it, the service included."""
 
     def __init__(self, assistant: Assistant) -> None:

@@ -164,7 +164,7 @@ def wire_session(session: Mapping[str, Any], dialect: Dialect) -> Json:
         if transcribes:  # it has no answers to begin or to stop
             detection = {k: v for k, v in detection.items() if k not in _ANSWERING}
         flat["turn_detection"] = detection
-    wire = _dressed(flat, dialect)
+    wire = _shaped(flat, dialect)
     if dialect == "ga":
         wire = {"type": "realtime", **wire}
     else:
@@ -179,7 +179,7 @@ def wire_response(response: Mapping[str, Any], dialect: Dialect) -> Json:
         flat["input"] = [
             wire_item(item, dialect) if isinstance(item, dict) else item for item in flat["input"]
         ]
-    return _dressed(flat, dialect)
+    return _shaped(flat, dialect)
 
 
 def committing(response: Mapping[str, Any]) -> Json:
@@ -325,7 +325,7 @@ def _take(settings: Json, path: tuple[str, ...]) -> Any:
     return value
 
 
-def _dressed(flat: Json, dialect: Dialect) -> Json:
+def _shaped(flat: Json, dialect: Dialect) -> Json:
     """Convert flat settings to the shape of `dialect`."""
     choice = flat.get("tool_choice")
     if dialect == "ga":

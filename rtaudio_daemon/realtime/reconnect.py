@@ -56,7 +56,7 @@ class ReconnectingSession:
         self._renewer = SessionRenewer(sessions, listener)
         self._record = ConnectionRecord(sessions.endpoint.profile.name)
         self._life: asyncio.Task[None] | None = None
-        self._goodbyes: set[asyncio.Task[None]] = set()
+        self._closings: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
         self._exchange_wanted = asyncio.Event()
 
@@ -144,8 +144,8 @@ class ReconnectingSession:
             await self._reconnect()
         finally:
             self._lose("closed by us")
-            if self._goodbyes:
-                await asyncio.wait(self._goodbyes)
+            if self._closings:
+                await asyncio.wait(self._closings)
 
     async def _reconnect(self) -> None:
         pauses, failures, first = self.sessions.pauses(), 0, True
@@ -232,7 +232,7 @@ class ReconnectingSession:
     async def _exchange(self, session: Session) -> None:
         """Let a session with other settings take over from `session`, if the service opens one."""
         if ready := self._renewer.take_ready():
-            self._see_off(ready)
+            self._close_in_background(ready)
         self._change(ConnectionState.RENEWING)
         try:
             successor = await self._renewer.exchange(session)
@@ -250,7 +250,7 @@ class ReconnectingSession:
         if ready is None:
             return False
         if ready.ended.done():
-            self._see_off(ready)
+            self._close_in_background(ready)
             return False
         assert self.current is not None
         _LOG.info("%s; the next session was ready", self.current.ending)
@@ -262,7 +262,7 @@ class ReconnectingSession:
         started, former = _now(), self.current
         lost = former is not None and former.ended.done()
         if former is not None:
-            self._see_off(former)
+            self._close_in_background(former)
             self.current = None
             if lost:
                 self._listener.session_lost(former.ending)
@@ -278,20 +278,20 @@ class ReconnectingSession:
         for message in (*early, session.answer):
             session.report(message)
 
-    def _see_off(self, session: Session) -> None:
+    def _close_in_background(self, session: Session) -> None:
         session.retire()
-        task = asyncio.create_task(session.close(), name="realtime-goodbye")
-        self._goodbyes.add(task)
-        task.add_done_callback(self._goodbyes.discard)
+        task = asyncio.create_task(session.close(), name="realtime-close")
+        self._closings.add(task)
+        task.add_done_callback(self._closings.discard)
 
     def _lose(self, reason: str) -> None:
         """Retire both the session in use and the next one: there is no session any more."""
         ready, former = self._renewer.take_ready(), self.current
         if ready is not None:
-            self._see_off(ready)
+            self._close_in_background(ready)
         if former is None:
             return
-        self._see_off(former)
+        self._close_in_background(former)
         self.current = None
         self._record.lost(_now())
         self._listener.session_lost(reason)

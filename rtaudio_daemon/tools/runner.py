@@ -261,7 +261,7 @@ class Runner:
             await asyncio.wait([work], timeout=_CLOSING_S)
             return self._failed("timed_out", f"it gave no result within {limit_s:g} s")
         if not work.done():
-            self._start(_see_off(work, limit_s - _OUTPUT_S, report), "late tool")
+            self._start(_await_late_end(work, limit_s - _OUTPUT_S, report), "late tool")
             why = f"it is still running after {_OUTPUT_S:g} s; its result will not be given to you"
             return self._failed("timed_out", why)
         error = work.exception()
@@ -307,7 +307,7 @@ async def _guarded(tool: Tool, arguments: Json, context: CallContext, most: int)
         raise ToolError("it failed by a mistake in its program") from error
 
 
-async def _see_off(work: asyncio.Task[_Ending], left_s: float, report: _Reporter) -> None:
+async def _await_late_end(work: asyncio.Task[_Ending], left_s: float, report: _Reporter) -> None:
     """Wait for a tool whose call has its output already."""
     await asyncio.wait([work], timeout=left_s)
     if work.done():
