@@ -21,7 +21,7 @@ class NoSecretsError(Exception):
 
 
 @dataclass
-class Entry:
+class SecretLine:
     """One line of the file of secrets, and the line in which its name stood before."""
 
     node: yaml.ScalarNode
@@ -42,7 +42,7 @@ class Entry:
         return Secret(self.node.value)
 
 
-def read_secrets(text: str) -> dict[str, Entry]:
+def read_secrets(text: str) -> dict[str, SecretLine]:
     """The lines of a file of secrets by name. Raises NoSecretsError."""
     try:
         node = Loader(text).get_single_node()
@@ -54,11 +54,11 @@ def read_secrets(text: str) -> dict[str, Entry]:
         return {}
     if not isinstance(node, yaml.MappingNode):
         raise NoSecretsError
-    found: dict[str, Entry] = {}
+    found: dict[str, SecretLine] = {}
     for key, value in node.value:
         line = key.start_mark.line + 1
         if not isinstance(key, yaml.ScalarNode) or not isinstance(value, yaml.ScalarNode):
             raise NoSecretsError(line)
         before = found[key.value].line if key.value in found else None
-        found[key.value] = Entry(value, line, before)
+        found[key.value] = SecretLine(value, line, before)
     return found

@@ -75,16 +75,15 @@ class Components:
         notifications: Emitter,
         group: asyncio.TaskGroup,
         *,
-        devices: Devices | None = None,
+        devices: Devices | None,
         timers: TimerKeeper,
         notes: NoteStore,
-        state: Path | None = None,
-        ledger: UsageMeter | None = None,
+        state: Path | None,
+        ledger: UsageMeter,
     ) -> None:
         self._notifications = notifications
         self._devices = devices or Devices()
         self._settings = settings
-        self._usage_meter = ledger or UsageMeter()
         self._lifetimes = Lifetimes(group)
         self._sources = RunningSources(self._lifetimes)
         self._status = asyncio.Event()
@@ -106,34 +105,39 @@ class Components:
             notifications=notifications,
             profile=settings.realtime.profile,
             sound=self.sound,
-            usage=self._usage_meter,
+            usage=ledger,
         )
         self.controls = DaemonControls(self.assistant, timers)
-        self._record = self.controls.event_record = EventRecord(asyncio.get_running_loop().time)
+        self._record = EventRecord(asyncio.get_running_loop().time)
         self._log_places = LogPlaces(self._record)
         self.tool_box = ToolBox(self.assistant, self.controls)
-        self.assistant.calls = self.controls.tool_box = self.tool_box
-        self.personas = self.assistant.personas = self.controls.personas = Personas(
+        self.personas = Personas(
             self.assistant,
             lambda: self._component("personas").wanted,
             self.tool_box.with_tools,
             self._adjust_to_persona,
             settings.realtime.persona,
         )
-        self.hooks = self.controls.hooks = Hooks(
-            group, lambda: self.assistant.driver.session.asleep
-        )
-        self._timers = timers
+        self.hooks = Hooks(group, lambda: self.assistant.driver.session.asleep)
+        self._timers, self._notes = timers, notes
         self.clips = ReminderClips(timers, self.assistant, state / CLIPS_FOLDER if state else None)
-        self.assistant.recorder = self.clips
         self.ringing = Ringing(timers, self.assistant, self.controls, self.clips)
-        self._notes = self.controls.note_store = notes
-        self._broker = self.controls.broker = Broker(self.controls, notifications)
-        self._name(settings)
-        self.assistant.alerts = self.controls.ringing = self.ringing
+        self._broker = Broker(self.controls, notifications)
         self._other_sound = OtherSound(self.assistant, timers, state, self)
-        self.assistant.other_sound = self.controls.other_sound = self._other_sound
+        self._join()
+        self._name(settings)
         self.table = self._table(settings)
+
+    def _join(self) -> None:
+        """Let the assistant and the controls reach the parts that they need."""
+        assistant, controls = self.assistant, self.controls
+        assistant.calls = controls.tool_box = self.tool_box
+        assistant.personas = controls.personas = self.personas
+        assistant.alerts = controls.ringing = self.ringing
+        assistant.other_sound = controls.other_sound = self._other_sound
+        assistant.recorder = self.clips
+        controls.hooks, controls.broker = self.hooks, self._broker
+        controls.note_store, controls.event_record = self._notes, self._record
 
     async def open(self) -> None:
         """Build everything."""
