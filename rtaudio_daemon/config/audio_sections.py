@@ -34,23 +34,23 @@ class Input:
     )
     channel: str = option(
         "left",
-        "channel of a microphone with two",
+        "channel of a microphone with two channels",
         choice("left", "right", "mix"),
     )
     gain_db: float = option(
         0.0,
-        "make the microphone louder, where its own capture level goes no higher",
+        "make the microphone louder if its own capture level goes no higher",
         number(-30, 40),
         "dB",
     )
     auto_gain: str = option(
         "off",
-        "make every voice about as loud, near or far (an optional package: livekit)",
+        "make every voice about equally loud, near or far (an optional package: livekit)",
         choice("off", "on"),
     )
     noise_suppression: str = option(
         "off",
-        "make steady noise softer, as mains hum and fans (an optional package: livekit); for "
+        "make steady noise such as mains hum and fans softer (an optional package: livekit); for "
         "voices nearby",
         choice("off", "on"),
     )
@@ -88,9 +88,9 @@ class Gate:
 
     engine: str = option(
         "silero",
-        "speech detector: a small model (silero), simple statistics (webrtc, an optional "
-        "package), loudness (level), none (always); never = send sound only while the button of "
-        "push to talk is held",
+        "voice activity detection: a small model (silero), simple statistics (webrtc, an optional "
+        "package), loudness (level), none (always); never = send sound only while the "
+        "push-to-talk button is held",
         choice("silero", "webrtc", "level", "always", "never"),
     )
     threshold: float = option(0.5, "certainty from which a frame counts as speech", number(0, 1))
@@ -105,8 +105,8 @@ class Gate:
     )
     hangover_ms: int = option(
         1200,
-        "close the gate after this much silence; never before the service can end the turn "
-        "(silence_duration_ms + 300, longer for semantic_vad); with turn_detection none "
+        "close the gate after this much silence, but never before the service can end the turn "
+        "(silence_duration_ms + 300, longer for semantic_vad); with turn_detection none, "
         "turn_end_ms counts instead",
         integer(0, 30_000),
         "ms",
@@ -118,14 +118,14 @@ class Gate:
     barge_in: bool = option(True, "speech interrupts an answer", boolean())
     barge_in_threshold: float = option(
         0.7,
-        "like threshold, while an answer is heard: in half duplex; with cancel for the sound "
+        "like threshold, while an answer plays: in half duplex, and with cancel for the sound "
         "before the echo is removed",
         number(0, 1),
     )
     barge_in_ms: int = option(60, "speech needed to interrupt an answer", integer(0, 5_000), "ms")
     resume: bool = option(
         True,
-        "an answer that was interrupted by nobody (a cough, a noise) plays on where it stopped",
+        "an answer that nobody interrupted (a cough, a noise) resumes where it stopped",
         boolean(),
     )
     duck: bool = option(
@@ -157,7 +157,7 @@ class Earcons:
     connected: bool = option(False, "the service is connected, or connected again", boolean())
     chime: str = option(
         "",
-        "sound file of your own for `chime: true` of /api/say, 10 s at most; empty = two notes",
+        "your own sound file for `chime: true` of /api/say, 10 s at most; empty = two notes",
         text(),
     )
     volume: float = option(0.4, "loudness, relative to the answers", number(0, 1))
@@ -169,11 +169,11 @@ class Play:
 
     hosts: tuple[str, ...] = option(
         (),
-        "hosts whose files may be fetched, as in homeassistant.local:8123; without a port 80 and "
+        "hosts whose files it may fetch, such as homeassistant.local:8123; without a port, 80 and "
         "443",
         several(text(_PLAY_HOST, "a host, with its port if that is another than 80 and 443")),
     )
-    folder: str = option("", "folder whose files may be played; empty = none", text())
+    folder: str = option("", "folder whose files it may play; empty = none", text())
 
 
 @dataclass(frozen=True)
@@ -186,7 +186,7 @@ class Audio:
     listen: str = option(
         "open",
         "when to listen: always (open), after a wake word (an optional package), or only while the "
-        "button of push to talk is held",
+        "push-to-talk button is held",
         choice("open", "wake_word", "push_to_talk"),
     )
     wake: Wake = section(Wake, "with listen: wake_word")
@@ -194,19 +194,19 @@ class Audio:
     play: Play = section(Play, "which sound files other programs may let it play")
     echo: str = option(
         "auto",
-        "how to keep the loudspeaker out of the microphone; auto = cancel where livekit is "
+        "how to keep the loudspeaker out of the microphone; auto = cancel if livekit is "
         "installed, else half_duplex; system = a device that cancels echo; off = headphones",
         choice("auto", "system", "cancel", "half_duplex", "off"),
     )
     duck: str = option(
         "off",
-        "other programs' sound while somebody talks with the daemon, it speaks or a timer rings: "
-        "softer (auto; needs PipeWire or PulseAudio), or as it is (off)",
+        "sound of other programs while somebody talks with the daemon, it speaks or a timer "
+        "rings: softer (auto; needs PipeWire or PulseAudio), or unchanged (off)",
         choice("off", "auto"),
     )
     duck_db: float = option(
         -20.0,
-        "by how much it is softer (with WirePlumber's roles its own setting counts)",
+        "how much softer (with WirePlumber's roles, its own setting counts)",
         number(-60, -3),
         "dB",
     )

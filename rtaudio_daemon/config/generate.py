@@ -24,9 +24,9 @@ from .sections import Config
 _HEAD = """\
 # yaml-language-server: $schema=./config.schema.json
 #
-# The settings of rtaudio-daemon. Every option is here with its default, so you may delete
-# whatever you do not change. As it stands, this file talks to the built-in simulator: it needs
-# no key, no network and no sound card. To talk to Azure instead:
+# The settings of rtaudio-daemon. This file contains every option with its default, so you may
+# delete everything that you do not change. Unchanged, it uses the built-in simulator, which needs
+# no key, no network and no sound card. To use Azure instead:
 #
 #   1. Write the key into a file secrets.yaml beside this one, then `chmod 600 secrets.yaml`:
 #        api_key: 0123456789abcdef
@@ -35,8 +35,8 @@ _HEAD = """\
 #        host_name: RESOURCE.openai.azure.com
 #        deployment: gpt-realtime-2.1
 #        api_key: !secret api_key
-#   3. `script/run check` names every mistake, `script/run doctor` tries it out; where it was
-#      installed by pip: `rtaudio-daemon check`, `rtaudio-daemon doctor`.
+#   3. `script/run check` reports every mistake, `script/run doctor` tests it. If pip installed
+#      it, run `rtaudio-daemon check`, `rtaudio-daemon doctor`.
 #
 # docs/configuration.md explains !secret, !env_var, !credential and !include.
 """
@@ -55,9 +55,9 @@ _GUIDE = """\
 
 <!-- Made by script/generate from the sections in rtaudio_daemon/config; change it there. -->
 
-The daemon reads one YAML file, `config.yaml`, once at start and again on reload. Every option has
-a default: an empty file talks to the built-in simulator, with a warning. Files that it names (a
-scenario, `wav:PATH`) are looked for beside it.
+The daemon reads one YAML file, `config.yaml`, at the start and on each reload. Every option has
+a default: with an empty file, the daemon uses the built-in simulator, with a warning. Files named
+in it (a scenario, `wav:PATH`) are relative to its folder.
 
 ## From the simulator to Azure
 
@@ -77,43 +77,51 @@ scenario, `wav:PATH`) are looked for beside it.
      api_key: !secret api_key
    ```
 
-3. `script/run check` names every mistake, `script/run doctor` tries it out; where it was installed
-   by pip: `rtaudio-daemon check`, `rtaudio-daemon doctor`.
+3. `script/run check` reports every mistake, and `script/run doctor` tests the configuration. If pip
+   installed the program, run `rtaudio-daemon check` and `rtaudio-daemon doctor`.
 
-Other profiles need: `azure-preview` the same and a dated `api_version`; `openai` a model in
-`deployment` and a key; `compatible` a `url` that begins with `ws://` or `wss://`.
+Other profiles need other options:
+
+* `azure-preview`: the same, and a dated `api_version`
+* `openai`: a model in `deployment`, and a key
+* `compatible`: a `url` that begins with `ws://` or `wss://`
 
 ## Tags
 
-| write | and the value is |
+| tag | value |
 | --- | --- |
 | `!secret NAME` | the line `NAME: …` of `secrets.yaml` beside the file, or above an included one |
-| `!env_var NAME [default]` | the environment variable `NAME`, or the default when it is not set; \
+| `!env_var NAME [default]` | the environment variable `NAME`, or the default if it is not set; \
 set but empty is a mistake |
 | `!credential NAME` | the systemd credential `NAME`, from `LoadCredential=` in the unit; \
-without systemd the file `NAME` beside `config.yaml` |
-| `!include FILE` | what is in `FILE`: relative, and not outside the folder of `config.yaml` |
+without systemd, the file `NAME` beside `config.yaml` |
+| `!include FILE` | the content of `FILE`: relative, and not outside the folder of `config.yaml` |
 
-The values of the first three are text, and where a number is expected, text that spells one will
-do. They are never shown in messages or by the HTTP interface.
+The values of the first three are text. For a number, write text that spells the number. Messages
+and the HTTP API never show these values.
 
 ## Mistakes
 
-All mistakes are reported at once, each as `FILE:LINE: path.to.option: what is wrong`:
+The daemon reports all mistakes at once, each as `FILE:LINE: path.to.option: what is wrong`:
 
 ```
 MISTAKES
 ```
 
-The daemon then ends with status 78; on reload it keeps the configuration it has. Given twice is a
-mistake, too. An option or a section with nothing after its colon has its default, but for keys and
-tokens: only `""` says that there is none, and a value that YAML swallows (`!Abc`, `&Abc`, `#Abc`)
-is a mistake. A reload never takes a token away, as the file may be half written; a restart does.
-Text that YAML takes for something else (`no`, `5`) must be quoted. A key that stands in
-`config.yaml` itself works but is warned about, as is a file with secrets that other users can read.
+It then exits with status 78. On a reload, it keeps its current configuration.
 
-Editors with the YAML language server complete and check the file with `config.schema.json`;
-teach them the tags with `"yaml.customTags": ["!secret", "!env_var", "!credential", "!include"]`.
+* An option that occurs twice is a mistake.
+* An option or a section with nothing after its colon has its default. Keys and
+  tokens are an exception: only `""` means that there is none, and a value that YAML swallows
+  (`!Abc`, `&Abc`, `#Abc`) is a mistake.
+* A reload never removes a token, because the file may be half written. A restart does.
+* Quote text that YAML would interpret differently (`no`, `5`).
+* The daemon warns about a key in `config.yaml` itself, and about a file with secrets that other
+  users can read.
+
+Editors with the YAML language server complete and check the file with `config.schema.json`.
+To make the tags known to them, set
+`"yaml.customTags": ["!secret", "!env_var", "!credential", "!include"]`.
 
 ## Options
 """

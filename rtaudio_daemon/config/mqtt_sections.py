@@ -28,7 +28,7 @@ class Mqtt:
     )
     tls: str = option(
         "off",
-        "encrypt; insecure = without looking at the broker's certificate",
+        "encrypt; insecure = without checking the broker's certificate",
         choice("off", "on", "insecure"),
     )
     ca: str = option(
@@ -37,7 +37,7 @@ class Mqtt:
         text(),
     )
     name: str = option("Voice", "name of the device in Home Assistant", text(r".{1,64}", "a name"))
-    area: str = option("", "area that is suggested for it", text(r".{1,64}", "a name"))
+    area: str = option("", "suggested area of the device", text(r".{1,64}", "a name"))
     discovery_prefix: str = option(
         "homeassistant",
         "where Home Assistant looks for devices; empty = do not announce it",
@@ -45,7 +45,7 @@ class Mqtt:
     )
     base: str = option(
         "rtaudio-daemon",
-        "first level of all topics, the same for every daemon of a home",
+        "first level of all topics, the same for all daemons of a home",
         text(_LEVEL_NAME, "letters, digits, _ and -"),
     )
     id: str = option(
@@ -53,10 +53,12 @@ class Mqtt:
         "second level, different for each daemon; empty = made from this machine and this file",
         text(_ID, "small letters, digits and _"),
     )
-    commands: bool = option(True, "whether it may be controlled, not only seen", boolean())
-    said: bool = option(False, "publish what was said last, on both sides", boolean())
+    commands: bool = option(True, "whether clients may control it, and not only see it", boolean())
+    said: bool = option(False, "publish the last spoken words, of both sides", boolean())
     currency: str = option(
-        "USD", "of the prices below realtime.budget", text("[A-Z]{3}", "three letters, as in EUR")
+        "USD",
+        "currency of the prices in realtime.budget",
+        text("[A-Z]{3}", "three letters, as in EUR"),
     )
 
 
@@ -66,8 +68,8 @@ class OwnMqtt:
 
     topic: str = option(
         "",
-        "where to, as in garden/gate/set; always the same, never one of the daemon's own",
+        "fixed topic, such as garden/gate/set; never one of the daemon's own",
         text(_TOPIC, "a topic as in garden/gate/set, without #, + and places for arguments"),
     )
-    payload: str = option("", 'what is sent, as in "{state}"', kept(text()))
-    retain: bool = option(False, "whether the broker keeps it for those who come later", boolean())
+    payload: str = option("", 'message to send, as in "{state}"', kept(text()))
+    retain: bool = option(False, "whether the broker keeps it for later subscribers", boolean())

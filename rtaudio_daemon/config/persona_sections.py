@@ -17,13 +17,13 @@ class Persona:
     """Somebody else who answers; what is left out is as in `realtime.session`."""
 
     voice: str = option("", "the voice", text())
-    instructions: str = option("", "who answers and how they should talk", text())
+    instructions: str = option("", "who answers, and how they should talk", text())
     language: str = option(
-        "", "language that the transcription expects, as in en or de; needs its model", text()
+        "", "language that the transcription expects, such as en or de; needs its model", text()
     )
     turn_detection: dict[str, Any] | None = option(
         None,
-        "what is different when they decide that a turn is over, as in silence_duration_ms: 900",
+        "different settings of the turn detection, as in silence_duration_ms: 900",
         some_of(TurnDetection),
     )
 

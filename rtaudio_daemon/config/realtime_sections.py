@@ -45,7 +45,7 @@ class TurnDetection:
         ),
     )
     threshold: float = option(
-        0.5, "server_vad: certainty from which the service hears speech", number(0, 1)
+        0.5, "server_vad: certainty from which sound counts as speech", number(0, 1)
     )
     prefix_padding_ms: int = option(
         300, "server_vad: sound kept from before the speech", integer(0, 10_000), "ms"
@@ -58,7 +58,7 @@ class TurnDetection:
     )
     interrupt_response: bool = option(
         True,
-        "the service stops its answer when somebody speaks; audio.gate.barge_in does so too",
+        "the service stops its answer when somebody speaks; audio.gate.barge_in also does so",
         boolean(),
     )
 
@@ -68,7 +68,7 @@ class Transcription:
     """Whether the service also writes down what it heard."""
 
     model: str = option("", "transcription model (on Azure: a deployment); empty = off", text())
-    language: str = option("", "language, as in en or de; empty = detected", text())
+    language: str = option("", "language, such as en or de; empty = detected", text())
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Session:
     """The settings of a session, in one spelling for every profile."""
 
     voice: str = option("alloy", "the voice", text())
-    instructions: str = option("", "who the assistant is and how it should talk", text())
+    instructions: str = option("", "who the assistant is, and how it should talk", text())
     turn_detection: TurnDetection = section(TurnDetection, "when a turn is over")
     transcription: Transcription = section(Transcription, "writing down what was heard")
     noise_reduction: str = option(
@@ -102,7 +102,7 @@ class Simulator:
     """The built-in service, used by `profile: simulator`."""
 
     voice: str = option(
-        "auto", "voice; auto = espeak where installed", choice("auto", "espeak", "parrot")
+        "auto", "voice; auto = espeak if installed", choice("auto", "espeak", "parrot")
     )
     scenario: str = option(
         "", "file with the answers and the faults; empty = repeats what it hears", text()
@@ -148,8 +148,8 @@ class Budget:
     )
     price_table: str = option(
         "",
-        f"a model of OpenAI, at its list prices as read on {PRICED_ON}, in US dollars; "
-        "what prices says counts instead",
+        f"a model of OpenAI, with its list prices of {PRICED_ON}, in US dollars; "
+        "values in prices override them",
         text("|".join(map(re.escape, PRICE_TABLES)), " or ".join(PRICE_TABLES)),
     )
     prices: Prices = section(Prices, "what the service charges")
@@ -193,8 +193,8 @@ class Realtime:
     )
     persona: str = option(
         "",
-        "who answers at the start and to words that name nobody, by the name in personas; empty: "
-        "nobody special",
+        "who answers at the start, and to words without a persona, by the name in personas; empty: "
+        "no persona",
         text(PERSONA_NAME, "a name in personas"),
     )
     hold: str = option(
@@ -206,7 +206,7 @@ class Realtime:
         60, "on_speech: close the session after this much silence", integer(5, 86_400), "s"
     )
     outage_buffer_s: int = option(
-        10, "send sound after an outage that is no older than this", integer(0, 60), "s"
+        10, "after an outage, send sound that is no older than this", integer(0, 60), "s"
     )
     session: Session = section(Session, "what the model gets at the start of a session")
     history: History = section(History, "how much of the conversation a new session gets")

@@ -66,20 +66,20 @@ class Http:
 
     host: str = option(
         HTTP_HOST,
-        "address to listen on; any but this machine's own needs a token",
+        "address to listen on; any other than this machine's own needs a token",
         address(),
     )
-    port: int = option(HTTP_PORT, "port to listen on; 0 = any free one", integer(0, 65_535))
+    port: int = option(HTTP_PORT, "port to listen on; 0 = any free port", integer(0, 65_535))
     token: Secret = option(
         Secret(""),
         "bearer token with full access; empty = no token needed from this machine",
         secret(),
     )
     read_token: Secret = option(
-        Secret(""), "bearer token that may read and change nothing", secret()
+        Secret(""), "bearer token that may read but change nothing", secret()
     )
     allowed_hosts: tuple[str, ...] = option(
-        (), "further host names that requests may use", several(text(HOST_NAME, "a host name"))
+        (), "additional host names that requests may use", several(text(HOST_NAME, "a host name"))
     )
     allowed_origins: tuple[str, ...] = option(
         (),
@@ -88,16 +88,16 @@ class Http:
     )
     ingress: str = option(
         "",
-        "address of a reverse proxy that admits people by itself, as Home Assistant's Supervisor "
-        "(172.30.32.2): what it sends with X-Ingress-Path needs no token",
+        "address of a reverse proxy that authenticates people itself, such as Home Assistant's "
+        "Supervisor (172.30.32.2): its requests with X-Ingress-Path need no token",
         proxy_address(),
     )
     max_subscribers: int = option(64, "largest number of event streams at once", integer(1, 10_000))
     publish_transcripts: bool = option(False, "put transcripts into the events", boolean())
     announce: str = option(
         "auto",
-        "announce it in the local network, so that Home Assistant finds it: auto (where others can "
-        "reach it, with the package zeroconf) or never",
+        "announce the daemon in the local network, so that Home Assistant finds it: auto (if "
+        "others can reach it, with the package zeroconf) or never",
         choice("auto", "never"),
     )
 
@@ -106,34 +106,34 @@ class Http:
 class Hook:
     """What is done when something happens: a program runs, or an address is given the event."""
 
-    on: str = option("", "event that it waits for, by its name in /api/events", event())
+    on: str = option("", "event to wait for, by its name in /api/events", event())
     when: dict[str, Any] | None = option(
         None,
-        "what fields of the event must be, each one value or a list, as in status: speaking",
+        "required values of fields of the event, each one value or a list, as in status: speaking",
         free_mapping(),
     )
     run: tuple[str, ...] = option(
         (),
         'program to run, one entry for each argument; "{status}" stands for the field status of '
-        "the event, all of which is its input; never a shell",
+        "the event; the whole event is its input; never a shell",
         several(kept(text())),
     )
     url: str = option(
         "",
-        "address that is given the event, as JSON by POST",
+        "address that gets the event, as JSON by POST",
         kept(text(SERVER_URL, "an address as in http://nas:1880/voice, without a password in it")),
     )
     headers: dict[str, Any] | None = option(
         None, "headers for the address, as in Authorization: !secret nas", names_to(hidden())
     )
-    limit_s: float = option(10.0, "how long it may take until it is stopped", number(1, 300), "s")
+    limit_s: float = option(10.0, "time until the daemon stops it", number(1, 300), "s")
 
 
 @dataclass(frozen=True)
 class Logger:
     """What is written to the log."""
 
-    default: str = option("info", "how much", _LEVEL)
+    default: str = option("info", "lowest level to log", _LEVEL)
     logs: dict[str, str] | None = option(
         None, "levels by module, as in rtaudio_daemon.audio: debug", names_to(_LEVEL)
     )

@@ -64,13 +64,13 @@ class HomeAssistant:
     )
     token: Secret = option(
         Secret(""),
-        "long-lived token of a user who is no administrator; not here, but in secrets.yaml",
+        "long-lived token of a user who is not an administrator; not here, but in secrets.yaml",
         secret(),
     )
     device_id: str = option(
         "",
-        "device in it that stands for this daemon; what is said without a room means that of the "
-        "device",
+        "device in Home Assistant that represents this daemon; requests without a room mean the "
+        "room of this device",
         text("[0-9a-f]{32}", "32 letters and digits, as at the end of the device's address"),
     )
 
@@ -80,10 +80,10 @@ class ToolRule:
     """Which calls a rule concerns: those for which everything fits that is given; * fits any."""
 
     tool: str = option("", "name of a tool, as the command `tools` lists it", text())
-    domain: str = option("", "kind of thing in Home Assistant, as in lock", text())
-    device_class: str = option("", "class of it, as in garage", text())
-    entity: str = option("", "one thing, as in lock.front_door", text())
-    area: str = option("", "where it is", text())
+    domain: str = option("", "domain in Home Assistant, such as lock", text())
+    device_class: str = option("", "its device class, such as garage", text())
+    entity: str = option("", "one entity, such as lock.front_door", text())
+    area: str = option("", "its area", text())
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class OwnHttp:
 
     url: str = option(
         "",
-        "address; an argument may stand in its path and query, never in its host",
+        "address; its path and query may contain arguments, but never its host",
         kept(
             text(
                 _TOOL_URL,
@@ -107,14 +107,14 @@ class OwnHttp:
         text("|".join((*_METHODS, *map(str.lower, _METHODS))), ", ".join(_METHODS)),
     )
     headers: dict[str, Any] | None = option(
-        None, "headers by name, each as it stands or a !secret", names_to(plain_value())
+        None, "headers by name, each a plain value or a !secret", names_to(plain_value())
     )
     query: dict[str, Any] | None = option(
-        None, "what follows the ? of the address, by name", names_to(plain_value())
+        None, "query parameters (after the ? of the address), by name", names_to(plain_value())
     )
     json: dict[str, Any] | None = option(
         None,
-        'body; an argument that is a whole value keeps its type, as in level: "{level}"',
+        'body; a value that is only an argument keeps its type, as in level: "{level}"',
         free_mapping(),
     )
 
@@ -124,16 +124,16 @@ class OwnAction:
     """The action in Home Assistant of a tool of one's own; `{name}` stands for an argument."""
 
     action: str = option(
-        "", "what to do, as in light.turn_on", text(_ACTION, "an action as in light.turn_on")
+        "", "what to do, such as light.turn_on", text(_ACTION, "an action as in light.turn_on")
     )
     target: dict[str, Any] | None = option(
-        None, "what it concerns: entity_id, area_id, each one or a list", free_mapping()
+        None, "its targets: entity_id, area_id, each one or a list", free_mapping()
     )
     data: dict[str, Any] | None = option(
         None, 'how to do it, as in brightness_pct: "{level}"', free_mapping()
     )
     response: bool = option(
-        False, "whether the action gives an answer, as weather.get_forecasts does", boolean()
+        False, "whether the action returns an answer, such as weather.get_forecasts", boolean()
     )
 
 
@@ -144,7 +144,7 @@ class OwnTool:
     name: str = option(
         "", "name that the model sees", text(_TOOL_NAME, "a name of letters, digits, _ and -")
     )
-    description: str = option("", "what it does and when to call it, for the model", text())
+    description: str = option("", "what it does, and when to call it, for the model", text())
     parameters: dict[str, Any] | None = option(
         None, "its arguments by name, each with its JSON Schema", free_mapping()
     )
@@ -152,7 +152,7 @@ class OwnTool:
     program: tuple[str, ...] = option(
         (), "program to run, one entry for each argument; never a shell", several(kept(text()))
     )
-    home_assistant: OwnAction = section(OwnAction, "action in Home Assistant to carry out")
+    home_assistant: OwnAction = section(OwnAction, "action in Home Assistant to run")
     mqtt: OwnMqtt = section(OwnMqtt, "message to send over MQTT")
     confirm: bool = option(False, "whether every call needs a spoken yes", boolean())
     read_only: bool = option(False, "whether it changes nothing", boolean())
@@ -167,7 +167,7 @@ class McpServer:
 
     url: str = option(
         "",
-        "its address, if it is reached over HTTP",
+        "its address, for a server over HTTP",
         kept(text(SERVER_URL, "an address as in http://nas:8000/mcp, without a password in it")),
     )
     headers: dict[str, Any] | None = option(
@@ -175,18 +175,18 @@ class McpServer:
     )
     command: tuple[str, ...] = option(
         (),
-        "program that is started instead, one entry for each argument; never a shell",
+        "program to start instead, one entry for each argument; never a shell",
         several(kept(text())),
     )
     env: dict[str, Any] | None = option(
-        None, "environment of the program, beside what every program needs", names_to(hidden())
+        None, "additional environment of the program", names_to(hidden())
     )
     allow: tuple[str, ...] = option(
-        ("*",), "its tools that the model may call, as in search_*", several(text())
+        ("*",), "its tools that the model may call, such as search_*", several(text())
     )
-    deny: tuple[str, ...] = option((), "which of these it may not call", several(text()))
+    deny: tuple[str, ...] = option((), "tools among these that it may not call", several(text()))
     confirm: tuple[str, ...] = option(
-        (), "its tools of which every call needs a spoken yes, as in delete_*", several(text())
+        (), "its tools that need a spoken yes for every call, such as delete_*", several(text())
     )
     limit_s: float | None = option(
         None, "how long a call may take; empty = tools.limit_s", number(1, 300), "s"
@@ -198,7 +198,7 @@ class Timers:
     """Timers, alarms and reminders."""
 
     volume: float = option(
-        0.6, "how loud they ring, whatever the volume of answers is", number(0.3, 1)
+        0.6, "how loud they ring, independent of the volume of answers", number(0.3, 1)
     )
 
 
@@ -208,21 +208,21 @@ class Tools:
 
     built_in: tuple[str, ...] = option(
         BUILT_IN,
-        "tools of the daemon itself",
+        "built-in tools of the daemon",
         several(choice(*BUILT_IN, "notes", "not_for_me")),
     )
     home_assistant: bool = option(
         True,
-        "what Home Assistant exposes to Assist, where home_assistant.url is set",
+        "everything that Home Assistant exposes to Assist, if home_assistant.url is set",
         boolean(),
     )
-    own: tuple[OwnTool, ...] = option((), "tools of your own", groups(OwnTool))
+    own: tuple[OwnTool, ...] = option((), "your own tools", groups(OwnTool))
     python: tuple[str, ...] = option(
-        (), "files with functions in Python that the model may call", several(text())
+        (), "files with Python functions that the model may call", several(text())
     )
     mcp: dict[str, McpServer] | None = option(
         None,
-        "servers of tools that speak MCP, by a name of your own (an optional package)",
+        "tool servers that speak MCP, each with a name that you choose (an optional package)",
         named_groups(McpServer, _SERVER_NAME),
     )
     confirm: tuple[ToolRule, ...] = option(
@@ -234,10 +234,10 @@ class Tools:
         "calls that need a spoken yes",
         groups(ToolRule),
     )
-    deny: tuple[ToolRule, ...] = option((), "calls that are never carried out", groups(ToolRule))
-    room: str = option("", "name of the room, which the model is given", text())
+    deny: tuple[ToolRule, ...] = option((), "calls that are always refused", groups(ToolRule))
+    room: str = option("", "name of the room, for the model", text())
     limit_s: float = option(30.0, "how long a call may take", number(1, 300), "s")
     result_characters: int = option(
-        4000, "longest result that the model is given", integer(100, 30_000)
+        4000, "longest result that the model gets", integer(100, 30_000)
     )
     timers: Timers = section(Timers, "timers, alarms and reminders")

@@ -28,20 +28,20 @@ class WakeWord:
         "or openWakeWord's .tflite",
         text(r".+\.(json|tflite)", "a file that ends in .json or .tflite"),
     )
-    taught: str = option("", "name of a word that was taught here", text(WAKE_NAME, NAMED))
+    taught: str = option("", "name of a word that you taught here", text(WAKE_NAME, NAMED))
     name: str = option(
         "",
-        "what it is called in events; empty = as the word, or as the file without its ending",
+        "its name in events; empty = the word, or the name of the file without its ending",
         text(WAKE_NAME, NAMED),
     )
     sensitivity: Sensitivity = option(
         "normal",
-        "high hears it more often, and wakes more often for nothing; low the other way round",
+        "high detects it more often, but also wakes more often for nothing; low is the opposite",
         choice("low", "normal", "high"),
     )
     persona: str = option("", "who answers to it, by the name in personas", text(WAKE_NAME, NAMED))
     stop: bool = option(
-        False, "ends what sounds or rings instead of waking; heard only meanwhile", boolean()
+        False, "end what plays or rings instead of waking; active only meanwhile", boolean()
     )
 
     @property
@@ -57,12 +57,12 @@ class Wake:
 
     word: str = option("okay_nabu", "the word; any is one of the four", choice(*WORDS, "any"))
     words: tuple[WakeWord, ...] = option(
-        (), "several words, or words of others; then word is not used", groups(WakeWord)
+        (), "several words, or third-party words; then word is not used", groups(WakeWord)
     )
     follow_up_s: int = option(
         8,
-        "speech needs no word for this long after the word, and after each answer (also by the "
-        "button; not after an announcement)",
+        "speech needs no word for this long after the word, and after each answer (also with the "
+        "button, but not after an announcement)",
         integer(1, 600),
     )
 
