@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
@@ -35,10 +35,10 @@ _CONNECTIONS = {"http": HTTPConnection, "https": HTTPSConnection}
 class DaemonClient:
     """The daemon at `address`, as in http://127.0.0.1:8770. Every method raises RTAudioError.
 
-    `token`: what its `http.token` says, if it has one.
+    `token`: what its `http.token` says, if it has one. `hint`: what to do where that is refused.
     """
 
-    def __init__(self, address: str, token: str = "") -> None:
+    def __init__(self, address: str, token: str = "", hint: str = "") -> None:
         self._address = address.rstrip("/")
         try:
             url = urlsplit(self._address)
@@ -51,6 +51,7 @@ class DaemonClient:
             raise RTAudioError("the token holds characters that no HTTP header can carry")
         self._kind, self._path = _CONNECTIONS[url.scheme], url.path
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._hint = hint
 
     def get(self, path: str) -> dict[str, Any]:
         """The JSON at `path`."""
@@ -124,6 +125,8 @@ class DaemonClient:
             raise ConfigError(reason.splitlines())
         if answer.status == HTTPStatus.CONFLICT:
             raise NotNowError(reason)
+        if answer.status == HTTPStatus.UNAUTHORIZED and self._hint:
+            raise RTAudioError(self._hint)
         raise RTAudioError(reason)
 
 
@@ -140,25 +143,46 @@ def _read(answer: HTTPResponse, timeout_s: float) -> bytes:
     return bytes(found)
 
 
-def local_daemon(path: str) -> DaemonClient:
+def local_daemon(path: str, services: Sequence[Path] = ()) -> DaemonClient:
     """The daemon that runs on this machine with the configuration file at `path`.
 
-    Raises ConfigError when its section `http` cannot be read.
+    `services`: configurations of installed services. The first of them counts where there is no
+    file at `path`, and the token of one with the same address where that at `path` has none.
+    Raises ConfigError when a section `http` cannot be read.
     """
+    if services and not Path(path).exists():
+        path = str(services[0])
+    host, port, token = _http(path)
+    hint = ""
+    for service in () if token else services:
+        try:
+            its_host, its_port, its_token = _http(str(service))
+        except ConfigError:
+            hint = (
+                f"the daemon wants its token: add -c {service}, the configuration of the service "
+                "here; if you may not read that, as root (sudo)"
+            )
+            continue
+        if (its_host, its_port) == (host, port):
+            token = token or its_token
+    return daemon_at(host, port, token, hint)
+
+
+def _http(path: str) -> tuple[str, int, str]:
+    """Return host, port and token of the configuration at `path`. Raises ConfigError."""
     found = _address(path)
-    if found is None:  # the checks say what is wrong, or what a value stands for
-        http = config.load(path).http
-        found = http.host, http.port, http.token.reveal()
-    host, port, token = found
-    return daemon_at(host, port, token)
+    if found is not None:
+        return found
+    http = config.load(path).http  # the checks say what is wrong, or what a value stands for
+    return http.host, http.port, http.token.reveal()
 
 
-def daemon_at(host: str, port: int, token: str = "") -> DaemonClient:
+def daemon_at(host: str, port: int, token: str = "", hint: str = "") -> DaemonClient:
     """The daemon of this machine that listens on `host`, an address or a name."""
     host = host.strip("[]")
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     named = f"[{host}]" if ":" in host else host
-    return DaemonClient(f"http://{named}:{port}", token)
+    return DaemonClient(f"http://{named}:{port}", token, hint)
 
 
 def _address(path: str) -> tuple[str, int, str] | None:

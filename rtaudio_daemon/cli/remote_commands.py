@@ -15,7 +15,9 @@ from urllib.parse import quote
 
 from ..errors import RTAudioError
 from ..protocol.bounds import printable
+from ..user_folders import configuration_file
 from .http_client import DaemonClient, local_daemon
+from .setup.services import configurations
 from .status_lines import status_lines
 
 _SAID_S = 130.0  # the daemon answers sooner
@@ -325,7 +327,8 @@ def remote(arguments: argparse.Namespace) -> DaemonClient:
         url = arguments.url.rstrip("/")
         url = url if "://" in url else f"http://{url}"
         return DaemonClient(url, os.environ.get("RTAUDIO_TOKEN", ""))
-    return local_daemon(arguments.config)
+    chosen = arguments.config != configuration_file()
+    return local_daemon(arguments.config, () if chosen else configurations())
 
 
 def _print(text: str, file: TextIO | None = None, *, flush: bool = False) -> None:

@@ -255,6 +255,45 @@ def test_the_address_is_that_of_the_file(text: str, address: str, tmp_path: Path
     assert local_daemon(str(path))._address == address
 
 
+def service_with(folder: Path, text: str) -> Path:
+    folder.mkdir()
+    path = folder / "config.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_the_token_of_a_service_at_the_same_address_is_found(
+    servers: list[Server], tmp_path: Path
+) -> None:
+    daemon = run(servers, Server())
+    own = tmp_path / "config.yaml"
+    own.write_text(f"http: {{port: {daemon.server_port}}}")
+    other = service_with(tmp_path / "a", f"http: {{port: 1, token: {'other-' * 6}}}")
+    broken = service_with(tmp_path / "b", "http: {token: !secret none}")
+    service = service_with(tmp_path / "c", f"http: {{port: {daemon.server_port}, token: {TOKEN}}}")
+    for path in (own, tmp_path / "none.yaml"):
+        services = [each for each in (service, other, broken) if path == own or each == service]
+        local_daemon(str(path), services).get("/api/status")
+        assert daemon.asked.pop() == ("/api/status", f"Bearer {TOKEN}")
+    own.write_text(f"http: {{port: {daemon.server_port}, token: {'mine-' * 8}}}")
+    local_daemon(str(own), [service]).get("/api/status")
+    assert daemon.asked.pop() == ("/api/status", f"Bearer {'mine-' * 8}")
+
+
+def test_a_token_that_others_may_read_is_named_with_its_file(
+    servers: list[Server], tmp_path: Path
+) -> None:
+    refused = json.dumps({"error": {"code": "unauthorized", "message": "send the token"}})
+    daemon = run(servers, Server(401, refused))
+    own = tmp_path / "config.yaml"
+    own.write_text(f"http: {{port: {daemon.server_port}}}")
+    service = service_with(tmp_path / "a", "http: {token: !secret only_for_root}")
+    with pytest.raises(RTAudioError, match=f"add -c {service}"):
+        local_daemon(str(own), [service]).get("/api/status")
+    with pytest.raises(RTAudioError, match="send the token"):
+        local_daemon(str(own)).get("/api/status")
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -19,7 +19,7 @@ import pytest
 from rtaudio_daemon import config
 from rtaudio_daemon.cli import local_commands
 from rtaudio_daemon.cli.setup import guide
-from rtaudio_daemon.cli.setup.services import service_of
+from rtaudio_daemon.cli.setup.services import configurations, service_of
 from rtaudio_daemon.cli.setup.steps import STEPS
 from rtaudio_daemon.cli.setup.terminal import Terminal
 from rtaudio_daemon.config.generate import template
@@ -106,6 +106,10 @@ def test_the_service_that_reads_a_file_is_found_with_its_program(tmp_path: Path)
     assert found.restart == "systemctl --user restart rtaudio-daemon"
     assert found.setup(file) == (f"{program}/.venv/bin/python {program}/daemon.py setup -c {file}")
     assert not found.is_this_program
+    assert file not in configurations(environment, program=program)
+    file.parent.mkdir()
+    file.touch()
+    assert file in configurations(environment, program=program)
     assert service_of(file.with_name("other.yaml"), environment, program=program) is None
 
 

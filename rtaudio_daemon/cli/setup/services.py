@@ -27,6 +27,11 @@ class Service:
         return shlex.join(map(str, parts))
 
     @property
+    def is_installed(self) -> bool:
+        """Whether its program is there."""
+        return (self.program / "daemon.py").exists()
+
+    @property
     def is_this_program(self) -> bool:
         """Whether it is what runs here."""
         return Path(sys.prefix).resolve() == (self.program / ".venv").resolve()
@@ -39,11 +44,27 @@ def service_of(
 
     `program`: the folder of a user's service; None: the one that script/install takes.
     """
+    if path.name != _FILE:
+        return None
+    found = _places(environment, program).get(path.absolute().parent)
+    return found if found and found.is_installed else None
+
+
+def configurations(
+    environment: Mapping[str, str] = os.environ, *, program: Path | None = None
+) -> list[Path]:
+    """Return the configuration files of the services on this machine, the user's first."""
+    places = _places(environment, program)
+    files = [folder / _FILE for folder, each in places.items() if each.is_installed]
+    return [each for each in reversed(files) if each.exists()]
+
+
+def _places(environment: Mapping[str, str], program: Path | None) -> dict[Path, Service]:
+    """Return the services that there may be, by the folders of their configurations."""
     machine = Service(Path("/opt/rtaudio-daemon"), "sudo systemctl restart rtaudio-daemon")
     known = {Path("/etc/rtaudio-daemon"): machine}
     folder = user_folder("XDG_CONFIG_HOME", ".config", environment)
     program = program or user_folder("", ".local/share", environment)
     if folder and program:
         known[folder] = Service(program, "systemctl --user restart rtaudio-daemon")
-    found = known.get(path.absolute().parent) if path.name == _FILE else None
-    return found if found and (found.program / "daemon.py").exists() else None
+    return known
