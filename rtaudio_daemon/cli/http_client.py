@@ -163,7 +163,7 @@ def local_daemon(path: str, services: Sequence[Path] = ()) -> DaemonClient:
                 "here; if you may not read that, as root (sudo)"
             )
             continue
-        if (its_host, its_port) == (host, port):
+        if (_reached_at(its_host), its_port) == (_reached_at(host), port):
             token = token or its_token
     return daemon_at(host, port, token, hint)
 
@@ -179,10 +179,14 @@ def _http(path: str) -> tuple[str, int, str]:
 
 def daemon_at(host: str, port: int, token: str = "", hint: str = "") -> DaemonClient:
     """The daemon of this machine that listens on `host`, an address or a name."""
-    host = host.strip("[]")
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    host = _reached_at(host)
     named = f"[{host}]" if ":" in host else host
     return DaemonClient(f"http://{named}:{port}", token, hint)
+
+
+def _reached_at(host: str) -> str:
+    host = host.strip("[]")
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
 
 
 def _address(path: str) -> tuple[str, int, str] | None:

@@ -270,7 +270,8 @@ def test_the_token_of_a_service_at_the_same_address_is_found(
     own.write_text(f"http: {{port: {daemon.server_port}}}")
     other = service_with(tmp_path / "a", f"http: {{port: 1, token: {'other-' * 6}}}")
     broken = service_with(tmp_path / "b", "http: {token: !secret none}")
-    service = service_with(tmp_path / "c", f"http: {{port: {daemon.server_port}, token: {TOKEN}}}")
+    http = f"host: 0.0.0.0, port: {daemon.server_port}, token: {TOKEN}"
+    service = service_with(tmp_path / "c", f"http: {{{http}}}")
     for path in (own, tmp_path / "none.yaml"):
         services = [each for each in (service, other, broken) if path == own or each == service]
         local_daemon(str(path), services).get("/api/status")
