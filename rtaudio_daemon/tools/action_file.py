@@ -1,4 +1,4 @@
-"""A file of JSON lines that is only appended to, until it is written anew."""
+"""An append-only file of JSON lines, which can be replaced as a whole."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _MODE = 0o600
 
 
 class ActionFile:
-    """The file at `path`. Every method may take a while, may run in a thread, and raises OSError.
+    """The file at `path`. All methods block, may be called in any thread, and raise OSError.
 
-    A process that is killed while it writes leaves half a line at most; `read` leaves that out,
-    and the next line does not go on with it.
+    If the process is killed while it writes, the file ends in half a line at most. `read` skips
+    that, and the next line starts afresh.
     """
 
     def __init__(self, path: Path) -> None:
@@ -29,14 +29,14 @@ class ActionFile:
         self._lock = threading.Lock()
 
     def read(self, most_bytes: int) -> list[dict[str, Any]]:
-        """All objects in the file; lines that hold none are left out."""
+        """Return all objects in the file; other lines are skipped."""
         with self._lock:
             content = read_bounded(self.path, most_bytes)
         found = (_parsed(line) for line in content.split(b"\n"))
         return [each for each in found if isinstance(each, dict)]
 
     def append(self, lines: Sequence[str]) -> int:
-        """Add lines; when this returns they are on the disk. Returns the size of the file."""
+        """Append lines durably: they are on the disk on return. Returns the size of the file."""
         with self._lock:
             self.path.parent.mkdir(_FOLDER_MODE, parents=True, exist_ok=True)
             flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -45,14 +45,14 @@ class ActionFile:
                 size = os.fstat(handle).st_size
                 half = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
                 content = (b"\n" if half else b"") + _encoded(lines)
-                # One call: no other line comes in between, and there is no buffer to be lost.
+                # One call: lines do not interleave, and no buffer can be lost.
                 if file.write(content) != len(content):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 os.fsync(handle)
                 return size + len(content)
 
     def replace(self, lines: Sequence[str]) -> int:
-        """Let the file hold these lines only, whole or not at all. Returns its size."""
+        """Replace the content of the file atomically by these lines. Returns its size."""
         with self._lock:
             content = _encoded(lines)
             write_whole(self.path, content)

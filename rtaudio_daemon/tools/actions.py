@@ -1,4 +1,4 @@
-"""What the model did: asked, called, and with which outcome; kept for thirty days."""
+"""A record of what the model did: the question, the call, and its outcome; kept for 30 days."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MOST = 2_000
 MOST_BYTES = 2_000_000
 _LISTED_MOST = 200
 _FARTHEST_S = 3.2e10  # the year 2984
-_LATEST = 64  # among which the beginning of a call is looked for
+_LATEST = 64  # newest calls, among which the start of a call is searched for
 _ASKED_CHARACTERS = 500
 _PRUNE_EVERY_S = 3600.0
 _UNENDED = '{"error": "the daemon ended while it was running"}'
@@ -42,9 +42,9 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Action:
-    """A call, from the beginning to its outcome. `time`: of the beginning, seconds since 1970.
+    """A call, from start to outcome. `time`: of the start, in seconds since 1970.
 
-    `asked`: what was said before it, "" where that is not known.
+    `asked`: what was said before it; "" if that is unknown.
     """
 
     id: str
@@ -60,16 +60,16 @@ class Action:
     result: str = ""
 
     def document(self) -> dict[str, Any]:
-        """The action, ready for JSON."""
+        """Return the action, ready for JSON."""
         return {**asdict(self), "time": timestamp(self.time)}
 
 
 class Actions:
-    """Notes what becomes of calls, and keeps it in the file `path`; None: only in memory.
+    """Records what becomes of calls, and keeps it in the file `path`; None: only in memory.
 
-    At most `most` calls are kept, in a file of about `most_bytes` (of which each call takes two
-    lines or more, until it is written anew); the oldest go first. If the file cannot be written,
-    one warning says so, and the next call tries to write everything again.
+    At most `most` calls are kept, in a file of about `most_bytes` (each call takes at least two
+    lines until the file is rewritten); the oldest are dropped. If the file cannot be written, a
+    warning is logged, and the next call tries to write everything again.
     """
 
     def __init__(
@@ -84,13 +84,13 @@ class Actions:
         self._most = most
         self._most_bytes = most_bytes
         self._wall_clock = wall_clock
-        self._actions: dict[str, Action] = {}  # by id, the oldest first
+        self._actions: dict[str, Action] = {}  # by id, oldest first
         self._sizes: dict[str, int] = {}
         self._size = 0
         self._boot = secrets.token_hex(4)
         self._numbered = 0
-        self._asked = ""  # in the turn under way
-        self._turn: list[str] = []  # the calls of that turn, or the last one
+        self._asked = ""  # what was said in the present turn
+        self._turn: list[str] = []  # the calls of the present or last turn
         self._idle = True
         self._unsaved: set[str] = set()
         self._wake = asyncio.Event()
@@ -99,10 +99,10 @@ class Actions:
         self._rewrite = False
         self._failed = False
 
-    # ---------------------------------------------------------- what happens
+    # ---------------------------------------------------------- events
 
     def notice(self, notification: Notification) -> None:
-        """Note what concerns a call."""
+        """Note a notification if it concerns a call."""
         match notification:
             case ToolReported():
                 self._note_call(notification)
@@ -111,7 +111,7 @@ class Actions:
             case StatusChanged(status=ModelStatus.LISTENING):
                 self._begin_turn()
             case StatusChanged(status=ModelStatus.THINKING, previous=ModelStatus.IDLE):
-                self._begin_turn()  # by a text, which is nobody's words
+                self._begin_turn()  # it begins with a text that nobody spoke
             case StatusChanged(status=ModelStatus.IDLE):
                 self._asked, self._idle = "", True
             case _:
@@ -122,7 +122,7 @@ class Actions:
 
     def _note_words(self, text: str) -> None:
         self._asked = "" if self._idle else text
-        for each in self._turn:  # their transcript comes late
+        for each in self._turn:  # the transcript arrives late
             if (action := self._actions.get(each)) and not action.asked:
                 action.asked = text
                 self._changed(action)
@@ -143,7 +143,7 @@ class Actions:
         self._changed(action)
 
     def _unended(self, call: str) -> Action | None:
-        """The action of a call that is not over: it runs, or goes on after its time was over."""
+        """Return the action of a call that is not over, including one that outlived its limit."""
         for action in islice(reversed(self._actions.values()), _LATEST):
             if action.call == call:
                 return action if action.phase in ("started", "timed_out") else None
@@ -167,15 +167,15 @@ class Actions:
         self._size -= self._sizes.pop(name)
         self._unsaved.discard(name)
 
-    # ---------------------------------------------------------- what was
+    # ---------------------------------------------------------- access
 
     def listed(self) -> list[dict[str, Any]]:
-        """The newest actions, the newest first, ready for JSON."""
+        """Return the actions, newest first, ready for JSON."""
         self._drop_old()
         return [each.document() for each in islice(reversed(self._actions.values()), _LISTED_MOST)]
 
     async def clear(self) -> None:
-        """Forget all actions, here and on the disk. Raises NotNowError if the file stays."""
+        """Delete all actions, here and on disk. Raises NotNowError if the file remains."""
         self._actions.clear()
         self._sizes.clear()
         self._unsaved.clear()
@@ -193,7 +193,7 @@ class Actions:
     # ---------------------------------------------------------- the file
 
     async def load(self) -> None:
-        """Go on with what the file holds."""
+        """Load the content of the file."""
         if self._file is None:
             return
         try:
@@ -211,7 +211,7 @@ class Actions:
         self._drop_old()
 
     async def run(self) -> None:
-        """Write what is new at once, and drop what is old, until cancelled; then `close`."""
+        """Write new actions at once, and drop old ones, until cancelled; then `close`."""
         while True:
             try:
                 async with asyncio.timeout(_PRUNE_EVERY_S):
@@ -221,20 +221,20 @@ class Actions:
             await self._write()
 
     async def close(self) -> None:
-        """Write what nobody has written yet."""
+        """Write what has not been written yet."""
         await self._write()
 
     async def _write(self) -> None:
         self._wake.clear()
         async with self._lock:
-            # Where a former writing was broken off, nobody knows how far it came.
+            # An interrupted write may have been partial.
             self._rewrite = self._rewrite or self._writing
             self._writing = True
             await asyncio.to_thread(self._save, *self._to_write())
             self._writing = False
 
     def _to_write(self) -> tuple[list[str], bool]:
-        """The lines to write, and whether the file is to hold nothing else."""
+        """Return the lines to write, and whether they replace the whole file."""
         whole = self._rewrite
         actions: Iterable[Action] = self._actions.values()
         if not whole:
@@ -257,7 +257,7 @@ class Actions:
         self._rewrite = self._rewrite or (not whole and size > self._most_bytes)
 
     def _drop_old(self) -> None:
-        """Drop what is older than thirty days, soon also from the disk."""
+        """Drop actions older than thirty days, soon also from the disk."""
         now = self._wall_clock()
         oldest = now - DAYS * 86_400
         old = [
@@ -275,9 +275,9 @@ def _line(action: Action) -> str:
 
 
 def _read(found: Iterable[dict[str, Any]]) -> Iterator[Action]:
-    """Every action in the file, as its last line says; what is none is left out.
+    """Yield every action in the file in its latest state; invalid entries are skipped.
 
-    A beginning that stands after the end was written at the same time.
+    A start that follows the end of the same call was written at the same time.
     """
     newest: dict[str, Action] = {}
     for each in found:
@@ -295,7 +295,7 @@ def _action(found: dict[str, Any]) -> Action:
     texts = {each.name: found[each.name] for each in fields(Action) if each.type == "str"}
     if not all(isinstance(each, str) for each in texts.values()):
         raise TypeError("no text")
-    "".join(texts.values()).encode()  # half a character is a ValueError
+    "".join(texts.values()).encode()  # a lone surrogate raises ValueError
     took_ms, phase = found["took_ms"], found["phase"]
     if type(took_ms) is not int or phase not in get_args(ToolPhase):
         raise ValueError("no such phase")

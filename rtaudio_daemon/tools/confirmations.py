@@ -1,11 +1,11 @@
-"""Calls that need a spoken yes: what was asked, who answered what, and whether that is a yes.
+"""Calls that need a spoken yes: what was asked, how it was answered, and whether that is a yes.
 
-A confirmation is a spoken turn between two identical calls. The first call is answered with the
-words of "ask": the model asks the person. From the first sound of that question on, turns count.
-The second call is carried out if the newest turn says yes and nothing else, was opened by a
-follow-up, the wake word or the button, and is not spent. Text that was never spoken counts nothing.
+A confirmation is a spoken turn between two identical calls. The output of the first call is "ask":
+the model then asks the person. Turns count from the first sound of that question on. The second
+call is carried out if the newest turn says yes and nothing else, was opened by a follow-up, the
+wake word or the button, and has not been used before. Text that was not spoken never counts.
 
-Times are seconds of one clock. One turn confirms one call; another call, or the same with other
+Times are seconds on one clock. One turn confirms one call; another call, or the same one with other
 arguments, needs a yes of its own.
 """
 
@@ -21,12 +21,12 @@ from .tool import Json
 from .yes_words import says_yes
 
 Verdict = Literal["ask", "wait_for_words", "granted", "refused"]
-"""`ask`: not asked yet. `wait_for_words`: somebody spoke, the transcript is still to come."""
+"""`ask`: not asked yet. `wait_for_words`: somebody spoke, but the transcript is not there yet."""
 OpenedBy = Literal["follow_up", "wake_word", "button", "other"]
 """What opened a turn; `other` never confirms."""
 
 VALID_S = 60.0
-"""How long after the first call the second one may come."""
+"""How many seconds after the first call the second one is accepted."""
 QUESTIONS_MOST = 8
 TURNS_MOST = 8
 QUESTION_CHARACTERS = 2000
@@ -60,7 +60,7 @@ NO_TRANSCRIPTION = (
 
 
 def call_key(tool: str, arguments: Json) -> str:
-    """What identical calls have in common: the order of fields and 50 or 50.0 do not matter."""
+    """Return a key that identical calls share; field order and 50 or 50.0 make no difference."""
     words = json.dumps([tool, _canonical(arguments)], sort_keys=True, ensure_ascii=True)
     return sha256(words.encode()).hexdigest()
 
@@ -70,7 +70,7 @@ class _Question:
     asked_at: float
     words: str = ""
     counts_from: int | None = None
-    """The number of the first turn that may answer it; None: it was not heard yet."""
+    """The number of the first turn that may answer it; None: the question was not heard yet."""
 
 
 @dataclass(slots=True)
@@ -85,8 +85,8 @@ class _Turn:
 class Confirmations:
     """Keeps the open questions and the newest turns.
 
-    `languages`: those that are spoken, as in `de`; () = any. `transcribes`: whether the words of
-    turns become known at all; if not, nothing is ever granted.
+    `languages`: the languages spoken, such as `de`; (): any. `transcribes`: whether turns are
+    transcribed; if not, nothing is ever granted.
     """
 
     def __init__(self, *, transcribes: bool = True, languages: Iterable[str] = ()) -> None:
@@ -100,17 +100,17 @@ class Confirmations:
     # ------------------------------------------------------------- calls
 
     def ask(self, key: str, now: float) -> None:
-        """A call was answered with "ask": a question will follow."""
+        """Note that the output of a call was "ask": a question will follow."""
         self._questions.pop(key, None)
         self._questions[key] = _Question(now)
         while len(self._questions) > QUESTIONS_MOST:
             del self._questions[next(iter(self._questions))]
 
     def check(self, key: str, now: float) -> Verdict:
-        """What becomes of a call that needs a yes; `granted` once for each yes.
+        """Return what to do with a call that needs a yes; `granted` at most once for each yes.
 
-        After `ask`, call `ask()`. A call that is refused because of what was said counts as asked
-        again.
+        After the result `ask`, call `ask()`. A call refused because of what was said counts as
+        asked again.
         """
         if not self.transcribes:
             self._why = NO_TRANSCRIPTION
@@ -141,47 +141,47 @@ class Confirmations:
 
     @property
     def why(self) -> str:
-        """Why the newest check granted nothing, in words for the model: the output of the call.
+        """Return why the last check granted nothing, in words for the model: the call's output.
 
-        After `wait_for_words`: those for when the words do not come in time.
+        After `wait_for_words`: the words for the case that the transcript does not arrive in time.
         """
         return self._why
 
-    # ------------------------------------------------------------- what we say
+    # ------------------------------------------------------------- our side
 
     def question_heard(self, now: float) -> None:
-        """The answer that followed a call's "ask" can be heard: turns that begin now count."""
+        """Note that the answer after a call's "ask" is audible: turns that begin now count."""
         for question in self._questions.values():
             if question.counts_from is None and now >= question.asked_at:
                 question.counts_from = self._numbered + 1
 
     def question_words(self, text: str) -> None:
-        """The assistant said this after a call's "ask"; a person may repeat these words."""
+        """Note what the assistant said after a call's "ask"; a person may repeat these words."""
         for question in self._questions.values():
             question.words = f"{question.words} {text}"[:QUESTION_CHARACTERS]
 
-    # ------------------------------------------------------------- what people say
+    # ------------------------------------------------------------- people
 
     def turn_began(self, opened_by: OpenedBy) -> None:
-        """Somebody began to speak; until that turn is committed or dropped, it is the same turn."""
+        """Note that somebody began to speak; the turn lasts until it is committed or dropped."""
         if not self._turns or self._turns[-1].item_id is not None:
             self._begin(opened_by)
 
     def turn_dropped(self) -> None:
-        """What began is no turn after all, as a cough: the one before it counts again."""
+        """Note that what began is no turn (a cough): the one before it counts again."""
         if self._turns and self._turns[-1].item_id is None:
             self._turns.pop()
 
     def turn_committed(self, item_id: str) -> None:
-        """The turn that began is complete, and is this item; its words may come later."""
+        """Note that the current turn is complete and is this item; its words may come later."""
         if not self._turns or self._turns[-1].item_id is not None:
-            self._begin("other")  # nobody saw it begin
+            self._begin("other")  # its beginning was not noted
         self._turns[-1].item_id = item_id
 
     def turn_words(self, item_id: str, text: str) -> None:
-        """The whole transcript of a turn, "" if there is none.
+        """Note the whole transcript of a turn; "" if there is none.
 
-        Items that no turn became, as texts, are ignored.
+        Items that are not turns, such as texts, are ignored.
         """
         for turn in self._turns:
             if turn.item_id == item_id:

@@ -1,8 +1,8 @@
-"""Which calls are carried out, which need a spoken yes, and which are refused.
+"""Decides which calls are carried out, which need a spoken yes, and which are refused.
 
 The rules are settings (`tools.confirm`, `tools.deny`); the model cannot change them. A rule matches
-a call when all that it gives fits one target of the call. What is not known of a target fits every
-rule: a lock that is only known as "all in the hall" is still a lock.
+a call if all its fields fit one target of the call. An unknown property of a target fits every
+rule: a lock that is known only as "all in the hall" is still a lock.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from .tool import Json, Target, Tool, ToolError
 Decision = Literal["allow", "confirm", "deny"]
 
 TARGETS_MOST = 256
-"""Most things that one call may name."""
+"""Maximum number of things that one call may name."""
 _GENERAL = frozenset({"", "all", "group", "homeassistant"})
-"""Domains behind which things of any domain may be."""
+"""Domains that may stand for things of any domain."""
 _ACTION = re.compile(r"([a-z_]+)\.[a-z0-9_]+")
 _NAMES = {
     "domain": ("domain", "domains"),
@@ -39,17 +39,17 @@ _INSIDE = ("target", "data", "servicedata")
 
 
 class Permissions:
-    """Decides by rules; a rule that gives nothing matches every call."""
+    """Decides by rules; a rule without fields matches every call."""
 
     def __init__(self, confirm: Sequence[ToolRule], deny: Sequence[ToolRule]) -> None:
         self._confirm = tuple(confirm)
         self._deny = tuple(deny)
 
     def decide(self, tool: Tool, targets: Sequence[Target], wire_name: str = "") -> Decision:
-        """What is to be done with a call of `tool` that concerns `targets`.
+        """Return what to do with a call of `tool` that concerns `targets`.
 
-        `wire_name`: the name by which the model knows the tool; rules may use either. A tool or a
-        call that only reads needs no yes because of a rule, but is denied by one.
+        `wire_name`: the name by which the model knows the tool; rules may use either name.
+        `confirm` rules do not apply to tools or calls that only read; `deny` rules do.
         """
         names = (tool.name, wire_name)
         if any(_matches(rule, names, targets) for rule in self._deny):
@@ -65,20 +65,20 @@ class Permissions:
         return "confirm" if needed else "allow"
 
     def unknown_names(self, tools: Mapping[str, Tool]) -> list[str]:
-        """The names in rules that none of `tools`, by the names that the model knows, fits."""
+        """Return the names in rules that fit none of `tools`, which are keyed by wire name."""
         known = [*tools, *(tool.name for tool in tools.values())]
         wanted = dict.fromkeys(rule.tool for rule in (*self._deny, *self._confirm) if rule.tool)
         return [each for each in wanted if not any(_like(name, each) for name in known)]
 
 
 def targets_in(arguments: Json, schema: Json | None = None) -> tuple[Target, ...]:
-    """What a call with these arguments concerns, as far as they say; () if they say nothing.
+    """Return what a call with these arguments concerns, as far as they say; () if they do not.
 
-    Read are `domain`, `device_class`, `entity_id` (its domain stands before the dot), `area` and
+    Reads `domain`, `device_class`, `entity_id` (its domain precedes the dot), `area` and
     `area_id`, in any case, each a text or a list, also inside `target` or `data`; and `action` or
-    `service` where it is like `lock.unlock`. A floor, a label or a device concerns things that are
-    not known, and so does the `name` of a thing where `schema`, that of the arguments, has a
-    `domain`. Raises ToolError if a call names more than `TARGETS_MOST` things.
+    `service` if it looks like `lock.unlock`. A floor, a label or a device stands for unknown
+    things, and so does the `name` of a thing if `schema` (of the arguments) has a `domain`.
+    Raises ToolError if a call names more than `TARGETS_MOST` things.
     """
     outer = _given(arguments)
     if _names_things(arguments, schema or {}):
@@ -100,7 +100,7 @@ def _names_things(arguments: Json, schema: Json) -> bool:
 
 
 def _given(arguments: Json) -> dict[str, list[str]]:
-    """The values that say something, by kind; "" stands for one that cannot be read."""
+    """Return the meaningful values, by kind; "" stands for an unreadable one."""
     found: dict[str, list[str]] = {}
     for key, value in arguments.items():
         for kind, names in _NAMES.items():
@@ -117,7 +117,7 @@ def _texts(kind: str, value: Any) -> Iterator[str]:
         text = each.strip() if isinstance(each, str) else None
         if text is None:
             yield ""
-        elif kind == "entity":  # Home Assistant takes several in one text
+        elif kind == "entity":  # Home Assistant accepts several in one text
             yield from (part.strip() for part in text.split(",") if part.strip())
         elif text:
             yield text
@@ -140,7 +140,7 @@ def _matches(rule: ToolRule, names: Sequence[str], targets: Sequence[Target]) ->
         return False
     if not any(getattr(rule, field) for field in _FIELDS):
         return True
-    # A tool that is named and does not say what it concerns may concern what the rule is about.
+    # A named tool whose call does not say what it concerns may concern the rule's target.
     named = rule.tool.strip("*") != ""
     return any(_fits(rule, target) for target in targets or ((Target(),) if named else ()))
 
@@ -152,7 +152,7 @@ def _fits(rule: ToolRule, target: Target) -> bool:
         any(_like(domain, pattern) for domain in domains) for pattern in wanted
     ):
         return False
-    # The name of a group, or one that is no entity id, does not say which thing it is.
+    # A group's name, or a name that is no entity id, does not determine the thing.
     known = _domain_of(target.entity).casefold() not in _GENERAL
     return (
         _unknown_or_like(target.device_class, rule.device_class)

@@ -1,4 +1,4 @@
-"""All tools of all sources, under the names that the service is given."""
+"""All tools of all sources, under the names that the service gets."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from collections.abc import Mapping, Sequence
 from .tool import Json, Tool, ToolSource
 
 TOOLS_MOST = 64
-"""Tools that the model is offered: each costs tokens with every answer, and good choices."""
+"""Maximum number of tools: each costs tokens with every answer, and dilutes the choice."""
 TOKENS_MANY = 5_000
-"""Tokens of all tools together above which a person is warned."""
+"""Total tokens of all tools above which a warning is given."""
 _NAME_CHARACTERS = 64
 _DESCRIPTION_CHARACTERS = 1_024
 _BYTES_PER_TOKEN = 4
 
 
 class Registry:
-    """The tools of `sources` at the moment of the last `refresh`.
+    """The tools of `sources` at the time of the last `refresh`.
 
-    A name that the service would not take, or that a source before has too, is replaced by a
+    A name that the service would reject, or that an earlier source uses too, is replaced by a
     shortened one with a hash, which is the same at every start.
     """
 
@@ -38,17 +38,17 @@ class Registry:
 
     @property
     def tools(self) -> Mapping[str, Tool]:
-        """Every tool that is offered, by its name for the service."""
+        """All tools offered, by their name for the service."""
         return self._tools
 
     @property
     def tokens(self) -> int:
-        """About how many tokens the tools cost with every answer."""
+        """How many tokens the tools cost with every answer, approximately."""
         return self._tokens
 
     @property
     def notes(self) -> list[str]:
-        """What a person should know of the tools as a whole."""
+        """What a person should know about the set of tools."""
         notes = [
             f"the service refused the tool {name}: {why}" for name, why in self._refused.items()
         ]
@@ -65,7 +65,7 @@ class Registry:
         return notes
 
     def refresh(self) -> bool:
-        """Ask the sources again; whether the service has to be given other definitions."""
+        """Query the sources again; return whether the definitions for the service have changed."""
         before = self._definitions
         self._tools, self._left_out, self._renamed = {}, 0, []
         for source in self.sources:
@@ -89,7 +89,7 @@ class Registry:
         return self._definitions != before
 
     def definitions(self) -> list[Json]:
-        """The tools as a session is given them."""
+        """Return the tools as session settings."""
         return self._definitions
 
     def _define(self) -> None:
@@ -105,15 +105,15 @@ class Registry:
         self._tokens = len(json.dumps(self._definitions).encode()) // _BYTES_PER_TOKEN
 
     def find(self, name: str) -> Tool | None:
-        """The tool that the service calls so."""
+        """Return the tool with this name for the service."""
         return self._tools.get(name)
 
     def near(self, name: str) -> list[str]:
-        """The names that are most like `name`."""
+        """Return the names most similar to `name`."""
         return difflib.get_close_matches(name, self._tools, n=3, cutoff=0.4)
 
     def refuse(self, name: str, why: str) -> bool:
-        """The service takes no session with this tool: offer it no more; whether it was offered."""
+        """Withdraw a tool that the service rejects; return whether it was offered."""
         if self._tools.pop(name, None) is None:
             return False
         self._refused[name] = why

@@ -1,4 +1,4 @@
-"""What the model is given of a call: one JSON object, valid and of bounded length."""
+"""The output of a call for the model: one JSON object, valid and of bounded length."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def result(value: Any, most: int) -> str:
-    """A result as JSON; of one longer than `most` characters the rest is left out, and counted."""
+    """Return a result as JSON; beyond `most` characters the rest is omitted, and its size noted."""
     words = _json(value)
     if len(words) <= most:
         return f'{{"result": {words}}}'
@@ -16,12 +16,12 @@ def result(value: Any, most: int) -> str:
 
 
 def failure(why: str, most: int) -> str:
-    """Why there is no result, as JSON, in words for the model."""
+    """Return the reason for a failure as JSON, in words for the model."""
     return _json({"error": why[:most]})
 
 
 def _json(value: Any) -> str:
-    """JSON of any value: what JSON does not know becomes text."""
+    """Return JSON for any value; unsupported types become text."""
     try:
         words = json.dumps(value, ensure_ascii=False, allow_nan=False, default=str)
     except (TypeError, ValueError, RecursionError):

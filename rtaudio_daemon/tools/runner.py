@@ -1,4 +1,4 @@
-"""Runs the calls of an answer: every call gets exactly one output, whatever happens.
+"""Runs the calls of an answer. Every call gets exactly one output, whatever happens.
 
     phase        output                                        the tool
     done         its result                                    has run
@@ -9,8 +9,8 @@
     unconfirmed  that a person must be asked first             has not run
     cancelled    that it was stopped                           was stopped
 
-Calls of one answer run at once. A call that repeats another of the same answer, or of the last two
-seconds unless it only reads, does not run: it gets the result of the other.
+Calls of one answer run concurrently. A call that repeats another of the same answer, or, unless it
+only reads, one of the last two seconds, does not run: it gets the other's result.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ from .tool import CallContext, Json, Outcome, Tool, ToolError
 
 _LOG = logging.getLogger(__name__)
 _AT_ONCE = 8
-_SAME_S = 2.0  # a call that is repeated so soon is the same one
-_OUTPUT_S = 120.0  # a result that comes later is dropped
+_SAME_S = 2.0  # a call repeated within this time is the same one
+_OUTPUT_S = 120.0  # a later result is dropped
 _CLOSING_S = 2.0
-_WORKING_S = 2.0  # a call that takes longer is heard, and again after as long twice
-_LONG_TICKS = 4  # of so many such periods; the model learns of a call that takes longer
+_WORKING_S = 2.0  # a longer call is made audible, and again after twice as long
+_LONG_TICKS = 4  # number of such periods after which the model is notified
 _SHOWN_CHARACTERS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call of an answer. `arguments`: JSON as the model wrote it, which may be faulty."""
+    """A call of an answer. `arguments`: JSON as the model wrote it, which may be invalid."""
 
     call_id: str
     name: str
@@ -51,33 +51,33 @@ class Call:
 
 
 class RunnerListener(Protocol):
-    """Takes what the runner has to give, and decides what may run."""
+    """Takes what the runner returns, and decides what may run."""
 
     def call_answered(self, call_id: str, output: str, *, silent: bool) -> None:
-        """This is the one output of a call, JSON."""
+        """Take the one output of a call, as JSON."""
 
     def call_reported(self, report: ToolReported) -> None:
-        """A call began, went on or ended."""
+        """Note that a call began, continued or ended."""
 
     def calls_work(self) -> None:
         """Somebody waits for a call that is still running: let them hear it."""
 
     def calls_take_long(self, call_ids: Sequence[str]) -> None:
-        """These calls of one answer are still running."""
+        """Note that these calls of one answer are still running."""
 
     async def permit(
         self, name: str, tool: Tool, arguments: Json, *, by_hand: bool
     ) -> Refusal | None:
-        """Why this call of a tool, which the model knows by `name`, may not run, or not yet.
+        """Return why the model's call of the tool `name` may not run, or not yet; None: it may.
 
-        `by_hand`: it is no call of the model, so that no answer to a question can permit it. Raises
-        ToolError.
+        `by_hand`: the model did not make this call, so that no answer to a question can permit it.
+        Raises ToolError.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a call may not run, in words for the model; `ask`: it may, once a person said yes."""
+    """Why a call may not run, in words for the model; `ask`: it may once a person says yes."""
 
     why: str
     ask: bool = False
@@ -92,10 +92,10 @@ class _Ending:
 
 
 class Runner:
-    """Runs calls of the tools of `registry`, which may be replaced; times are of the loop.
+    """Runs calls of the tools of `registry`, which may be replaced; times are those of the loop.
 
-    `limit_s`: seconds that a call may take unless its tool says otherwise. `characters`: of the
-    longest result.
+    `limit_s`: seconds that a call may take unless its tool has a limit. `characters`: maximum
+    length of a result.
     """
 
     def __init__(
@@ -117,20 +117,20 @@ class Runner:
 
     @property
     def busy(self) -> bool:
-        """Whether a call runs."""
+        """Whether a call is running."""
         return bool(self._tasks)
 
     def run(self, calls: Sequence[Call], *, spoken: bool = False) -> None:
-        """Run the calls of an answer, in the background. `spoken`: it had sound of its own."""
+        """Run the calls of an answer in the background. `spoken`: the answer had sound too."""
         self._start(self._run_all(calls, spoken), "calls")
 
     async def call(self, name: str, arguments: str, *, confirmed: bool) -> str:
-        """Run one call by hand; returns its output. `confirmed`: a person has said yes to it."""
+        """Run one call by hand and return its output. `confirmed`: a person has said yes to it."""
         call = Call(f"by_hand_{next(self._numbers)}", name, arguments)
         return (await self._answer(call, confirmed=confirmed)).output
 
     async def close(self) -> None:
-        """Give running calls two seconds, then stop them."""
+        """Wait two seconds for running calls, then stop them."""
         tasks = list(self._tasks)
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=_CLOSING_S)
@@ -157,7 +157,7 @@ class Runner:
         self._listener.call_answered(call.call_id, ending.output, silent=ending.silent)
 
     async def _watch(self, open_calls: set[str]) -> None:
-        """Let people hear, and the model know, that calls take long."""
+        """Make it audible, and notify the model, when calls take long."""
         for tick in count(1):
             await asyncio.sleep(_WORKING_S)
             if tick % 2:
@@ -170,7 +170,7 @@ class Runner:
     async def _answer(
         self, call: Call, *, spoken: bool = False, confirmed: bool | None = None
     ) -> _Ending:
-        """Answer one call. `confirmed`: it is made by hand, and a person said yes or did not."""
+        """Answer one call. `confirmed` (by hand only): whether a person said yes; else None."""
         now = asyncio.get_running_loop().time
         started_at = now()
         tool = self.registry.find(call.name)
@@ -227,8 +227,8 @@ class Runner:
             raise
         ending.set_result(found)
         if found.phase in ("refused", "unconfirmed"):
-            with contextlib.suppress(ValueError):  # so many calls later it is forgotten anyway
-                self._recent.remove(entry)  # it has not run: the next one is judged anew
+            with contextlib.suppress(ValueError):  # after many calls the entry is gone anyway
+                self._recent.remove(entry)  # it has not run: judge the next such call afresh
         return found
 
     async def _refusal(
@@ -270,7 +270,7 @@ class Runner:
         return work.result()
 
     def _former(self, key: str, *, read_only: bool) -> asyncio.Future[_Ending] | None:
-        """The ending of the same call a moment ago, or that goes on."""
+        """Return the ending of the same call if it is recent, or still running."""
         now = asyncio.get_running_loop().time()
         for known, at, ending in self._recent:
             recent = not ending.done() or (not read_only and now - at < _SAME_S)
@@ -294,7 +294,7 @@ class _Reporter(Protocol):
 
 
 async def _guarded(tool: Tool, arguments: Json, context: CallContext, most: int) -> _Ending:
-    """Run a tool; whatever it, or a value that it gives, raises becomes a ToolError."""
+    """Run a tool; convert any exception of the tool, or of its result, to ToolError."""
     try:
         value = await tool.run(arguments, context)
         outcome = value if isinstance(value, Outcome) else Outcome(value)
@@ -302,7 +302,7 @@ async def _guarded(tool: Tool, arguments: Json, context: CallContext, most: int)
         return _Ending("done", output, outcome.silent, outcome.as_asked)
     except (ToolError, asyncio.CancelledError):
         raise
-    except Exception as error:  # it is not ours: none of its mistakes may end the daemon
+    except Exception as error:  # third-party code must not end the daemon
         _LOG.warning("the tool %s (%s) failed", tool.name, tool.source, exc_info=error)
         raise ToolError("it failed by a mistake in its program") from error
 
@@ -316,4 +316,4 @@ async def _await_late_end(work: asyncio.Task[_Ending], left_s: float, report: _R
         work.cancel()
         await asyncio.wait([work], timeout=_CLOSING_S)
     if work.done() and not work.cancelled():
-        work.exception()  # it was logged, and nobody else looks at it
+        work.exception()  # already logged; avoids a warning

@@ -1,10 +1,10 @@
-"""Check the arguments of a call against a JSON Schema, and a schema that a person wrote.
+"""Checks the arguments of a call against a JSON Schema, and schemas written by people.
 
-Understood are type, enum, const, the limits of numbers, texts and lists, pattern, items,
-properties, required, additionalProperties, allOf, anyOf and oneOf; the latter two want at least one
-that fits. Whatever else a schema says (`$ref`, `format`) is passed over.
+Supported are type, enum, const, the limits of numbers, texts and lists, pattern, items, properties,
+required, additionalProperties, allOf, anyOf and oneOf; of the latter two, at least one alternative
+must match. All other keywords (`$ref`, `format`) are ignored.
 
-No value is converted but 3.0, which counts as the whole number 3.
+Values are not converted, except that 3.0 is accepted as the integer 3.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ from .tool import Json, ToolError
 __all__ = ["parameters_schema", "parse_arguments", "schema_problems"]
 
 INTEGER_MOST = 2**53
-"""Larger numbers are not the same everywhere."""
+"""Larger numbers are not represented equally everywhere."""
 _WRONG_MOST = 8
 
 Wrong = list[str]
-"""What is wrong, each with the name of its field."""
+"""What is wrong, each entry with the name of its field."""
 
 
 def parse_arguments(text: str, schema: Json) -> Json:
-    """The arguments of a call from the JSON that the model wrote; "" stands for none.
+    """Parse the arguments of a call from the JSON that the model wrote; "" means none.
 
-    Fields that the schema does not know are left out unless it allows them
-    (`additionalProperties`); those that are missing get their `default`. Raises ToolError, which
-    names every wrong field and what is allowed there.
+    Unknown fields are dropped unless the schema allows them (`additionalProperties`); missing
+    fields get their `default`. Raises ToolError, which names every wrong field and what is
+    allowed there.
     """
     value = _decoded(text)
     if not isinstance(value, dict):
@@ -60,7 +60,7 @@ def parse_arguments(text: str, schema: Json) -> Json:
     wrong: Wrong = []
     _check_words(value, "", wrong)
     if not wrong:
-        # An object, whatever the schema calls it, and of nothing but what it names.
+        # Arguments are always an object with named fields, whatever the schema says.
         schema = {"properties": {}, **schema, "type": "object"}
         value = _checked(value, schema, "", wrong)
     if wrong:
@@ -72,10 +72,10 @@ def parse_arguments(text: str, schema: Json) -> Json:
 
 
 def parameters_schema(parameters: Mapping[str, Any]) -> Json:
-    """The schema of the arguments from `tools.own[].parameters`: names, each with its schema.
+    """Return the schema of the arguments for `tools.own[].parameters`: a schema for each name.
 
-    An argument is required unless it has a `default` or says `optional: true`. A whole schema
-    (`type: object` with `properties`) is taken as it is.
+    An argument is required unless it has a `default` or says `optional: true`. A complete schema
+    (`type: object` with `properties`) is returned unchanged.
     """
     if parameters.get("type") == "object" and isinstance(parameters.get("properties"), Mapping):
         return dict(parameters)
@@ -83,7 +83,7 @@ def parameters_schema(parameters: Mapping[str, Any]) -> Json:
     required = []
     for name, entry in parameters.items():
         if not isinstance(entry, Mapping):
-            properties[name] = entry  # a mistake, which `schema_problems` reports
+            properties[name] = entry  # a mistake, reported by `schema_problems`
             continue
         schema = dict(entry)
         if isinstance(entry.get("optional"), bool):
@@ -114,7 +114,7 @@ def _decoded(text: str) -> Any:
 
 
 class _NumberError(Exception):
-    """JSON knows no such number."""
+    """The number is not valid in JSON."""
 
 
 def _no_number(name: str) -> float:
@@ -122,12 +122,12 @@ def _no_number(name: str) -> float:
 
 
 def _whole(digits: str) -> int | float:
-    # Thousands of digits are not even read; what is too large is refused with its name.
+    # Numbers of thousands of digits are never parsed: too large ones are refused by name.
     return int(digits) if len(digits) <= 20 else math.inf
 
 
 def _check_words(value: Any, at: str, wrong: Wrong) -> None:
-    """Find numbers and characters that no tool should be given, wherever they are."""
+    """Find numbers and characters that no tool should get, at any depth."""
     if isinstance(value, dict):
         for key, each in value.items():
             _check_words(key, at, wrong)
@@ -146,7 +146,7 @@ def _check_words(value: Any, at: str, wrong: Wrong) -> None:
 
 
 def _checked(value: Any, schema: Any, at: str, wrong: Wrong, depth: int = 0) -> Any:
-    """`value` as it is to be used; what is wrong with it is added to `wrong`."""
+    """Return `value` as it is to be used; append what is wrong with it to `wrong`."""
     if not isinstance(schema, Mapping) or depth > DEPTH_MOST:
         return value
     before = len(wrong)
@@ -172,7 +172,7 @@ def _checked(value: Any, schema: Any, at: str, wrong: Wrong, depth: int = 0) -> 
 
 
 def _one_that_fits(value: Any, schema: Mapping[str, Any], at: str, wrong: Wrong, depth: int) -> Any:
-    """`value`, if all of allOf and one of anyOf and oneOf fit it."""
+    """Return `value` if it fits all of allOf, and one each of anyOf and oneOf."""
     for each in several(schema, "allOf"):
         _checked(value, each, at, wrong, depth + 1)
     for word in ("anyOf", "oneOf"):
@@ -181,7 +181,7 @@ def _one_that_fits(value: Any, schema: Mapping[str, Any], at: str, wrong: Wrong,
             tries.append([])
             fits = _checked(value, each, at, tries[-1], depth + 1)
             if not tries[-1]:
-                # What a choice leaves out may be known to the fields beside it.
+                # A field dropped by an alternative may belong to `properties` beside it.
                 value = value if "properties" in schema else fits
                 break
         if len(tries) == 1:
@@ -221,7 +221,7 @@ def _checked_fields(
 
 
 def _names_beside(schema: Mapping[str, Any]) -> set[str] | None:
-    """The fields that only allOf, anyOf and oneOf name; None if any may be meant."""
+    """Return the fields that only allOf, anyOf and oneOf name; None if any are allowed."""
     if "$ref" in schema or "patternProperties" in schema:
         return None
     names: set[str] = set()
@@ -236,7 +236,7 @@ def _names_beside(schema: Mapping[str, Any]) -> set[str] | None:
 
 
 def _complaints(value: Any, schema: Mapping[str, Any]) -> Iterator[str]:
-    """What is wrong with a value of the right type by itself."""
+    """Yield what is wrong with a value of the right type, apart from its parts."""
     if "const" in schema and not same(value, schema["const"]):
         yield f"expected {shown(schema['const'])}"
     choices = schema.get("enum")
@@ -256,7 +256,7 @@ def _complaints(value: Any, schema: Mapping[str, Any]) -> Iterator[str]:
 def _within(
     number: float, schema: Mapping[str, Any], low: str, high: str, above: str = "", below: str = ""
 ) -> bool:
-    """Whether the limits of these names allow `number`."""
+    """Return whether the limits with these names allow `number`."""
     smallest, largest = schema.get(low), schema.get(high)
     lower, upper = schema.get(above), schema.get(below)
     return not (

@@ -1,4 +1,4 @@
-"""The words of JSON Schema: types, limits and patterns, and what they allow in words for people."""
+"""The keywords of JSON Schema: types, limits and patterns, and what they allow, in words."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any, TypeGuard
 from ..protocol.bounds import printable
 
 DEPTH_MOST = 16
-"""Schemas in one another; deeper ones are passed over."""
+"""Maximum nesting depth of schemas; deeper ones are ignored."""
 _NAME_CHARACTERS = 40
 _SHOWN_CHARACTERS = 200
 MATCHING_MOST = 2_000_000
-"""Steps that a pattern may take at worst, roughly."""
+"""Maximum number of steps that matching a pattern may take, approximately."""
 VALUE_LIMITS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 LENGTH_LIMITS = ("minLength", "maxLength")
 COUNT_LIMITS = ("minItems", "maxItems")
@@ -28,11 +28,11 @@ TYPES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "object": ("an object", lambda value: isinstance(value, dict)),
     "null": ("null", lambda value: value is None),
 }
-"""The types: each in words, and whether a value is one."""
+"""The types: their names in words, and functions that test a value."""
 
 
 def allowed(schema: Any) -> str:
-    """What a schema allows, in words; "" if it says nothing."""
+    """Return what a schema allows, in words; "" if it allows everything."""
     if not isinstance(schema, Mapping):
         return ""
     if "const" in schema:
@@ -68,12 +68,12 @@ def _limits(schema: Mapping[str, Any]) -> str:
 
 
 def kind_of(value: Any) -> str:
-    """The type of a JSON value in words."""
+    """Return the type of a JSON value in words."""
     return next(what for what, fits in TYPES.values() if fits(value))
 
 
 def shown(value: Any) -> str:
-    """A JSON value for a message, cut."""
+    """Return a JSON value for a message, shortened."""
     words = value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
     return _cut(printable(words))
 
@@ -83,34 +83,34 @@ def _cut(words: str) -> str:
 
 
 def below(at: str, name: str) -> str:
-    """The path of the field `name` of what is at `at`."""
+    """Return the path of the field `name` inside the value at `at`."""
     name = printable(name[:_NAME_CHARACTERS])
     return f"{at}.{name}" if at else name
 
 
 def types_of(schema: Mapping[str, Any]) -> list[str]:
-    """The types that a schema allows; [] if any may be."""
+    """Return the types that a schema allows; [] if any."""
     given = schema.get("type")
     names = strings(given if isinstance(given, list) else [given])
     known = [name for name in names if name in TYPES]
     if known and schema.get("nullable") is True:
         known.append("null")
-    return known if len(known) >= len(names) else []  # one that nobody knows may be anything
+    return known if len(known) >= len(names) else []  # an unknown type may be anything
 
 
 def several(schema: Mapping[str, Any], word: str) -> list[Any]:
-    """The list behind `word`; [] if there is none."""
+    """Return the list for the keyword `word`; [] if there is none."""
     given = schema.get(word)
     return given if isinstance(given, list) else []
 
 
 def strings(value: Any) -> list[str]:
-    """The texts in a list; [] if it is none."""
+    """Return the texts in a list; [] if it is no list."""
     return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
 
 
 def is_number(value: Any) -> TypeGuard[float]:
-    """Whether it is a number, which true and false are not."""
+    """Return whether it is a number; true and false are not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -119,17 +119,17 @@ def _is_whole(value: Any) -> bool:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two values are equal; true is not 1."""
+    """Return whether two values are equal; true is not 1."""
     return isinstance(one, bool) is isinstance(other, bool) and one == other
 
 
 def matches(pattern: Any, text: str) -> bool:
-    """Whether `text` holds `pattern`; a pattern that cannot be tried safely fits everything."""
+    """Return whether `text` contains `pattern`; an unsafe pattern matches everything."""
     if not isinstance(pattern, str) or (safe := safe_pattern(pattern)) is None:
         return True
     found, cost = safe
     if cost(len(text)) > MATCHING_MOST:
-        return False  # it is longer than any text that was meant
+        return False  # longer than any sensible text
     return found.search(text) is not None
 
 
@@ -139,9 +139,9 @@ _TOKEN = re.compile(
 
 
 def safe_pattern(pattern: str) -> tuple[re.Pattern[str], Callable[[int], float]] | None:
-    """A pattern ready to use, and how many steps a text of some length takes at worst.
+    """Compile a pattern; also return its worst-case steps for a text of a given length.
 
-    None if it is none, or may take too long: repeated groups, references, looking around.
+    None if it is invalid or may take too long: repeated groups, references, lookaround.
     """
     if len(pattern) > _SHOWN_CHARACTERS:
         return None
@@ -154,15 +154,15 @@ def safe_pattern(pattern: str) -> tuple[re.Pattern[str], Callable[[int], float]]
             loops += "," in token or token[0] in "*+"
         elif token[0] == "?" or token == "|":
             if before == "(":
-                return None  # looks around, or has a name
+                return None  # lookaround, or a named group
             choices *= 2
         elif token[0] == "\\" and token[1:].isdigit():
             return None
-    # In JSON's patterns `$` is the very end, and \d and \w are plain letters and digits.
+    # In JSON Schema, `$` is the very end, and \d and \w are ASCII.
     exact = "".join(r"\Z" if token == "$" else token for token in tokens)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", FutureWarning)  # as of [[a], which may change its sense
+            warnings.simplefilter("error", FutureWarning)  # such as [[a], whose meaning may change
             found = re.compile(exact, re.ASCII)
     except (re.error, OverflowError, RecursionError, FutureWarning):
         return None

@@ -1,4 +1,4 @@
-"""What is wrong with a JSON Schema that a person wrote."""
+"""Finds mistakes in a JSON Schema written by a person."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .schema_keywords import (
     types_of,
 )
 
-_USUAL_CHARACTERS = 100  # a pattern must be good for texts of this length
+_USUAL_CHARACTERS = 100  # texts of this length must be feasible for a pattern
 _LIMITS = (
     *(*VALUE_LIMITS, *LENGTH_LIMITS, *COUNT_LIMITS),
     *("multipleOf", "minProperties", "maxProperties"),
@@ -36,9 +36,9 @@ _KNOWN = (
 
 
 def schema_problems(schema: Any) -> list[str]:
-    """What is wrong with a schema that a person wrote: lines as in `who.type: there is no …`.
+    """Return what is wrong with a schema, in lines such as `who.type: there is no …`.
 
-    `schema`: that of all arguments, as `parameters_schema` makes it.
+    `schema`: the schema of all arguments, as returned by `parameters_schema`.
     """
     return [f"{at}: {what}" if at else what for at, what in _problems(schema, "", 0)]
 

@@ -1,7 +1,7 @@
-"""What a tool is, and what a source of tools offers.
+"""The interfaces of tools and of their sources.
 
-A tool takes the arguments of a call, which were checked against its schema, and returns any JSON
-value. It raises `ToolError` with words for the model; these hold no secrets.
+A tool takes the arguments of a call, checked against its schema, and returns any JSON value. It
+raises `ToolError` with words for the model; these must not contain secrets.
 """
 
 from __future__ import annotations
@@ -17,46 +17,46 @@ Json = dict[str, Any]
 
 
 class ToolError(Exception):
-    """A tool could not do what it was asked for: why, in words for the model."""
+    """A tool could not do what it was asked to: why, in words for the model."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A thing that an action concerns; "" where that is not known."""
+    """A thing that an action concerns; "" means unknown."""
 
     domain: str = ""
     device_class: str = ""
     entity: str = ""
     area: str = ""
     reading: bool = False
-    """Whether it is only looked at, which needs no yes."""
+    """Whether it is only read, which needs no yes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A result that is more than a value."""
+    """A result with further facts."""
 
     value: Any
-    """What the model is given: any JSON value."""
+    """What the model gets: any JSON value."""
     silent: bool = False
-    """Whether no answer is needed, where no other call of the same answer needs one."""
+    """Whether no answer is needed, unless another call of the same answer needs one."""
     as_asked: AsAsked = "unknown"
-    """Whether what the call concerned was looked at afterwards and is as it was asked for."""
+    """Whether a check afterwards found that the state is as asked."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallContext:
-    """What a tool may know of its call."""
+    """What a tool may know about its call."""
 
     call_id: str
     spoken: bool = False
-    """Whether the answer that made the call had sound of its own."""
+    """Whether the answer that made the call also had sound."""
 
 
 Run = Callable[[Json, CallContext], Awaitable[Any]]
 """Runs a tool; returns a JSON value or an `Outcome`. Raises ToolError."""
 FindTargets = Callable[[Json], Awaitable[Sequence[Target]]]
-"""What a call with these arguments concerns. Raises ToolError if that cannot be found out."""
+"""Returns what a call with these arguments concerns. Raises ToolError if unknown."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +64,8 @@ class Tool:
     """A function that the model may call.
 
     `name`: unique in its source, any characters. `parameters`: a JSON Schema of type object.
-    `limit_s`: seconds that a call may take; None: the usual. `targets`: None: what the arguments
-    say (`domain`, `device_class`, `entity_id`, `area`).
+    `limit_s`: seconds that a call may take; None: the default. `targets`: None: by the arguments
+    (`domain`, `device_class`, `entity_id`, `area`).
     """
 
     name: str
@@ -76,13 +76,13 @@ class Tool:
     read_only: bool = False
     """Whether calling it changes nothing."""
     confirm: bool = False
-    """Whether a person must confirm every call, whatever the rules say."""
+    """Whether a person must confirm every call, regardless of the rules."""
     limit_s: float | None = None
     targets: FindTargets | None = None
 
 
 class SourceState(StrEnum):
-    """How it stands with a source of tools."""
+    """The state of a source of tools."""
 
     OK = "ok"
     STARTING = "starting"
@@ -95,7 +95,7 @@ class ToolSource(Protocol):
 
     @property
     def name(self) -> str:
-        """The name in `/api/status` and in events, as in built_in or mcp:notes."""
+        """The name in `/api/status` and in events, such as built_in or mcp:notes."""
 
     @property
     def state(self) -> SourceState:
@@ -106,30 +106,30 @@ class ToolSource(Protocol):
         """What a person should know or do; "" if nothing."""
 
     def tools(self) -> Sequence[Tool]:
-        """The tools at this moment."""
+        """Return the tools at this moment."""
 
     async def run(self) -> None:
-        """Keep in touch with what is outside, until cancelled; may return at once."""
+        """Maintain any connection until cancelled; may return at once."""
 
 
 @runtime_checkable
 class PatientSource(ToolSource, Protocol):
-    """A source that waits before it tries again what failed."""
+    """A source that waits before it retries after a failure."""
 
     def try_again(self) -> None:
-        """Try at once: somebody may have mended what was wrong."""
+        """Try at once: somebody may have resolved the problem."""
 
 
 @runtime_checkable
 class InstructingSource(ToolSource, Protocol):
-    """A source that has something to say to the model, below the instructions."""
+    """A source that adds to the model's instructions."""
 
     def instructions_lines(self) -> list[str]:
-        """Texts at this moment; after a change `SourceListener.tools_changed` is called."""
+        """Return the present texts; after a change it calls `SourceListener.tools_changed`."""
 
 
 class SourceListener(Protocol):
-    """Reacts to a source."""
+    """Is notified about a source."""
 
     def tools_changed(self) -> None:
-        """The tools, the state or the note of a source are others now."""
+        """Note that the tools, the state or the note of a source have changed."""

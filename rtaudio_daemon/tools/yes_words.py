@@ -1,8 +1,8 @@
-"""Whether a transcript says yes, and nothing else, in one of several languages.
+"""Decides whether a transcript says yes, and nothing else, in one of several languages.
 
-Every word must be a word for yes, a filler, or a word of the question that was answered, and the
-first that is no filler must be one for yes: "Yes, open the door" is a yes, "Yes, we'll be right
-back after the break" is none. A doubtful transcript is no yes: the person is asked again.
+Every word must be a word for yes, a filler, or a word of the question, and the first that is no
+filler must be one for yes: "Yes, open the door" is a yes; "Yes, we'll be right back after the
+break" is not. A doubtful transcript is no yes: the person is asked again.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _WORDS_MOST = 16
 _SIGNS_MOST = 40
 _PHRASE_MOST = 12
 _ALIKE_FROM = 4
-"""Two words are forms of one word if they share so many letters at their beginning …"""
+"""Two words are forms of one word if they share this many initial letters …"""
 _ALIKE_REST = 3
-"""… and have at most so many more."""
+"""… and have at most this many others."""
 _MARKS = re.compile(r"[\u0300-\u036f]")
 _WORD = re.compile(r"[^\W_]+")
 
@@ -31,8 +31,8 @@ _WORD = re.compile(r"[^\W_]+")
 class Language:
     """The words of a language.
 
-    `no`: words that make no yes of an answer even if the question held them. `either`: words
-    between two choices; in an answer to such a question the question's words do not count.
+    `no`: words that prevent a yes even if the question contains them. `either`: words between two
+    choices; in answers to such a question, the question's words do not count.
     """
 
     yes: frozenset[Phrase]
@@ -40,9 +40,9 @@ class Language:
     no: frozenset[str]
     either: frozenset[str]
     spaced: bool = True
-    """Whether spaces part the words; if not, a text is compared sign by sign."""
+    """Whether spaces separate words; if not, texts are compared character by character."""
     inflected: bool = True
-    """Whether another form of a word of the question counts as that word."""
+    """Whether another form of a word in the question counts as that word."""
 
 
 def says_yes(
@@ -52,11 +52,11 @@ def says_yes(
     *,
     after_wake_word: bool = False,
 ) -> bool:
-    """Whether `transcript` answers `question` with yes.
+    """Return whether `transcript` answers `question` with yes.
 
-    `languages`: those that may be spoken, as in `de` or `de-AT`; none, or only unknown ones: any
-    that is known here. `after_wake_word`: the transcript may hold the wake word, so that an okay
-    alone is no yes.
+    `languages`: those that may be spoken, such as `de` or `de-AT`; none, or only unknown ones:
+    all languages listed here. `after_wake_word`: the transcript may contain the wake word, so
+    that an okay alone is no yes.
     """
     text = _normal(transcript)
     if len(transcript) > _CHARACTERS_MOST or re.search(r"[?;\u061f]", text):
@@ -77,9 +77,9 @@ def language(code: str) -> Language:
 
 
 def _with_kin(language: Language, spoken: Sequence[Language], text: str) -> Language:
-    """`language` with the words for no of all that share a word for yes in `text` with it.
+    """Return `language` with the words for no of all languages that share the yes in `text`.
 
-    Where several languages may be spoken, a "ja" does not say which one it is.
+    If several languages may be spoken, a "ja" does not determine which one it is.
     """
     words = _split(text, language)
     said = {words[at:end] for at in range(len(words)) for end in _ends(words, at, language.yes)}
@@ -116,7 +116,7 @@ def _says_yes(text: str, question: str, language: Language, after_wake_word: boo
 
 
 def _ends(words: Phrase, at: int, phrases: frozenset[Phrase]) -> list[int]:
-    """Where a phrase that begins at `at` may end."""
+    """Return where a phrase that begins at `at` may end."""
     last = min(len(words), at + _PHRASE_MOST)
     return [end for end in range(at + 1, last + 1) if words[at:end] in phrases]
 
@@ -124,7 +124,7 @@ def _ends(words: Phrase, at: int, phrases: frozenset[Phrase]) -> list[int]:
 def _ends_of_question_words(
     words: Phrase, at: int, asked: Sequence[str], language: Language
 ) -> list[int]:
-    """Where a run of words that the question held may end."""
+    """Return where a run of the question's words may end."""
     if at == len(words) or not asked:
         return []
     if not language.spaced:
@@ -140,7 +140,7 @@ def _ends_of_question_words(
 
 
 def _asked(question: str, language: Language) -> Sequence[str]:
-    """The words of the question that may be repeated."""
+    """Return the words of the question that may be repeated."""
     words = _split(question, language)
     if not language.spaced:
         return () if any(each in _signs(question) for each in language.either) else words
@@ -153,12 +153,12 @@ def _asked(question: str, language: Language) -> Sequence[str]:
             and left[-2] in language.either
             and (left[-3],) in language.yes
         ):
-            del left[-3:]  # "say yes or no" names no choice
+            del left[-3:]  # "say yes or no" offers no choice
     return () if any(word in language.either for word in left) else left
 
 
 def _alike(one: str, other: str) -> bool:
-    """Whether both look like forms of one word."""
+    """Return whether both look like forms of one word."""
     same = 0
     for mine, theirs in zip(one, other, strict=False):
         if mine != theirs:
@@ -168,7 +168,7 @@ def _alike(one: str, other: str) -> bool:
 
 
 def _normal(text: str) -> str:
-    """In lower case and without accents; what one language writes in several ways is one."""
+    """Return lower case without accents, and with equivalent spellings unified."""
     plain = _MARKS.sub("", unicodedata.normalize("NFKD", text.casefold()))
     plain = unicodedata.normalize("NFC", plain).replace("ı", "i")
     return re.sub(r"n['\u2019]t\b", "nt", plain)
@@ -185,7 +185,7 @@ def _split(text: str, language: Language) -> Phrase:
 def _made(
     yes: str, fillers: str, no: str, either: str, *, spaced: bool = True, inflected: bool = True
 ) -> Language:
-    """A language from phrases that are parted by `|`."""
+    """Make a language from phrases separated by `|`."""
 
     def phrases(text: str) -> frozenset[Phrase]:
         found = (_normal(each) for each in text.split("|"))
@@ -212,7 +212,7 @@ _NO_ANYWHERE = frozenset(
         " stopp wait cancel"
     )
 )
-"""Words that mean no in one language and hardly anything else in others."""
+"""Words that mean no in one language and rarely occur in others."""
 
 _LANGUAGES: Mapping[str, partial[Language]] = {
     "en": partial(
@@ -366,7 +366,7 @@ _LANGUAGES: Mapping[str, partial[Language]] = {
         "hayır|yok|değil|olmaz|dur|bekle|iptal|vazgeç|ama|fakat|belki|sonra|yarın|asla|sakın|"
         "istemiyorum|yapma|sadece|eğer|önce|hiç",
         "veya|yoksa|ya",
-        inflected=False,  # it negates inside the word: açma, do not open
+        inflected=False,  # negation is inside the word: açma, do not open
     ),
     "ru": partial(
         _made,
@@ -429,6 +429,6 @@ _LANGUAGES: Mapping[str, partial[Language]] = {
         spaced=False,
     ),
 }
-"""What makes each language, by its code: all of them together would take 0.4 MB."""
+"""Functions that make the languages, by code: all languages together would take 0.4 MB."""
 LANGUAGES = tuple(_LANGUAGES)
-"""The codes of the languages that are known."""
+"""The codes of the known languages."""

@@ -1,1 +1,1 @@
-"""Where tools come from, one module for each source."""
+"""The sources of tools, one module each."""

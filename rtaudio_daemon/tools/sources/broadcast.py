@@ -1,4 +1,4 @@
-"""The tool that says something in every room; offered where a broker is configured."""
+"""The tool that speaks a text in every room; offered if a broker is configured."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class BroadcastHost(Protocol):
     """Speaks in every room."""
 
     async def broadcast(self, text: str) -> Mapping[str, Any]:
-        """As `Controls.broadcast`."""
+        """See `Controls.broadcast`."""
 
 
 class BroadcastTool:
-    """The source of the one tool."""
+    """The source of this tool."""
 
     name = NAME
     state = SourceState.OK
@@ -51,11 +51,11 @@ class BroadcastTool:
         ]
 
     def tools(self) -> Sequence[Tool]:
-        """The tool."""
+        """Return the tool."""
         return self._offered
 
     async def run(self) -> None:
-        """Nothing is outside."""
+        """Do nothing: there is no connection to maintain."""
 
     async def _broadcast(self, arguments: Json, _context: CallContext) -> Json:
         try:

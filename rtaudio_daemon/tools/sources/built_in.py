@@ -1,4 +1,4 @@
-"""The daemon's own tools that need nothing: time, volume, mute, end, go_on, not_for_me."""
+"""The daemon's own tools without requirements: time, volume, mute, end, go_on, not_for_me."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ _MUTED_HOW = (
 
 
 class BuiltInHost(Protocol):
-    """What the built-in tools do and see."""
+    """What the built-in tools can do and see."""
 
     @property
     def volume(self) -> float:
-        """The loudness of answers, 0 to 1."""
+        """The volume of answers, 0 to 1."""
 
     def set_volume(self, level: float) -> None:
         """Play at this level (0 to 1) from now on."""
 
     def mute_after_answer(self) -> None:
-        """Mute the microphone when the answer under way is over."""
+        """Mute the microphone at the end of the answer under way."""
 
     def end_after_answer(self) -> None:
-        """Listen to nobody without a wake word when the answer under way is over."""
+        """Require a wake word from the end of the answer under way on."""
 
     def continue_answer(self) -> bool:
-        """Play on the answer that was interrupted last; False if it is not kept."""
+        """Resume the answer that was interrupted last; return False if it is not kept."""
 
     def ignore_speech(self) -> None:
-        """What was said was not meant for us."""
+        """Discard what was said: it was not meant for us."""
 
 
 class BuiltIn:
-    """The source of the tools with these `names`; unknown ones are other sources'."""
+    """The source of the tools with these `names`; other names belong to other sources."""
 
     name = NAME
     state = SourceState.OK
@@ -55,11 +55,11 @@ class BuiltIn:
         self._offered = [tool for tool in self._all() if tool.name in names]
 
     def tools(self) -> Sequence[Tool]:
-        """The tools that are switched on."""
+        """Return the tools that are enabled."""
         return self._offered
 
     async def run(self) -> None:
-        """Nothing is outside."""
+        """Do nothing: there is no connection to maintain."""
 
     def _all(self) -> list[Tool]:
         level = {"type": "integer", "minimum": 0, "maximum": 100}
@@ -172,12 +172,12 @@ MONTHS = (
 
 
 def zone_of(now: datetime) -> str:
-    """The time zone of an aware datetime in words, as in CET (UTC+01:00)."""
+    """Return the time zone of an aware datetime in words, such as CET (UTC+01:00)."""
     return f"{now.tzname()} ({now.strftime('UTC%z')[:6]}:{now.strftime('%z')[3:5]})"
 
 
 def time_line(now: datetime, room: str) -> str:
-    """One line for the model: when it is, and in which room it is, if that has a name."""
+    """Return one line for the model: date, time, and the room if it has a name."""
     day = f"{WEEKDAYS[now.weekday()]}, {now.day} {MONTHS[now.month - 1]} {now.year}"
     where = f" You are in the room: {room}." if room else ""
     return f"It is {day}, {now:%H:%M}, time zone {zone_of(now)}.{where}"

@@ -1,4 +1,4 @@
-"""`@tool`: marks a function in Python that the model may call."""
+"""`@tool`: marks a Python function that the model may call."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MARK = "__rtaudio_tool__"
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What the decorator was given; `name` "": the function's own."""
+    """The arguments of the decorator; `name` "": the function's own name."""
 
     name: str = ""
     confirm: bool = False
@@ -43,12 +43,12 @@ def tool(
     read_only: bool = False,
     limit_s: float | None = None,
 ) -> Any:
-    """Let the model call this function; it stays the function that it is.
+    """Let the model call this function, which is returned unchanged.
 
-    The model is given its name, the first paragraph of its docstring, its parameters with their
-    type hints, and what the section ``Args:`` says of them. `confirm`: every call needs a spoken
+    The model gets its name, the first paragraph of its docstring, its parameters with their type
+    hints, and their descriptions in the section ``Args:``. `confirm`: every call needs a spoken
     yes. `read_only`: it changes nothing. `limit_s`: seconds that a call may take, 1 to 300; None:
-    `tools.limit_s`. Raises ValueError for a limit beyond that.
+    `tools.limit_s`. Raises ValueError for any other limit.
     """
     if limit_s is not None and not 1 <= limit_s <= 300:
         raise ValueError(f"limit_s: expected a number from 1 to 300, got {limit_s}")
@@ -61,6 +61,6 @@ def tool(
 
 
 def mark_of(value: Any) -> Mark | None:
-    """What the decorator was given, if `value` is a function that it marked."""
+    """Return the arguments of the decorator if `value` is a function marked by it."""
     found = getattr(value, "__dict__", {}).get(_MARK) if callable(value) else None
     return found if isinstance(found, Mark) else None

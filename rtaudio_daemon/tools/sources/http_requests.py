@@ -1,4 +1,4 @@
-"""What all requests to servers of others share: one session, and words for what goes wrong."""
+"""What all requests to third-party servers share: one session, and messages for failures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CONNECT_S = 5.0
 
 
 class SharedSession:
-    """One HTTP session for all tools of a source: made at the first request."""
+    """One HTTP session for all tools of a source, created at the first request."""
 
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
@@ -25,9 +25,9 @@ class SharedSession:
 
     @asynccontextmanager
     async def use(self) -> AsyncIterator[aiohttp.ClientSession]:
-        """The session, for one request."""
+        """Provide the session for one request."""
         if self._session is None:
-            # A connection that was kept may be dead, and a request is never sent twice.
+            # An idle connection may be dead, and a request is never sent twice.
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(force_close=True),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S),
@@ -42,7 +42,7 @@ class SharedSession:
             await self._close_if_unused()
 
     async def close(self) -> None:
-        """Close it as soon as no request is under way."""
+        """Close the session once no request is under way."""
         self._closing = True
         await self._close_if_unused()
 
@@ -53,7 +53,7 @@ class SharedSession:
 
 
 def unreachable(host: str, error: Exception) -> str:
-    """Why `host` gave no answer, in words."""
+    """Return why `host` gave no answer, in words."""
     if isinstance(error, aiohttp.ClientHttpProxyError | aiohttp.ClientProxyConnectionError):
         return f"the proxy on the way to {host} does not let the request pass"
     if isinstance(error, TimeoutError):
@@ -73,7 +73,7 @@ def unreachable(host: str, error: Exception) -> str:
 
 
 def hidden_parts(url: str) -> tuple[Secret, ...]:
-    """What must not show of an address that is a secret: its path, and the last step of it."""
+    """Return the secret parts of an address: its path, and the path's last segment."""
     if not isinstance(url, Secret):
         return ()
     path = urlsplit(revealed(url)).path.strip("/")

@@ -1,7 +1,7 @@
-"""A tool that makes one HTTP request, as `http` of an entry of `tools.own` describes it.
+"""A tool that makes one HTTP request, configured by `http` in an entry of `tools.own`.
 
-Arguments stand in the path, the query and the body only: scheme, host, port and headers are the
-configuration's. Redirects are not followed, because they would take the call to another place.
+Arguments can only fill the path, the query and the body; scheme, host, port and headers are fixed
+by the configuration. Redirects are not followed because they would lead to another host.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class HttpTool:
         self._is_secret = isinstance(tool.http.url, Secret) or any(secrets_in(given))
 
     async def run(self, arguments: Json, _context: CallContext) -> Any:
-        """What the host answers: JSON if it is JSON, else text. Raises ToolError."""
+        """Return the host's answer: JSON if it is JSON, otherwise text. Raises ToolError."""
         url = self._url(arguments)
         body = None if self._http.json is None else fill_all(self._http.json, arguments)
         headers = {name: as_text(value) for name, value in (self._http.headers or {}).items()}
@@ -67,7 +67,7 @@ class HttpTool:
         return proxy_of(url)
 
     def _url(self, arguments: Json) -> URL:
-        """The address with the arguments percent-encoded in it."""
+        """Return the address with the arguments, percent-encoded."""
         address = revealed(self._http.url).partition("#")[0]
         host, path, query = _parts(address)
         found = host + _encoded(path, arguments, in_path=True)
@@ -101,7 +101,7 @@ class HttpTool:
 
 
 def as_json(text: str) -> Any:
-    """The JSON value that `text` is, else `text` itself."""
+    """Return `text` parsed as JSON, or `text` itself if it is not JSON."""
     try:
         value = json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError):
@@ -114,7 +114,7 @@ def _no_number(name: str) -> float:
 
 
 def _parts(address: str) -> tuple[str, str, str]:
-    """Scheme with host, path, and query of an address."""
+    """Return scheme with host, path, and query of an address."""
     scheme, _, rest = address.partition("://")
     address, _, query = rest.partition("?")
     host, slash, path = address.partition("/")

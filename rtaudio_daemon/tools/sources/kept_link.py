@@ -1,8 +1,8 @@
-"""Keeps a connection to one MCP server: makes it, reads its list again and again, makes it anew.
+"""Maintains a connection to one MCP server: opens it, reads its list of tools, and reopens it.
 
-After a failure it is tried again after 1, 2, 4 … seconds; after a refusal only every 15 minutes, as
-others count the attempts; and at once when somebody asks for it, as a reload does. The list is read
-when there is a connection, when the server says that it is another, and every five minutes.
+After a failure it retries after 1, 2, 4 … seconds. After a refusal it retries only every 15
+minutes, because servers may count attempts. On request, such as a reload, it retries at once. The
+list is read after connecting, when the server reports a change, and every five minutes.
 """
 
 from __future__ import annotations
@@ -23,45 +23,45 @@ from .mcp_link import Link, LinkError, RefusedLinkError
 
 _LOG = logging.getLogger(__name__)
 PACKAGE = "mcp_types"
-"""The module by which the SDK is known here: version 1, which will not do, comes without it."""
+"""The module that identifies a suitable SDK: version 1, which is not supported, lacks it."""
 REFUSED_S = 900.0
-"""How long nothing is tried after a refusal."""
+"""How many seconds to wait after a refusal."""
 LIST_EVERY_S = 300.0
-_LASTING_S = 60.0  # a connection that lasted so long was a good one
-_CALM_S = 1.0  # between two lists that somebody asks us to read
-_CALM_MOST_S = 60.0  # where the server says again and again that its list is another
-_CALLS_S = 10.0  # how long calls may go on when the source is taken away
+_LASTING_S = 60.0  # a connection that lasted this long was a success
+_CALM_S = 1.0  # minimum time between two requested lists
+_CALM_MOST_S = 60.0  # if the server keeps reporting changes
+_CALLS_S = 10.0  # how long calls may continue when the source is removed
 
 
 class Connect(Protocol):
-    """Opens a connection to a server; `meta` goes with every request. Raises LinkError."""
+    """Opens a connection to a server; `meta` is sent with every request. Raises LinkError."""
 
     def __call__(
         self, name: str, server: McpServer, meta: Mapping[str, Any] | None = None
     ) -> AbstractAsyncContextManager[Link]:
-        """The connection, which is closed in the end."""
+        """Return the connection, which is closed on exit."""
 
 
 class LinkUser(Protocol):
-    """Uses the connections to a server, one after the other."""
+    """Uses successive connections to a server."""
 
     def connected(self) -> AbstractAsyncContextManager[Link]:
-        """A connection. Raises LinkError."""
+        """Open a connection. Raises LinkError."""
 
     async def take(self, link: Link) -> None:
         """Read what the server offers, and use `link` from now on. Raises LinkError."""
 
     def lost(self, failure: LinkError) -> float | None:
-        """There is no connection, for this reason.
+        """Note that there is no connection, and why.
 
-        Returns in how many seconds to try again; None: after a pause that grows.
+        Returns in how many seconds to try again; None: after an increasing delay.
         """
 
 
 class KeptLink:
-    """The connection that `user` has; `link` and `linked` say whether there is one.
+    """Maintains the connection of `user`; `link` and `linked` say whether there is one.
 
-    `longest_s`: the longest pause after failures. `lists_s`: pauses before the lists that follow
+    `longest_s`: the maximum delay after failures. `lists_s`: delays before the lists that follow
     the first one; later ones are five minutes. `chance`: see `backoff`.
     """
 
@@ -87,21 +87,21 @@ class KeptLink:
         self._no_calls.set()
 
     def try_again(self) -> None:
-        """Connect, or read the list, at once: somebody may have mended what was wrong."""
+        """Connect or read the list at once: somebody may have resolved the problem."""
         self._again.set()
 
     def wake(self) -> None:
-        """Connect at once if there is a pause."""
+        """Connect at once if it is waiting."""
         self._woken.set()
 
     def drop(self) -> None:
-        """Do not use this connection any more."""
+        """Stop using this connection."""
         self.link = None
         self.linked.clear()
 
     @contextlib.contextmanager
     def calling(self) -> Iterator[None]:
-        """A call is under way: the connection is not closed for other reasons than its own."""
+        """Mark a call as under way: the connection is not closed unless it breaks."""
         self._calls += 1
         self._no_calls.clear()
         try:
@@ -112,7 +112,7 @@ class KeptLink:
                 self._no_calls.set()
 
     async def run(self) -> None:
-        """Keep the connection until cancelled."""
+        """Maintain the connection until cancelled."""
         pauses, now = self._pauses(), asyncio.get_running_loop().time
         while True:
             since = now()
@@ -131,14 +131,14 @@ class KeptLink:
         return backoff(1.0, self._longest_s, self._chance)
 
     async def _visit(self) -> LinkError:
-        """Connect, and stay until that ends; why it did."""
+        """Connect, and stay until that ends; return why it ended."""
         failure: LinkError | None = None
         try:
             async with self._user.connected() as link:
                 failure = await self._stay(link)
         except LinkError as error:
             failure = error
-        except Exception as error:  # of the SDK, which is not ours
+        except Exception as error:  # raised by the SDK, which is third-party code
             if (task := asyncio.current_task()) and task.cancelling():
                 raise asyncio.CancelledError from error
             _LOG.debug("%s: the connection failed", self._name, exc_info=error)
@@ -151,12 +151,12 @@ class KeptLink:
         try:
             return await self._keep_up(link)
         except asyncio.CancelledError:
-            # What runs while a reload takes the server away still gets its result.
+            # Calls that run while a reload removes the server still get their results.
             await first(_CALLS_S, self._no_calls)
             raise
 
     async def _keep_up(self, link: Link) -> LinkError:
-        """Know what the server offers until the connection ends; why it did."""
+        """Keep the list of tools current until the connection ends; return why it ended."""
         pauses, calm_s = chain(self._lists_s, repeat(LIST_EVERY_S)), _CALM_S
         while True:
             link.changed.clear()
@@ -175,7 +175,7 @@ class KeptLink:
 
 
 async def first(within_s: float, *events: asyncio.Event) -> asyncio.Event | None:
-    """The first of these that is set within this time; None if none is."""
+    """Return the first of these events to be set within this time; None if none is."""
     waiting = {asyncio.ensure_future(each.wait()): each for each in events}
     try:
         done, _ = await asyncio.wait(waiting, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
@@ -186,7 +186,7 @@ async def first(within_s: float, *events: asyncio.Event) -> asyncio.Event | None
 
 
 async def load_connect() -> Connect:
-    """The module that needs the SDK. Raises RefusedLinkError where that is missing."""
+    """Import the module that needs the SDK. Raises RefusedLinkError if the SDK is missing."""
     importlib.invalidate_caches()
     if not installed(PACKAGE):
         raise RefusedLinkError(

@@ -1,7 +1,7 @@
 """A connection to an MCP server through the official SDK; loading this module takes a second.
 
-Both eras of the protocol are spoken: `server/discover` (2026-07-28) is tried first, then
-`initialize` (2025-11-25). What the server asks of us (sampling, elicitation, roots) is refused.
+Both generations of the protocol are supported: `server/discover` (2026-07-28) is tried first, then
+`initialize` (2025-11-25). Requests of the server (sampling, elicitation, roots) are refused.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ _LEFT_OUT = {"image": "[image left out]", "audio": "[audio left out]"}
 async def connect(
     name: str, server: McpServer, meta: Mapping[str, Any] | None = None
 ) -> AsyncIterator[Connection]:
-    """A connection that is open. `meta` goes with every request. Raises LinkError.
+    """Open a connection. `meta` is sent with every request. Raises LinkError.
 
-    What is raised inside comes out in an exception group; LinkError must not be.
+    Exceptions raised inside leave in an exception group; do not raise LinkError inside.
     """
     opened: AbstractAsyncContextManager[tuple[Any, Watch]]
     opened = http_streams(server) if server.url else stdio_streams(name, server)
@@ -71,7 +71,7 @@ async def connect(
             raise watch.failure or LinkError("it does not answer") from None
         except LinkError:
             raise
-        except Exception as error:  # of the SDK or of the server, whatever it may be
+        except Exception as error:  # of the SDK or of the server
             _LOG.debug("%s: no connection", name, exc_info=error)
             raise watch.failure or watch.oddity or LinkError(_why(error)) from error
         await stack.enter_async_context(connection.listening(client))
@@ -94,13 +94,13 @@ class Connection:
         return self._watch.failure or LinkError("the connection ended")
 
     async def received(self, message: object) -> None:
-        """The server says something unasked."""
+        """Handle an unsolicited message of the server."""
         if isinstance(message, types.ToolListChangedNotification):
             self.changed.set()
 
     @asynccontextmanager
     async def listening(self, client: Client) -> AsyncIterator[None]:
-        """Use this client, and hear of other tools in the newer era, too."""
+        """Use this client, and in the newer protocol also subscribe to changes of the tools."""
         self._client = client
         tools = client.server_capabilities.tools
         if client.session.discover_result is None or not (tools and tools.list_changed):
@@ -122,7 +122,7 @@ class Connection:
             _LOG.debug("changes are seen by asking only: %s", error)
 
     async def tools(self) -> Sequence[OfferedTool]:
-        """All tools, as far as there is an end to them. Raises LinkError."""
+        """Return all tools, unless the list is endless. Raises LinkError."""
         found: dict[str, OfferedTool] = {}
         cursor: str | None = None
         for _ in range(_PAGES_MOST):
@@ -136,12 +136,12 @@ class Connection:
         return list(found.values())
 
     async def call(self, name: str, arguments: Json) -> Any:
-        """The result of a call, as JSON. Raises ToolError, LinkError."""
+        """Return the result of a call as JSON. Raises ToolError, LinkError."""
         request = types.CallToolRequest(
             params=types.CallToolRequestParams(name=name, arguments=arguments, _meta=self._meta)
         )
         try:
-            # Not the client's own method: it repeats calls, and judges results of calls that ran.
+            # Not the client's own method, which repeats calls and checks results of calls that ran.
             result = await self._client.session.send_request(
                 request, _RESULT, request_read_timeout_seconds=_NO_LIMIT
             )
@@ -161,12 +161,12 @@ class Connection:
         return _value(result)
 
     async def prompt_names(self) -> Sequence[str]:
-        """The prompts that the server offers, on the first page. Raises LinkError."""
+        """Return the server's prompts on the first page. Raises LinkError."""
         page = await self._asked(self._client.session.list_prompts(params=self._page(None)))
         return [each.name for each in page.prompts]
 
     async def prompt(self, name: str) -> str:
-        """The text of a prompt. Raises LinkError."""
+        """Return the text of a prompt. Raises LinkError."""
         found = await self._asked(self._client.session.get_prompt(name, meta=self._meta))
         texts = [
             each.content.text
@@ -191,7 +191,7 @@ _NO_LIMIT = 3_600.0  # the runner has one
 
 
 def _is_name(name: str) -> bool:
-    """Whether it can be shown as it is, in a log and in a terminal."""
+    """Return whether it can be shown unchanged in a log and in a terminal."""
     return len(name) <= _NAME_CHARACTERS and name.isprintable()
 
 
@@ -205,7 +205,7 @@ def _offered(tool: types.Tool) -> OfferedTool:
 
 
 def _value(result: types.CallToolResult) -> Any:
-    """What the model is given of a result. Raises ToolError when it is an error."""
+    """Return what the model gets of a result. Raises ToolError if it is an error."""
     parts = [_part(each) for each in result.content]
     text = "\n".join(part for part in parts if part)
     if result.is_error:
@@ -226,7 +226,7 @@ def _part(content: Any) -> str:
 
 
 def _why(error: BaseException) -> str:
-    """An error of the SDK or of the server, in words for people."""
+    """Return an error of the SDK or of the server in words for people."""
     if isinstance(error, BaseExceptionGroup):
         return _why(error.exceptions[0])
     if isinstance(error, ValidationError):

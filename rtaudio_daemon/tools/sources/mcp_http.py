@@ -1,8 +1,8 @@
-"""HTTP to one MCP server: what it does wrong is kept in words for people, and nothing goes astray.
+"""HTTP transport for one MCP server: records failures in words for people, and protects secrets.
 
-A request leaves for the configured host only, also where the environment names a proxy: that one is
-asked for a tunnel, and gets none of the headers; what the server sends is bounded, also where it is
-compressed; and after a failure that concerns every request none is sent any more.
+Requests go to the configured host only, even if the environment names a proxy: the proxy is used as
+a tunnel, and gets none of the headers. The server's data is bounded, even if compressed. After a
+failure that affects every request, no more are sent.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from ...proxies import proxy_name, tunnel_of
 from .mcp_link import ForgottenLinkError, LinkError, RefusedLinkError, Watch
 
 MOST_BYTES = 4 << 20
-"""The largest answer that is read."""
-_TIMEOUT = httpx2.Timeout(5.0, read=None, write=10.0)  # who waits for an answer has its own limit
+"""Maximum size of an answer."""
+_TIMEOUT = httpx2.Timeout(5.0, read=None, write=10.0)  # callers limit their wait for an answer
 _CLOSING_S = 0.5
-_DEPTH_MOST = 8  # exceptions inside each other
+_DEPTH_MOST = 8  # nesting depth of exceptions
 _MOST_CONNECTIONS = 64
 _SESSION = "mcp-session-id"
 
 
 class HttpWatch(httpx2.AsyncBaseTransport):
-    """Passes requests on to `inner`, and looks at what comes back.
+    """Passes requests on to `inner`, and examines the answers.
 
-    `failure`: why no further request is sent. `oddity`: what was strange about the last answer.
+    `failure`: why no further request is sent. `oddity`: what was unusual about the last answer.
     """
 
     def __init__(self, inner: httpx2.AsyncBaseTransport, url: str) -> None:
@@ -47,7 +47,7 @@ class HttpWatch(httpx2.AsyncBaseTransport):
         self._url = httpx2.URL(url)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """The answer to a request, or status 503 of our own."""
+        """Return the answer to a request, or status 503 of our own."""
         if self.failure is None and _origin(request.url) != _origin(self._url):
             self._fail(LinkError(f"it sends us to another address: {_shown(request.url)}"))
         if self.failure is not None:
@@ -100,9 +100,9 @@ class HttpWatch(httpx2.AsyncBaseTransport):
 
 
 class _Bounded(httpx2.AsyncByteStream):
-    """A body, not compressed any more; one that is too large ends in the middle.
+    """A decompressed body; one that is too large ends early.
 
-    Of a stream of events each one is bounded.
+    In a stream of events, the limit applies to each event.
     """
 
     def __init__(self, inner: httpx2.AsyncByteStream, compressed: bool, *, events: bool) -> None:
@@ -114,7 +114,7 @@ class _Bounded(httpx2.AsyncByteStream):
         size = 0
         try:
             async for chunk in self._inner:
-                # What is left over after so much is more than any answer may have as a whole.
+                # Anything beyond this size already exceeds the limit for a whole answer.
                 part = self._decoder.decompress(chunk, MOST_BYTES + 1) if self._decoder else chunk
                 ended = max(part.rfind(b"\n\n"), part.rfind(b"\r\n\r\n")) if self._events else -1
                 size = len(part) - ended if ended >= 0 else size + len(part)
@@ -128,13 +128,13 @@ class _Bounded(httpx2.AsyncByteStream):
             raise httpx2.StreamError("the answer is not compressed as it says") from error
 
     async def aclose(self) -> None:
-        """Read no more of it."""
+        """Stop reading."""
         await self._inner.aclose()
 
 
 @asynccontextmanager
 async def http_streams(server: McpServer) -> AsyncIterator[tuple[Any, Watch]]:
-    """The transport for the SDK, and what watches over it."""
+    """Provide the transport for the SDK, and its watch."""
     url = revealed(server.url)
     verify: ssl.SSLContext | bool = False  # nothing is sent to another scheme
     if url.startswith("https:"):
@@ -188,7 +188,7 @@ def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
 
 
 def _shown(url: httpx2.URL) -> str:
-    """An address without what may be secret in it."""
+    """Return an address without its parts that may be secret."""
     return str(url.copy_with(userinfo=b"", query=None, fragment=None))[:200]
 
 
@@ -209,7 +209,7 @@ def _words(error: Exception, url: str) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    """Why there was no connection, in the words of the system if it said so."""
+    """Return why there was no connection, in the operating system's words if available."""
     inner: BaseException | None = error
     for _ in range(_DEPTH_MOST):
         if isinstance(inner, socket.gaierror):

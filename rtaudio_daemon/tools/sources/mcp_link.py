@@ -1,4 +1,4 @@
-"""What a connection to an MCP server is for the source that uses it; needs no package."""
+"""The interface of a connection to an MCP server; needs no package."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ..tool import Json, SourceState
 
 
 class LinkError(Exception):
-    """There is no connection to the server, or none that works: why and what to do, for people.
+    """There is no working connection to the server: why, and the remedy, for people.
 
-    `status`: of HTTP, where the server answered with one; else 0.
+    `status`: of HTTP, if the server answered with one; otherwise 0.
     """
 
     state = SourceState.UNREACHABLE
@@ -24,18 +24,18 @@ class LinkError(Exception):
 
 
 class RefusedLinkError(LinkError):
-    """Somebody has to do something first: tried again seldom, as others count the attempts."""
+    """A person must act first; retried rarely, because servers may count attempts."""
 
     state = SourceState.REFUSED
 
 
 class ForgottenLinkError(LinkError):
-    """The server knows our session no more, as it was started again: a new one will do."""
+    """The server has forgotten our session because it was restarted: open a new one."""
 
 
 @dataclass(frozen=True, slots=True)
 class OfferedTool:
-    """A tool as the server describes it, bounded. `parameters` is empty where it is no schema."""
+    """A tool as described by the server, bounded. `parameters` is empty if it is no schema."""
 
     name: str
     description: str
@@ -44,40 +44,40 @@ class OfferedTool:
 
 
 class Watch(Protocol):
-    """Watches over what a connection goes through."""
+    """Watches the transport of a connection."""
 
     broken: asyncio.Event
-    """Set when nothing comes through any more."""
+    """Set when nothing passes any more."""
     failure: LinkError | None
     """Why that is so."""
     oddity: LinkError | None
-    """What was strange about the last answer."""
+    """What was unusual about the last answer."""
 
 
 class Link(Protocol):
     """A connection that is open."""
 
     changed: asyncio.Event
-    """Set when the server says that its tools are others now; the one who waits clears it."""
+    """Set when the server reports a change of its tools; whoever waits for it clears it."""
     broken: asyncio.Event
-    """Set when the connection has ended; then `failure` says why."""
+    """Set when the connection has ended; `failure` then says why."""
 
     @property
     def failure(self) -> LinkError:
         """Why the connection ended, or that it did."""
 
     async def tools(self) -> Sequence[OfferedTool]:
-        """All tools. Raises LinkError."""
+        """Return all tools. Raises LinkError."""
 
     async def call(self, name: str, arguments: Json) -> Any:
-        """The result of a call, as JSON.
+        """Return the result of a call as JSON.
 
-        Raises ToolError when the server says so, LinkError when the connection ended before it
-        answered: then the call may have been carried out.
+        Raises ToolError if the server reports one, LinkError if the connection ended before the
+        answer: the call may then have been carried out.
         """
 
     async def prompt_names(self) -> Sequence[str]:
-        """The prompts that the server offers. Raises LinkError."""
+        """Return the server's prompts. Raises LinkError."""
 
     async def prompt(self, name: str) -> str:
-        """The text of a prompt. Raises LinkError."""
+        """Return the text of a prompt. Raises LinkError."""

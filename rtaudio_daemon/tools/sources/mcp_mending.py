@@ -1,4 +1,4 @@
-"""Mends lists of tools before the SDK sees them: it refuses a whole list for one faulty entry."""
+"""Repairs lists of tools before the SDK sees them: it rejects a list for one invalid entry."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from mcp_types import JSONRPCResponse
 from ..tool import Json
 
 UNUSABLE: Json = {"type": "object", "unusable": True}
-"""Stands for the schema of a tool whose arguments are not described by one of an object."""
+"""Stands for the schema of a tool whose arguments are not described as an object."""
 
 
 class MendedTransport:
-    """A transport of the SDK whose lists of tools are mended."""
+    """A transport of the SDK whose lists of tools are repaired."""
 
     def __init__(self, inner: AbstractAsyncContextManager[Any]) -> None:
         self._inner = inner
@@ -30,14 +30,14 @@ class MendedTransport:
 
 
 class _Mended:
-    """A stream of what the server sends."""
+    """The stream of messages from the server."""
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner
 
     @property
     def last_context(self) -> Any:
-        """The context in which the last message was sent, if the transport knows it."""
+        """The context in which the last message was sent, if the transport provides it."""
         return getattr(self._inner, "last_context", None)
 
     async def receive(self) -> Any:
@@ -45,7 +45,7 @@ class _Mended:
         return _mended(await self._inner.receive())
 
     async def aclose(self) -> None:
-        """Receive no more."""
+        """Stop receiving."""
         await self._inner.aclose()
 
     def __aiter__(self) -> Self:
@@ -72,7 +72,7 @@ def _mended(item: Any) -> Any:
 
 
 def mended_tools(tools: list[Any]) -> list[Json]:
-    """Of each tool only what is used, and that as it should be; what has no name is left out."""
+    """Return only the used fields of each tool, made valid; tools without a name are dropped."""
     return [
         {
             "name": tool["name"],

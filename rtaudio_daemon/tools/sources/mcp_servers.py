@@ -1,6 +1,6 @@
 """MCP servers as sources of tools.
 
-The SDK is loaded only when the first one runs, in a thread, as that takes long.
+The SDK is imported only when the first server runs, in a thread because that takes long.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .masking import Masking
 from .mcp_link import ForgottenLinkError, Link, LinkError, OfferedTool, RefusedLinkError
 
 _LOG = logging.getLogger(__name__)
-_SOON_S = 10.0  # a call waits for a new connection this long
+_SOON_S = 10.0  # how long a call waits for a new connection
 _SCHEMA_BYTES = 32 * 1024
 _NAMES_SHOWN = 3
 _SHORTEST_SECRET = 8
@@ -31,7 +31,7 @@ _GOOD = (SourceState.OK, SourceState.STARTING)
 
 
 class McpSource:
-    """The tools of one server; a call of one is answered at once while the server is away."""
+    """The tools of one server; calls fail at once while the server is away."""
 
     def __init__(
         self,
@@ -57,27 +57,27 @@ class McpSource:
         self._remarks = ""
 
     def tools(self) -> Sequence[Tool]:
-        """The tools that the server offered last, and that are allowed."""
+        """Return the permitted tools that the server offered last."""
         return self._tools
 
     def is_like(self, other: ToolSource) -> bool:
-        """Whether `other` does the same with the same settings."""
+        """Return whether `other` is the same source with the same settings."""
         if not isinstance(other, McpSource):
             return False
         return (other.name, other.server) == (self.name, self.server)
 
     def try_again(self) -> None:
-        """Try at once: somebody may have mended what was wrong."""
+        """Try at once: somebody may have resolved the problem."""
         self._kept.try_again()
 
     async def run(self) -> None:
-        """Keep in touch with the server until cancelled, from when the daemon is ready."""
+        """Maintain the connection, once the daemon is ready, until cancelled."""
         await self._started.wait()
         await self._kept.run()
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[Link]:
-        """A connection. Raises LinkError."""
+        """Open a connection. Raises LinkError."""
         connect = self._connect or await load_connect()
         async with connect(self.name, self.server) as link:
             yield link
@@ -88,7 +88,7 @@ class McpSource:
         self._turn(SourceState.OK, self._remarks)
 
     def lost(self, failure: LinkError) -> float | None:
-        """There is no connection, for this reason; in how many seconds to try again."""
+        """Note that there is no connection; return in how many seconds to try again."""
         if isinstance(failure, ForgottenLinkError):
             self._turn(SourceState.STARTING, "")
             return 0.0
@@ -96,7 +96,7 @@ class McpSource:
         return REFUSED_S if isinstance(failure, RefusedLinkError) else None
 
     def _turn(self, state: SourceState, note: str) -> None:
-        """Stand so from now on; one line in the log when that is new."""
+        """Change the state; if it is new, log one line."""
         if (state, note) != (self.state, self.note):
             self.state, self.note = state, note
             level = logging.INFO if state in _GOOD else logging.WARNING
@@ -167,7 +167,7 @@ class McpSource:
         return await self._once_more(tool, arguments)
 
     async def _once_more(self, tool: OfferedTool, arguments: Json) -> Any:
-        """Repeat a call that changes nothing, over another connection."""
+        """Repeat a call that only reads, over another connection."""
         link = await self._next_link()
         try:
             return await self._call_over(link, tool, arguments)
@@ -181,7 +181,7 @@ class McpSource:
             raise ToolError(self._mask.text(str(error))) from error
 
     async def _next_link(self) -> Link:
-        """The connection that comes next, if one can be expected soon. Raises ToolError."""
+        """Return the next connection, if one can be expected soon. Raises ToolError."""
         if self.state in _GOOD:
             await first(_SOON_S, self._kept.linked)
         if self._kept.link is None:
@@ -190,7 +190,7 @@ class McpSource:
 
 
 def _secrets(values: Mapping[str, Any] | None) -> Iterator[Any]:
-    """What may be secret of headers or an environment; shorter words stand everywhere."""
+    """Yield the secret values of headers or an environment, except words too short to be masked."""
     return (each for each in (values or {}).values() if len(each) >= _SHORTEST_SECRET)
 
 
@@ -199,7 +199,7 @@ def _fits(name: str, patterns: Sequence[str]) -> bool:
 
 
 def _is_usable(schema: Json) -> bool:
-    """Whether a session could be given this schema."""
+    """Return whether a session accepts this schema."""
     if not isinstance(schema, dict) or schema.get("type") != "object":
         return False
     return not is_too_deep(schema) and len(json.dumps(schema)) <= _SCHEMA_BYTES

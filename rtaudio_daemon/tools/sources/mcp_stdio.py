@@ -1,8 +1,8 @@
-"""An MCP server as a program of this machine: JSON on its standard input and output.
+"""An MCP server run as a local program: JSON on its standard input and output.
 
-It lives in a process group of its own, gets an environment without our secrets, and ends with us.
-Lines that are no message are skipped, and one that is too long is answered with an error in place
-of the result that it would have been.
+It runs in a process group of its own, gets an environment without our secrets, and ends with us.
+Lines that are not messages are skipped. A line that is too long is replaced by an error, in place
+of the result that it contains.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ from .running_program import complaint
 
 _LOG = logging.getLogger(__name__)
 MOST_BYTES = 4 << 20
-"""The longest line that is read."""
+"""Maximum length of a line in bytes."""
 _CHUNK = 64 * 1024
 _TERM_S = 1.0
 _LAST_WORDS_S = 0.3
 _ID = re.compile(rb'"id"\s*:\s*(\d{1,9})\b')
 _HEAD = 256
-_NOTES_MOST = 60  # lines of its log that are taken over
-_NOTES_S = 60.0  # within this time
+_NOTES_MOST = 60  # maximum number of its log lines that we log
+_NOTES_S = 60.0  # per this time
 
 
 class Lines:
-    """Cuts what comes into lines. Of one longer than `most` only the beginning is kept."""
+    """Splits a stream into lines. Of a line longer than `most`, only the beginning is kept."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -52,7 +52,7 @@ class Lines:
         self._too_long = False
 
     def feed(self, chunk: bytes) -> Iterator[tuple[bytes, bool]]:
-        """The lines that are complete now, and whether each is whole."""
+        """Yield the lines that are complete now, and whether each is whole."""
         *ended, rest = chunk.split(b"\n")
         for part in ended:
             self._add(part)
@@ -70,7 +70,7 @@ class Lines:
 
 
 class StdioWatch:
-    """A program that runs; `broken` is set when it speaks no more."""
+    """The state of a running program; `broken` is set when it no longer sends anything."""
 
     oddity: LinkError | None = None
 
@@ -82,7 +82,7 @@ class StdioWatch:
         self._noted: deque[float] = deque(maxlen=_NOTES_MOST)
 
     def ended(self, status: int | None) -> None:
-        """It speaks no more."""
+        """Note that it no longer sends anything."""
         if self.failure is None:
             how = (
                 "its program has ended" if status is None else f"its program ended ({_how(status)})"
@@ -91,7 +91,7 @@ class StdioWatch:
         self.broken.set()
 
     def complained(self, line: bytes) -> None:
-        """It wrote this line to its log."""
+        """Handle a line of its standard error."""
         words = error_message_of(line.decode("utf-8", "replace"))
         if not words:
             return
@@ -104,13 +104,13 @@ class StdioWatch:
 
 @asynccontextmanager
 async def stdio_streams(name: str, server: McpServer) -> AsyncIterator[tuple[Any, Watch]]:
-    """The transport for the SDK, and what watches over it. Raises LinkError."""
+    """Provide the transport for the SDK, and its watch. Raises LinkError."""
     watch = StdioWatch(name)
     yield _Program(server, watch), watch
 
 
 class _Program:
-    """Starts the program when entered, as the SDK wants its transports; ends it when left."""
+    """Starts the program on entry, as the SDK expects of transports, and ends it on exit."""
 
     def __init__(self, server: McpServer, watch: StdioWatch) -> None:
         self._server = server
@@ -152,7 +152,7 @@ async def _streams(server: McpServer, watch: StdioWatch) -> AsyncIterator[tuple[
             for stream in (to_us, incoming, outgoing, from_us):
                 stream.close()
             await asyncio.wait(tasks)
-            transport.close()  # what it has started may hold its output open
+            transport.close()  # its child processes may keep its output open
 
 
 async def _start(
@@ -187,7 +187,7 @@ async def _read(
     watch: StdioWatch,
     complaints: asyncio.Task[None],
 ) -> None:
-    """Pass its messages on until it speaks no more; then every waiting request fails at once."""
+    """Pass its messages on until they end; then every waiting request fails at once."""
     assert process.stdout
     lines = Lines(MOST_BYTES)
     async with to_us:
@@ -198,7 +198,7 @@ async def _read(
                         await to_us.send(SessionMessage(message))
         except (anyio.ClosedResourceError, anyio.BrokenResourceError, ConnectionError):
             pass
-        # How it ended, and its last words, are known a moment later.
+        # Its exit status and last words are available a moment later.
         ended = asyncio.ensure_future(process.wait())
         await asyncio.wait([ended, complaints], timeout=_LAST_WORDS_S)
         ended.cancel()
@@ -206,7 +206,7 @@ async def _read(
 
 
 def _message(line: bytes, *, whole: bool) -> Any:
-    """The message in a line; an error in place of a result that is too long; None if it is none."""
+    """Parse a line; return an error for a result that is too long, None if it is no message."""
     if not whole:
         found = _ID.search(line)
         if found is None:
@@ -226,7 +226,7 @@ async def _write(stdin: asyncio.StreamWriter, from_us: Any) -> None:
             stdin.write(text.encode() + b"\n")
             await stdin.drain()
     except ConnectionError:
-        pass  # it has closed its input: what it says, or that it ends, is seen by the reader
+        pass  # it closed its input; the reader will notice how it ends
 
 
 async def _listen(stderr: asyncio.StreamReader, watch: StdioWatch) -> None:
@@ -237,11 +237,11 @@ async def _listen(stderr: asyncio.StreamReader, watch: StdioWatch) -> None:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """End it and what it has started: kindly, and a second later for certain."""
+    """End it and all its children: first SIGTERM, a second later SIGKILL."""
     assert process.stdin
     process.stdin.close()
     _signal(process.pid, signal.SIGTERM)
-    # No `asyncio.timeout`: in a task that is cancelled, Python 3.11.2 raises no TimeoutError.
+    # No `asyncio.timeout`: in a cancelled task, Python 3.11.2 does not raise TimeoutError.
     ended = asyncio.ensure_future(process.wait())
     try:
         await asyncio.wait([ended], timeout=_TERM_S)

@@ -1,4 +1,4 @@
-"""A tool that sends one message over MQTT, as `mqtt` of an entry of `tools.own` says."""
+"""A tool that publishes one MQTT message, configured by `mqtt` in an entry of `tools.own`."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ class Publisher(Protocol):
     """Publishes over MQTT."""
 
     async def publish(self, topic: str, payload: str, *, retain: bool = False) -> None:
-        """Wait until the broker has it. Raises NotConnectedError, at once without a broker."""
+        """Publish, and wait for the broker. Raises NotConnectedError, at once without a broker."""
 
 
 class MqttTool:
-    """Sends the message of `own` with the arguments of a call; the topic is always the same."""
+    """Publishes the message of `own` with the arguments of a call; the topic is fixed."""
 
     def __init__(self, own: OwnMqtt, publisher: Publisher) -> None:
         self._own = own
         self._publisher = publisher
 
     async def run(self, arguments: Json, _context: CallContext) -> str:
-        """Send it. Raises ToolError."""
+        """Publish it. Raises ToolError."""
         payload = fill(self._own.payload, arguments)
-        if payload is None:  # not every parameter is required
+        if payload is None:  # some parameters are optional
             missing = {each for _, each in names_in(self._own.payload)} - arguments.keys()
             raise ToolError(f"say also: {', '.join(sorted(missing))}")
         try:

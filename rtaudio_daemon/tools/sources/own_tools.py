@@ -1,4 +1,4 @@
-"""The tools that a person describes in `tools.own`."""
+"""The tools that a person defines in `tools.own`."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from .running_program import complaint
 
 
 class OwnTools:
-    """Offers `own`; one whose parameters the service would not take is left out, with a note.
+    """Offers `own`; a tool whose parameters the service would reject is omitted, with a note.
 
-    `home`: how the actions of Home Assistant are carried out; somebody else closes it.
-    `publisher`: how messages are sent over MQTT.
+    `home`: performs the actions of Home Assistant; its owner closes it.
+    `publisher`: sends messages over MQTT.
     """
 
     name = "own"
@@ -42,20 +42,20 @@ class OwnTools:
 
     @property
     def state(self) -> SourceState:
-        """Refused, if nothing of it can be offered."""
+        """Refused if none of the tools can be offered, otherwise OK."""
         return SourceState.REFUSED if self._notes and not self._tools else SourceState.OK
 
     @property
     def note(self) -> str:
-        """What is wrong with some of them."""
+        """What is wrong with some of the tools."""
         return "; ".join(self._notes)
 
     def tools(self) -> Sequence[Tool]:
-        """The tools, in the order of the configuration."""
+        """Return the tools, in the order of the configuration."""
         return self._tools
 
     async def run(self) -> None:
-        """Live until cancelled; then the last request closes the connections."""
+        """Wait until cancelled; the last request then closes the connections."""
         try:
             await asyncio.Event().wait()
         finally:
@@ -88,7 +88,7 @@ class OwnTools:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with the entry `index` of `tools.own`: at which option of it, and why."""
+    """What is wrong with the entry `index` of `tools.own`: at which option, and why."""
 
     index: int
     steps: tuple[str | int, ...]
@@ -96,7 +96,7 @@ class Problem:
 
 
 def problems(own: Sequence[OwnTool]) -> Iterator[Problem]:
-    """What is wrong with the parameters, and with the programs on this machine."""
+    """Yield what is wrong with the parameters, and with the programs on this machine."""
     for index, tool in enumerate(own):
         for what in schema_problems(_schema(tool)):
             yield Problem(index, ("parameters",), what)

@@ -1,7 +1,8 @@
-"""A tool that runs a program, as `program` of an entry of `tools.own` lists it; never a shell.
+"""A tool that runs a program, configured by `program` in an entry of `tools.own`; never a shell.
 
-An argument fills one element, whatever it holds. The program gets a small environment without
-secrets, no input, and a process group of its own, which ends with it when the call is stopped.
+An argument fills one element of the command line, whatever it contains. The program gets a small
+environment without secrets, no input, and a process group of its own, which is killed as a whole
+when the call is stopped.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class ProgramTool:
         self._mask = Masking(tool.program)
 
     async def run(self, arguments: Json, _context: CallContext) -> Any:
-        """What the program prints: JSON if it is JSON, else text. Raises ToolError."""
+        """Return the program's output: JSON if it is JSON, otherwise text. Raises ToolError."""
         command = self._command(arguments)
         try:
             ended = await run_program(command, self._environment)

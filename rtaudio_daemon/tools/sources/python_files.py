@@ -1,6 +1,6 @@
-"""Finds functions for the model in files and in installed packages; runs the code of others.
+"""Finds functions for the model in files and in installed packages; runs third-party code.
 
-Nothing that this code raises goes further: it becomes a problem, with file and line.
+An exception of that code is never passed on: it becomes a problem, with file and line.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .signatures import Signature, signature_of
 GROUP = "rtaudio_daemon.tools"
 """The group of entry points whose functions are tools."""
 LOADING_S = 10.0
-"""How long all of them may take to be loaded, in seconds."""
+"""How many seconds loading all of them may take."""
 _MOST_BYTES = 1 << 20
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _DECORATE = "mark a function with @tool (from rtaudio_daemon import tool)"
@@ -45,20 +45,20 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """The functions, and everything that is wrong: a line each, with file and line number."""
+    """The functions, and all problems: a line each, with file and line number."""
 
     functions: tuple[Found, ...] = ()
     problems: tuple[str, ...] = ()
 
 
 def find_functions(files: tuple[str, ...]) -> Findings:
-    """The functions in `files`, then those of installed packages; runs what they hold."""
+    """Find the functions in `files`, then those of installed packages; runs their code."""
     functions: dict[str, Found] = {}
     problems: list[str] = []
     for where, load in _places(files):
         try:
             values = load()
-        except BaseException as error:  # the code of others may raise what it likes
+        except BaseException as error:  # third-party code may raise anything
             problems.append(_raised(error, where))
             continue
         marked = [(value, mark) for value in values if (mark := mark_of(value))]
@@ -79,7 +79,7 @@ def find_functions(files: tuple[str, ...]) -> Findings:
 
 
 def find_in_time(files: tuple[str, ...], limit_s: float = LOADING_S) -> Findings:
-    """The same, for whoever cannot wait for a file that never ends; its thread goes on."""
+    """Like `find_functions`, but give up after `limit_s`; the thread then continues alone."""
     found: list[Findings] = []
     loading = threading.Thread(target=lambda: found.append(find_functions(files)), daemon=True)
     loading.start()
@@ -88,14 +88,14 @@ def find_in_time(files: tuple[str, ...], limit_s: float = LOADING_S) -> Findings
 
 
 def too_slow(files: Sequence[str], limit_s: float) -> Findings:
-    """Nothing was found in time."""
+    """Return the findings when loading took too long: nothing but a problem."""
     names = ", ".join(files) or "an installed package"
     words = f"{names}: takes longer than {limit_s:g} s to load; do nothing long outside functions"
     return Findings((), (words,))
 
 
 def _places(files: tuple[str, ...]) -> Iterator[tuple[str, Callable[[], list[Any]]]]:
-    """Where functions are looked for: a name for people, and what loads its values."""
+    """Yield where to look for functions: a name for people, and a function that loads them."""
     for file in files:
         yield file, partial(_in_file, file)
     for point in entry_points(group=GROUP):
@@ -111,7 +111,7 @@ def _module(file: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
         raise ImportError("its name must end with .py")
-    read_bounded(file, _MOST_BYTES)  # a pipe that gives nothing would be read for ever
+    read_bounded(file, _MOST_BYTES)  # rejects a pipe, which could block for ever
     module = importlib.util.module_from_spec(spec)
     before, sys.modules[name] = sys.modules.get(name), module
     try:
@@ -126,7 +126,7 @@ def _module(file: str) -> ModuleType:
 
 
 def _values(module: ModuleType) -> list[Any]:
-    """What the module itself defines; what it imports belongs to others."""
+    """Return what the module itself defines, without what it imports."""
     return [each for each in vars(module).values() if _module_of(each) == module.__name__]
 
 
@@ -149,12 +149,12 @@ def _place_of(function: Any, where: str) -> str:
 
 
 def _is(file: str | None, where: str) -> bool:
-    """Whether a file that Python names is the one at `where`."""
+    """Return whether a file named by Python is the one at `where`."""
     return file is not None and os.path.abspath(file) == os.path.abspath(where)
 
 
 def _raised(error: BaseException, where: str) -> str:
-    """One line about what a file raised while it was loaded."""
+    """Return one line about an exception raised while a file was loaded."""
     if isinstance(error, SyntaxError) and error.lineno:
         file = where if _is(error.filename, where) else error.filename or where
         return f"{file}:{error.lineno}: {error_message_of(error.msg)}"

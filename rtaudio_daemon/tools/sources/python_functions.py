@@ -1,7 +1,7 @@
-"""Tools that are functions in Python: from files beside the configuration, from packages.
+"""Python functions as tools: from files beside the configuration, and from packages.
 
-Async functions run on the daemon's event loop, others in threads. Whatever a function raises, or
-the file that it is in, never ends the daemon.
+Async functions run on the daemon's event loop, others in threads. Exceptions of a function, or of
+its file, never end the daemon.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class PythonFunctions:
     async def open(
         cls, files: Sequence[str], listener: SourceListener, limit_s: float = LOADING_S
     ) -> PythonFunctions:
-        """Load `files` and the entry points, in a thread, unless that takes too long."""
+        """Load `files` and the entry points in a thread, but give up if that takes too long."""
         loading = WorkerThreads(_Loading())
         try:
             async with asyncio.timeout(limit_s):
@@ -54,7 +54,7 @@ class PythonFunctions:
 
     @property
     def state(self) -> SourceState:
-        """Refused, if nothing can be offered."""
+        """Refused if nothing can be offered, otherwise OK."""
         refused = self._problems and not self._tools
         return SourceState.REFUSED if refused else SourceState.OK
 
@@ -66,14 +66,14 @@ class PythonFunctions:
         return "; ".join(each for each in notes if each)
 
     def tools(self) -> Sequence[Tool]:
-        """The functions, in the order in which they were found."""
+        """Return the functions in the order in which they were found."""
         return self._tools
 
     async def run(self) -> None:
-        """Nothing outside has to be watched."""
+        """Do nothing: there is no connection to maintain."""
 
     def stuck_changed(self, stuck: list[str]) -> None:
-        """The functions that were given up and still run are others now."""
+        """Note which functions were given up and still run."""
         names = ", ".join(sorted(set(stuck)))
         self._stuck = f"still running past its limit, each in a thread: {names}" if stuck else ""
         if stuck:
@@ -97,7 +97,7 @@ class PythonFunctions:
         return await self._threads.run(found.name, partial(_called, found, arguments))
 
     async def _run_async(self, found: Found, arguments: Json, _context: CallContext) -> Any:
-        # A task of its own: a function that does not let itself be stopped is left alone.
+        # A separate task: a function that cannot be cancelled is abandoned.
         work = asyncio.create_task(_awaited(found, arguments), name=found.name)
         self._tasks.add(work)
         work.add_done_callback(self._forget)
@@ -112,18 +112,18 @@ class PythonFunctions:
     def _forget(self, work: asyncio.Task[Any]) -> None:
         self._tasks.discard(work)
         if not work.cancelled():
-            work.exception()  # it was logged; nobody may be left to look at it
+            work.exception()  # already logged; avoids a warning
 
 
 class _Loading:
     def stuck_changed(self, stuck: list[str]) -> None:
-        """A file takes too long: the problem says so."""
+        """Do nothing: the problem already says that a file takes too long."""
 
 
 def _called(found: Found, arguments: Json) -> Any:
     try:
         return _json_value(found.function(**found.signature.arguments(arguments)), found.name)
-    except BaseException as error:  # SystemExit too: it is the function that ends, not the daemon
+    except BaseException as error:  # also SystemExit, which must not end the daemon
         raise _failure(error, found.name) from None
 
 
@@ -138,7 +138,7 @@ async def _awaited(found: Found, arguments: Json) -> Any:
 
 
 def _failure(error: BaseException, name: str) -> ToolError:
-    """What a function raised, in words for the model; the log has the traceback."""
+    """Return what a function raised, in words for the model; the log gets the traceback."""
     if isinstance(error, ToolError):
         return ToolError(error_message_of(str(error)) or f"{name} failed")
     _LOG.warning("the function %s raised an exception", name, exc_info=error)
@@ -147,7 +147,7 @@ def _failure(error: BaseException, name: str) -> ToolError:
 
 
 def _json_value(value: Any, name: str) -> Any:
-    """What a function returned, as JSON can hold it. Raises ToolError."""
+    """Return a function's result as valid JSON. Raises ToolError."""
     if isinstance(value, Outcome):
         return value
     found = "done" if value is None else _plain(value)

@@ -1,4 +1,4 @@
-"""Programs of others that the daemon starts: what they are given, and how they end for certain."""
+"""Third-party programs that the daemon starts: their environment, and their certain end."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _LOG = logging.getLogger(__name__)
 _MOST_BYTES = 64 * 1024
 _LAST_BYTES = 4096
 _TERM_S = 1.0
-_GONE_S = 0.5  # a program that was killed is gone by then, unless it is another user's
-_LINGER_S = 0.2  # what a program leaves behind may hold its output open
+_GONE_S = 0.5  # by then a killed program is gone, unless it runs as another user
+_LINGER_S = 0.2  # how long its child processes may keep its output open
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
     """How a program ended: `status` 0 to 255, or minus the number of the signal that ended it.
 
-    `printed`: its first 64 KiB; `complained`: the last line of its standard error.
+    `printed`: its first 64 KiB of output; `complained`: the last line of its standard error.
     """
 
     status: int
@@ -35,7 +35,7 @@ class Ended:
 
     @property
     def how(self) -> str:
-        """In words: its exit status or the signal."""
+        """Return its exit status or the signal, in words."""
         if self.status >= 0:
             return f"exit status {self.status}"
         return f"ended by {_signal_name(-self.status)}"
@@ -50,13 +50,13 @@ async def run_program(
 ) -> Ended:
     """Run `command` to its end, in a process group of its own, with `given` as its input.
 
-    When this is cancelled the whole group ends: it is asked to, and killed `term_s` later; what
-    this user may not end is left alone. Raises OSError or ValueError where it cannot be started;
-    `why_not` says that in words.
+    If cancelled, the whole group is ended: with SIGTERM, and with SIGKILL `term_s` later;
+    processes that this user may not end are left alone. Raises OSError or ValueError if it cannot
+    be started; `why_not` puts that into words.
     """
     starting = asyncio.create_task(_start(command, environment, given), name="program start")
     try:
-        # Asyncio loses sight of a program whose start is cancelled half way.
+        # If starting is cancelled half way, asyncio loses track of the program.
         transport, running = await asyncio.shield(starting)
         await running.ended()
     except asyncio.CancelledError:
@@ -69,7 +69,7 @@ async def run_program(
 
 
 def why_not(command: Sequence[str], environment: Mapping[str, str], error: Exception) -> str:
-    """Why `command` could not be started, and what to do."""
+    """Return why `command` could not be started, and the remedy."""
     words = getattr(error, "strerror", None) or type(error).__name__
     why = complaint(command[0], environment.get("PATH"))
     return why or f"{Path(command[0]).name} cannot be run: {words}"
@@ -88,7 +88,7 @@ async def _start(command: Sequence[str], environment: Mapping[str, str], given: 
 
 
 def _file_of(given: bytes) -> int:
-    """A file in memory: unlike a pipe, nobody waits for it to be read."""
+    """Return a file in memory: unlike with a pipe, nobody waits until it has been read."""
     number = os.memfd_create("input")
     os.write(number, given)
     os.lseek(number, 0, os.SEEK_SET)
@@ -96,9 +96,9 @@ def _file_of(given: bytes) -> int:
 
 
 def filled_command(program: Sequence[str], arguments: Mapping[str, Any]) -> list[str]:
-    """The elements of `program` with the arguments in them; those without a value are left out.
+    """Return the elements of `program` filled with the arguments; those without value are omitted.
 
-    Raises ValueError where an argument would become an option, or no program takes it.
+    Raises ValueError if an argument would act as an option, or no program could take it.
     """
     found = []
     for element in program:
@@ -115,7 +115,7 @@ def filled_command(program: Sequence[str], arguments: Mapping[str, Any]) -> list
 
 
 def complaint(program: str, path: str | None = None) -> str:
-    """Why `program` cannot be run by us, and what to do; "" if it can."""
+    """Return why we cannot run `program`, and the remedy; "" if we can."""
     if shutil.which(program, path=path or os.environ.get("PATH", os.defpath)):
         return ""
     if os.path.isdir(program):
@@ -131,7 +131,7 @@ def complaint(program: str, path: str | None = None) -> str:
 
 
 class _Running(asyncio.SubprocessProtocol):
-    """A program that runs: the first part of what it prints, the last of what it complains."""
+    """A running program: the beginning of its output, and the end of its standard error."""
 
     def __init__(self) -> None:
         self.printed = bytearray()
@@ -143,7 +143,7 @@ class _Running(asyncio.SubprocessProtocol):
 
     @property
     def last_complaint(self) -> str:
-        """The last line of standard error."""
+        """Return the last line of standard error."""
         lines = self._complained.decode("utf-8", "replace").strip().splitlines()
         return lines[-1] if lines else ""
 
@@ -152,7 +152,7 @@ class _Running(asyncio.SubprocessProtocol):
         await self._exited.wait()
 
     async def ended(self) -> None:
-        """Wait for its end and for what it printed, but not for what it leaves running."""
+        """Wait for its end and its output, but not for child processes that continue."""
         await self._exited.wait()
         try:
             async with asyncio.timeout(_LINGER_S):
@@ -165,7 +165,7 @@ class _Running(asyncio.SubprocessProtocol):
         await self._closed.wait()
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
-        """It printed something."""
+        """Collect its output."""
         if fd == 1:
             self.printed += data[: max(0, _MOST_BYTES - len(self.printed))]
         else:
@@ -173,17 +173,17 @@ class _Running(asyncio.SubprocessProtocol):
             del self._complained[:-_LAST_BYTES]
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
-        """It closed an output, and so did all that it started."""
+        """Note that it and its child processes closed an output."""
         self._open.discard(fd)
         if not self._open:
             self._silent.set()
 
     def process_exited(self) -> None:
-        """It ended."""
+        """Note that it ended."""
         self._exited.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing of it is left."""
+        """Note that nothing of it is left."""
         self._closed.set()
 
 
@@ -191,7 +191,7 @@ _Started = tuple[asyncio.SubprocessTransport, _Running]
 
 
 async def _in_any_case(ending: Coroutine[Any, Any, None]) -> None:
-    """Wait for `ending`, also when we are cancelled once more: it takes little over a second."""
+    """Wait for `ending`, even if cancelled again: it takes little more than a second."""
     task = asyncio.create_task(ending, name="program end")
     while not task.done():
         try:
@@ -209,7 +209,7 @@ async def _stop(starting: asyncio.Task[_Started], term_s: float) -> None:
 
 
 async def _end(transport: asyncio.SubprocessTransport, running: _Running, term_s: float) -> None:
-    """End a group of processes: kindly, and `term_s` later for certain."""
+    """End a process group: with SIGTERM, and with SIGKILL `term_s` later."""
     group = transport.get_pid()
     _signal(group, signal.SIGTERM)
     try:
@@ -230,7 +230,7 @@ async def _end(transport: asyncio.SubprocessTransport, running: _Running, term_s
 
 
 def _close(started: asyncio.Task[_Started]) -> None:
-    """Close our side of a program; one that still runs was stopped while it started: end it."""
+    """Close our side of a program; if it still runs, it was stopped while starting: end it."""
     if started.cancelled() or started.exception() is not None:
         return
     transport, _ = started.result()
@@ -240,10 +240,10 @@ def _close(started: asyncio.Task[_Started]) -> None:
 
 
 def _let_go(transport: asyncio.SubprocessTransport) -> None:
-    """Close our side, and kill the program if it still runs and we may."""
+    """Close our side, and kill the program if it still runs and we are permitted to."""
     try:
         transport.close()
-    except PermissionError:  # it became another user's, as by sudo
+    except PermissionError:  # it runs as another user now, for example by sudo
         pass
 
 

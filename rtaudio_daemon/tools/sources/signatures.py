@@ -1,4 +1,4 @@
-"""From a function's type hints and docstring to what the model is given, and back for a call."""
+"""Converts type hints and docstrings for the model, and arguments of calls for the function."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ Problems = list[str]
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What the model is given of a function, and how its arguments become Python's."""
+    """What the model gets of a function, and how to convert the arguments of a call."""
 
     description: str
     schema: Json
     hints: Mapping[str, Any]
     absent: tuple[str, ...]
-    """Parameters that are None when they are not given, because they have no default."""
+    """Parameters without default that are None if they are not given."""
 
     def arguments(self, given: Json) -> dict[str, Any]:
-        """The arguments of a call, checked against `schema`, as the function takes them."""
+        """Convert the arguments of a call, checked against `schema`, for the function."""
         found = {
             name: _converted(self.hints[name], value)
             for name, value in given.items()
@@ -45,14 +45,14 @@ class Signature:
 
 
 def signature_of(function: Callable[..., Any]) -> tuple[Signature, Problems]:
-    """The signature, and everything that cannot be expressed, each named; then it is of no use."""
+    """Return the signature and all problems; with any problem the signature is unusable."""
     problems: Problems = []
     description, documented = _documented(inspect.getdoc(function) or "")
     if not description:
         problems.append("has no docstring; say for the model what it does and when to call it")
     try:
         hints = get_type_hints(function, include_extras=True)
-    except Exception as error:  # evaluating hints runs the code of others
+    except Exception as error:  # evaluating hints runs third-party code
         return Signature("", {}, {}, ()), [f"its type hints cannot be read: {error}"]
     properties: Json = {}
     required, absent, kept = [], [], {}
@@ -156,14 +156,14 @@ def _has_default(each: Field[Any]) -> bool:
 
 
 def _add_default(schema: Json, default: Any) -> None:
-    """Mention a default that JSON can express; Python fills it in."""
+    """Mention a default that JSON can express; Python applies it."""
     value = default.value if isinstance(default, Enum) else default
     if type(value) in _PLAIN:
         schema["description"] = f"{schema.get('description', '')} (default: {value})".strip()
 
 
 def _described(hint: Any) -> tuple[Any, str]:
-    """A hint without `Annotated`, and the description that stood there."""
+    """Return a hint without `Annotated`, and the description in it."""
     if get_origin(hint) is not Annotated:
         return hint, ""
     plain, *notes = get_args(hint)
@@ -171,7 +171,7 @@ def _described(hint: Any) -> tuple[Any, str]:
 
 
 def _without_none(hint: Any) -> tuple[Any, bool]:
-    """A hint without None, and whether None was allowed."""
+    """Return a hint without None, and whether None was allowed."""
     hint, _ = _described(hint) if get_origin(hint) is Annotated else (hint, "")
     if get_origin(hint) not in (Union, types.UnionType):
         return hint, False
@@ -207,7 +207,7 @@ def _converted(hint: Any, value: Any) -> Any:
 
 
 def _documented(docstring: str) -> tuple[str, dict[str, str]]:
-    """The first paragraph, and what the section ``Args:`` says of each parameter."""
+    """Return the first paragraph, and the descriptions of parameters under ``Args:``."""
     first = re.split(r"\n\s*\n|\n(?=Args:\s*$)", docstring.strip(), maxsplit=1, flags=re.M)[0]
     described: dict[str, str] = {}
     name, indent = "", None
@@ -224,7 +224,7 @@ def _documented(docstring: str) -> tuple[str, dict[str, str]]:
 
 
 def _section(docstring: str) -> Iterator[str]:
-    """The lines below ``Args:``, up to one that is not indented."""
+    """Yield the lines below ``Args:``, up to one that is not indented."""
     lines = iter(docstring.splitlines())
     for line in lines:
         if line.strip() in ("Args:", "Arguments:", "Parameters:"):

@@ -1,8 +1,8 @@
-"""The tools with which the model sets timers, alarms and reminders, and stops what rings.
+"""The tools with which the model sets timers, alarms and reminders, and stops their ringing.
 
-They are few and their words are short, as every answer pays for them. What is relative and what is
-a time of day are arguments of their own, so that the model calculates nothing. Results are in words
-that it can say.
+They are few and described briefly, because every answer pays for them. Durations and times of day
+are separate arguments, so that the model need not calculate. Results are phrased so that the model
+can speak them.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ class TimerTools:
         self._offered = self._all()
 
     def tools(self) -> Sequence[Tool]:
-        """All of them, always."""
+        """Return all of them."""
         return self._offered
 
     async def run(self) -> None:
-        """Nothing is outside."""
+        """Do nothing: there is no connection to maintain."""
 
     def _all(self) -> list[Tool]:
         end: Json = {"seconds": _SECONDS, "at": _AT, "days": _DAYS}
@@ -170,7 +170,7 @@ def _tool(
 
 
 def _kind_of(arguments: Json) -> Kind:
-    """What is meant where the model does not say it."""
+    """Return the kind that is meant if the model does not say it."""
     if arguments.get("text"):
         return Kind.REMINDER
     return Kind.ALARM if arguments.get("at") else Kind.TIMER

@@ -1,4 +1,4 @@
-"""A few threads for functions that block; one that does not return keeps its place."""
+"""A few threads for blocking functions; a function that does not return occupies its thread."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ThreadsListener(Protocol):
     """Reacts to functions that do not return in time."""
 
     def stuck_changed(self, stuck: list[str]) -> None:
-        """The functions that were given up and still run, by name, are others now."""
+        """Note the changed list, by name, of functions that were given up and still run."""
 
 
 class WorkerThreads:
@@ -30,10 +30,10 @@ class WorkerThreads:
         self._changed = asyncio.Event()
 
     async def run(self, name: str, function: Callable[[], Any]) -> Any:
-        """What `function` returns or raises; waits for a free thread.
+        """Return or raise what `function` does; waits for a free thread.
 
-        If cancelled, the function goes on alone and keeps its thread until it returns. Raises
-        ToolError if that has happened to every thread.
+        If cancelled, the function continues alone and occupies its thread until it returns. Raises
+        ToolError if that has happened in every thread.
         """
         loop = asyncio.get_running_loop()
         while len(self._running) >= THREADS:
@@ -84,7 +84,7 @@ class _OneThread(Executor):
         def run() -> None:
             try:
                 result = fn(*args, **kwargs)
-            except BaseException as error:  # whatever it is, it ends this thread and nothing else
+            except BaseException as error:  # any exception ends this thread only
                 work.set_exception(error)
             else:
                 work.set_result(result)

@@ -1,4 +1,4 @@
-"""The clocks that timers need, of this machine."""
+"""This machine's clocks, as needed by timers."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _BOOT_FILE = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Clocks:
-    """Tells the moment; `wall_clock` gives seconds since 1970."""
+    """Provides the current moment; `wall_clock` returns seconds since 1970."""
 
     def __init__(self, wall_clock: Callable[[], float] = time.time) -> None:
         self._wall_clock = wall_clock
         self._loop_clock = asyncio.get_running_loop().time
 
     def now(self) -> Moment:
-        """This moment, in the zone that the machine is set to now."""
+        """Return this moment, in the machine's present time zone."""
         slept_s = time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
         return Moment(self._wall_clock(), self._loop_clock() + slept_s, local_zone())
 
 
 def boot_id(path: Path = _BOOT_FILE) -> str:
-    """What sets this run of the machine apart from all others; "" if that is not known."""
+    """Return an id of this boot of the machine; "" if it is unknown."""
     try:
         return path.read_text(encoding="ascii").strip()
     except (OSError, ValueError):
@@ -41,7 +41,7 @@ def boot_id(path: Path = _BOOT_FILE) -> str:
 
 
 def local_zone(environment: Mapping[str, str] = os.environ, path: Path = _ZONE_FILE) -> tzinfo:
-    """The zone that the environment or the machine is set to; UTC if it is set to none."""
+    """Return the time zone of the environment or the machine; UTC if none is set."""
     if name := environment.get("TZ", "").removeprefix(":"):
         if not name.startswith("/"):
             return _zone_called(name)
@@ -59,7 +59,7 @@ def _zone_called(name: str) -> tzinfo:
         return ZoneInfo(name)
     except (OSError, ValueError, LookupError):
         pass
-    # A rule, as in CET-1CEST,M3.5.0,M10.5.0/3, stands at the end of the file of a zone.
+    # A rule such as CET-1CEST,M3.5.0,M10.5.0/3 is stored at the end of a time zone file.
     part = b"TZif2" + bytes(15) + struct.pack(">6l", 0, 0, 0, 0, 1, 4) + bytes(6) + b"UTC\0"
     try:
         return ZoneInfo.from_file(io.BytesIO(part + part + f"\n{name}\n".encode()))

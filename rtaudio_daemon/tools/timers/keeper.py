@@ -1,4 +1,4 @@
-"""Keeps the timers going: sets them, writes them down, and notices when they end."""
+"""Runs the timers: sets them, stores them, and notices when they end."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from .store import TimerStore
 from .timer import Kind, Moment, Timer
 from .words import document
 
-_LOOK_EVERY_S = 5.0  # the clock may have been set, or the machine may have slept
-_STEP_S = 1.0  # by which the clock must move to be worth writing down
+_LOOK_EVERY_S = 5.0  # the clock may be set, or the machine may sleep
+_STEP_S = 1.0  # minimum step of the clock that is stored
 
 
 class TimerListener(Protocol):
-    """Reacts to what becomes of timers."""
+    """Is notified about timers."""
 
     def timer_changed(self, happened: Happened) -> None:
-        """This has just become of a timer."""
+        """Handle what has just become of a timer."""
 
 
 class TimerKeeper:
-    """What is returned by its methods has been written down already.
+    """Runs the timers. Whatever its methods return has already been stored.
 
-    They raise NotFoundError, NotNowError and WrongValueError as those of `Schedule` do.
+    They raise NotFoundError, NotNowError and WrongValueError like those of `Schedule`.
     """
 
     def __init__(self, store: TimerStore, now: Callable[[], Moment]) -> None:
@@ -43,52 +43,52 @@ class TimerKeeper:
         return self._now()
 
     def timers(self) -> list[Timer]:
-        """All of them, the next to end first."""
+        """Return all timers, the next to end first."""
         return self._schedule.timers(self._now())
 
     @property
     def ringing(self) -> list[Timer]:
-        """Those that ring now."""
+        """Return those that ring now."""
         return self._schedule.ringing
 
     @property
     def missed(self) -> list[Timer]:
-        """Those that nobody heard, and that were not reported by voice yet."""
+        """Return those that nobody heard and that have not been reported by voice."""
         return self._schedule.missed
 
     def documents(self) -> list[dict[str, Any]]:
-        """All of them for JSON, the next to end first."""
+        """Return all timers for JSON, the next to end first."""
         now = self._now()
         return [document(timer, now) for timer in self._schedule.timers(now)]
 
     def missed_documents(self) -> list[dict[str, Any]]:
-        """Those that were missed, for JSON."""
+        """Return the missed ones for JSON."""
         return [self.document(timer) for timer in self._schedule.missed]
 
     def document(self, timer: Timer) -> dict[str, Any]:
-        """One of them for JSON."""
+        """Return a timer for JSON."""
         return document(timer, self._now())
 
     # ------------------------------------------------------------------- doing
 
     async def set(self, kind: Kind, wish: Wish) -> Timer:
-        """Begin a new one."""
+        """Create a timer."""
         return await self._one(self._schedule.set(kind, wish, self._now()), "set")
 
     async def change(self, which: str, wish: Wish) -> Timer:
-        """Let the one of this id or name be as wished."""
+        """Change the timer with this id or name as wished."""
         return await self._one(self._schedule.change(which, wish, self._now()), "changed")
 
     async def cancel(self, which: str, kinds: Iterable[Kind] = tuple(Kind)) -> Timer:
-        """Remove the one of this id or name."""
+        """Remove the timer with this id or name."""
         return await self._one(self._schedule.cancel(which, self._now(), kinds), "cancelled")
 
     async def dismiss(self) -> list[Timer]:
-        """Whatever rings does so no more; returns it."""
+        """Stop all ringing; return the timers that rang."""
         return await self._report(self._schedule.dismiss(self._now()), "dismissed")
 
     async def snooze(self, seconds: float | None = None, which: str = "") -> list[Timer]:
-        """Let what rings, or has just been dismissed, ring again later; returns it."""
+        """Let timers that ring, or were just dismissed, ring again later; return them."""
         length = SNOOZE_S if seconds is None else seconds
         return await self._report(self._schedule.snooze(self._now(), length, which), "changed")
 
@@ -98,7 +98,7 @@ class TimerKeeper:
         await self._save()
 
     async def load(self) -> None:
-        """Go on with what was written down."""
+        """Load what was stored."""
         await self._store.load(self._schedule, self._now())
 
     async def run(self) -> None:
@@ -119,7 +119,7 @@ class TimerKeeper:
                 pass
 
     def _clock_was_set(self, now: Moment) -> bool:
-        """Whether the times on disk are wrong by now."""
+        """Return whether the times on disk have become wrong."""
         counting = any(each.due is not None for each in self._schedule.timers(now))
         return counting and (
             self._written is None or abs(now.wall - now.elapsed - self._written) > _STEP_S

@@ -1,4 +1,4 @@
-"""Times of day as a clock on the wall shows them, and the moments that they stand for."""
+"""Local times of day, and the moments that they denote."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
 
 
 def local(wall: float, zone: tzinfo) -> datetime:
-    """What a clock on the wall shows at `wall` (seconds since 1970), without its zone."""
+    """Return the local time at `wall` (seconds since 1970), without its zone."""
     return datetime.fromtimestamp(wall, zone).replace(tzinfo=None)
 
 
 def moment_of(shown: datetime, zone: tzinfo) -> float:
-    """When (seconds since 1970) a clock on the wall shows this, for the first time.
+    """Return when (seconds since 1970) a clock in this zone first shows this time.
 
-    A time that is left out when the clock is put forward stands for the next minute that exists.
+    A time skipped when clocks go forward denotes the next minute that exists.
     """
     while True:
         wall = shown.replace(tzinfo=zone, fold=0).timestamp()
@@ -33,9 +33,9 @@ def moment_of(shown: datetime, zone: tzinfo) -> float:
 
 
 def first(at: str, days: Sequence[int], now: float, zone: tzinfo) -> datetime:
-    """The next time that a clock on the wall shows `at`, after `now`.
+    """Return the next local time `at` after `now`.
 
-    `at`: HH:MM, or a date with it as in 2026-12-24T18:30; `days`: weekdays from 0 (Monday), for a
+    `at`: HH:MM, or with a date, such as 2026-12-24T18:30; `days`: weekdays from 0 (Monday), for a
     time without a date. Raises WrongValueError.
     """
     day, _, of_day = at.strip().replace("T", " ").rpartition(" ")
@@ -68,7 +68,7 @@ def _on(day: str, clock: time, now: float, zone: tzinfo) -> datetime:
 
 
 def following(day: date, clock: time, days: Sequence[int], now: float, zone: tzinfo) -> datetime:
-    """The first time after `now` on a day after `day` (one of these weekdays; none: any)."""
+    """Return the first time after `now` on a day after `day` (one of these weekdays, if any)."""
     while True:
         day += timedelta(days=1)
         shown = datetime.combine(day, clock)
@@ -77,7 +77,7 @@ def following(day: date, clock: time, days: Sequence[int], now: float, zone: tzi
 
 
 def weekdays(names: Sequence[str]) -> tuple[int, ...]:
-    """Days by the names in `DAYS` as numbers from 0, in order. Raises WrongValueError."""
+    """Return days named as in `DAYS` as numbers from 0, in order. Raises WrongValueError."""
     unknown = [str(name)[:40] for name in names if name not in DAYS]
     if unknown:
         raise WrongValueError(f"days: {unknown[0]!r} is no day; known are {', '.join(DAYS)}")

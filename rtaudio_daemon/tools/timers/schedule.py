@@ -1,8 +1,9 @@
 """All timers, alarms and reminders, and what becomes of them as time passes.
 
-It knows no clock: every method takes the moment. `tick` says what ends; `wait_s` says when to ask
-again. One that ends while nobody could hear it (the machine slept, or was off) rings at once if
-that is at most `LATE_MOST_S` ago, and else is missed, as is one that rings for `RINGS_MOST_S`.
+It reads no clock: every method takes the moment. `tick` returns what ends; `wait_s` returns when to
+call it again. A timer that ends while nobody can hear it (the machine sleeps or is off) rings as
+soon as possible if it is at most `LATE_MOST_S` late; otherwise it is missed. So is a timer that
+rings for `RINGS_MOST_S`.
 """
 
 from __future__ import annotations
@@ -29,21 +30,21 @@ from .words import label, sentence
 
 _UNFIT = ("Cc", "Cs")
 MOST = 32
-"""Timers at once."""
+"""Maximum number of timers."""
 RINGS_MOST_S = 900.0
 LATE_MOST_S = 900.0
 SNOOZE_S = 600.0
-"""How long a snooze is, if nothing else is said."""
-_RECENT_S = 300.0  # so long what was dismissed may still be snoozed
+"""The default duration of a snooze, in seconds."""
+_RECENT_S = 300.0  # how long a dismissed timer can still be snoozed
 Phase = Literal["set", "changed", "cancelled", "ringing", "dismissed", "missed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What somebody wants a timer to be; None: as it is, or the usual.
+    """The desired settings of a timer; None: unchanged, or the default.
 
-    Either `seconds` from now, or `at`: HH:MM with `days` (as in mon) to repeat it on, or a date
-    with a time. `more_s`: seconds to add, which may be less than 0.
+    Either `seconds` from now, or `at`: HH:MM, with `days` (such as mon) to repeat it on, or a
+    date with a time. `more_s`: seconds to add, which may be negative.
     """
 
     seconds: float | None = None
@@ -64,7 +65,7 @@ class Happened:
 
 
 class Schedule:
-    """At most `MOST` timers. Methods that cannot do what they should raise RTAudioError."""
+    """At most `MOST` timers. Methods raise RTAudioError if they cannot do what they should."""
 
     def __init__(self) -> None:
         self._timers: dict[str, Timer] = {}
@@ -75,24 +76,24 @@ class Schedule:
     # ------------------------------------------------------------------ looking
 
     def timers(self, now: Moment) -> list[Timer]:
-        """All of them, the next to end first."""
+        """Return all timers, the next to end first."""
         seen = [timer.seen(now) for timer in self._timers.values()]
         return sorted(seen, key=lambda timer: (timer.left_s(now), timer.id))
 
     @property
     def ringing(self) -> list[Timer]:
-        """Those that ring now."""
+        """Return those that ring now."""
         return [each for each in self._timers.values() if each.state is State.RINGING]
 
     @property
     def missed(self) -> list[Timer]:
-        """Those that nobody heard, and that were not reported by voice yet."""
+        """Return those that nobody heard and that have not been reported by voice."""
         return list(self._missed)
 
     def find(self, which: str, now: Moment, kinds: Iterable[Kind] = tuple(Kind)) -> Timer:
-        """The one with this id, name, or beginning of a name; "": the only one.
+        """Return the timer with this id, name, or beginning of a name; "": the only one.
 
-        Raises NotFoundError, and NotNowError where several fit.
+        Raises NotFoundError, and NotNowError if several match.
         """
         some = [each for each in self.timers(now) if each.kind in kinds]
         fit = _fitting(which, some)
@@ -108,7 +109,7 @@ class Schedule:
     # ------------------------------------------------------------------- setting
 
     def set(self, kind: Kind, wish: Wish, now: Moment) -> Timer:
-        """Begin a new one."""
+        """Create a timer."""
         if len(self._timers) >= MOST:
             raise NotNowError(f"{MOST} are set already, no more fit; cancel one first")
         if (wish.seconds is None) == (wish.at is None):
@@ -119,7 +120,7 @@ class Schedule:
         return self._keep(replace(timer, id=str(self._newest)))
 
     def change(self, which: str, wish: Wish, now: Moment) -> Timer:
-        """Let it be as wished from now on."""
+        """Change a timer as wished from now on."""
         timer = _named(self.find(which, now), wish)
         given = [wish.seconds, wish.more_s, wish.at if wish.at is not None else wish.days]
         if sum(each is not None for each in given) > 1:
@@ -132,13 +133,13 @@ class Schedule:
         return self._keep(timer)
 
     def cancel(self, which: str, now: Moment, kinds: Iterable[Kind] = tuple(Kind)) -> Timer:
-        """Remove it, with all its repetitions."""
+        """Remove a timer with all its repetitions."""
         return self._timers.pop(self.find(which, now, kinds).id)
 
     # ------------------------------------------------------------------- ringing
 
     def dismiss(self, now: Moment) -> list[Timer]:
-        """Whatever rings does so no more; returns it."""
+        """Stop all ringing; return the timers that rang."""
         ended = self.ringing
         if ended:
             self._recent = [(timer, now.elapsed) for timer in ended]
@@ -147,7 +148,7 @@ class Schedule:
         return ended
 
     def snooze(self, now: Moment, seconds: float = SNOOZE_S, which: str = "") -> list[Timer]:
-        """Let what rings, or has just been dismissed, ring again later; returns it."""
+        """Let timers that ring, or were just dismissed, ring again later; return them."""
         _check_length(seconds, "seconds")
         recent = [timer for timer, at in self._recent if now.elapsed - at <= _RECENT_S]
         some = self.ringing or recent
@@ -162,7 +163,7 @@ class Schedule:
         return snoozed
 
     def tick(self, now: Moment) -> list[Happened]:
-        """What has ended by now."""
+        """Return what has happened by now."""
         found: list[Happened] = []
         for timer in self.timers(now):
             self._timers[timer.id] = timer
@@ -175,7 +176,7 @@ class Schedule:
         return found
 
     def wait_s(self, now: Moment) -> float | None:
-        """Seconds until `tick` has something to say, if no clock is moved; None: for ever."""
+        """Return in how many seconds to call `tick`, unless a clock is set; None: never."""
         waits = [each.left_s(now) for each in self.timers(now) if each.state is State.RUNNING]
         waits += [RINGS_MOST_S - (now.elapsed - each.since) for each in self.ringing]
         return max(0.0, min(waits)) if waits else None
@@ -202,7 +203,7 @@ class Schedule:
     # ------------------------------------------------------------------- on disk
 
     def record(self, boot: str) -> dict[str, Any]:
-        """All of it for JSON. `boot` names the run of the machine, and so the elapsed clock."""
+        """Return everything for JSON. `boot` identifies the boot, and so the elapsed clock."""
         return {
             "boot": boot,
             "newest": self._newest,
@@ -211,7 +212,7 @@ class Schedule:
         }
 
     def restore(self, record: object, boot: str, now: Moment) -> None:
-        """Go on with what `record` holds. Raises ValueError, and then nothing has changed."""
+        """Load a `record`. Raises ValueError, and changes nothing, if it is invalid."""
         if not isinstance(record, dict):
             raise ValueError("no object")
         newest, same_boot = record.get("newest"), record.get("boot") == boot != ""
@@ -255,13 +256,13 @@ def _named(timer: Timer, wish: Wish) -> Timer:
 
 
 def _plain(words: str) -> str:
-    """In one line, without control characters and half characters, which no file can hold."""
+    """Return one line without control characters and lone surrogates, which no file can hold."""
     kept = (" " if unicodedata.category(each) in _UNFIT else each for each in words)
     return " ".join("".join(kept).split())
 
 
 def _timed(timer: Timer, wish: Wish, now: Moment) -> Timer:
-    """It ends as the wish says, if that says anything of it."""
+    """Return the timer with its end as wished, if the wish concerns it."""
     if wish.seconds is not None:
         if wish.days:
             raise WrongValueError("days: they need a time of day in at")
@@ -293,5 +294,5 @@ def _longer(timer: Timer, more_s: float, now: Moment) -> Timer:
 
 
 def _check_length(seconds: float, name: str) -> None:
-    if not SHORTEST_S <= seconds <= LONGEST_S:  # nan is neither
+    if not SHORTEST_S <= seconds <= LONGEST_S:  # also rejects nan
         raise WrongValueError(f"{name}: expected 1 s to 7 days ({LONGEST_S:.0f} s)")

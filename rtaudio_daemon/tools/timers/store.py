@@ -1,4 +1,4 @@
-"""Keeps the timers in a file, so that they outlive the process and the machine's power."""
+"""Stores the timers in a file, so that they outlive the process and power cuts."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _LOG = logging.getLogger(__name__)
 
 
 class TimerStore:
-    """The file at `path`; None: nothing is kept.
+    """The file at `path`; None: nothing is stored.
 
-    A file that cannot be used is kept aside, as `timers.json.broken`. If the file cannot be
-    written, one warning says so, the timers go on in memory, and the next change tries again.
+    An unusable file is renamed to `timers.json.broken`. If the file cannot be written, a warning
+    is logged, the timers continue in memory, and the next change tries again.
     """
 
     def __init__(self, path: Path | None, boot: str) -> None:
@@ -32,7 +32,7 @@ class TimerStore:
         self._lock = asyncio.Lock()
 
     async def load(self, schedule: Schedule, now: Moment) -> None:
-        """Let `schedule` go on with what the file holds."""
+        """Load the content of the file into `schedule`."""
         if self._path is None:
             return
         try:
@@ -45,7 +45,7 @@ class TimerStore:
             _LOG.warning("the timers of before are lost, %s%s: %s", self._path, aside, error)
 
     async def save(self, schedule: Schedule) -> None:
-        """Write what `schedule` holds now; when this returns it is on the disk, if it can be."""
+        """Store `schedule`, durably if possible: on return it is on the disk."""
         if self._path is None:
             return
         async with self._lock:

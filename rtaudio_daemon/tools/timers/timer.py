@@ -1,7 +1,7 @@
 """One timer, alarm or reminder: when it ends, by which clock, and its form on disk.
 
-What was set in seconds counts on a clock that no step of the wall clock moves. What was set for a
-time of day follows the clock on the wall, through daylight saving, steps and changes of the zone.
+A duration is counted on a clock that steps of the wall clock do not affect. A time of day follows
+the wall clock, through daylight saving, steps and changes of the time zone.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from .local_time import following, local, moment_of
 SHORTEST_S = 1.0
 LONGEST_S = 7 * 86_400.0
 NAME_MOST = 60
-"""Characters of a name."""
+"""Maximum length of a name in characters."""
 TEXT_MOST = 500
-"""Characters of what a reminder says."""
+"""Maximum length of a reminder's text in characters."""
 _FARTHEST_S = 3.2e10  # the year 2984
 
 
@@ -34,7 +34,7 @@ class Kind(StrEnum):
 
 
 class State(StrEnum):
-    """What it does."""
+    """The state of a timer."""
 
     RUNNING = "running"
     PAUSED = "paused"
@@ -43,9 +43,9 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Now: `wall` in seconds since 1970, and the zone of the clock on the wall.
+    """The current time: `wall` in seconds since 1970, and the local time zone.
 
-    `elapsed`: seconds on a clock that nobody sets, and that goes on while the machine sleeps.
+    `elapsed`: seconds on a clock that cannot be set and that continues while the machine sleeps.
     """
 
     wall: float
@@ -57,11 +57,10 @@ class Moment:
 class Timer:
     """`ends_at`, `created`: seconds since 1970; `length`: seconds, 0 for a time of day.
 
-    `at`: the next time of day, without zone. `due`: when it ends on the elapsed clock; None: `at`
-    says when. `by_wall`: the machine was started anew since it was set, so that `ends_at` counts,
-    and `due` at the latest. `left`: seconds that were left when
-    it was paused, or began to count. `since`: when it began to ring,
-    on the elapsed clock. `days`: weekdays from 0 (Monday) on which it repeats.
+    `at`: the next time of day, without zone. `due`: when it ends on the elapsed clock; None: at
+    `at`. `by_wall`: the machine was rebooted since it was set, so that `ends_at` applies, and
+    `due` at the latest. `left`: seconds left when it was paused, or began to count. `since`: when
+    it began to ring, on the elapsed clock. `days`: weekdays from 0 (Monday) on which it repeats.
     """
 
     id: str
@@ -82,7 +81,7 @@ class Timer:
     # ------------------------------------------------------------------ when
 
     def left_s(self, now: Moment) -> float:
-        """Seconds until it ends; 0 when it has."""
+        """Return the seconds until it ends; 0 if it has."""
         if self.state is State.PAUSED:
             return self.left
         if self.state is State.RINGING:
@@ -90,7 +89,7 @@ class Timer:
         return max(0.0, self._until(now))
 
     def late_s(self, now: Moment) -> float:
-        """How long ago it ended; less than 0 while it has not."""
+        """Return how many seconds ago it ended; negative if it has not."""
         return -self._until(now)
 
     def _until(self, now: Moment) -> float:
@@ -101,7 +100,7 @@ class Timer:
         return min(by_wall, counted) if self.by_wall else counted
 
     def seen(self, now: Moment) -> Timer:
-        """The same with `ends_at` by the wall clock of this moment."""
+        """Return it with `ends_at` by the wall clock of this moment."""
         if self.state is not State.RUNNING or self.by_wall:
             return self
         if self.due is not None:
@@ -110,7 +109,7 @@ class Timer:
         return replace(self, ends_at=moment_of(self.at, now.zone))
 
     def counting(self, seconds: float, now: Moment) -> Timer:
-        """It ends in so many seconds."""
+        """Return it, ending in so many seconds."""
         return replace(
             self,
             state=State.RUNNING,
@@ -121,20 +120,20 @@ class Timer:
         )
 
     def waiting(self, at: datetime, now: Moment) -> Timer:
-        """It ends at this time of day."""
+        """Return it, ending at this time of day."""
         ends_at = moment_of(at, now.zone)
         return replace(
             self, state=State.RUNNING, at=at, due=None, by_wall=False, length=0.0, ends_at=ends_at
         )
 
-    # ------------------------------------------------------------ what becomes of it
+    # ------------------------------------------------------------ changes of state
 
     def paused(self, now: Moment) -> Timer:
-        """It stands still."""
+        """Return it paused."""
         return replace(self, state=State.PAUSED, left=self.left_s(now))
 
     def resumed(self, now: Moment) -> Timer:
-        """It goes on. Raises WrongValueError when its time of day is over."""
+        """Return it resumed. Raises WrongValueError if its time of day is over."""
         if self.due is not None:
             return self.counting(self.left, now)
         assert self.at is not None
@@ -145,11 +144,11 @@ class Timer:
         return self.waiting(self.at, now)
 
     def ringing(self, now: Moment) -> Timer:
-        """It rings from now on."""
+        """Return it ringing from now on."""
         return replace(self.advanced(now), state=State.RINGING, since=now.elapsed)
 
     def advanced(self, now: Moment) -> Timer:
-        """If it repeats, the next time of day is one that is to come."""
+        """Return it with its next time of day in the future, if it repeats."""
         if not self.days or self.at is None or moment_of(self.at, now.zone) > now.wall:
             return self
         yesterday = local(now.wall, now.zone).date() - timedelta(days=1)
@@ -158,7 +157,7 @@ class Timer:
         return replace(self, at=at)
 
     def waiting_again(self, now: Moment) -> Timer:
-        """It waits for the next time of day."""
+        """Return it waiting for the next time of day."""
         found = self.advanced(now)
         assert found.at is not None
         return found.waiting(found.at, now)
@@ -166,12 +165,12 @@ class Timer:
     # ---------------------------------------------------------------- on disk
 
     def record(self) -> dict[str, Any]:
-        """All of it, for JSON."""
+        """Return everything for JSON."""
         return {**asdict(self), "at": self.at and self.at.isoformat()}
 
     @classmethod
     def restored(cls, record: object, now: Moment, *, same_boot: bool) -> Timer:
-        """What `record` holds. `same_boot`: the elapsed clock is the one of then.
+        """Load a `record`. `same_boot`: it was made with the present elapsed clock.
 
         Raises ValueError.
         """
@@ -202,7 +201,7 @@ class Timer:
 
 
 def folded(name: str) -> str:
-    """A name without case, accents, punctuation and surplus spaces, for comparison."""
+    """Return a name without case, accents, punctuation and extra spaces, for comparison."""
     plain = unicodedata.normalize("NFKD", name.casefold())
     kept = "".join(each if each.isalnum() else " " for each in plain if _is_base(each))
     return " ".join(kept.split())
@@ -216,7 +215,7 @@ def _words(record: Mapping[str, Any], field: str, most: int) -> str:
     value = record.get(field)
     if not isinstance(value, str) or len(value) > most:
         raise ValueError(f"{field} is wrong")
-    value.encode()  # half a character is a ValueError, too
+    value.encode()  # a lone surrogate raises ValueError, too
     return value
 
 

@@ -11,13 +11,13 @@ from ...controls import timestamp
 from .local_time import DAYS, local
 from .timer import Moment, State, Timer, folded
 
-_ALIKE = 0.9  # of the words of a text must be there, and as many of those there must be its own
-_SPELT_MOST = 6  # words that one number may become
+_ALIKE = 0.9  # minimum share of common words in both texts
+_SPELT_MOST = 6  # maximum number of words for one number
 _UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
 def duration(seconds: float) -> str:
-    """As in `2 hours 5 minutes`: the two largest units, rounded up to the smaller one."""
+    """Return words such as `2 hours 5 minutes`: two units, rounded up to the smaller one."""
     left = max(0, math.ceil(seconds - 0.05))
     for (size, name), (smaller, part) in pairwise(_UNITS):
         if left >= size:
@@ -32,7 +32,7 @@ def _count(number: int, unit: str) -> str:
 
 
 def clock_time(wall: float, now: Moment) -> str:
-    """The time of day, with the day where that is not today."""
+    """Return the time of day, with the day unless it is today."""
     shown, today = local(wall, now.zone), local(now.wall, now.zone).date()
     distance = (shown.date() - today).days
     if distance == 0:
@@ -44,7 +44,7 @@ def clock_time(wall: float, now: Moment) -> str:
 
 
 def label(timer: Timer) -> str:
-    """Its name; if it has none, what else sets it apart."""
+    """Return its name, or what else identifies it."""
     if timer.name:
         return timer.name
     if timer.text:
@@ -53,7 +53,7 @@ def label(timer: Timer) -> str:
 
 
 def same_words(text: str, spoken: str) -> bool:
-    """Whether `spoken`, a transcript, is `text` as far as letters show: numbers may be spelt."""
+    """Return whether the transcript `spoken` matches `text`; numbers may be spelled out."""
     wanted = [word for word in folded(text).split() if word.isalpha()]
     heard = folded(spoken).split()
     found = SequenceMatcher(None, wanted, heard, autojunk=False).get_matching_blocks()
@@ -64,12 +64,12 @@ def same_words(text: str, spoken: str) -> bool:
 
 
 def repeats(timer: Timer) -> str:
-    """The days on which it repeats, as in `mon tue`; "" if it does not."""
+    """Return the days on which it repeats, such as `mon tue`; "" if it does not."""
     return " ".join(DAYS[day] for day in timer.days)
 
 
 def sentence(timer: Timer, now: Moment) -> str:
-    """As in `timer pasta: 3 minutes 20 seconds left, until 12:30`."""
+    """Return words such as `timer pasta: 3 minutes 20 seconds left, until 12:30`."""
     if timer.state is State.RINGING:
         what = "rings now"
     elif timer.state is State.PAUSED:
@@ -83,7 +83,7 @@ def sentence(timer: Timer, now: Moment) -> str:
 
 
 def document(timer: Timer, now: Moment) -> dict[str, Any]:
-    """All that programs may know of it, for JSON: times are timestamps, `at` is local."""
+    """Return all that programs may know, for JSON: timestamps, except `at`, which is local."""
     return {
         "id": timer.id,
         "kind": str(timer.kind),

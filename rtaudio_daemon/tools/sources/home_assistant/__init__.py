@@ -1,1 +1,1 @@
-"""Home Assistant: what is exposed to Assist, and actions of one's own; done means seen."""
+"""Home Assistant: what is exposed to Assist, and the user's own actions; effects are checked."""

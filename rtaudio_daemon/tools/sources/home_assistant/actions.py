@@ -1,9 +1,9 @@
-"""Carries out an action in the home, and looks whether it is done.
+"""Performs an action in the home, and checks whether it took effect.
 
-The model is given, beside the states in few words:
+Besides the states in few words, the model gets:
 
-    as_asked   yes: it is so now; no: it is not; unknown: nobody can see it
-    changed    whether anything is other than before
+    as_asked   yes: the state is as asked; no: it is not; unknown: it cannot be observed
+    changed    whether anything differs from before
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from .goals import Goal
 from .states import State, differ, in_words, states_of, targets_inside
 
 LOOK_S = 2.0
-"""How long it is waited until a thing is as asked."""
-_PAUSES_S = (0.05, 0.1, 0.2, 0.3)  # between two looks; the last one again and again
-_ONE_BY_ONE = 8  # of more things, all states are read at once
+"""How many seconds to wait for things to be as asked."""
+_PAUSES_S = (0.05, 0.1, 0.2, 0.3)  # between two checks; the last one repeats
+_ONE_BY_ONE = 8  # for more things, all states are read at once
 _THINGS_MOST = 64
 _SHOWN_MOST = 12
 _ALREADY = "it was so already; say so, it is no failure"
@@ -38,10 +38,10 @@ _EVERYTHING = ("all", "none")
 async def perform(
     client: HomeClient, action: str, target: Json, data: Json, *, response: bool = False
 ) -> Outcome:
-    """Carry out `action` (as in light.turn_on), and look at what it concerns.
+    """Perform `action` (such as light.turn_on), and check what it concerns.
 
-    `target`: entity_id, area_id and so on, each a text or a list. `response`: the action gives an
-    answer, as weather.get_forecasts does. Raises ToolError.
+    `target`: entity_id, area_id and so on, each a text or a list. `response`: the action returns
+    data, as weather.get_forecasts does. Raises ToolError.
     """
     body = {**data, **target}
     entities = entities_in(body)
@@ -79,7 +79,7 @@ async def look(
 
 
 async def read(client: HomeClient, entities: Sequence[str]) -> dict[str, State]:
-    """The things of these ids, as far as there are any."""
+    """Return the states of these entity ids, as far as they exist."""
     if len(entities) > _ONE_BY_ONE:
         everything = await client.get_states()
         return {each: everything[each] for each in entities if each in everything}
@@ -88,7 +88,7 @@ async def read(client: HomeClient, entities: Sequence[str]) -> dict[str, State]:
 
 
 async def _things_in(client: HomeClient, action: str, data: Json) -> dict[str, State] | None:
-    """What `action` concerns without its being named; None where that cannot be found out."""
+    """Return what `action` affects without naming it; None if that cannot be determined."""
     target = {key: data[key] for key in _PLACES if data.get(key)}
     named = await client.things_in(target) if target else []
     if named is None:
@@ -99,7 +99,7 @@ async def _things_in(client: HomeClient, action: str, data: Json) -> dict[str, S
 
 
 def entities_in(data: Json) -> list[str]:
-    """The entity ids that data name, in lower case, each once."""
+    """Return the entity ids in the data, in lower case, without duplicates."""
     given = data.get("entity_id")
     texts = given if isinstance(given, list) else [given]
     ids = [
@@ -115,9 +115,9 @@ def entities_in(data: Json) -> list[str]:
 
 
 async def targets_of(client: HomeClient, action: str, target: Json, data: Json) -> list[Target]:
-    """What an action concerns, with the class of each thing, which its state says.
+    """Return what an action concerns, with the class of each thing, which its state gives.
 
-    Raises ToolError if that cannot be found out.
+    Raises ToolError if that cannot be determined.
     """
     body = {"action": action, **data, **target}
     named = await read(client, entities_in(body))
@@ -127,7 +127,7 @@ async def targets_of(client: HomeClient, action: str, target: Json, data: Json) 
 
 
 def _known(target: Target, known: Mapping[str, State]) -> Iterable[Target]:
-    """`target` with what its state says; nothing for a group whose members are known."""
+    """Return `target` with what its state says; nothing for a group whose members are known."""
     state = known.get(target.entity.casefold())
     if state is None:
         yield target
@@ -137,7 +137,7 @@ def _known(target: Target, known: Mapping[str, State]) -> Iterable[Target]:
 
 
 async def _with_members(client: HomeClient, states: dict[str, State]) -> dict[str, State]:
-    """`states`, and what the groups among them consist of."""
+    """Return `states`, and the members of the groups among them."""
     members = {
         member for state in states.values() for member in state.members if member not in states
     }
@@ -147,7 +147,7 @@ async def _with_members(client: HomeClient, states: dict[str, State]) -> dict[st
 
 
 def _is_open(goals: Mapping[str, Goal | None], now: Mapping[str, State]) -> bool:
-    """Whether looking again may show something else."""
+    """Return whether another check may show something else."""
     return any(
         goal is not None and entity in now and goal.may_come(now[entity])
         for entity, goal in goals.items()
@@ -159,7 +159,7 @@ def _verdicts(goals: Mapping[str, Goal | None], now: Mapping[str, State]) -> dic
     for entity, goal in goals.items():
         state = now.get(entity)
         if state is None:
-            found[entity] = "no" if goal else "unknown"  # it is gone
+            found[entity] = "no" if goal else "unknown"  # it no longer exists
         else:
             found[entity] = goal.judge(state) if goal else "unknown"
     return found
@@ -181,7 +181,7 @@ def _outcome(
         note = _NOT_DONE
     else:
         note = _UNDERWAY if any(goals.values()) else _UNSEEN
-    # What is not as asked comes first: it is what a person wants to hear.
+    # List first what is not as asked: this is what a person wants to hear.
     order = sorted(now, key=lambda entity: ("no", "unknown", "yes").index(verdicts[entity]))
     return _result(as_asked, changed, [now[entity] for entity in order], note)
 
@@ -194,7 +194,7 @@ def _result(as_asked: AsAsked, changed: bool, states: Sequence[State], note: str
     shown = {
         state.name: in_words(state)
         for state in states[:_SHOWN_MOST]
-        if state.domain not in _STATELESS  # what they have is a time
+        if state.domain not in _STATELESS  # their state is a time
     }
     value: dict[str, Any] = {"as_asked": as_asked, "changed": changed, "states": shown}
     if len(states) > _SHOWN_MOST:

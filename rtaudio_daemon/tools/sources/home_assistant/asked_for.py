@@ -1,6 +1,6 @@
-"""What state an action asks for, as far as that can be seen afterwards.
+"""The state that an action asks for, as far as it can be observed afterwards.
 
-Actions whose effect shows in no state (scenes, scripts, buttons, messages) ask for none.
+Actions that affect no state (scenes, scripts, buttons, messages) ask for none.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from ...tool import Json
 from .goals import Between, Colour, Equal, Goal
 from .states import State, number_of
 
-_BRIGHTNESS_SLACK = 3.0  # of 255: lamps count in steps of their own
+_BRIGHTNESS_SLACK = 3.0  # of 255: lamps have steps of their own
 _PERCENT_SLACK = 2.0
 _VOLUME_SLACK = 0.015
-_KELVIN_SLACK = 0.05  # of the value
+_KELVIN_SLACK = 0.05  # relative to the value
 _FULL = 255
 
 _COLOURS = ("rgb_color", "hs_color", "color_name")
@@ -36,7 +36,7 @@ _NAMED: Mapping[str, Colour] = {
     "pink": Colour(350, 25),
     "white": Colour(0, 0),
 }
-"""Hue and saturation of the names of CSS, as Home Assistant knows them."""
+"""Hue and saturation of CSS colour names, as Home Assistant defines them."""
 _LIKE_SWITCHES = frozenset(
     {
         *("light", "switch", "input_boolean", "fan", "humidifier", "siren", "remote"),
@@ -44,7 +44,7 @@ _LIKE_SWITCHES = frozenset(
     }
 )
 _WITH_MODES = frozenset({"climate", "water_heater"})
-"""Things whose state is a mode: any but off is on."""
+"""Domains whose state is a mode: any but off counts as on."""
 _IDLE = frozenset({"off", "standby"})
 
 
@@ -52,10 +52,10 @@ _Find = Callable[[Json, State], Goal | None]
 
 
 def goal_of(action: str, data: Json, before: State) -> Goal | None:
-    """What `action` (as in light.turn_on) with `data` asks of a thing that is as `before`.
+    """Return what `action` (such as light.turn_on) with `data` asks of a thing in state `before`.
 
-    None where that cannot be seen. The domain of the thing decides: homeassistant.turn_on does
-    with a lamp what light.turn_on does.
+    None if that cannot be observed. The domain of the thing decides: homeassistant.turn_on has
+    the same effect on a lamp as light.turn_on.
     """
     domain, _, service = action.casefold().partition(".")
     if domain not in (before.domain, "homeassistant", "group"):
@@ -123,7 +123,7 @@ def _brightness(data: Json) -> float | None:
 
 
 def _colour(key: str, value: Any) -> Colour | None:
-    """The colour that is asked for; None where it is not known, as most of 140 names."""
+    """Return the colour asked for; None if it is unknown, as most of the 140 names are."""
     if key == "color_name":
         return _NAMED.get(value.casefold().strip()) if isinstance(value, str) else None
     numbers = [number_of(each) for each in value] if isinstance(value, list | tuple) else []
@@ -148,7 +148,7 @@ def _percentage(data: Json, before: State) -> Goal | None:
     percent = number_of(data.get("percentage"))
     if percent is None:
         return None
-    # A fan with three speeds takes the nearest.
+    # A fan with three speeds uses the nearest.
     step = before.number("percentage_step") or _PERCENT_SLACK
     near = _near("percentage", percent, max(step, _PERCENT_SLACK))
     return Goal(_ON, attributes=(near,)) if percent > 0 else Goal(_OFF)
@@ -169,7 +169,7 @@ def _position(attribute: str, key: str) -> _Find:
 
 
 def _numbers(slack: float, **attributes: str) -> _Find:
-    """Attributes that should be as these data, by their names."""
+    """Return a function for attributes that should equal values in the data, by name."""
 
     def find(data: Json, _before: State) -> Goal | None:
         given = {attribute: number_of(data.get(key)) for attribute, key in attributes.items()}
@@ -187,7 +187,7 @@ def _equal(attribute: str, key: str) -> _Find:
 
 
 def _state(key: str) -> _Find:
-    """The state itself should be as this of the data."""
+    """Return a function for a state that should equal a value in the data."""
 
     def find(data: Json, _before: State) -> Goal | None:
         value = data.get(key)
@@ -216,7 +216,7 @@ def _number(data: Json, before: State) -> Goal | None:
 
 
 def _one_more(_data: Json, before: State) -> Goal | None:
-    """Of a list with things to do, whose state is how many there are."""
+    """Return the goal for a to-do list, whose state is the number of items."""
     now = number_of(before.state)
     return None if now is None else Goal(number=(now + 1, inf))
 
@@ -245,7 +245,7 @@ def _volume(sign: int) -> _Find:
         if now is None:
             return None
         edge = 1.0 if sign > 0 else 0.0
-        if sign * (edge - now) <= _VOLUME_SLACK:  # it is as loud, or as soft, as it can be
+        if sign * (edge - now) <= _VOLUME_SLACK:  # it is already at the limit
             return Goal(attributes=(_near("volume_level", edge, _VOLUME_SLACK),))
         moved = now + sign * 0.001
         low, high = (moved, inf) if sign > 0 else (-inf, moved)
@@ -263,7 +263,7 @@ def _near(attribute: str, wanted: float, slack: float) -> Between:
 
 
 def _unseen(data: Json, seen: Iterable[str]) -> bool:
-    """Whether the data ask for something that is not looked at."""
+    """Return whether the data ask for something that is not checked."""
     return bool(data.keys() - set(seen) - {"entity_id", "area_id", "device_id"})
 
 

@@ -1,6 +1,6 @@
-"""The tools that Home Assistant offers for Assist: called over MCP, judged and looked at over HTTP.
+"""The tools that Home Assistant offers for Assist: called over MCP, judged and checked over HTTP.
 
-Calls that change something are followed by a look at what Home Assistant says it acted on.
+After calls that change something, the states of what Home Assistant acted on are checked.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ _FIND: Json = {
 
 
 class Assist:
-    """What Home Assistant exposes at the moment of the last `take`.
+    """What Home Assistant exposed at the time of the last `take`.
 
-    `ask`: asks for the list anew. `source`: the name of the source of these tools.
+    `ask`: requests the list again. `source`: the name of the source of these tools.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Assist:
     ) -> None:
         self.tools: list[Tool] = []
         self.text = ""
-        """What a model should know of the home."""
+        """What a model should know about the home."""
         self.note = ""
         self.things: list[Thing] = []
         self._client = client
@@ -72,7 +72,7 @@ class Assist:
         self._live = ""
 
     def take(self, offered: Sequence[OfferedTool], prompt: str) -> bool:
-        """Offer these tools from now on; whether anything is different."""
+        """Offer these tools from now on; return whether anything has changed."""
         before = (self.text, _described(self.tools))
         self.things = things_in(prompt)
         text, is_cut = cut(prompt)
@@ -110,7 +110,7 @@ class Assist:
     # ------------------------------------------------------------------- targets
 
     async def _targets(self, tool: OfferedTool, arguments: Json) -> Sequence[Target]:
-        """What a call concerns. Raises ToolError, also where no such thing is exposed."""
+        """Return what a call concerns. Raises ToolError, also if no such thing is exposed."""
         if tool.read_only:
             return targets_in(arguments)
         if not is_control(tool.name):
@@ -118,7 +118,7 @@ class Assist:
         asked = asked_in(tool.name, arguments)
         meant = chosen(asked, self.things)
         if not meant:
-            await self._ask()  # it may have been exposed a moment ago
+            await self._ask()  # it may have been exposed just now
             meant = chosen(asked, self.things)
         if not meant:
             if self.things and (asked.name or asked.area):
@@ -195,9 +195,9 @@ class Assist:
 async def seen_afterwards(
     client: HomeClient, tool: str, arguments: Json, before: Mapping[str, State], answer: Answer
 ) -> Outcome:
-    """What is seen of a call of `tool` that Home Assistant answered so. Raises ToolError.
+    """Check the effects of a call of `tool` with this answer. Raises ToolError.
 
-    `before`: how everything was.
+    `before`: the states before the call.
     """
     acted = {entity: before[entity] for entity in answer.entities if entity in before}
     goals: dict[str, Goal | None] = {}

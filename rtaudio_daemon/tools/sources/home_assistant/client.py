@@ -1,7 +1,8 @@
-"""HTTP to Home Assistant: one session, and one judgement of how it stands with the home.
+"""HTTP client for Home Assistant: one session, and one assessment of the connection.
 
-The token is sent to the configured address only, and never shows anywhere. After Home Assistant has
-refused it, nothing is sent for fifteen minutes: it bans addresses that try again and again.
+The token is sent only to the configured address, and is never shown. After Home Assistant has
+refused it, nothing is sent for fifteen minutes, because Home Assistant bans addresses that keep
+trying.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ from .states import State, state_of, states_of
 
 _LOG = logging.getLogger(__name__)
 AWAY_S = 5.0
-"""How long calls fail at once after the home could not be reached."""
-_PROVED_S = 5.0  # a token that was taken so lately is good
+"""How many seconds calls fail at once after the home was unreachable."""
+_PROVED_S = 5.0  # how long a token that was accepted counts as valid
 _CONNECT_S = 2.0
 _READ_S = 5.0
-_STARTING_S = 60.0  # after it was away; its web server answers before the rest of it
+_STARTING_S = 60.0  # after it was away; its web server starts before everything else
 _MOST_BYTES = 8 << 20
 _ROOT = "/api/"
 _AGENT = "conversation.home_assistant"
@@ -39,7 +40,7 @@ _USER = "make a new long-lived token in the profile of its user, and reload"
 
 
 class HomeError(ToolError):
-    """Home Assistant did not do it, in words for the model. `status`: of HTTP, or 0."""
+    """Home Assistant did not do it: why, in words for the model. `status`: of HTTP, or 0."""
 
     def __init__(self, why: str, status: int = 0) -> None:
         super().__init__(why)
@@ -50,19 +51,19 @@ class HomeError(ToolError):
 class _Answer:
     status: int
     value: Any
-    """JSON, or text where it is none."""
+    """JSON, or text if it is not JSON."""
 
     @property
     def words(self) -> str:
-        """What it says went wrong; "" if nothing."""
+        """Return the error message in it; "" if there is none."""
         message = self.value.get("message") if isinstance(self.value, dict) else None
         return error_message_of(message)
 
 
 class HomeClient:
-    """Speaks with one Home Assistant. Methods raise HomeError; times are of the loop.
+    """A client for one Home Assistant. Methods raise HomeError; times are those of the loop.
 
-    `state` and `note` say how it stands with it; `changed` is called when they are others.
+    `state` and `note` describe the connection; `changed` is called when they change.
     """
 
     def __init__(self, settings: HomeAssistant) -> None:
@@ -82,29 +83,29 @@ class HomeClient:
     # ------------------------------------------------------------------ requests
 
     async def ping(self) -> None:
-        """See whether Home Assistant is there and takes the token."""
+        """Check that Home Assistant is reachable and accepts the token."""
         await self._ask("GET", _ROOT, anyhow=True)
 
     async def language(self) -> str:
-        """The language of the home, as in de."""
+        """Return the language of the home, such as de."""
         answer = await self._ask("GET", "/api/config")
         found = answer.value.get("language") if isinstance(answer.value, dict) else None
         return printable(found[:16]) if isinstance(found, str) else ""
 
     async def get_states(self) -> dict[str, State]:
-        """Every thing that the user may see, by its entity id."""
+        """Return the states of everything that the user may see, by entity id."""
         return states_of((await self._ask("GET", "/api/states")).value)
 
     async def get_state(self, entity: str) -> State | None:
-        """One thing; None if there is none of this id."""
+        """Return one state; None if there is no such entity id."""
         answer = await self._ask("GET", f"/api/states/{quote(entity, safe='.')}")
         return None if answer.status == 404 else state_of(answer.value)
 
     async def act(self, action: str, data: Json, *, response: bool = False) -> Any:
-        """Carry out an action (as in light.turn_on); returns what Home Assistant says of it.
+        """Perform an action (such as light.turn_on); return the answer of Home Assistant.
 
-        That is the list of states that changed meanwhile or, with `response`, what the action
-        itself answers.
+        That is the list of states that changed meanwhile or, with `response`, the data that the
+        action itself returns.
         """
         if not self._is_proved():
             await self.ping()
@@ -120,7 +121,7 @@ class HomeClient:
         return answer.value
 
     async def converse(self, text: str, language: str) -> Json:
-        """Hand a sentence to Home Assistant's own agent; returns its response."""
+        """Pass a sentence to Home Assistant's own agent; return its response."""
         if not self._is_proved():
             await self.ping()
         body = {"text": text, "agent_id": _AGENT, **self._spoken(language)}
@@ -133,9 +134,9 @@ class HomeClient:
         return found
 
     async def recognize(self, text: str, language: str) -> Any:
-        """What Home Assistant's own agent makes of a sentence, which is not carried out.
+        """Return how Home Assistant's own agent understands a sentence, without performing it.
 
-        None where it makes nothing of it, or does not say.
+        None if it does not understand it, or does not say.
         """
         found = await self._command(
             "conversation/agent/homeassistant/debug", sentences=[text], **self._spoken(language)
@@ -144,9 +145,9 @@ class HomeClient:
         return results[0] if isinstance(results, list) and len(results) == 1 else None
 
     async def things_in(self, target: Json) -> list[str] | None:
-        """The entity ids of what is in `target`: area_id, device_id, floor_id, label_id.
+        """Return the entity ids in `target`: area_id, device_id, floor_id, label_id.
 
-        None where Home Assistant does not say.
+        None if Home Assistant does not say.
         """
         found = await self._command("extract_from_target", target=target)
         named = found.get("referenced_entities") if isinstance(found, dict) else None
@@ -155,20 +156,20 @@ class HomeClient:
         )
 
     def _spoken(self, language: str) -> Json:
-        """What Home Assistant should know of a sentence: its language, and where it was said."""
+        """Return what Home Assistant should know of a sentence: language, and where it was said."""
         given = {"language": language, "device_id": self._device_id}
         return {key: value for key, value in given.items() if value}
 
     def refuse(self) -> None:
-        """The token was refused elsewhere."""
+        """Note that the token was refused elsewhere."""
         self._refused(f"Home Assistant refuses the token: {_USER}", 401)
 
     def forgive(self) -> None:
-        """Try again at once, also after a refusal: somebody may have mended what was wrong."""
+        """Try again at once, even after a refusal: somebody may have resolved the problem."""
         self._failed_at = -REFUSED_S
 
     async def close(self) -> None:
-        """Close the session as soon as no request is under way."""
+        """Close the session once no request is under way."""
         await self._sessions.close()
 
     # ------------------------------------------------------------------- one request
@@ -183,10 +184,10 @@ class HomeClient:
         anyhow: bool = False,
         acting: bool = False,
     ) -> _Answer:
-        """Send a request. `anyhow`: also if the home was away a moment ago.
+        """Send a request. `anyhow`: even if the home was unreachable a moment ago.
 
-        `acting`: a refusal concerns what is asked for, as the token is good. Until it was taken
-        lately requests are sent one after the other, so that one that is not taken is seen once.
+        `acting`: a refusal concerns the action and not the token. Until the token has recently been
+        accepted, requests are sent one after the other, so that a bad token is used only once.
         """
         self._raise_if_refused()
         if not anyhow:
@@ -232,7 +233,7 @@ class HomeClient:
             return _Answer(answer.status, where or _decoded(await _read(answer)))
 
     async def _command(self, kind: str, **data: Any) -> Any:
-        """The result of a command over a WebSocket; None if it fails there."""
+        """Return the result of a command over a WebSocket; None if it fails there."""
         if not self._is_proved():
             await self.ping()
         try:
@@ -255,13 +256,13 @@ class HomeClient:
             return None
         return answer.get("result") if isinstance(answer, dict) else None
 
-    # ------------------------------------------------------------------- how it stands
+    # ------------------------------------------------------------------- the connection
 
     def _judge(self, answer: _Answer, path: str, acting: bool) -> None:
-        """Learn from an answer how it stands. Raises HomeError if it is no answer at all."""
+        """Update the state of the connection. Raises HomeError if the answer is not usable."""
         status, is_json = answer.status, isinstance(answer.value, dict | list)
         if status in (401, 404) and acting and self._is_proved():
-            return  # it concerns this action only
+            return  # the refusal concerns this action only
         if status == 401:
             raise self._refused(f"Home Assistant refuses the token: {_USER}", status)
         if status == 403 and not is_json:
@@ -300,7 +301,7 @@ class HomeClient:
             return
         known = state is self.state
         self.state, self.note = state, note
-        if not known:  # one line for each outage
+        if not known:  # log one line per outage
             bad = state in (SourceState.UNREACHABLE, SourceState.REFUSED)
             _LOG.log(logging.WARNING if bad else logging.INFO, "home_assistant: %s", note or state)
         self.changed()
@@ -319,7 +320,7 @@ class HomeClient:
             raise HomeError("Home Assistant is away")
 
     def _words(self, error: Exception) -> str:
-        """Why a request failed, for people; the words of the package may hold the address."""
+        """Return why a request failed, for people; the package's message may hold the address."""
         if isinstance(error, TimeoutError):
             return "it does not answer"
         if isinstance(error, aiohttp.ClientConnectorDNSError):
@@ -335,7 +336,7 @@ class HomeClient:
 
 
 class _TooLargeError(aiohttp.ClientPayloadError):
-    """An answer is larger than any should be."""
+    """An answer exceeds the size limit."""
 
 
 async def _read(answer: aiohttp.ClientResponse) -> bytes:
@@ -348,7 +349,7 @@ async def _read(answer: aiohttp.ClientResponse) -> bytes:
 
 
 def _decoded(body: bytes) -> Any:
-    """JSON, or text where it is none."""
+    """Return JSON, or text if it is not JSON."""
     text = body.decode("utf-8", "replace")
     try:
         value = json.loads(text)

@@ -1,4 +1,4 @@
-"""What Home Assistant exposes to Assist, read from the text that it gives a model."""
+"""Reads what Home Assistant exposes to Assist from the text that it provides for a model."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ import yaml
 from ....protocol.bounds import printable
 
 LINES_CHARACTERS = 8_000
-"""The longest text of Home Assistant that stands in the instructions."""
+"""Maximum length of Home Assistant's text in the instructions, in characters."""
 _THINGS_MOST = 2_000
 _AREAS_SHOWN = 60
 _LIST = re.compile(r"(?m)^- names:.*\n?(?:^[ -].*\n?)*")
-_LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # every value stays text
+_LOADER: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # all values remain text
 
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """One thing that is exposed. `state`, `device_class`: "" where the text does not say."""
+    """One exposed thing. `state`, `device_class`: "" if the text does not give them."""
 
     names: tuple[str, ...]
     domain: str
@@ -33,7 +33,7 @@ class Thing:
 
 
 def things_in(text: str) -> list[Thing]:
-    """The things that a text of Home Assistant lists; [] if it lists none."""
+    """Return the things that a text of Home Assistant lists; [] if none."""
     found = _LIST.search(text)
     try:
         listed = yaml.load(found[0], Loader=_LOADER) if found else None
@@ -48,12 +48,12 @@ def things_in(text: str) -> list[Thing]:
 
 
 def same(one: str, other: str) -> bool:
-    """Whether two names are the same one, as Home Assistant compares them."""
+    """Return whether two names are equal by Home Assistant's rules."""
     return _plain(one) == _plain(other)
 
 
 def brief(text: str, things: Sequence[Thing]) -> str:
-    """`text` with what there is in numbers, in place of the names."""
+    """Return `text` with a summary in numbers in place of the names."""
     kinds = Counter(thing.domain for thing in things)
     areas = sorted({area for thing in things for area in thing.areas})
     shown = ", ".join(areas[:_AREAS_SHOWN])
@@ -67,7 +67,7 @@ def brief(text: str, things: Sequence[Thing]) -> str:
 
 
 def cut(text: str) -> tuple[str, bool]:
-    """`text` that may stand in the instructions, and whether something is missing at its end."""
+    """Return the part of `text` that fits the instructions, and whether it was cut."""
     text = printable(text.strip())
     if len(text) <= LINES_CHARACTERS:
         return text, False
@@ -75,7 +75,7 @@ def cut(text: str) -> tuple[str, bool]:
 
 
 def find(things: Iterable[Thing], words: str, area: str, domain: str) -> list[Thing]:
-    """The things that fit best, best first: of the area and the domain, where these are given."""
+    """Return the best matches, best first; only in the area and domain if these are given."""
     wanted = _plain(words).split()
     scored: list[tuple[int, int, Thing]] = []
     for thing in things:
@@ -103,7 +103,7 @@ def _thing(entry: dict[str, Any]) -> Thing:
 
 
 def _several(value: Any) -> tuple[str, ...]:
-    """Names that stand in one text; one with a comma in it is there whole, too."""
+    """Return the names in one text; a name with commas is also returned whole."""
     text = _word(value)
     parts = [part.strip() for part in text.split(",")]
     return tuple(dict.fromkeys(each for each in (*parts, text) if each))

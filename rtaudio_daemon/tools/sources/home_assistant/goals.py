@@ -1,4 +1,4 @@
-"""A state that an action asks for, and whether a thing is in it."""
+"""A state that an action asks for, and whether a thing has it."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ _SATURATION_SLACK = 12.0
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """An attribute that should be from `low` to `high`."""
+    """An attribute that should be between `low` and `high`."""
 
     attribute: str
     low: float
     high: float = inf
 
     def holds(self, state: State) -> bool:
-        """Whether it is so."""
+        """Return whether it is."""
         number = state.number(self.attribute)
         return number is not None and self.low <= number <= self.high
 
 
 @dataclass(frozen=True, slots=True)
 class Equal:
-    """An attribute that should be this."""
+    """An attribute that should have this value."""
 
     attribute: str
     value: Any
 
     def holds(self, state: State) -> bool:
-        """Whether it is so; the case of texts does not matter."""
+        """Return whether it has; the case of texts is ignored."""
         return bool(_folded(state.attributes.get(self.attribute)) == _folded(self.value))
 
 
@@ -47,11 +47,11 @@ class Colour:
     saturation: float
 
     def holds(self, state: State) -> bool:
-        """Whether it is that colour, as far as lamps can."""
+        """Return whether the lamp has that colour, within the accuracy of lamps."""
         return self._is_within(state, _HUE_SLACK, _SATURATION_SLACK)
 
     def is_near(self, state: State) -> bool:
-        """Whether it is like that colour, which another lamp might do better."""
+        """Return whether the colour is similar, so that a better lamp might match it."""
         return self._is_within(state, 3 * _HUE_SLACK, 3 * _SATURATION_SLACK)
 
     def _is_within(self, state: State, hue_slack: float, saturation_slack: float) -> bool:
@@ -61,7 +61,7 @@ class Colour:
             return False
         hue, saturation = numbers[0], numbers[1]
         apart = abs((hue - self.hue + 180) % 360 - 180)
-        is_pale = self.saturation <= _SATURATION_SLACK  # white has no hue
+        is_pale = self.saturation <= _SATURATION_SLACK  # the hue of white is irrelevant
         return abs(saturation - self.saturation) <= saturation_slack and (
             is_pale or apart <= hue_slack
         )
@@ -71,9 +71,9 @@ class Colour:
 class Goal:
     """The state that an action asks for.
 
-    `states`: one of these; empty = any but those of `never`. `number`: the state is a number from
-    the first to the second. `on_the_way`: states on the way there. `whole`: whether all that was
-    asked for shows in it.
+    `states`: one of these; empty: any not in `never`. `number`: the state is a number within
+    this range. `on_the_way`: intermediate states. `whole`: whether everything that was asked for
+    is visible in it.
     """
 
     states: frozenset[str] = frozenset()
@@ -85,10 +85,10 @@ class Goal:
     whole: bool = True
 
     def judge(self, state: State) -> AsAsked:
-        """Whether `state` is what was asked for.
+        """Return whether `state` is what was asked for.
 
-        `unknown` where Home Assistant only supposes it, where it is on the way, and where not all
-        that was asked for can be seen.
+        `unknown` if Home Assistant only assumes the state, if it is intermediate, or if not all
+        that was asked for can be observed.
         """
         if state.state == "unavailable":
             return "no"
@@ -100,14 +100,14 @@ class Goal:
         return "unknown" if is_open else "no"
 
     def may_come(self, state: State) -> bool:
-        """Whether it may show in a later state, as it does not yet."""
+        """Return whether a later state may still match although this one does not."""
         return not self._reached(state) and state.attributes.get("assumed_state") is not True
 
     def _reached(self, state: State) -> bool:
         return self._has_state(state) and all(each.holds(state) for each in self.attributes)
 
     def _is_near(self, state: State) -> bool:
-        """Whether only the shade of a colour is missing."""
+        """Return whether only the shade of a colour differs."""
         return self._has_state(state) and all(
             each.holds(state) or (isinstance(each, Colour) and each.is_near(state))
             for each in self.attributes

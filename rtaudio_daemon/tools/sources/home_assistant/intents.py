@@ -1,6 +1,6 @@
 """What the tools of Home Assistant concern, and what they ask for.
 
-Their names are like `intent__HassTurnOn`: what stands before `__` is an integration and may change.
+Tool names look like `intent__HassTurnOn`: the part before `__` is an integration and may change.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _DOMAINS: Mapping[str, str] = {
     "HassOpenCover": "cover",
     "HassCloseCover": "cover",
 }
-"""The domain that the beginning of a name implies."""
+"""The domain implied by the beginning of a name."""
 _ELSEWHERE: Mapping[str, str] = {
     "HassList": "todo",
     "HassShoppingList": "todo",
     "HassBroadcast": "assist_satellite",
     "HassCancelAllTimers": "timer",
 }
-"""Tools that concern no thing that somebody would look at, and their domains."""
+"""Tools that act on nothing that could be checked, and their domains."""
 _WAYS: Mapping[str, Mapping[str, str]] = {
     "HassTurnOn": {"lock": "lock", "cover": "open_cover", "valve": "open_valve", "": "turn_on"},
     "HassTurnOff": {
@@ -64,16 +64,16 @@ _WAYS: Mapping[str, Mapping[str, str]] = {
     "HassListAddItem": {"todo": "add_item"},
     "HassShoppingListAddItem": {"todo": "add_item"},
 }
-"""The service that a tool comes down to, by the domain of the thing."""
+"""The service equivalent to a tool, by the domain of the thing."""
 
 
 def short_name(tool: str) -> str:
-    """A tool's name without its integration."""
+    """Return a tool's name without its integration."""
     return tool.rpartition("__")[2]
 
 
 def action_of(tool: str, domain: str, arguments: Json) -> tuple[str, Json] | None:
-    """What a call comes down to for things of `domain`: an action and its data; None if unknown."""
+    """Return the action and data equivalent to a call for things of `domain`; None if unknown."""
     name = short_name(tool)
     ways = _WAYS.get(name, {})
     service = ways.get(domain) or ways.get("")
@@ -103,7 +103,7 @@ def _data(name: str, arguments: Json) -> Iterator[tuple[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the arguments of a call say."""
+    """What the arguments of a call refer to."""
 
     name: str
     area: str
@@ -113,7 +113,7 @@ class Asked:
 
 
 def asked_in(tool: str, arguments: Json) -> Asked:
-    """The arguments that say what a call concerns; a domain that the tool implies counts too."""
+    """Return the arguments that say what a call concerns, with the domain that the tool implies."""
     name = short_name(tool)
     implied = _by_beginning(_DOMAINS, name)
     domains = _texts(arguments.get("domain")) or ((implied,) if implied else ())
@@ -127,18 +127,18 @@ def asked_in(tool: str, arguments: Json) -> Asked:
 
 
 def is_control(tool: str) -> bool:
-    """Whether a tool acts on things that are exposed."""
+    """Return whether a tool acts on exposed things."""
     name = short_name(tool)
     return name.startswith("Hass") and not _by_beginning(_ELSEWHERE, name)
 
 
 def is_seen(tool: str) -> bool:
-    """Whether what a tool does can show in the state of something."""
+    """Return whether the effect of a tool can be visible in a state."""
     return is_control(tool) or short_name(tool) in _WAYS
 
 
 def other_targets(tool: str) -> list[Target]:
-    """What a tool concerns that does not act on exposed things; [] if that is not known."""
+    """Return the targets of a tool that does not act on exposed things; [] if unknown."""
     integration, _, name = tool.partition("__")
     if integration == "script" and name:
         return [Target("script", "none", f"script.{name}")]
@@ -147,16 +147,16 @@ def other_targets(tool: str) -> list[Target]:
 
 
 def chosen(asked: Asked, things: Sequence[Thing]) -> list[Thing]:
-    """The things that a call acts on."""
+    """Return the things that a call acts on."""
     return [thing for thing in things if _is_meant(asked, thing)]
 
 
 def targets_of_things(
     asked: Asked, things: Iterable[Thing], states: Mapping[str, State]
 ) -> list[Target]:
-    """Targets with the class that the state says; what is not known of a thing stays empty.
+    """Return targets with the class from the state; unknown properties stay empty.
 
-    What groups and scenes consist of is among them.
+    The members of groups and scenes are included.
     """
     found: dict[Target, None] = {}
     for thing in things:
@@ -177,7 +177,7 @@ def targets_of_things(
 
 
 def unknown_targets(asked: Asked) -> list[Target]:
-    """Targets of a call of which nothing is known but what its arguments say."""
+    """Return the targets of a call if only its arguments are known."""
     classes = asked.device_classes or ("",)
     return [
         Target(domain, device_class, "", asked.area)
@@ -203,7 +203,7 @@ def _has_class(asked: Asked, state: State) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What Home Assistant says that it did. `entities`: those that it acted on."""
+    """What Home Assistant reports to have done. `entities`: those that it acted on."""
 
     entities: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
@@ -211,7 +211,7 @@ class Answer:
 
 
 def answer_of(result: Any) -> Answer | None:
-    """The answer of a tool that acts; None if it is none of that kind."""
+    """Return the answer of a tool that acts; None for any other result."""
     value = _json(result)
     data = value.get("data") if isinstance(value, dict) else None
     if not isinstance(data, dict):
@@ -226,7 +226,7 @@ def answer_of(result: Any) -> Answer | None:
 
 
 def plain_result(result: Any) -> Any:
-    """A result without the wrapping that JSON in a text is."""
+    """Return a result with the JSON inside a text parsed."""
     value = _json(result)
     if isinstance(value, dict) and set(value) == {"result"}:
         return value["result"]

@@ -1,4 +1,4 @@
-"""A tool that carries out one action, as `home_assistant` of an entry of `tools.own` says."""
+"""A tool that performs one action, configured by `home_assistant` in an entry of `tools.own`."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ _ACTION = re.compile(r"[a-z0-9_]+\.[a-z0-9_]+")
 
 
 class HomeAction:
-    """Carries out the action of `own` with the arguments of a call."""
+    """Performs the action of `own` with the arguments of a call."""
 
     def __init__(self, own: OwnAction, client: HomeClient) -> None:
         self._own = own
         self._client = client
 
     async def run(self, arguments: Json, _context: CallContext) -> Outcome:
-        """What was done, and what is seen of it. Raises ToolError."""
+        """Perform the action and check its effect. Raises ToolError."""
         action, target, data = self._filled(arguments)
         return await perform(self._client, action, target, data, response=self._own.response)
 
     async def targets(self, arguments: Json) -> list[Target]:
-        """What a call with these arguments concerns. Raises ToolError."""
+        """Return what a call with these arguments concerns. Raises ToolError."""
         return await targets_of(self._client, *self._filled(arguments))
 
     def _filled(self, arguments: Json) -> tuple[str, Json, Json]:

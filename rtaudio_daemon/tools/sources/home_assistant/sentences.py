@@ -1,8 +1,8 @@
-"""The one tool of a Home Assistant without MCP server: it hands over a whole sentence.
+"""The only tool for a Home Assistant without MCP server: it passes on a whole sentence.
 
-Before that, Home Assistant is asked what it understands, and does nothing yet: so the rules see
-the lock behind "open up", and neither a question nor a lamp needs a yes. What it does not
-understand for certain may be anything: it also guesses, and says nothing of that beforehand.
+First, Home Assistant is asked how it understands the sentence, without acting. This lets the rules
+recognize the lock in "open up", while questions and lamps need no yes. A sentence that it does not
+understand for certain may mean anything: it also guesses, and does not announce that.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _SCHEMA: Json = {
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """What Home Assistant makes of a sentence. `entities`: what it concerns."""
+    """How Home Assistant understands a sentence. `entities`: what it concerns."""
 
     intent: str
     values: Mapping[str, Any]
@@ -42,13 +42,13 @@ class Understood:
 
 
 def understood(result: Any) -> Understood | None:
-    """What Home Assistant's answer about one sentence says; None where it is not certain."""
+    """Return how Home Assistant understood a sentence; None if that is uncertain."""
     if not isinstance(result, dict) or result.get("match") is not True:
         return None
     intent, targets, details = (result.get(key) for key in ("intent", "targets", "details"))
     name = intent.get("name") if isinstance(intent, dict) else None
     if result.get("source") != "builtin":
-        return None  # a sentence of somebody's own may start anything
+        return None  # a user-defined sentence may trigger anything
     if not isinstance(name, str) or not isinstance(targets, dict):
         return None
     values = {
@@ -60,7 +60,7 @@ def understood(result: Any) -> Understood | None:
 
 
 def asking_tool(client: HomeClient, source: str) -> Tool:
-    """The tool; `source`: the name of its source."""
+    """Return the tool; `source`: the name of its source."""
     sentences = _Sentences(client)
     return Tool(
         name="ask_home_assistant",
@@ -80,7 +80,7 @@ class _Sentences:
         self._client = client
 
     async def targets(self, arguments: Json) -> Sequence[Target]:
-        """What a sentence concerns; Target() where that is not known. Raises ToolError."""
+        """Return what a sentence concerns; Target() if that is unknown. Raises ToolError."""
         found = await self._understood(str(arguments["sentence"]))
         if found is None:
             return [Target()]
@@ -92,7 +92,7 @@ class _Sentences:
         return other_targets(found.intent) or [Target()]
 
     async def run(self, arguments: Json, _context: CallContext) -> Any:
-        """What Home Assistant answers, and what is seen of it. Raises ToolError."""
+        """Pass on a sentence; return the answer and the checked effects. Raises ToolError."""
         sentence = str(arguments["sentence"])
         found = await self._understood(sentence)
         reads = found is not None and found.intent in _READING

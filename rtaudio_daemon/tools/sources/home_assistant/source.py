@@ -1,4 +1,4 @@
-"""Home Assistant as a source of tools, and the one that keeps in touch with it."""
+"""Home Assistant as a source of tools; also maintains the connection to it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from .client import AWAY_S, HomeClient, HomeError
 from .sentences import asking_tool
 
 _LOG = logging.getLogger(__name__)
-_LOOK_EVERY_S = 60.0  # whether it is still there, as its MCP server keeps no connection open
-_LISTS_S = (5.0, 55.0)  # after the first list, which may lack what is still starting
-_NO_SERVER_S = 30.0  # how long 404 may mean that it is only starting
+_LOOK_EVERY_S = 60.0  # how often to check: its MCP server keeps no connection open
+_LISTS_S = (5.0, 55.0)  # after the first list, which may be incomplete while it starts
+_NO_SERVER_S = 30.0  # how long 404 may mean that it is still starting
 _DEVICE = "io.home-assistant/device_id"
 _WAYS = ("/api/mcp/assist", "/api/mcp")
 NO_SERVER = (
@@ -29,7 +29,7 @@ NO_SERVER = (
 
 
 class _SentencesError(LinkError):
-    """It is there, but can only be asked in sentences: why, and what to do."""
+    """It is reachable, but only accepts sentences: why, and the remedy."""
 
     def __init__(self, why: str, pause_s: float) -> None:
         super().__init__(why)
@@ -37,9 +37,9 @@ class _SentencesError(LinkError):
 
 
 class HomeAssistantSource:
-    """Keeps in touch with Home Assistant through `client`, which it closes at the end.
+    """Maintains the connection to Home Assistant through `client`, which it closes at the end.
 
-    `exposes`: whether to offer what is exposed to Assist. Nothing is done before `started`.
+    `exposes`: whether to offer what is exposed to Assist. It is idle until `started`.
     """
 
     name = "home_assistant"
@@ -68,12 +68,12 @@ class HomeAssistantSource:
         client.changed = self._changed
 
     def does(self, settings: HomeAssistant, *, exposes: bool) -> bool:
-        """Whether it is what these settings ask for."""
+        """Return whether it matches these settings."""
         return (self._settings, self._exposes) == (settings, exposes)
 
     @property
     def state(self) -> SourceState:
-        """How it stands with Home Assistant."""
+        """The state of the connection."""
         return self.client.state
 
     @property
@@ -82,20 +82,20 @@ class HomeAssistantSource:
         return "; ".join(each for each in (self.client.note, self._note, self._assist.note) if each)
 
     def tools(self) -> Sequence[Tool]:
-        """What was exposed last, or the one tool that asks in sentences."""
+        """Return what was exposed last, or the one tool for sentences."""
         return self._asking or self._assist.tools
 
     def instructions_lines(self) -> list[str]:
-        """What Home Assistant says about itself, for the model."""
+        """Return the description that Home Assistant provides, for the model."""
         return [self._assist.text] if self._assist.text and not self._asking else []
 
     def try_again(self) -> None:
-        """Try at once: somebody may have mended what was wrong."""
+        """Try at once: somebody may have resolved the problem."""
         self.client.forgive()
         self._kept.try_again()
 
     async def run(self) -> None:
-        """Keep in touch until cancelled."""
+        """Maintain the connection until cancelled."""
         await self._started.wait()
         try:
             await self._kept.run()
@@ -106,7 +106,7 @@ class HomeAssistantSource:
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[Link]:
-        """A connection, which breaks when Home Assistant is away. Raises LinkError."""
+        """Open a connection, which breaks when Home Assistant is away. Raises LinkError."""
         try:
             await self.client.ping()
         except HomeError as error:
@@ -125,7 +125,7 @@ class HomeAssistantSource:
 
     async def take(self, link: Link) -> None:
         """Offer what is exposed. Raises LinkError."""
-        self._up_since = None  # if this connection ends, it may be a restart
+        self._up_since = None  # if this connection ends, Home Assistant may be restarting
         names = await link.prompt_names()
         prompt = await link.prompt(names[0]) if names else ""
         is_different = self._assist.take(await link.tools(), prompt)
@@ -135,18 +135,18 @@ class HomeAssistantSource:
             self._listener.tools_changed()
 
     def lost(self, failure: LinkError) -> float | None:
-        """There is no connection, for this reason; in how many seconds to try again."""
+        """Note that there is no connection; return in how many seconds to try again."""
         if isinstance(failure, _SentencesError):
             self._fall_back(str(failure))
             return failure.pause_s
         _LOG.debug("%s: no connection: %s", self.name, failure)
-        if failure.status == 401:  # of a connection that was a good one
+        if failure.status == 401:  # of a connection that had worked
             self.client.refuse()
-        # The client counts from the refusal, and sends nothing before.
+        # The client counts from the refusal, and sends nothing before that.
         return REFUSED_S + 1 if self.client.state is SourceState.REFUSED else None
 
     async def _opened(self, stack: AsyncExitStack) -> Link:
-        """A connection over MCP, closed with `stack`. Raises LinkError."""
+        """Open a connection over MCP, to be closed with `stack`. Raises LinkError."""
         try:
             connect = self._connect or await load_connect()
             meta = {_DEVICE: device} if (device := self._settings.device_id) else None
@@ -159,13 +159,13 @@ class HomeAssistantSource:
                         raise
                 if self._is_starting():
                     raise LinkError("it is starting")
-        except RefusedLinkError as error:  # of this way alone, as the token is good
+        except RefusedLinkError as error:  # refused for MCP only, as the token is valid
             why = f"it is asked in whole sentences: {why_no_tools(error)}"
             raise _SentencesError(why, REFUSED_S) from error
         raise _SentencesError(NO_SERVER, LIST_EVERY_S)
 
     async def _look(self, link: Link) -> None:
-        """Look now and then whether Home Assistant is there; `_changed` hears that it is not."""
+        """Check regularly whether Home Assistant is there; `_changed` is called if it is not."""
         while True:
             await asyncio.sleep(_LOOK_EVERY_S)
             try:
@@ -174,7 +174,7 @@ class HomeAssistantSource:
                 link.broken.set()
 
     def _changed(self) -> None:
-        """It stands otherwise with Home Assistant than before."""
+        """Handle a change of the connection's state."""
         if self.client.state is SourceState.OK:
             self._kept.wake()
         elif self._kept.link is not None:
@@ -182,7 +182,7 @@ class HomeAssistantSource:
         self._listener.tools_changed()
 
     async def _list_again(self) -> None:
-        """Ask for the list now, if that is possible."""
+        """Request the list now, if possible."""
         if self._kept.link is not None:
             try:
                 await self.take(self._kept.link)
@@ -190,19 +190,19 @@ class HomeAssistantSource:
                 _LOG.debug("%s: %s", self.name, error)
 
     def _fall_back(self, note: str) -> None:
-        """Offer the one tool that asks in sentences."""
+        """Offer the one tool for sentences."""
         if not self._asking or self._note != note:
             self._note, self._asking = note, [asking_tool(self.client, self.name)]
             _LOG.warning("%s: %s", self.name, note)
             self._listener.tools_changed()
 
     def _is_starting(self) -> bool:
-        """Whether it was away so lately that not all of it may be there."""
+        """Return whether it was away so recently that it may be incomplete."""
         return self._up_since is None or _now() - self._up_since <= _NO_SERVER_S
 
 
 class _NoLink:
-    """Stands for a connection where nothing that is exposed is wanted."""
+    """Stands for a connection if nothing exposed is wanted."""
 
     failure = LinkError("Home Assistant is away")
 
@@ -223,14 +223,14 @@ class _NoLink:
 
 
 def why_no_tools(error: LinkError) -> str:
-    """Why the MCP server of Home Assistant offers nothing, and what to do."""
+    """Return why Home Assistant's MCP server offers nothing, and the remedy."""
     if error.status in (401, 403):
         return f"its MCP server refuses this user (status {error.status}): see its settings there"
     return str(error)
 
 
 def server_at(settings: HomeAssistant, way: str = _WAYS[0]) -> McpServer:
-    """The MCP server of Home Assistant."""
+    """Return the settings for Home Assistant's MCP server."""
     token = Secret(f"Bearer {settings.token.reveal()}")
     return McpServer(url=settings.url.rstrip("/") + way, headers={"Authorization": token})
 

@@ -1,4 +1,4 @@
-"""States of things in Home Assistant: read once and bounded, and said in a few words."""
+"""States in Home Assistant: parsed once, bounded, and described in a few words."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _LOOKED_AT = (
     *("volume_level", "is_volume_muted", "source", "sound_mode", "shuffle", "repeat"),
     *("media_title", "mode", "operation_mode"),
 )
-"""The attributes that an action may change and that somebody would notice."""
+"""The attributes that actions may change and people would notice."""
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One thing: its entity id (as in light.hall), its state, and its attributes as sent."""
+    """One thing: its entity id (such as light.hall), its state, and its attributes as sent."""
 
     entity: str
     state: str
@@ -33,40 +33,40 @@ class State:
 
     @property
     def domain(self) -> str:
-        """The kind of thing, as in light."""
+        """The kind of thing, such as light."""
         return self.entity.partition(".")[0]
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """The name that people use."""
         name = self.attributes.get("friendly_name")
         return _text(name) if isinstance(name, str) and name.strip() else self.entity
 
     @property
     def device_class(self) -> str:
-        """Its class, as in garage; "none" where it has none."""
+        """Its class, such as garage; "none" if it has none."""
         given = self.attributes.get("device_class")
         return _text(given) if isinstance(given, str) and given else "none"
 
     @property
     def members(self) -> list[str]:
-        """The entity ids of what a group or a scene consists of, in lower case."""
+        """The entity ids of the members of a group or scene, in lower case."""
         given = self.attributes.get("entity_id")
         texts = given if isinstance(given, list) else ()
         return [each.casefold() for each in texts if isinstance(each, str)]
 
     @property
     def target(self) -> Target:
-        """What rules may ask of it; its area is not known."""
+        """Return it as a target for rules; its area is unknown."""
         return Target(self.domain, self.device_class, self.entity)
 
     def number(self, attribute: str) -> float | None:
-        """An attribute that is a number; None if it is not."""
+        """Return a numeric attribute; None if it is not a number."""
         return number_of(self.attributes.get(attribute))
 
 
 def state_of(value: Any) -> State | None:
-    """What Home Assistant sends about one thing; None if it is no such."""
+    """Parse a state sent by Home Assistant; None if it is invalid."""
     if not isinstance(value, dict):
         return None
     entity, state, attributes = value.get("entity_id"), value.get("state"), value.get("attributes")
@@ -77,13 +77,13 @@ def state_of(value: Any) -> State | None:
 
 
 def states_of(value: Any) -> dict[str, State]:
-    """A list of states by their entity ids; what is none is left out."""
+    """Parse a list of states, by entity id; invalid ones are skipped."""
     found = map(state_of, value if isinstance(value, list) else ())
     return {state.entity: state for state in found if state is not None}
 
 
 def targets_inside(state: State, known: Mapping[str, State]) -> list[Target]:
-    """What a group or a scene consists of; of what is not `known` its id tells the domain."""
+    """Return the members of a group or scene; if one is not `known`, its id gives the domain."""
     return [
         known[each].target if each in known else Target(each.partition(".")[0], "", each)
         for each in state.members
@@ -91,7 +91,7 @@ def targets_inside(state: State, known: Mapping[str, State]) -> list[Target]:
 
 
 def number_of(value: Any) -> float | None:
-    """A finite number, also one that is spelled as text; None if it is none."""
+    """Return a finite number, which may be spelled as text; None if it is not one."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -102,14 +102,14 @@ def number_of(value: Any) -> float | None:
 
 
 def differ(before: State, after: State) -> bool:
-    """Whether somebody would notice a difference."""
+    """Return whether somebody would notice a difference."""
     return before.state != after.state or any(
         before.attributes.get(name) != after.attributes.get(name) for name in _LOOKED_AT
     )
 
 
 def in_words(state: State) -> str:
-    """A state in a few words, as in "on, brightness 40 %"."""
+    """Return a state in a few words, such as "on, brightness 40 %"."""
     unit = state.attributes.get("unit_of_measurement")
     first = f"{state.state} {_text(unit)}" if isinstance(unit, str) and unit else state.state
     return ", ".join([first, *_details(state)])
