@@ -5,11 +5,14 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from rtaudio_daemon.audio.worker.device_lookup import DeviceInfo
+from rtaudio_daemon.cli.local_commands import device_lines
 from rtaudio_daemon.cli.main import main
 from rtaudio_daemon.language import words
 from rtaudio_daemon.status_words import State, line
@@ -38,6 +41,41 @@ def test_a_dry_run_of_the_installation_prints_what_is_shown() -> None:
     )
     expected = shown(command).partition("\n")[2]
     assert always(done.stdout) == always(expected)
+
+
+def test_the_list_of_devices_is_shown_as_it_is_printed() -> None:
+    (block,) = (each for each in blocks("") if each.text.startswith("Microphones ("))
+    *expected, more = block.text.splitlines()
+    all_rates = (24000, 48000, 44100, 16000)
+    found = [
+        DeviceInfo(name, "input", name == "default", 32, number, rates=rates)
+        for number, (name, rates) in enumerate(
+            [
+                ("pulse", all_rates),
+                ("va_mic", all_rates),
+                ("va_speaker", ()),
+                ("default", all_rates),
+            ]
+        )
+    ]
+    assert list(device_lines(found))[:-1] == expected
+    assert more == "…"
+
+
+def test_the_files_of_a_report_are_named_where_it_is_explained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, file = tmp_path / "config.yaml", tmp_path / "report.zip"
+    path.write_text("http: {port: 1}")
+    assert main(["report", "-c", str(path), "-o", str(file)]) == 0
+    assert str(file) in capsys.readouterr().out
+    with zipfile.ZipFile(file) as archive:
+        written, explained = set(archive.namelist()), archive.read("report.txt").decode()
+    listed = set(re.findall(r"^  (\S+\.(?:json|txt))  ", explained, re.M))
+    (missing,) = re.findall(r"^Files are left out .*: (.*)\.$", explained, re.M)
+    assert written == (listed - set(missing.split(", "))) | {"report.txt"}
+    section = OPERATIONS.partition("## Send a report")[2].partition("\n## ")[0]
+    assert set(re.findall(r"`(\w+\.(?:json|txt))`", section)) == listed | {"report.txt"}
 
 
 def always(text: str) -> list[str]:

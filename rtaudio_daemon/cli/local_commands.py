@@ -9,7 +9,7 @@ import logging
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -126,15 +126,20 @@ def devices(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps([described(each) for each in found], indent=2))
         return 0
+    print("\n".join(device_lines(found)))
+    return 0
+
+
+def device_lines(found: Sequence[DeviceInfo]) -> Iterator[str]:
+    """Yield the lines of the list for people."""
     for direction, title in (("input", "Microphones"), ("output", "Loudspeakers")):
-        print(f"{title} (audio.{direction}.device):")
+        yield f"{title} (audio.{direction}.device):"
         names = [each for each in found if each.direction == direction]
         for each in names:
-            print(f"  {each.name}{'   (default)' if each.default else ''}")
-            print(f"      {_facts(each)}")
+            yield f"  {each.name}{'   (default)' if each.default else ''}"
+            yield f"      {_facts(each)}"
         if not names:
-            print("  none found; wav:PATH and none always work")
-    return 0
+            yield "  none found; wav:PATH and none always work"
 
 
 def _facts(device: DeviceInfo) -> str:
