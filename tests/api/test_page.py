@@ -107,7 +107,7 @@ async def test_a_whole_conversation_is_seen_and_steered_from_the_page(tmp_path: 
 
 
 async def until_volume(harness: Harness, level: float) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (await harness.status())["volume"] != level:
             await asyncio.sleep(0.05)
 

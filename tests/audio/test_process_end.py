@@ -21,5 +21,5 @@ def test_the_status_of_a_process_that_has_just_ended_stays_for_the_one_who_waits
 def test_a_running_process_is_killed_and_an_ended_one_left_alone() -> None:
     process = subprocess.Popen(["sleep", "60"])
     kill(process)
-    assert process.wait(10) == -signal.SIGKILL
+    assert process.wait(60) == -signal.SIGKILL
     kill(process)

@@ -40,7 +40,7 @@ async def simulating(*options: str) -> AsyncIterator[tuple[list[str], str]]:
     finally:
         if process.returncode is None:
             process.terminate()
-        assert await asyncio.wait_for(process.wait(), 10) == 0
+        assert await asyncio.wait_for(process.wait(), 60) == 0
 
 
 async def test_a_light_is_switched_by_voice_and_the_answer_spoken(

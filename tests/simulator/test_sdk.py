@@ -18,7 +18,7 @@ from tests import strict, voice_live
 from tests.simulator.caller import preview_client
 
 KEY = "s3cret"
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 @pytest.fixture(scope="module")

@@ -225,7 +225,7 @@ async def test_when_the_reason_of_a_loss_becomes_another_that_is_told_too_but_no
     async with Harness(tmp_path, reply=answer, change=jabra) as harness:
 
         async def reason_is(words: str) -> None:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while words not in str((await harness.status())["microphone"]["reason"]):
                     await asyncio.sleep(0.05)
 
@@ -272,7 +272,7 @@ async def test_a_card_that_another_program_holds_is_told_by_the_audio_process(
     pyaudio.write_text(dedent(elsewhere) + dedent(there))
     reasons = Reasons()
     task = asyncio.create_task(open_microphone(config.Input("pnp"), reasons).run())
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await reasons.changed.wait()
     task.cancel()
     await asyncio.wait([task])
@@ -292,7 +292,7 @@ async def test_a_calibration_without_pyaudio_says_so_for_both_directions(
     tmp_path: Path, pyaudio: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pyaudio.write_text(MISSING)
-    monkeypatch.setattr("rtaudio_daemon.cli.doctor.calibration._PATIENCE_S", 2.0)
+    monkeypatch.setattr("rtaudio_daemon.cli.doctor.calibration._PATIENCE_S", 4.0)
     (tmp_path / "config.yaml").write_text("http: {port: 0}\n")
     found = await calibrate(str(tmp_path / "config.yaml"))
     assert [each.what.split(" is lost: ")[0] for each in found] == [

@@ -108,7 +108,7 @@ class ChoosyCard:
     def say(self, sound: bytes | OSError) -> None:
         """The newest stream hears this; returns when its reader wants more."""
         self.opened[-1].sounds.put(sound)
-        assert self.opened[-1].taken.acquire(timeout=10)
+        assert self.opened[-1].taken.acquire(timeout=60)
 
 
 class ByHand(Writer):

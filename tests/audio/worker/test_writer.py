@@ -204,9 +204,9 @@ def test_a_writer_writes_until_its_end_and_not_after_it() -> None:
     writer = Writer(device, RATE, STEP, WAITING, block, failed)
     writer.start()
     for _ in range(3):
-        assert blocks.acquire(timeout=10)
+        assert blocks.acquire(timeout=60)
     writer.end()
-    writer._thread.join(10)
+    writer._thread.join(60)
     assert not writer._thread.is_alive()
     assert device.closed.is_set()
 
@@ -217,5 +217,5 @@ def test_a_writer_that_cannot_go_on_says_why_and_ends() -> None:
     found: list[Any] = []
     writer = Writer(device, RATE, STEP, WAITING, lambda _late: (b"", 0), found.append)
     writer.start()
-    writer._thread.join(10)
+    writer._thread.join(60)
     assert [type(error) for error in found] == [OSError]

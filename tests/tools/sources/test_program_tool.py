@@ -28,7 +28,7 @@ def tool(*program: str, **environment: str) -> ProgramTool:
 
 
 async def call(*program: str, **arguments: Any) -> Any:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         return await tool(*program).run(arguments, CONTEXT)
 
 
@@ -158,7 +158,7 @@ async def start(tmp_path: Path, script: str) -> tuple[asyncio.Task[Any], list[in
     """A call that runs, and the numbers of its processes; the script writes them into ./pids."""
     pids = tmp_path / "pids"
     running = asyncio.create_task(tool("bash", "-c", f"cd {tmp_path}; {script}").run({}, CONTEXT))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not pids.exists() or len(pids.read_text().split()) < 2:
             assert not running.done()
             await asyncio.sleep(0.01)
@@ -173,7 +173,7 @@ def lives(pid: int) -> bool:
 
 
 async def ended(pids: list[int]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while any(map(lives, pids)):
             await asyncio.sleep(0.01)
 
@@ -225,7 +225,7 @@ async def test_a_call_that_is_stopped_while_it_starts_leaves_nothing_running() -
                     found.append(int(each.parent.name))
         return found
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while left():
             await asyncio.sleep(0.01)
     await asyncio.sleep(0.01)

@@ -328,14 +328,14 @@ async def blocking(folder: Path) -> AsyncIterator[tuple[PythonFunctions, Any, Ch
         yield source, module, changes
     finally:
         vars(module)["release"].set()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while any(each.name == "tool block" for each in threading.enumerate()):
                 await asyncio.sleep(0.01)
         await asyncio.sleep(0)
 
 
 async def started(module: Any, count: int) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         for _ in range(count):
             while not vars(module)["started"].acquire(blocking=False):
                 await asyncio.sleep(0.01)
@@ -375,7 +375,7 @@ async def test_a_function_past_its_limit_keeps_its_thread_and_is_reported(
             "started again"
         )
         vars(module)["release"].set()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while source.note:
                 await asyncio.sleep(0.01)
         assert await call(source, "quick") == "tool quick"
