@@ -29,7 +29,6 @@ from ..errors import (
     RTAudioError,
 )
 from ..notifications import (
-    DeviceCode,
     MuteChanged,
     Notification,
     TextSaid,
@@ -187,9 +186,7 @@ class DaemonControls:
         try:
             return [described(each) for each in await list_devices()]
         except DeviceError as error:
-            stuck = error.code is DeviceCode.STUCK
-            why = "the sound server does not answer; restart it" if stuck else error
-            raise DeviceError(f"cannot list the devices: {why}", code=error.code) from error
+            raise DeviceError(f"cannot list the devices: {error}", code=error.code) from error
 
     # ------------------------------------------------------------- what can be done
 

@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 
 from rtaudio_daemon import config
+from rtaudio_daemon.audio.devices.worker_supervisor import NO_SERVER, RESTART, list_devices
+from rtaudio_daemon.cli.doctor.sound_devices import check_sound
+from rtaudio_daemon.errors import DeviceError
 from rtaudio_daemon.simulator.model.reply import Reply, Turn
 from tests.harness import Harness, speech
 
@@ -106,8 +109,19 @@ async def test_a_sound_server_that_does_not_answer_is_named_in_bounded_time(
                 message = (await answer.json())["error"]["message"]
                 assert (answer.status, message) == (
                     503,
-                    "cannot list the devices: the sound server does not answer; restart it",
+                    f"cannot list the devices: {NO_SERVER}; {RESTART}",
                 )
+
+        async def look() -> None:
+            with pytest.raises(DeviceError, match=f"^{NO_SERVER}; restart it: `systemctl --user"):
+                await list_devices()
+
+        async def examine() -> None:
+            (finding,) = [each async for each in check_sound(config.Audio())]
+            assert (finding.verdict, finding.what) == ("fail", NO_SERVER)
+            assert finding.remedy == RESTART
 
         for _ in range(4):
             tasks.create_task(ask())
+        tasks.create_task(look())
+        tasks.create_task(examine())

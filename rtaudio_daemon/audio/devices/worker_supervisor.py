@@ -260,13 +260,22 @@ def retries() -> Iterator[float]:
     return chain(usual, backoff(_LAST_RETRY_S, _LAST_RETRY_S))
 
 
+NO_SERVER = "the sound server does not answer"
+RESTART = (
+    "restart it: `systemctl --user restart pipewire wireplumber pipewire-pulse`, or "
+    "`pulseaudio -k` for PulseAudio"
+)
+"""What to do then."""
+
+
 async def list_devices(
     *, on_none: Callable[[DeviceError], None] = lambda _why: None
 ) -> list[DeviceInfo]:
     """Return all devices of this machine. Raises DeviceError if they cannot be listed.
 
     Sample rates that a device does not report within some seconds stay unknown. If there is no
-    device at all, `on_none` is called with the reason.
+    device at all, `on_none` is called with the reason. A sound server that does not answer in time
+    is named with the remedy (code `stuck`).
     """
     found = _DeviceList()
     async with worker_process("list", "default", "left", found) as worker:
@@ -277,6 +286,10 @@ async def list_devices(
             except MissingDeviceError as error:
                 on_none(error)
                 return []
+            except DeviceError as error:
+                if error.code is DeviceCode.STUCK:
+                    raise DeviceError(f"{NO_SERVER}; {RESTART}", code=error.code) from error
+                raise
         await asyncio.wait(
             [found.complete, worker.ended], timeout=_RATES_S, return_when=asyncio.FIRST_COMPLETED
         )

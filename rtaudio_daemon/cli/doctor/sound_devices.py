@@ -17,6 +17,7 @@ from ... import config
 from ...audio.devices.open import list_devices, open_microphone, open_speaker
 from ...audio.devices.protocols import Microphone
 from ...audio.devices.signal_check import DITHER
+from ...audio.devices.worker_supervisor import NO_SERVER, RESTART
 from ...audio.processing.format import BYTES_PER_MS, FRAME_BYTES, SAMPLE_RATE, SILENCE_DBFS, dbfs
 from ...audio.worker.alsa_cards import find_or_explain
 from ...audio.worker.device_lookup import DeviceInfo, Direction, find_device
@@ -46,7 +47,10 @@ async def check_sound(settings: config.Audio, *, tone: bool = False) -> AsyncIte
     try:
         devices = await list_devices(on_none=why_none.append)
     except DeviceError as error:
-        yield failed("devices", str(error), "sudo apt install libportaudio2 libasound2-plugins")
+        if error.code is DeviceCode.STUCK:
+            yield failed("devices", NO_SERVER, RESTART)
+        else:
+            yield failed("devices", str(error), "sudo apt install libportaudio2 libasound2-plugins")
         return
     inputs = sum(each.direction == "input" for each in devices)
     outputs = len(devices) - inputs
