@@ -21,8 +21,8 @@ _PLAY_HOST = r"([A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\])(:
 
 
 @dataclass(frozen=True)
-class Input:
-    """The microphone."""
+class Device:
+    """A microphone or a loudspeaker."""
 
     device: str = option(
         "default", "name of the device; the command `devices` lists them", device()
@@ -32,6 +32,12 @@ class Input:
         "device to use while this one is lost: none, or the system's default",
         choice("none", "default"),
     )
+
+
+@dataclass(frozen=True)
+class Input(Device):
+    """The microphone."""
+
     channel: str = option(
         "left",
         "channel of a microphone with two channels",
@@ -68,17 +74,9 @@ class Input:
 
 
 @dataclass(frozen=True)
-class Output:
+class Output(Device):
     """The loudspeaker."""
 
-    device: str = option(
-        "default", "name of the device; the command `devices` lists them", device()
-    )
-    fallback: str = option(
-        "none",
-        "device to use while this one is lost: none, or the system's default",
-        choice("none", "default"),
-    )
     volume: float = option(1.0, "loudness", number(0, 1))
 
 
