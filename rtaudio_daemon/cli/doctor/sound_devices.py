@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ... import config
 from ...audio.devices.open import list_devices, open_microphone, open_speaker
-from ...audio.devices.protocols import Microphone
+from ...audio.devices.protocols import Microphone, Speaker
 from ...audio.devices.signal_check import DITHER
 from ...audio.devices.worker_supervisor import NO_SERVER, RESTART
 from ...audio.processing.format import BYTES_PER_MS, FRAME_BYTES, SAMPLE_RATE, SILENCE_DBFS, dbfs
@@ -137,9 +137,9 @@ def _there(devices: list[DeviceInfo], settings: config.Output, *, tone: bool) ->
 
 
 @asynccontextmanager
-async def running(microphone: Microphone) -> AsyncIterator[None]:
-    """Keep the microphone alive meanwhile."""
-    task = asyncio.create_task(microphone.run(), name="microphone")
+async def running(device: Microphone | Speaker) -> AsyncIterator[None]:
+    """Keep the device alive meanwhile."""
+    task = asyncio.create_task(device.run(), name="device")
     try:
         yield
     finally:
@@ -235,8 +235,7 @@ async def _tone(settings: config.Output, microphone: Microphone) -> Finding:
         speaker = open_speaker(replace(settings, fallback="none"), reasons)
     except DeviceError as error:
         return failed("loudspeaker", str(error), "correct audio.output.device")
-    task = asyncio.create_task(speaker.run(), name="speaker")
-    try:
+    async with running(speaker):
         before = _tone_strength(await listen(microphone, 500))
         deadline = asyncio.get_running_loop().time() + _OPEN_S
         while speaker.state is not DeviceState.OK:
@@ -248,9 +247,6 @@ async def _tone(settings: config.Output, microphone: Microphone) -> Finding:
         speaker.play(_PART, _pcm())
         speaker.end(_PART)
         heard = await listen(microphone, _TONE_MS + 900)
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
     return _heard_tone(speaker.device, before, heard)
 
 
