@@ -164,6 +164,16 @@ class Harness:
         """The data of every event of this name so far."""
         return [data for event, data in self.events if event == name]
 
+    def reports_of(self, direction: str) -> list[dict[str, Any]]:
+        """What the subscriber saw of the microphone or the speaker since it was first tried.
+
+        It may have been tried before the subscriber came; the snapshot has the result then.
+        """
+        (snapshot,) = self.named("snapshot")
+        before = {"direction": direction, **snapshot[direction]}
+        seen = [before, *(one for one in self.named("device") if one["direction"] == direction)]
+        return [one for one in seen if one["reason"] != "it was not opened yet"]
+
     @property
     def statuses(self) -> list[str]:
         """Every status so far, as the subscriber saw it."""

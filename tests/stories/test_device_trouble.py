@@ -77,6 +77,10 @@ def answer(_turn: Turn) -> Reply:
     return Reply("Fine.", ANSWER)
 
 
+def is_lost(harness: Harness, direction: str) -> bool:
+    return any(one["state"] == "lost" for one in harness.reports_of(direction))
+
+
 def default_microphone(settings: config.Config) -> config.Config:
     return replace(settings, audio=replace(settings.audio, input=config.Input()))
 
@@ -102,11 +106,7 @@ async def test_a_microphone_that_cannot_be_had_is_told_once_and_the_rest_goes_on
     async with Harness(tmp_path, reply=answer, change=default_microphone) as harness:
 
         def reported() -> list[dict[str, Any]]:
-            # It may have been lost before the subscriber came; the snapshot says so then.
-            (snapshot,) = harness.named("snapshot")
-            before = {"direction": "microphone", **snapshot["microphone"]}
-            lost = [e for e in [before, *harness.named("device")] if e["state"] == "lost"]
-            return [e for e in lost if e["reason"] != "it was not opened yet"]
+            return [e for e in harness.reports_of("microphone") if e["state"] == "lost"]
 
         await harness.until(reported)
         (lost,) = reported()
@@ -114,7 +114,7 @@ async def test_a_microphone_that_cannot_be_had_is_told_once_and_the_rest_goes_on
         assert reason in lost["reason"]
         assert remedy in lost["reason"]
         assert "\n" not in lost["reason"]
-        await harness.until(lambda: harness.named("connection"))
+        await harness.until(lambda: harness.app.assistant.connection.state.is_up)
         status, _ = await harness.post("/api/say", {"text": "How are you?"})
         assert status == 200
         await harness.turns(1)
@@ -139,7 +139,7 @@ async def test_a_reload_to_a_mistyped_microphone_is_told_in_its_answer(
         return lambda now: replace(now, audio=replace(now.audio, input=audio))
 
     async with Harness(tmp_path, reply=answer, change=default_microphone) as harness:
-        await harness.until(lambda: any(e["state"] == "lost" for e in harness.named("device")))
+        await harness.until(lambda: is_lost(harness, "microphone"))
         harness.edit = named("Dask (hw:1,0)")
         status, report = await harness.post("/api/reload")
         assert (status, [each["state"] for each in report["changed"]]) == (200, ["applied"])
@@ -161,20 +161,13 @@ def in_text(settings: config.Config) -> config.Config:
     return replace(settings, realtime=replace(settings.realtime, session=session))
 
 
-def loudspeaker_lost(harness: Harness) -> bool:
-    return any(
-        (event["direction"], event["state"]) == ("speaker", "lost")
-        for event in harness.named("device")
-    )
-
-
 async def test_who_asks_a_house_without_its_loudspeaker_is_told_that_nothing_is_played(
     tmp_path: Path, pyaudio: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pyaudio.write_text(dedent(CARDS))
     said = [(1000, speech("hello"))]
     async with Harness(tmp_path, said, reply=answer, change=default_loudspeaker) as harness:
-        await harness.until(lambda: loudspeaker_lost(harness))
+        await harness.until(lambda: is_lost(harness, "speaker"))
         await harness.until(lambda: harness.named("turn"))
         await harness.until(lambda: harness.statuses[-1] == "idle")
         (error,) = harness.named("error")
@@ -202,8 +195,8 @@ async def test_an_answer_in_writing_needs_no_loudspeaker(
     monkeypatch.setattr("rtaudio_daemon.daemon.device_tracker.RECOVERY_S", 0.0)
     pyaudio.write_text(dedent(CARDS))
     async with Harness(tmp_path, reply=answer, change=in_text) as harness:
-        await harness.until(lambda: loudspeaker_lost(harness))
-        await harness.until(lambda: harness.named("connection"))
+        await harness.until(lambda: is_lost(harness, "speaker"))
+        await harness.until(lambda: harness.app.assistant.connection.state.is_up)
         status, _ = await harness.post("/api/say", {"text": "How are you?"})
         assert status == 200
         await harness.until(lambda: harness.named("transcript"))
@@ -234,7 +227,7 @@ async def test_when_the_reason_of_a_loss_becomes_another_that_is_told_too_but_no
         await reason_is(unknown)
         pyaudio.write_text(dedent(EMPTY))
         await reason_is(none)
-        lost = [e for e in harness.named("device") if e["direction"] == "microphone"]
+        lost = harness.reports_of("microphone")
         warnings = [
             record.getMessage()
             for record in caplog.records
@@ -251,9 +244,7 @@ async def test_a_machine_without_devices_has_none_and_the_rest_goes_on(
 ) -> None:
     pyaudio.write_text(dedent(EMPTY))
     async with Harness(tmp_path, reply=answer, change=default_microphone) as harness:
-        await harness.until(
-            lambda: any(e["direction"] == "microphone" for e in harness.named("device"))
-        )
+        await harness.until(lambda: harness.reports_of("microphone"))
         assert (await harness.status())["microphone"]["state"] == "none"
         assert (await harness.status())["microphone"]["reason"] == "PortAudio finds no sound device"
 

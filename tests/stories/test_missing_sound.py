@@ -7,7 +7,6 @@ import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,8 +19,13 @@ from tests.harness import Harness, speech
 
 pytestmark = pytest.mark.real_time
 NO_CARDS = """
+import os
+import time
+
 class PyAudio:
     def get_device_count(self):
+        while not os.path.exists("{asked}"):
+            time.sleep(0.01)
         return 0
     def get_default_input_device_info(self):
         raise OSError(-9996, "No default device")
@@ -45,24 +49,26 @@ def no_loudspeaker(settings: config.Config) -> config.Config:
 
 
 @pytest.fixture
-def no_cards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine without any sound device: the audio processes find this PyAudio first."""
+def no_cards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine without any sound device: the audio processes find this PyAudio first.
+
+    It answers only when the file exists: somebody must see what becomes of it.
+    """
     (tmp_path / "modules").mkdir()
-    (tmp_path / "modules" / "pyaudio.py").write_text(NO_CARDS)
+    asked = tmp_path / "asked"
+    (tmp_path / "modules" / "pyaudio.py").write_text(NO_CARDS.replace("{asked}", str(asked)))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "modules"))
+    return asked
 
 
-def speakers(harness: Harness) -> list[dict[str, Any]]:
-    """The events about the loudspeaker."""
-    return [one for one in harness.named("device") if one["direction"] == "speaker"]
-
-
-@pytest.mark.usefixtures("no_cards")
 @pytest.mark.parametrize("mode", ["verbatim", "prompt"])
-async def test_nothing_is_said_where_no_loudspeaker_was_found(tmp_path: Path, mode: str) -> None:
+async def test_nothing_is_said_where_no_loudspeaker_was_found(
+    tmp_path: Path, no_cards: Path, mode: str
+) -> None:
     async with Harness(tmp_path, reply=answer, change=default_loudspeaker) as harness:
-        await harness.until(lambda: speakers(harness))
-        (found,) = speakers(harness)
+        no_cards.touch()
+        await harness.until(lambda: harness.reports_of("speaker"))
+        (found,) = harness.reports_of("speaker")
         assert (found["state"], found["code"]) == ("none", "no_device")
         status, answered = await harness.post("/api/say", {"text": "Dinner.", "mode": mode})
         assert (status, answered["error"]["code"]) == (409, "not_now")
