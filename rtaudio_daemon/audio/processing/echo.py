@@ -181,7 +181,7 @@ class Echo:
     def lasts(self) -> bool:
         """Whether what was played may still be heard, in sound that is not cleaned yet."""
         self._measure()
-        return self._expected.lasts(self._learned)
+        return self._expected.lasts(self._learned if self._aligned is None else self._raw_learned)
 
     def played(self, pcm: bytes, skipped: int = 0) -> None:
         """Take note of what goes to the loudspeaker now, after `skipped` samples of silence."""

@@ -134,3 +134,27 @@ def test_an_echo_lasts_until_it_is_as_soft_as_the_noise() -> None:
         hear(bytes(960), noise)
         after += 1
     assert 15 < after < 50
+
+
+class Silent:
+    """A canceller that takes away everything."""
+
+    def played(self, pcm: bytes) -> None:
+        pass
+
+    def clean(self, pcm: bytes) -> bytes:
+        return bytes(len(pcm))
+
+
+def test_an_echo_that_is_cancelled_lasts_as_long_as_the_microphone_hears_it() -> None:
+    echo, loud = Echo("cancel", Silent()), tone(1000, 8000)
+    for number in range(40):
+        echo.played(loud if number % 20 < 15 else bytes(960))
+        echo.surpassed(echo.clean(tone(1000, 800) if number % 20 < 15 else bytes(960)))
+    assert echo.coupling_db is not None
+    assert echo.coupling_db < -70, "nothing is left of it"
+    assert echo.lasts()
+    for _ in range(100):
+        echo.played(bytes(960))
+        echo.clean(bytes(960))
+    assert not echo.lasts()
