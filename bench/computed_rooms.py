@@ -45,6 +45,13 @@ _UNSEEN = (
     *(("en-us+m7", word) for word in ("seven", "pause", "quiet", "hold on", "thanks", "later")),
     *(("tr+m1", word) for word in ("dur", "hayır", "bekle", "yeter", "dört", "evet")),
 )
+_FRESH = (
+    *(("da+m6", word) for word in ("stop", "nej", "vent", "nok", "fem", "ja")),
+    *(("fi+f1", word) for word in ("seis", "ei", "odota", "riittää", "kuusi", "kyllä")),
+    *(("hu+m3", word) for word in ("állj", "nem", "várj", "elég", "négy", "igen")),
+    *(("cs+f4", word) for word in ("stůj", "ne", "počkej", "dost", "sedm", "ano")),
+    *(("ro+m2", word) for word in ("stai", "nu", "așteaptă", "destul", "opt", "da")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +276,28 @@ def unseen(sounds: Path) -> Material:
             Room("bath", 85, 0.35, 1.0, 41),
             Room("stairs", 110, 0.3, 1.5, 42),
             Room("church", 180, 0.25, 2.0, 43),
+        ),
+    )
+
+
+def fresh(sounds: Path) -> Material:
+    """Rooms, words and an answering person with which nothing was chosen, nor looked at."""
+    words = {f"{name} {text}": as_word(_synthetic(name, text)) for name, text in _FRESH}
+    for voice in (*HELD_OUT_VOICES, "es_MX_f_Allison"):
+        found = sorted((sounds / voice / "digits").glob("1[0-9].wav"))[1:9:2]
+        words |= {f"{voice} {path.stem}": as_word(_read(path)) for path in found}
+    june = sounds / "fr_CA_f_June"
+    prompts = [path for path in sorted(june.glob("*.wav")) if not path.name.startswith("vm-")]
+    if len(words) < 50 or not prompts:
+        raise SystemExit("needs espeak-ng and Debian's asterisk-core-sounds-{en,es,fr,it,ru}-wav")
+    return Material(
+        words,
+        _answers(np.concatenate([as_word(_read(path)) for path in prompts[:100]])),
+        np.concatenate([as_word(_read(path)) for path in prompts[100:120]]),
+        (
+            Room("cellar", 73, 0.4, 1.0, 61),
+            Room("office", 123, 0.25, 0.7, 62),
+            Room("gym", 157, 0.3, 1.8, 63),
         ),
     )
 

@@ -1,6 +1,6 @@
 """Interruptions in computed rooms: what is noticed, how soon, and what is taken for a person.
 
-    python -m bench.interruptions [--part tuning|held_out|unseen] [--mode MODE] [--room ROOM]
+    python -m bench.interruptions [--part tuning|held_out|unseen|fresh] [--mode MODE] [--room ROOM]
                                   [--only SCENARIO] [--answers N] [--words N] [--misses]
 
 The real gate and the real engines hear computed rooms, much faster than real time, and with the
@@ -36,6 +36,7 @@ from bench.computed_rooms import (
     Listener,
     Material,
     Room,
+    fresh,
     held_out,
     loudness,
     onset,
@@ -49,7 +50,7 @@ AFTER = tuple(
     f"after{after}{up}" for up in ("", ", up 8") for after in ("", " 150", " 300", " 500", " 900")
 )
 SCENARIOS = ("words", "quiet", "up 8", "up 14", "television", "television, duck", *AFTER)
-PARTS = {"tuning": tuning, "held_out": held_out, "unseen": unseen}
+PARTS = {"tuning": tuning, "held_out": held_out, "unseen": unseen, "fresh": fresh}
 TELEVISION_DB = -10.0
 _UP_AT_S = 3
 _WORD_AT_S = 2
