@@ -1,1 +1,1 @@
-"""The daemon: joins microphone, speaker, session, HTTP API and systemd."""
+"""The daemon: connects microphone, loudspeaker, session, HTTP API and systemd."""

@@ -19,14 +19,14 @@ from . import identity
 
 TYPE = "_rtaudio._tcp.local."
 LOOK_S = 60.0
-"""How often it is looked whether this machine has other addresses."""
-_NAME_MOST = 60  # bytes; DNS takes 63, and a number may be added
-_TEXT_MOST = 255  # bytes of a property, with its key and "="
+"""How often to check whether this machine's addresses have changed, in seconds."""
+_NAME_MOST = 60  # bytes; DNS permits 63, and a number may be appended
+_TEXT_MOST = 255  # bytes per property, including its key and "="
 _LOG = logging.getLogger(__name__)
 
 
 def wanted(settings: config.Config) -> bool:
-    """Whether to announce: others can reach the HTTP API, and nobody forbids it."""
+    """Return whether to announce: others can reach the HTTP API, and no setting forbids it."""
     http = settings.http
     if http.announce == "never" or not beyond_loopback(http.host):
         return False
@@ -37,7 +37,7 @@ def wanted(settings: config.Config) -> bool:
 
 
 def about(settings: config.Config) -> tuple[str, dict[str, str]]:
-    """The name of the service, without its type, and what is said of it."""
+    """Return the name of the service, without its type, and its properties."""
     name = identity.name(settings)
     return _instance(name) or identity.topics(settings).device, {
         "id": identity.identity(settings),
@@ -49,18 +49,18 @@ def about(settings: config.Config) -> tuple[str, dict[str, str]]:
 
 
 def _instance(name: str) -> str:
-    """The name without what DNS does not take: control characters, and nothing beside a dot."""
+    """Return the name without control characters and other text that DNS does not permit."""
     plain = "".join(" " if unicodedata.category(each) == "Cc" else each for each in name)
     return ".".join(filter(None, _cut(plain, _NAME_MOST).split(".")))
 
 
 def _cut(text: str, most: int) -> str:
-    """`text`, no longer than this in bytes."""
+    """Return `text`, shortened to at most this many bytes."""
     return text.encode("utf-8", "replace")[:most].decode("utf-8", "ignore")
 
 
 def addresses_of(host: str) -> list[str]:
-    """The addresses where others reach `host`: those of this machine if it stands for all.
+    """Return the addresses under which others reach `host`; a wildcard: all of this machine.
 
     Raises OSError for a name.
     """
@@ -78,7 +78,7 @@ def addresses_of(host: str) -> list[str]:
 
 
 class Announcer:
-    """Announces a daemon with these settings that listens on `port`, as long as `run` runs."""
+    """Announces a daemon with these settings that listens on `port`, while `run` runs."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class Announcer:
         self._said: str | None = None
 
     async def run(self) -> None:
-        """Announce for ever; say goodbye at the end. A network that fails is tried again."""
+        """Announce until cancelled, then withdraw. Retry when the network fails."""
         from zeroconf import Error
 
         while True:
@@ -106,7 +106,7 @@ class Announcer:
                 await asyncio.sleep(LOOK_S)
 
     async def _announce(self) -> None:
-        """Announce until the addresses of this machine are others."""
+        """Announce until the addresses of this machine change."""
         from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
         host, (name, properties) = self._settings.http.host, about(self._settings)
@@ -131,4 +131,4 @@ class Announcer:
                 if self._addresses(host) != addresses:
                     return
         finally:
-            await network.async_close()  # says goodbye
+            await network.async_close()  # withdraws the announcement

@@ -1,4 +1,4 @@
-"""The daemon: builds its components, runs them, changes them on reload, closes them."""
+"""The daemon: builds its components, runs them, changes them on reload, and closes them."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ if TYPE_CHECKING:
     from ..simulator.server.simulator import Simulator
 
 _LOG = logging.getLogger(__name__)
-_REPORT_S = 2.0  # what is not applied by then is reported as pending
-_SHOWN_CHARACTERS = 200  # of a changed option; tools of one's own fill pages
+_REPORT_S = 2.0  # changes not applied by then are reported as pending
+_SHOWN_CHARACTERS = 200  # of a changed option; `tools.own` can fill pages
 _DEVICES = {"microphone": "audio.input.device", "speaker": "audio.output.device"}
 
 
 class App:
-    """The daemon. After `on_ready` was called, `address`, and `assistant` can be used.
+    """The daemon. Once `on_ready` was called, `address` and `assistant` are available.
 
-    `load` reads the configuration again, for `reload`; `chosen` lays settings over it. The folder
-    `state` keeps what was spent, the timers, the last actions, notes, and whether the microphone is
-    muted.
+    `load` reads the configuration again, for `reload`; `chosen` overlays settings chosen by the
+    user. The folder `state` stores costs, timers, recent actions, notes, and whether the
+    microphone is muted.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class App:
         self._chosen = chosen
         self._devices_here = devices
         self._usage_meter = UsageMeter()
-        # What the built-in service charges is not money.
+        # The built-in service costs no money.
         real = not PROFILES[settings.realtime.profile].built_in
         self._sent = UplinkDay()
         self._usage = (
@@ -84,36 +84,36 @@ class App:
         self._reloaded = asyncio.Event()
         self._settled = asyncio.Event()
         self._device_reason = asyncio.Event()
-        self._devices: dict[str, DeviceChanged] = {}  # the newest word of each
+        self._devices: dict[str, DeviceChanged] = {}  # the latest state of each
         self._components: Components
         self._health: HealthMonitor
         self.notifications = Emitter()
 
     @property
     def address(self) -> str:
-        """Address of the HTTP API, as in http://127.0.0.1:8770."""
+        """The address of the HTTP API, such as http://127.0.0.1:8770."""
         return self._components.address
 
     @property
     def assistant(self) -> Assistant:
-        """Who runs the conversation."""
+        """The assistant, which conducts the conversation."""
         return self._components.assistant
 
     @property
     def controls(self) -> DaemonControls:
-        """What other programs may do with the daemon, and see of it."""
+        """What other programs can do with the daemon, and see of it."""
         return self._components.controls
 
     @property
     def simulator(self) -> Simulator | None:
-        """The built-in service, when it is used."""
+        """The built-in service, if it is used."""
         return self._components.simulator
 
     async def run(self, stop: asyncio.Event, on_ready: Callable[[], None] = lambda: None) -> None:
         """Run until `stop` is set.
 
-        Raises ConfigError or DeviceError when a part cannot be built, RTAudioError when the port
-        is taken, and an exception group when a part broke while running.
+        Raises ConfigError or DeviceError if a part cannot be built, RTAudioError if the port is
+        in use, and an exception group if a part fails while running.
         """
         failure: RTAudioError | None = None
         async with asyncio.TaskGroup() as group:
@@ -152,7 +152,7 @@ class App:
             raise failure
 
     def _join(self, components: Components) -> None:
-        """Let the parts reach what lives as long as the daemon, and the other way round."""
+        """Connect the parts with the objects that live as long as the daemon."""
         components.controls.reloader = self
         components.controls.chosen_settings = self._chosen
         components.controls.action_log = self._actions
@@ -166,7 +166,7 @@ class App:
 
     @asynccontextmanager
     async def _background(self, group: asyncio.TaskGroup) -> AsyncIterator[None]:
-        """What runs beside the parts while the context lasts."""
+        """Run the tasks beside the parts for the duration of the context."""
         lifetimes = Lifetimes(group)
         async with AsyncExitStack() as tasks:
             if self._usage is not None:
@@ -184,13 +184,13 @@ class App:
         return TimerKeeper(store, Clocks(self._wall_clock).now)
 
     async def reload(self) -> dict[str, Any]:
-        """Read the configuration again and change what is different, between turns.
+        """Read the configuration again and apply what has changed, between turns.
 
-        Returns `changed`, one entry per option with its part and `state`: applied, pending (until
-        the turn that is under way is over), failed (with `reason`; the part goes on as it was), or
-        restart (of the daemon, is needed). Raises ConfigError when the configuration is wrong;
-        then nothing changes. `warnings` names doubtful settings, a new device that is not found,
-        and settings that are not in effect.
+        Returns `changed`, with one entry per option that names its part and `state`: applied;
+        pending (until the present turn is over); failed (with `reason`; the part continues as it
+        was); or restart (of the daemon, is needed). Raises ConfigError if the configuration is
+        invalid; then nothing changes. `warnings` lists doubtful settings, a new device that is not
+        found, and settings that are not in effect.
         """
         await self._started.wait()
         self._health.reloading()
@@ -213,9 +213,9 @@ class App:
     def _newly_wanted(
         self, settings: config.Config, compared: Mapping[str, config.Config], found: list[Change]
     ) -> list[Change]:
-        """Give every part what differs for it; what differs at all, in the order of the parts.
+        """Announce to every part what differs for it; return all differences, by part.
 
-        A part that has got other settings since it was `compared` is compared once more.
+        A part that has got other settings since it was `compared` is compared again.
         """
         for component in self._components.table:
             if component.applied is compared[component.name]:
@@ -233,7 +233,7 @@ class App:
         self._reloaded.set()
         exchanged = _DEVICES.keys() & {each.part for each in found}
         if self._components.assistant.microphone_input.gate.muted:
-            exchanged -= {"microphone"}  # it is not tried before it is wanted
+            exchanged -= {"microphone"}  # it is not opened before it is needed
         try:
             async with asyncio.timeout(_REPORT_S):
                 await self._settled.wait()
@@ -263,7 +263,7 @@ class App:
             self._device_reason.set()
 
     def _doubt(self, name: str) -> str:
-        """What is to be said of the device that this part uses now; empty if nothing is known."""
+        """Return a warning about the device that this part uses now; "" if there is none."""
         newest = self._devices.get(name)
         if newest is None or not newest.reason or self._outcome(name)["state"] != "applied":
             return ""
@@ -271,7 +271,7 @@ class App:
         return f"{_DEVICES[name]}: {newest.reason}{goes_on}"
 
     async def _keep_up(self) -> None:
-        """Bring the parts into accord with the newest settings, whenever there are new ones."""
+        """Apply the newest settings to the parts, whenever there are new ones."""
         while True:
             await self._reloaded.wait()
             self._reloaded.clear()
@@ -290,7 +290,7 @@ class App:
             self._failed(f"reload: {component.name} goes on as it was: {error}")
         else:
             component.runs_with(settings)
-            self._devices.pop(component.name, None)  # that was the former one's
+            self._devices.pop(component.name, None)  # it concerned the previous device
             _LOG.info("reload: %s has its new settings", component.name)
 
     def _outcome(self, name: str) -> dict[str, str]:
@@ -310,6 +310,6 @@ class App:
 def _load(
     load: Callable[[], config.Config], applied: Mapping[str, config.Config]
 ) -> tuple[config.Config, list[Change]]:
-    """The configuration and what differs in it; for a thread of its own, as both take a while."""
+    """Return configuration and differences; both take a while, so run this in a thread."""
     settings = load()
     return settings, differences(applied, settings)

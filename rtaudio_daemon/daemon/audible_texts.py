@@ -1,13 +1,13 @@
-"""Says of each text that was played whether the microphone heard it in the room.
+"""Decides for each text that was played whether the microphone heard it in the room.
 
-    yes       its echo is there
-    no        it was played at volume 0; or its echo is not there, although that of two texts in a
-              row was, since the devices were opened, and would be found now
-    unknown   it was too short, the room too loud, or nothing says that an echo is to be expected:
-              with headphones, or where the microphone, its sound server or nobody cancels it
+    yes       its echo was found
+    no        it was played at volume 0; or its echo was not found, although that of two texts in
+              a row was, since the devices were opened, and although it would be found now
+    unknown   it was too short, the room too loud, or an echo cannot be expected: headphones, or
+              the echo is cancelled by the microphone, its sound server or something unknown
 
-After three times no in a row the loudspeaker seems to be off. That is to be known of it, as what
-else is of a device, until the microphone hears it again or another device is used.
+After three times no in a row the loudspeaker seems to be off. That is reported like other facts
+about a device, until the microphone hears it again or a device is exchanged.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from ..audio.processing.audibility import Audible, EchoPath, Finding, Recording,
 from ..notifications import Notification, TextSaid
 
 _LOG = logging.getLogger(__name__)
-_LEAD_MS = 500  # before the words: a chime
-_TIMES_KNOWN = 2  # in a row; a canceller in the device lets the first through while it learns
+_LEAD_MS = 500  # before the words, for a chime
+_TIMES_KNOWN = 2  # in a row: a canceller in the device passes the first echo while it learns
 _TIMES_UNHEARD = 3
 _SEEMS_OFF = (
     f"it seems to be off: the microphone heard nothing of the last {_TIMES_UNHEARD} texts, though "
@@ -31,27 +31,27 @@ _SEEMS_OFF = (
 
 
 class AudibleHost(Protocol):
-    """Plays and hears."""
+    """Plays sound, and hears."""
 
     @property
     def volume(self) -> float:
-        """The loudness of everything that is played, from 0 to 1."""
+        """The volume of everything that is played, from 0 to 1."""
 
     @property
     def expects_echo(self) -> bool:
-        """Whether an echo that is gone means something: nobody takes it away on its way here."""
+        """Whether a missing echo is meaningful: nothing removes it before it gets here."""
 
     def publish(self, notification: Notification) -> None:
-        """Report this to everybody."""
+        """Publish this notification."""
 
     def loudspeaker_unheard(self, why: str | None) -> None:
-        """The loudspeaker seems to be off; None: it is heard again."""
+        """Note that the loudspeaker seems to be off; None: it is heard again."""
 
 
 class AudibleTexts:
-    """Publishes every receipt on `host`, those of what was played with what `recording` proves.
+    """Publishes every receipt on `host`; for played texts with the evidence of `recording`.
 
-    Texts whose receipts come at once, as they were played in one go, are judged as one.
+    Texts whose receipts come together, because they were played in one go, are judged as one.
     """
 
     def __init__(self, recording: Recording, host: AudibleHost) -> None:
@@ -64,7 +64,7 @@ class AudibleTexts:
         self._devices = 0  # counts their changes
 
     def add(self, receipt: TextSaid) -> None:
-        """This became of a text; it is published at once, or by `run`."""
+        """Take a receipt, which is published at once, or by `run`."""
         if receipt.heard_ms <= 0:
             self._host.publish(receipt)
             return
@@ -72,13 +72,13 @@ class AudibleTexts:
         self._is_due.set()
 
     def forget(self) -> None:
-        """Another microphone or loudspeaker is in use: nothing is known of the way between them."""
+        """Forget the echo: a microphone or loudspeaker was exchanged."""
         self._recording.drop()
         self._path, self._found, self._unheard = None, 0, 0
         self._devices += 1
 
     async def run(self) -> None:
-        """Judge and publish receipts until cancelled; then what waits is published as it is."""
+        """Judge and publish receipts until cancelled; then publish the rest unjudged."""
         try:
             while True:
                 await self._is_due.wait()
@@ -118,7 +118,7 @@ class AudibleTexts:
         return "no"
 
     def _count(self, audible: Audible) -> None:
-        """Note what this means for the loudspeaker."""
+        """Draw conclusions about the loudspeaker."""
         if audible == "yes" and self._unheard >= _TIMES_UNHEARD:
             self._host.loudspeaker_unheard(None)
         if audible != "unknown":

@@ -1,4 +1,4 @@
-"""One announcement in every room: spoken here, and sent to the daemons at the same broker."""
+"""Announces a text in every room: spoken here, and sent to the daemons at the same broker."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ class Speaker(Protocol):
     """Speaks here."""
 
     def say(self, text: str, mode: SayMode, *, said: str | None, chime: bool) -> str:
-        """As `Controls.say`."""
+        """See `Controls.say`."""
 
 
 class Sender(Protocol):
-    """Sends to the others."""
+    """Sends to the other daemons."""
 
     async def broadcast(self, said: str, text: str) -> None:
-        """Let all others say `text` under this id. Raises NotConnectedError."""
+        """Let all other daemons say `text` under this id. Raises NotConnectedError."""
 
 
 async def broadcast(text: str, speaker: Speaker, sender: Sender) -> dict[str, Any]:
-    """Let `text` be said everywhere; returns what `Controls.broadcast` does."""
+    """Let `text` be said everywhere; return the result of `Controls.broadcast`."""
     said = f"all_{secrets.token_hex(8)}"
     unsaid: RTAudioError | None = None
     reasons = []

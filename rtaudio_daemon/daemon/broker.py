@@ -1,4 +1,4 @@
-"""The MQTT broker of the daemon: which one it is now, and whether there is one."""
+"""The daemon's MQTT broker: which one is in use, and whether there is one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from . import identity
 
 
 class Broker:
-    """Goes on when a reload brings another broker, or none."""
+    """Outlives changes by reload to another broker, or to none."""
 
     def __init__(self, controls: Controls, notifications: Emitter) -> None:
         self._controls = controls
@@ -24,7 +24,7 @@ class Broker:
         self._bridge: Bridge | None = None
 
     def use(self, settings: config.Config, ready: asyncio.Event) -> Bridge | None:
-        """The bridge to the broker of these settings, which somebody has to run."""
+        """Return the bridge to the broker of these settings, which the caller must run."""
         self._bridge = None
         if settings.mqtt.host:
             self._bridge = Bridge(
@@ -38,23 +38,23 @@ class Broker:
         return self._bridge
 
     def leave(self, settings: config.Config) -> None:
-        """The bridge will be stopped, and with these settings another one comes, or none."""
+        """Prepare for the end of the bridge, and for another one, or none, by these settings."""
         topics = identity.topics(settings)
         if self._bridge is not None and not self._bridge.stays(settings.mqtt, topics):
             self._bridge.forget_device()
 
     def show(self, settings: config.Config) -> None:
-        """What can be seen follows these settings from now on."""
+        """Show states according to these settings from now on."""
         if self._bridge is not None:
             self._bridge.show(_shown(settings))
 
     def try_again(self) -> None:
-        """Connect at once where that is waited for."""
+        """Connect at once if it is waiting for that."""
         if self._bridge is not None:
             self._bridge.try_again()
 
     async def publish(self, topic: str, payload: str, *, retain: bool = False) -> None:
-        """Publish; waits until the broker has it. Raises NotConnectedError, at once without one."""
+        """Publish, and wait for the broker. Raises NotConnectedError, at once without a broker."""
         if self._bridge is None:
             raise NotConnectedError("there is no MQTT broker here")
         await self._bridge.publish(topic, payload, retain=retain)
@@ -66,11 +66,11 @@ class Broker:
         await self._bridge.broadcast(said, text)
 
     def document(self) -> dict[str, Any]:
-        """Its state, as `/api/status` shows it."""
+        """Return its state for `/api/status`."""
         return self._bridge.document() if self._bridge else {"state": "off", "notes": []}
 
     def counts(self) -> dict[str, float]:
-        """Counters and gauges, by the names in `api.metrics.COUNTS`."""
+        """Return counters and gauges, by the names in `api.metrics.COUNTS`."""
         bridge = self._bridge
         if bridge is None:
             return {}

@@ -1,4 +1,4 @@
-"""The settings that people choose on the page: kept in the state directory, applied by a reload."""
+"""Settings that people choose on the page: stored in the state directory, applied by a reload."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ _LOG = logging.getLogger(__name__)
 
 
 class ChosenSettings:
-    """What is chosen in the file at `path`, laid over what `load` reads."""
+    """Settings chosen in the file at `path`, which override those that `load` reads."""
 
     def __init__(self, path: Path | None, load: Callable[[overlay.Chosen], config.Config]) -> None:
         self._path = path
         self._load = load
         self._lock = asyncio.Lock()
         self.chosen: overlay.Chosen = {}
-        """By the names in `config.overlay`, without what does not fit."""
+        """The choices by the names in `config.overlay`, without invalid ones."""
 
     def load(self) -> config.Config:
-        """The configuration with what is chosen. Raises ConfigError."""
+        """Return the configuration with the choices applied. Raises ConfigError."""
         try:
             kept = overlay.read(self._path) if self._path else {}
         except ConfigError as error:
@@ -47,7 +47,7 @@ class ChosenSettings:
         return found
 
     async def listed(self, devices: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """Every setting as `/api/settings` shows it; `devices`: those that can be chosen."""
+        """Return every setting for `/api/settings`; `devices`: those that can be chosen."""
         settings = await asyncio.to_thread(self._load, {})
         choices: dict[str, Sequence[str]] = {
             **_CHOICES,
@@ -65,10 +65,10 @@ class ChosenSettings:
     async def choose(
         self, values: overlay.Chosen, devices: Sequence[Mapping[str, Any]], reloader: Reloader
     ) -> None:
-        """Keep `values`, those that are not as configured, and apply them.
+        """Store those of `values` that differ from the configuration, and apply them.
 
-        Raises WrongValueError for what cannot be chosen, ConfigError for what does not fit the
-        configuration, and NotNowError where they cannot be written; then nothing changes.
+        Raises WrongValueError for an invalid choice, ConfigError if it does not fit the
+        configuration, and NotNowError if it cannot be stored; then nothing changes.
         """
         async with self._lock:
             known = {each["name"]: each for each in await self.listed(devices)}
@@ -84,7 +84,7 @@ class ChosenSettings:
             await reloader.reload()
 
     async def reset(self, reloader: Reloader) -> None:
-        """Choose nothing any more. Raises NotNowError where the file cannot be removed."""
+        """Remove all choices. Raises NotNowError if the file cannot be removed."""
         async with self._lock:
             await asyncio.to_thread(self._write, {})
             await reloader.reload()

@@ -1,4 +1,4 @@
-"""A part of the daemon, and how far it runs with the newest settings."""
+"""A part of the daemon, and to what extent it uses the newest settings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .reload import Change, differences
 
 @dataclass
 class Component:
-    """`apply` brings the part into accord with settings; `applied` are those it runs with."""
+    """`apply` adapts the part to settings; `applied` are those it uses."""
 
     name: str
     apply: Callable[[config.Config], Awaitable[None]]
@@ -19,16 +19,16 @@ class Component:
     wanted: config.Config
     """The newest settings."""
     pending: tuple[Change, ...] = ()
-    """What of this part is not as in `wanted`."""
+    """The options of this part that differ from `wanted`."""
     failure: str = ""
     """Why the newest settings could not be applied."""
 
     def want(self, settings: config.Config, pending: Sequence[Change]) -> None:
-        """These are the newest settings; `pending` is what differs in them from `applied`."""
+        """Note the newest settings; `pending` lists how they differ from `applied`."""
         self.wanted, self.pending = settings, tuple(pending)
 
     def runs_with(self, settings: config.Config) -> None:
-        """The part has these settings now, which may not be the newest any more."""
+        """Note that the part uses these settings, which may no longer be the newest."""
         self.applied, self.failure = settings, ""
         if settings is self.wanted:
             self.pending = ()

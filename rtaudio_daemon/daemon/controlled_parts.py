@@ -1,4 +1,4 @@
-"""The parts of the daemon that its controls reach, which may be missing."""
+"""The interfaces of parts of the daemon that its controls use, and that may be missing."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ class Ringer(Protocol):
     """Rings."""
 
     def silence(self) -> bool:
-        """Somebody wants it to stop; whether anything can be heard to ring."""
+        """Stop the ringing; return whether any was audible."""
 
 
 class Reloader(Protocol):
-    """Who knows where the configuration is."""
+    """Reads the configuration again."""
 
     async def reload(self) -> dict[str, Any]:
-        """Read the configuration again; returns what changed. Raises ConfigError."""
+        """Read the configuration again; return what changed. Raises ConfigError."""
 
 
 class CallableTools(Protocol):
-    """The tools, as far as they can be seen and called by hand."""
+    """The tools, as far as they can be listed and called by hand."""
 
     def document(self) -> dict[str, Any]:
-        """Sources, number and cost, ready for JSON."""
+        """Return sources, number and cost, ready for JSON."""
 
     def listed(self) -> list[dict[str, Any]]:
-        """Every tool, ready for JSON."""
+        """Return every tool, ready for JSON."""
 
     async def call(self, name: str, arguments: str, *, confirmed: bool) -> str:
-        """Call a tool; returns its output as JSON."""
+        """Call a tool; return its output as JSON."""
 
 
 class BrokerView(Protocol):
@@ -40,24 +40,24 @@ class BrokerView(Protocol):
         """Let all other daemons say `text` under this id. Raises NotConnectedError."""
 
     def document(self) -> dict[str, Any]:
-        """Its state, ready for JSON."""
+        """Return its state, ready for JSON."""
 
     def counts(self) -> dict[str, float]:
-        """Counters and gauges, by the names in `api.metrics.COUNTS`."""
+        """Return counters and gauges, by the names in `api.metrics.COUNTS`."""
 
 
 class DuckingView(Protocol):
-    """Makes other programs softer."""
+    """Lowers other programs."""
 
     def document(self) -> dict[str, object]:
-        """In which way, and whether they are softer now, ready for JSON."""
+        """Return in which way, and whether they are lowered now, ready for JSON."""
 
 
 class ActionLog(Protocol):
-    """What became of the calls of tools."""
+    """The record of calls of tools."""
 
     def listed(self) -> Sequence[Mapping[str, Any]]:
-        """The newest ones, the newest first, ready for JSON."""
+        """Return the latest calls, newest first, ready for JSON."""
 
     async def clear(self) -> None:
-        """Forget all. Raises NotNowError."""
+        """Delete all. Raises NotNowError."""

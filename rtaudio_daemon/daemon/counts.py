@@ -9,7 +9,7 @@ from .assistant import Assistant
 
 
 def counts_of(assistant: Assistant, timers: TimerKeeper) -> dict[str, float]:
-    """What the assistant and the timers count, by the names in `api.metrics.COUNTS`."""
+    """Return what the assistant and the timers count, by the names in `api.metrics.COUNTS`."""
     microphone_input, speaker, wire = (
         assistant.microphone_input,
         assistant.speaker,

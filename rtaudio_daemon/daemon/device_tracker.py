@@ -1,4 +1,4 @@
-"""Keeps the state of the microphone and the loudspeaker, and refuses what they cannot do now."""
+"""Tracks the state of microphone and loudspeaker, and rejects what they cannot do now."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from ..errors import NotNowError
 from ..notifications import DeviceChanged, DeviceCode, DeviceState
 from ..program_name import PROGRAM
 
-RECOVERY_S = 5.0  # a loudspeaker that went may be back when the answer comes
+RECOVERY_S = 5.0  # a lost loudspeaker may be back when the answer arrives
 
 _Direction = Literal["microphone", "speaker"]
 
 
 class DeviceTracker:
-    """The newest state of each device: report every exchange and every change to it."""
+    """The latest state of each device. Report every exchange and every change to it."""
 
     def __init__(self) -> None:
         self._latest: dict[str, DeviceChanged] = {}
         self._untried: set[str] = set()  # devices that have reported nothing yet
         self._lost_at: dict[str, float] = {}
         self.unheard: str | None = None
-        """Why the loudspeaker, which works, seems to be heard by nobody."""
+        """Why the loudspeaker, although it works, seems to be inaudible."""
 
     def exchanged(self, direction: _Direction) -> None:
-        """Another one is used from now on."""
+        """Note that another device is used from now on."""
         self._untried.add(direction)
         self._lost_at.pop(direction, None)
 
     def changed(self, change: DeviceChanged) -> bool:
-        """A device came or went; whether it is still the same stream, deaf or hearing again."""
+        """Note a change; return whether it is the same stream, now deaf or hearing again."""
         direction, before = change.direction, self._latest.get(change.direction)
         self._untried.discard(direction)
         self._latest[direction] = change
@@ -49,9 +49,9 @@ class DeviceTracker:
         return DeviceState.DEAF in states and states <= {DeviceState.OK, DeviceState.DEAF}
 
     def loudspeaker_unheard(self, why: str | None) -> DeviceChanged:
-        """It seems to be off, or (None) is heard again; returns what to report of it.
+        """Note that the loudspeaker seems to be off, or (None) is heard; return the report.
 
-        KeyError if it never reported anything.
+        Raises KeyError if it never reported anything.
         """
         self.unheard, latest = why, self._latest["speaker"]
         if why is None:
@@ -59,7 +59,7 @@ class DeviceTracker:
         return replace(latest, reason=why, code=DeviceCode.UNHEARD)
 
     def need_microphone(self) -> None:
-        """Raises NotNowError when no sound comes from it, as far as is known."""
+        """Raise NotNowError if, as far as is known, it delivers no sound."""
         latest = self._latest.get("microphone")
         if latest is not None and "microphone" not in self._untried and not _hears(latest):
             why = latest.reason or "there is none"
@@ -83,12 +83,12 @@ class DeviceTracker:
     def microphone(
         self, device: Microphone | None, *, paused: bool, level_dbfs: float
     ) -> MicrophoneStatus:
-        """The state of the microphone in use; `paused`: it is not opened."""
+        """Return the state of the microphone in use; `paused`: it is not open."""
         state, name, reason = self._of("microphone", device, paused=paused)
         return MicrophoneStatus(state, name, reason, level_dbfs)
 
     def speaker(self, device: Speaker | None) -> DeviceStatus:
-        """The state of the loudspeaker in use."""
+        """Return the state of the loudspeaker in use."""
         state, name, reason = self._of("speaker", device, paused=False)
         return DeviceStatus(state, name, self.unheard or reason)
 
@@ -100,7 +100,7 @@ class DeviceTracker:
         latest, state = self._latest.get(direction), device.state
         if direction in self._untried:
             if latest is not None and paused:
-                state = latest.state  # of the former one: nobody tries this one
+                state = latest.state  # of the previous device: nobody opens the new one
             reason = None if state is DeviceState.OK else "it was not opened yet"
         else:
             reason = device.reason or (latest.reason if latest is not None else None)
@@ -108,5 +108,5 @@ class DeviceTracker:
 
 
 def _hears(microphone: DeviceChanged) -> bool:
-    """Whether sound comes from it, as from one that is deaf only as nobody spoke for hours."""
+    """Return whether it delivers sound; one deaf only for lack of speech does."""
     return microphone.state is DeviceState.OK or microphone.code is DeviceCode.NO_SPEECH

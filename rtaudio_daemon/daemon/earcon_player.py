@@ -3,13 +3,13 @@
     listening   a wake word was heard and a pause follows; or the button was pressed
     working     a tool that the user waits for takes long
     done        the user's turn is over and an answer is awaited
-    muted       the microphone was muted, or is on again
-    error       an answer failed; there is no service and somebody waits for it or calls it; the
-                microphone is lost in the middle of a turn by button
-    connected   there is a session: the first, or one after the service was away
+    muted       the microphone was muted or unmuted
+    error       an answer failed; the service is unavailable and somebody waits for it or calls
+                it; the microphone was lost during a push-to-talk turn
+    connected   there is a session: the first one, or one after the service was unavailable
 
-While somebody speaks there is no sound but that of the button, as the microphone is not listened
-to meanwhile.
+While somebody speaks, only the sound of the button is played, because the microphone is ignored
+during a sound.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from ..notifications import (
     WakeWordYielded,
 )
 
-_BREATH_S = 0.4  # who goes on speaking after a wake word does so within this time
+_BREATH_S = 0.4  # speech that continues after a wake word does so within this time
 _SAME_S = 1.0  # one fault may be reported several times
 
 
 class EarconHost(Protocol):
-    """Where the short sounds are heard."""
+    """Where the short sounds are played."""
 
     @property
     def user_speaks(self) -> bool:
@@ -45,47 +45,47 @@ class EarconHost(Protocol):
 
     @property
     def plays_on(self) -> bool:
-        """Whether an answer goes on that has paused for nobody."""
+        """Whether an answer that paused for nobody continues."""
 
     def play_earcon(self, pcm: bytes) -> None:
         """Play a short sound."""
 
 
 class EarconPlayer:
-    """Plays the sounds that go with what `note` is given, on `host`."""
+    """Plays the sounds for the notifications passed to `note`, on `host`."""
 
     def __init__(self, settings: config.Earcons, host: EarconHost) -> None:
         self.settings = settings
         self.volume = 1.0
-        """That of the answers."""
+        """The volume of answers."""
         self._host = host
-        self._away = False  # no session, and not because none is wanted
-        self._new = True  # the next session is the first, or the first after it was away
-        self._called = False  # by a wake word, and what was said after it is not over
+        self._away = False  # whether there is no session although one is wanted
+        self._new = True  # whether the next session is the first, or the first after an outage
+        self._called = False  # whether a turn after a wake word is not over yet
         self._pending: asyncio.TimerHandle | None = None
         self._last: tuple[str, float] = ("", 0.0)
 
     def button_pressed(self) -> None:
-        """Somebody holds a button to talk."""
+        """Note that the push-to-talk button is pressed."""
         if self.settings.listening == "always":
             self._sound("listening", anyway=True)
 
     def speech_started(self) -> None:
-        """Our own gate hears somebody."""
+        """Note that our own gate hears somebody."""
         self.close()
 
     def speech_stopped(self) -> None:
-        """Our own gate hears nobody any more."""
+        """Note that our own gate no longer hears anybody."""
         if self._called and self._away:
             self._sound("error")
         self._called = False
 
     def working(self) -> None:
-        """A tool that somebody waits for takes long."""
+        """Note that a tool that somebody waits for takes long."""
         self._sound("working")
 
     def note(self, notification: Notification) -> None:
-        """This happens now."""
+        """Handle a notification."""
         match notification:
             case WakeWordHeard():
                 self._called = True
@@ -110,7 +110,7 @@ class EarconPlayer:
                 pass
 
     def close(self) -> None:
-        """Forget the sound that is waiting, if there is one."""
+        """Cancel the sound that is scheduled, if any."""
         if self._pending is not None:
             self._pending.cancel()
             self._pending = None

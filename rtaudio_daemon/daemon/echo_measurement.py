@@ -13,19 +13,19 @@ from ..notifications import DeviceState, ModelStatus
 from ..optional_packages import installed
 from .assistant import Assistant
 
-_PATIENCE_S = 5.0  # more than the sound lasts
+_PATIENCE_S = 5.0  # longer than the sound
 _WHY = "nothing was measured: "
 
 
 class EchoMeasurement:
-    """Plays a chirp on `assistant` and listens for it; one at a time."""
+    """Plays a chirp on `assistant` and records it; one at a time."""
 
     def __init__(self, assistant: Assistant) -> None:
         self._assistant = assistant
         self._lock = asyncio.Lock()
 
     async def measure(self) -> dict[str, Any]:
-        """What came back, as `POST /api/measure_echo` answers. Raises NotNowError."""
+        """Measure; return the result for `POST /api/measure_echo`. Raises NotNowError."""
         if self._lock.locked():
             raise NotNowError(f"{_WHY}another measurement is under way")
         async with self._lock:
@@ -54,7 +54,7 @@ class EchoMeasurement:
             raise NotNowError(f"{_WHY}there is no loudspeaker, or it is lost")
 
     async def _hear(self, ms: int) -> bytes:
-        """The sound of the microphone from now on, for so long."""
+        """Record `ms` of the microphone's sound from now on."""
         microphone_input, heard = self._assistant.microphone_input, bytearray()
         frames: asyncio.Queue[bytes] = asyncio.Queue()
         microphone_input.tap = frames

@@ -1,7 +1,7 @@
-"""Records what happens in numbers and words of fixed lists, for reports: no words, no sound.
+"""Records events as numbers and words of fixed lists, for reports: no spoken words, no sound.
 
-The newest events are kept, for an hour, in memory only. What may be recorded of each kind is listed
-in `recorded_events`.
+The newest events are kept for an hour, in memory only. `recorded_events` lists what may be recorded
+of each kind.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _SOUND = "input_audio_buffer.append"
 
 
 class EventRecord:
-    """The newest `most` events. `clock` counts seconds, `wall_clock` seconds since 1970."""
+    """The newest `most` events. `clock` returns seconds, `wall_clock` seconds since 1970."""
 
     def __init__(
         self,
@@ -69,9 +69,9 @@ class EventRecord:
         self._sent: OrderedDict[str, str] = OrderedDict()
 
     def document(self) -> dict[str, Any]:
-        """The events, the oldest first, ready for JSON; `seconds` is now.
+        """Return the events, oldest first, ready for JSON; `seconds` is now.
 
-        `t` of an event: seconds since the start. `dropped`: how many older ones are gone.
+        `t` of an event: seconds since the start. `dropped`: how many older events are gone.
         """
         self._forget_old()
         events = [dict(each) for each in self._events]
@@ -83,7 +83,7 @@ class EventRecord:
         }
 
     def note(self, kind: str, values: Mapping[str, Any]) -> None:
-        """Record what may be recorded of an event of this kind."""
+        """Record an event of this kind, as far as permitted."""
         self._events.append({"t": self._now(), "kind": kind, **recorded(kind, values)})
         if len(self._events) > self._most:
             self._events.popleft()
@@ -93,21 +93,21 @@ class EventRecord:
         """Record a notification."""
         self.note(EVENT_NAMES[type(notification)], _values(notification))
 
-    # ------------------------------------------------------------ what goes over the wire
+    # ------------------------------------------------------------ traffic with the service
 
     def opened(self) -> int:
-        """A connection is open; returns the number of its session."""
+        """Note that a connection is open; return the number of its session."""
         session = next(self._sessions)
         self.note("session", {"session": session, "phase": "opened"})
         return session
 
     def ended(self, session: int, code: int | None) -> None:
-        """It has ended: the service closed it with this code, or None: we did."""
+        """Note that it ended: the service closed it with this code, or (None) we did."""
         by = "us" if code is None else "service"
         self.note("session", {"session": session, "phase": "ended", "by": by, "code": code})
 
     def received(self, session: int, message: Message) -> None:
-        """The service sent a message in this session."""
+        """Note a message of the service in this session."""
         event = message.event
         if message.name not in ACTED_ON or isinstance(event, TextDelta):
             return
@@ -116,7 +116,7 @@ class EventRecord:
             self.note("received", values)
 
     def sent(self, session: int, message: Json) -> None:
-        """We sent a message in this session."""
+        """Note a message that we sent in this session."""
         name = message.get("type")
         if name == _SOUND:
             return
@@ -151,7 +151,7 @@ class EventRecord:
             self._dropped += 1
 
     def _joined(self, sound: Mapping[str, Any]) -> bool:
-        """Whether this piece of sound could be added to the newest event, which is of its part."""
+        """Try to add this sound to the newest event, if that is of the same part."""
         newest = self._events[-1] if self._events else {}
         same = ("session", "type", "response", "item", "part")
         if newest.get("kind") != "received" or any(
@@ -164,7 +164,7 @@ class EventRecord:
         return True
 
     def _number(self, kind: str, name: object) -> int | None:
-        """What stands for an id: they count from 1, and None stands for no id."""
+        """Return the number that represents an id, counted from 1; None: no id."""
         if not isinstance(name, str) or not name:
             return None
         return self._ids.setdefault(kind, _Numbers()).of(name)
@@ -224,7 +224,7 @@ class _Numbers:
 
 
 class LogPlaces(logging.Handler):
-    """Records which lines of the program warn, without what they say."""
+    """Records which lines of the program warn, without their messages."""
 
     def __init__(self, record: EventRecord) -> None:
         super().__init__(logging.WARNING)
@@ -232,7 +232,7 @@ class LogPlaces(logging.Handler):
         self._loop = asyncio.get_running_loop()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Record the place of this entry, which may come from any thread."""
+        """Record the place of this entry; called in any thread."""
         values = {
             "level": record.levelname.lower(),
             "module": record.name,

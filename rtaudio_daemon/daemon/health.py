@@ -1,4 +1,4 @@
-"""Keeps systemd informed: ready, what the daemon is doing in words, and whether it is well."""
+"""Keeps systemd informed: ready, a status text, and whether the daemon works."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from .components import Components
 from .systemd import Systemd
 
 SILENCE_S = 10.0
-"""A working microphone gives 50 frames a second; after so long without one it does not work."""
+"""A working microphone delivers 50 frames per second; if none arrive for so long, it has failed."""
 
 
 class HealthMonitor:
-    """Looks at the `components` and listens to `notifications`, on behalf of systemd."""
+    """Observes the `components` and the `notifications` for systemd."""
 
     def __init__(self, components: Components, notifications: Emitter) -> None:
         self._components = components
@@ -28,26 +28,26 @@ class HealthMonitor:
             notifications.on("notification", self._notice)
 
     async def run(self) -> None:
-        """Feed the watchdog while all is well, until cancelled."""
+        """Feed the watchdog while the daemon works, until cancelled."""
         await self._systemd.watch(self.ailment)
 
     def ready(self, failure: str = "") -> None:
-        """The daemon can be used, also after a reload; `failure`: what did not work in it."""
+        """Report that the daemon is ready, also after a reload; `failure`: what failed in that."""
         self._is_ready, self._failure = True, failure
         if self._systemd.listens:
             self._systemd.ready(self.words())
 
     def reloading(self) -> None:
-        """The configuration is read again; `ready` ends it."""
+        """Report that the configuration is read again; `ready` ends that."""
         self._systemd.reloading()
 
     def stopping(self) -> None:
-        """The daemon goes down."""
+        """Report that the daemon is stopping."""
         self._is_ready = False
         self._systemd.stopping()
 
     def words(self) -> str:
-        """What the daemon is doing, in a line for people."""
+        """Return what the daemon is doing, in one line for people."""
         state = self._components.controls.snapshot()
         said = [line(state.document(), words())]
         if state.connection.state.is_up:
@@ -59,17 +59,17 @@ class HealthMonitor:
         return "; ".join([*said, *notes])
 
     def ailment(self) -> str | None:
-        """What is wrong with the daemon itself, that only a restart can mend; None: nothing.
+        """Return a fault of the daemon itself that only a restart can resolve; None: none.
 
-        That the loop turns is shown by this being asked. A lost microphone or connection is no
-        ailment: their tasks look for them.
+        The call itself shows that the event loop runs. A lost microphone or connection is not such
+        a fault: their tasks recover them.
         """
         if ended := self._components.ended():
             return f"the task {ended[0]} has ended"
         return self._silence()
 
     def _silence(self) -> str | None:
-        """A microphone that is said to work, and gives no frames."""
+        """Return a fault if a microphone that should work delivers no frames."""
         microphone_input = self._components.assistant.microphone_input
         microphone, now = microphone_input.microphone, asyncio.get_running_loop().time()
         if (

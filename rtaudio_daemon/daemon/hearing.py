@@ -1,4 +1,4 @@
-"""What judges the sound of the microphone: engine, echo, enhancement, wake words."""
+"""What processes the sound of the microphone: engine, echo, enhancement, wake words."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .wake_words import attention_for
 
 @dataclass(frozen=True)
 class Hearing:
-    """How sound is judged, in effect."""
+    """The processing in effect."""
 
     engine: ChosenEngine
     echo: Echo
@@ -28,7 +28,7 @@ class Hearing:
 
     @classmethod
     def of(cls, audio: config.Audio) -> Self:
-        """As these settings have it, but still without wake words."""
+        """Create it for these settings, without wake words at first."""
         return cls(
             open_engine(audio.gate.engine),
             open_echo(audio.echo, audio.gate.engine),
@@ -39,9 +39,10 @@ class Hearing:
     async def adjusted(
         self, audio: config.Audio, applied: config.Audio, *, begins: bool
     ) -> Hearing:
-        """As these settings have it; what is as in those that were `applied` goes on.
+        """Return it for these settings; parts whose settings equal `applied` are reused.
 
-        `begins`: with wake words for the first time; see `attention_for` for what that may raise.
+        `begins`: wake words are opened for the first time; `attention_for` says what that may
+        raise.
         """
         engine, echo, attention = self.engine, self.echo, self.attention
         another_engine = audio.gate.engine != applied.gate.engine
@@ -57,7 +58,7 @@ class Hearing:
         return Hearing(engine, echo, enhancement, attention)
 
     def sound(self, ducking_note: str | None) -> SoundChanged:
-        """The same for people; `ducking_note`: why other programs are not made softer, if so."""
+        """Return a description; `ducking_note`: why other programs are not lowered, if so."""
         found = (
             self.engine.note,
             self.echo.note,

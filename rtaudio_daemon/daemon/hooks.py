@@ -1,7 +1,7 @@
-"""Hooks: a program that runs, or an address that is given the event, when something happens.
+"""Hooks: an event runs a program, or is sent to an address.
 
-Nothing waits for a hook. While one is carried out, the newest event waits for it, and those before
-are dropped. What comes of it is not looked at; that it fails is logged, and counted.
+Nothing waits for a hook. While one is carried out, the newest event waits for it, and older waiting
+events are dropped. Its result is ignored; failures are logged and counted.
 """
 
 from __future__ import annotations
@@ -32,28 +32,28 @@ from ..tools.sources.masking import Masking
 from ..tools.sources.running_program import filled_command, run_program, why_not
 
 _LOG = logging.getLogger(__name__)
-_TERM_S = 0.3  # how long a program that is stopped has to end by itself
-_AGAIN_S = 3600.0  # a failure like one that was logged is logged again after so long
+_TERM_S = 0.3  # how long a program has to end after SIGTERM
+_AGAIN_S = 3600.0  # how long further failures of the same kind are not logged
 
 Event = Mapping[str, Any]
 
 
 class Failure(NamedTuple):
-    """Why a hook was not carried out: the kind, by which failures are alike, and a sentence."""
+    """Why a hook was not carried out: the kind of failure, and a sentence."""
 
     kind: str
     words: str
 
 
 class Carrier(Protocol):
-    """Does what a hook is for."""
+    """Carries out a hook."""
 
     async def carry_out(self, event: Event) -> Failure | None:
-        """Do it with this event; why that failed, if it did."""
+        """Carry it out for this event; return why that failed, if it did."""
 
 
 class Hooks:
-    """The hooks of a daemon. Their tasks live in `group`; `asleep`: whether the session sleeps."""
+    """The hooks of a daemon. Their tasks run in `group`; `asleep`: whether the session sleeps."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Hooks:
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.publish_transcripts = False
-        """Whether hooks are given what was said."""
+        """Whether hooks get what was said."""
         self._group = group
         self._asleep = asleep
         self._environment = harmless_environment(environment)
@@ -74,11 +74,11 @@ class Hooks:
         self._counts = {"hook_runs": 0.0, "hook_failures": 0.0, "hook_events_dropped": 0.0}
 
     def counts(self) -> Mapping[str, float]:
-        """How often hooks were carried out, failed and were too busy, since the start."""
+        """Return how often hooks were carried out, failed and were too busy, since the start."""
         return self._counts
 
     async def use(self, hooks: Sequence[config.Hook]) -> None:
-        """Carry these out from now on: those that stay go on, those that go are stopped."""
+        """Use these hooks from now on: unchanged ones continue, removed ones are stopped."""
         former, found = dict(self._runners), {}
         for hook in hooks:
             runner = next((each for each in former if each.hook == hook), None)
@@ -99,7 +99,7 @@ class Hooks:
         await self._sessions.close()
 
     def notice(self, notification: Notification) -> None:
-        """Something happened."""
+        """Handle a notification."""
         name = EVENT_NAMES[type(notification)]
         waiting = [each for each in self._runners if each.hook.on == name]
         if not waiting:
@@ -127,11 +127,11 @@ class _Runner:
         self._now: Event | None = None
         self._next: Event | None = None
         self._wanted = asyncio.Event()
-        self._failures: dict[str, int] = {}  # since the last one of the kind that was logged
+        self._failures: dict[str, int] = {}  # by kind, since the last one that was logged
         self._logged_at: dict[str, float] = {}
 
     def offer(self, event: Event) -> None:
-        """Carry it out, or when the one under way is over, if no newer one comes before."""
+        """Carry it out now, or after the present one unless a newer event arrives first."""
         if self._now is None:
             self._now = event
             self._wanted.set()
@@ -141,7 +141,7 @@ class _Runner:
         self._next = event
 
     async def run(self) -> None:
-        """Carry out what is offered, until cancelled."""
+        """Carry out the events that are offered, until cancelled."""
         while True:
             await self._wanted.wait()
             self._wanted.clear()
@@ -173,7 +173,7 @@ class _Runner:
 
 
 class _Program:
-    """Runs a program: its arguments hold fields of the event, its input is the event as JSON."""
+    """Runs a program: its arguments contain fields of the event, its input is the event as JSON."""
 
     def __init__(self, hook: config.Hook, environment: Mapping[str, str]) -> None:
         self._program = hook.run
@@ -181,7 +181,7 @@ class _Program:
         self._mask = Masking(hook.run)
 
     async def carry_out(self, event: Event) -> Failure | None:
-        """Run it to its end; cancelled: end it and what it started."""
+        """Run it to its end; if cancelled, end it and its child processes."""
         try:
             command = filled_command(self._program, event)
         except ValueError as error:
@@ -212,7 +212,7 @@ class _Webhook:
         self._mask = Masking(hidden_parts(hook.url), hook.headers)
 
     async def carry_out(self, event: Event) -> Failure | None:
-        """Send it; what the other side does with it is its business."""
+        """Send it; the response body is ignored."""
         try:
             async with (
                 self._sessions.use() as session,

@@ -1,4 +1,4 @@
-"""Who this daemon is among all daemons of a home."""
+"""The identity of this daemon among all daemons of a home."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _LENGTH = 8
 
 
 def identity(settings: config.Config, machine_id: Path = MACHINE_ID) -> str:
-    """`mqtt.id`, else eight letters made from this machine and the place of its configuration.
+    """Return `mqtt.id`, or eight letters derived from machine and configuration path.
 
-    The same at every start, and different for two daemons of one machine.
+    They are the same at every start, and differ for two daemons on one machine.
     """
     if settings.mqtt.id:
         return settings.mqtt.id

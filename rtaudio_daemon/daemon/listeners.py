@@ -1,4 +1,4 @@
-"""Who learns from the assistant what happens, beside the devices and the session."""
+"""The interfaces for what the assistant reports, except to devices and session."""
 
 from __future__ import annotations
 
@@ -10,58 +10,58 @@ from ..protocol.events import Event, Message
 
 
 class AlertListener(Protocol):
-    """Rings, and needs to know who is there."""
+    """Rings, and needs to know about people."""
 
     def somebody_there(self, *, addressed: bool) -> None:
-        """Somebody speaks, or presses a button; `addressed`: to us, as far as that is known."""
+        """Note that somebody speaks or presses a button; `addressed`: to us, as far as is known."""
 
     def floor_changed(self) -> None:
-        """Somebody else has the floor now, or nobody."""
+        """Note a change of whose turn it is to speak."""
 
     @property
     def rings(self) -> bool:
-        """Whether anything can be heard to ring."""
+        """Whether any ringing is audible."""
 
 
 class Watcher(Protocol):
-    """Looks at what happens now."""
+    """Re-examines the present state."""
 
     def look(self) -> None:
-        """Somebody begins to speak to us, or presses a button."""
+        """Note that somebody begins to speak to us, or presses a button."""
 
 
 class PersonaListener(Protocol):
     """Decides who answers."""
 
     def called(self, name: str) -> None:
-        """The wake word of this persona was heard, or of nobody ("")."""
+        """Note that this persona's wake word was heard; "": one without persona."""
 
 
 class Recorder(Protocol):
-    """Records what is spoken for nobody to hear."""
+    """Records speech that is not played."""
 
     def received(self, event: Event) -> None:
-        """The service sent this."""
+        """Handle an event of the service."""
 
 
 class QuestionListener(Protocol):
     """Asks questions."""
 
     def closed(self, question: QuestionClosed) -> None:
-        """This became of a question."""
+        """Note the outcome of a question."""
 
 
 class CallsListener(Protocol):
-    """Answers the function calls of the model."""
+    """Answers the model's function calls."""
 
     def run(self, requested: CallsRequested) -> None:
         """Run the calls of an answer, and give each its result."""
 
     def note(self, notification: Notification) -> None:
-        """This happens now."""
+        """Handle a notification."""
 
     def button_pressed(self) -> None:
-        """Somebody holds a button to talk."""
+        """Note that the push-to-talk button is pressed."""
 
     def received(self, message: Message) -> None:
-        """The service sent this."""
+        """Handle a message of the service."""

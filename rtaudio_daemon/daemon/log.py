@@ -1,6 +1,6 @@
 """The log: plain lines, or entries with fields for the journal; secrets never show in either.
 
-Levels are as in the `logger` section: a default, and others by module.
+Levels are set in the `logger` section: a default, and others by module.
 """
 
 from __future__ import annotations
@@ -38,21 +38,21 @@ JOURNAL = "/run/systemd/journal/socket"
 _STDERR = 2
 _LOG = logging.getLogger(__name__)
 _PLAIN = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
-_LONGEST = 48 * 1024  # of a message; a datagram holds no more than about 200 KiB
+_LONGEST = 48 * 1024  # of a message; a datagram is limited to about 200 KiB
 _PRIORITIES = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
-# What is a secret wherever it stands: keys in addresses and headers, and OpenAI's keys.
+# Values that are always secret: keys in addresses and headers, and OpenAI's keys.
 _KEYS = re.compile(
     r"(?i)((?:api[-_]?key|authorization|token|secret|password)['\"]?\s*[=:]\s*['\"]?(?:bearer )?"
     r"|\bbearer )(?!\*\*)[^\s'\"&,;)}]{8,}"
 )
 _OWN_OPTION = re.compile(r"[\w\]]\.[\w-]*$")
 _OPENAI = re.compile(r"\bsk-[A-Za-z0-9_-]{16,}")
-_SHORTEST = 8  # a key that is shorter protects nothing, and stands in half of all words
+_SHORTEST = 8  # a shorter key protects nothing, and occurs in many words
 _own_levels: set[str] = set()
 
 
 class Redaction:
-    """Replaces what is secret by `**`: the `secrets` themselves, and what looks like a key."""
+    """Replaces secrets by `**`: the given `secrets`, and anything that looks like a key."""
 
     def __init__(self, secrets: Iterator[str] | tuple[str, ...] = ()) -> None:
         self._secrets = {each for each in secrets if len(each) >= _SHORTEST}
@@ -62,14 +62,14 @@ class Redaction:
         self._secrets |= {each for each in secrets_in(settings) if len(each) >= _SHORTEST}
 
     def __call__(self, text: str) -> str:
-        """`text` without secrets."""
+        """Return `text` without secrets."""
         for secret in sorted(self._secrets, key=len, reverse=True):
             text = text.replace(secret, "**")
         return _OPENAI.sub("**", _KEYS.sub(_hidden, text))
 
 
 def _hidden(found: re.Match[str]) -> str:
-    """`**` for what follows a key's name, unless that is an option's path and our own sentence."""
+    """Return `**` for what follows a key's name, unless it is an option's path in our own text."""
     before = found.string[max(0, found.start() - 64) : found.start()]
     if found[1].endswith(": ") and _OWN_OPTION.search(before):
         return found[0]
@@ -77,20 +77,20 @@ def _hidden(found: re.Match[str]) -> str:
 
 
 redaction = Redaction()
-"""The one that the log uses; `add` gives it the secrets."""
+"""The instance that the log uses; `add` registers secrets."""
 
 
 class RedactingFormatter(logging.Formatter):
-    """Formats as usual (with traceback), and leaves out what is secret."""
+    """Formats as usual (with traceback), and removes secrets."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The whole text of `record`, without control characters but tabs and line feeds."""
+        """Return the text of `record`, without control characters except tabs and line feeds."""
         return printable(redaction(super().format(record)))
 
 
 class JournalHandler(DatagramHandler):
-    """Sends records to the journal with fields: what is given as `extra` with a name that begins
-    with `rtaudio_` becomes a field of its own, as in RTAUDIO_STATUS.
+    """Sends records with fields to the journal: an item of `extra` whose name begins with
+    `rtaudio_` becomes a field, such as RTAUDIO_STATUS.
     """
 
     def __init__(self, address: str = JOURNAL) -> None:
@@ -98,12 +98,12 @@ class JournalHandler(DatagramHandler):
         self.setFormatter(RedactingFormatter("%(message)s"))
 
     def encode(self, record: logging.LogRecord, message: str) -> bytes:
-        """The record as the journal takes it."""
+        """Encode a record for the journal."""
         return _entry(record, message)
 
 
 def start(settings: config.Logger, environment: Mapping[str, str] = os.environ) -> None:
-    """Log from now on, into the journal when stderr is connected to it, else to stderr."""
+    """Start logging, to the journal if stderr is connected to it, otherwise to stderr."""
     handler: logging.Handler
     if _is_journal(environment.get("JOURNAL_STREAM", "")):
         handler = JournalHandler()
@@ -115,13 +115,13 @@ def start(settings: config.Logger, environment: Mapping[str, str] = os.environ) 
     warnings.simplefilter("default")
     set_levels(settings)
     try:
-        faulthandler.enable()  # what every thread does, when the watchdog aborts us
-    except (OSError, ValueError, RuntimeError):  # stderr is no file
+        faulthandler.enable()  # prints all stacks if the watchdog aborts us
+    except (OSError, ValueError, RuntimeError):  # stderr is not a file
         _LOG.debug("no traceback will be written when the daemon is aborted")
 
 
 def set_levels(settings: config.Logger) -> None:
-    """Use these levels, and no longer those that were set before."""
+    """Apply these levels, in place of those set before."""
     logging.getLogger().setLevel(settings.default.upper())
     wanted = settings.logs or {}
     for name in _own_levels - set(wanted):
@@ -133,7 +133,7 @@ def set_levels(settings: config.Logger) -> None:
 
 
 def log_notification(notification: Notification) -> None:
-    """One line per change of state that a person may want to find in the log."""
+    """Log one line per change of state that a person may search for."""
     match notification:
         case StatusChanged(status, previous):
             _write(logging.INFO, str(status), status=status, previous=previous)
@@ -182,7 +182,7 @@ def _write(level: int, message: str, **facts: Any) -> None:
 
 
 def _entry(record: logging.LogRecord, message: str) -> bytes:
-    """A record as the journal takes it."""
+    """Encode a record for the journal."""
     priority = next((p for level, p in _PRIORITIES if record.levelno >= level), 7)
     entry = {
         "MESSAGE": message[:_LONGEST],
@@ -203,12 +203,12 @@ def _field(name: str, value: str) -> bytes:
     data = value.encode("utf-8", "backslashreplace")
     if b"\n" not in data:
         return name.encode() + b"=" + data + b"\n"
-    # Text of several lines goes with its length before it.
+    # A value of several lines is preceded by its length.
     return name.encode() + b"\n" + len(data).to_bytes(8, "little") + data + b"\n"
 
 
 def _is_journal(stream: str) -> bool:
-    """Whether stderr is the stream that systemd names as DEVICE:INODE."""
+    """Return whether stderr is the stream that systemd identifies as DEVICE:INODE."""
     try:
         found = os.fstat(sys.stderr.fileno())
     except (OSError, ValueError, AttributeError):

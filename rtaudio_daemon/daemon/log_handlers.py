@@ -1,7 +1,7 @@
-"""Where the log goes: never waits for whoever reads it, and never fills it with one sentence.
+"""Log handlers that never block on a slow reader, and never flood the log with one message.
 
-A logging call only puts its entry into a short queue; a thread writes. What does not fit, or is not
-taken, is counted, and reported as soon as entries are taken again.
+A logging call only puts its entry into a short queue; a thread writes. Lost entries are counted,
+and reported as soon as entries can be written again.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from abc import abstractmethod
 
 _WAITING = 1000  # entries in the queue
 _LAST_WORDS_S = 1.0
-_BURST = 100  # entries of one line of the program within _BURST_S
+_BURST = 100  # entries of one line of code within _BURST_S
 _BURST_S = 10.0
 _LOG = logging.getLogger(__name__)
 
 
 class FloodLimit:
-    """Lets one line of the program say a hundred things in ten seconds, and counts the rest.
+    """Lets one line of code log a hundred entries in ten seconds, and counts the rest.
 
-    What was left out is reported with the next entry after the ten seconds. Entries of level debug
+    The count is reported with the next entry after the ten seconds. Entries of level debug
     always pass.
     """
 
@@ -43,9 +43,9 @@ class FloodLimit:
         return count < _BURST
 
     def left_out(self, now: float) -> list[tuple[str, int]]:
-        """Begin anew with every line whose ten seconds are over at `now` (a record's time).
+        """Start again for every line whose ten seconds are over at `now` (a record's time).
 
-        Returns those that said too much, as FILE:LINE, and how many entries were left out.
+        Returns the lines that exceeded the limit, as FILE:LINE, and how many entries were omitted.
         """
         with self._lock:
             over = {
@@ -63,10 +63,10 @@ class FloodLimit:
 
 
 class QueuedHandler(logging.Handler):
-    """Formats where it is called, and writes in a thread of its own.
+    """Formats in the calling thread, and writes in a thread of its own.
 
-    `encode` makes bytes of a record, `write` hands them over; it may wait, and raises OSError when
-    they are not taken.
+    `encode` converts a record to bytes. `write` writes them; it may block, and raises OSError if
+    they are not accepted.
     """
 
     def __init__(self) -> None:
@@ -79,25 +79,25 @@ class QueuedHandler(logging.Handler):
 
     @abstractmethod
     def encode(self, record: logging.LogRecord, message: str) -> bytes:
-        """`record` as it is written; `message` is its formatted text."""
+        """Convert `record` to bytes; `message` is its formatted text."""
 
     @abstractmethod
     def write(self, data: bytes) -> None:
-        """Hand over one entry."""
+        """Write one entry."""
 
     def start(self) -> None:
-        """Begin to write."""
+        """Start to write."""
         self._thread.start()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Queue it, or count it as lost."""
+        """Queue the record, or count it as lost."""
         for place, count in self._flood.left_out(record.created):
             self._put(self._own(f"{count} more entries of {place} were left out"))
         if self._flood.passes(record):
             self._put(record)
 
     def close(self) -> None:
-        """Write what waits, for a second at most."""
+        """Write what is queued, for a second at most."""
         if self._thread.is_alive():
             deadline = time.monotonic() + _LAST_WORDS_S
             try:
@@ -118,7 +118,7 @@ class QueuedHandler(logging.Handler):
         try:
             message = self.format(record)
         except (TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
-            # A mistake in our own call; it must not end what was only to be written down.
+            # A mistake in our own call; it must not stop the program.
             message = f"{record.msg!r} cannot be formatted: {error!r}"
         return self.encode(record, message)
 
@@ -152,7 +152,7 @@ class QueuedHandler(logging.Handler):
 
 
 class DescriptorHandler(QueuedHandler):
-    """Writes lines to a file descriptor, as to the one of stderr."""
+    """Writes lines to a file descriptor, such as stderr."""
 
     def __init__(self, descriptor: int) -> None:
         super().__init__()
@@ -160,18 +160,18 @@ class DescriptorHandler(QueuedHandler):
         self.start()
 
     def encode(self, record: logging.LogRecord, message: str) -> bytes:
-        """A line; what follows a line feed is indented, so that it cannot look like an entry."""
+        """Return a line; text after a line feed is indented, so that it cannot pose as an entry."""
         return message.replace("\n", "\n  ").encode("utf-8", "backslashreplace") + b"\n"
 
     def write(self, data: bytes) -> None:
-        """Write it whole."""
+        """Write the whole entry."""
         rest = memoryview(data)
         while rest:
             rest = rest[os.write(self._descriptor, rest) :]
 
 
 class DatagramHandler(QueuedHandler):
-    """Sends each entry as a datagram to a socket in the file system, whoever listens there now."""
+    """Sends each entry as a datagram to the socket currently at a path."""
 
     def __init__(self, address: str) -> None:
         super().__init__()
@@ -180,11 +180,11 @@ class DatagramHandler(QueuedHandler):
         self.start()
 
     def write(self, data: bytes) -> None:
-        """Send it; it waits while the socket is full."""
+        """Send the entry; waits while the socket is full."""
         self._socket.sendto(data, self._address)
 
     def close(self) -> None:
-        """Write what waits, and let go of the socket if that has worked."""
+        """Write what is queued, and close the socket if that succeeded."""
         super().close()
         if not self._thread.is_alive():
             self._socket.close()

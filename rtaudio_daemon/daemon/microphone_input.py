@@ -1,6 +1,6 @@
-"""The way up: from the microphone through the gate, or past it while a button is held.
+"""Passes the microphone's sound through the gate, or past it while a button is held.
 
-What is sent to the service is decided here, and reported.
+Decides what is sent to the service, and reports it.
 """
 
 from __future__ import annotations
@@ -28,91 +28,91 @@ from ..notifications import DeviceState, Notification, UplinkChanged, WakeWordHe
 from ..realtime.driver import ConversationDriver
 
 _LOG = logging.getLogger(__name__)
-_STOPPABLE_MS = 1_500.0  # after the end of what is heard: a word that began in it may end then
-_STOP_REST_MS = 400.0  # of the word may follow when it is spotted
-_AGAIN_MS = 2_500.0  # for so long after a word that stops it may be said again
-_SPEECH = 0.1  # certainty from which a frame may be the user's voice, for latencies
-_PAUSE_MS = 150  # in what is said, after which an answer may come soon, ...
-_LONG_PAUSE_MS = 300  # ... where the service waits for long
-_PIECE_BYTES = 3 * FRAME_BYTES  # sent at once in the midst of speech, as each message costs CPU
+_STOPPABLE_MS = 1_500.0  # after playback ends: a stop word that began during it may end then
+_STOP_REST_MS = 400.0  # how much of the word may follow its detection
+_AGAIN_MS = 2_500.0  # how long the stop word may be repeated
+_SPEECH = 0.1  # probability from which a frame may be the user's voice, for latencies
+_PAUSE_MS = 150  # pause in speech after which an answer may come soon,
+_LONG_PAUSE_MS = 300  # and if the service waits for longer
+_PIECE_BYTES = 3 * FRAME_BYTES  # sent at once during speech: every message costs CPU time
 _LEAST_BYTES = int(LEAST_TURN_S * 1000) * BYTES_PER_MS
 
 
 class HearingListener(Protocol):
-    """Reacts to what the microphone hears."""
+    """Is notified of what the microphone hears."""
 
     def publish(self, notification: Notification) -> None:
-        """Report this to everybody."""
+        """Publish a notification."""
 
     def button_pressed(self) -> None:
-        """Somebody holds a button to talk."""
+        """Note that the push-to-talk button is pressed."""
 
     def speech_started(self) -> None:
-        """The gate hears somebody, whether there is a session or not."""
+        """Note that the gate hears somebody, whether there is a session or not."""
 
     def speech_stopped(self) -> None:
-        """The gate hears nobody any more."""
+        """Note that the gate no longer hears anybody."""
 
     def speech_expected(self) -> None:
-        """Somebody may have begun to speak, which the gate will know in a moment."""
+        """Note that somebody may have begun to speak; the gate will decide in a moment."""
 
     def speech_changed(self, goes_on: bool) -> None:
-        """The gate hears somebody without a pause, or not any more; reported before the rest."""
+        """Note whether somebody speaks without a pause; called before the other methods."""
 
     def speech_overheard(self) -> None:
-        """Somebody speaks, but not to us."""
+        """Note that somebody speaks, but not to us."""
 
     @property
     def sounds(self) -> bool:
-        """Whether an answer, a sound file or a timer is heard, which a word may stop."""
+        """Whether an answer, a sound file or a timer is heard, which a stop word may end."""
 
     def stop_heard(self, word: str) -> None:
-        """Somebody said the word that stops what is heard."""
+        """Note that somebody said the word that stops what is heard."""
 
     def persona_called(self, persona: str) -> None:
-        """A wake word of this persona was heard; what follows was not sent yet."""
+        """Note that a wake word of this persona was heard; what follows has not been sent."""
 
     def echo_changed(self, echo: Echo) -> None:
-        """The loudspeaker's echo is treated otherwise from now on."""
+        """Note that the loudspeaker's echo is handled differently from now on."""
 
     def speech_suspected(self, suspected: bool) -> None:
-        """Somebody may be speaking over an answer, or is not after all."""
+        """Note that somebody may be speaking over an answer, or is not after all."""
 
 
 class MicrophoneInput:
-    """Hears one microphone, and gives to `driver` what the service may hear."""
+    """Hears one microphone, and passes to `driver` what the service may hear."""
 
     def __init__(self, gate: Gate, driver: ConversationDriver, listener: HearingListener) -> None:
         self.gate = gate
         self.trailing_ms = 0
-        """The silence that the service needs to hear to end a turn."""
+        """How many ms of silence the service needs to end a turn."""
         self.frames = self.openings = 0
         """Frames heard, and turns that the gate let through, since the start."""
         self.last_frame_at: float | None = None
-        """When the newest frame of the microphone was taken, by the clock of the loop."""
+        """When the last frame was taken from the microphone, on the clock of the loop."""
         self.uplink = UplinkChanged(False, 0)
-        """What was reported last of sound that is sent."""
+        """The last report of whether sound is being sent."""
         self.recording = Recording()
-        """What is played and heard, while somebody wants to know whether it is heard."""
+        """What is played and heard, while audibility is being examined."""
         self.tap: asyncio.Queue[bytes] | None = None
-        """Who else wants what is heard, as it comes from the microphone."""
+        """A further reader of the unprocessed sound of the microphone."""
         self.withheld = False
-        """Whether nobody but `tap` hears it."""
+        """Whether only `tap` gets the sound."""
         self.microphone: Microphone | None = None
         self._driver = driver
         self._conversation = driver.conversation
         self._listener = listener
         self._suspicious = self._speech = False
-        self._paused = True  # no frame came since the microphone was opened
-        self._ours_until = 0.0  # a short sound of our own is heard
+        self._paused = True  # no frame has arrived since the microphone was opened
+        self._ours_until = 0.0  # until then a short sound of our own is heard
         self._last_frame = Frame(b"")
-        self._said = 0  # bytes, since the button was pressed
+        self._said = 0  # bytes since the button was pressed
         self._stoppable_ms = self._rest_ms = 0.0
-        self._to_send = b""  # of what is being said, with the next frames
+        self._to_send = b""  # speech to be sent with the next frames
 
     @property
     def level_dbfs(self) -> float:
-        """How loud the newest frame is, with `audio.input.gain_db`, before all else."""
+        """The level of the newest frame after `audio.input.gain_db`, before other processing."""
         return dbfs(self._last_frame.pcm) if self._last_frame.pcm else SILENCE_DBFS
 
     @property
@@ -122,7 +122,7 @@ class MicrophoneInput:
 
     @property
     def soft_dbfs(self) -> float | None:
-        """How soft sound is that nobody waits for; None where all is waited for."""
+        """The level below which sound is not urgent; None if all is urgent."""
         if self.held or self.tap is not None:
             return None
         soft_dbfs = self.gate.soft_dbfs
@@ -130,29 +130,29 @@ class MicrophoneInput:
 
     @property
     def spares_pairs(self) -> bool:
-        """Whether frames may come in pairs."""
+        """Whether frames may arrive in pairs."""
         return not self.held and self.tap is None and self.gate.spares_pairs
 
     def enhance(self, enhancement: Enhancement) -> None:
-        """Make voices clearer by this from now on."""
+        """Enhance voices in this way from now on."""
         if enhancement.gain_db != self.gate.enhancement.gain_db:
-            self.gate.forget_echo()  # which is louder now, or softer
+            self.gate.forget_echo()  # its level has changed
         self.gate.enhancement = enhancement
 
     def use_microphone(self, microphone: Microphone) -> None:
-        """Hear this one from the next `run` on."""
+        """Hear this microphone from the next `run` on."""
         self.microphone, self.last_frame_at = microphone, None
         self._pause()
         if self.gate.muted:
             microphone.pause(True)
 
     async def run(self) -> None:
-        """Pass the microphone's sound on until cancelled."""
+        """Process the microphone's sound until cancelled."""
         assert self.microphone is not None
         await self.microphone.give_to(self._take)
 
     def mute(self, muted: bool) -> None:
-        """Close the microphone or open it again; muting forgets what is being said."""
+        """Close the microphone or open it again; muting discards what is being said."""
         if muted:
             self.release(answer=False)
             self.abort()
@@ -165,39 +165,39 @@ class MicrophoneInput:
         self.report_uplink()
 
     def microphone_changed(self, state: DeviceState, *, goes_on: bool = False) -> bool:
-        """Another stream of sound begins, or there is none; what was being said is forgotten then.
+        """Note that another stream of sound begins, or that there is none: discard the speech.
 
-        `goes_on`: it is the same stream, which is deaf now, or hears again. True if something was
-        said while the button is held: its turn is given up.
+        `goes_on`: it is the same stream, which is deaf now, or hears again. Returns True if
+        something was said while the button is held: that turn is given up.
         """
         if not goes_on:
             self._pause()
         if state is DeviceState.OK:
             return False
-        if not goes_on:  # who seems to be deaf may hear the answer all the same
+        if not goes_on:  # a microphone that seems deaf may still hear the answer
             self._driver.handle(MicrophoneClosed(f"the microphone is {state}"))
         if self.held:
             self.release(answer=False)
             return True
         if self._conversation.button_waits:
-            self._reset_gate()  # a turn that was said to its end goes on waiting for its session
+            self._reset_gate()  # a finished turn still waits for its session
         else:
             self.abort()
         return False
 
     def played(self, pcm: bytes, skipped: int) -> None:
-        """`pcm` goes to the loudspeaker now, after `skipped` samples of silence."""
+        """Note that `pcm` goes to the loudspeaker now, after `skipped` samples of silence."""
         self.recording.played(pcm, skipped)
         self.gate.played(pcm, skipped)
 
     def ignore(self, ms: float) -> None:
-        """A sound of our own is heard for the next `ms`."""
+        """Ignore the microphone for `ms`: a sound of our own is heard."""
         self._ours_until = max(self._ours_until, asyncio.get_running_loop().time() + ms / 1000)
         if not self._paused:
             self.gate.ignore(ms)
 
     def press(self) -> None:
-        """The button is held: everything is sent, until `release`."""
+        """Send everything until `release`: the button is pressed."""
         self._reset_gate()
         self.speech_noticed()
         if not self._conversation.button_waits:
@@ -207,7 +207,7 @@ class MicrophoneInput:
         self.report_uplink()
 
     def release(self, *, answer: bool) -> None:
-        """The button is let go, by whoever it may be; the turn is answered or forgotten."""
+        """Note that the button is released, by anybody; the turn is answered or forgotten."""
         if self.held or self._conversation.button_waits:
             answer = answer and self._said >= _LEAST_BYTES
             if not answer:
@@ -218,41 +218,41 @@ class MicrophoneInput:
         self.report_uplink()
 
     def listen_without_wake_word(self, on: bool) -> None:
-        """Speech needs no wake word for a while, or needs one again at once."""
+        """Let speech do without a wake word for a while, or require one again at once."""
         if on:
             self.gate.attend()
         else:
             self.gate.need_wake_word()
 
     def abort(self, *, nobody: bool = False) -> None:
-        """Forget the turn that is being spoken, here and in the service's buffer.
+        """Discard the turn being spoken, here and in the service's buffer.
 
-        `nobody`: nobody spoke it; an answer that was interrupted by it may go on.
+        `nobody`: nobody spoke it; an answer that it interrupted may continue.
         """
         self._reset_gate()
         self.report_uplink()
         self._driver.handle(SpeechAborted(nobody))
 
     def turn_ended(self) -> None:
-        """The service says that the turn is over."""
+        """Note that the service reports the end of the turn."""
         if self.gate.unproven:
             self.abort(nobody=not self.gate.called)
         self.gate.end_turn()
         self.report_uplink()
 
     def words_came_back(self) -> None:
-        """The words of an answer were taken for the user's."""
+        """Note that the words of an answer were taken for the user's."""
         note = self.gate.echo.note
         self.gate.echo.words_came_back()
         self._report_echo(note)
 
     def speech_noticed(self) -> None:
-        """Somebody speaks, as far as anybody knows: the microphone is not deaf."""
+        """Note that somebody seems to speak: the microphone is not deaf."""
         if self.microphone is not None:
             self.microphone.speech_noticed()
 
     def report_uplink(self) -> None:
-        """Report whether sound is sent, if that has changed."""
+        """Report whether sound is being sent, if that has changed."""
         is_open = self._driver.connected and (self.gate.open or self.held)
         if is_open != self.uplink.open:
             self.uplink = UplinkChanged(is_open, self._driver.uplink_bytes)
@@ -275,8 +275,8 @@ class MicrophoneInput:
         if self.withheld:
             return
         if self._paused:
-            # Frames are no clock as long as none come. Later they are a better one than ours, as
-            # they come in bursts.
+            # Until the first frame arrives, frames cannot serve as a clock. Later they are a
+            # better clock than ours, because they arrive in bursts.
             self._paused = False
             self.gate.ignore((self._ours_until - now) * 1000)
         if self.held:
@@ -292,7 +292,7 @@ class MicrophoneInput:
             return  # there is nothing new to report
         if self.gate.flows and self._speech and self.uplink.open and not result.woken:
             self._pass_on(result, frame, now)
-            return  # nor here
+            return  # the same
         if self.gate.expects_turn and not expected:
             self._listener.speech_expected()
         self._report_echo(note)
@@ -301,11 +301,11 @@ class MicrophoneInput:
         self._report(result, frame, now)
 
     def _report(self, result: GateResult, frame: Frame, now: float) -> None:
-        """Report what the gate found in a frame, and pass on what it lets through."""
+        """Report the gate's results for a frame, and pass on what it lets through."""
         if result.woken:
             self._listener.publish(WakeWordHeard(result.woken.word, round(result.woken.score, 3)))
         if result.started or result.overheard or result.woken or not self.gate.listens:
-            self.speech_noticed()  # where nobody is listened to, nobody is missed
+            self.speech_noticed()  # while nobody is listened to, lack of speech is no symptom
         if result.overheard:
             self._listener.speech_overheard()
         if result.started:
@@ -323,12 +323,12 @@ class MicrophoneInput:
             self.abort(nobody=not result.called)
 
     def _stopped(self, ms: float) -> bool:
-        """Whether this frame belongs to the word that stops what is heard, which nobody answers."""
+        """Return whether this frame belongs to the stop word, which gets no answer."""
         rests = self._rest_ms > 0
         if rests:
             self._rest_ms -= ms
             self._reset_gate()
-        # Its beginning interrupts, where speech does; and it may be said again.
+        # Its beginning interrupts if speech does, and it may be repeated.
         before_ms = self._stoppable_ms
         self._stoppable_ms = before_ms - ms
         if self._listener.sounds:
@@ -346,7 +346,7 @@ class MicrophoneInput:
         return True
 
     def _report_echo(self, note_before: str | None) -> None:
-        """Report whether the gate has come to treat the echo otherwise."""
+        """Report if the gate now handles the echo differently."""
         if self.gate.echo.note != note_before:
             _LOG.warning("%s", self.gate.echo.note)
             self._listener.echo_changed(self.gate.echo)
@@ -374,7 +374,7 @@ class MicrophoneInput:
             self._driver.append_audio(self._to_send)
             self._to_send = b""
         if result.cut and self.trailing_ms and self._driver.connected:
-            # The service waits for silence that the gate will not let through any more.
+            # The service waits for silence that the gate no longer lets through.
             self._driver.append_audio(bytes(self.trailing_ms * BYTES_PER_MS))
 
     def _pause(self) -> None:
@@ -388,5 +388,5 @@ class MicrophoneInput:
         muted = self.gate.muted
         self.gate.mute(True)
         self.gate.mute(muted)
-        self._report_suspicion()  # no frame may come that would do so
+        self._report_suspicion()  # there may be no frame to trigger that
         self._report_speech()

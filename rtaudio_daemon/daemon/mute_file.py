@@ -1,4 +1,4 @@
-"""Keeps whether the microphone is muted, over a restart."""
+"""Stores over a restart whether the microphone is muted."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class MuteFile:
         return found
 
     def notice(self, notification: Notification) -> None:
-        """Write down a change; a file that cannot be written is a warning in the log."""
+        """Store a change; if the file cannot be written, a warning is logged."""
         if not isinstance(notification, MuteChanged):
             return
         try:

@@ -1,4 +1,4 @@
-"""Lets other programs be softer while somebody talks with the daemon or something of it sounds."""
+"""Lowers other programs while somebody talks with the daemon or its own sound is heard."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ..notifications import DeviceChanged, DeviceState, Notification, StatusChan
 from ..tools.timers.keeper import TimerKeeper
 from .assistant import Assistant
 
-_LOOK_S = 0.05  # while others are softer: not every fact that ends is reported
+_LOOK_S = 0.05  # while they are lowered: the end of some facts is not reported
 
 
 class OtherSound:
-    """What others hear of the conversation that `assistant` runs, and of what `timers` ring.
+    """Lowers other programs for the conversation of `assistant` and the ringing of `timers`.
 
-    The folder `state` keeps the volumes of programs that are lowered one by one; None: none are.
+    The folder `state` stores the volumes of programs that are lowered one by one; None: none are.
     """
 
     def __init__(
@@ -37,33 +37,33 @@ class OtherSound:
         self._ducker = Ducker(None, self._volumes, listener)
 
     def adjust(self, audio: config.Audio) -> None:
-        """Do as these settings say with the next `run`."""
+        """Apply these settings with the next `run`."""
         db = audio.duck_db if audio.duck != "off" else None
         self._ducker = Ducker(db, self._volumes, self._listener)
 
     @property
     def note(self) -> str | None:
-        """What was asked for and is not so, with the remedy."""
+        """What was requested and is not in effect, with the remedy."""
         note = self._ducker.found.note
         return f"audio.duck: {note}" if note else None
 
     def document(self) -> dict[str, object]:
-        """In which way others are made softer, and whether they are now, ready for JSON."""
+        """Return in which way others are lowered, and whether they are now, ready for JSON."""
         return {"way": self._ducker.found.name, "active": self._ducker.active}
 
     def look(self) -> None:
-        """Somebody begins to speak, or another fact may have changed."""
+        """Check the facts: somebody begins to speak, or another fact may have changed."""
         self._changed.set()
 
     def notice(self, notification: Notification) -> None:
-        """This happens now."""
+        """Handle a notification."""
         if isinstance(notification, (StatusChanged, TimerReported)):
             self._changed.set()
         elif isinstance(notification, DeviceChanged) and notification.state is DeviceState.OK:
             self._ducker.try_again()
 
     async def run(self) -> None:
-        """Make others softer when it is time, until cancelled."""
+        """Lower other programs when it is time, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._ducker.run(), name="ducker")
             if self._ducker.ducks:

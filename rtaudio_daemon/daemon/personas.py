@@ -1,7 +1,7 @@
-"""Who answers: the session as it stands, or a persona, as a wake word or a program chooses.
+"""Who answers: the configured session or a persona, chosen by a wake word or a program.
 
-A voice that was heard cannot change in its session. So another session takes over, as at a
-renewal: in the middle of what is said after the word of a persona, which waits for it, else in a
+A session cannot change its voice once it has spoken. Therefore another session takes over, as in a
+renewal: after a persona's wake word in the middle of a turn, which waits for it; otherwise in a
 quiet moment.
 """
 
@@ -20,15 +20,15 @@ from ..protocol.session_format import Json, session_settings
 from .assistant import Assistant
 
 _LOG = logging.getLogger(__name__)
-# What a setting of the session is set to when it is gone from the configuration.
+# The values of session settings that have been removed from the configuration.
 _UNSET = {"instructions": "", "max_response_output_tokens": "inf"}
 
 
 class Personas:
-    """Those of the newest `settings`.
+    """The personas of the newest `settings`.
 
-    `with_tools` adds to the settings of a session what is not configured. `adjust` is called when
-    somebody else answers from now on, or in another way. `first`: who answers at the start.
+    `with_tools` adds unconfigured parts to the settings of a session. `adjust` is called when
+    somebody else answers from now on, or in a different way. `first`: who answers at the start.
     """
 
     def __init__(
@@ -40,11 +40,11 @@ class Personas:
         first: str,
     ) -> None:
         self.name = first
-        """Who answers; "" is the session as it stands."""
+        """Who answers; "" is the configured session without a persona."""
         self.wanted = first
-        """Who is to answer, as soon as a session has their voice."""
+        """Who is to answer as soon as a session has their voice."""
         self._first = first
-        self._former = first  # whoever was to answer before the last word
+        self._former = first  # who was to answer before the last wake word
         self._exchanges = 0
         self._assistant = assistant
         self._driver = assistant.driver
@@ -53,19 +53,19 @@ class Personas:
         self._adjust = adjust
 
     def document(self) -> dict[str, Any]:
-        """Who answers, and who could, as `/api/status` shows it."""
+        """Return who answers, and who could, for `/api/status`."""
         return {"name": self.name, "wanted": self.wanted, "names": list(self._named)}
 
     def answering(self, settings: config.Config) -> config.Config:
-        """`settings` with the session of whoever answers."""
+        """Return `settings` with the session of whoever answers."""
         return _as(settings, self.name)
 
     def coming(self, settings: config.Config) -> config.Config:
-        """`settings` with the session of whoever is to answer."""
+        """Return `settings` with the session of whoever is to answer."""
         return _as(settings, self.wanted)
 
     def difference(self, settings: config.Config) -> Json:
-        """What of the settings of the session is not as `settings` and the persona have it."""
+        """Return the session settings that differ from `settings` with the persona."""
         session = self.coming(settings).realtime.session
         wanted = self._with_tools(session_settings(session, resumes=settings.audio.gate.resumes))
         now = self._driver.settings
@@ -73,7 +73,7 @@ class Personas:
         return changed | {key: _UNSET[key] for key in _UNSET if key in now and key not in wanted}
 
     def refresh(self) -> None:
-        """Go on with the newest settings. Between turns only."""
+        """Apply the newest settings. Between turns only."""
         first = self._settings().realtime.persona
         if first != self._first or self.wanted not in self._named:
             self._first = self.wanted = first
@@ -81,26 +81,26 @@ class Personas:
         self._bring(at_once=False)
 
     def called(self, name: str) -> None:
-        """The wake word of this persona was heard; what follows is for them.
+        """Note that the wake word of this persona was heard; what follows is for it.
 
-        "": the word of nobody; then it is for whoever answers at the start.
+        "": a wake word without persona; what follows is for whoever answers at the start.
         """
         name = name or self._settings().realtime.persona
         self._former = self.wanted
         if not any(each.persona for each in self._settings().audio.wake.words):
-            return  # words choose nobody here
+            return  # no wake word has a persona
         conversation = self._assistant.conversation
         at_once = not (conversation.asking or conversation.held)
         if name in ("", *self._named):
             self._choose(name, at_once=at_once)
 
     def take_back(self) -> None:
-        """The word that was just heard is answered elsewhere."""
+        """Undo the last wake word: it is answered by another daemon."""
         if self._former in ("", *self._named):
             self._choose(self._former, at_once=False)
 
     def choose(self, name: str) -> None:
-        """Let this persona answer from the next quiet moment on; "": the session as it stands.
+        """Let this persona answer from the next quiet moment on; "": no persona.
 
         Raises NotFoundError.
         """
@@ -122,10 +122,10 @@ class Personas:
         self._bring(at_once=at_once)
 
     def _bring(self, *, at_once: bool) -> None:
-        """Give the session the settings of whoever is to answer."""
+        """Apply the settings of whoever is to answer to the session."""
         changed = self.difference(self._settings())
         if not changed and self._driver.exchanging:
-            return  # the session that is being opened has them
+            return  # the session being opened has them already
         self._exchanges += 1
         over = partial(self._over, self._exchanges, self.wanted)
         try:
@@ -138,9 +138,9 @@ class Personas:
             over(None)
 
     def _over(self, exchange: int, name: str, error: ServiceError | None) -> None:
-        """A session has the settings of `name`, or none could be opened."""
+        """Note that a session has the settings of `name`, or that none could be opened."""
         if exchange != self._exchanges or name != self.wanted:
-            return  # something else was wanted meanwhile
+            return  # another choice was made meanwhile
         before, self.name = self.name, self.name if error else name
         if error is not None:
             self.wanted = self.name

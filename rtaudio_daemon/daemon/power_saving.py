@@ -1,8 +1,8 @@
-"""When the devices must be quick, and when they may be cheap.
+"""Decides when the devices must be quick, and when they may save power.
 
-The microphone is quick while somebody has the floor; cheap from some seconds after the last turn
-on, as a home is quiet most of the day. The loudspeaker is cheap also while somebody speaks on and
-on, as it plays nothing then: quick again with the first pause, before the service decides that the
+The microphone is quick during a conversation, and saves power from some seconds after the last
+turn, because a home is quiet most of the day. The loudspeaker also saves power during long speech,
+when it plays nothing. It becomes quick with the first pause, before the service decides that the
 turn is over.
 """
 
@@ -14,12 +14,12 @@ from ..audio.devices.protocols import Device
 from ..notifications import ModelStatus
 
 RELAXED_AFTER_S = 10.0
-UNHEARD_AFTER_S = 2.0  # of speech; opening the loudspeaker twice costs as much as a second of it
-_CHANGED_AFTER_S = {"microphone": 1.0, "speaker": 0.2}  # how long a device needs to become quick
+UNHEARD_AFTER_S = 2.0  # of speech; reopening the loudspeaker twice costs as much as a second of it
+_CHANGED_AFTER_S = {"microphone": 1.0, "speaker": 0.2}  # how long a device takes to become quick
 
 
 class PowerSaving:
-    """Switches the microphone and the loudspeaker between quick and cheap."""
+    """Switches the microphone and the loudspeaker between quick and power-saving."""
 
     def __init__(self) -> None:
         self._devices: dict[str, Device] = {}
@@ -31,49 +31,49 @@ class PowerSaving:
         self._waiting: asyncio.TimerHandle | None = None
 
     def use(self, direction: str, device: Device) -> None:
-        """From now on this is the `microphone` or the `speaker`."""
+        """Use this `microphone` or `speaker` from now on."""
         self._devices[direction] = device
         self._asked.pop(direction, None)
         self._attend(direction)
 
     def status_changed(self, status: ModelStatus) -> None:
-        """This is the status now: who has the floor, or that nobody has it (any more)."""
+        """Note the new status, which says whose turn it is to speak."""
         self._status = status
         if status is not ModelStatus.IDLE:
             self._turn("microphone", True)
-            # A loudspeaker that is cheap stays so while somebody speaks, but keeps its device.
+            # A power-saving loudspeaker remains so while somebody speaks, but keeps its device.
             self._turn("speaker", self._quick["speaker"] or not self._unheard)
         for direction in self._quick:
             self._attend(direction)
         self._wait()
 
     def speech_expected(self) -> None:
-        """Somebody may have begun to speak: the microphone is quick, at least for a while."""
+        """Make the microphone quick for a while: somebody may have begun to speak."""
         self._turn("microphone", True)
         self._wait()
 
     def speech_changed(self, goes_on: bool) -> None:
-        """Somebody speaks without a pause, as our own gate hears it, or does not any more."""
+        """Note whether our own gate hears somebody speak without a pause."""
         self._speech = goes_on
         if self._status is ModelStatus.LISTENING:
             self.status_changed(ModelStatus.LISTENING)
 
     def stir(self) -> bool:
-        """Something will be heard or played soon; whether the devices are quick already."""
+        """Get ready to hear or play something soon; return whether the devices are quick yet."""
         for direction in self._quick:
             self._turn(direction, True)
         self._wait()
         return asyncio.get_running_loop().time() >= self._quick_at
 
     def close(self) -> None:
-        """Forget the deadline that is being waited for."""
+        """Cancel the timer."""
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None
 
     @property
     def _unheard(self) -> bool:
-        """Whether nothing is played for as long as this speech goes on."""
+        """Whether nothing is played as long as this speech lasts."""
         return self._status is ModelStatus.LISTENING and self._speech
 
     def _wait(self) -> None:

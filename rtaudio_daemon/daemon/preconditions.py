@@ -1,4 +1,4 @@
-"""What must be so before something can be said or heard; else an error that names the remedy."""
+"""Checks before something is said or heard; the errors name the remedy."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from .assistant import Assistant
 
 
 class Preconditions:
-    """Checks them for `assistant`; raises NotNowError, NotConnectedError or DeviceError."""
+    """Checks for `assistant`; raises NotNowError, NotConnectedError or DeviceError."""
 
     def __init__(self, assistant: Assistant) -> None:
         self._assistant = assistant
 
     def need_voice(self, *, aloud: bool) -> None:
-        """Raise if nothing can be said; `aloud`: whatever the session's answers are made of."""
+        """Raise if nothing can be said; `aloud`: even if the session's answers are text."""
         assistant = self._assistant
         if aloud or speaks(assistant.driver.settings):
             assistant.devices.need_loudspeaker(assistant.speaker)
@@ -32,7 +32,7 @@ class Preconditions:
         self._assistant.devices.need_microphone()
 
     def need_connection(self, what: str) -> None:
-        """Raise if there is no session, after asking for one; `what` is then in vain."""
+        """Raise if there is no session, after requesting one; `what`: what fails without it."""
         connection = self._assistant.connection
         if not connection.state.is_up:
             self._assistant.driver.wake()

@@ -1,4 +1,4 @@
-"""The questions that programs ask people, until they are answered."""
+"""Programs' questions to people, until they are answered."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Questions:
     async def ask(
         self, text: str, answers: tuple[OfferedAnswer, ...], *, timeout_s: float, chime: bytes
     ) -> QuestionClosed:
-        """Ask, and wait for what becomes of it, also when whoever waits goes away."""
+        """Ask, and return the outcome; the question stays open if the caller is cancelled."""
         ask = f"ask_{secrets.token_hex(8)}"
         self._asked[ask] = closed = asyncio.get_running_loop().create_future()
         transcribed = bool(self._assistant.driver.settings.get("input_audio_transcription"))
@@ -29,7 +29,7 @@ class Questions:
         return await asyncio.shield(closed)
 
     def closed(self, question: QuestionClosed) -> None:
-        """This became of a question."""
+        """Note the outcome of a question."""
         waiting = self._asked.pop(question.ask, None)
         if waiting is not None and not waiting.done():
             waiting.set_result(question)

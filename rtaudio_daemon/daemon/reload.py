@@ -1,4 +1,4 @@
-"""What a changed configuration means: which options differ, and which part each of them concerns.
+"""The meaning of a changed configuration: which options differ, and which parts they concern.
 
 Nothing is applied here; `app.App` does that, part by part.
 """
@@ -43,21 +43,21 @@ COMPONENT_OF: Mapping[str, str] = MappingProxyType(
         "realtime.budget": "budget",
         "realtime.persona": "personas",
         "realtime.session": "session",
-        # A voice that was heard cannot be changed in its session, and what was merged into a
-        # session cannot be taken out again: both need a new session.
+        # A session cannot change its voice once it has spoken, nor remove merged settings:
+        # both need a new session.
         "realtime.session.voice": "service",
         "realtime.session.extra": "service",
     }
 )
-"""The part that each option concerns; the longest entry that fits decides."""
+"""The part that each option concerns; the longest matching entry applies."""
 
 RESTART = "daemon"
-"""Stands for a part that cannot be changed while the daemon runs."""
+"""Stands for settings that cannot be changed while the daemon runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One option that is different; values as JSON, secrets as `**`."""
+    """One option that differs; values as JSON, secrets as `**`."""
 
     option: str
     part: str
@@ -73,7 +73,7 @@ class _Option:
 
 
 def component_of(option: str) -> str:
-    """The part that `option` (as in audio.gate.threshold) concerns."""
+    """Return the part that `option` (such as audio.gate.threshold) concerns."""
     steps = option.split(".")
     for length in range(len(steps), 0, -1):
         if part := COMPONENT_OF.get(".".join(steps[:length])):
@@ -82,14 +82,14 @@ def component_of(option: str) -> str:
 
 
 def changes(old: config.Config, new: config.Config) -> list[Change]:
-    """Every option whose value differs, in the order of config.yaml."""
+    """Return every option whose value differs, in the order of config.yaml."""
     return differences(dict.fromkeys({each.part for each in _options()}, old), new)
 
 
 def differences(applied: Mapping[str, config.Config], new: config.Config) -> list[Change]:
-    """Every option whose value in `new` is not the one that its part runs with.
+    """Return every option whose value in `new` differs from the one that its part uses.
 
-    `applied`: the settings that each part runs with, by its name; the options of other parts are
+    `applied`: the settings that each part uses, by its name; the options of other parts are
     left out. The order is that of config.yaml. Each option is compared once.
     """
     different = [
@@ -123,7 +123,7 @@ def _options() -> tuple[_Option, ...]:
 
 
 def _redacted(settings: Iterable[config.Config]) -> dict[int, dict[str, Any]]:
-    """The settings without secrets, by their identity: many parts run with the same ones."""
+    """Return the settings without secrets, by identity: many parts share the same settings."""
     return {key: config.redacted(each) for key, each in {id(e): e for e in settings}.items()}
 
 

@@ -1,9 +1,9 @@
-"""Keeps what reminders say as sound, so that they speak without a session and a network.
+"""Stores the texts of reminders as sound, so that they need neither session nor network.
 
-The words are spoken by the session, for nobody to hear, when it is connected and nobody has the
-floor. Its transcript is compared with them; after three tries that differ, or when the session
-does not come in time, espeak-ng speaks them if it is installed. Without either a reminder only
-rings, and the model is given its words afterwards.
+The session speaks the texts inaudibly when it is connected and idle. The transcript is compared
+with the text. After three attempts that differ, or if there is no session in time, espeak-ng speaks
+the text if it is installed. Without either, a reminder only rings, and the model gets its text
+afterwards.
 """
 
 from __future__ import annotations
@@ -36,26 +36,26 @@ from ..tools.timers.words import same_words
 CLIPS_FOLDER = "clips"
 _LOG = logging.getLogger(__name__)
 _TRIES_MOST = 3
-_PATIENCE_S = 30.0  # for one answer
-_SOON_S = 20.0  # so long before its end, or after it was set, any voice will do
+_PATIENCE_S = 30.0  # per answer
+_SOON_S = 20.0  # before its end, or after it was set; from then on any voice will do
 _LOOK_S = 1.0
 _LONGEST_BYTES = 90 * SAMPLE_RATE * 2
 
 
 class Session(Protocol):
-    """Where words can be spoken."""
+    """Speaks texts."""
 
     @property
     def speaks_now(self) -> bool:
-        """Whether there is a session, and nobody has the floor."""
+        """Whether there is a session, and it is idle."""
 
     def handle(self, event: Input) -> None:
-        """Let the conversation take this in."""
+        """Pass an input to the conversation."""
 
 
 @dataclass(slots=True)
 class _Clip:
-    """The sound of a text, as far as it goes."""
+    """The sound of a text, as far as available."""
 
     since: float
     pcm: bytes = b""
@@ -65,7 +65,7 @@ class _Clip:
 
 
 class _Recital:
-    """One answer that is recorded."""
+    """One answer that is being recorded."""
 
     def __init__(self, metadata: object) -> None:
         self._metadata = metadata
@@ -75,7 +75,7 @@ class _Recital:
         self.over = asyncio.Event()
 
     def hear(self, event: Event) -> None:
-        """The service sent this."""
+        """Handle an event of the service."""
         match event:
             case ResponseCreated(response_id, metadata) if metadata == self._metadata:
                 self._response_id = response_id
@@ -88,16 +88,16 @@ class _Recital:
                 self.over.set()
 
     def of(self, text: str) -> bytes:
-        """The sound, if it is that of `text`; else nothing."""
+        """Return the sound if it is that of `text`; otherwise nothing."""
         pcm = trimmed(bytes(self._sound))
         fits = same_words(text, " ".join(self._words)) and plausible(pcm, text)
         return pcm if fits else b""
 
 
 class ReminderClips:
-    """The sounds of what the reminders of `keeper` say, kept in `folder` (None: in memory).
+    """The sounds for the reminders of `keeper`, stored in `folder` (None: in memory).
 
-    `volume`: that of what rings. `language`: what espeak-ng speaks, as in de.
+    `volume`: the volume of ringing. `language`: the language of espeak-ng, such as de.
     """
 
     def __init__(self, keeper: TimerKeeper, session: Session, folder: Path | None) -> None:
@@ -114,21 +114,21 @@ class ReminderClips:
         keeper.listeners.append(self)
 
     def pcm(self, timer: Timer) -> bytes:
-        """The words of a reminder, spoken at `volume`; empty if there is no such sound."""
+        """Return the spoken text of a reminder at `volume`; empty if there is none."""
         clip = self._clips.get(timer.text)
         return at_volume(clip.pcm, self.volume) if clip is not None else b""
 
     def timer_changed(self, _happened: Happened) -> None:
-        """There may be other words to speak, or fewer."""
+        """Note that the texts to be spoken may have changed."""
         self._changed.set()
 
     def received(self, event: Event) -> None:
-        """The service sent this."""
+        """Handle an event of the service."""
         if self._recital is not None:
             self._recital.hear(event)
 
     async def run(self) -> None:
-        """Make the sounds that are missing, and forget those that nobody needs, until cancelled."""
+        """Make missing sounds, and delete those no longer needed, until cancelled."""
         await self._purge()
         while True:
             self._changed.clear()
@@ -144,7 +144,7 @@ class ReminderClips:
                 pass
 
     async def _purge(self) -> None:
-        """Remove the files of reminders that are gone."""
+        """Delete the files of reminders that no longer exist."""
         if self._folder is not None:
             kept = {self._path(timer.text).name for timer in self._keeper.timers()}
             await asyncio.to_thread(_remove_others, self._folder, kept)
@@ -173,7 +173,7 @@ class ReminderClips:
         clip.final = clip.tries >= _TRIES_MOST
 
     async def _recited(self, text: str) -> bytes:
-        """The text as the session speaks it; nothing if it says something else."""
+        """Return the text as spoken by the session; nothing if it says something else."""
         settings = recital(text, next(self._numbers))
         self._recital = found = _Recital(settings["metadata"])
         self._session.handle(AnswerRequested(settings, outside=True))
@@ -229,6 +229,6 @@ def _remove_others(folder: Path, kept: Set[str]) -> None:
 def _spoken(text: str, language: str) -> bytes:
     if shutil.which("espeak-ng") is None:
         return b""
-    from ..simulator.model.voices import espeak  # takes memory, and is rarely needed
+    from ..simulator.model.voices import espeak  # uses memory, and is rarely needed
 
     return espeak(text, language) or b""

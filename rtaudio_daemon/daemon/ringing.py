@@ -1,8 +1,8 @@
-"""Lets timers, alarms and reminders ring until somebody is there, and says what was missed.
+"""Rings for timers, alarms and reminders until somebody is there, and reports missed ones.
 
-A second of sound, then a pause in which the wake word, the button or any speech ends it, as the
-gate hears nothing while a sound of our own is played. Over an answer there is one soft sound, and
-while somebody has the floor it waits. It needs no session and no network.
+A second of sound alternates with a pause, in which the wake word, the button or any speech ends the
+ringing; the gate hears nothing during sounds of our own. Over an answer there is one soft sound,
+and while somebody speaks the ringing waits. It needs no session and no network.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from ..tools.timers.words import clock_time, label
 
 _LOG = logging.getLogger(__name__)
 _PAUSE_S = 1.5
-_PIECE_MS = 1000  # of a long sound; the loudspeaker takes no more than two seconds at once
-_AHEAD_S = 0.3  # that the next piece is there before this one is over
-_WAITS_MOST_S = 60.0  # somebody who talks for that long is a television, or wants to be interrupted
+_PIECE_MS = 1000  # piece of a long sound; the loudspeaker accepts at most two seconds at once
+_AHEAD_S = 0.3  # how long before the end of a piece the next one is delivered
+_WAITS_MOST_S = 60.0  # whoever talks for longer is a television, or wants to be interrupted
 _DOUBT_S = 0.05
 _DOUBTS_MOST_S = 2.0
-_SOFT = 0.25  # of the loudness of ringing
+_SOFT = 0.25  # relative to the volume of ringing
 _LOOK_S = 0.5
-_QUIET_S = 3.0  # nobody said anything for so long: a moment to say what was missed
-_PRESENT_S = 120.0  # somebody who was there so long ago may have gone
+_QUIET_S = 3.0  # silence after which a missed timer is reported
+_PRESENT_S = 120.0  # after that, a person may have left
 
 
 class RingingHost(Protocol):
-    """Where it rings."""
+    """Where timers ring."""
 
     @property
     def idle(self) -> bool:
-        """Whether nobody has the floor."""
+        """Whether nobody speaks and no answer is awaited."""
 
     @property
     def user_speaks(self) -> bool:
@@ -48,13 +48,13 @@ class RingingHost(Protocol):
 
     @property
     def user_may_speak(self) -> bool:
-        """Whether somebody may just have begun to, which is not certain yet."""
+        """Whether somebody may have begun to speak, which is not certain yet."""
 
     def play_alert(self, pcm: bytes) -> bool:
-        """Play a short sound; whether it can be heard."""
+        """Play a short sound; return whether it is audible."""
 
     def publish(self, notification: Notification) -> None:
-        """Report this to everybody."""
+        """Publish a notification."""
 
 
 class Sayer(Protocol):
@@ -65,14 +65,14 @@ class Sayer(Protocol):
 
 
 class Clips(Protocol):
-    """Keeps what reminders say as sound."""
+    """Stores the texts of reminders as sound."""
 
     def pcm(self, timer: Timer) -> bytes:
-        """The words of a reminder, spoken; empty if there is no such sound."""
+        """Return the spoken text of a reminder; empty if there is none."""
 
 
 class Ringing:
-    """Lets what `keeper` says ring on `host`, at `volume` (0.3 to 1)."""
+    """Rings for the timers of `keeper` on `host`, at `volume` (0.3 to 1)."""
 
     def __init__(self, keeper: TimerKeeper, host: RingingHost, sayer: Sayer, clips: Clips) -> None:
         self.volume = 0.6
@@ -82,21 +82,21 @@ class Ringing:
         self._clips = clips
         self._clock = asyncio.get_running_loop().time
         self._changed = asyncio.Event()
-        self._heard: dict[str, Timer] = {}  # what has sounded since it began to ring
+        self._heard: dict[str, Timer] = {}  # timers that have sounded since they began to ring
         self._waiting_since: float | None = None
         self._hinted = False
         self._ending = False
         self._next_at = 0.0
-        self._pieces: list[bytes] = []  # of the sound that is played
-        self._unsaid: list[Timer] = []  # reminders that rang without their words
+        self._pieces: list[bytes] = []  # of the present sound
+        self._unsaid: list[Timer] = []  # reminders that rang without their text
         self._present_at: float | None = None
         self._quiet_since = self._clock()
         keeper.listeners.append(self)
 
-    # ------------------------------------------------------------- what happens
+    # ------------------------------------------------------------- events
 
     def timer_changed(self, happened: Happened) -> None:
-        """This has just become of a timer."""
+        """Handle a change of a timer."""
         timer, phase = happened.timer, happened.phase
         if phase in ("dismissed", "missed") and timer.id in self._heard:
             del self._heard[timer.id]
@@ -108,7 +108,7 @@ class Ringing:
         self._changed.set()
 
     def somebody_there(self, *, addressed: bool) -> None:
-        """Somebody speaks, or presses a button; that ends what can be heard to ring."""
+        """Note that somebody speaks or presses a button: this ends audible ringing."""
         self._ending = self._ending or bool(self._heard)
         if addressed:
             self._present_at = self._clock()
@@ -116,17 +116,17 @@ class Ringing:
         self._changed.set()
 
     def floor_changed(self) -> None:
-        """Somebody else has the floor now, or nobody."""
+        """Note a change of whose turn it is to speak."""
         self._quiet_since = self._clock()
         self._changed.set()
 
     @property
     def rings(self) -> bool:
-        """Whether anything can be heard to ring."""
+        """Whether any ringing is audible."""
         return bool(self._heard)
 
     def silence(self) -> bool:
-        """Somebody wants it to stop; whether anything can be heard to ring."""
+        """Stop the ringing; return whether any was audible."""
         sounds = self.rings
         if sounds:
             self.somebody_there(addressed=True)
@@ -135,7 +135,7 @@ class Ringing:
     # ------------------------------------------------------------------ ringing
 
     async def run(self) -> None:
-        """Ring, and say what was missed, until cancelled."""
+        """Ring, and report missed timers, until cancelled."""
         while True:
             self._changed.clear()
             if self._ending:
@@ -159,7 +159,7 @@ class Ringing:
         self._waiting_since, self._hinted = None, False
 
     def _ring(self, ringing: Sequence[Timer]) -> float:
-        """Go on with the pattern; seconds until there is something to do again."""
+        """Continue the pattern; return the seconds until the next step."""
         now = self._clock()
         if self._waiting_since is None:
             self._waiting_since = now
@@ -180,7 +180,7 @@ class Ringing:
         return self._next_at - now
 
     def _must_wait(self, now: float) -> bool:
-        """Whether somebody has the floor; an answer that is heard gets a soft sound, once."""
+        """Return whether to wait for the conversation; over an answer, play one soft sound."""
         assert self._waiting_since is not None
         if self._host.user_speaks:
             return now - self._waiting_since < _WAITS_MOST_S
@@ -200,7 +200,7 @@ class Ringing:
     # ------------------------------------------------------------------- missed
 
     async def _tell(self) -> float | None:
-        """Say what was missed, if this is the moment; seconds until it may be."""
+        """Report missed timers if this is the moment; return the seconds until it may be."""
         missed, now = self._keeper.missed, self._clock()
         if not (missed or self._unsaid) or self._present_at is None:
             return None

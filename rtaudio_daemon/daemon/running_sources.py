@@ -1,4 +1,4 @@
-"""The sources of tools in use, each with a task that keeps in touch with what is outside."""
+"""The sources of tools in use, each with a task that maintains its connection."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class RunningSources:
 
     @property
     def sources(self) -> tuple[ToolSource, ...]:
-        """All that are in use."""
+        """All sources in use."""
         return tuple(self._tasks)
 
     @asynccontextmanager
     async def exchanged(self, sources: Collection[ToolSource]) -> AsyncIterator[None]:
-        """Run these sources from now on; after the context those that are none of them end.
+        """Run these sources from now on; after the context, stop those that are not among them.
 
-        If the context is left by an error, all stays as it was.
+        If the context ends with an exception, everything stays as it was.
         """
         former = self._tasks
         async with AsyncExitStack() as opening:
@@ -42,17 +42,17 @@ class RunningSources:
         await self._lifetimes.stop(task for each, task in former.items() if each not in self._tasks)
 
     def try_again(self) -> None:
-        """Let what waits for something outside try at once."""
+        """Let sources that wait before a retry try at once."""
         for source in self._tasks:
             if isinstance(source, PatientSource):
                 source.try_again()
 
     async def close(self) -> None:
-        """End all."""
+        """Stop all."""
         await self._lifetimes.stop(self._tasks.values())
 
 
 async def _lasting(source: ToolSource) -> None:
-    """Keep in touch with what is outside, where there is anything."""
+    """Run a source, and do not return even if it does."""
     await source.run()
     await asyncio.Event().wait()

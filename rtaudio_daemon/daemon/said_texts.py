@@ -1,4 +1,4 @@
-"""The texts that programs wanted to be said in the last ten minutes, and what became of them."""
+"""The texts that programs wanted to be said in the last ten minutes, and their outcomes."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ class _Text:
 
 
 class SaidTexts:
-    """Knows each text by its id; of more than 256 the oldest are forgotten."""
+    """Stores each text by its id; of more than 256, the oldest are forgotten."""
 
     def __init__(self) -> None:
         self._texts: dict[str, _Text] = {}
 
     def known(self, said: str) -> bool:
-        """Whether a text with this id was begun in the last ten minutes."""
+        """Return whether a text with this id was begun in the last ten minutes."""
         text = self._texts.get(said)
         return text is not None and _now() - text.begun_at < KEPT_S
 
     def begin(self, said: str | None) -> str:
-        """A text begins under this id; None: under a new one. Returns the id."""
+        """Begin a text under this id; None: under a new one. Returns the id."""
         said = said or f"said_{secrets.token_hex(8)}"
         self._texts.pop(said, None)
         self._texts[said] = _Text(_now())
@@ -42,20 +42,20 @@ class SaidTexts:
         return said
 
     def receipt(self, said: str) -> TextSaid | None:
-        """What became of a text; None: that is not known yet."""
+        """Return the outcome of a text; None: it is unknown yet."""
         text = self._texts.get(said)
         done = text is not None and text.receipt.done() and not text.receipt.cancelled()
         return text.receipt.result() if text is not None and done else None
 
     async def wait_for(self, said: str, limit_s: float) -> TextSaid | None:
-        """What became of a text, as soon as that is known; None after `limit_s` seconds."""
+        """Wait for the outcome of a text; None after `limit_s` seconds."""
         text = self._texts.get(said)
         if text is not None:
             await asyncio.wait([text.receipt], timeout=limit_s)
         return self.receipt(said)
 
     def note(self, notification: Notification) -> None:
-        """This happens now."""
+        """Handle a notification."""
         if isinstance(notification, TextSaid):
             text = self._texts.get(notification.id)
             if text is None:

@@ -1,4 +1,4 @@
-"""The service as the configuration names it: where it is, its sessions, how to talk with it."""
+"""The configured service: its endpoint, its sessions, and the settings of the dialogue."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from .tool_box import CALL_ROUNDS_MOST, CALLS_PATIENCE_S
 if TYPE_CHECKING:
     from ..simulator.server.simulator import Simulator
 
-# semantic_vad waits so long at most, by eagerness, for somebody to go on.
+# How long semantic_vad waits at most, by eagerness, for somebody to continue.
 _SENSE_MS = {"low": 8_500, "medium": 4_500, "high": 2_500, "auto": 4_500}
 
 
 _SLACK_MS = 300
 
 
-_PROVE_S = 20.0  # a new service must have a session ready by then
+_PROVE_S = 20.0  # how long a new service may take to open a session
 
 
 def trailing_ms(detection: config.TurnDetection) -> int:
-    """How much silence the service needs to hear at most until it ends a turn."""
+    """Return how much silence the service needs at most to end a turn, in ms."""
     if detection.type == "semantic_vad":
         return _SENSE_MS.get(detection.eagerness, _SENSE_MS["auto"])
     return 0 if detection.type == "none" else detection.silence_duration_ms + _SLACK_MS
 
 
 def dialogue_settings(settings: config.Config, profile: Profile) -> DialogueSettings:
-    """How to talk with a service of this profile."""
+    """Return the settings of the dialogue with a service of this profile."""
     realtime, gate = settings.realtime, settings.audio.gate
     detection = realtime.session.turn_detection
     local_turns = detection.type == "none"
@@ -63,7 +63,7 @@ def dialogue_settings(settings: config.Config, profile: Profile) -> DialogueSett
 
 
 def new_client(where: Endpoint, settings: config.Realtime) -> AzureRealTimeAudio:
-    """A client that does as the settings say, and tries once."""
+    """Return a client with these settings that attempts to connect once."""
     return AzureRealTimeAudio.for_endpoint(
         where,
         session_config=session_settings(settings.session),
@@ -73,7 +73,7 @@ def new_client(where: Endpoint, settings: config.Realtime) -> AzureRealTimeAudio
 
 
 def new_sessions(where: Endpoint, settings: config.Config) -> SessionFactory:
-    """Sessions that are as the settings say, one after the other for ever."""
+    """Return a factory of sessions with these settings, which retry for ever."""
     session = session_settings(settings.realtime.session, resumes=settings.audio.gate.resumes)
     return SessionFactory(where, session, _options(settings.realtime))
 
@@ -85,10 +85,10 @@ def _options(settings: config.Realtime, attempts: int | None = None) -> Websocke
 async def service_at(
     settings: config.Realtime, life: AsyncExitStack
 ) -> tuple[Endpoint, Simulator | None]:
-    """Where the service is; the built-in one is started. Raises ConfigError."""
+    """Return the endpoint of the service; start the built-in one. Raises ConfigError."""
     simulator, host_name = None, settings.host_name
     if PROFILES[settings.profile].built_in and not host_name:
-        from ..simulator.server.simulator import Simulator  # takes memory, and is rarely needed
+        from ..simulator.server.simulator import Simulator  # uses memory, and is rarely needed
 
         voice: Any = settings.simulator.voice
         scenario = settings.simulator.scenario or None
@@ -111,7 +111,7 @@ async def service_at(
 
 
 class Trial(IdleListener):
-    """Whether a service gives us a session; `give_up` when the first attempt fails."""
+    """Tests whether a service opens a session; `give_up` when the first attempt fails."""
 
     def __init__(self, *, give_up: bool) -> None:
         self.newest: ConnectionChanged | None = None
@@ -119,9 +119,9 @@ class Trial(IdleListener):
         self._over = asyncio.Event()
 
     async def passed(self) -> None:
-        """Wait for the session. Raises ServiceError when there is none and another to go on with.
+        """Wait for the session. Raises ServiceError if it fails and another service is in use.
 
-        Without another one nothing is lost by taking the new one as it is.
+        Without another one, nothing is lost by using the new one in any case.
         """
         try:
             async with asyncio.timeout(_PROVE_S):
@@ -134,7 +134,7 @@ class Trial(IdleListener):
             raise ServiceError(why)
 
     def connection_changed(self, change: ConnectionChanged) -> None:
-        """The state of the connection is another."""
+        """Note that the state of the connection has changed."""
         self.newest = change
         if change.state is ConnectionState.OPEN or change.reason:
             self._over.set()

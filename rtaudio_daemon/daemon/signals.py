@@ -1,4 +1,4 @@
-"""Runs something in the event loop until a signal ends it."""
+"""Runs something in the event loop until a signal stops it."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from typing import Any
 from ..errors import ConfigError, RTAudioError
 
 THREADS_END_S = 1.0
-"""How long threads that still work are waited for at the end."""
+"""How many seconds to wait at the end for threads that still work."""
 _THREADS = "work"
 _LOG = logging.getLogger(__name__)
 
 
 @contextmanager
 def spared() -> Iterator[None]:
-    """Spare everything that is there now from garbage collection, while the context lasts.
+    """Exempt all present objects from garbage collection for the duration of the context.
 
-    What the start built stays for good; to look through it again stops the sound's loop for as
-    long as two frames of the microphone.
+    What the start created is permanent. Examining it again would stop the event loop for as long
+    as two frames of the microphone.
     """
     gc.collect()
     gc.freeze()
@@ -45,10 +45,10 @@ def until_stopped(
 ) -> int:
     """Run until SIGTERM or SIGINT, which set the event; SIGHUP reloads. Returns the exit status.
 
-    Without `reload` SIGHUP ends it, too, as its terminal is gone; but not under nohup.
+    Without `reload`, SIGHUP stops it too, because its terminal is gone; but not under nohup.
 
-    `hung_up`: whether a SIGHUP came already; it reloads, too. Raises RTAudioError for what is not
-    the program's own mistake.
+    `hung_up`: whether a SIGHUP has arrived already; if so, reload. Raises RTAudioError for
+    problems that are no bugs of the program.
     """
     status = 0
 
@@ -91,11 +91,11 @@ async def _run(
     finally:
         reloading.cancel()
         threads.shutdown(wait=False)
-        loop.set_default_executor(ThreadPoolExecutor())  # the loop waits for its threads
+        loop.set_default_executor(ThreadPoolExecutor())  # otherwise the loop waits for its threads
 
 
 def _hang() -> bool:
-    """Whether threads do not end in time, as when one asks for a host's address and nobody answers.
+    """Return whether threads do not end in time, for example during a DNS request.
 
     Python would wait for them, longer than systemd waits for the daemon.
     """
@@ -116,4 +116,4 @@ async def _on_hangup(
             try:
                 await reload()
             except ConfigError:
-                _LOG.debug("SIGHUP: the settings stay as they are")  # the reason is logged
+                _LOG.debug("SIGHUP: the settings stay as they are")  # the reason has been logged

@@ -1,7 +1,7 @@
-"""Plays the sound files that other programs name, in the queue of what is said.
+"""Plays sound files that other programs name, in the queue of what is said.
 
-Reading and decoding go on when the program hangs up, and the order of playing is that in which
-files are ready.
+Reading and decoding continue if the program disconnects. Files are played in the order in which
+they become ready.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _WAITING_MOST_BYTES = int(2 * LONGEST_S * 1000) * BYTES_PER_MS
 
 
 class SoundPlayer:
-    """Plays on `assistant` what `settings` allow; its ids are those of `said_texts`."""
+    """Plays on `assistant` what `settings` permit; ids are those of `said_texts`."""
 
     def __init__(self, assistant: Assistant, said_texts: SaidTexts) -> None:
         self.settings = config.Play()
@@ -36,7 +36,7 @@ class SoundPlayer:
         self._said_texts = said_texts
         self._sessions = SharedSession()
         self._loading: dict[asyncio.Task[str], str | None] = {}
-        self._waiting: dict[str, int] = {}  # bytes of what waits or is played
+        self._waiting: dict[str, int] = {}  # bytes of sounds that wait or are played
 
     async def play(self, source: Mapping[str, str], *, urgent: bool, said: str | None) -> str:
         """Play the file or the address that `source` names; see `Controls.play`."""
@@ -54,7 +54,7 @@ class SoundPlayer:
         return await asyncio.shield(task)
 
     def note(self, notification: Notification) -> None:
-        """This happens now."""
+        """Handle a notification."""
         if isinstance(notification, TextSaid):
             self._waiting.pop(notification.id, None)
 
@@ -75,11 +75,11 @@ class SoundPlayer:
             raw = await from_folder(source["file"], self.settings)
             pcm = await decode(raw, repr(source["file"]))
         if said is not None and self._said_texts.known(said):
-            return said  # a text took this id meanwhile
+            return said  # a text has taken this id meanwhile
         return self._queue(pcm, urgent, said)
 
     def play_pcm(self, pcm: bytes) -> str:
-        """Play `pcm` after what is played already; returns its id. Raises NotNowError."""
+        """Play `pcm` after everything queued already; return its id. Raises NotNowError."""
         return self._queue(pcm, urgent=False, said=None)
 
     def _queue(self, pcm: bytes, urgent: bool, said: str | None) -> str:
@@ -99,4 +99,4 @@ class SoundPlayer:
     def _loaded(self, task: asyncio.Task[str]) -> None:
         del self._loading[task]
         if not task.cancelled():
-            task.exception()  # whoever asked may have gone
+            task.exception()  # avoids a warning if the caller has gone

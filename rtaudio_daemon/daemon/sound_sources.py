@@ -1,4 +1,4 @@
-"""Reads the sound files that other programs name, from where the configuration allows."""
+"""Reads the sound files that other programs name, from places that the configuration permits."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MOST_MB = MOST_BYTES // 1_000_000
 
 
 async def from_folder(name: str, settings: Play) -> bytes:
-    """The file `name` below `audio.play.folder`. Raises WrongValueError and NotFoundError."""
+    """Read the file `name` below `audio.play.folder`. Raises WrongValueError and NotFoundError."""
     if not settings.folder:
         raise WrongValueError("no file may be played: name a folder in audio.play.folder")
     inside = name.removeprefix(settings.folder.rstrip("/") + "/")
@@ -41,10 +41,10 @@ async def from_folder(name: str, settings: Play) -> bytes:
 
 
 async def from_host(address: str, settings: Play, sessions: SharedSession) -> bytes:
-    """What is at an address of a host in `audio.play.hosts`.
+    """Return what an address of a host in `audio.play.hosts` provides.
 
-    Raises WrongValueError, and NotNowError if the host does not answer. They name the host only:
-    the rest of an address may be a secret.
+    Raises WrongValueError, and NotNowError if the host does not answer. Messages name only the
+    host, because the rest of an address may be secret.
     """
     url = _allowed(address, settings)
     host = url.authority
@@ -85,7 +85,7 @@ def _fits(url: URL, entry: str) -> bool:
 
 
 def _followed(url: URL, location: str, settings: Play) -> URL:
-    """Where a redirect leads to, if that is the same host."""
+    """Return the target of a redirect. Raises an error if it is on another host."""
     target = _allowed(str(url.join(URL(location))), settings)
     if target.host != url.host:
         raise WrongValueError(f"not played: {url.authority} points to another host")
@@ -93,7 +93,7 @@ def _followed(url: URL, location: str, settings: Play) -> URL:
 
 
 async def _asked(url: URL, session: aiohttp.ClientSession) -> bytes | str:
-    """What is there, or where it is instead."""
+    """Return the content, or the address of a redirect."""
     proxy = None if is_at_home(url.host or "") else proxy_of(str(url))
     headers = {"Accept-Encoding": "identity", "Accept": "audio/*, */*;q=0.1"}
     async with session.get(url, headers=headers, proxy=proxy, allow_redirects=False) as answer:

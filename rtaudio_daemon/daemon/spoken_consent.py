@@ -1,7 +1,7 @@
-"""Decides which calls may run: by the rules, and by what people said when a yes is needed.
+"""Decides which calls may run: by the rules, and by what people said if a yes is needed.
 
-Follows the conversation for `tools.confirmations`: when our question was heard, who opened which
-turn, and what was said in it.
+Follows the conversation for `tools.confirmations`: when our question was heard, how each turn was
+opened, and what was said in it.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from ..tools.runner import Refusal
 from ..tools.tool import Json, Target, Tool, ToolError
 
 _LOG = logging.getLogger(__name__)
-_TARGETS_S = 10.0  # how long may be looked for what a call concerns
-_WORDS_S = 5.0  # how long a transcript is waited for
+_TARGETS_S = 10.0  # how long determining what a call concerns may take
+_WORDS_S = 5.0  # how long to wait for a transcript
 _DENIED = (
     "not done: the configuration forbids this (tools.deny); tell the person so, and do not call it "
     "again"
@@ -37,7 +37,7 @@ _NOT_CONFIRMED = 'not done: this needs a yes; call it again with "confirm": true
 
 
 class SpokenConsent:
-    """Decides about calls with the settings of the configuration in use."""
+    """Decides about calls with the settings in use."""
 
     def __init__(self) -> None:
         self._permissions = Permissions((), ())
@@ -47,11 +47,11 @@ class SpokenConsent:
         self._follow_up_s = 0.0
         self._woken = self._held = False
         self._speaking = False
-        self._answer_begun = False  # since a call was refused: what sounds next is our question
+        self._answer_begun = False  # since a call was refused: the next sound is our question
         self._spoke_at: float | None = None  # when our last sound ended
 
     def use(self, settings: config.Config) -> None:
-        """Decide by these settings from now on; what was asked before is forgotten."""
+        """Apply these settings from now on, and forget open questions."""
         tools, transcription = settings.tools, settings.realtime.session.transcription
         self._permissions = Permissions(tools.confirm, tools.deny)
         self._confirmations = Confirmations(
@@ -62,11 +62,11 @@ class SpokenConsent:
         self._follow_up_s = float(settings.audio.wake.follow_up_s)
 
     def may_need_yes(self, name: str, tool: Tool) -> bool:
-        """Whether a call without arguments needs a spoken yes; with some, more may need it."""
+        """Return whether a call without arguments needs a yes; with arguments more calls may."""
         return self._permissions.decide(tool, (), name) == "confirm"
 
     def doubts(self, tools: Mapping[str, Tool]) -> list[str]:
-        """For every rule that names none of these tools, a sentence that says so."""
+        """Return a sentence for every rule that matches none of these tools."""
         return [
             f"a rule in tools.confirm or tools.deny is about the tool {name}, which there is not; "
             "see its spelling"
@@ -76,10 +76,10 @@ class SpokenConsent:
     async def permit(
         self, name: str, tool: Tool, arguments: Json, *, by_hand: bool
     ) -> Refusal | None:
-        """Why this call of `tool`, which the model knows as `name`, may not run, or not yet.
+        """Return why this call of `tool`, which the model knows as `name`, may not run, or not yet.
 
-        `by_hand`: whoever makes the call says themselves whether they are sure. Waits for the words
-        of a turn for up to five seconds. Raises ToolError.
+        `by_hand`: the caller takes responsibility for the confirmation. Waits for the words of a
+        turn for up to five seconds. Raises ToolError.
         """
         targets = await _targets(tool, arguments)
         decision = self._permissions.decide(tool, targets, name)
@@ -108,10 +108,10 @@ class SpokenConsent:
         self._answer_begun = False
         return Refusal(confirmations.why, ask=True)
 
-    # ------------------------------------------------------------ what happens
+    # ------------------------------------------------------------ events
 
     def note(self, notification: Notification) -> None:
-        """This happens now."""
+        """Handle a notification."""
         confirmations = self._confirmations
         match notification:
             case WakeWordHeard():
@@ -128,13 +128,13 @@ class SpokenConsent:
                 pass
 
     def button_pressed(self) -> None:
-        """Somebody holds a button: what was being said is cut off, and a turn of theirs begins."""
+        """Note that a button is pressed: the current speech is cut off, and a new turn begins."""
         self._held = True
         self._confirmations.turn_dropped()
         self._confirmations.turn_began("button")
 
     def received(self, event: Event) -> None:
-        """The service sent this."""
+        """Handle an event of the service."""
         if isinstance(event, InputCommitted):
             self._confirmations.turn_committed(event.item_id)
             self._woken = self._held = False
@@ -160,7 +160,7 @@ class SpokenConsent:
 
     def _note_status(self, change: StatusChanged) -> None:
         speaks = change.status is ModelStatus.SPEAKING
-        # Words before the call may sound still, and go over into the question without a pause.
+        # Speech before the call may still sound, and merge into the question without a pause.
         heard = not self._speaking if speaks else self._speaking and change.status == "idle"
         if heard and self._answer_begun:
             self._confirmations.question_heard(_now())
@@ -173,7 +173,7 @@ class SpokenConsent:
 
 
 async def _targets(tool: Tool, arguments: Json) -> Sequence[Target]:
-    """What a call concerns. Raises ToolError, whatever is wrong with the tool."""
+    """Return what a call concerns. Raises ToolError for any error of the tool."""
     if tool.targets is None:
         return targets_in(arguments, tool.parameters)
     try:
@@ -183,7 +183,7 @@ async def _targets(tool: Tool, arguments: Json) -> Sequence[Target]:
         raise
     except TimeoutError:
         raise ToolError(f"what it concerns was not found within {_TARGETS_S:g} s") from None
-    except Exception as error:  # it is not ours: none of its mistakes may end the daemon
+    except Exception as error:  # third-party code must not end the daemon
         _LOG.warning("the tool %s (%s) failed", tool.name, tool.source, exc_info=error)
         raise ToolError("what it concerns was not found, by a mistake in its program") from error
 

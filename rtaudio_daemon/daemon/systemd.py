@@ -1,6 +1,6 @@
 """Notifies systemd: ready, status, watchdog, reloading, stopping.
 
-Everything here is a no-op when the daemon does not run as a service.
+Everything here is a no-op if the daemon does not run as a service.
 """
 
 from __future__ import annotations
@@ -24,36 +24,36 @@ class Systemd:
         usec, pid = environment.get("WATCHDOG_USEC", ""), environment.get("WATCHDOG_PID", "")
         ours = pid in ("", str(os.getpid()))
         self.watchdog_s = int(usec) / 1e6 if usec.isdigit() and ours and self._address else 0.0
-        """systemd kills the process after this time without a notification; 0: never."""
+        """After so many seconds without a notification, systemd kills the process; 0: never."""
 
     @property
     def listens(self) -> bool:
-        """Whether a service manager takes notifications."""
+        """Whether a service manager accepts notifications."""
         return bool(self._address)
 
     def ready(self, status: str) -> None:
-        """The daemon can be used."""
+        """Report that the daemon is ready."""
         self._sent = status
         self._notify(f"READY=1\nSTATUS={_line(status)}")
 
     def status(self, status: str) -> None:
-        """What the daemon is doing, in words; the same words are sent once."""
+        """Report what the daemon is doing, in words; unchanged words are not sent again."""
         if status != self._sent:
             self._sent = status
             self._notify(f"STATUS={_line(status)}")
 
     def reloading(self) -> None:
-        """The daemon reads its configuration again; `ready` ends it."""
+        """Report that the daemon reads its configuration again; `ready` ends that."""
         self._notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self) -> None:
-        """The daemon stops."""
+        """Report that the daemon is stopping."""
         self._notify("STOPPING=1\nSTATUS=stopping")
 
     async def watch(self, ailment: Callable[[], str | None]) -> None:
-        """Feed the watchdog while `ailment` returns None; for a task of its own.
+        """Feed the watchdog while `ailment` returns None, until cancelled.
 
-        What `ailment` returns is logged and becomes the status; systemd kills the daemon after
+        The result of `ailment` is logged and becomes the status; systemd kills the daemon after
         `watchdog_s` unless it recovers.
         """
         ill = False
@@ -72,7 +72,7 @@ class Systemd:
     def _notify(self, message: str) -> None:
         if not self._address:
             return
-        # An address that begins with @ is in the abstract namespace, where it begins with NUL.
+        # An address that begins with @ is in the abstract namespace, encoded with a leading NUL.
         address = "\0" + self._address[1:] if self._address[0] == "@" else self._address
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out:

@@ -1,7 +1,7 @@
-"""Joins the tools to the conversation: offers them to the service, runs its calls, gives results.
+"""Connects tools and conversation: offers tools to the service, runs calls, returns results.
 
-The session is given the definitions, and below the instructions of the configuration a few lines
-of our own: when it is, in which room, and what was noted.
+The session gets the definitions of the tools, and below the configured instructions a few lines of
+our own: date and time, the room, and the notes.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ from .spoken_consent import SpokenConsent
 
 _LOG = logging.getLogger(__name__)
 CALL_ROUNDS_MOST = 3
-"""How often the answer to results may call tools again after somebody spoke."""
+"""How often in a row answers to results may call tools again."""
 CALLS_PATIENCE_S = 125.0
 """Longer than any call may take: every call is answered here."""
-_AFTER_ANSWER_S = 20.0  # what is to be done after an answer is done by then
-_QUOTED = re.compile(r"['\"`]([\w-]+)['\"`]")  # time and end stand in any sentence
+_AFTER_ANSWER_S = 20.0  # latest time for actions that wait for the end of an answer
+_QUOTED = re.compile(r"['\"`]([\w-]+)['\"`]")  # unquoted, time and end occur in any sentence
 _STILL_RUNNING = (
     "What you called is still running; its result will follow by itself. Do not call it again. Say "
     "in one short sentence that it takes a moment."
@@ -52,13 +52,13 @@ _STILL_RUNNING = (
 
 
 class ToolBox:
-    """The tools of one daemon. `use` gives it others; calls that run end by the former ones."""
+    """The tools of one daemon. `use` replaces them; running calls end with the previous ones."""
 
     def __init__(self, assistant: Assistant, controls: DaemonControls) -> None:
         self.registry = Registry(())
         self.runner = Runner(self.registry, self)
         self.ready = asyncio.Event()
-        """Set once the daemon is: what takes long to load is loaded only then."""
+        """Set once the daemon is ready: slow imports wait for it."""
         self.notes: NoteStore | None = None
         """The notes, if the model may see them."""
         self._room = ""
@@ -67,15 +67,15 @@ class ToolBox:
         self._controls = controls
         self._driver = assistant.driver
         self.now: Callable[[], datetime] = lambda: datetime.now().astimezone()
-        """The time that the model is given."""
+        """Returns the time for the model."""
         self._instructions = ""
         self._extra_tools: list[Any] = []
-        self._lines: list[str] = []  # of the sources, which the model was given
+        self._lines: list[str] = []  # lines of the sources that the model has
         self._dated_at: float | None = None
         self._tells_time = False
         self.dated_for_s = 600.0
-        """After how long the model is given the time anew, when somebody speaks."""
-        self._stale = False  # the session has to be given other definitions
+        """After how many seconds the model gets the time again when somebody speaks."""
+        self._stale = False  # whether the session needs other definitions
         self._after_answer: list[Callable[[], None]] = []
         self._after_answer_timer: asyncio.TimerHandle | None = None
 
@@ -91,17 +91,17 @@ class ToolBox:
             _LOG.warning("%s", note)
 
     def adjust(self, settings: config.Config) -> None:
-        """Judge by these settings from now on who may say yes to a call."""
+        """Apply these settings from now on to decide who may say yes to a call."""
         self._consent.use(settings)
 
     async def close(self) -> None:
-        """Give running calls two seconds, then stop them."""
+        """Wait two seconds for running calls, then stop them."""
         if self._after_answer_timer is not None:
             self._after_answer_timer.cancel()
         await self.runner.close()
 
     def document(self) -> Json:
-        """The tools as `/api/status` shows them."""
+        """Return the tools for `/api/status`."""
         registry = self.registry
         complete = all(source.state is SourceState.OK for source in registry.sources)
         doubts = self._consent.doubts(registry.tools) if complete else []
@@ -121,7 +121,7 @@ class ToolBox:
         }
 
     def listed(self) -> list[Json]:
-        """Every tool as `/api/tools` shows it."""
+        """Return every tool for `/api/tools`."""
         return [
             {
                 "name": name,
@@ -135,13 +135,13 @@ class ToolBox:
         ]
 
     async def call(self, name: str, arguments: str, *, confirmed: bool) -> str:
-        """Call a tool by hand; returns its output as JSON."""
+        """Call a tool by hand; return its output as JSON."""
         return await self.runner.call(name, arguments, confirmed=confirmed)
 
-    # ------------------------------------------------------- what a session gets
+    # ------------------------------------------------------- session settings
 
     def with_tools(self, settings: Json) -> Json:
-        """Session settings with the tools, and with our lines below the instructions."""
+        """Return session settings with the tools, and with our lines below the instructions."""
         self._instructions = settings.get("instructions", "")
         extra = dict(settings.get("extra") or {})
         theirs = extra.get("tools")
@@ -175,7 +175,7 @@ class ToolBox:
         ]
 
     def offer(self) -> None:
-        """Give the session in use, and those to come, the tools as they are now."""
+        """Offer the present tools to the session in use, and to later ones."""
         extra = dict(self._driver.settings.get("extra") or {})
         self._update({"tools": [], **self._tool_settings(extra)})
 
@@ -191,7 +191,7 @@ class ToolBox:
                 _LOG.debug("%s", error)
 
     def tools_changed(self) -> None:
-        """The tools, the state or the note of a source are others now."""
+        """Note that the tools, the state or the note of a source have changed."""
         if self.registry.refresh() or self._lines != self._lines_of_sources():
             self._stale = True
             self._offer_when_idle()
@@ -201,10 +201,10 @@ class ToolBox:
             self._stale = False
             self.offer()
 
-    # ------------------------------------------------------------ what happens
+    # ------------------------------------------------------------ events
 
     def note(self, notification: Notification) -> None:
-        """This happens now."""
+        """Handle a notification."""
         self._consent.note(notification)
         match notification:
             case StatusChanged(status=ModelStatus.IDLE):
@@ -222,11 +222,11 @@ class ToolBox:
         return self._dated_at is None or now - self._dated_at >= self.dated_for_s
 
     def button_pressed(self) -> None:
-        """Somebody holds a button to talk."""
+        """Note that the push-to-talk button is pressed."""
         self._consent.button_pressed()
 
     def received(self, message: Message) -> None:
-        """The service sent this: it may refuse a tool."""
+        """Handle a message of the service, which may reject a tool."""
         self._consent.received(message.event)
         if not isinstance(message.event, ServiceErrorReported):
             return
@@ -236,7 +236,7 @@ class ToolBox:
         if found and self.registry.refuse(found, message.event.message):
             _LOG.warning("the service refused the tool %s: %s", found, message.event.message)
             extra = dict(self._driver.settings.get("extra") or {})
-            # The service refused all that came with it, too.
+            # The service rejected everything else in the message, too.
             everything = {**self._driver.settings, "tools": [], **self._tool_settings(extra)}
             try:
                 self._driver.update_session(everything)
@@ -270,36 +270,36 @@ class ToolBox:
         self.call_answered(call.call_id, results.failure(why, 200), silent=False)
 
     def call_answered(self, call_id: str, output: str, *, silent: bool) -> None:
-        """This is the one output of a call."""
+        """Pass on the one output of a call."""
         self._handle(CallAnswered(call_id, output, silent=silent))
 
     def call_reported(self, report: ToolReported) -> None:
-        """A call began, went on or ended."""
+        """Publish that a call began, continued or ended."""
         self._assistant.publish(report)
 
     def calls_work(self) -> None:
-        """Somebody waits for a call that is still running."""
+        """Note that somebody waits for a call that is still running."""
         if self._driver.conversation.status is ModelStatus.THINKING:
             self._assistant.play_working()
 
     def calls_take_long(self, call_ids: Sequence[str]) -> None:
-        """These calls are still running."""
+        """Note that these calls are still running."""
         self._handle(CallsTakeLong(tuple(call_ids), _STILL_RUNNING))
 
     async def permit(
         self, name: str, tool: Tool, arguments: Json, *, by_hand: bool
     ) -> Refusal | None:
-        """Why this call may not run, or not yet."""
+        """Return why this call may not run, or not yet."""
         return await self._consent.permit(name, tool, arguments, by_hand=by_hand)
 
     def _handle(self, event: Input) -> None:
         self._driver.handle(event)
 
-    # ------------------------------------------------- what the built-in tools do
+    # ------------------------------------------------- for the built-in tools
 
     @property
     def volume(self) -> float:
-        """The loudness of answers, 0 to 1."""
+        """The volume of answers, 0 to 1."""
         return self._assistant.volume
 
     def set_volume(self, level: float) -> None:
@@ -311,21 +311,21 @@ class ToolBox:
         return await self._controls.broadcast(text)
 
     def mute_after_answer(self) -> None:
-        """Mute the microphone when the answer under way is over."""
+        """Mute the microphone at the end of the answer under way."""
         self._later(lambda: self._controls.mute(True))
 
     def end_after_answer(self) -> None:
-        """Need a wake word when the answer under way is over."""
+        """Require a wake word from the end of the answer under way on."""
         self._later(self._assistant.microphone_input.gate.need_wake_word)
 
     def continue_answer(self) -> bool:
-        """Play on the answer that was interrupted last; False if it is not kept."""
+        """Resume the answer that was interrupted last; return False if it is not kept."""
         kept = self._driver.conversation.can_continue
         self._handle(ContinueRequested())
         return kept
 
     def ignore_speech(self) -> None:
-        """What was said was not meant for us."""
+        """Discard what was said: it was not meant for us."""
         self._assistant.publish(SpeechIgnored())
         self._later(self._assistant.microphone_input.gate.need_wake_word)
 

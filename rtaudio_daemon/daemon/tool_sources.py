@@ -1,4 +1,4 @@
-"""Which sources of tools the configuration asks for."""
+"""Opens the sources of tools that the configuration requests."""
 
 from __future__ import annotations
 
@@ -29,10 +29,9 @@ async def open_sources(
     publisher: Publisher,
     former: Sequence[ToolSource],
 ) -> list[ToolSource]:
-    """The sources, in the order in which they get their names. Raises ConfigError.
+    """Return the sources, in the order in which tool names are assigned. Raises ConfigError.
 
-    Of the `former` ones those are used again whose settings are the same and that are connected to
-    something outside.
+    Sources among `former` that have the same settings and maintain a connection are reused.
     """
     sources: list[ToolSource] = [
         BuiltIn(_built_in(settings), box, lambda: datetime.now().astimezone())
@@ -59,7 +58,7 @@ async def open_sources(
 
 
 def _built_in(settings: config.Config) -> list[str]:
-    """The built-in tools that can do something."""
+    """Return the built-in tools that have an effect."""
     resumes = settings.audio.gate.resumes
     return [name for name in settings.tools.built_in if resumes or name != "go_on"]
 

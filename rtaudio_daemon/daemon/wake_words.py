@@ -1,4 +1,4 @@
-"""Opens what spots the wake words; files of others are tried first."""
+"""Opens the engines for wake words; files of unknown origin are tried first."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ..errors import WrongValueError
 
 
 async def attention_for(audio: config.Audio, *, begins: bool) -> Attention:
-    """Whom to listen to.
+    """Return what decides whom to listen to.
 
-    A file that cannot be used is left out when the daemon `begins`, and later raises
-    WrongValueError, so that all stays as it is.
+    An unusable file is skipped when the daemon `begins`. Later it raises WrongValueError, so that
+    everything stays as it is.
     """
     wakes = audio.listen == "wake_word"
     words = [each for each in audio.wake.entries() if wakes or each.stop]

@@ -1,4 +1,4 @@
-"""Teaches a wake word: listens to somebody who says it some times, and learns it."""
+"""Teaches a wake word: records somebody saying it several times, and learns it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ HOW = (
     "once more, as you like",
     "and once more",
 )
-"""How to say the word, in turn."""
+"""How to say the word, in order."""
 _PACKAGE = "pyopen_wakeword"
 _ENOUGH, _MOST = 5, 7  # recordings; the last one is the test
 _LISTENED_S, _AFTER_S, _FIRST_S = 6.0, 0.6, 0.8
@@ -55,11 +55,11 @@ class SoundSource(Protocol):
     """A microphone."""
 
     def frames(self) -> AsyncGenerator[bytes, None]:
-        """Its sound as pcm from now on. Raises RTAudioError where there is none."""
+        """Yield its sound as pcm from now on. Raises RTAudioError if there is none."""
 
 
 class WordTeaching:
-    """Teaches one word at a time; `words` keeps what was taught. `given`: what comes with us."""
+    """Teaches one word at a time; `words` stores taught words; `given`: data of the program."""
 
     def __init__(
         self, source: SoundSource, words: TaughtWords, given: Callable[[], Material] = material
@@ -69,11 +69,11 @@ class WordTeaching:
         self._words = words
         self._name = ""
         self._recordings: list[WordRecording] = []
-        self._misfit: WordRecording | None = None  # the last one, where it was unlike the others
+        self._misfit: WordRecording | None = None  # the last recording if it was unlike the others
         self._lock = asyncio.Lock()
 
     def listed(self) -> dict[str, Any]:
-        """All words, as `GET /api/wake` answers."""
+        """Return all words for `GET /api/wake`."""
         return {"words": [{"name": each} for each in self._words.names()], "missing": missing()}
 
     def forget(self, name: str) -> None:
@@ -81,10 +81,10 @@ class WordTeaching:
         self._words.forget(name)
 
     async def take(self, name: str, step: TeachingStep) -> dict[str, Any]:
-        """One step, as `POST /api/wake/teach` answers.
+        """Carry out one step; return the result for `POST /api/wake/teach`.
 
-        `record`: hear the word once; another name begins anew. `test`: hear something, and say
-        whether it is the word. Raises NotNowError, NotFoundError and DeviceError.
+        `record`: record the word once; another name starts again. `test`: record something, and
+        return whether it is the word. Raises NotNowError, NotFoundError and DeviceError.
         """
         if self._lock.locked():
             raise NotNowError("a word is being heard already; wait until that is done")
@@ -171,7 +171,7 @@ class WordTeaching:
         }
 
     async def _utterance(self) -> Sound:
-        """What is said now: until it is over, or for some seconds."""
+        """Record what is said now: until it is over, or for some seconds."""
         pcm, looked = bytearray(), int(_FIRST_S * 1000) * BYTES_PER_MS
         async with aclosing(self._source.frames()) as frames:
             async for frame in frames:
@@ -189,13 +189,13 @@ class WordTeaching:
 
 
 class DaemonSound:
-    """The microphone of a daemon; meanwhile nobody else hears it, the service included."""
+    """The microphone of a daemon; meanwhile nobody else gets its sound, including the service."""
 
     def __init__(self, assistant: Assistant) -> None:
         self._assistant = assistant
 
     async def frames(self) -> AsyncGenerator[bytes, None]:
-        """Its sound as pcm from now on. Raises NotNowError and DeviceError."""
+        """Yield its sound as pcm from now on. Raises NotNowError and DeviceError."""
         microphone_input = self._assistant.microphone_input
         if microphone_input.gate.muted:
             raise NotNowError("nothing is heard: the microphone is muted; unmute it first")
@@ -216,7 +216,7 @@ class DaemonSound:
 
 
 def missing() -> str:
-    """What must be installed before a word can be taught; empty: nothing."""
+    """Return what must be installed before a word can be taught; "": nothing."""
     return "" if installed(_PACKAGE) else _needed()
 
 
