@@ -22,10 +22,8 @@ TeachingStep = Literal["record", "test", "cancel"]
 SayMode = Literal["verbatim", "prompt"]
 """Speak the words as they stand, or let the model answer them."""
 
-
 DUCKING_OFF: Mapping[str, Any] = {"way": "off", "active": False}
 """What `Snapshot.ducking` is where other programs are never made softer."""
-
 
 NO_PERSONA: Mapping[str, Any] = {"name": "", "wanted": "", "names": []}
 """What `Snapshot.persona` is where there are none."""

@@ -15,11 +15,9 @@ from .device_codes import DeviceCode as DeviceCode
 
 Source = Literal["local", "service"]
 
-
 ToolPhase = Literal[
     "started", "done", "failed", "timed_out", "late", "refused", "unconfirmed", "cancelled"
 ]
-
 
 AsAsked = Literal["yes", "no", "unknown"]
 """Whether a thing is as it was asked for; `unknown` where that cannot be seen."""

@@ -24,7 +24,6 @@ from .schema_parts import (
 
 _LATENCY: Schema = {"type": "integer"}
 
-
 TURN_LATENCIES: Mapping[str, str] = {
     "speech_ms": "duration of the user's speech",
     "endpoint_ms": "end of speech until the service reported the end of the turn",
@@ -34,7 +33,6 @@ TURN_LATENCIES: Mapping[str, str] = {
     "generated_ms": "end of speech until the whole answer was generated",
     "last_sound_ms": "end of speech until the last sample was played",
 }
-
 
 EVENTS: Mapping[str, tuple[str, Schema]] = {
     "snapshot": (

@@ -25,7 +25,6 @@ PERSONA_NAME = r"[^\W_][\w '-]{0,47}"
 
 _HOST = r"(wss?://)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
 
-
 HOST_NAME = r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?"
 
 

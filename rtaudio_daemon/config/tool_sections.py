@@ -26,28 +26,13 @@ from .schema import groups, named_groups
 from .secret import Secret
 
 _HOME_URL = r"https?://[^\s/?#@]+(/[^\s?#@]*)?"
-
-
 _TOOL_NAME = r"[A-Za-z0-9_-]{1,64}"
-
-
 _TOOL_URL = r"https?://[^\s/?#@{}]+([/?]\S*)?"
-
-
 _PLACE = r"[a-z0-9_]*(\{[A-Za-z_]\w*\}[a-z0-9_]*)*"
-
-
 _ACTION = rf"{_PLACE}\.{_PLACE}|\{{[A-Za-z_]\w*\}}"
-
-
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-
-
 _SERVER_NAME = r"[A-Za-z0-9_-]{1,32}"
-
-
 SERVER_URL = r"https?://[^\s/?#@]+([/?][^\s#]*)?"
-
 
 BUILT_IN = ("time", "volume", "mute", "end", "go_on", "timers")
 """The tools that need nothing."""

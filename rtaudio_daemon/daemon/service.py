@@ -24,11 +24,7 @@ if TYPE_CHECKING:
 
 # How long semantic_vad waits at most, by eagerness, for somebody to continue.
 _SENSE_MS = {"low": 8_500, "medium": 4_500, "high": 2_500, "auto": 4_500}
-
-
 _SLACK_MS = 300
-
-
 _PROVE_S = 20.0  # how long a new service may take to open a session
 
 

@@ -296,7 +296,6 @@ _MESSAGES: dict[Dialect, dict[str, dict[str, Shape]]] = {
     },
 }
 
-
 _RICH_MESSAGES: dict[str, dict[str, Shape]] = {
     **_MESSAGES["preview"],
     "session.update": {"session": _RICH_SESSION},

@@ -47,7 +47,6 @@ _WITH_MODES = frozenset({"climate", "water_heater"})
 """Domains whose state is a mode: any but off counts as on."""
 _IDLE = frozenset({"off", "standby"})
 
-
 _Find = Callable[[Json, State], Goal | None]
 
 
