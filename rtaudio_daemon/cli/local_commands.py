@@ -21,6 +21,7 @@ from ..config import overlay
 from ..daemon import log
 from ..daemon.app import App
 from ..daemon.chosen_settings import ChosenSettings
+from ..daemon.memory import return_free_memory
 from ..daemon.signals import spared, until_stopped
 from ..errors import ConfigError, RTAudioError
 from ..program_name import PROGRAM
@@ -34,6 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the daemon until it is stopped."""
     if not Path(arguments.config).exists():
         raise ConfigError(_how_to_begin(arguments.config))
+    return_free_memory()
     state = state_folder()
     newest: config.Config | None = None
 
