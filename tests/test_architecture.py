@@ -351,6 +351,16 @@ def test_a_daemon_that_needs_no_service_of_its_own_does_not_load_one() -> None:
     assert not [name for name in loaded if name.split(".")[1] == "simulator"]
 
 
+def test_a_daemon_loads_nothing_for_a_home_or_a_broker_that_it_has_not() -> None:
+    code = "import rtaudio_daemon.cli.local_commands, sys; print(*sys.modules)"
+    command = [sys.executable, "-c", code]
+    ran = subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True, check=True)
+    loaded = set(ran.stdout.split())
+    assert f"{NAME}.daemon.tool_sources" in loaded
+    for folder in ("tools.sources.home_assistant", "tools.sources.mcp_servers", "mqtt.bridge"):
+        assert not [name for name in loaded if name.startswith(f"{NAME}.{folder}")]
+
+
 @pytest.mark.parametrize(
     ("file", "line", "breach"),
     [

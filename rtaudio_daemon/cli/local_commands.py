@@ -26,7 +26,7 @@ from ..daemon.signals import spared, until_stopped
 from ..errors import ConfigError, RTAudioError
 from ..program_name import PROGRAM
 from ..user_folders import configuration_file, locked, state_folder
-from . import preflight, startup
+from . import startup
 
 _LOG = logging.getLogger(__name__)
 
@@ -82,6 +82,8 @@ def _how_to_begin(missing: str) -> list[str]:
 
 def check(arguments: argparse.Namespace) -> int:
     """Print what is wrong with the configuration, or that it is fine."""
+    from . import preflight  # only here, as it takes memory
+
     settings = config.load(arguments.config)
     unanswered = preflight.unanswered_functions(settings)
     missing = [*preflight.missing_packages(settings), *preflight.ducking_in_the_way(settings)]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import config
 from ..controls import Controls
 from ..emitter import Emitter
 from ..errors import NotConnectedError
-from ..mqtt.bridge import Bridge
-from ..mqtt.discovery import Shown
 from ..version import VERSION
 from . import identity
+
+if TYPE_CHECKING:
+    from ..mqtt.bridge import Bridge
+    from ..mqtt.discovery import Shown
 
 
 class Broker:
@@ -27,6 +29,8 @@ class Broker:
         """Return the bridge to the broker of these settings, which the caller must run."""
         self._bridge = None
         if settings.mqtt.host:
+            from ..mqtt.bridge import Bridge  # only here, as it takes memory
+
             self._bridge = Bridge(
                 settings.mqtt,
                 identity.topics(settings),
@@ -84,5 +88,7 @@ class Broker:
 
 
 def _shown(settings: config.Config) -> Shown:
+    from ..mqtt.discovery import Shown
+
     priced = any(settings.realtime.budget.in_effect().values())
     return Shown(VERSION, priced, tuple(settings.personas or ()))

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from .. import config
 from ..tools.sources.broadcast import BroadcastTool
 from ..tools.sources.built_in import BuiltIn
-from ..tools.sources.home_assistant.client import HomeClient
-from ..tools.sources.home_assistant.source import HomeAssistantSource
-from ..tools.sources.mcp_servers import McpSource
 from ..tools.sources.mqtt_tool import Publisher
 from ..tools.sources.notes import NoteStore, NoteTools
-from ..tools.sources.own_tools import OwnTools
 from ..tools.sources.python_functions import PythonFunctions
 from ..tools.sources.timer_tools import TimerTools
 from ..tools.timers.keeper import TimerKeeper
 from ..tools.tool import ToolSource
 from .tool_box import ToolBox
+
+if TYPE_CHECKING:
+    from ..tools.sources.home_assistant.source import HomeAssistantSource
 
 
 async def open_sources(
@@ -45,6 +45,8 @@ async def open_sources(
     if settings.mqtt.host:
         sources.append(BroadcastTool(box))
     if settings.tools.own:
+        from ..tools.sources.own_tools import OwnTools  # only here, as it takes memory
+
         sources.append(OwnTools(settings.tools.own, home.client if home else None, publisher))
     if home is not None:
         sources.append(home)
@@ -52,6 +54,8 @@ async def open_sources(
     if functions.tools() or functions.note:
         sources.append(functions)
     for name, server in (settings.tools.mcp or {}).items():
+        from ..tools.sources.mcp_servers import McpSource
+
         new = McpSource(name, server, box, box.ready)
         sources.append(next((each for each in former if new.is_like(each)), new))
     return sources
@@ -66,6 +70,9 @@ def _built_in(settings: config.Config) -> list[str]:
 def _home(
     settings: config.Config, box: ToolBox, former: Sequence[ToolSource]
 ) -> HomeAssistantSource:
+    from ..tools.sources.home_assistant.client import HomeClient
+    from ..tools.sources.home_assistant.source import HomeAssistantSource
+
     home, exposes = settings.home_assistant, settings.tools.home_assistant
     for each in former:
         if isinstance(each, HomeAssistantSource) and each.does(home, exposes=exposes):
