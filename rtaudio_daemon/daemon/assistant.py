@@ -1,8 +1,8 @@
-"""Joins the conversation to the microphone and the loudspeaker.
+"""Connects the conversation with the microphone and the loudspeaker.
 
-Sound takes the short way: microphone → gate → session, session → loudspeaker. What happens is
-given to the conversation, and what it decides is carried out here. Notifications go to the emitter,
-as the event `notification`.
+Sound takes the direct path: microphone → gate → session, session → loudspeaker. Events are passed
+to the conversation, and its decisions are carried out here. Notifications go to the emitter as the
+event `notification`.
 """
 
 from __future__ import annotations
@@ -71,13 +71,13 @@ from .microphone_input import MicrophoneInput
 from .power_saving import PowerSaving
 
 _LOG = logging.getLogger(__name__)
-_DUCKED = 0.25  # of the loudness, while it is not certain that somebody speaks over an answer
-_ROOM_MS = 200  # how long the room and the microphone's buffer hold a short sound after its end
-_WAKING_MS = 130  # how much later that is while the devices are not quick yet
+_DUCKED = 0.25  # relative volume while it is uncertain whether somebody speaks over an answer
+_ROOM_MS = 200  # how long room and microphone buffer hold a short sound after its end
+_WAKING_MS = 130  # additional time while the devices are not quick yet
 
 
 class Assistant:
-    """Joins one session, one gate and one pair of devices; the `use_…` methods exchange them."""
+    """Connects one session, one gate and one pair of devices; the `use_…` methods replace them."""
 
     def __init__(
         self,
@@ -91,37 +91,37 @@ class Assistant:
         self.conversation = Conversation()
         """The state machine of the conversation."""
         self.driver = ConversationDriver(self.conversation, self, usage=usage)
-        """Takes in what happens, and has the session."""
+        """Handles inputs, and has the session."""
         self.microphone_input = MicrophoneInput(gate, self.driver, self)
-        """The way up, with the gate."""
+        """The path from the microphone, with the gate."""
         self.audible_texts = AudibleTexts(self.microphone_input.recording, self)
-        """Publishes the receipts of texts, with whether the microphone heard them."""
+        """Publishes the receipts of texts, and whether the microphone heard them."""
         self.devices = DeviceTracker()
         """The state of the microphone and the loudspeaker."""
         self.speaker: Speaker | None = None
-        """The loudspeaker, as soon as there is one."""
+        """The loudspeaker, once there is one."""
         self.connection = ConnectionChanged(ConnectionState.CLOSED, profile)
-        """The connection to the service, as it was reported last."""
+        """The last reported state of the connection to the service."""
         self.last_error: str | None = None
-        """Why the connection was lost or refused last; None: it never was."""
+        """Why the connection was last lost or refused; None: it never was."""
         self.status = StatusChanged(ModelStatus.IDLE, ModelStatus.IDLE)
         """The status, and the one before."""
         self.since = time.time()
         """When the status changed, in seconds since 1970."""
         self.calls: CallsListener | None = None
-        """Who answers function calls; None: nobody, so that they are given up after a while."""
+        """Answers function calls; None: they are given up after a while."""
         self.alerts: AlertListener | None = None
-        """Who rings; None: nobody."""
+        """Rings; None: nothing does."""
         self.questions: QuestionListener | None = None
-        """Who asked a question; None: nobody."""
+        """The source of questions; None: there is none."""
         self.other_sound: Watcher | None = None
-        """Who lets other programs be softer; None: nobody."""
+        """Lowers other programs; None: nothing does."""
         self.personas: PersonaListener | None = None
-        """Who decides who answers; None: the same for all."""
+        """Decides who answers; None: there are no personas."""
         self.recorder: Recorder | None = None
-        """Who records what is spoken for nobody to hear."""
+        """Records speech that is not played."""
         self.sound = sound
-        """How sound is judged, in effect."""
+        """The processing of sound in effect."""
         self._notifications = notifications
         self._own_words = OwnWords()
         self._power_saving = PowerSaving()
@@ -130,10 +130,10 @@ class Assistant:
         self._ducks = self._ducked = False
         self._earcon_player = EarconPlayer(config.Earcons(), self)
 
-    # ------------------------------------------------------------ what it is made of
+    # ------------------------------------------------------------ exchangeable parts
 
     def use_speaker(self, speaker: Speaker) -> None:
-        """Play on this loudspeaker, which was made for this assistant."""
+        """Play on this loudspeaker, which was created for this assistant."""
         self.speaker = speaker
         speaker.tap(self.microphone_input)
         self._power_saving.use("speaker", speaker)
@@ -141,12 +141,12 @@ class Assistant:
         self._set_loudness()
 
     def use_earcons(self, settings: config.Earcons, chime: bytes = b"") -> None:
-        """Play these short sounds from now on, and this `chime` (pcm), if it is not empty."""
+        """Play these short sounds from now on, and this `chime` (pcm) if it is not empty."""
         self._earcon_player.settings = settings
         self._own_chime = chime
 
     def use_microphone(self, microphone: Microphone) -> None:
-        """Hear this microphone, made for this assistant, from the next `run` on."""
+        """Hear this microphone, created for this assistant, from the next `run` on."""
         self._power_saving.use("microphone", microphone)
         self.devices.exchanged("microphone")
         self.microphone_input.use_microphone(microphone)
@@ -157,26 +157,26 @@ class Assistant:
         policy: SessionPolicy,
         connection: ConnectionChanged | None = None,
     ) -> None:
-        """Talk to this service; `connection` is its state, if it is running already."""
+        """Use this service; `connection` is its state if it is running already."""
         self.driver.use_session(session, policy)
         if connection is not None:
             self.connection = replace(connection, state=ConnectionState.CLOSED)
             self.connection_changed(connection)
 
     async def run(self) -> None:
-        """Pass the microphone's sound on until cancelled."""
+        """Process the microphone's sound until cancelled."""
         self._power_saving.status_changed(self.status.status)
         await self.microphone_input.run()
 
     def close(self) -> None:
-        """Forget the deadlines that are waited for."""
+        """Cancel all timers."""
         self._power_saving.close()
         self._earcon_player.close()
         self.driver.close()
 
     @property
     def idle(self) -> bool:
-        """Whether nobody has the floor: the moment to change things."""
+        """Whether nobody speaks and no answer is awaited: the time for changes."""
         return self.status.status is ModelStatus.IDLE
 
     def adjust(
@@ -189,32 +189,32 @@ class Assistant:
         *,
         trailing_ms: int,
     ) -> None:
-        """Go on with these settings. Between turns only (`idle`).
+        """Apply these settings. Between turns only (`idle`).
 
-        `trailing_ms`: the silence that the service needs to hear to end a turn.
+        `trailing_ms`: how much silence the service needs to end a turn.
         """
         self.microphone_input.trailing_ms, self._ducks = trailing_ms, gate.duck
         local_turns = dialogue.local_turns
         self.microphone_input.gate.adjust(gate, engine, echo, attention, local_turns=local_turns)
         self.driver.handle(SettingsChanged(dialogue))
 
-    # --------------------------------------------------- what the controls see and do
+    # --------------------------------------------------- for the controls
 
     @property
     def speaks_now(self) -> bool:
-        """Whether there is a session, and nobody has the floor or needs it soon."""
+        """Whether there is a session that is idle and will not be needed soon."""
         return self.driver.connected and self.quiet() and self.conversation.quiet
 
     @property
     def session_may_come(self) -> bool:
-        """Whether nothing speaks against there being a session soon."""
+        """Whether a session can be expected soon."""
         change = self.connection
         connecting = change.state is ConnectionState.CONNECTING and change.reason is None
         return connecting or self.driver.session.asleep
 
     @property
     def volume(self) -> float:
-        """The loudness of everything that is played, from 0 to 1."""
+        """The volume of everything that is played, from 0 to 1."""
         return self._volume
 
     @volume.setter
@@ -223,11 +223,11 @@ class Assistant:
         self._set_loudness()
 
     def handle(self, event: Input) -> None:
-        """Let the conversation take this in."""
+        """Pass an input to the conversation."""
         self.driver.handle(event)
 
     def publish(self, notification: Notification) -> None:
-        """Publish a notification, with the short sound that goes with it."""
+        """Publish a notification, and play the short sound for it."""
         if isinstance(notification, StatusChanged):
             self.status, self.since = notification, time.time()
             self._power_saving.status_changed(notification.status)
@@ -248,12 +248,12 @@ class Assistant:
     # ------------------------------------------------------ what the devices report
 
     def playback_changed(self, change: PlaybackEvent) -> None:
-        """Playing began, ended or was stopped."""
+        """Note that playback began, ended or was stopped."""
         self.microphone_input.gate.playing = isinstance(change, PlaybackStarted)
         self.driver.handle(change)
 
     def device_changed(self, change: DeviceChanged) -> None:
-        """A device came or went."""
+        """Note that the state of a device changed."""
         goes_on = self.devices.changed(change)
         microphone = change.direction == "microphone"
         given_up = microphone and self.microphone_input.microphone_changed(
@@ -270,15 +270,15 @@ class Assistant:
 
     @property
     def expects_echo(self) -> bool:
-        """Whether an echo that is gone means something: nobody takes it away on its way here."""
+        """Whether a missing echo is meaningful: nothing removes it before it gets here."""
         return self.microphone_input.gate.echo.mode in ("cancel", "half_duplex")
 
     def loudspeaker_unheard(self, why: str | None) -> None:
-        """The loudspeaker seems to be off; None: it is heard again."""
+        """Note that the loudspeaker seems to be off; None: it is heard again."""
         self.publish(self.devices.loudspeaker_unheard(why))
 
     def sound_changed(self, change: SoundChanged) -> None:
-        """Sound may be judged otherwise from now on."""
+        """Note that the processing of sound may have changed."""
         if change != self.sound:
             self.sound = change
             self.publish(change)
@@ -286,106 +286,106 @@ class Assistant:
     # ------------------------------------------------------- what the gate reports
 
     def echo_changed(self, echo: Echo) -> None:
-        """The gate treats the loudspeaker's echo otherwise, and `echo.note` says why."""
+        """Note that the gate handles the echo differently; `echo.note` says why."""
         notes = (*self.sound.notes, *filter(None, [echo.note]))
         self.sound_changed(replace(self.sound, echo=echo.mode, notes=notes))
 
     @property
     def sounds(self) -> bool:
-        """Whether an answer, a sound file or a timer is heard, which a word may stop."""
+        """Whether an answer, a sound file or a timer is heard, which a stop word may end."""
         rings = self.alerts is not None and self.alerts.rings
         return self.microphone_input.gate.playing or rings
 
     def stop_heard(self, word: str) -> None:
-        """Be silent, as if somebody had stopped it by hand."""
+        """Fall silent, as if somebody had asked for it by hand."""
         _LOG.info("stopped by the word %s", word)
         self._somebody_there()
         self.microphone_input.abort()
         self.handle(InterruptRequested())
 
     def persona_called(self, persona: str) -> None:
-        """A wake word of this persona was heard; what follows was not sent yet."""
+        """Note that a wake word of this persona was heard; what follows has not been sent."""
         if self.personas is not None:
             self.personas.called(persona)
 
     def button_pressed(self) -> None:
-        """Somebody holds a button to talk."""
+        """Note that the push-to-talk button is pressed."""
         self._earcon_player.button_pressed()
         if self.calls is not None:
             self.calls.button_pressed()
         self._somebody_there()
 
     def speech_started(self) -> None:
-        """Our own gate hears somebody."""
+        """Note that our own gate hears somebody."""
         self._earcon_player.speech_started()
         self._somebody_there()
 
     def speech_stopped(self) -> None:
-        """Our own gate hears nobody any more."""
+        """Note that our own gate no longer hears anybody."""
         self._earcon_player.speech_stopped()
 
     def speech_expected(self) -> None:
-        """Our own gate may soon hear somebody: a short word is over before it is certain."""
+        """Get ready: our own gate may soon hear somebody, and a short word ends before that."""
         self._power_saving.speech_expected()
 
     def speech_changed(self, goes_on: bool) -> None:
-        """Our own gate hears somebody without a pause, or not any more."""
+        """Note whether our own gate hears somebody speak without a pause."""
         self._power_saving.speech_changed(goes_on)
 
     def speech_overheard(self) -> None:
-        """Our own gate hears somebody who does not speak to us."""
+        """Note that our own gate hears somebody who does not speak to us."""
         self._somebody_there(addressed=False)
 
     def speech_suspected(self, suspected: bool) -> None:
-        """Somebody may be speaking over an answer, or is not after all."""
+        """Note that somebody may be speaking over an answer, or is not after all."""
         self._ducked = suspected
         self._set_loudness()
 
     @property
     def earcon_loudness(self) -> float:
-        """The loudness of short sounds within an answer, 0 to 1, before its volume."""
+        """The loudness of short sounds within an answer, 0 to 1, before the volume."""
         return self._earcon_player.settings.volume
 
     @property
     def chime(self) -> bytes:
-        """What is played before an announcement."""
+        """The sound before an announcement."""
         loudness = self.earcon_loudness
         if self._own_chime:
             return at_volume(self._own_chime, loudness)
         return earcon("announcement", loudness)
 
     def play_working(self) -> None:
-        """Let somebody who waits for a tool hear that it is at work."""
+        """Play the sound for somebody who waits for a tool."""
         self._earcon_player.working()
 
-    # ---------------------------------------------------- what the short sounds need
+    # ---------------------------------------------------- for the short sounds
 
     @property
     def user_speaks(self) -> bool:
-        """Whether somebody does, as far as anybody here or at the service knows."""
+        """Whether somebody speaks, as far as the service or anything here knows."""
         listening = self.status.status is ModelStatus.LISTENING
         return listening or self.conversation.held or self.microphone_input.gate.hears
 
     @property
     def plays_on(self) -> bool:
-        """Whether an answer goes on that has paused for nobody."""
+        """Whether an answer that paused for nobody continues."""
         return self.conversation.plays_on
 
     @property
     def user_may_speak(self) -> bool:
-        """Whether somebody may just have begun to, which is not certain yet."""
+        """Whether somebody may have begun to speak, which is not certain yet."""
         return self.microphone_input.gate.doubts
 
     def play_earcon(self, pcm: bytes) -> None:
-        """Play a short sound that nobody else, the gate included, takes notice of."""
+        """Play a short sound that everything else, including the gate, ignores."""
         self._overlay(pcm)
 
     def play_measured(self, pcm: bytes) -> bool:
-        """The same for a sound whose echo is measured; whether it can be heard."""
+        """Play a sound to measure its echo; return whether it is audible."""
         return self._overlay(pcm)
 
     def play_alert(self, pcm: bytes) -> bool:
-        """The same for a sound that anybody's words may stop; whether it can be heard."""
+        """Play a sound that any speech may stop; return whether it is audible."""
         self.microphone_input.gate.overhear()
         return self._overlay(pcm)
 
@@ -401,7 +401,7 @@ class Assistant:
     # ----------------------------------------------------- what the driver reports
 
     def command_speaker(self, command: SpeakerCommand) -> None:
-        """Do this with the loudspeaker."""
+        """Pass this command to the loudspeaker."""
         speaker = self.speaker
         assert speaker is not None
         match command:
@@ -415,7 +415,7 @@ class Assistant:
                 speaker.stop()
 
     def notify(self, notification: Report) -> None:
-        """Something happened that people or programs may want to know."""
+        """Handle something that people or programs may want to know."""
         if isinstance(notification, SpeechNoticed):
             self._note_beginning(notification)
         match notification:
@@ -443,7 +443,7 @@ class Assistant:
                 self.publish(notification)
 
     def received(self, message: Message) -> None:
-        """The conversation has taken in what the service sent."""
+        """Handle a message of the service after the conversation has."""
         if self.recorder is not None:
             self.recorder.received(message.event)
         if self.calls is not None:
@@ -455,7 +455,7 @@ class Assistant:
                 self.microphone_input.words_came_back()
 
     def connection_changed(self, change: ConnectionChanged) -> None:
-        """The state of the connection is another, or there is something to say about it."""
+        """Note that the state of the connection changed, or that there is a reason to report."""
         self.connection = change
         if change.reason is not None:
             self.last_error = change.reason
@@ -463,14 +463,14 @@ class Assistant:
         self.microphone_input.report_uplink()
 
     def attempt_failed(self, error: ServiceError) -> None:
-        """No session could be opened; the change of the connection says so."""
+        """Do nothing: the change of the connection reports it."""
 
     def quiet(self) -> bool:
-        """Whether nobody has the floor, nor holds a button: a session may be exchanged."""
+        """Return whether nobody speaks or holds a button: a session may be exchanged."""
         return self.idle and not (self.conversation.held or self.conversation.button_waits)
 
     def _note_beginning(self, speech: SpeechNoticed) -> None:
-        """A turn begins with the first that hears it, the service or our gate."""
+        """Note the beginning of a turn, which the service or our gate hears first."""
         if speech.phase == "started" and self.status.status is not ModelStatus.LISTENING:
             self._own_words.turn_began(over_answer=self.microphone_input.gate.playing)
 
@@ -482,7 +482,7 @@ class Assistant:
 
     @property
     def _is_mute(self) -> bool:
-        """Whether there is no loudspeaker, so that playing passes in silence."""
+        """Whether there is no loudspeaker, so that playback is inaudible."""
         return self.devices.speaker(self.speaker).state is DeviceState.NONE
 
     def _set_loudness(self) -> None:

@@ -1,8 +1,8 @@
-"""The parts of the daemon as an ordered table: built at the start, exchanged at a reload.
+"""The parts of the daemon as an ordered table: built at the start, replaced by a reload.
 
-A part brings itself into accord with the settings it is given, at a reload between turns. A
-service in use goes on until the new one has a session; a device is exchanged at once, and looked
-for where it is missing, as its plug may come later.
+A part adapts itself to the settings it is given, on a reload between turns. A service in use
+continues until the new one has a session. A device is replaced at once; if it is missing, it is
+searched for, because it may be plugged in later.
 """
 
 from __future__ import annotations
@@ -63,10 +63,10 @@ _LOG = logging.getLogger(__name__)
 
 
 class Components:
-    """All parts, built by `open` and taken down in reverse order by `close`.
+    """All parts, built by `open` and closed in reverse order by `close`.
 
-    Their tasks live in `group`: one that breaks ends the daemon. What cannot be built raises
-    RTAudioError.
+    Their tasks run in `group`: if one fails, the daemon ends. Raises RTAudioError if a part
+    cannot be built.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Components:
         self._lifetimes = Lifetimes(group)
         self._sources = RunningSources(self._lifetimes)
         self._status = asyncio.Event()
-        self._opened = asyncio.Event()  # a device, which may be another than before
+        self._opened = asyncio.Event()  # a device was opened, perhaps not the same as before
         self._boot = secrets.token_hex(4)
         self._hearing = Hearing.of(settings.audio)
         self._ducking_note: str | None = None
@@ -129,7 +129,7 @@ class Components:
         self.table = self._table(settings)
 
     def _join(self) -> None:
-        """Let the assistant and the controls reach the parts that they need."""
+        """Connect the assistant and the controls with the parts that they need."""
         assistant, controls = self.assistant, self.controls
         assistant.calls = controls.tool_box = self.tool_box
         assistant.personas = controls.personas = self.personas
@@ -140,7 +140,7 @@ class Components:
         controls.note_store, controls.event_record = self._notes, self._record
 
     async def open(self) -> None:
-        """Build everything."""
+        """Build all parts."""
         logging.getLogger().addHandler(self._log_places)
         self._notifications.on("notification", self._record.notice)
         self._notifications.on("notification", self._notice)
@@ -154,11 +154,11 @@ class Components:
         self._lifetimes.begin("gate")
         self._lifetimes.run("gate", self._watch_canceller(), "canceller watch")
         self._lifetimes.run("gate", self.assistant.audible_texts.run(), "audible texts")
-        # Only now there is somebody to hear and to play what the service says.
+        # Only now can the service's messages be heard and played.
         self._lifetimes.run("service", self.assistant.driver.session.run(), "session")
 
     async def close(self) -> None:
-        """Take everything down."""
+        """Close all parts."""
         await asyncio.gather(
             self.hooks.close(), self.tool_box.close(), self.controls.sound_player.close()
         )
@@ -168,18 +168,18 @@ class Components:
         logging.getLogger().removeHandler(self._log_places)
 
     def ended(self) -> list[str]:
-        """The tasks that should live and do not."""
+        """The tasks that should run and do not."""
         return self._lifetimes.ended()
 
     def _table(self, settings: config.Config) -> tuple[Component, ...]:
-        """All parts, in the order in which they are built."""
+        """Return all parts, in the order in which they are built."""
         return tuple(
             Component(name, apply, settings, settings)
             for name, apply in (
                 ("log", self._apply_log),
-                # Early, to hear of what happens at the start.
+                # Early, to be notified of what happens at the start.
                 ("hooks", self._apply_hooks),
-                # Before the service, whose first session is given them.
+                # Before the service, whose first session needs them.
                 ("tools", self._apply_tools),
                 ("service", self._apply_service),
                 ("budget", self._apply_budget),
@@ -196,7 +196,7 @@ class Components:
                 ("session", self._apply_session),
                 ("personas", self._apply_personas),
                 ("gate", self._apply_gate),
-                # Last: what takes its sound and its faults must exist.
+                # Last, because the receivers of its sound and its errors must exist.
                 ("microphone", self._apply_microphone),
             )
         )
@@ -205,7 +205,7 @@ class Components:
 
     @property
     def sound(self) -> SoundChanged:
-        """How sound is judged, in effect."""
+        """Return the processing of sound in effect."""
         return self._hearing.sound(self._ducking_note)
 
     async def _apply_volume(self, settings: config.Config) -> None:
@@ -241,12 +241,12 @@ class Components:
         self._lifetimes.run("ducking", self._other_sound.run(), "ducking")
 
     def ducking_changed(self) -> None:
-        """Other programs are made softer in another way, or cannot be."""
+        """Publish that other programs are lowered in another way, or cannot be."""
         self._ducking_note = self._other_sound.note
         self.assistant.sound_changed(self.sound)
 
     async def _apply_tools(self, settings: config.Config) -> None:
-        """Offer these tools from now on; a source that stays as it was goes on."""
+        """Offer these tools from now on; an unchanged source continues."""
         box = self.tool_box
         sources = await open_sources(
             settings, box, self._timers, self._notes, self._broker, self._sources.sources
@@ -260,7 +260,7 @@ class Components:
             self._lifetimes.begin("tools").push_async_callback(self._sources.close)
 
     def try_sources_again(self) -> None:
-        """Let what waits for something outside try at once: somebody may have mended it."""
+        """Let sources that wait before a retry try at once: the problem may be resolved."""
         self._broker.try_again()
         self._sources.try_again()
 
@@ -290,14 +290,14 @@ class Components:
         await self.look_for_canceller()
 
     async def _watch_canceller(self) -> None:
-        """A sound server that was started again may have lost its canceller."""
+        """Check again when a device opens: a restarted sound server may have lost its canceller."""
         while True:
             await self._opened.wait()
             self._opened.clear()
             await self.look_for_canceller()
 
     async def look_for_canceller(self) -> None:
-        """Note whether the devices in use cancel echo, where that is taken for granted."""
+        """Check whether the devices in use cancel echo, if that is assumed."""
         echo = self._hearing.echo
         if echo.mode == "system":
             microphone, speaker = (
@@ -333,7 +333,7 @@ class Components:
     # ---------------------------------------------------------------- service
 
     async def _apply_service(self, settings: config.Config) -> None:
-        """A new session beside the one in use, which goes on until the new one is ready."""
+        """Open a new session beside the one in use, which continues until the new one is ready."""
         driver, policy = self.assistant.driver, SessionPolicy.of(settings.realtime)
         async with AsyncExitStack() as opening:
             where, simulator = await service_at(settings.realtime, opening)
@@ -381,7 +381,7 @@ class Components:
         await self.hooks.use(settings.hooks)
 
     async def _apply_mqtt(self, settings: config.Config) -> None:
-        """Another broker; the former one is left first, as it knows us by the same name."""
+        """Use another broker; leave the former first, because it knows us by the same name."""
         if "mqtt" in self._lifetimes:
             self._broker.leave(settings)
             await self._lifetimes.end("mqtt")
@@ -391,7 +391,7 @@ class Components:
             life.callback(self._notifications.on("notification", bridge.notice))
             self._lifetimes.run("mqtt", bridge.run(), "mqtt")
         if bool(self._component("mqtt").applied.mqtt.host) != bool(settings.mqtt.host):
-            await self._apply_tools(settings)  # one of them is for other daemons
+            await self._apply_tools(settings)  # one tool addresses other daemons
         await self._announce_again(settings)
 
     def _name(self, settings: config.Config) -> None:
@@ -404,7 +404,7 @@ class Components:
         if "http_api" not in self._lifetimes:
             await self._open_http_api(settings.http)
             return
-        # The new one may want the same port, so the old one closes first.
+        # The new server may want the same port, so the old one closes first.
         await self._between_turns()
         self.http_api.events.shut_down()
         await self._lifetimes.end("http_api")
@@ -422,7 +422,7 @@ class Components:
         await self._announce_again(settings)
 
     async def _announce_again(self, settings: config.Config) -> None:
-        """What is announced may be otherwise."""
+        """Announce again, because the contents may have changed."""
         if "announcement" in self._lifetimes:
             await self._apply_announcement(settings)
 
@@ -454,7 +454,7 @@ class Components:
             self._opened.set()
 
     async def _between_turns(self) -> None:
-        """Wait until nobody has the floor; what follows without an await is between turns."""
+        """Wait until nobody speaks or awaits an answer, which stays so until the next await."""
         while not self.assistant.idle:
             self._status.clear()
             await self._status.wait()

@@ -1,4 +1,4 @@
-"""Carries out what other programs ask of the daemon, and takes its snapshot."""
+"""Implements what other programs can do with the daemon, and the snapshot of its state."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ from .word_teaching import DaemonSound, WordTeaching
 
 
 class DaemonControls:
-    """The `Controls` of a daemon whose conversation `assistant` runs."""
+    """The `Controls` of a daemon whose conversation `assistant` conducts."""
 
     def __init__(self, assistant: Assistant, timers: TimerKeeper) -> None:
         self._assistant = assistant
@@ -67,50 +67,50 @@ class DaemonControls:
         self._preconditions = Preconditions(assistant)
         self._questions = Questions(assistant)
         self.uplink_day = UplinkDay()
-        """What left this machine today."""
+        """What was sent to the service today."""
         self._echo_measurement = EchoMeasurement(assistant)
         self.word_teaching = WordTeaching(DaemonSound(assistant), TaughtWords())
         """Teaches wake words."""
         self.ringing: Ringer | None = None
-        """Who lets timers ring, if anybody does."""
+        """Rings for timers, if anything does."""
         self._clock = asyncio.get_running_loop().time
         self._started = self._clock()
         self.chosen_settings: ChosenSettings | None = None
-        """What people choose while it runs, if that can be kept."""
+        """The settings that people choose at run time, if these can be stored."""
         self.reloader: Reloader | None = None
-        """Who reloads the configuration, if there is one."""
+        """Reloads the configuration, if anything does."""
         self.said_texts = SaidTexts()
-        """What became of the texts that programs wanted to be said."""
+        """The outcomes of texts that programs wanted to be said."""
         self.sound_player = SoundPlayer(assistant, self.said_texts)
         """Plays sound files."""
         self.note_store: NoteStore | None = None
-        """The notes, if any can be kept."""
+        """The notes, if they can be stored."""
         self.tool_box: CallableTools | None = None
         """The tools, if there are any."""
         self.hooks: Hooks | None = None
-        """What is done when something happens, if anything is."""
+        """The hooks, if there are any."""
         self.personas: Personas | None = None
-        """Who answers, if there are several."""
+        """Who answers, if there are personas."""
         self.other_sound: DuckingView | None = None
-        """Who makes other programs softer, if somebody does."""
+        """Lowers other programs, if anything does."""
         self.action_log: ActionLog | None = None
-        """Who notes what became of the calls of tools, if somebody does."""
+        """Records the calls of tools, if anything does."""
         self.event_record: EventRecord | None = None
-        """Who records events for reports, if somebody does."""
+        """Records events for reports, if anything does."""
         self.broker: BrokerView | None = None
-        """The MQTT broker, if it can be asked."""
+        """The MQTT broker, if available."""
         self.daemon: Mapping[str, str] = {}
         """The id and the name of this daemon in its home."""
 
-    # ------------------------------------------------------------- what can be seen
+    # ------------------------------------------------------------- state
 
     @property
     def level_dbfs(self) -> float:
-        """How loud the newest frame of the microphone is."""
+        """The level of the microphone's newest frame."""
         return round(self._assistant.microphone_input.level_dbfs, 1)
 
     def snapshot(self) -> Snapshot:
-        """The whole state now."""
+        """Return the present state."""
         assistant = self._assistant
         driver, microphone_input = assistant.driver, assistant.microphone_input
         status, muted = assistant.status, microphone_input.gate.muted
@@ -155,7 +155,7 @@ class DaemonControls:
         )
 
     def note(self, notification: Notification) -> None:
-        """This happens now."""
+        """Handle a notification."""
         if isinstance(notification, UplinkChanged):
             self._uplink()
 
@@ -167,7 +167,7 @@ class DaemonControls:
         return UplinkStatus(is_open, driver.uplink_bytes, sum(hours), hours)
 
     def counts(self) -> dict[str, float]:
-        """Counters since the start and gauges, by the names in `api.metrics.COUNTS`."""
+        """Return counters since the start and gauges, by the names in `api.metrics.COUNTS`."""
         found = counts_of(self._assistant, self._timers)
         found["ducking"] = bool(self.other_sound and self.other_sound.document()["active"])
         if self.hooks is not None:
@@ -182,13 +182,13 @@ class DaemonControls:
         return record.document()
 
     async def devices(self) -> list[dict[str, Any]]:
-        """All microphones and loudspeakers, with the names that the configuration takes."""
+        """Return all microphones and loudspeakers, with names valid in the configuration."""
         try:
             return [described(each) for each in await list_devices()]
         except DeviceError as error:
             raise DeviceError(f"cannot list the devices: {error}", code=error.code) from error
 
-    # ------------------------------------------------------------- what can be done
+    # ------------------------------------------------------------- actions
 
     def say(
         self,
@@ -292,7 +292,7 @@ class DaemonControls:
         try:
             self._begin_to_listen()
         except RTAudioError:
-            if not rings:  # else the press has done what it was meant for
+            if not rings:  # otherwise the press has had its effect
                 raise
 
     def attend(self) -> bool:
@@ -310,17 +310,17 @@ class DaemonControls:
         self._assistant.microphone_input.press()
 
     def interrupt(self) -> None:
-        """Be silent now."""
+        """Fall silent now."""
         if self.ringing is not None:
             self.ringing.silence()
         microphone_input = self._assistant.microphone_input
         if not microphone_input.held:
-            # A turn that waits for a session is not wanted either.
+            # Drop a turn that waits for a session, too.
             microphone_input.release(answer=False)
         self._assistant.handle(InterruptRequested())
 
     def mute(self, muted: bool) -> None:
-        """Close the microphone or open it again; muting forgets what is being said."""
+        """Close the microphone or open it again; muting discards what is being said."""
         microphone_input = self._assistant.microphone_input
         if muted != microphone_input.gate.muted:
             microphone_input.mute(muted)
@@ -389,11 +389,11 @@ class DaemonControls:
         return self._timers.document(await self._timers.cancel(which))
 
     async def dismiss(self) -> None:
-        """Let nothing ring any more."""
+        """Stop all ringing."""
         await self._timers.dismiss()
 
     async def snooze(self, seconds: float | None = None) -> None:
-        """Let what rings, or has just been dismissed, ring again later."""
+        """Let timers that ring, or were just dismissed, ring again later."""
         await self._timers.snooze(seconds)
 
     def notes(self) -> Sequence[Mapping[str, Any]]:
@@ -439,7 +439,7 @@ class DaemonControls:
             return []
 
     async def reload(self) -> dict[str, Any]:
-        """Read the configuration again; returns what changed. Raises ConfigError."""
+        """Read the configuration again; return what changed. Raises ConfigError."""
         if self.reloader is None:
             raise ConfigError(["this daemon was started without a configuration file"])
         return await self.reloader.reload()

@@ -1,15 +1,15 @@
 """AzureRealTimeAudio: a conversation with a realtime service, as events and methods.
 
-The class keeps the vocabulary of its TypeScript forerunner in snake_case. Events have their
-canonical (preview) names in every dialect; ``on("response.audio.delta", …)`` works with every
-service, and the GA names are accepted as aliases.
+The class keeps the names of its TypeScript predecessor in snake_case. Events have their canonical
+(preview) names in every dialect: ``on("response.audio.delta", …)`` works with every service. GA
+names are accepted as aliases.
 
-What is different from the forerunner, and why: the key travels in a header, never in the address,
+Differences from the predecessor, and reasons: The key is sent in a header, never in the address,
 because addresses end up in logs. *Speaking* begins with the first sound, not with
-``response.done``, which says only that generation ended. Speech while *speaking* interrupts too.
-The event that makes a session ready is emitted as ``init`` and under its own name. After a
-reconnection the settings are sent again, and what was said so far. A second answer is asked for
-when the first one is done.
+``response.done``, which only means that generation has ended. Speech while *speaking* interrupts
+too. The event that makes a session ready is emitted as ``init`` and under its own name. After a
+reconnection the settings are sent again, and so is what was said so far. A second answer is
+requested when the first one is done.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from .reconnect import ReconnectingSession
 from .session_factory import SessionFactory
 from .usage import Prices, UsageMeter
 
-_SILENCE_S = 60.0  # an answer under way that is silent for so long is given up
+_SILENCE_S = 60.0  # an answer under way that is silent for this long is given up
 
 DEFAULT_SESSION_CONFIG: Mapping[str, Any] = MappingProxyType(
     {
@@ -61,19 +61,19 @@ DEFAULT_SESSION_CONFIG: Mapping[str, Any] = MappingProxyType(
         },
     }
 )
-"""The session settings that hold where the caller says nothing."""
+"""The session settings that apply unless the caller sets others."""
 
 
 class AzureRealTimeAudio:
     """A client of one realtime service. Use it from one event loop.
 
-    Every server event is emitted under its canonical name with one dict. Besides: ``init`` (event)
-    when a session is ready, ``status_changed`` (status, previous) right before the event that
-    causes it, ``function_calls`` (a list of `FunctionCall`) after the ``response.done`` of an
+    Every server event is emitted under its canonical name with one dict. Further events: ``init``
+    (event) when a session is ready, ``status_changed`` (status, previous) right before the event
+    that causes it, ``function_calls`` (a list of `FunctionCall`) after the ``response.done`` of an
     answer that calls functions, ``connection`` (a `ConnectionChanged`), ``error`` (event), and
     ``unanswered`` (why, in words) when a question will not be answered.
 
-    What is sent raises NotConnectedError when no session is ready.
+    Methods that send raise NotConnectedError if no session is ready.
     """
 
     _status: ModelStatus
@@ -94,9 +94,9 @@ class AzureRealTimeAudio:
         policy: SessionPolicy | None = None,
         http_session: aiohttp.ClientSession | None = None,
     ) -> None:
-        """`session_config` is laid over `DEFAULT_SESSION_CONFIG`, setting by setting.
+        """Create a client without connecting; `session_config` overrides `DEFAULT_SESSION_CONFIG`.
 
-        Nothing is connected yet. Raises ValueError for options that cannot work.
+        Raises ValueError for options that cannot work.
         """
         place = endpoint(
             "azure",
@@ -120,9 +120,9 @@ class AzureRealTimeAudio:
         wall_clock: Callable[[], float] = time.time,
         ledger: UsageMeter | None = None,
     ) -> Self:
-        """A client of any service; `session_config` is taken as it is (None: the default).
+        """Create a client of any service; `session_config` is used unchanged (None: the default).
 
-        It goes on counting in `ledger`, by whose prices and limit it keeps instead of `policy`'s.
+        It continues counting in `ledger`, whose prices and limit replace those of `policy`.
         """
         self = cls.__new__(cls)
         settings = flat_session(
@@ -134,11 +134,11 @@ class AzureRealTimeAudio:
     # ------------------------------------------------------------ listening
 
     def on(self, event: str, listener: Listener) -> Callable[[], None]:
-        """Call `listener` at every `event`; returns a function that removes it again."""
+        """Call `listener` at every `event`; return a function that removes it again."""
         return self._emitter.on(canonical_name(event), listener)
 
     def once(self, event: str, listener: Listener) -> Callable[[], None]:
-        """Call `listener` at the next `event` only; returns a function that removes it."""
+        """Call `listener` at the next `event` only; return a function that removes it."""
         return self._emitter.once(canonical_name(event), listener)
 
     def off(self, event: str, listener: Listener | None = None) -> None:
@@ -152,7 +152,7 @@ class AzureRealTimeAudio:
     # ------------------------------------------------------------ connecting
 
     async def run(self) -> None:
-        """Hold a session open until cancelled or closed, for a task of the caller's own.
+        """Hold a session open until cancelled or closed; run this in a task of your own.
 
         Raises ServiceError only when `websocket_options` limit reconnecting.
         """
@@ -163,10 +163,10 @@ class AzureRealTimeAudio:
             self._conversation.unsent.forget()
 
     async def connect(self, timeout_s: float = 30.0) -> None:
-        """Hold a session open in the background; returns when the first one is ready.
+        """Hold a session open in the background; return when the first one is ready.
 
-        Raises HandshakeError at once when the service refuses us for a reason that only a person
-        can mend, and ServiceError when no session is ready after `timeout_s`.
+        Raises HandshakeError at once if the service refuses us for a reason that only a person can
+        resolve, and ServiceError if no session is ready after `timeout_s`.
         """
         if self.is_initialized:
             return
@@ -191,7 +191,7 @@ class AzureRealTimeAudio:
         finally:
             self._waiters.discard(ready)
             if not ready.cancel() and not ready.cancelled():
-                ready.exception()  # so that nobody complains that it was never looked at
+                ready.exception()  # avoids a warning that it was never retrieved
 
     async def close(self) -> None:
         """Close the session and do not connect again; `run` returns, `connect` raises."""
@@ -227,7 +227,7 @@ class AzureRealTimeAudio:
 
     @property
     def session(self) -> SessionFacts | None:
-        """What the open session said about itself."""
+        """What the open session reported about itself."""
         return self._session.current.facts if self._session.current else None
 
     @property
@@ -237,26 +237,26 @@ class AzureRealTimeAudio:
 
     @property
     def counters(self) -> Counters:
-        """What went over the wire so far."""
+        """Counters of the traffic so far."""
         return self._driver.counters
 
     @property
     def uplink_bytes(self) -> int:
-        """How much sound was given to the service since the start, in bytes."""
+        """How many bytes of sound the service was given since the start."""
         return self._driver.uplink_bytes
 
     @property
     def holds_turn(self) -> bool:
-        """Whether the session was given enough sound for a turn, and none was made of it yet."""
+        """Whether the session has enough sound for a turn, and no turn was made of it yet."""
         return self._conversation.holds_turn
 
     @property
     def usage(self) -> Json:
-        """Tokens and money, today and since the start."""
+        """Tokens and costs, today and since the start."""
         return self._driver.usage.summary(self._driver.day)
 
     def adjust_budget(self, prices: Prices, daily_limit: float) -> None:
-        """Reckon with these prices and this limit from now on, in the session that is open."""
+        """Use these prices and this limit from now on, including in the open session."""
         self._driver.adjust_budget(prices, daily_limit)
 
     @property
@@ -266,9 +266,9 @@ class AzureRealTimeAudio:
 
     @property
     def status(self) -> ModelStatus:
-        """Who has the floor. Setting it emits ``status_changed`` if it is another.
+        """The status. Setting it emits ``status_changed`` if it differs.
 
-        What was set holds until the next change that the conversation itself makes.
+        A value that was set remains until the conversation itself changes the status.
         """
         return self._status
 
@@ -280,7 +280,7 @@ class AzureRealTimeAudio:
             self._emitter.emit("status_changed", status, previous)
 
     def set_model_speak_done(self) -> None:
-        """Say that playback of the answer is over; only the caller can know."""
+        """Report that playback of the answer is over; only the caller can know that."""
         self._driver.handle(PlaybackFinished())
         self.status = self._conversation.status
 
@@ -289,9 +289,9 @@ class AzureRealTimeAudio:
     def append_audio(self, audio: bytes | bytearray | memoryview | str) -> None:
         """Send sound in the session's input format: bytes, or base64 of them.
 
-        Half a sample at the end waits for the next call. While the connection is lost the sound is
+        Half a sample at the end waits for the next call. While the connection is lost, sound is
         kept for a while, and sent later or dropped and counted (see `WebsocketOptions`). Raises
-        ValueError when a string is not base64.
+        ValueError if a string is not base64.
         """
         pcm = base64.b64decode(audio, validate=True) if isinstance(audio, str) else bytes(audio)
         if self._half:
@@ -336,10 +336,10 @@ class AzureRealTimeAudio:
         )
 
     def create_response(self, config: Mapping[str, Any] | None = None) -> None:
-        """Ask for an answer, with settings of its own if any, as soon as none is under way.
+        """Ask for an answer, optionally with settings of its own, as soon as none is under way.
 
-        An answer outside the conversation (``conversation: none``) does not wait. Raises
-        NotConnectedError also when too many are waiting already.
+        An answer outside the conversation (``conversation: none``) does not wait. Also raises
+        NotConnectedError if too many are waiting already.
         """
         event: Json = {"type": "response.create"}
         if config is not None:
@@ -356,18 +356,18 @@ class AzureRealTimeAudio:
     def answer_function_call(self, call_id: str, output: str) -> None:
         """Give the result of a function call.
 
-        When it was the last one missing of its answer, all results are sent in the order of the
-        calls, and the next answer is asked for (unless somebody has begun to speak since, and gets
-        an answer anyway). A result is kept for the next session while there is none. A call that
-        nobody waits for any more is ignored.
+        With the last missing result of an answer, all results are sent in the order of the calls,
+        and the next answer is requested (unless somebody has begun to speak since, and gets an
+        answer anyway). Without a session, a result is kept for the next one. A call that nobody
+        waits for any more is ignored.
         """
         self._driver.request(CallAnswered(call_id, output))
 
     def update_session(self, config: Mapping[str, Any]) -> None:
         """Change settings of the session, now and for every later connection.
 
-        Turn detection may be given in part. Without a session the change waits for the next one, as
-        does a voice once the session has spoken: it would refuse the whole update.
+        Turn detection may be given in part. Without a session the change waits for the next one. So
+        does a voice once the session has spoken, because it would refuse the whole update.
         """
         self._driver.update_session(config)
         outage_s = self._conversation.settings.outage_s
@@ -379,15 +379,15 @@ class AzureRealTimeAudio:
         self._driver.send(dict(event))
 
     def drop_answer(self) -> None:
-        """The answer that is awaited is not wanted any more: no other session is asked for it."""
+        """Give up the awaited answer: no other session is asked for it."""
         self._driver.handle(AnswerDropped())
 
     def wake(self) -> None:
-        """A session will be needed soon (see `SessionPolicy.hold`)."""
+        """Note that a session will be needed soon (see `SessionPolicy.hold`)."""
         self._driver.wake()
 
     def forget(self) -> None:
-        """Forget what was said so far: the next session begins anew."""
+        """Forget what was said so far: the next session starts without history."""
         self._conversation.history.forget()
 
     # ------------------------------------------------------------ private
@@ -425,7 +425,7 @@ class AzureRealTimeAudio:
         sessions = SessionFactory(
             place, settings, options, http_session=http_session, wall_clock=wall_clock
         )
-        sessions.wants_audio = False  # users decode what they get themselves
+        sessions.wants_audio = False  # users decode audio themselves
         self._session = ReconnectingSession(sessions, self._driver)
         self._driver.use_session(self._session)
 
@@ -469,7 +469,7 @@ class AzureRealTimeAudio:
 
 
 class _Listener(DriverListener):
-    """What the driver reports to a client, whose own methods are its users'."""
+    """Passes what the driver reports to a client, whose public methods are for users."""
 
     def __init__(self, client: AzureRealTimeAudio) -> None:
         self._client = client
@@ -494,7 +494,7 @@ class _Listener(DriverListener):
 
 
 def _dialogue_settings(settings: Json, outage_s: float) -> DialogueSettings:
-    """How a session with these flat settings is talked with."""
+    """Return the settings of the dialogue for these flat session settings."""
     detection = settings.get("turn_detection", {})
     detection = detection if isinstance(detection, Mapping) else {"create_response": False}
     return DialogueSettings(

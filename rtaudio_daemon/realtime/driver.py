@@ -1,7 +1,7 @@
-"""Drive a conversation: one inbox, one timer, and a session to send on.
+"""Drives a conversation: one inbox, one timer, and a session to send on.
 
 Only this module calls `Conversation.handle`. The session may be exchanged for one of another
-service; the conversation goes on.
+service; the conversation continues.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class ConversationDriver:
         self._detection = DetectionSwitches()
         self._kept: list[Json] = []
         self._exchanged: Callable[[ServiceError | None], None] | None = None
-        self._can_hurry = True  # the next attempt may come sooner for somebody who waits
+        self._can_hurry = True  # whether the next attempt may come sooner for somebody who waits
         self._dropped = 0
         self._former_bytes = 0
         self._suspension = Suspension()
@@ -123,12 +123,12 @@ class ConversationDriver:
 
     @property
     def settings(self) -> Json:
-        """The flat settings of this session and of those to come."""
+        """The flat settings of this session and of later ones."""
         return self._session.sessions.settings
 
     @property
     def counters(self) -> Counters:
-        """What went over the wire so far."""
+        """Counters of the traffic so far."""
         counters, conversation = self._session.counters, self.conversation
         dropped = counters.dropped + self._dropped + conversation.unsent.dropped
         return replace(
@@ -137,7 +137,7 @@ class ConversationDriver:
 
     @property
     def uplink_bytes(self) -> int:
-        """How much sound was given to a service since the start, in bytes."""
+        """How many bytes of sound a service was given since the start."""
         return self._former_bytes + self._session.sessions.traffic.given_bytes
 
     @property
@@ -156,7 +156,7 @@ class ConversationDriver:
     ) -> None:
         """Use this service from now on; it gets what was said so far.
 
-        `policy`: another one than before. Whoever ran the former session ends it.
+        `policy`: replaces the previous one. The caller ends the former session.
         """
         if policy is not None:
             self._need = SessionNeed(policy, self.usage)
@@ -178,15 +178,15 @@ class ConversationDriver:
             self.session_opened(session.current, renewed=False)
 
     def adjust_settings(self, settings: Json) -> None:
-        """Use these flat settings from now on, for this session and those to come."""
+        """Use these flat settings from now on, for this session and later ones."""
         self._session.sessions.settings = settings
         self.conversation.unsent.by_hand = settings.get("turn_detection", {}) is None
 
     def update_session(self, config: Mapping[str, Any]) -> None:
         """Change settings of the session, now and for every later one.
 
-        Turn detection may be given in part. Without a session the change waits for the next one, as
-        does a voice once the session has spoken: it would refuse the whole update.
+        Turn detection may be given in part. Without a session the change waits for the next one. So
+        does a voice once the session has spoken, because it would refuse the whole update.
         """
         changed = self._change_settings(config)
         if self._session.current is not None:
@@ -200,12 +200,12 @@ class ConversationDriver:
         *,
         at_once: bool,
     ) -> None:
-        """Change settings as `update_session` does, also those that the session in use refuses.
+        """Change settings as `update_session` does, including those that the session would refuse.
 
-        Then another is opened, which takes over in a quiet moment; with `at_once` what is said from
-        now on waits for it, and it takes over in the middle of that. `over`: called once those
-        settings are in use or wait for a session to come, with the error if none was opened: then
-        the session in use goes on, and its settings are to be changed back.
+        For these, another session is opened, which takes over in a quiet moment. With `at_once`,
+        speech from now on waits for it, and it takes over in the middle of a turn. `over` is called
+        once the settings are in use or wait for a later session. It gets the error if no session
+        was opened: the session in use then continues, and the caller must change the settings back.
         """
         current, before = self._session.current, self._exchanged
         resets = "turn_detection" in config and self.conversation.unsent.seconds > 0
@@ -228,23 +228,23 @@ class ConversationDriver:
         return self._exchanged is not None
 
     def hold_back(self) -> None:
-        """What is said from now on is for the session that is being opened by an exchange."""
+        """Hold back speech from now on for the session that an exchange is opening."""
         if self._exchanged is not None:
             self.handle(SoundHeldBack())
 
     def _change_settings(self, config: Mapping[str, Any]) -> Json:
-        """Settings of later sessions; returns what of them is for the session in use."""
+        """Change settings of later sessions; return the part for the session in use."""
         settings, changed = self._detection.changed(self.settings, config)
         self.adjust_settings(settings)
         return changed
 
     def adjust_budget(self, prices: Prices, daily_limit: float) -> None:
-        """Reckon with these prices and this limit from now on."""
+        """Use these prices and this limit from now on."""
         self.usage.prices, self.usage.daily_limit = prices, daily_limit
         self._session.wake()
 
     def wake(self) -> None:
-        """A session is needed, or will be soon (see `SessionPolicy.hold`)."""
+        """Note that a session is needed, or will be soon (see `SessionPolicy.hold`)."""
         if self._on_speech:
             self._need.arise(_now())
             self._session.wake()
@@ -258,11 +258,11 @@ class ConversationDriver:
     # ---------------------------------------------------------------- inputs
 
     def handle(self, event: Input) -> None:
-        """Handle this after what is being handled; messages to a session that ends are lost."""
+        """Handle an input after the present one; messages to a session that ends are lost."""
         self._put(event, None)
 
     def request(self, event: Input) -> None:
-        """Handle this for a caller. Raises NotConnectedError if the network is stuck."""
+        """Handle an input for a caller. Raises NotConnectedError if the network is stuck."""
         self.wake()
         self._failure = None
         self._put(event, None)
@@ -272,8 +272,8 @@ class ConversationDriver:
     def append_audio(self, pcm: bytes) -> None:
         """Send sound (24 kHz, mono, 16 bit, or the session's own format; whole samples).
 
-        While there is no session it is kept for a while, or dropped and counted when nobody even
-        tries to connect.
+        Without a session it is kept for a while. If nobody even tries to connect, it is dropped
+        and counted.
         """
         self.wake()
         current, unsent = self._session.current, self.conversation.unsent
@@ -289,10 +289,10 @@ class ConversationDriver:
             self._dropped += 1
 
     def send(self, message: Json) -> None:
-        """Send a message of the library's user; the conversation learns what it means.
+        """Send a message of the library's user, and pass its meaning to the conversation.
 
-        Raises NotConnectedError when there is no session, unless messages are kept for the next
-        one (`WebsocketOptions.connect_resend`), and when too many answers are waiting already.
+        Raises NotConnectedError if there is no session, unless messages are kept for the next one
+        (`WebsocketOptions.connect_resend`), and if too many answers are waiting already.
         """
         self.wake()
         current, keeps = self._session.current, self._session.sessions.options.connect_resend
@@ -312,7 +312,7 @@ class ConversationDriver:
     # ------------------------------------------------- what the session reports
 
     def session_opened(self, session: Session, *, renewed: bool) -> None:
-        """A session is in use: send it what was said so far."""
+        """Send what was said so far to the session that is in use from now on."""
         assert not self._handling, "a session is taken over between two inputs"
         self.handle(SessionRenewed() if renewed else SessionOpened())
         self._end_exchange(None)
@@ -349,11 +349,11 @@ class ConversationDriver:
         return self._need.recess(_now(), self._wall_clock())
 
     def quiet(self) -> bool:
-        """Return whether the session may be exchanged without anybody noticing."""
+        """Return whether the session may be exchanged unnoticed."""
         return self.conversation.quiet and self._listener.quiet()
 
     def stale(self) -> bool:
-        """Return whether the session in use knows a past that should be forgotten."""
+        """Return whether the session in use contains a past that should be forgotten."""
         self._note_sleep()
         return self.conversation.history.stale(_now())
 
@@ -362,7 +362,7 @@ class ConversationDriver:
         return self.conversation.turn_held_back or self.quiet()
 
     def exchange_failed(self, error: ServiceError) -> None:
-        """No session with other settings takes over; the one in use goes on."""
+        """No session with other settings takes over; the one in use continues."""
         self._end_exchange(error)
         if self._session.current is not None:
             with contextlib.suppress(NotConnectedError):
@@ -384,7 +384,7 @@ class ConversationDriver:
         )
 
     def _hopeful(self, change: ConnectionChanged) -> bool:
-        """Whether somebody who waits now will still wait at the next attempt."""
+        """Return whether somebody who waits now will still wait at the next attempt."""
         if change.reason is None:
             return True
         soon = (change.retry_in_s or 0.0) <= self.conversation.settings.button_patience_s
@@ -393,7 +393,7 @@ class ConversationDriver:
     def _put(self, event: Input, message: Message | None) -> None:
         self._inbox.append((event, message))
         if self._handling:
-            return  # the call that is under way goes on with it
+            return  # the call in progress handles it
         self._handling = True
         try:
             if not isinstance(event, AudioDelta):
@@ -403,15 +403,15 @@ class ConversationDriver:
         finally:
             self._handling = False
             if self._alarm is None or not isinstance(event, AudioDelta):
-                self._set_alarm()  # sound only puts off what is awaited
+                self._set_alarm()  # sound can only postpone the deadline
 
     def _note_sleep(self) -> None:
-        """What was said before the machine slept is older than the loop's clock says."""
+        """Account for sleep of the machine, during which the loop's clock stood still."""
         if slept_s := self._suspension.new_s():
             self.conversation.history.slept(slept_s)
 
     def _is_repeated(self, error: ErrorReported, event: Input) -> bool:
-        """Whether the service reported an error of this kind a moment ago; answers always count."""
+        """Return whether the same kind of error was reported a moment ago; answers always count."""
         return isinstance(event, ServiceErrorReported) and self._repeated.is_one(error, _now())
 
     def _take_in(self, event: Input, message: Message | None) -> None:
@@ -448,7 +448,7 @@ class ConversationDriver:
     def _command(self, command: ServiceCommand) -> None:
         match command:
             case PauseTurnDetection():
-                self.handle(SoundLetGo())  # a button interrupts what was being said
+                self.handle(SoundLetGo())  # a button interrupts the current speech
                 self._pause_turn_detection()
                 self.wake()
             case ResumeTurnDetection():
@@ -488,7 +488,7 @@ class ConversationDriver:
     def _set_alarm(self) -> None:
         deadline = self.conversation.deadline
         if deadline is None or (self._alarm and self._alarm.when() <= deadline):
-            return  # an alarm that comes too early does no harm, and sets the next one
+            return  # an early alarm is harmless, and sets the next one
         if self._alarm is not None:
             self._alarm.cancel()
         self._alarm = asyncio.get_running_loop().call_at(deadline, self._ring)
@@ -499,7 +499,7 @@ class ConversationDriver:
 
 
 def _trouble(event: Event) -> str | None:
-    """A message about what only a person can mend; None if there is nothing."""
+    """Return a message if only a person can resolve this; otherwise None."""
     error = event.error if isinstance(event, ResponseDone) else event
     if not isinstance(error, ServiceErrorReported) or error.severity is not Severity.FATAL:
         return None
