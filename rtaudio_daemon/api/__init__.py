@@ -1,4 +1,4 @@
 """The HTTP API: other programs read the state, follow events and control the daemon.
 
-It knows neither devices nor the service, only `Controls`.
+It is independent of devices and of the service; it only uses `Controls`.
 """

@@ -1,4 +1,4 @@
-"""JSON Schemas of the answers of the HTTP API, above all of the status."""
+"""JSON Schemas of the HTTP API's responses, including the status."""
 
 from __future__ import annotations
 

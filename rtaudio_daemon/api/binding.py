@@ -1,4 +1,4 @@
-"""Explain why the server cannot listen on an address, and what to do."""
+"""Explains why the server cannot listen on an address, and the remedy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON Schemas of the bodies that the HTTP API takes."""
+"""JSON Schemas of the HTTP API's request bodies."""
 
 from __future__ import annotations
 

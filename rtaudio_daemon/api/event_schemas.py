@@ -182,7 +182,7 @@ EVENTS: Mapping[str, tuple[str, Schema]] = {
 
 
 def event_schema(name: str) -> Schema:
-    """The schema of the data of the event `name`, with `time`."""
+    """Return the schema of the data of the event `name`, with `time`."""
     schema = EVENTS[name][1]
     return {
         **schema,

@@ -31,13 +31,13 @@ _LOG = logging.getLogger(__name__)
 
 
 class StatusSource(Protocol):
-    """Gives the status and the time."""
+    """Provides the status and the time."""
 
     def snapshot(self) -> dict[str, Any]:
-        """The whole status."""
+        """Return the whole status."""
 
     def now(self) -> float:
-        """The time that events carry, in seconds since 1970."""
+        """Return the time for events, in seconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +208,7 @@ class EventStream:
         return start + b"".join(one.text for one in missed if subscriber.wants(one.name))
 
     def _since(self, last_event_id: str) -> list[_Event] | None:
-        """The events after an id; None if some of them are no longer kept."""
+        """Return the events after an id; None if some of them are no longer kept."""
         boot, _, number = last_event_id.partition("-")
         if boot != self._boot or not _NUMBER.fullmatch(number):
             return None

@@ -32,7 +32,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Guard:
-    """Admits or refuses every request."""
+    """Admits or rejects every request."""
 
     def __init__(self, settings: config.Http) -> None:
         self._own = socket.gethostname().lower()
@@ -57,7 +57,7 @@ class Guard:
         return self._origins
 
     def framing(self, request: web.Request) -> tuple[str, ...]:
-        """The origins that may show the page in a frame; through the proxy `ingress` its own."""
+        """Return the origins that may frame the page; through the proxy `ingress`, its own."""
         own = ("'self'",) if self._through_ingress(request) else ()
         return (*own, *sorted(self._origins))
 
@@ -67,7 +67,7 @@ class Guard:
         return bool(self._token)
 
     def admits(self, request: web.Request) -> bool:
-        """Whether the present settings would admit a request that was admitted before."""
+        """Return whether the present settings would admit a request that was admitted before."""
         try:
             self._check(request)
         except web.HTTPException:
@@ -88,7 +88,7 @@ class Guard:
             await _check_body(request)
 
     def shared_with(self, request: web.Request) -> str | None:
-        """The foreign origin of the request, if it may use the HTTP API."""
+        """Return the foreign origin of the request if it may use the HTTP API."""
         origin = request.headers.get("Origin", "").lower()
         return origin if origin in self._origins else None
 
@@ -100,17 +100,17 @@ class Guard:
         self._check_token(request)
 
     def _through_ingress(self, request: web.Request) -> bool:
-        """Whether the proxy that we trust sends it, and says for which of its own paths."""
+        """Return whether the trusted proxy sends it, and states one of its own paths."""
         path = request.headers.get("X-Ingress-Path", "")
         trusted = bool(self._ingress) and _same_address(request.remote, self._ingress)
         return trusted and _INGRESS_PATH.fullmatch(path) is not None
 
     def _check_host(self, request: web.Request) -> None:
         if self._through_ingress(request):
-            return  # nothing but that proxy reaches us so, whatever it is called by
+            return  # only that proxy can reach us this way, whatever the host name
         host = request.headers.get("Host")
         if host is None and request.method in _SAFE:
-            return  # a health check of HTTP/1.0; every browser sends the header
+            return  # a health check with HTTP/1.0; every browser sends the header
         name = _host_name(host or "")
         if name in self._names or _is_address(name):
             return
@@ -169,16 +169,16 @@ async def _check_body(request: web.Request) -> None:
 
 
 def _says_nothing(request: web.Request) -> bool:
-    """Whether this is `curl -X POST` with no body. No page can send it: browsers name an Origin."""
+    """Return whether this is `curl -X POST` without body. Browsers always send an Origin."""
     return (
-        request.content_type == "application/octet-stream"  # also where no type is given
+        request.content_type == "application/octet-stream"  # also if no type is given
         and not request.can_read_body
         and "Origin" not in request.headers
     )
 
 
 def _host_name(host: str) -> str:
-    """`name` of `name:port`, without a final dot, in lower case; the inside of [brackets].
+    """Return `name` of `name:port`, in lower case, without a final dot or enclosing brackets.
 
     Empty if `host` has another form.
     """
@@ -196,7 +196,7 @@ def _same_address(one: str | None, other: str) -> bool:
 
 
 def _is_address(name: str) -> bool:
-    # An address cannot be bound to another one, as a name can.
+    # DNS rebinding needs a name; an address cannot be redirected.
     try:
         ipaddress.ip_address(name)
     except ValueError:

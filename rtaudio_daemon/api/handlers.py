@@ -1,4 +1,4 @@
-"""What each route of the HTTP API does: reads the body, asks the controls, writes the answer."""
+"""The handlers of the HTTP API: read the body, call the controls, write the response."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from .routes import Route
 from .schema_check import check
 from .schema_parts import NOTHING, Schema
 
-_SAID_S = 120.0  # a client that waits for a text is answered by then
-_PLAYED_S = 420.0  # the longest sound, and some that is played before it
-_DEVICES_FRESH_S = 5.0  # listing devices starts a process: not at every request
+_SAID_S = 120.0  # maximum time that a client waits for the outcome of a text
+_PLAYED_S = 420.0  # the longest sound, and some others before it
+_DEVICES_FRESH_S = 5.0  # listing devices starts a process, so not for every request
 
 
 class Handlers:
@@ -49,11 +49,11 @@ class Handlers:
         self._devices_lock = asyncio.Lock()
 
     def adjust(self, settings: config.Http) -> None:
-        """Go on with these settings."""
+        """Apply these settings."""
         self._settings = settings
 
     def of(self, route: Route) -> Handler:
-        """What this route does."""
+        """Return the handler of this route."""
         handler: Handler = getattr(self, f"_{route.name}")
         return handler
 
@@ -200,7 +200,7 @@ class Handlers:
         return await self._receipt(self._controls.test_sound(), _PLAYED_S)
 
     async def _receipt(self, said: str, limit_s: float) -> web.Response:
-        """The new status, with what became of a text or a sound, if that is known in time."""
+        """Return the new status, with the outcome of a text or sound if known in time."""
         receipt = await self._controls.said(said, limit_s)
         found = asdict(receipt) if receipt else {"id": said}
         return web.json_response({**self._controls.snapshot().document(), "said": found})
@@ -256,7 +256,7 @@ class Handlers:
         return self._with_timer(await self._controls.cancel_timer(_id(request)))
 
     def _with_timer(self, timer: Mapping[str, Any]) -> web.Response:
-        """The new status, and the timer that was asked for."""
+        """Return the new status and the timer."""
         return web.json_response({**self._controls.snapshot().document(), "timer": timer})
 
     async def _tool_call(self, request: web.Request) -> web.Response:
@@ -306,11 +306,11 @@ class Handlers:
 
 
 async def _body(request: web.Request, schema: Schema) -> dict[str, Any]:
-    """The JSON object in the request; no body means an empty one."""
+    """Return the JSON object in the request; no body means an empty object."""
     text = await request.read() or b"{}"
     try:
         body = json.loads(text, parse_constant=_no_such_number)
-        json.dumps(body, ensure_ascii=False).encode()  # halves of characters are no text
+        json.dumps(body, ensure_ascii=False).encode()  # lone surrogates are invalid
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise web.HTTPBadRequest(text=f"the body must be a JSON object; see {where}") from None
@@ -322,7 +322,7 @@ async def _body(request: web.Request, schema: Schema) -> dict[str, Any]:
 
 
 def _id(request: web.Request) -> str:
-    """The id in the path, which may be a name."""
+    """Return the id in the path, which may be a name."""
     return request.match_info["id"][:200]
 
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 PATIENCE_S = 15.0
 CONNECTIONS_MAX = 256  # besides the subscribers
 _ROUND_S = 1.0
-_HURRY_S = 3.0  # a burst of connections may take so long to be served
+_HURRY_S = 3.0  # how long serving a burst of connections may take
 _LOG = logging.getLogger(__name__)
 
 
@@ -35,14 +35,14 @@ class IdleConnections:
         self.closed = 0
 
     def begin(self, connection: Any) -> None:
-        """A complete request arrived on `connection`."""
+        """Note that a complete request arrived on `connection`."""
         if connection not in self._busy and connection not in self._idle_since:
             _watch_for_death(connection)
         self._busy[connection] = self._busy.get(connection, 0) + 1
         self._idle_since.pop(connection, None)
 
     def end(self, connection: Any) -> None:
-        """The request was answered."""
+        """Note that the request was answered."""
         left = self._busy.pop(connection, 1) - 1
         if left:
             self._busy[connection] = left

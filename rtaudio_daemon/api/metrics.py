@@ -58,11 +58,11 @@ COUNTS: Mapping[str, tuple[str, str]] = {
     "mqtt_refused": ("counter", "commands that came over MQTT and could not be carried out"),
     "mqtt_yielded": ("counter", "wake words that another daemon answered"),
 }
-"""The names in `Controls.counts`, each with its type and meaning."""
+"""The names in `Controls.counts`, with type and meaning."""
 _LATENCIES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20)
 _SHORT = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5)
 _TOOL = (0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 120)
-_TOOLS_MOST = 128  # names of tools that are told apart
+_TOOLS_MOST = 128  # how many names of tools are distinguished
 _LAG_EVERY_S = 0.5
 
 
@@ -70,18 +70,18 @@ class Counted(Protocol):
     """Has counters and gauges."""
 
     def counts(self) -> Mapping[str, float]:
-        """Their values now, by name."""
+        """Return their present values, by name."""
 
 
 class Daemon(Counted, Protocol):
-    """Has a state besides its counters."""
+    """Also has a state."""
 
     def snapshot(self) -> Snapshot:
-        """The whole state now."""
+        """Return the present state."""
 
 
 class Metrics:
-    """Counts notifications, and asks the daemon and the HTTP API for the rest at every scrape."""
+    """Counts notifications; at every scrape, queries the daemon and the HTTP API for the rest."""
 
     def __init__(self, daemon: Daemon, api: Counted) -> None:
         self._daemon = daemon
@@ -126,7 +126,7 @@ class Metrics:
         self.registry.register(_WakeWords(daemon))
 
     def text(self) -> bytes:
-        """All metrics in Prometheus' text format."""
+        """Return all metrics in Prometheus' text format."""
         now = self._daemon.snapshot()
         for status in ModelStatus:
             self._status.labels(str(status)).set(status is now.status)
@@ -169,14 +169,14 @@ class Metrics:
                 pass
 
     async def watch_loop(self) -> None:
-        """Measure how late the event loop is, until cancelled."""
+        """Measure the latency of the event loop, until cancelled."""
         while True:
             due = self._clock() + _LAG_EVERY_S
             await asyncio.sleep(_LAG_EVERY_S)
             self._lag.observe(max(0.0, self._clock() - due))
 
     def _tool(self, report: ToolReported) -> str:
-        """The name of a tool as a label: what the model makes up has none of its own."""
+        """Return the name of a tool as a label; names invented by the model share one label."""
         if not report.source:
             return "unknown"
         if len(self._tools) < _TOOLS_MOST:
@@ -202,7 +202,7 @@ HTTP_COUNTS: Mapping[str, tuple[str, str]] = {
 
 
 class _WakeWords(Collector):
-    """How often each wake word was heard, and nearly so."""
+    """How often each wake word was heard, or nearly heard."""
 
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon

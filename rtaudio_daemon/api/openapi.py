@@ -137,7 +137,7 @@ def _responses(route: Route) -> dict[str, Any]:
 
 
 def _known(schema: Schema) -> Schema:
-    """A reference to a named schema, or the schema itself."""
+    """Return a reference to a named schema, or the schema itself."""
     for name, known in (("Status", answer_schemas.STATUS), ("Error", answer_schemas.ERROR)):
         if schema is known:
             return {"$ref": f"#/components/schemas/{name}"}

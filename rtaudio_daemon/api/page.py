@@ -1,9 +1,8 @@
 """The page: its parts, joined into one file in one language, and its Content-Security-Policy.
 
-`page.html` has the structure, `page.css` the look, `page.js` and its like the behaviour, and
-`language` all words. They are sent as one file because the page may be at any path, with or
-without a slash at its end. A browser without JavaScript is given the status of the moment, and asks
-again by itself.
+`page.html` contains the structure, `page.css` the style, `page.js` and its like the behaviour, and
+`language` all words. They are sent as one file because the page may be at any path, with or without
+a trailing slash. A browser without JavaScript gets the present status, and reloads by itself.
 """
 
 from __future__ import annotations
@@ -22,14 +21,15 @@ from ..language import languages, page_words, reasons, words
 from ..status_words import colour, conditions, headline, sentences
 
 _SCRIPTS = ("page_states", "page_drawing", "page_lists", "page")
-"""In this order; together they are one script."""
+"""The scripts in this order; together they are one script."""
 _PLACE = re.compile(r"\{\{([\w.]+)\}\}")
 
 
 def html(code: str = "en", status: Mapping[str, Any] | None = None) -> str:
-    """The whole page in the language `code`, one of `language.languages`.
+    """Return the whole page in the language `code`, one of `language.languages`.
 
-    `status`: what `/api/status` says, for browsers without JavaScript; None if it needs a token.
+    `status`: the content of `/api/status`, for browsers without JavaScript; None if that needs a
+    token.
     """
     raw = {"languages": language_links(code), "status": _status(code, status)}
     return _PLACE.sub(lambda place: raw.get(place[1], ""), _parts(code))
@@ -37,7 +37,7 @@ def html(code: str = "en", status: Mapping[str, Any] | None = None) -> str:
 
 @cache
 def content_policy(framed_by: tuple[str, ...] = ()) -> str:
-    """The Content-Security-Policy of the page: exactly its own style and script may run.
+    """Return the page's Content-Security-Policy: only its own style and script may run.
 
     `framed_by`: origins that may show it in a frame.
     """
@@ -58,7 +58,7 @@ def _part(kind: str) -> str:
 
 @cache
 def _parts(code: str) -> str:
-    """The page with everything that is the same at every request."""
+    """Return the page with everything that is the same for every request."""
     found = words(code)
     shown = {**page_words(code), "reasons": reasons(code)}
     plain = json.dumps(shown, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
@@ -79,7 +79,7 @@ def _hash(kind: str) -> str:
 
 
 def language_links(now: str) -> str:
-    """Return a link to the page in every language; each has its own name for itself."""
+    """Return a link to the page in every language, each named in its own language."""
     return " ".join(
         f'<a href="?lang={code}" lang="{code}" hreflang="{code}"'
         f"{' aria-current=true' if code == now else ''}>{escape(words(code)['language'])}</a>"
@@ -88,7 +88,7 @@ def language_links(now: str) -> str:
 
 
 def _status(code: str, status: Mapping[str, Any] | None) -> str:
-    """The status of the moment; without one, what to do."""
+    """Return the present status; without one, how to get it."""
     found = words(code)
     if status is None:
         return f"<p>{escape(found['ui.no_script_token'])}</p>"

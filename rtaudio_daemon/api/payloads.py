@@ -39,9 +39,9 @@ def describe(notification: Notification) -> tuple[str, dict[str, Any]]:
 def as_event(
     notification: Notification, *, said: bool, asleep: Callable[[], bool]
 ) -> tuple[str, dict[str, Any]] | None:
-    """The event's name and its data as others may see them; None if they may not.
+    """Return the event's name and data as others may see them; None if they may not.
 
-    `said`: whether they may see what was said, and what tools were given and returned. `asleep`:
+    `said`: whether they may see what was said, and the arguments and results of tools. `asleep`:
     whether there is no session because nobody needs one.
     """
     if isinstance(notification, Transcript) and not said:
@@ -55,13 +55,13 @@ def as_event(
 
 
 def actions(found: Sequence[Mapping[str, Any]], *, said: bool) -> list[dict[str, Any]]:
-    """The last calls as JSON; what was asked, the arguments and the result only if `said`."""
+    """Return the last calls as JSON; question, arguments and result only if `said`."""
     hidden = frozenset() if said else _SAID | {"asked"}
     return [{key: each[key] for key in each if key not in hidden} for each in found]
 
 
 def reasons_not_ready(state: Snapshot) -> list[str]:
-    """Why no conversation is possible now; empty if one is.
+    """Return why no conversation is possible now; empty if one is.
 
     A session that sleeps until somebody speaks is no reason.
     """

@@ -12,12 +12,12 @@ from . import answer_schemas, body_schemas
 from .schema_parts import NOTHING, Schema
 
 PUBLIC_PATHS = frozenset({"/", "/health"})
-"""Paths that need no token: the page, which holds no data, and the liveness check."""
+"""Paths that need no token: the page, which contains no data, and the liveness check."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One method of one path. `body`, `gives`: schemas of request and answer."""
+    """One method of one path. `body`, `gives`: schemas of request and response."""
 
     method: Literal["GET", "POST", "PATCH", "DELETE"]
     path: str

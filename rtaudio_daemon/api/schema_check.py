@@ -1,6 +1,6 @@
 """Validates request bodies with the few keywords of JSON Schema that their schemas use.
 
-So the documents always agree with the code.
+This keeps the documents consistent with the code.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def check(schema: Schema, value: object, name: str = _BODY) -> str | None:
         least, most = schema.get("minLength", 0), schema["maxLength"]
         if not isinstance(value, str) or len(value.strip()) < least or len(value) > most:
             return f"{name}: expected words, {least} to {most} characters"
-        # Python's $ may also stand before a last line feed, that of JSON Schema may not.
+        # Python's $ also matches before a final line feed, that of JSON Schema does not.
         if not re.search(re.sub(r"\$$", r"\\Z", schema.get("pattern", "")), value):
             return f"{name}: expected {schema['description']}"
     if schema["type"] == "array":

@@ -1,4 +1,4 @@
-"""What the JSON Schemas of the HTTP API are made of."""
+"""Elements of the HTTP API's JSON Schemas."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from typing import Any
 
 Schema = dict[str, Any]
 
-TEXT_MAX = 4000  # characters of one text
+TEXT_MAX = 4000  # maximum number of characters of a text
 
 
 def object_of(properties: Schema, *optional: str, more: bool = False) -> Schema:
-    """An object with these properties, of which the optional ones may be missing."""
+    """Return the schema of an object with these properties, some of them optional."""
     schema: Schema = {"type": "object", "properties": properties, "additionalProperties": more}
     required = [name for name in properties if name not in optional]
     return {**schema, "required": required} if required else schema
 
 
 def one_of(*names: str) -> Schema:
-    """One of these words."""
+    """Return the schema of one of these words."""
     return {"type": "string", "enum": list(names)}
 
 
 def or_null(kind: str) -> Schema:
-    """A value of this type, or null."""
+    """Return the schema of a value of this type, or null."""
     return {"type": [kind, "null"]}
 
 

@@ -37,9 +37,9 @@ from .routes import ROUTES
 
 _LEVEL_EVERY_S = 0.1
 _LINGERING_S = 1.0  # how long the rest of a refused body is read
-_AT_ONCE = 16  # connections that asyncio accepts in one go, before they are counted
-_QUEUED = 1024  # connections that the kernel keeps until they are accepted
-_OTHER_FILES = 64 + 4 * _AT_ONCE  # what else is open: the rest of the daemon, those not yet counted
+_AT_ONCE = 16  # connections that asyncio accepts at once, before they are counted
+_QUEUED = 1024  # connections that the kernel queues until they are accepted
+_OTHER_FILES = 64 + 4 * _AT_ONCE  # other open files: of the daemon, and connections not yet counted
 _FEWEST_CONNECTIONS = 16
 _LOG = logging.getLogger(__name__)
 _WIRE_LOG = logging.getLogger(f"{__name__}.wire")
@@ -48,7 +48,7 @@ _WIRE_LOG.addFilter(lambda _record: _LOG.isEnabledFor(logging.DEBUG))
 
 
 class ApiServer:
-    """Serves the HTTP API; with `settings.port` 0 on a free port, see `address`."""
+    """Serves the HTTP API; if `settings.port` is 0, on a free port, see `address`."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class ApiServer:
         self.address = ""
 
     def adjust(self, settings: config.Http) -> None:
-        """Apply all settings but host and port; disconnect subscribers that they do not admit."""
+        """Apply all settings except host and port; disconnect subscribers no longer admitted."""
         if self._settings.publish_transcripts and not settings.publish_transcripts:
             self.events.forget("transcript")
             self.events.forget("tool")
@@ -96,16 +96,16 @@ class ApiServer:
             self.events.publish(*event)
 
     def snapshot(self) -> dict[str, Any]:
-        """The whole status as JSON, for the first event of a stream."""
+        """Return the whole status as JSON, for the first event of a stream."""
         transcripts = self._settings.publish_transcripts
         return {**self._controls.snapshot().document(), "transcripts": transcripts}
 
     def now(self) -> float:
-        """The time of day, in seconds since 1970."""
+        """Return the time of day, in seconds since 1970."""
         return self._wall_clock()
 
     def counts(self) -> dict[str, float]:
-        """Counters and gauges, by the names in `metrics.HTTP_COUNTS`."""
+        """Return counters and gauges, by the names in `metrics.HTTP_COUNTS`."""
         now = self._controls.snapshot()
         return {
             "cost": now.usage.cost_total,
@@ -154,12 +154,12 @@ class ApiServer:
             await runner.cleanup()
 
     def application(self) -> web.Application:
-        """The routes behind the guard."""
+        """Return the routes behind the guard."""
         app = web.Application(client_max_size=BODY_MAX, middlewares=[self._guarded])
         app.on_response_prepare.append(self._add_headers)
         for route in ROUTES:
             handler = self._handlers.of(route)
-            # What has a route of its own is no id.
+            # Paths with a route of their own are not ids.
             path = route.path.replace("{id}", "{id:(?!(?:dismiss|snooze)$)[^/]+}")
             if route.method == "GET":
                 app.router.add_get(path, handler, allow_head=route.name != "events")
@@ -250,8 +250,8 @@ def _refusal(error: web.HTTPException) -> web.StreamResponse:
     kept = ("Retry-After", "Allow", "WWW-Authenticate")
     headers = {key: error.headers[key] for key in kept if key in error.headers}
     if error.status in (408, 413):
-        headers["Connection"] = "close"  # the rest of the body is not waited for
-    # Not the reason phrase: that differs between versions of Python.
+        headers["Connection"] = "close"  # do not wait for the rest of the body
+    # Not the reason phrase, which differs between versions of Python.
     name = type(error).__name__.removeprefix("HTTP")
     code = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
     return _error(error.status, code, message, headers)

@@ -1,1 +1,1 @@
-"""MQTT: the daemon as a device of the home, seen and controlled through a broker."""
+"""MQTT: the daemon as a device of the home, visible and controllable through a broker."""

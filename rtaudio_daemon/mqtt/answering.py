@@ -1,4 +1,4 @@
-"""Settles with the other daemons at the broker who answers a wake word that several heard."""
+"""Decides with the other daemons at the broker who answers a wake word that several heard."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from .waiting import Message
 
 
 class Answering:
-    """For the daemon `me`, with claims at `topic`. Who loses gives way: `Controls.yield_to`."""
+    """For the daemon `me`, with claims at `topic`. The loser calls `Controls.yield_to`."""
 
     def __init__(self, me: str, topic: str, controls: Controls) -> None:
         self.claims = claims.Claims(me)
         self.yielded = 0
-        """How many wake words others answered."""
+        """How many wake words were answered by others."""
         self._me = me
         self._topic = topic
         self._controls = controls
@@ -28,11 +28,11 @@ class Answering:
 
     @property
     def undecided(self) -> bool:
-        """Whether we have heard a wake word that nobody owns yet."""
+        """Whether we heard a wake word that no daemon owns yet."""
         return self._word is not None
 
     def wake(self, word: str) -> None:
-        """We hear this wake word now, and there is a broker."""
+        """Note that we hear this wake word now, and are connected to the broker."""
         snapshot = self._controls.snapshot()
         connection = snapshot.connection
         able = (connection.state.is_up or connection.asleep) and not snapshot.speaker.is_missing
@@ -41,14 +41,14 @@ class Answering:
         self._news.set()
 
     def heard(self, received: Received) -> None:
-        """This came from the broker, at our topic."""
+        """Handle a message at our topic."""
         claim = None if received.retained else claims.read(received.payload)
         if claim is not None:
             self.claims.heard(claim, self._clock())
             self._news.set()
 
     async def run(self, link: Link) -> None:
-        """Publish claims, and give way, until cancelled: then whatever is open is answered."""
+        """Publish claims and yield, until cancelled; then answer any undecided wake word."""
         try:
             while True:
                 pause_s = await self._go_on(link)
@@ -60,7 +60,7 @@ class Answering:
             self._word = None
 
     async def _go_on(self, link: Link) -> float:
-        """Do what is due; returns how long nothing will be."""
+        """Do what is due; return how many seconds nothing will be."""
         while self._word is not None:
             match self.claims.step(self._clock()):
                 case claims.Claim() as claim:

@@ -1,4 +1,4 @@
-"""Joins the daemon to the broker: shows its state, reports what happens, carries out commands."""
+"""Connects the daemon to the broker: publishes state and events, and carries out commands."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ from .waiting import Message, Waiting
 _LOG = logging.getLogger(__name__)
 PACKAGE = "aiomqtt"
 REFRESH_S = 60.0
-"""How often to look for what changes without anybody saying so."""
+"""How often to check for changes that are not notified, in seconds."""
 HOME_STARTS_S = 3.0
-"""Within this time, by chance, Home Assistant is given everything again after its start."""
+"""Within this random time after Home Assistant starts, everything is published again."""
 
 
 class BridgeState(StrEnum):
-    """How it stands with the broker."""
+    """The state of the connection to the broker."""
 
     STARTING = "starting"
     OK = "ok"
@@ -57,11 +57,11 @@ _STATE_OF = {
 
 
 class MissingPackageError(Exception):
-    """The package for MQTT is missing, or cannot be loaded: what to do."""
+    """The package for MQTT is missing, or cannot be imported: the remedy."""
 
 
 async def load_connect() -> Connect:
-    """What connects to a broker. Raises MissingPackageError."""
+    """Return the function that connects to a broker. Raises MissingPackageError."""
     importlib.invalidate_caches()
     if not installed(PACKAGE):
         what = f"needs a package that is not installed; run: {how_to_install(PACKAGE)}"
@@ -75,9 +75,9 @@ async def load_connect() -> Connect:
 
 
 class Bridge:
-    """One broker, from `run` on, once `ready` is set; `notice` is given everything that happens.
+    """One broker, used by `run` once `ready` is set; `notice` gets every notification.
 
-    `report` publishes what a person may want to know, `load` and `chance` are for tests.
+    `report` publishes what a person may want to know; `load` and `chance` are for tests.
     """
 
     def __init__(
@@ -93,12 +93,12 @@ class Bridge:
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.shown = shown
-        """What decides which entities there are; see `show`."""
+        """What determines the entities; see `show`."""
         self.state, self.note = BridgeState.STARTING, ""
         self.answering = Answering(topics.id, topics.wake, controls)
-        """Who settles with other daemons who answers a wake word."""
+        """Decides with other daemons who answers a wake word."""
         self.command_runner = CommandRunner(topics, controls, report)
-        """Who carries out commands."""
+        """Carries out commands."""
         self.losses = 0
         """How often the connection was lost."""
         self._settings = settings
@@ -119,15 +119,15 @@ class Bridge:
         self._first_sound_ms: int | None = None
         self._connected_at: float | None = None
 
-    # ------------------------------------------------------------ what others see
+    # ------------------------------------------------------------ public view
 
     @property
     def connected(self) -> bool:
-        """Whether there is a broker now."""
+        """Whether there is a connection now."""
         return self._link is not None
 
     def document(self) -> dict[str, Any]:
-        """The state for `/api/status`."""
+        """Return the state for `/api/status`."""
         where = f"{self._settings.host}:{self._settings.port}"
         return {
             "state": str(self.state),
@@ -137,12 +137,12 @@ class Bridge:
         }
 
     def notice(self, notification: Notification) -> None:
-        """This happens now."""
+        """Handle a notification."""
         if isinstance(notification, TurnFinished):
             self._first_sound_ms = notification.latencies.get("first_sound_ms")
         event = self._events.of(notification)
         if self._link is None:
-            return  # later it would be out of date
+            return  # it would be out of date later
         if isinstance(notification, WakeWordHeard):
             self.answering.wake(notification.word)
         if event is not None:
@@ -154,28 +154,28 @@ class Bridge:
         self._news.set()
 
     def show(self, shown: discovery.Shown) -> None:
-        """Other entities are there from now on."""
+        """Publish another set of entities."""
         if shown != self.shown:
             self.shown = shown
             self._home_started.set()
 
     def stays(self, settings: Mqtt, topics: Topics) -> bool:
-        """Whether a device with these settings is the same one, at the same broker."""
+        """Return whether these settings mean the same device at the same broker."""
         was, will_be = (
             (each.host, each.port, each.discovery_prefix) for each in (self._settings, settings)
         )
         return was == will_be and self._topics.device == topics.device
 
     def forget_device(self) -> None:
-        """Let the device be gone from the broker, and from Home Assistant, when `run` ends."""
+        """Remove the device from the broker and from Home Assistant when `run` ends."""
         self._forgotten = True
 
     def try_again(self) -> None:
-        """Connect at once where that is waited for: somebody may have mended something."""
+        """Connect at once if it is waiting: somebody may have resolved the problem."""
         self._again.set()
 
     async def publish(self, topic: str, payload: str, *, retain: bool = False) -> None:
-        """Publish for somebody else. Raises NotConnectedError at once where there is no broker."""
+        """Publish for another part. Raises NotConnectedError at once if there is no broker."""
         if self._link is None:
             raise NotConnectedError(f"the MQTT broker is away{f': {self.note}' * bool(self.note)}")
         try:
@@ -191,7 +191,7 @@ class Bridge:
     # ------------------------------------------------------------ the connection
 
     async def run(self) -> None:
-        """Keep up a connection until cancelled; says goodbye then."""
+        """Maintain a connection until cancelled, then publish that we are offline."""
         await self._ready.wait()
         try:
             connect = await self._load()
@@ -214,18 +214,18 @@ class Bridge:
                     await self._again.wait()
 
     async def _attempt(self, connect: Connect) -> BrokerError:
-        """Connect, and live until the connection is lost; returns why."""
+        """Connect, and work until the connection is lost; return why."""
         offline = Message(self._topics.availability, "offline", retain=True)
         try:
             async with connect(
                 self._settings, Caller(self._topics.device, offline, self._old)
             ) as link:
                 try:
-                    # In a task of its own, which its group cancels when it fails: with Debian 12's
-                    # Python 3.11.2 no limit in time would end afterwards but by cancelling.
+                    # In a task of its own, which its group cancels on failure. Otherwise later
+                    # timeouts would end by cancellation in Debian 12's Python 3.11.2.
                     return await asyncio.create_task(self._live(link), name="mqtt_live")
                 except asyncio.CancelledError:
-                    with contextlib.suppress(BrokerError):  # an orderly end sends no will
+                    with contextlib.suppress(BrokerError):  # no will is sent after an orderly end
                         for message in self._last_messages(offline):
                             await link.publish_once(message)
                     raise
@@ -237,7 +237,7 @@ class Bridge:
                 self.losses += 1
 
     def _last_messages(self, offline: Message) -> list[Message]:
-        """What the broker is given when this ends in order."""
+        """Return what to publish on an orderly end."""
         if not self._forgotten:
             return [offline]
         topics = self._topics
@@ -247,7 +247,7 @@ class Bridge:
         return [offline, *(Message(topic, "", retain=True) for topic in kept)]
 
     async def _live(self, link: Link) -> BrokerError:
-        """Announce the daemon, and keep it up to date; returns why that ended."""
+        """Announce the daemon, and keep its state current; return why that ended."""
         denied = [
             await link.subscribe(*self._wanted()),
             await link.subscribe(self._topics.wake, own=True),
@@ -282,7 +282,7 @@ class Bridge:
         return f"{self._settings.discovery_prefix}/status"
 
     async def _announce(self, link: Link) -> None:
-        """The device, its state, and that it is there."""
+        """Publish the device, its state, and that it is online."""
         settings, topics = self._settings, self._topics
         if settings.discovery_prefix:
             device = discovery.message(settings, topics, self.shown)
@@ -295,7 +295,7 @@ class Bridge:
         await link.publish(Message(topics.availability, "online", retain=True))
 
     async def _announce_again(self, link: Link) -> None:
-        """Whenever Home Assistant has started."""
+        """Announce again whenever Home Assistant has started."""
         while True:
             await self._home_started.wait()
             await asyncio.sleep(self._chance() * HOME_STARTS_S)
@@ -316,7 +316,7 @@ class Bridge:
                     await link.publish(self._waiting.take())
 
     def _look(self) -> None:
-        """What is so now waits to be published."""
+        """Queue the present state to be published."""
         self._news.clear()
         for message in self._states():
             self._waiting.put(message)
@@ -342,9 +342,9 @@ class Bridge:
     # --------------------------------------------------------------------- state
 
     def _explain(self, error: BrokerError) -> None:
-        """Why there is no connection."""
+        """Note why there is no connection."""
         if error.trouble is Trouble.OLD:
-            return  # it is tried again at once, in the old version
+            return  # it is retried at once, with the old version
         state, note = _STATE_OF[error.trouble], str(error)
         if self._patience.gives_up:
             state = BridgeState.CONFLICT

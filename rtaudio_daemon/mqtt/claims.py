@@ -1,8 +1,8 @@
-"""Which of several daemons answers a wake word that more than one of them heard.
+"""Decides which of several daemons answers a wake word that more than one of them heard.
 
-Each claims it at the broker, and all see the claims in the same order, their own among them: the
-first one wins. A claim belongs to a round, and one that loses counts for nothing. Times are in
-seconds, by any clock of one's own.
+Each daemon claims the word at the broker. All see the claims in the same order, including their
+own: the first one wins. Claims are numbered by round; one that loses has no effect. Times are in
+seconds, on any local clock.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from math import inf
 from ..protocol import bounds
 
 LIMIT_S = 0.3
-"""How long to wait for one's own claim to come back; then the broker is as good as away."""
+"""How long to wait for our own claim to come back; then the broker counts as away."""
 HELD_S = 2.0
-"""How long a word belongs to the winner: who hears it later meanwhile, heard the same."""
+"""How long the winner owns a word: a daemon that hears it later heard the same utterance."""
 COURTESY_S = 0.08
-"""So much later claim all but the last winner, to whom people may still be talking."""
+"""How much later all but the last winner claim: people may still be talking to that one."""
 REMEMBERED_S = 30.0
-"""For so long the last winner goes first."""
+"""How long the last winner has this advantage."""
 ROUND_MOST = 2**53
 WORDS_MOST = 16
-"""Wake words that are remembered; then the one that was said longest ago is forgotten."""
+"""How many wake words are remembered; then the one said longest ago is forgotten."""
 _BYTES_MOST = 2048
 _NAME_MOST = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """`sender` wants to answer `word`, in the round `n` of that word (1 to `ROUND_MOST`)."""
+    """`sender` wants to answer `word`, in round `n` of that word (1 to `ROUND_MOST`)."""
 
     sender: str
     n: int
@@ -39,14 +39,14 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Ask again after this time, or when a claim is heard."""
+    """Ask again after this time, or when a claim arrives."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """The word belongs to `winner`; None: nobody else is known to answer, so we do."""
+    """`winner` owns the word; None: nobody else is known to answer, so we do."""
 
     winner: str | None
 
@@ -60,20 +60,20 @@ class _Round:
 
 @dataclass(slots=True)
 class _Pending:
-    """A word that we have heard and that nobody owns yet."""
+    """A word that we heard and that nobody owns yet."""
 
     word: str
     claim_at: float
     ends_at: float
     claimed: bool = False
     before: _Round | None = None
-    """The last round that we knew of when we made our claim."""
+    """The last round known to us when we made our claim."""
 
 
 class Claims:
-    """What the daemon `me` knows: give it every claim in the broker's order, with `heard`.
+    """The knowledge of the daemon `me`: pass it every claim in the broker's order, with `heard`.
 
-    When it hears a wake word itself: `begin`, then `step` until it says `Decided`.
+    When it hears a wake word itself, call `begin`, then `step` until that returns `Decided`.
     """
 
     def __init__(self, me: str) -> None:
@@ -84,27 +84,27 @@ class Claims:
         self._pending: _Pending | None = None
 
     def heard(self, claim: Claim, now: float) -> None:
-        """The broker delivers this claim, which may be our own."""
+        """Note a claim delivered by the broker, which may be our own."""
         known = self._rounds.get(claim.word)
         n = claim.n
         if known is not None and not _follows(n, known.n):
             if now - known.won_at <= HELD_S:
                 return
-            n = _next(known.n)  # who has just come does not know the number of the round yet
+            n = _next(known.n)  # a new daemon does not know the number of the round yet
         self._rounds.pop(claim.word, None)
         self._rounds[claim.word] = _Round(n, claim.sender, now)
         if len(self._rounds) > WORDS_MOST:
             del self._rounds[next(iter(self._rounds))]
 
     def begin(self, word: str, now: float, *, able: bool = True) -> None:
-        """We hear this word now. Who is not `able` to answer makes no claim."""
+        """Note that we hear this word now. If not `able` to answer, make no claim."""
         known = self._rounds.get(word)
         ours = known is None or known.winner == self._me or now - known.won_at > REMEMBERED_S
         claim_at = now + (0.0 if ours else COURTESY_S) if able else inf
         self._pending = _Pending(word, claim_at, now + self.limit_s)
 
     def step(self, now: float) -> Claim | Wait | Decided:
-        """What to do now about the word that was begun last; a claim is to be published."""
+        """Return what to do now about the word begun last; a claim must be published."""
         pending = self._pending
         if pending is None:
             return Decided(None)
@@ -130,25 +130,25 @@ class Claims:
 
 
 def _next(n: int) -> int:
-    """The round after the round `n`; the last one is followed by the first."""
+    """Return the round after round `n`; the first round follows the last."""
     return n % ROUND_MOST + 1
 
 
 def _follows(n: int, known: int) -> bool:
-    """Whether the round `n` comes after the round `known`, as seen from there.
+    """Return whether round `n` comes after round `known`, as seen from there.
 
-    One far ahead counts as one of the past, so no number that a stranger makes up is the last.
+    A round far ahead counts as past, so that a number made up by a stranger is never final.
     """
     return 0 < (n - known) % ROUND_MOST < ROUND_MOST // 2
 
 
 def written(claim: Claim) -> str:
-    """The claim as JSON."""
+    """Encode the claim as JSON."""
     return json.dumps({"from": claim.sender, "n": claim.n, "word": claim.word})
 
 
 def read(payload: bytes) -> Claim | None:
-    """The claim in this JSON; None if there is none."""
+    """Decode a claim from JSON; None if it is none."""
     if len(payload) > _BYTES_MOST:
         return None
     try:

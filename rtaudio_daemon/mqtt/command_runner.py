@@ -1,4 +1,4 @@
-"""Carries out the commands that come over MQTT."""
+"""Carries out commands received over MQTT."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from .link import Received
 from .topics import Topics
 
 HOLD_S = 8.0
-"""How long the button of push to talk is held for a press from afar."""
+"""How many seconds a remote press holds the push-to-talk button."""
 _COMPLAIN_S = 1.0
 
 
 class CommandRunner:
-    """Does with `controls` what messages want; `report` publishes why one was not carried out."""
+    """Carries out messages with `controls`; `report` publishes why one was not carried out."""
 
     def __init__(
         self, topics: Topics, controls: Controls, report: Callable[[Notification], None]
     ) -> None:
         self.taken = self.refused = 0
-        """How many commands were carried out, and not."""
+        """How many commands were carried out, and rejected."""
         self._topics = topics
         self._controls = controls
         self._report = report
@@ -33,9 +33,9 @@ class CommandRunner:
         self._complained_at = -_COMPLAIN_S
 
     async def obey(self, received: Received) -> None:
-        """Do what a message wants, or report why it is not done."""
+        """Carry out a message, or report why not."""
         if received.retained and not received.payload:
-            return  # this is how what was retained is removed
+            return  # an empty message removes a retained one
         payload, retained = received.payload, received.retained
         name = self._topics.command_at(received.topic)
         try:
@@ -52,7 +52,7 @@ class CommandRunner:
             self.taken += 1
 
     async def hold(self) -> None:
-        """Let the button of push to talk go that nobody can let go from afar."""
+        """Release the push-to-talk button after a time, since it cannot be released remotely."""
         while True:
             await self._holds.wait()
             self._holds.clear()
@@ -89,6 +89,6 @@ class CommandRunner:
                 await controls.dismiss()
 
     def _join_in(self, wish: commands.Broadcast) -> None:
-        """Say what all others say, unless we have said it first."""
+        """Say what all other daemons say, unless we have said it first."""
         if wish.sender != self._topics.id:
             self._controls.say(wish.text, "verbatim", said=wish.id, chime=True)

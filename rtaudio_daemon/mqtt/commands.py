@@ -1,7 +1,7 @@
-"""What a message asks the daemon to do: plain text or JSON, read once and bounded here.
+"""Commands in messages: plain text or JSON, parsed and bounded here.
 
-Plain text is for people and simple devices (`ON`, `40`, words to say), JSON for everything else; it
-has the names that the HTTP API uses.
+Plain text is for people and simple devices (`ON`, `40`, words to say), JSON for everything else;
+its fields are named as in the HTTP API.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from .states import NOBODY
 from .topics import COMMANDS
 
 BYTES_MOST = 16 * 1024
-"""Of one message."""
+"""Maximum size of a message."""
 TEXT_MOST = 4000
-"""Characters to say."""
+"""Maximum number of characters to say."""
 RETAINED = "was retained by the broker, so it may be old; send commands without the retain flag"
 
 _SAID_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
@@ -35,7 +35,7 @@ _SAY_FIELDS = ("text", "priority", "remember", "id", "chime")
 
 
 class WrongCommandError(Exception):
-    """A message that asks for nothing that can be done: why, in words for people."""
+    """A message that is no valid command: why, in words for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class Persona:
-    """Let this persona answer; "": the session as it stands."""
+    """Let this persona answer; "": no persona."""
 
     name: str
 
@@ -68,7 +68,7 @@ class Press:
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """Words to speak as they stand, or for the model to answer; fields as in `Controls.say`."""
+    """A text to speak verbatim, or for the model to answer; fields as in `Controls.say`."""
 
     text: str
     mode: Literal["verbatim", "prompt"]
@@ -80,7 +80,7 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Broadcast:
-    """Words that every daemon speaks, those of `sender`; the same `id` is said once."""
+    """A text from `sender` that every daemon speaks; the same `id` is said once."""
 
     text: str
     id: str | None
@@ -91,7 +91,7 @@ Command = Microphone | Volume | Persona | Press | Say
 
 
 def read(name: str, payload: bytes, *, retained: bool = False) -> Command:
-    """The command of this name. Raises WrongCommandError."""
+    """Parse a command. Raises WrongCommandError."""
     if name not in COMMANDS:
         known = ", ".join(COMMANDS)
         raise WrongCommandError(f"there is no command {_shown(name)}; known are {known}")
@@ -99,7 +99,7 @@ def read(name: str, payload: bytes, *, retained: bool = False) -> Command:
 
 
 def read_broadcast(payload: bytes, *, retained: bool = False) -> Broadcast:
-    """The words for everybody. Raises WrongCommandError."""
+    """Parse a text for all daemons. Raises WrongCommandError."""
     return _read("broadcast", payload, _broadcast, retained=retained)
 
 
@@ -174,7 +174,7 @@ def _broadcast(_name: str, text: str) -> Broadcast:
 
 
 def _named(given: Mapping[str, Any], name: str) -> str | None:
-    """An id, if there is one."""
+    """Return an id, if there is one."""
     found = given.get(name)
     if found is not None and not (isinstance(found, str) and _SAID_ID.fullmatch(found)):
         raise WrongCommandError(f"{name}: expected 1 to 64 letters, digits and . _ : -")
@@ -182,7 +182,7 @@ def _named(given: Mapping[str, Any], name: str) -> str | None:
 
 
 def _words(value: Any) -> str:
-    """The words to say."""
+    """Return the words to say."""
     text = bounds.text_of(value).strip()
     if not text:
         raise WrongCommandError("there are no words to say; send them as text, or as text in JSON")
@@ -201,7 +201,7 @@ def _flag(given: Mapping[str, Any], name: str) -> bool:
 
 
 def _fields(text: str, *known: str) -> Mapping[str, Any]:
-    """The JSON object in `text`, with these fields at most."""
+    """Return the JSON object in `text`, which may have only these fields."""
     try:
         found = json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError):
@@ -220,7 +220,7 @@ def _no_number(name: str) -> float:
 
 
 def _shown(text: str) -> str:
-    """What somebody sent, for a message."""
+    """Return what somebody sent, for a message."""
     short = text if len(text) <= 24 else f"{text[:24]}…"
     return repr(bounds.printable(bounds.text_of(short)))
 

@@ -1,7 +1,7 @@
 """The connection to a broker through aiomqtt. Only this module imports it.
 
-Nothing survives a connection: the session is always a clean one, so that no command can wait for us
-at the broker, and what is retained is never delivered.
+Nothing outlives a connection: the session is always clean, so that no commands can wait for us at
+the broker, and retained messages are not delivered.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from .link import ANSWER_S, KEEPALIVE_S, BrokerError, Caller, Link, Received, Tr
 from .waiting import Message
 
 _QUIET = logging.getLogger(f"{__name__}.paho")
-_QUIET.setLevel(logging.CRITICAL)  # what goes wrong is reported as an error, in our words
-_REACHED_S = 1.5  # the thread that connects holds up the end of the daemon for so long
+_QUIET.setLevel(logging.CRITICAL)  # failures are reported as errors, in our words
+_REACHED_S = 1.5  # how long the connecting thread may delay the end of the daemon
 _LOOK_S, _LOOKS = 0.02, 75
 _LAST_S = 1.0
-_UNREAD_MOST = 100  # messages that wait to be read; then they are dropped
-_PACKET_MOST = 256 * 1024  # bytes of a message that the broker may send us
-# Reasons of a broker; paho translates those of version 3.1.1.
+_UNREAD_MOST = 100  # unread messages; further ones are dropped
+_PACKET_MOST = 256 * 1024  # maximum size of a message that the broker may send us
+# Reason codes of a broker; paho translates those of version 3.1.1.
 _OLD = 132
 _REFUSALS = frozenset({134, 135, 138, 140})
 _TAKEN = 142
@@ -43,14 +43,14 @@ _properties: Callable[[int], Properties] = Properties
 
 @asynccontextmanager
 async def connect(settings: Mqtt, caller: Caller) -> AsyncIterator[Link]:
-    """A connection for as long as the context lasts. Raises BrokerError, also when it is lost."""
+    """Provide a connection. Raises BrokerError, also when it is lost."""
     tls = await _encryption(settings)
     client = _client(settings, caller, tls)
     await _enter(client, settings, tls)
     try:
         yield _Link(client, old=caller.old)
     finally:
-        client.timeout = _LAST_S  # a broker that takes nothing any more is not waited for
+        client.timeout = _LAST_S  # do not wait for a broker that no longer accepts data
         try:
             await client.__aexit__(None, None, None)
         except aiomqtt.MqttError:
@@ -58,7 +58,7 @@ async def connect(settings: Mqtt, caller: Caller) -> AsyncIterator[Link]:
 
 
 class _Encryption(ssl.SSLContext):
-    """Closes what paho leaves open when it fails: `close` also ends a handshake that hangs."""
+    """Closes what paho leaves open on failure: `close` also ends a handshake that hangs."""
 
     _opened: ssl.SSLSocket | None = None
 
@@ -67,7 +67,7 @@ class _Encryption(ssl.SSLContext):
         return self._opened
 
     def close(self) -> None:
-        """Close the socket that was encrypted last, if there is one."""
+        """Close the last encrypted socket, if there is one."""
         if self._opened is not None:
             with contextlib.suppress(OSError):
                 self._opened.shutdown(socket.SHUT_RDWR)
@@ -103,7 +103,7 @@ def _client(settings: Mqtt, caller: Caller, tls: _Encryption | None) -> aiomqtt.
 
 
 async def _encryption(settings: Mqtt) -> _Encryption | None:
-    """How to encrypt, if that is wanted. Raises BrokerError where the certificates are unusable."""
+    """Return the TLS context, if wanted. Raises BrokerError if the certificates are unusable."""
     if settings.tls == "off":
         return None
     context = _Encryption(ssl.PROTOCOL_TLS_CLIENT)
@@ -122,7 +122,7 @@ async def _encryption(settings: Mqtt) -> _Encryption | None:
 
 
 async def _enter(client: aiomqtt.Client, settings: Mqtt, tls: _Encryption | None) -> None:
-    """Connect. A thread does that, which cannot be cancelled: what it opens is closed then."""
+    """Connect in a thread, which cannot be cancelled; close then what it opens."""
     entering = asyncio.ensure_future(client.__aenter__())
     try:
         await asyncio.shield(entering)
@@ -134,7 +134,7 @@ async def _enter(client: aiomqtt.Client, settings: Mqtt, tls: _Encryption | None
             if client._client.socket() is not None or entering.done():
                 break
         client._client.disconnect()
-        await asyncio.sleep(_LOOK_S)  # that is written, and the socket closed
+        await asyncio.sleep(_LOOK_S)  # lets it be written, and the socket closed
         entering.cancel()
         await asyncio.gather(entering, return_exceptions=True)
         raise
@@ -172,7 +172,7 @@ def _connecting(error: Exception, settings: Mqtt) -> BrokerError:
 
 
 def _lost(error: aiomqtt.MqttError) -> BrokerError:
-    """Why a connection is lost."""
+    """Return why a connection was lost."""
     code = _code(error)
     if code is None and error.__cause__ is not None:
         code = _code(error.__cause__)
@@ -182,27 +182,27 @@ def _lost(error: aiomqtt.MqttError) -> BrokerError:
 
 
 def _code(error: BaseException) -> int | None:
-    """What the broker gave as its reason, if it gave one."""
+    """Return the broker's reason code, if it gave one."""
     if not isinstance(error, aiomqtt.MqttCodeError):
         return None
     return error.rc.value if isinstance(error.rc, ReasonCode) else error.rc
 
 
 def _words(error: BaseException) -> str:
-    """What went wrong, without the number that libraries put before it."""
+    """Return what went wrong, without the number that libraries put before it."""
     words = str(error) or type(error).__name__
     return words.partition("] ")[2] if words.startswith("[Errno") else words
 
 
 class _Link:
-    """The `Link` of a client that is connected."""
+    """The `Link` of a connected client."""
 
     def __init__(self, client: aiomqtt.Client, *, old: bool) -> None:
         self._client = client
         self._old = old
 
     async def subscribe(self, *topics: str, own: bool = False) -> str:
-        # Nothing that was there before, and the flag that says so.
+        # Without retained messages at the subscription, and with the retain flag kept.
         options = SubscribeOptions(1, noLocal=not own, retainAsPublished=True, retainHandling=2)
         denied = []
         for topic in topics:
@@ -232,7 +232,7 @@ class _Link:
             raise _lost(error) from error
 
     async def _publish(self, message: Message, qos: int, limit_s: float) -> None:
-        payload = message.payload.encode("utf-8", "replace")  # a model may write half a letter
+        payload = message.payload.encode("utf-8", "replace")  # a model may write a lone surrogate
         try:
             await self._client.publish(message.topic, payload, qos, message.retain, timeout=limit_s)
         except aiomqtt.MqttError as error:

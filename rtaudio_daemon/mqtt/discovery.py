@@ -1,7 +1,7 @@
-"""The one message that makes the daemon a device of Home Assistant, with all its entities.
+"""The message that makes the daemon a device of Home Assistant, with all its entities.
 
-An entity that is only left out of the message would stay in Home Assistant. So every entity is
-always in it, and one that is switched off says nothing but its platform, which removes it.
+An entity that is merely omitted from the message would stay in Home Assistant. Therefore every
+entity is always included; one that is switched off states only its platform, which removes it.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ _DIAGNOSTIC: Json = {"entity_category": "diagnostic"}
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What decides which entities there are, beside the settings."""
+    """What determines the entities, besides the settings."""
 
     version: str
     priced: bool
-    """Whether the daemon knows what its answers cost."""
+    """Whether the daemon knows the cost of its answers."""
     personas: tuple[str, ...] = ()
-    """Who else could answer."""
+    """The available personas."""
 
 
 def topic(settings: Mqtt, topics: Topics) -> str:
-    """Where Home Assistant looks for the message."""
+    """Return the topic where Home Assistant looks for the message."""
     return f"{settings.discovery_prefix}/device/{topics.device}/config"
 
 
 def message(settings: Mqtt, topics: Topics, shown: Shown) -> Json:
-    """The message, ready for JSON."""
+    """Return the message, ready for JSON."""
     device: Json = {
         "ids": [topics.device],
         "name": settings.name or topics.device,
@@ -205,6 +205,6 @@ def _said(topics: Topics) -> Mapping[str, Json]:
 
 
 def _attributes(where: str, *fields: str) -> Json:
-    """The fields of what is published at `where` that the entity has as attributes."""
+    """Return which fields of the JSON at the topic `where` are the entity's attributes."""
     pairs = ", ".join(f"'{field}': value_json.{field}" for field in fields)
     return {"json_attr_t": where, "json_attr_tpl": f"{{{{ {{{pairs}}} | tojson }}}}"}

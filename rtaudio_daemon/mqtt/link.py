@@ -1,4 +1,4 @@
-"""A connection to a broker, as the rest of this folder sees it; `connection` makes real ones."""
+"""The interface of a connection to a broker; `connection` implements it."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from ..config import Mqtt
 from .waiting import Message
 
 ANSWER_S = 10.0
-"""How long the broker may take for an answer."""
+"""How many seconds the broker may take to answer."""
 KEEPALIVE_S = 20
-"""After twice as long without a word from it, the broker counts as lost."""
+"""If the broker is silent for twice as long, it counts as lost."""
 
 
 class Trouble(StrEnum):
     """Why there is no connection."""
 
     AWAY = "away"
-    """The broker cannot be reached, or the connection is lost."""
+    """The broker is unreachable, or the connection was lost."""
     SILENT = "silent"
-    """It can be reached, and says nothing: it hangs, or expects another version of the protocol."""
+    """It is reachable but silent: it hangs, or expects another version of the protocol."""
     REFUSED = "refused"
-    """It does not take our user or our password, or we do not take its certificate."""
+    """It rejects our user or password, or we reject its certificate."""
     TAKEN = "taken"
-    """Another client has the same name, and the broker threw us out for it."""
+    """Another client has the same name, so the broker disconnected us."""
     OLD = "old"
-    """It does not know version 5 of the protocol."""
+    """It does not support version 5 of the protocol."""
 
 
 class BrokerError(Exception):
-    """There is no connection, or it is lost: `trouble` for programs, the words for people."""
+    """There is no connection, or it was lost: `trouble` for programs, the message for people."""
 
     def __init__(self, trouble: Trouble, words: str) -> None:
         super().__init__(words)
@@ -42,7 +42,7 @@ class BrokerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A message that came."""
+    """A received message."""
 
     topic: str
     payload: bytes
@@ -51,9 +51,9 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who connects: the client's name, what the broker publishes when it is lost, and how.
+    """How to connect: the client's name, and what the broker publishes when it is lost.
 
-    `old`: with version 3.1.1 of the protocol.
+    `old`: use version 3.1.1 of the protocol.
     """
 
     name: str
@@ -62,22 +62,22 @@ class Caller:
 
 
 class Link(Protocol):
-    """A connection to a broker that is there. What it is asked for raises BrokerError."""
+    """An open connection to a broker. Methods raise BrokerError."""
 
     async def subscribe(self, *topics: str, own: bool = False) -> str:
-        """Want new messages of these topics; returns what the broker did not permit, if any.
+        """Subscribe to new messages of these topics; return what the broker did not permit, if any.
 
-        `own`: also those that we send ourselves.
+        `own`: include messages that we send ourselves.
         """
 
     async def publish(self, message: Message) -> None:
         """Publish, and wait until the broker has it."""
 
     async def publish_once(self, message: Message) -> None:
-        """Publish, and wait for nothing; it may be lost."""
+        """Publish without waiting; the message may be lost."""
 
     def messages(self) -> AsyncIterator[Received]:
-        """What comes, until the connection is lost."""
+        """Yield the messages, until the connection is lost."""
 
 
 Connect = Callable[[Mqtt, Caller], AbstractAsyncContextManager[Link]]

@@ -1,4 +1,4 @@
-"""What is so and what happens, as the JSON that goes to the broker."""
+"""States and events as JSON for the broker."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ EVENTS = (
     "yielded",
     "error",
 )
-"""The types of events, as Home Assistant is given them."""
+"""The types of events, as Home Assistant gets them."""
 NOBODY = "(nobody special)"
-"""Stands for the session as it is without a persona; no persona can be called so."""
+"""Stands for the session without a persona; it is not a valid name of a persona."""
 STATE_MOST = 250
-"""Characters of a state; Home Assistant takes 255."""
+"""Maximum number of characters of a state; Home Assistant accepts 255."""
 _OVER = frozenset({"done", "failed", "timed_out", "late", "refused", "unconfirmed", "cancelled"})
 _OF_A_TIMER = ("id", "kind", "name", "state", "ends_at", "days")
 Json = dict[str, Any]
 
 
 def state(snapshot: Snapshot, first_sound_ms: int | None) -> Json:
-    """The state of the whole daemon; `first_sound_ms` of the last answer, if that is known."""
+    """Return the daemon's state; `first_sound_ms` of the last answer, if known."""
     connection = snapshot.connection
     sleeps = connection.state is ConnectionState.CLOSED and connection.asleep
     problems = _problems(snapshot)
@@ -71,27 +71,27 @@ def state(snapshot: Snapshot, first_sound_ms: int | None) -> Json:
 
 
 def timers(snapshot: Snapshot) -> Json:
-    """When the next timer ends, if one does, and all of them, without what reminders say."""
+    """Return when the next timer ends, if any, and all timers, without the texts of reminders."""
     ends = [each["ends_at"] for each in snapshot.timers if each.get("ends_at")]
     listed = [_some(each, *_OF_A_TIMER) for each in snapshot.timers]
     return {"next": min(ends, default=None), "timers": listed}
 
 
 def words(transcript: Transcript) -> Json:
-    """What was said: `text` is short enough for a state, `whole` is all of it."""
+    """Return what was said: `text` is short enough for a state, `whole` is all of it."""
     text = transcript.text
     cut = text if len(text) <= STATE_MOST else f"{text[: STATE_MOST - 1]}…"
     return {"text": cut, "whole": text}
 
 
 class Events:
-    """Makes events of notifications; speech that two detectors notice is one event."""
+    """Converts notifications to events; speech that two detectors report is one event."""
 
     def __init__(self) -> None:
         self._speaks = False
 
     def of(self, notification: Notification) -> Json | None:
-        """The event, with its `event_type`; None if this is none."""
+        """Return the event, with its `event_type`; None if there is none for it."""
         if isinstance(notification, SpeechNoticed):
             starts = notification.phase == "started"
             if starts == self._speaks:
@@ -99,7 +99,7 @@ class Events:
             self._speaks = starts
             return {"event_type": f"speech_{notification.phase}"}
         if isinstance(notification, StatusChanged) and notification.status is ModelStatus.IDLE:
-            self._speaks = False  # what was begun and given up has no end of its own
+            self._speaks = False  # speech that was aborted has no end of its own
         return _event(notification)
 
 

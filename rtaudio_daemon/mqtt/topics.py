@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 COMMANDS = ("microphone", "volume", "persona", "listen", "interrupt", "dismiss", "say", "prompt")
-"""What may be asked of the daemon, each at BASE/ID/NAME/set."""
+"""The commands that the daemon accepts, each at BASE/ID/NAME/set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +22,12 @@ class Topics:
 
     @property
     def wake(self) -> str:
-        """Where daemons claim wake words, the same for all of a home."""
+        """Where the daemons of a home claim wake words."""
         return f"{self.base}/wake"
 
     @property
     def broadcast(self) -> str:
-        """What all daemons of a home speak."""
+        """Texts that all daemons of a home speak."""
         return f"{self.base}/broadcast"
 
     @property
@@ -37,7 +37,7 @@ class Topics:
 
     @property
     def state(self) -> str:
-        """What is so now, as JSON, retained."""
+        """The present state, as JSON, retained."""
         return self._of("state")
 
     @property
@@ -47,7 +47,7 @@ class Topics:
 
     @property
     def event(self) -> str:
-        """What happens, as JSON."""
+        """Events, as JSON."""
         return self._of("event")
 
     @property
@@ -61,16 +61,16 @@ class Topics:
         return self._of("last_heard")
 
     def command(self, name: str) -> str:
-        """Where the command of this name is taken."""
+        """Return the topic of this command."""
         return self._of(f"{name}/set")
 
     @property
     def commands(self) -> str:
-        """All commands, as a filter."""
+        """A filter for all commands."""
         return self.command("+")
 
     def command_at(self, topic: str) -> str:
-        """The name of the command whose topic this is; "" if it is none of ours."""
+        """Return the name of the command with this topic; "" if it is none of ours."""
         before, after = self._of(""), "/set"
         if not (topic.startswith(before) and topic.endswith(after)):
             return ""

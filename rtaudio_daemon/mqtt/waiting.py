@@ -1,4 +1,4 @@
-"""What waits to be published: the newest states, and events in their order; a few a second."""
+"""The queue of messages to publish: the newest states, and events in order, rate-limited."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections import deque
 from dataclasses import dataclass
 
 RATE = 4.0
-"""Messages a second."""
+"""Messages per second."""
 BURST = 4.0
-_ALMOST = 1e-6  # what rounding leaves of a message
+_ALMOST = 1e-6  # tolerance for rounding
 EVENTS_MOST = 64
-"""Events that wait at most; then the oldest goes."""
+"""Maximum number of queued events; the oldest are dropped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is published; `retain`: the broker keeps it for those who come later."""
+    """A message to publish; `retain`: the broker keeps it for later subscribers."""
 
     topic: str
     payload: str
@@ -23,7 +23,7 @@ class Message:
 
 
 class Waiting:
-    """States by their topic, of which the last one counts, and events. Times are in seconds."""
+    """States by topic, of which only the last matters, and events. Times are in seconds."""
 
     def __init__(self) -> None:
         self._states: dict[str, Message] = {}
@@ -32,41 +32,41 @@ class Waiting:
         self._allowed = BURST
         self._counted_at: float | None = None
         self.dropped = 0
-        """Events that were dropped, as too many waited."""
+        """How many events were dropped because too many were queued."""
 
     def put(self, message: Message) -> None:
-        """Publish this state, unless it is published already, or another follows before."""
+        """Queue this state, unless it is published already; a later one replaces it."""
         if self._published.get(message.topic) == message.payload:
             self._states.pop(message.topic, None)
         else:
             self._states[message.topic] = message
 
     def add(self, message: Message) -> None:
-        """Publish this event."""
+        """Queue this event."""
         if len(self._events) >= EVENTS_MOST:
             self._events.popleft()
             self.dropped += 1
         self._events.append(message)
 
     def forget(self) -> None:
-        """No state is published any more, as far as is known."""
+        """Assume that no state is published any more."""
         self._states.clear()
         self._published.clear()
 
     def clear(self) -> None:
-        """Nothing waits and nothing is published: what happened is out of date."""
+        """Clear the queue and assume that nothing is published: everything is out of date."""
         self.forget()
         self._events.clear()
 
     def pause_s(self, now: float) -> float | None:
-        """How long to wait for the next message; None: nothing waits."""
+        """Return how long to wait before the next message; None: the queue is empty."""
         if not self._states and not self._events:
             return None
         self._count(now)
         return (1 - self._allowed) / RATE if self._allowed < 1 - _ALMOST else 0.0
 
     def take(self) -> Message:
-        """The next message, when its pause is over; counted as published."""
+        """Return the next message once the wait is over; it counts as published."""
         self._allowed -= 1
         if self._events:
             return self._events.popleft()
@@ -75,7 +75,7 @@ class Waiting:
         return message
 
     def done(self, message: Message) -> None:
-        """This state is published."""
+        """Note that this state is published."""
         self._published[message.topic] = message.payload
 
     def _count(self, now: float) -> None:
