@@ -2,7 +2,7 @@
 
     python -m bench.sound echo MODE [--answers N] [--interruptions N] [--strangers] [--no-loop]
     python -m bench.sound table [--quick] [--mode MODE] [--only SCENARIO] [--answers N]
-    python -m bench.sound cost [--seconds S] [--rounds N] [--only NAME]
+    python -m bench.sound cost [--seconds S] [--rounds N] [--only NAME] [--python FILE]
 
 `echo`: what the loudspeaker plays comes back to the microphone (80 ms, 0.3). First answers of eight
 seconds are heard and nobody speaks: how often does the daemon interrupt itself? Then somebody says
@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -99,9 +100,10 @@ def main() -> None:
     sub.add_argument("--seconds", type=float, default=20)
     sub.add_argument("--rounds", type=int, default=1)
     sub.add_argument("--only", choices=sound_cost.VARIANTS)
+    sub.add_argument("--python", default=sys.executable, help="runs the daemon")
     arguments = parser.parse_args()
     if arguments.command == "cost":
-        sound_cost.cost(arguments.seconds, arguments.rounds, arguments.only, LONG)
+        sound_cost.cost(arguments.seconds, arguments.rounds, arguments.only, LONG, arguments.python)
     elif arguments.command == "table":
         sound_table.table(arguments)
     else:

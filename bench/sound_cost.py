@@ -1,12 +1,16 @@
 """What talking costs: CPU (of one core) and memory of the daemon and its audio processes.
 
-    python -m bench.sound cost [--seconds S] [--rounds N] [--only NAME]
+    python -m bench.sound cost [--seconds S] [--rounds N] [--only NAME] [--python FILE]
 
 The service runs in another process. Measured while it is quiet, while somebody speaks without a
 pause, while an answer is heard, and while one is heard whose echo comes back to the microphone
 (80 ms, 0.3). In each round bare PyAudio, which only hears and plays silence in blocks of 20 ms, is
 measured beside each of them: `times` is the mean of one divided by the mean of the other. The last
-rows have everything on that costs memory: canceller and wake word.
+rows have everything on that costs memory: canceller and wake word; the last of all is quiet after
+eight more answers. All processes of the daemon count, `pactl` too.
+
+PSS is less where other programs run the same Python. `--python` lets one run the daemon that
+nobody else runs, as that of a copy of the virtual environment.
 """
 
 from __future__ import annotations
@@ -91,9 +95,12 @@ def family(pid: int) -> dict[str, int]:
     ).stdout.splitlines()
     found = {"daemon": pid}
     for line in listed:
+        child = int(line.split()[0])
         for role in ("input", "output"):
             if f"audio.worker {role}" in line:
-                found[role] = int(line.split()[0])
+                found[role] = child
+        if line.endswith("pactl subscribe"):
+            found[f"pactl {child}"] = child
     return found
 
 
@@ -121,8 +128,11 @@ def measured(what: str, pid: int, seconds: float) -> Row:
 class Measurement:
     """The rows of all rounds, each beside one of bare PyAudio."""
 
-    def __init__(self, server: SoundServer, folder: Path, address: str, seconds: float) -> None:
+    def __init__(
+        self, server: SoundServer, folder: Path, address: str, seconds: float, python: str
+    ) -> None:
         self.server, self.folder, self.address, self.seconds = server, folder, address, seconds
+        self.python = python
         self.rows: dict[tuple[str, str], list[tuple[Row, Row | None]]] = {}
 
     def note(self, variant: str, what: str, pid: int, *, beside: bool = True) -> None:
@@ -197,7 +207,7 @@ def daemon(measurement: Measurement, variant: str) -> Iterator[int]:
         f"audio: {{{VARIANTS[variant]}}}\nhttp: {{port: 8795}}\n"
     )
     process = subprocess.Popen(
-        [sys.executable, str(ROOT / "daemon.py"), "run", "-c", str(file)],
+        [measurement.python, str(ROOT / "daemon.py"), "run", "-c", str(file)],
         stderr=subprocess.DEVNULL,
     )
     try:
@@ -247,6 +257,12 @@ def measure(measurement: Measurement, variant: str) -> None:
             measurement.note(variant, "speaking, with echo", pid)
             interrupt()
             server.end_echo()
+        if variant == "everything":
+            for number in range(8):
+                ask(3 + 5 * (number % 3))
+                interrupt()
+            time.sleep(_QUIET_S)
+            measurement.note(variant, "quiet after ten answers", pid, beside=False)
 
 
 def spoken(measurement: Measurement, variant: str, pid: int) -> None:
@@ -258,7 +274,13 @@ def spoken(measurement: Measurement, variant: str, pid: int) -> None:
     time.sleep(4)
 
 
-def cost(seconds: float, rounds: int, only: str | None, voice: Samples) -> None:
+def cost(
+    seconds: float,
+    rounds: int,
+    only: str | None,
+    voice: Samples,
+    python: str = sys.executable,
+) -> None:
     with (
         running_sound_server() as server,
         tempfile.TemporaryDirectory() as name,
@@ -267,7 +289,7 @@ def cost(seconds: float, rounds: int, only: str | None, voice: Samples) -> None:
         folder = Path(name)
         write_wav(folder / "long.wav", np.resize(voice, int(2 * seconds + 10) * RATE))
         write_wav(folder / "noise.wav", np.random.default_rng(1).normal(0, 12, 600 * RATE))
-        measurement = Measurement(server, folder, address, seconds)
+        measurement = Measurement(server, folder, address, seconds, python)
         for _ in range(rounds):
             for variant in VARIANTS:
                 if only in (None, variant):
