@@ -312,6 +312,8 @@ class MicrophoneInput:
             self.openings += 1
             self._listener.speech_started()
             self._driver.handle(LocalSpeechStarted())
+        if result.woken and result.aborted:
+            self.abort(nobody=not result.called)
         self.report_uplink()
         if result.woken:
             self._listener.persona_called(result.woken.persona)
@@ -319,7 +321,7 @@ class MicrophoneInput:
         if result.stopped:
             self._driver.handle(LocalSpeechStopped())
             self._listener.speech_stopped()
-        if result.aborted:
+        if result.aborted and not result.woken:
             self.abort(nobody=not result.called)
 
     def _stopped(self, ms: float) -> bool:

@@ -131,6 +131,39 @@ async def test_the_question_after_a_word_is_answered_once_in_the_voice_of_its_pe
     assert harness.statuses.count("speaking") == 3
 
 
+@pytest.mark.parametrize(
+    ("turns", "delay_s"),
+    [
+        (by_the_service, 4),
+        pytest.param(by_the_gate, 4, marks=pytest.mark.slow),
+        pytest.param(by_the_service, 0, marks=pytest.mark.slow),
+        pytest.param(by_the_gate, 0, marks=pytest.mark.slow),
+    ],
+)
+async def test_the_right_word_soon_after_a_wrong_one_corrects_it(
+    tmp_path: Path, turns: Change, delay_s: float
+) -> None:
+    alexa, mycroft = word(tmp_path, "alexa"), word(tmp_path, "hey mycroft")
+    said = [(1500, alexa), (400, QUESTION), (6500, alexa), (100, mycroft), (600, OTHER)]
+    said += [(9500, b"")]
+
+    def change(settings: config.Config) -> config.Config:
+        return turns(two(settings))
+
+    async with Harness(tmp_path, said, reply=brief, change=change) as harness:
+        await harness.turns(1)
+        late(harness, delay_s)
+        await harness.turns(2)
+        await asyncio.sleep(6)
+        assert [each["word"] for each in harness.named("wake")] == ["alexa", "alexa", "hey_mycroft"]
+        assert voices(harness) == ["alloy", "echo"]
+        assert changes(harness) == [("mycroft", "mycroft", None)]
+        first, second = harness.simulator.sessions
+        assert likeness(OTHER, second.heard) > 0.99, "whole"
+        assert likeness(OTHER, first.heard) < 0.3
+        assert not harness.named("error")
+
+
 @both_dialects
 async def test_a_question_in_one_breath_with_a_word_in_the_time_for_more_moves_as_a_whole(
     tmp_path: Path, dialect: Dialect

@@ -343,6 +343,9 @@ class Gate:
         if self._always:
             sent = self._feed_always(raw, pcm, guarded=guarded, ignored=ignored)
             return GateResult(sent, False, False, 0.0 if ignored else self._engine.probability(pcm))
+        if woken and self._open and self._attention.corrects:
+            self._close()  # it began between the two words
+            return GateResult(b"", False, False, 0.0, woken=woken, aborted=True, called=True)
         if self._open:
             probability = 0.0 if ignored else self._engine.probability(pcm)
             return self._feed_open(raw, pcm, probability, woken)

@@ -16,6 +16,7 @@ from .word_score import Spotted, WordScore
 
 Listen = Literal["open", "wake_word", "push_to_talk"]
 _REFRACTORY_MS = 2_000  # how long the detector may find the same word again
+_ANOTHER_MS = 500  # the same for other words that sound like it
 _SPOTTED_MS = 500  # the same for stop words, which nobody repeats so quickly
 _SOONEST_MS = 600  # minimum time into an answer at which a word of it can be detected
 _LATEST_MS = 500  # maximum time after the end of an answer
@@ -90,7 +91,10 @@ class Attention:
         self._stops = stops
         self._follow_up_ms = follow_up_ms
         self._left_ms = 0.0
-        self._refractory_ms = 0.0
+        self.corrects = False
+        """Whether the last wake word soon followed another one, which was the wrong one then."""
+        self._refractory_ms = self._another_ms = 0.0
+        self._word = ""
         self._heard: dict[str, int] = {}
 
     @property
@@ -157,13 +161,17 @@ class Attention:
         )
         self.since_word_ms += ms
         self._refractory_ms = max(0.0, self._refractory_ms - ms)
+        self._another_ms = max(0.0, self._another_ms - ms)
         found = self._engine.feed(pcm) if self._engine is not None else None
-        if found is None or found.stop or self._refractory_ms > 0:
+        if found is None or found.stop or self._another_ms > 0:
             return None
+        if found.word == self._word and self._refractory_ms > 0:
+            return None
+        self._another_ms = _ANOTHER_MS
         if not meant:
-            self._refractory_ms = _SPOTTED_MS
             return None
-        self._refractory_ms = _REFRACTORY_MS
+        self.corrects = self._refractory_ms > 0
+        self._refractory_ms, self._word = _REFRACTORY_MS, found.word
         self._left_ms = self._follow_up_ms
         self.since_word_ms = 0.0
         self._heard[found.word] = self._heard.get(found.word, 0) + 1

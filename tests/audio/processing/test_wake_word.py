@@ -108,6 +108,38 @@ def test_after_a_button_no_wake_word_may_still_be_ending() -> None:
     assert harness.gate.open
 
 
+class TwoWords(Script):
+    """Hears alexa in frames of w, and mycroft in frames of y."""
+
+    def feed(self, pcm: bytes) -> Spotted | None:
+        return Spotted("mycroft", 0.9) if pcm[0] == ord("y") else super().feed(pcm)
+
+
+def test_another_word_soon_after_a_wrong_one_counts_as_well() -> None:
+    harness = Home(Attention("wake_word", TwoWords(), 1000))
+    harness.hear("w" + "." * 24 + "y" + "." * 24 + "y" + "." * 74 + "y")
+    assert harness.woken == ["alexa", "mycroft", "mycroft"]
+
+
+def test_what_was_said_between_the_wrong_word_and_the_right_one_is_no_turn() -> None:
+    harness = Home(Attention("wake_word", TwoWords(), 1000))
+    harness.hear("w" + "." * 20 + "x" * 10)
+    assert harness.gate.open
+    result = harness.gate.feed(b"y" * FRAME)
+    assert (result.aborted, result.called, result.pcm_to_send) == (True, True, b"")
+    assert not harness.gate.open
+    harness.hear("." * 20 + "x" * 10)
+    assert harness.gate.open, "and nothing of what follows is lost"
+    harness.hear("." * 20 + "x" * 80)
+    assert not harness.gate.feed(b"w" * FRAME).aborted, "long after the other word it is a turn"
+
+
+def test_a_word_that_sounds_like_another_is_heard_once() -> None:
+    harness = Home(Attention("wake_word", TwoWords(), 1000))
+    harness.hear("w" + "." * 10 + "y" + "." * 200 + "y" + "." * 20 + "w")
+    assert harness.woken == ["alexa", "mycroft"]
+
+
 @pytest.mark.parametrize("echo_tail", [False, True])
 def test_the_end_of_the_wake_word_is_no_turn_after_an_answer_either(echo_tail: bool) -> None:
     harness = home()
