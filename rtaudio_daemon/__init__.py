@@ -1,6 +1,6 @@
-"""rtaudio-daemon: joins microphone and loudspeaker to a realtime voice service.
+"""rtaudio-daemon: connects microphone and loudspeaker to a realtime voice service.
 
-The public names for Python developers; import them from here, because modules inside the package
+The public names for Python developers. Import them from here, because modules inside the package
 may move. They load on first use, so that the audio processes do not load the network code.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from .version import VERSION
 
 TYPE_CHECKING = False
-"""Not typing's: loading that takes longer than all the rest, before signals are handled."""
+"""Replaces typing's: importing typing takes longest, and delays the handling of signals."""
 
 if TYPE_CHECKING:
     from typing import Any
@@ -85,7 +85,7 @@ _MODULES = {
     "endpoint": "protocol.endpoint",
     "tool": "tools.sources.decorator",
 }
-"""The module of each name; names that are missing here are errors, in `errors`."""
+"""The module of each name; names missing here are errors, in `errors`."""
 
 
 def __getattr__(name: str) -> Any:

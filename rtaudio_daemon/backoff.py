@@ -1,4 +1,4 @@
-"""Pauses between attempts that fail: the one generator of them."""
+"""Delays between failed attempts."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ def backoff(
     *,
     factor: float = 2.0,
 ) -> Iterator[float]:
-    """Pauses in seconds without end: `first_s`, then `factor` times as long each, to `longest_s`.
+    """Yield delays in seconds, endlessly: `first_s`, each `factor` times as long, up to
+    `longest_s`.
 
-    With `chance` (a number from 0 to 1 at each call, as `random.random`) each one is between three
-    and five quarters of its size, so that many clients do not come back at the same moment.
+    With `chance` (returns a number from 0 to 1, like `random.random`), each is multiplied by 0.75
+    to 1.25, so that many clients do not return at the same moment.
     """
     pause_s = min(first_s, longest_s)
     while True:

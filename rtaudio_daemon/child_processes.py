@@ -1,4 +1,4 @@
-"""What holds for every process that the daemon starts."""
+"""Rules for all child processes of the daemon."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ if os.getppid() == int(sys.argv[1]):
 
 
 def tied(command: Sequence[str]) -> list[str]:
-    """`command`, so that the kernel ends it when we die, however that is.
+    """Return `command`, wrapped so that the kernel ends it when we die, for whatever reason.
 
-    Not by setpriv, which needs more rights than the daemon has as a service.
+    Does not use setpriv, which needs more privileges than the daemon has as a service.
     """
     return [sys.executable, "-I", "-S", "-c", _TIE, str(os.getpid()), *command]
 
 
 def harmless_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """What a program of others is given of our environment: anything else may be a secret."""
+    """Return the environment for third-party programs: other variables may be secrets."""
     kept = {
         name: value
         for name, value in environment.items()
@@ -47,17 +47,17 @@ def harmless_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def environment_of_ours() -> dict[str, str]:
-    """What a process that runs a module of ours on things of others is given."""
+    """Return the environment for a process that runs our module on third-party data."""
     path = os.pathsep.join(filter(None, (_ROOT, os.environ.get("PYTHONPATH"))))
     return {
         **harmless_environment(os.environ),
         "PYTHONPATH": path,
-        "OPENBLAS_NUM_THREADS": "1",  # each would take memory that is not there
+        "OPENBLAS_NUM_THREADS": "1",  # each thread would need memory beyond the limit
     }
 
 
 def limit_this_process(memory: int, cpu_s: int) -> None:
-    """For a process that reads what may be hostile: so much memory (bytes) and time, no files."""
+    """Limit memory (bytes) and CPU time, and forbid files: for processes with hostile input."""
     for what, most in (
         (resource.RLIMIT_DATA, memory),
         (resource.RLIMIT_CPU, cpu_s),
@@ -69,14 +69,14 @@ def limit_this_process(memory: int, cpu_s: int) -> None:
 
 @contextlib.contextmanager
 def no_hangups() -> Iterator[None]:
-    """A process that is started inside never gets SIGHUP, from its first moment on.
+    """Protect processes started inside from SIGHUP, from their first moment on.
 
-    It may be sent to all processes of the daemon, as `systemctl kill` does, and is for the daemon
-    alone. What this thread gets of it meanwhile waits.
+    SIGHUP may be sent to all processes of the daemon, as by `systemctl kill`, and is meant for the
+    daemon only. In this thread it is deferred meanwhile.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     try:
         yield
     finally:
-        if signal.SIGHUP not in before:  # else it is another task's, which began earlier
+        if signal.SIGHUP not in before:  # otherwise an earlier task unblocks it
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})

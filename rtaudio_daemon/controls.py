@@ -1,4 +1,4 @@
-"""What other programs may do with the daemon and see of it, for the HTTP API and its like."""
+"""What other programs can do with the daemon and see of it, for the HTTP API and others."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ HA_STATES: Mapping[ModelStatus, str] = {
     ModelStatus.THINKING: "processing",
     ModelStatus.SPEAKING: "responding",
 }
-"""The status in the words that Home Assistant has for it."""
+"""The status in Home Assistant's words."""
 
 TeachingStep = Literal["record", "test", "cancel"]
-"""Of teaching a wake word."""
+"""A step of teaching a wake word."""
 SayMode = Literal["verbatim", "prompt"]
-"""Speak the words as they stand, or let the model answer them."""
+"""Speak the words verbatim, or let the model answer them."""
 
 DUCKING_OFF: Mapping[str, Any] = {"way": "off", "active": False}
-"""What `Snapshot.ducking` is where other programs are never made softer."""
+"""The value of `Snapshot.ducking` if other programs are never lowered."""
 
 NO_PERSONA: Mapping[str, Any] = {"name": "", "wanted": "", "names": []}
-"""What `Snapshot.persona` is where there are none."""
+"""The value of `Snapshot.persona` if there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class ConnectionStatus:
 
 @dataclass(frozen=True, slots=True)
 class DeviceStatus:
-    """A microphone or loudspeaker; `reason` when it does not work, or is not the wanted one."""
+    """A microphone or loudspeaker; `reason`: why it does not work, or is not the wanted one."""
 
     state: DeviceState
     device: str
@@ -78,14 +78,14 @@ class DeviceStatus:
 
 @dataclass(frozen=True, slots=True)
 class MicrophoneStatus(DeviceStatus):
-    """The microphone, and how loud its newest frame is."""
+    """The microphone, and the level of its newest frame."""
 
     level_dbfs: float
 
 
 @dataclass(frozen=True, slots=True)
 class UplinkStatus:
-    """Whether sound leaves this machine now; `bytes` that have left it since the start.
+    """Whether sound leaves this machine now; `bytes` sent since the start.
 
     `today`: since midnight; `hours`: in each hour of today.
     """
@@ -100,12 +100,12 @@ class UplinkStatus:
 class Snapshot:
     """The whole state at one moment; `since` (of the status) in seconds since 1970.
 
-    `tools`: sources with their state, how many tools there are and what they cost in tokens.
-    `timers`: as `Controls.timers` gives them. `volume` from 0 to 1; `talking`: the button of push
-    to talk is held. `daemon`: its `id` and `name` in the home. `mqtt`: the state of the broker.
-    `chosen`: settings laid over the configuration. `ducking`: in which `way` other programs are
-    made softer, and whether they are now (`active`).
-    `wake_words`: each that is listened for, how often it was `heard`, and its `near_misses`.
+    `tools`: sources with their state, the number of tools, and their cost in tokens. `timers`: as
+    returned by `Controls.timers`. `volume` from 0 to 1; `talking`: the push-to-talk button is
+    held. `daemon`: its `id` and `name` in the home. `mqtt`: the state of the broker. `chosen`:
+    settings that override the configuration. `ducking`: in which `way` other programs are
+    lowered, and whether they are now (`active`). `wake_words`: the words listened for, how often
+    each was `heard`, and its `near_misses`.
     """
 
     usage: UsageStatus
@@ -137,7 +137,7 @@ class Snapshot:
         return HA_STATES[self.status]
 
     def document(self) -> dict[str, Any]:
-        """The state as `/api/status` shows it, ready for JSON: times are timestamps."""
+        """Return the state for `/api/status`, ready for JSON: times are timestamps."""
         found = asdict(self)
         found["since"] = timestamp(self.since)
         found["ha_state"] = self.ha_state
@@ -147,20 +147,20 @@ class Snapshot:
 
 
 class Controls(Protocol):
-    """What other programs may do with the daemon, and see of it."""
+    """What other programs can do with the daemon, and see of it."""
 
     @property
     def level_dbfs(self) -> float:
-        """How loud the newest frame of the microphone is."""
+        """The level of the microphone's newest frame."""
 
     def snapshot(self) -> Snapshot:
-        """The whole state now."""
+        """Return the present state."""
 
     def counts(self) -> Mapping[str, float]:
-        """Counters since the start and gauges, by the names in `api.metrics.COUNTS`."""
+        """Return counters since the start and gauges, by the names in `api.metrics.COUNTS`."""
 
     def recorded_events(self) -> Mapping[str, Any]:
-        """What happened in the last hour, for reports: numbers and words of fixed lists only."""
+        """Return the events of the last hour for reports: numbers and words of fixed lists."""
 
     def say(
         self,
@@ -177,19 +177,19 @@ class Controls(Protocol):
         """Let `text` be spoken or answered, after what waits already; `urgent`: at once.
 
         `remember`: the model will know that it said a verbatim text. `said`: the id under which
-        `TextSaid` reports what became of it; within ten minutes the same id is said once. `chime`:
-        with a short sound before it. `listen`: when it was said, an answer needs no wake word.
-        `instructions`: what the model should know with it. Returns the id, a new one if none was
-        given. Raises NotConnectedError while nobody could speak, and NotNowError when nobody could
+        `TextSaid` reports the outcome; within ten minutes, texts with the same id are said once.
+        `chime`: play a short sound first. `listen`: afterwards, an answer needs no wake word.
+        `instructions`: what the model should know in addition. Returns the id, a new one if none
+        was given. Raises NotConnectedError if nobody could speak, and NotNowError if nobody could
         hear it or too much is waiting.
         """
 
     def broadcast(self, text: str) -> Awaitable[Mapping[str, Any]]:
         """Let `text` be spoken here, after a chime, and by all daemons at the same broker.
 
-        Returns `id`: under which `TextSaid` reports what became of it here, None if it is not
-        spoken here; `sent`: whether the broker has it; `reason`: why not, in words. Raises the
-        errors of `say` if neither can be done.
+        Returns `id`: under which `TextSaid` reports the outcome here, None if it is not spoken
+        here; `sent`: whether the broker has it; `reason`: why not, in words. Raises the errors of
+        `say` if neither is possible.
         """
 
     def play(
@@ -197,36 +197,36 @@ class Controls(Protocol):
     ) -> Awaitable[str]:
         """Play the sound file at `source["url"]`, or `source["file"]`, in the same queue.
 
-        It needs no session. `urgent`, `said` and the id that is returned are as those of `say`.
-        Raises WrongValueError and NotFoundError when it cannot be played, and NotNowError when
-        nobody could hear it, its host does not answer, or too much is waiting.
+        It needs no session. `urgent`, `said` and the returned id are as for `say`. Raises
+        WrongValueError and NotFoundError if the file cannot be played, and NotNowError if nobody
+        could hear it, its host does not answer, or too much is waiting.
         """
 
     def wake_words(self) -> Mapping[str, Any]:
-        """The wake words that were taught here, as `GET /api/wake` answers."""
+        """Return the taught wake words, for `GET /api/wake`."""
 
     def teach_wake_word(self, name: str, step: TeachingStep) -> Awaitable[Mapping[str, Any]]:
-        """One step of teaching the word `name`, as `POST /api/wake/teach` answers.
+        """Carry out one step of teaching the word `name`, for `POST /api/wake/teach`.
 
-        It listens for some seconds, and nobody else hears that. Raises NotNowError while muted,
-        while somebody speaks, where the package is missing and while another step is taken;
+        It listens for some seconds, and nothing else gets that sound. Raises NotNowError while
+        muted, while somebody speaks, if the package is missing and during another step;
         NotFoundError for a test of a word that was not taught; DeviceError without a microphone.
         """
 
     def forget_wake_word(self, name: str) -> None:
-        """Remove a word that was taught, with its recordings. Raises NotFoundError."""
+        """Remove a taught word, with its recordings. Raises NotFoundError."""
 
     def measure_echo(self) -> Awaitable[Mapping[str, Any]]:
-        """Play a chirp and listen for it, as `POST /api/measure_echo` answers.
+        """Play a chirp and listen for it, for `POST /api/measure_echo`.
 
-        Raises NotNowError while somebody speaks, while muted, and where a device is missing.
+        Raises NotNowError while somebody speaks, while muted, and if a device is missing.
         """
 
     def test_sound(self) -> str:
-        """Play the chime in the same queue; returns its id. Raises NotNowError as `play` does."""
+        """Play the chime in the same queue; return its id. Raises NotNowError like `play`."""
 
     async def said(self, said: str, limit_s: float) -> TextSaid | None:
-        """What became of the text with this id, waiting for it; None: not known in time."""
+        """Wait for the outcome of the text with this id; None: not known in time."""
 
     def ask(
         self,
@@ -236,41 +236,41 @@ class Controls(Protocol):
         timeout_s: float,
         chime: bool,
     ) -> Awaitable[Mapping[str, Any]]:
-        """Ask people something, and wait for the answer as `POST /api/ask` returns it.
+        """Ask people something, and wait for the answer, for `POST /api/ask`.
 
-        `answers`: objects with `id` and, if wanted, `sentences`. Raises NotNowError while nobody
-        could be heard or another question is asked, and the errors of `say`.
+        `answers`: objects with `id` and optionally `sentences`. Raises NotNowError if nobody could
+        be heard or another question is open, and the errors of `say`.
         """
 
     def interrupt(self) -> None:
-        """Be silent now."""
+        """Fall silent now."""
 
     def mute(self, muted: bool) -> None:
-        """Close the microphone or open it again; muting forgets what is being said."""
+        """Close the microphone or open it again; muting discards what is being said."""
 
     def listen(self, on: bool) -> None:
-        """Push to talk begins (whatever is being said is cut off) or ends, and is answered.
+        """Begin push to talk (this cuts off what is being said), or end it and have it answered.
 
-        It may begin while the session is asleep, or is being made for the first time: what is said
-        is kept for it. Raises NotConnectedError or NotNowError when it cannot begin.
+        It may begin while the session is asleep or being opened for the first time: speech is kept
+        for it. Raises NotConnectedError or NotNowError if it cannot begin.
         """
 
     def attend(self) -> bool:
-        """Listen to what is said next without a wake word; whether speech alone begins a turn here.
+        """Let the next words need no wake word; return whether speech alone begins a turn.
 
-        If not, as with push to talk, nothing is done: `listen` is needed. Raises NotNowError while
+        If not, as with push to talk, nothing happens: use `listen`. Raises NotNowError while
         muted, and DeviceError without a microphone.
         """
 
     def yield_to(self, other: str, word: str) -> bool:
-        """Leave the wake word that was just heard to the daemon `other`; whether we do.
+        """Leave the last wake word to the daemon `other`; return whether we do.
 
-        What was said since is forgotten, and without a sound. A button that is held, and a question
-        that awaits its answer here, go on.
+        What was said since is discarded silently. A button that is held, and a question that
+        awaits its answer here, are not affected.
         """
 
     def choose_persona(self, name: str) -> None:
-        """Let this persona answer from the next quiet moment on; "": the session as it stands.
+        """Let this persona answer from the next quiet moment on; "": no persona.
 
         Raises NotFoundError.
         """
@@ -279,83 +279,83 @@ class Controls(Protocol):
         """Play at `level` (0 to 1)."""
 
     def timers(self) -> Mapping[str, Any]:
-        """`timers`: all timers, alarms and reminders, the next to end first; `missed` ones."""
+        """Return `timers`: all timers, alarms and reminders, next to end first; and `missed`."""
 
     def set_timer(self, wish: Mapping[str, Any]) -> Awaitable[Mapping[str, Any]]:
-        """Begin one as a body of `POST /api/timers` wishes it; returns it.
+        """Create a timer as a body of `POST /api/timers` describes it; return it.
 
-        Raises WrongValueError, and NotNowError where no more fit.
+        Raises WrongValueError, and NotNowError if there are too many.
         """
 
     def change_timer(self, which: str, wish: Mapping[str, Any]) -> Awaitable[Mapping[str, Any]]:
-        """Change the one of this id or name, as a body of `PATCH /api/timers/ID` wishes it.
+        """Change the timer with this id or name as a body of `PATCH /api/timers/ID` says.
 
-        Raises WrongValueError, NotFoundError, and NotNowError where the name fits several.
+        Raises WrongValueError, NotFoundError, and NotNowError if the name matches several.
         """
 
     def cancel_timer(self, which: str) -> Awaitable[Mapping[str, Any]]:
-        """Remove the one of this id or name; returns it. Raises NotFoundError and NotNowError."""
+        """Remove the timer with this id or name; return it. Raises NotFoundError, NotNowError."""
 
     def dismiss(self) -> Awaitable[None]:
-        """Let nothing ring any more; it need not."""
+        """Stop all ringing, if there is any."""
 
     def snooze(self, seconds: float | None = None) -> Awaitable[None]:
-        """Let what rings, or has just been dismissed, ring again later. Raises WrongValueError."""
+        """Let timers that ring, or were just dismissed, ring later. Raises WrongValueError."""
 
     def devices(self) -> Awaitable[Sequence[Mapping[str, Any]]]:
-        """All microphones and loudspeakers, with the names that the configuration takes.
+        """Return all microphones and loudspeakers, with names valid in the configuration.
 
         Raises DeviceError if they cannot be listed.
         """
 
     def tools(self) -> dict[str, Any]:
-        """What the model may call, ready for JSON.
+        """Return what the model may call, ready for JSON.
 
-        As `Snapshot.tools`, with `list`: each tool's name, description, parameters, source, and
+        Like `Snapshot.tools`, with `list`: each tool's name, description, parameters, source, and
         whether it only reads and needs a spoken yes.
         """
 
     def call_tool(
         self, name: str, arguments: Mapping[str, Any], *, confirmed: bool
     ) -> Awaitable[dict[str, Any]]:
-        """Call a tool by hand; returns its one output, `result` or `error`.
+        """Call a tool by hand; return its one output, `result` or `error`.
 
-        `confirmed`: a person has said yes to this call; what the rules deny stays denied.
+        `confirmed`: a person has said yes to this call; calls that the rules deny remain denied.
         """
 
     def actions(self) -> Sequence[Mapping[str, Any]]:
-        """What became of the last calls of tools, the newest first, ready for JSON.
+        """Return the last calls of tools, newest first, ready for JSON.
 
-        With what was asked, the arguments and the result, which not everybody may see.
+        Includes the question, arguments and result, which not everybody may see.
         """
 
     def forget_actions(self) -> Awaitable[None]:
-        """Forget the last calls of tools. Raises NotNowError if they stay on the disk."""
+        """Delete the record of calls. Raises NotNowError if it remains on disk."""
 
     def notes(self) -> Sequence[Mapping[str, Any]]:
-        """What people asked to be remembered, the oldest first: `id`, `text`, `noted`."""
+        """Return what people wanted remembered, oldest first: `id`, `text`, `noted`."""
 
     def forget_note(self, note_id: str) -> Awaitable[None]:
-        """Remove a note for good. Raises NotFoundError, and NotNowError if it cannot be written."""
+        """Delete a note. Raises NotFoundError, and NotNowError if that cannot be stored."""
 
     def settings(self) -> Awaitable[Sequence[Mapping[str, Any]]]:
-        """The few settings that can be chosen while it runs, as `GET /api/settings` shows them."""
+        """Return the few settings that can be chosen at run time, for `GET /api/settings`."""
 
     def choose(self, values: Mapping[str, str | float]) -> Awaitable[None]:
-        """Lay these settings over the configuration, and apply them, also after a restart.
+        """Override the configuration with these settings, also after a restart, and apply them.
 
-        Raises WrongValueError, ConfigError, and NotNowError where they cannot be kept; then nothing
+        Raises WrongValueError, ConfigError, and NotNowError if they cannot be stored; then nothing
         changes.
         """
 
     def choose_nothing(self) -> Awaitable[None]:
-        """Apply the configuration as it stands. Raises NotNowError and ConfigError."""
+        """Remove all choices and apply the configuration. Raises NotNowError and ConfigError."""
 
     def reload(self) -> Awaitable[dict[str, Any]]:
-        """Read the configuration again; returns what changed. Raises ConfigError."""
+        """Read the configuration again; return what changed. Raises ConfigError."""
 
 
 def timestamp(unix_s: float) -> str:
-    """Seconds since 1970 as `2026-11-22T08:00:00.000Z`."""
+    """Return seconds since 1970 as `2026-11-22T08:00:00.000Z`."""
     moment = datetime.fromtimestamp(unix_s, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

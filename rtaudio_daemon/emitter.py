@@ -1,8 +1,8 @@
-"""on, once, off, off_all, emit: how news travels to whoever asked for it.
+"""on, once, off, off_all, emit: distributes events to listeners.
 
 Listeners are plain functions or coroutine functions. They are called in the order in which they
-were added; a coroutine is started as a task of its own. A listener that raises is logged and hurts
-nobody else. Adding and removing listeners from inside a listener takes effect with the next event.
+were added; a coroutine is started as a task of its own. If a listener raises, that is logged, and
+the others are not affected. Listeners added or removed by a listener count from the next event on.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ class Emitter:
         self._tasks: set[asyncio.Future[Any]] = set()
 
     def on(self, event: str, listener: Listener) -> Callable[[], None]:
-        """Call `listener` at every `event`; returns a function that removes it again."""
+        """Call `listener` at every `event`; return a function that removes it again."""
         return self._add(event, listener, once=False)
 
     def once(self, event: str, listener: Listener) -> Callable[[], None]:
-        """Call `listener` at the next `event` only; returns a function that removes it."""
+        """Call `listener` at the next `event` only; return a function that removes it."""
         return self._add(event, listener, once=True)
 
     def off(self, event: str, listener: Listener | None = None) -> None:
-        """Remove `listener` from `event`, or all of its listeners when none is named."""
+        """Remove `listener` from `event`, or all of its listeners if none is given."""
         if listener is None:
             self._listeners.pop(event, None)
             return
@@ -54,7 +54,7 @@ class Emitter:
 
     def _add(self, event: str, listener: Listener, *, once: bool) -> Callable[[], None]:
         entry = (listener, once)
-        # A new list, never a changed one: an emit that is under way keeps the list it started with.
+        # A new list, never a changed one: an emit in progress keeps the list it started with.
         self._listeners[event] = [*self._listeners.get(event, ()), entry]
         return lambda: self._forget(event, entry)
 

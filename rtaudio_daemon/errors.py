@@ -1,4 +1,4 @@
-"""Everything that can go wrong, as one tree; the branch says whose fault it is.
+"""All errors, as one tree; the branch says what is at fault.
 
 ::
 
@@ -8,11 +8,11 @@
     ├── ServiceError         the realtime service said no, or broke the protocol
     │   └── HandshakeError   it refused the connection itself (HTTP status instead of a WebSocket)
     ├── NotConnectedError    a message could not be sent because no connection is open
-    ├── NotNowError          what was asked for cannot be done in the present state
-    ├── NotFoundError        nothing has the name that was given
-    └── WrongValueError      a value that was given cannot be used
+    ├── NotNowError          the request cannot be fulfilled in the present state
+    ├── NotFoundError        nothing has the given name
+    └── WrongValueError      a given value is invalid
 
-A class exists only because somebody catches it. Messages say what to do next.
+A class exists only because somebody catches it. Messages name the remedy.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from collections.abc import Sequence
 from .device_codes import DeviceCode
 
 NO_ANSWER = "no_answer"
-"""The code of a `ServiceError` when the service takes the connection and says nothing."""
+"""The code of a `ServiceError` if the service accepts the connection but sends nothing."""
 
 
 class RTAudioError(Exception):
-    """Anything this package raises on purpose."""
+    """Any error that this package raises on purpose."""
 
 
 class ConfigError(RTAudioError):
-    """The configuration is wrong; nothing of it was applied.
+    """The configuration is invalid; nothing of it was applied.
 
-    ``problems`` holds one line per mistake, each ``FILE:LINE: path.to.option: what, allowed``.
+    ``problems`` has one line per mistake, each ``FILE:LINE: path.to.option: what, allowed``.
     """
 
     def __init__(self, problems: Sequence[str]) -> None:
@@ -51,7 +51,7 @@ class DeviceError(RTAudioError):
 class ServiceError(RTAudioError):
     """The realtime service refused something, or did not answer in time.
 
-    ``code`` and ``type`` are the service's own words; ``code`` is `NO_ANSWER` when it said nothing.
+    ``code`` and ``type`` are the service's own words; ``code`` is `NO_ANSWER` if it sent nothing.
     """
 
     def __init__(self, message: str, *, code: str | None = None, type: str | None = None) -> None:
@@ -84,12 +84,12 @@ class NotConnectedError(RTAudioError):
 
 
 class NotNowError(RTAudioError):
-    """What was asked for cannot be done in the present state, as in talking while muted."""
+    """The request cannot be fulfilled in the present state, such as talking while muted."""
 
 
 class NotFoundError(RTAudioError):
-    """Nothing has the name that was given."""
+    """Nothing has the given name."""
 
 
 class WrongValueError(RTAudioError):
-    """A value that was given cannot be used; nothing was changed."""
+    """A given value is invalid; nothing was changed."""

@@ -1,8 +1,8 @@
-"""The words for people: one JSON file per language in `languages`, English first.
+"""Texts for people: one JSON file per language in `languages`, English first.
 
-A language is added by a file `xx.json` with the keys of `en.json`. Those that begin with `reason.`
-are sentences of the daemon, which speaks English, and those with `setup.` sentences of the first
-run; `translated` and `setup_line` find a language's words for them.
+To add a language, add a file `xx.json` with the keys of `en.json`. Keys that begin with `reason.`
+are sentences of the daemon, which speaks English; those with `setup.` are sentences of the first
+run. `translated` and `setup_line` look up their translations.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PLACE = re.compile(r"{(\w+)}")
 
 @cache
 def languages() -> tuple[str, ...]:
-    """The codes of all languages there are, as in `de`: English, then by name."""
+    """Return the codes of all languages, such as `de`: English first, the others by name."""
     found = {
         each.name.removesuffix(".json") for each in (files(__package__) / "languages").iterdir()
     }
@@ -33,16 +33,16 @@ def languages() -> tuple[str, ...]:
 
 @cache
 def words(code: str = DEFAULT) -> Mapping[str, str]:
-    """The words of one of the `languages` by their keys; English where one is missing."""
+    """Return the texts of one of the `languages` by key; English if one is missing."""
     text = (files(__package__) / "languages" / f"{code}.json").read_text(encoding="utf-8")
     found: dict[str, str] = json.loads(text)
     return found if code == DEFAULT else {**words(), **found}
 
 
 def reasons(code: str) -> list[tuple[str, str]]:
-    """Sentences of the daemon with `{places}`, each with what it is in the language `code`.
+    """Return sentences of the daemon with `{places}`, each with its translation into `code`.
 
-    None where nothing has to be translated.
+    None if nothing has to be translated.
     """
     found = words(code)
     keys = [key for key, _ in _patterns(_REASON) if code != DEFAULT]
@@ -50,15 +50,15 @@ def reasons(code: str) -> list[tuple[str, str]]:
 
 
 def page_words(code: str) -> Mapping[str, str]:
-    """The `words` of a language without the sentences of the daemon and of the first run."""
+    """Return the `words` of a language without the sentences of the daemon and of the first run."""
     found = words(code)
     return {key: each for key, each in found.items() if not key.startswith((_REASON, _SETUP))}
 
 
 def translated(reason: str, found: Mapping[str, str], nested: int = 0) -> str:
-    """Return what the daemon said in the words of a language, with what stands in its places.
+    """Translate a sentence of the daemon, including what fills its places.
 
-    What is not among them stays English.
+    Unknown sentences remain in English.
     """
     for key, pattern in _patterns(_REASON):
         if key in found and nested <= _MOST_NESTED and (match := pattern.fullmatch(reason)):
@@ -69,10 +69,10 @@ def translated(reason: str, found: Mapping[str, str], nested: int = 0) -> str:
 
 
 def setup_line(line: str, found: Mapping[str, str]) -> str:
-    """A line of the first run in the words of a language, and what stands in its places.
+    """Translate a line of the first run, including what fills its places.
 
-    What the doctor found, as `WARN  NAME: WHAT`, is translated by its parts, and so is what stands
-    before a value in brackets. What is not known stays English.
+    Findings of the doctor, `WARN  NAME: WHAT`, are translated by parts, and so is text before a
+    value in brackets. Unknown text remains in English.
     """
     if finding := _FINDING.fullmatch(line):
         mark, whole, name, what = finding.groups()
@@ -96,7 +96,7 @@ def _of_setup(said: str, found: Mapping[str, str], nested: int = 0) -> str:
 
 @cache
 def _patterns(kind: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
-    """What each sentence of a kind looks like with anything in its places."""
+    """Return patterns for the sentences of a kind, with anything in their places."""
     return tuple(
         (key, re.compile(_PLACE.sub(r"(?P<\1>.+?)", re.sub(r"[^\w\s{}]", r"\\\g<0>", text))))
         for key, text in words().items()
@@ -105,7 +105,7 @@ def _patterns(kind: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
 
 
 def chosen(wanted: str) -> str:
-    """The best of the `languages` for a header Accept-Language, or for a code alone."""
+    """Return the best of the `languages` for a header Accept-Language, or for a plain code."""
     ranked = []
     for place, each in enumerate(wanted[:1000].split(",")):
         tag, _, more = each.partition(";")

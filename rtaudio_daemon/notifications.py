@@ -1,7 +1,7 @@
-"""What there is to report: to the HTTP API, the log and systemd, and of the loudspeaker.
+"""Reports to the HTTP API, the log and systemd, and reports of the loudspeaker.
 
-Durations carry their unit in their name. The states and parts that reports speak of are in
-`states`, and are offered here too.
+Durations have their unit in their name. The states and parts that reports refer to are in
+`states`, and are available here too.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ToolPhase = Literal[
 ]
 
 AsAsked = Literal["yes", "no", "unknown"]
-"""Whether a thing is as it was asked for; `unknown` where that cannot be seen."""
+"""Whether a thing is as requested; `unknown` if that cannot be observed."""
 
 QuestionOutcome = Literal["answered", "no_answer", "interrupted"]
 SaidOutcome = Literal["said", "interrupted", "not_played", "dropped", "failed"]
@@ -40,7 +40,7 @@ ModelStatusEnum = ModelStatus
 
 
 class ConnectionState(StrEnum):
-    """How it stands with the realtime service."""
+    """The state of the connection to the realtime service."""
 
     CONNECTING = "connecting"
     OPEN = "open"
@@ -50,12 +50,12 @@ class ConnectionState(StrEnum):
 
     @property
     def is_up(self) -> bool:
-        """Whether there is a session: one that is being renewed goes on until the next is there."""
+        """Whether there is a session: a session being renewed remains until the next takes over."""
         return self in (ConnectionState.OPEN, ConnectionState.RENEWING)
 
 
 class DeviceState(StrEnum):
-    """How it stands with a microphone or a loudspeaker (deaf: microphones only)."""
+    """The state of a microphone or a loudspeaker (deaf: microphones only)."""
 
     OK = "ok"
     LOST = "lost"
@@ -65,7 +65,7 @@ class DeviceState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AudioPart:
-    """One stretch of spoken answer: a content part of an item of a response."""
+    """One section of a spoken answer: a content part of an item of a response."""
 
     response_id: str
     item_id: str
@@ -76,7 +76,7 @@ class AudioPart:
 class Heard:
     """How much of a part left the loudspeaker, in whole milliseconds (rounded down).
 
-    `samples`: the same at 24 kHz, where it is known as exactly; else -1.
+    `samples`: the same at 24 kHz, if known exactly; otherwise -1.
     """
 
     part: AudioPart
@@ -101,8 +101,8 @@ class PlaybackFinished:
 class PlaybackStopped:
     """Playback was cut off; `heard` lists every part that was not played whole.
 
-    `silent_in_ms`: how long it takes from now on until the room is silent. `lost`: why there is no
-    loudspeaker, if that is what stopped it.
+    `silent_in_ms`: how long it takes from now on until the room is silent. `lost`: why there is
+    no loudspeaker, if that caused the stop.
     """
 
     heard: tuple[Heard, ...] = ()
@@ -131,11 +131,11 @@ class SpeechNoticed:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """Words that were said; `final` when no more will come for this item.
+    """Words that were said; `final` if no more follow for this item.
 
-    The assistant's are those that were heard. `cut`: playing stopped before the end of the item, so
-    that `text` ends there too. Was that nobody's doing, and is the rest played after all, they come
-    once more for the same item, with those of the rest.
+    The assistant's words are those that were heard. `cut`: playback stopped before the end of
+    the item, so `text` ends there. If nobody had spoken, and the rest is played after all, the
+    words are reported once more for the same item, including the rest.
     """
 
     role: Literal["user", "assistant"]
@@ -156,9 +156,9 @@ class Interruption:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionChanged:
-    """The connection to the service changed; `reason` in words when it is not open.
+    """The connection to the service changed; `reason` in words if it is not open.
 
-    `gap_ms`: how long there was no session, when one has just replaced another.
+    `gap_ms`: how long there was no session, if one has just replaced another.
     """
 
     state: ConnectionState
@@ -174,9 +174,9 @@ class ConnectionChanged:
 
 @dataclass(frozen=True, slots=True)
 class DeviceChanged:
-    """A microphone or loudspeaker came, went, went deaf, or does not work for another reason.
+    """A microphone or loudspeaker appeared, disappeared, went deaf, or fails for another reason.
 
-    `code`: the kind of the `reason`, for programs.
+    `code`: the kind of `reason`, for programs.
     """
 
     direction: Literal["microphone", "speaker"]
@@ -188,9 +188,9 @@ class DeviceChanged:
 
 @dataclass(frozen=True, slots=True)
 class SoundChanged:
-    """How sound is judged now, in effect.
+    """The processing of sound in effect.
 
-    `notes`: what was asked for and is not so, each with the remedy.
+    `notes`: what was requested and is not in effect, each with the remedy.
     """
 
     echo: str
@@ -209,7 +209,7 @@ class WakeWordHeard:
 
 @dataclass(frozen=True, slots=True)
 class WakeWordYielded:
-    """The wake word that was just heard is answered by another daemon, whose id is `to`."""
+    """Another daemon, with the id `to`, answers the wake word that was just heard."""
 
     word: str
     to: str
@@ -224,7 +224,7 @@ class MuteChanged:
 
 @dataclass(frozen=True, slots=True)
 class VolumeChanged:
-    """The loudness of everything that is played is now `level` (0 to 1)."""
+    """The volume of everything that is played is now `level` (0 to 1)."""
 
     level: float
 
@@ -256,7 +256,7 @@ class TurnFinished:
 
 @dataclass(frozen=True, slots=True)
 class ErrorReported:
-    """Something went wrong that a person may want to know: where, a code, and words."""
+    """An error that a person may want to know: where, a code, and words."""
 
     source: Literal["service", "device", "config", "conversation", "mqtt"]
     code: str
@@ -265,10 +265,10 @@ class ErrorReported:
 
 @dataclass(frozen=True, slots=True)
 class ToolReported:
-    """A call of a tool went on. `took_ms`: since it was asked for.
+    """Progress of a call of a tool. `took_ms`: time since it was requested.
 
-    `as_asked`: whether the target was found as it was asked for, if that was looked at. `arguments`
-    and `result`: JSON, cut; published only where transcripts are.
+    `as_asked`: whether the target was then as requested, if that was checked. `arguments` and
+    `result`: JSON, shortened; published only if transcripts are.
     """
 
     call: str
@@ -283,10 +283,10 @@ class ToolReported:
 
 @dataclass(frozen=True, slots=True)
 class TextSaid:
-    """What became of a text that a program wanted to be said under the id `id`.
+    """The outcome of a text that a program wanted to be said under the id `id`.
 
-    It comes once; for a text that was interrupted, and whose rest was played after all, once more.
-    `heard_ms`: how much of it was played. `audible`: whether the microphone heard it.
+    Reported once; once more for an interrupted text whose rest was played after all. `heard_ms`:
+    how much of it was played. `audible`: whether the microphone heard it.
     """
 
     id: str
@@ -311,9 +311,9 @@ class SpeechIgnored:
 
 @dataclass(frozen=True, slots=True)
 class PersonaChanged:
-    """Who answers from now on; "" is the session as it stands.
+    """Who answers from now on; "" is the session without a persona.
 
-    `wanted`: who was chosen; if it is somebody else, `reason` says why they do not answer.
+    `wanted`: who was chosen; if somebody else answers, `reason` says why.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The packages that may be missing: whether they are there, and how to install them here."""
+"""Packages that may be missing: whether they are installed, and how to install them here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SPECS: Mapping[str, str] = MappingProxyType(
         "aiomqtt": "aiomqtt>=2.5,<3",
         "azure.identity": "azure-identity>=1.19,<2",
         "livekit.rtc": "livekit>=1.2,<1.3",  # its C library is called directly
-        "mcp_types": "mcp>=2.3,<3",  # its version 1 comes without it
+        "mcp_types": "mcp>=2.3,<3",  # version 1 does not have this module
         "pyaudio": "PyAudio>=0.2.14,<0.3",
         "pymicro_wakeword": "pymicro-wakeword>=2.5,<3",
         "pyopen_wakeword": "pyopen-wakeword>=1.1,<1.2",  # its C library is called directly
@@ -24,33 +24,33 @@ SPECS: Mapping[str, str] = MappingProxyType(
         "zeroconf": "zeroconf>=0.140,<1",
     }
 )
-"""What pip is asked for, by the module that is used."""
+"""The requirement for pip, by module."""
 _CONTAINERS = ("/run/.containerenv", "/.dockerenv")
 
 
 def installed(module: str) -> bool:
-    """Whether this program would find the module."""
+    """Return whether this program would find the module."""
     try:
         return find_spec(module) is not None
-    except ModuleNotFoundError:  # not even the package that it is a part of
+    except ModuleNotFoundError:  # even its parent package is missing
         return False
 
 
 def how_to_install(module: str, *, sealed: bool | None = None) -> str:
-    """The command that installs `module` (one of `SPECS`) for this program, wherever that lives.
+    """Return the command that installs `module` (one of `SPECS`) for this program.
 
-    `sealed`: the program is in a container's image, which only a new image changes; None: look.
+    `sealed`: the program is in a container image, which cannot be changed; None: find out.
     """
     if _in_image() if sealed is None else sealed:
         run = f'RUN {sys.executable} -m pip install "{SPECS[module]}"'
         lines = f"FROM rtaudio-daemon\\nUSER 0\\n{run}\\nUSER 990:990\\n"
         return f"printf '{lines}' | podman build -t rtaudio-daemon -"
-    # Not the pip of the path: it is another one's, and Debian's refuses.
+    # Not pip from the path, which belongs to another Python, and Debian's refuses.
     command = shlex.join([sys.executable, "-m", "pip", "install", SPECS[module]])
     ours = os.stat(sys.prefix).st_uid == os.geteuid()
     return command if ours or os.geteuid() == 0 else f"sudo {command}"
 
 
 def _in_image() -> bool:
-    """Whether this is a container of Podman or Docker that may not change its program."""
+    """Return whether this is a container of Podman or Docker whose program is read-only."""
     return any(map(os.path.exists, _CONTAINERS)) and not os.access(sys.prefix, os.W_OK)

@@ -1,4 +1,4 @@
-"""The name of the program as the person called it, for hints that name a command."""
+"""The name of the program as the user called it, for hints that contain a command."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _NAMES = frozenset({_DEFAULT, "rtaudio-daemon"})
 
 
 def named(called: str, script: str = "") -> str:
-    """The name where the program was started as `called`, a path, by `script` or by none.
+    """Return the name if the program was started by the path `called`, and `script` if any.
 
-    Anything unknown, as `python -m`, means `daemon.py`.
+    Anything unknown, such as `python -m`, becomes `daemon.py`.
     """
     if script:
         return "script/run"
@@ -23,9 +23,9 @@ def named(called: str, script: str = "") -> str:
 
 
 def script(name: str, otherwise: str, project: Path = _PROJECT) -> str:
-    """`script/NAME`, a command of a clone; `otherwise` where pip installed the program."""
+    """Return `script/NAME` in a clone of the project; `otherwise` if pip installed the program."""
     return f"script/{name}" if (project / "script" / name).is_file() else otherwise
 
 
 PROGRAM = named(sys.argv[0], os.environ.get("RTAUDIO_SCRIPT_RUN", ""))
-"""What stands before a command in a hint, as in `rtaudio-daemon check`."""
+"""The beginning of commands in hints, such as `rtaudio-daemon` in `rtaudio-daemon check`."""

@@ -12,9 +12,9 @@ _AT_HOME = (".local", ".lan", ".home", ".internal", ".localhost", ".home.arpa", 
 
 
 def proxy_of(url: str) -> str | None:
-    """The address of the proxy for `url` (wss, https or http), if there is one.
+    """Return the address of the proxy for `url` (wss, https or http), if there is one.
 
-    This machine itself is asked directly.
+    This machine itself is always reached directly.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -26,9 +26,9 @@ def proxy_of(url: str) -> str | None:
 
 
 def tunnel_of(url: str) -> str | None:
-    """The proxy for `url` where it sees nothing of what is sent, as that is encrypted.
+    """Return the proxy for `url` if the connection is encrypted, so that the proxy sees nothing.
 
-    For what holds a secret: one over http, and whatever is at home, is asked directly.
+    For requests with secrets: http addresses and hosts at home are reached directly.
     """
     parts = urlsplit(url)
     secure = parts.scheme in ("https", "wss") and not is_at_home(parts.hostname or "")
@@ -36,12 +36,12 @@ def tunnel_of(url: str) -> str | None:
 
 
 def proxy_name(url: str) -> str:
-    """Host and port of the proxy for `url`, without the password that its address may have."""
+    """Return host and port of the proxy for `url`, without a password in its address."""
     return urlsplit(proxy_of(url) or "").netloc.rpartition("@")[2]
 
 
 def is_at_home(host: str) -> bool:
-    """Whether a host's name or address is this machine's or the home network's."""
+    """Return whether a host name or address belongs to this machine or the home network."""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:

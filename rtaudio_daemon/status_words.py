@@ -1,7 +1,7 @@
-"""What a status means to people: in which state the daemon is, most important first.
+"""The meaning of a status to people: the states of the daemon, most important first.
 
 The page, `daemon.py status` and systemd's status line show the same states in the same words, which
-are in `languages`. `page_states.js` follows the same rules for what changes while it is looked at.
+are in `languages`. `page_states.js` applies the same rules to updates in the page.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any, Literal
 from .language import translated
 
 Colour = Literal["calm", "listening", "thinking", "speaking", "rest", "bad", "none"]
-"""What a state looks like; `rest`: not listening on purpose, `none`: nothing is known."""
+"""The look of a state; `rest`: deliberately not listening, `none`: nothing is known."""
 
 
 class State(StrEnum):
-    """What people are to know of a daemon."""
+    """What people should know about a daemon."""
 
     IDLE = "idle"
     LISTENING = "listening"
@@ -64,7 +64,7 @@ COLOURS: Mapping[State, Colour] = {
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One state that holds; `reason`: why, in the words of the daemon or the service."""
+    """A state that applies; `reason`: why, in the words of the daemon or the service."""
 
     state: State
     reason: str = ""
@@ -77,10 +77,10 @@ class Condition:
 
 
 def conditions(status: Mapping[str, Any]) -> list[Condition]:
-    """Every state that holds by a `/api/status`, the most important first; at least one.
+    """Return every state that applies in a `/api/status`, most important first; at least one.
 
-    What a conversation does comes first, then what is in its way, then what rests on purpose. Empty
-    or without its status: `UNKNOWN`.
+    The activity of a conversation comes first, then what prevents one, then what is deliberately
+    off. `UNKNOWN` if the status is empty or incomplete.
     """
     word = status.get("status")
     if word not in ("idle", "listening", "thinking", "speaking"):
@@ -106,17 +106,17 @@ def conditions(status: Mapping[str, Any]) -> list[Condition]:
 
 
 def colour(found: list[Condition]) -> Colour:
-    """The colour of the most important of them."""
+    """Return the colour of the most important state."""
     return COLOURS[found[0].state]
 
 
 def headline(found: list[Condition], words: Mapping[str, str]) -> str:
-    """The most important of them in a word or two."""
+    """Return the most important state in a word or two."""
     return words[f"state.{found[0].state}"]
 
 
 def sentences(found: list[Condition], words: Mapping[str, str]) -> list[str]:
-    """A sentence for each of them, with its reason, which is given once."""
+    """Return a sentence for each state, with its reason, which is given once."""
     reasons = [each.reason for each in found]
     return [
         _with_reason(
@@ -127,7 +127,7 @@ def sentences(found: list[Condition], words: Mapping[str, str]) -> list[str]:
 
 
 def line(status: Mapping[str, Any], words: Mapping[str, str]) -> str:
-    """Everything in one line without a full stop at its end, as in `muted: The microphone …`."""
+    """Return everything in one line without final full stop, such as `muted: The microphone …`."""
     found = conditions(status)
     return f"{headline(found, words)}: {' '.join(sentences(found, words))}".rstrip(".")
 

@@ -1,8 +1,8 @@
 """Tests for tools: say a sentence, and see the call and the answer.
 
-In `conftest.py`: ``pytest_plugins = ["rtaudio_daemon.testing"]``; then a test takes the fixture
-`voice`. A whole daemon runs, without sound devices and without a network: the embedded simulator
-stands for the service, and makes the calls that the test expects of the model.
+In `conftest.py`: ``pytest_plugins = ["rtaudio_daemon.testing"]``; tests can then use the fixture
+`voice`. It runs a whole daemon, without sound devices and network: the embedded simulator stands in
+for the service, and makes the calls that the test expects of the model.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _RATE = 24_000
 class ToolCall:
     """A call that the model made. `phase`: done, failed, refused … as in the event `tool`.
 
-    `result`: what the model was given, or "" if there is none; `error`: why, in its words.
+    `result`: what the model got, or "" if there is none; `error`: why, as worded for the model.
     """
 
     tool: str
@@ -46,24 +46,24 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a sentence led to: the calls in their order, and the words of the answer."""
+    """The effects of a sentence: the calls in order, and the words of the answer."""
 
     calls: tuple[ToolCall, ...]
     text: str
 
 
 class Voice:
-    """A daemon with tools to talk to; `folder` is where their files are looked for."""
+    """A daemon with tools to talk to; paths of files are relative to `folder`."""
 
     def __init__(self, folder: Path, temporary: Path) -> None:
         self._folder = folder
         self._temporary = temporary
         self.configuration = ""
-        """YAML as in config.yaml, for own tools, permissions and limits."""
+        """YAML as in config.yaml, for `tools.own`, permissions and limits."""
         self._files: tuple[str, ...] = ()
 
     def use(self, *files: str | Path) -> None:
-        """Let the model call the functions in these files, beside the test."""
+        """Let the model call the functions in these files; paths are relative to the test."""
         self._files = tuple(str(self._folder / each) for each in files)
 
     def say(
@@ -76,8 +76,8 @@ class Voice:
     ) -> Answer:
         """Say a sentence; the model makes `calls` (arguments by name), then says `answer`.
 
-        Without `answer` it says what it was given. `spoken`: espeak-ng says the sentence, and the
-        microphone hears it. Raises ConfigError for tools that cannot be used.
+        Without `answer` it repeats what it got. `spoken`: espeak-ng speaks the sentence into the
+        microphone. Raises ConfigError if the tools are invalid.
         """
         return asyncio.run(self.say_async(sentence, calls, answer=answer, spoken=spoken))
 
@@ -151,7 +151,7 @@ class Voice:
 
 @pytest.fixture
 def voice(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Voice]:
-    """A daemon with tools to talk to; files are looked for beside the test."""
+    """A daemon with tools to talk to; paths of files are relative to the test."""
     temporary = tmp_path / "voice"
     temporary.mkdir()
     yield Voice(request.path.parent, temporary)
@@ -159,7 +159,7 @@ def voice(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Voice]:
 
 
 def _given(output: str) -> str:
-    """What the model was given by a call, in words."""
+    """Return what the model got from a call, in words."""
     found = json.loads(output)
     words = found.get("error", found.get("result", ""))
     return words if isinstance(words, str) and words else json.dumps(words)
@@ -179,7 +179,7 @@ class _Conversation:
         self._news = asyncio.Event()
 
     async def hold(self, sentence: str) -> Answer:
-        """Write `sentence` to the model, or wait for what the microphone hears."""
+        """Write `sentence` to the model, or wait until the microphone hears it."""
         stop, ready = asyncio.Event(), asyncio.Event()
         daemon = asyncio.create_task(self._app.run(stop, ready.set), name="daemon")
         try:

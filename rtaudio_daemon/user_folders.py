@@ -1,4 +1,4 @@
-"""The folders of the user that the program runs as, which may have neither a home nor a name."""
+"""Folders of the user that runs the program, who may have neither a home nor a name."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _LOCK_FILE = "daemon.lock"
 def user_folder(
     variable: str, below_home: str, environment: Mapping[str, str] = os.environ
 ) -> Path | None:
-    """The program's own folder in the one that `variable` names, else in `below_home`.
+    """Return the program's folder in the directory named by `variable`, or in `below_home`.
 
-    `variable`: of the XDG base directories, as XDG_CACHE_HOME; only a whole path counts. None
-    where it is missing and the user has no home.
+    `variable`: one of the XDG base directories, such as XDG_CACHE_HOME; only an absolute path
+    counts. None if it is not set and the user has no home.
     """
     named = environment.get(variable, "")
     try:
@@ -28,22 +28,22 @@ def user_folder(
 
 
 def state_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """The state directory: the one that systemd names, else the user's; None without a home."""
+    """Return the state directory: systemd's, otherwise the user's; None without a home."""
     if given := environment.get("STATE_DIRECTORY"):
         return Path(given.split(":")[0])
     return user_folder("XDG_STATE_HOME", ".local/state", environment)
 
 
 def configuration_file() -> str:
-    """The configuration that a command uses to which none is given."""
+    """Return the configuration file for commands that are given none."""
     return os.environ.get("RTAUDIO_CONFIG") or "config.yaml"
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[bool]:
-    """Be the only daemon that keeps things in `folder`; False where another one does already.
+    """Claim `folder` as the only daemon that stores things in it; False if another one has.
 
-    A folder that cannot be written is nobody's: that is found out where something is to be kept.
+    A folder that is not writable cannot be claimed; writing to it will show that.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
