@@ -1,8 +1,8 @@
-"""What an option is made of: its default, meaning, unit, and the check that says what is allowed.
+"""The elements of an option: its default, meaning and unit, and the check that validates it.
 
-A check is called with what the file says and returns the value to use, or raises
-``voluptuous.Invalid`` with a sentence fit for people. It also knows its own words
-(``allowed``) and its JSON Schema (``json``), so that the documents cannot differ from the code.
+A check is called with the value in the file and returns the value to use, or raises
+``voluptuous.Invalid`` with a sentence fit for people. It also provides its description
+(``allowed``) and its JSON Schema (``json``), so that the documents always agree with the code.
 """
 
 from __future__ import annotations
@@ -21,50 +21,50 @@ from .secret import EmptySecret, Secret, did_you_mean
 
 _LONGEST_NUMBER = 24
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-"""All but tab, line feed and carriage return."""
+"""All control characters except tab, line feed and carriage return."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """A rule for one value, ready to be called; `allowed` says it, `json` is its JSON Schema."""
+    """A callable rule for one value; `allowed` describes it, `json` is its JSON Schema."""
 
     allowed: str
     convert: Callable[[Any], Any]
     json: Mapping[str, Any]
     entries: type[Any] | None = None
-    """The section that each entry of a list is, if it is a list of such."""
+    """The section type of each entry, if this is a list of sections."""
 
     def __call__(self, value: Any) -> Any:
-        """`value` as it is to be used, or vol.Invalid."""
+        """Return `value` as it is to be used, or raise vol.Invalid."""
         return self.convert(value)
 
 
 def option(default: Any, meaning: str, check: Check, unit: str = "") -> Any:
-    """A setting: its default, its meaning for people, what is allowed, and its unit."""
+    """Declare a setting: its default, its meaning for people, its check, and its unit."""
     return field(default=default, metadata={"meaning": meaning, "check": check, "unit": unit})
 
 
 def section(kind: type[Any], meaning: str) -> Any:
-    """A group of settings of its own."""
+    """Declare a group of settings."""
     return field(default_factory=kind, metadata={"meaning": meaning, "section": kind})
 
 
 def number(low: float, high: float) -> Check:
-    """A number from `low` to `high`, both included; text that spells one is taken too."""
+    """Accept a number from `low` to `high` inclusive, or text that spells one."""
     return _between(low, high, float, "number", f"a number from {low:g} to {high:g}")
 
 
 def integer(low: int, high: int, endless: str = "") -> Check:
-    """A whole number from `low` to `high`, both included; text that spells one is taken too.
+    """Accept a whole number from `low` to `high` inclusive, or text that spells one.
 
-    `endless` is what to write instead of inf.
+    `endless`: a word that may be written instead of inf.
     """
     allowed = f"a whole number from {low} to {high}"
     return _between(low, high, int, "integer", allowed, endless)
 
 
 def boolean() -> Check:
-    """True or false; yes, no, on and off in any case are taken too."""
+    """Accept true or false; also yes, no, on and off, in any case."""
     words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
     def convert(value: Any) -> bool:
@@ -79,7 +79,7 @@ def boolean() -> Check:
 
 
 def choice(*names: str) -> Check:
-    """One of `names`, in any case."""
+    """Accept one of `names`, in any case."""
     allowed = f"{', '.join(names[:-1])} or {names[-1]}"
 
     def convert(value: Any) -> str:
@@ -99,7 +99,7 @@ def choice(*names: str) -> Check:
 
 
 def text(pattern: str = "", allowed: str = "text") -> Check:
-    """Text without control characters; with `pattern`, empty or wholly like it.
+    """Accept text without control characters; with `pattern`, empty text or a full match.
 
     Numbers and yes/no must be quoted.
     """
@@ -118,7 +118,7 @@ def text(pattern: str = "", allowed: str = "text") -> Check:
 
 
 def address() -> Check:
-    """An IPv4 or IPv6 address, the latter also in brackets, or a host's name."""
+    """Accept an IPv4 or IPv6 address, the latter also in brackets, or a host name."""
     allowed = "an address of this machine, as in 127.0.0.1 or 0.0.0.0"
     pattern = r"[A-Za-z0-9.:%_-]+|\[[0-9A-Fa-f:.]+\]"
     spelled = text(pattern, allowed)
@@ -136,7 +136,7 @@ def address() -> Check:
 
 
 def proxy_address() -> Check:
-    """The address of a machine on which no browser runs, or nothing."""
+    """Accept the address of a machine without browsers, or nothing."""
     allowed = "the IP address of another machine or container, as in 172.30.32.2"
     spelled = text(r"[0-9A-Fa-f:.]*", allowed)
 
@@ -157,7 +157,7 @@ def proxy_address() -> Check:
 
 
 def device() -> Check:
-    """A device: default, none, part of a device's name, usb:BUSPATH or wav:PATH."""
+    """Accept a device: default, none, part of a device's name, usb:BUSPATH or wav:PATH."""
     allowed = "default, none, part of a device's name, usb:BUSPATH or wav:PATH"
 
     def convert(value: Any) -> str:
@@ -179,9 +179,9 @@ def device() -> Check:
 
 
 def secret() -> Check:
-    """A secret: text without spaces or line breaks. What it is never shows in a message.
+    """Accept a secret: text without spaces or line breaks. Messages never contain its value.
 
-    Only "" means that there is none: nothing after the colon, or a tag that yields nothing, is a
+    Only "" means that there is none: nothing after the colon, or a tag without result, is a
     mistake.
     """
 
@@ -190,13 +190,13 @@ def secret() -> Check:
 
 
 def password() -> Check:
-    """A password that a person chose: as `secret`, but with any letters, and with spaces."""
+    """Accept a password chosen by a person: like `secret`, but with any letters and spaces."""
     wrong = "expected a password on one line, without control characters"
     return _secret("!secret password", r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]*", wrong)
 
 
 def names_to(check: Check) -> Check:
-    """A group of entries with free names, each as `check` has it; empty = none."""
+    """Accept a group with free names whose values pass `check`; empty: none."""
 
     def convert(value: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping):
@@ -219,7 +219,7 @@ def names_to(check: Check) -> Check:
 
 
 def several(check: Check) -> Check:
-    """A list whose entries are each as `check` has it; a single entry may stand alone."""
+    """Accept a list whose entries pass `check`; a single entry may stand alone."""
 
     def convert(value: Any) -> tuple[Any, ...]:
         if isinstance(value, Mapping):
@@ -233,7 +233,7 @@ def several(check: Check) -> Check:
 
 
 def kept(check: Check) -> Check:
-    """As `check` has it, but a secret stays one, and never shows."""
+    """Apply `check`, but keep a secret secret."""
 
     def convert(value: Any) -> Any:
         found = check(value)
@@ -243,7 +243,7 @@ def kept(check: Check) -> Check:
 
 
 def plain_value() -> Check:
-    """Text, a number, true or false; a secret stays one."""
+    """Accept text, a number, true or false; a secret remains one."""
 
     def convert(value: Any) -> Any:
         if isinstance(value, str | bool | int) or (
@@ -256,7 +256,7 @@ def plain_value() -> Check:
 
 
 def hidden() -> Check:
-    """Text on one line, or a number, that may be a secret and therefore never shows."""
+    """Accept text on one line, or a number, that may be secret and is therefore never shown."""
 
     def convert(value: Any) -> Secret:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
@@ -270,7 +270,7 @@ def hidden() -> Check:
 
 
 def free_mapping() -> Check:
-    """Any group of settings that JSON can express, taken as it stands; empty = none."""
+    """Accept any group of settings that JSON can express, unchanged; empty: none."""
 
     def convert(value: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping):
@@ -281,7 +281,7 @@ def free_mapping() -> Check:
 
 
 def shown(value: Any) -> str:
-    """`value` in a few words for a message; empty when it is secret or might well be one."""
+    """Return `value` in a few words for a message; "" if it is, or might be, secret."""
     if value is None:
         return "nothing"
     if isinstance(value, Mapping):
@@ -291,8 +291,8 @@ def shown(value: Any) -> str:
     if isinstance(value, bool):
         return "a yes/no value"
     words = "" if isinstance(value, Secret) else repr(value) if value == "" else str(value)
-    # Long unbroken words are what keys look like: a key in the wrong place must not be printed, nor
-    # a password in an address.
+    # Long unbroken words look like keys: a key in the wrong place must not be printed, nor a
+    # password in an address.
     return words if len(words) <= 24 and words.isprintable() and "@" not in words else ""
 
 
@@ -337,7 +337,7 @@ def _got(value: Any) -> str:
 
 
 def _quoting(value: Any) -> str:
-    if isinstance(value, dict) and list(value.values()) == [None]:  # {name} without quotes
+    if isinstance(value, dict) and list(value.values()) == [None]:  # an unquoted {name}
         return f'; put it in quotes, as in "{{{next(iter(value))}}}"'
     return "; put it in quotes" if isinstance(value, bool | int | float) else ""
 
@@ -366,13 +366,13 @@ def _spelled(value: Any, kind: type[int] | type[float]) -> int | float | None:
 
 
 def _says_endless(value: Any) -> bool:
-    """Whether somebody wants no limit."""
+    """Return whether the value means no limit."""
     words = "" if isinstance(value, Secret) else str(value).strip().lower()
     return words in ("inf", ".inf", "infinity", "infinite", "unlimited", "none", "off")
 
 
 def _spelling_hint(value: Any) -> str:
-    """What to write instead of a number that is spelled as people do; empty if it is no such."""
+    """Return how to write a number that is spelled informally; "" if it is not one."""
     if not isinstance(value, str) or isinstance(value, Secret) or len(value) > _LONGEST_NUMBER:
         return ""
     found = re.fullmatch(r"\s*([-+]?\d+)(?:([.,])(\d+))?\s*(%|[A-Za-zµ]+)?\s*", value)

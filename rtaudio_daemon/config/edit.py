@@ -1,7 +1,8 @@
-"""Changes options in a configuration file and leaves everything else of it as it stands.
+"""Changes options in a configuration file and leaves the rest of the file unchanged.
 
-The text is cut at the places that the YAML parser names, so comments, order, quotes and line ends
-stay. What comes from a tag (!include, !secret, !env_var, !credential) or an alias is not touched.
+The text is edited at the positions given by the YAML parser, so comments, order, quotes and line
+ends are preserved. Values from a tag (!include, !secret, !env_var, !credential) or an alias are not
+touched.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _TAKEN_FOR_OTHERS = ("on", "off", "yes", "no", "true", "false", "null", "y", "n"
 
 
 class SecretName(NamedTuple):
-    """Stands for a value that is kept elsewhere: `tag` is !secret or !credential."""
+    """Stands for a value stored elsewhere: `tag` is !secret or !credential."""
 
     tag: str
     name: str
@@ -40,10 +41,10 @@ Value = str | int | float | bool | SecretName
 
 
 def write(path: str, values: Mapping[tuple[str, ...], Value]) -> Path:
-    """Set the options in the file at `path`; returns the copy of what it was before.
+    """Set the options in the file at `path`; return the backup copy.
 
-    The new file is read as the daemon would before it takes the place of the old one, with its
-    owner and mode, in one step. Raises ConfigError where that is impossible or would change
+    The new file is validated as the daemon would before it atomically replaces the old one,
+    with the same owner and mode. Raises ConfigError if that is impossible or would change
     anything else; then nothing has changed.
     """
     file = Path(path).resolve()
@@ -61,9 +62,9 @@ def write(path: str, values: Mapping[tuple[str, ...], Value]) -> Path:
 
 
 def replace_text(file: Path, before: bytes, text: str) -> Path:
-    """Let `text` take the place of `before` in one step; returns the copy of what it was.
+    """Atomically replace the content `before` by `text`; return the backup copy.
 
-    The file keeps owner and mode. Raises OSError, and ConfigError if it holds another text by now.
+    The file keeps owner and mode. Raises OSError, and ConfigError if its content has changed.
     """
     new = _written_beside(file, text)
     try:
@@ -83,9 +84,9 @@ def edited(
     *,
     over_names: bool = False,
 ) -> str:
-    """`text` with these options; `file` names it in a ConfigError.
+    """Return `text` with these options; `file` names it in a ConfigError.
 
-    With `over_names`, also in the place of what comes from !secret or !credential.
+    With `over_names`, also replace values from !secret or !credential.
     """
     mark = _BOM if text.startswith(_BOM) else ""
     text = text.removeprefix(_BOM)
@@ -95,7 +96,7 @@ def edited(
 
 
 def secret_name(text: str, steps: Steps) -> SecretName | None:
-    """Where the option's value comes from, if that is !secret or !credential."""
+    """Return the source of the option's value, if that is !secret or !credential."""
     node = yaml.SafeLoader(text.removeprefix(_BOM)).get_single_node()
     for step in steps:
         pairs = node.value if isinstance(node, yaml.MappingNode) else []
@@ -106,7 +107,7 @@ def secret_name(text: str, steps: Steps) -> SecretName | None:
 
 
 class _Edit:
-    """One option in one text."""
+    """An edit of one option in one text."""
 
     def __init__(self, text: str, file: str, steps: Steps, *, over_names: bool = False) -> None:
         self._text = text
@@ -116,7 +117,7 @@ class _Edit:
         self._newline = "\r\n" if "\r\n" in text else "\n"
 
     def to(self, value: Value) -> str:
-        """The text in which the option has this value."""
+        """Return the text in which the option has this value."""
         root = yaml.SafeLoader(self._text).get_single_node()
         if root is None or root.tag == _TAG + "null":
             gap = "" if self._text.endswith("\n") or not self._text else self._newline
@@ -137,7 +138,7 @@ class _Edit:
         return self._spliced(node.start_mark.index, node.end_mark.index, _scalar(value))
 
     def _pair(self, node: yaml.MappingNode, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
-        """The key and value of a step in a group; None where it is not given."""
+        """Return the key and value of a step in a group; None if it is not given."""
         for key, value in node.value:
             if key.value != step:
                 continue
@@ -149,7 +150,7 @@ class _Edit:
         return None
 
     def _added(self, group: yaml.MappingNode, steps: Steps, value: Value) -> str:
-        """A further entry at the end of a group."""
+        """Add an entry at the end of a group."""
         if group.flow_style:
             comma = ", " if group.value else ""
             at = group.start_mark.index + 1
@@ -161,7 +162,7 @@ class _Edit:
     def _filled(
         self, group: yaml.MappingNode, key: yaml.Node, empty: yaml.Node, steps: Steps, value: Value
     ) -> str:
-        """A value, or a group, for a name with nothing (or null) after its colon."""
+        """Fill in a value, or a group, for a name with nothing (or null) after its colon."""
         start, end = empty.start_mark.index, empty.end_mark.index
         if not steps or group.flow_style:
             new = _flow_or_scalar(steps, value)
@@ -190,7 +191,7 @@ class _Edit:
 
 
 def _end(node: yaml.Node) -> int:
-    """The index after the last character of a group's last entry."""
+    """Return the index after the last character of a group's last entry."""
     if (
         node.value
         and isinstance(node, yaml.MappingNode | yaml.SequenceNode)
@@ -205,7 +206,7 @@ def _end(node: yaml.Node) -> int:
 
 
 def _scalar(value: Value) -> str:
-    """As every YAML parser reads it alike: a word that needs no quotes, or a JSON scalar."""
+    """Write a value that every YAML parser reads alike: a plain word or a JSON scalar."""
     if isinstance(value, SecretName):
         return f"{value.tag} {value.name}"
     bare = isinstance(value, str) and value.isalpha() and value not in _TAKEN_FOR_OTHERS
@@ -227,7 +228,7 @@ def _with(section: Any, steps: tuple[str, ...], value: Value) -> Any:
 
 
 def _written_beside(file: Path, text: str) -> Path:
-    """A file in the same folder with the owner and mode of `file`."""
+    """Write a file in the same folder with the owner and mode of `file`."""
     number, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
     with open(number, "wb") as stream:
         try:
@@ -246,7 +247,7 @@ def _written_beside(file: Path, text: str) -> Path:
 
 
 def _copied(file: Path) -> Path:
-    """A copy beside the file, under a name that is free, with its owner and mode."""
+    """Copy the file under an unused name, with its owner and mode."""
     for number in count(1):
         backup = file.with_name(f"{file.name}.bak{number if number > 1 else ''}")
         if backup.exists():

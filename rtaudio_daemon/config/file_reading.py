@@ -1,4 +1,4 @@
-"""Reads files that somebody else wrote: never more than was bargained for, and never for long."""
+"""Reads files of unknown origin with limits for size and time."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import stat
 import time
 
 BOUNDED_PACKINGS = (0, 8)
-"""Of `zipfile`: stored and deflated. Of the others a few bytes become gigabytes, unasked."""
+"""Methods of `zipfile`: stored and deflated. Others can expand a few bytes to gigabytes."""
 _PATIENCE_S = 1.0
 _CHUNK = 1 << 16
 _GIVES_NOTHING = "a pipe or a device that gives nothing"
 
 
 def read_bounded(path: str | os.PathLike[str], most_bytes: int) -> bytes:
-    """The whole content of the file at `path`, within a second or so.
+    """Return the whole content of the file at `path`, within a second or so.
 
-    Raises OSError whose ``strerror`` says why not: also for a file of more than `most_bytes`
-    (EFBIG), for a pipe that nobody writes to or a terminal (ETIMEDOUT), and for a name that no
-    file can have (EINVAL).
+    Raises OSError, whose ``strerror`` is the reason: also for a file of more than `most_bytes`
+    (EFBIG), for a pipe without writer or a terminal (ETIMEDOUT), and for an invalid name
+    (EINVAL).
     """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-    except ValueError as error:  # it holds a NUL
+    except ValueError as error:  # the name contains a NUL
         raise OSError(errno.EINVAL, "no such name") from error
     try:
         return _all_of(handle, most_bytes)
@@ -33,10 +33,10 @@ def read_bounded(path: str | os.PathLike[str], most_bytes: int) -> bytes:
 
 
 def read_below(folder: str | os.PathLike[str], name: str, most_bytes: int) -> bytes:
-    """The whole content of the regular file `name` in `folder`, or deeper in it.
+    """Return the whole content of the regular file `name` in or below `folder`.
 
-    No link below `folder` is followed. Raises OSError as `read_bounded` does, also for a name that
-    leads out of the folder, for a link (ELOOP), and for what is no regular file.
+    Links below `folder` are not followed. Raises OSError like `read_bounded`, also for a name
+    that leads out of the folder, for a link (ELOOP), and for anything but a regular file.
     """
     *folders, last = name.split("/")
     if not all(step not in ("", ".", "..") and "\0" not in step for step in (*folders, last)):

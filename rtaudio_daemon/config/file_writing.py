@@ -1,4 +1,4 @@
-"""Writes files that must be whole, also when the power goes in the middle of it."""
+"""Writes files atomically: they are complete even after a power cut during writing."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Let the file at `path` hold `content`, which it holds whole or not at all.
+    """Atomically replace the content of the file at `path` by `content`.
 
-    Only its owner may read it. Folders that are missing are made. Raises OSError.
+    Only its owner may read it. Missing folders are created. Raises OSError.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -26,7 +26,7 @@ def write_whole(path: Path, content: str | bytes) -> None:
 
 
 def put_aside(path: Path) -> str:
-    """Rename a file that cannot be used; returns words that say how, "" if that is impossible."""
+    """Rename an unusable file; return words that say how, "" if that is impossible."""
     aside = path.with_name(f"{path.name}.broken")
     try:
         os.replace(path, aside)

@@ -1,7 +1,7 @@
-"""The files that say what can be configured, made from the options themselves.
+"""Generates the documents of the configuration from the options.
 
 ``python -m rtaudio_daemon.config.generate`` writes `config.yaml`, `docs/configuration.md` and
-`config.schema.json` into the current folder; `documents` only makes their texts.
+`config.schema.json` to the current folder; `documents` only returns their texts.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ To make the tags known to them, set
 
 
 def documents() -> dict[str, str]:
-    """The text of each generated file, by its path in the project."""
+    """Return the text of each generated file, by its path in the project."""
     return {
         "config.yaml": template(),
         "docs/configuration.md": _guide(),
@@ -137,7 +137,7 @@ def documents() -> dict[str, str]:
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON Schema (draft 7) of the whole file, for editors."""
+    """Return the JSON Schema (draft 7) of the whole file, for editors."""
     root: dict[str, Any] = {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "rtaudio-daemon",
@@ -163,7 +163,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def template() -> str:
-    """The commented configuration, with every option at its default."""
+    """Return the commented configuration, with every option at its default."""
     lines = [_HEAD]
     for each in options(Config):
         indent = "  " * (len(each.steps) - 1)
@@ -226,7 +226,7 @@ def _table(listed: Sequence[Option]) -> str:
 
 
 def _sentence(each: Option) -> str:
-    """The comment above an option: what it means and, unless it is any text, what is allowed."""
+    """Return the comment above an option: its meaning and, unless any text, what is allowed."""
     assert each.check is not None
     unit = f" {each.unit}" if each.unit else ""
     allowed = "" if each.check.allowed == "text" else f" [{each.check.allowed}{unit}]"

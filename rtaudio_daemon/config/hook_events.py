@@ -1,4 +1,4 @@
-"""The events that a hook may wait for, the fields of each, and what these may be."""
+"""The events for hooks, the fields of each, and their possible values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..notifications import EVENT_NAMES, ModelStatus
 from .checks import Check, choice
 
 EVENTS: tuple[str, ...] = tuple(EVENT_NAMES.values())
-"""Every event of `/api/events` that something happening causes."""
+"""Every event of `/api/events` that is a notification."""
 _ANY: tuple[str, ...] = ()
 _BESIDE: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -25,7 +25,7 @@ _BESIDE: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "connection": ("asleep",),
     }
 )
-"""Fields that an event has beside those of what happened."""
+"""Fields that an event has in addition to those of its notification."""
 _NOT_OFFERED = MappingProxyType(
     {
         "level": "it comes ten times a second, which is too often for a hook",
@@ -36,7 +36,7 @@ _NOT_OFFERED = MappingProxyType(
 
 
 def event() -> Check:
-    """The name of an event that a hook may wait for."""
+    """Accept the name of an event for hooks."""
     named = choice(*EVENTS)
 
     def convert(value: Any) -> Any:
@@ -52,7 +52,7 @@ def event() -> Check:
 
 @functools.cache
 def fields_of(name: str) -> Mapping[str, tuple[str, ...]]:
-    """The fields of the event `name`, each with the words that it may be; none: any value."""
+    """Return the fields of the event `name`, each with its possible words; none: any value."""
     kind = next(kind for kind, each in EVENT_NAMES.items() if each == name)
     hints = get_type_hints(kind)
     found = {field: _words(hint) for field, hint in hints.items() if field != "latencies"}

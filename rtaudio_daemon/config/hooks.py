@@ -1,4 +1,4 @@
-"""What must hold inside `hooks`: an event, and a program or an address for it."""
+"""Rules for `hooks`: an event, and a program or an address for it."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from .sections import Hook
 from .source import Mistake
 
 GIVEN = ("event", "time")
-"""What a hook is given beside the fields of the event."""
+"""What a hook gets in addition to the fields of the event."""
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
 def mistakes(hooks: Sequence[Hook]) -> Iterator[Mistake]:
-    """Everything that is wrong: at which option below `hooks`, and what to do about it."""
+    """Yield every mistake: at which option below `hooks`, and the remedy."""
     for index, hook in enumerate(hooks):
         for steps, what in (*_whole(hook), *_when(hook), *_program(hook), *_webhook(hook)):
             yield (index, *steps), what
 
 
 def cautions(hooks: Sequence[Hook], *, said: bool) -> Iterator[Mistake]:
-    """What works but should not stay so. `said`: whether events show what was said."""
+    """Yield what works but is not advisable. `said`: whether events show what was said."""
     for index, hook in enumerate(hooks):
         url = urlsplit(revealed(hook.url))
         if hook.headers and url.scheme == "http" and beyond_loopback(url.hostname or ""):
@@ -40,14 +40,14 @@ def cautions(hooks: Sequence[Hook], *, said: bool) -> Iterator[Mistake]:
 
 
 def wanted(hook: Hook, data: Mapping[str, Any]) -> bool:
-    """Whether an event with these fields is what `when` asks for."""
+    """Return whether an event with these fields matches `when`."""
     return all(
         as_text(data.get(name)) in _values(value) for name, value in (hook.when or {}).items()
     )
 
 
 def described(hook: Hook) -> str:
-    """On what, and what is done, on one line; secrets show as **."""
+    """Return event and action on one line; secrets are shown as **."""
     when = "".join(
         f", {name} {' or '.join(_values(value))}" for name, value in (hook.when or {}).items()
     )

@@ -1,4 +1,4 @@
-"""What is known of a host by its name."""
+"""Facts about a host that follow from its name."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ipaddress
 
 
 def beyond_loopback(host: str) -> bool:
-    """Whether `host` (a name or an address) may be another machine than this one."""
+    """Return whether `host` (a name or an address) may be another machine."""
     try:
         return not ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:

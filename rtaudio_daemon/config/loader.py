@@ -1,7 +1,7 @@
 """Reads the settings: `load` returns the frozen sections, checked.
 
-One `ConfigError` names every mistake in a file. What a single option may be stands with the option
-(`sections`); the rules between options in `rules`, and in a module for each larger part.
+One `ConfigError` names every mistake in a file. Each option has its own check (`sections`); rules
+that involve several options are in `rules`, and in a module for each larger part.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ _WRITING_ENDS_S = 3.0
 
 
 def load(path: str | os.PathLike[str], chosen: overlay.Chosen = MappingProxyType({})) -> Config:
-    """Read the configuration file at `path`. Raises ConfigError with everything that is wrong.
+    """Read the configuration file at `path`. Raises ConfigError with all mistakes.
 
-    `chosen`: settings that are laid over it, see `overlay`.
+    `chosen`: settings that override it, see `overlay`.
     """
     return _checked(yaml_loader.read(path), chosen)
 
@@ -48,11 +48,11 @@ def load_again(
     before: Config | None = None,
     chosen: overlay.Chosen = MappingProxyType({}),
 ) -> Config:
-    """Like `load`, for a reload: somebody may be writing the file at this very moment.
+    """Like `load`, for a reload: somebody may be writing the file at this moment.
 
-    Waits until nothing was written for half a second, three seconds at most. Raises ConfigError
-    also when the file is empty, and when a token of `before` is gone: a reload never opens the
-    HTTP API to those who were kept out.
+    Waits until nothing was written for half a second, at most three seconds. Also raises
+    ConfigError if the file is empty, or if a token of `before` is missing: a reload never
+    opens the HTTP API to those who were excluded.
     """
     deadline = time.monotonic() + _WRITING_ENDS_S
     source = yaml_loader.read(path)
@@ -119,7 +119,7 @@ def _checked(source: Source, chosen: overlay.Chosen = MappingProxyType({})) -> C
 
 
 def _of_servers(found: Iterator[Mistake], source: Source) -> list[Problem]:
-    """What was found of MCP servers, leaving out those of which an option is wrong already."""
+    """Return mistakes in MCP servers, except for servers with an invalid option."""
     failed = {steps[:3] for steps in source.failed if steps[:2] == ("tools", "mcp")}
     paths: list[Mistake] = [(("tools", "mcp", *steps), what) for steps, what in found]
     return [
@@ -128,13 +128,13 @@ def _of_servers(found: Iterator[Mistake], source: Source) -> list[Problem]:
 
 
 def _below(group: Steps, found: Iterator[Mistake], source: Source) -> list[Problem]:
-    """What was found of the options below `group`."""
+    """Return the mistakes in options below `group`."""
     paths: list[Mistake] = [((*group, *steps), what) for steps, what in found]
     return [Problem(source.place(at), at, what) for at, what in paths]
 
 
 def _of_mqtt(found: Iterator[Mistake], source: Source) -> list[Problem]:
-    """What was found of MQTT, leaving that out if an option of it is wrong already."""
+    """Return mistakes in MQTT, unless one of its options is invalid."""
     if any(steps[:1] == ("mqtt",) for steps in source.failed):
         return []
     return [Problem(source.place(at), at, what) for at, what in found if at not in source.failed]

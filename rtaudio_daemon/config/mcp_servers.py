@@ -1,4 +1,4 @@
-"""What must hold inside `tools.mcp`: an address or a program, and what goes with each."""
+"""Rules for `tools.mcp`: an address or a program, and the options for each."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def mistakes(servers: Mapping[str, McpServer] | None) -> Iterator[Mistake]:
-    """Everything that is wrong: at which option below `tools.mcp`, and what to do about it."""
+    """Yield every mistake: at which option below `tools.mcp`, and the remedy."""
     for name, server in (servers or {}).items():
         for steps, what in _server(server):
             yield (name, *steps), what
 
 
 def cautions(servers: Mapping[str, McpServer] | None) -> Iterator[Mistake]:
-    """What works but should not stay so, in the same shape."""
+    """Yield what works but is not advisable, in the same form."""
     for name, server in (servers or {}).items():
         url = urlsplit(server.url)
         if server.headers and url.scheme == "http" and beyond_loopback(url.hostname or ""):

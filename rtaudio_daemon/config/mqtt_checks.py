@@ -1,4 +1,4 @@
-"""What must hold of the section `mqtt` and of own tools that send over MQTT, between options."""
+"""Rules between options of `mqtt`, and for `tools.own` entries that send over MQTT."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .source import Mistake, Steps
 
 
 def mistakes(config: Config) -> Iterator[Mistake]:
-    """Everything that is wrong: at which option, and what to do about it."""
+    """Yield every mistake: at which option, and the remedy."""
     mqtt = config.mqtt
     if mqtt.host:
         yield from _broker(mqtt)
@@ -39,7 +39,7 @@ def _broker(mqtt: Mqtt) -> Iterator[Mistake]:
 
 
 def cautions(config: Config) -> Iterator[Mistake]:
-    """What works but should not stay so, in the same shape."""
+    """Yield what works but is not advisable, in the same form."""
     mqtt = config.mqtt
     if not mqtt.host:
         return

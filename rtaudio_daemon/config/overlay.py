@@ -1,7 +1,7 @@
-"""The few settings that may be chosen while the daemon runs, laid over the configuration.
+"""The few settings that can be chosen at run time and override the configuration.
 
-They are kept in a file of their own (JSON, by the names in `NAMES`), because the configuration of
-an installed daemon is read only. Tools, hooks, hosts and secrets cannot be chosen so.
+They are stored in a file of their own (JSON, with the names in `NAMES`), because the configuration
+of an installed daemon is read-only. Tools, hooks, hosts and secrets cannot be chosen in this way.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Value = str | float
 Chosen = Mapping[str, Value]
 
 OVERLAY_FILE = "settings.json"
-"""Its name in the state directory."""
+"""The name of the file in the state directory."""
 TEXT_MAX = 200
 
 _STEPS: Mapping[str, Steps] = {
@@ -41,14 +41,14 @@ _MAX_BYTES = 1 << 14
 
 
 def option(name: str) -> str:
-    """The option that a setting stands for, as in audio.echo."""
+    """Return the option that a setting stands for, such as audio.echo."""
     return ".".join(map(str, _STEPS[name]))
 
 
 def read(path: Path) -> dict[str, Value]:
-    """What is chosen in the file at `path`; nothing where there is none, or another thing.
+    """Return the choices in the file at `path`; empty if it is missing or invalid.
 
-    Raises ConfigError when it cannot be read.
+    Raises ConfigError if it cannot be read.
     """
     try:
         found = json.loads(read_bounded(path, _MAX_BYTES))
@@ -63,7 +63,7 @@ def read(path: Path) -> dict[str, Value]:
 
 
 def is_possible(name: str, value: object) -> bool:
-    """Whether `value` has the form of this setting; a device is named, never a file."""
+    """Return whether `value` has the form of this setting; a device is never a file."""
     if name == "volume":
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         return is_number and 0 <= float(str(value)) <= 1
@@ -75,7 +75,7 @@ def is_possible(name: str, value: object) -> bool:
 
 
 def lay_over(source: Source, chosen: Chosen) -> None:
-    """Put what is chosen into what a configuration file says, as if it stood there."""
+    """Insert the choices into the values of a configuration file, as if written there."""
     if not chosen or not isinstance(source.value, dict | None):
         return
     source.value = source.value or {}
@@ -83,7 +83,7 @@ def lay_over(source: Source, chosen: Chosen) -> None:
         steps = _STEPS[name]
         group = _group(source.value, steps[:-1])
         if group is None:
-            continue  # the checks say what is wrong there
+            continue  # the checks report what is wrong there
         if name == "wake_sensitivity":
             group[steps[-1]] = _words(group, value)
             continue
@@ -93,7 +93,7 @@ def lay_over(source: Source, chosen: Chosen) -> None:
 
 
 def in_effect(config: Config) -> dict[str, Value]:
-    """The value of every setting by a configuration."""
+    """Return the value of every setting in a configuration."""
     audio = config.audio
     found: dict[str, Value] = {
         "voice": config.realtime.session.voice,
@@ -111,9 +111,9 @@ def in_effect(config: Config) -> dict[str, Value]:
 
 
 def load_with(load: Callable[[Chosen], Config], chosen: Chosen) -> tuple[Config, Chosen]:
-    """What `load` gives for `chosen`, and `chosen`; neither with it where it does not fit.
+    """Return what `load` returns for `chosen`, and `chosen`; if invalid, use no choices.
 
-    Then a warning says so. Raises ConfigError where the configuration itself is wrong.
+    A warning then says so. Raises ConfigError if the configuration itself is invalid.
     """
     try:
         return load(chosen), chosen
@@ -126,7 +126,7 @@ def load_with(load: Callable[[Chosen], Config], chosen: Chosen) -> tuple[Config,
 
 
 def _group(value: dict[str, Any], steps: Steps) -> dict[Any, Any] | None:
-    """The group of options at `steps`, made where it is missing; None if something else is."""
+    """Return the group of options at `steps`, created if missing; None if it is no group."""
     for step in steps:
         inner = value.get(str(step))
         if inner is None:
@@ -138,7 +138,7 @@ def _group(value: dict[str, Any], steps: Steps) -> dict[Any, Any] | None:
 
 
 def _words(wake: Mapping[Any, Any], sensitivity: Value) -> Any:
-    """The wake words of a section, each that wakes with this sensitivity."""
+    """Return the wake words of a section, all words that wake with this sensitivity."""
     given = wake.get("words")
     if not given:
         name = wake.get("word", WORDS[0])

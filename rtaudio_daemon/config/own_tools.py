@@ -1,4 +1,4 @@
-"""What must hold inside `tools.own`: names, what each tool does, and places for arguments."""
+"""Rules for `tools.own`: names, what each tool does, and placeholders for arguments."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TARGETS = ("entity_id", "area_id", "device_id", "floor_id", "label_id")
 
 
 def mistakes(own: Sequence[OwnTool]) -> Iterator[Mistake]:
-    """Everything that is wrong: at which option below `tools.own`, and what to do about it."""
+    """Yield every mistake: at which option below `tools.own`, and the remedy."""
     for index, tool in enumerate(own):
         first = next(i for i, each in enumerate(own) if each.name == tool.name)
         if tool.name and first < index:
@@ -92,7 +92,7 @@ def _program(tool: OwnTool) -> Iterator[Mistake]:
 
 
 def misplaced(program: Sequence[str], value: str) -> Iterator[tuple[int, str]]:
-    """Which elements of a program must hold no place for `value` as they do, and why."""
+    """Yield which elements of a program must not contain `value` in this way, and why."""
     for index, element in enumerate(program):
         plain, places = revealed(element), [name for _, name in names_in(element)]
         if not places:
@@ -136,7 +136,7 @@ def _known(tool: OwnTool, steps: Steps, name: str) -> Iterator[Mistake]:
 
 
 def _parameters(tool: OwnTool) -> Mapping[str, Any]:
-    """The parameters by name, also of a whole schema."""
+    """Return the parameters by name, also for a complete schema."""
     given = tool.parameters or {}
     properties = given.get("properties")
     whole = given.get("type") == "object" and isinstance(properties, Mapping)

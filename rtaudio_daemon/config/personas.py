@@ -1,4 +1,4 @@
-"""What must hold between personas, wake words and the session."""
+"""Rules between personas, wake words and the session."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from .sections import Config
 from .source import Mistake, Steps
 
 MOST = 32
-"""Personas at once."""
+"""Maximum number of personas."""
 
 
 def mistakes(config: Config, failed: Collection[Steps]) -> Iterator[Mistake]:
-    """Everything that is wrong: at which option, and what to do about it.
+    """Yield every mistake: at which option, and the remedy.
 
-    Nothing, if one of the options that are compared has `failed`, and is not known therefore.
+    Yields nothing if an option involved has `failed`, so that its value is unknown.
     """
     if any(steps[:1] == ("personas",) or steps[:2] == ("realtime", "session") for steps in failed):
         return
@@ -40,7 +40,7 @@ def mistakes(config: Config, failed: Collection[Steps]) -> Iterator[Mistake]:
 
 
 def cautions(config: Config) -> Iterator[Mistake]:
-    """What has no effect, in the same shape."""
+    """Yield what has no effect, in the same form."""
     for name, persona in (config.personas or {}).items():
         if persona == Persona():
             what = "answers as realtime.session does; give it a voice or instructions"

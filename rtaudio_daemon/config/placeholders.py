@@ -1,6 +1,6 @@
-"""Places for arguments in the options of a tool: `{name}` stands for the argument `name`.
+"""Placeholders in the options of a tool: `{name}` stands for the argument `name`.
 
-`{{name}}` is the text `{name}`; every other brace stands for itself.
+`{{name}}` is the text `{name}`; all other braces are literal.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _PLACE = re.compile(r"\{\{([A-Za-z_]\w*)\}\}|\{([A-Za-z_]\w*)\}", re.ASCII)
 
 
 def names_in(value: Any, steps: tuple[str | int, ...] = ()) -> Iterator[tuple[Any, str]]:
-    """Every place in `value` (text, or a JSON value that holds text): its steps and its name."""
+    """Yield every placeholder in `value` (text, or JSON with texts): its steps and its name."""
     if isinstance(value, Mapping):
         for key, each in value.items():
             yield from names_in(each, (*steps, key))
@@ -31,7 +31,7 @@ def names_in(value: Any, steps: tuple[str | int, ...] = ()) -> Iterator[tuple[An
 
 
 def whole(template: str) -> str:
-    """The name, if `template` is nothing but one place; else ""."""
+    """Return the name if `template` is exactly one placeholder; otherwise ""."""
     found = _PLACE.fullmatch(revealed(template))
     return found[2] or "" if found else ""
 
@@ -39,9 +39,9 @@ def whole(template: str) -> str:
 def fill(
     template: str, arguments: Mapping[str, Any], encode: Callable[[str], str] = str
 ) -> str | None:
-    """`template` with the arguments, each as text that went through `encode`.
+    """Return `template` with the arguments, each converted to text and passed to `encode`.
 
-    None if an argument is not given that has a place here.
+    None if an argument for a placeholder is missing.
     """
     plain = revealed(template)
     if any(arguments.get(name) is None for _, name in names_in(plain)):
@@ -54,9 +54,9 @@ def fill(
 
 
 def fill_all(template: Any, arguments: Mapping[str, Any]) -> Any:
-    """A JSON value with the arguments; one that is a whole text keeps its type.
+    """Return a JSON value with the arguments; a placeholder that is a whole text keeps its type.
 
-    Entries for arguments that are not given are left out; None if nothing else is in `template`.
+    Entries for missing arguments are left out; None if nothing else is in `template`.
     """
     filled = _filled(template, arguments)
     return None if filled is _LEFT_OUT else filled
@@ -78,12 +78,12 @@ def _filled(template: Any, arguments: Mapping[str, Any]) -> Any:
 
 
 def revealed(text: str) -> str:
-    """`text` as it is, also if it is a secret."""
+    """Return `text` in the clear, even if it is a secret."""
     return text.reveal() if isinstance(text, Secret) else text
 
 
 def as_text(value: Any) -> str:
-    """A JSON value as text: 20.0 is 20, true is true; without lone surrogates."""
+    """Return a JSON value as text: 20.0 becomes 20, true becomes true; no lone surrogates."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     words = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""What models cost by the list of their maker, so that nobody has to copy figures."""
+"""List prices of models, so that users need not copy figures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 PRICED_ON = "2026-11-28"
-"""The day on which these prices were read, at developers.openai.com/api/docs/models."""
+"""The date of these prices, from developers.openai.com/api/docs/models."""
 
 _LARGE = MappingProxyType(
     {

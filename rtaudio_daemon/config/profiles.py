@@ -1,4 +1,4 @@
-"""The kinds of services: their differences, and what each needs, are data in one table."""
+"""The kinds of services: their differences and requirements, as data in one table."""
 
 from __future__ import annotations
 
@@ -8,61 +8,61 @@ from types import MappingProxyType
 from typing import Literal
 
 Dialect = Literal["ga", "preview"]
-"""The spelling of the Realtime API: the one of today, or the one of the preview."""
+"""The variant of the Realtime API: the current one, or the preview."""
 KeyStyle = Literal["api_key", "bearer", "entra", "none"]
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What is true of a kind of service."""
+    """The properties of a kind of service."""
 
     name: str
     dialect: Dialect
-    """The spelling it expects from us."""
+    """The variant it expects from us."""
     path: str = ""
-    """Where on its host the API lives; empty: the whole address comes from the option ``url``."""
+    """The path of the API on its host; empty: the option ``url`` is the whole address."""
     query: tuple[tuple[str, str], ...] = ()
-    """The query of the address; ``{deployment}`` and ``{api_version}`` are filled in."""
+    """The query of the address; ``{deployment}`` and ``{api_version}`` are replaced."""
     scheme: str = "wss"
-    """How a host without a scheme is reached."""
+    """The scheme for a host without one."""
     host_name: str = ""
-    """The host, when the option ``host_name`` is empty."""
+    """The host if the option ``host_name`` is empty."""
     deployment: str = ""
-    """The deployment, when the option ``deployment`` is empty."""
+    """The deployment if the option ``deployment`` is empty."""
     key_style: KeyStyle = "api_key"
-    """How it wants the key: in an ``api-key`` header, as a bearer token, or not at all."""
+    """How the key is sent: in an ``api-key`` header, as a bearer token, or not at all."""
     key_needed: bool = True
-    """Whether it refuses everybody without a key."""
+    """Whether it rejects everybody without a key."""
     dated: str = ""
-    """The profile that takes over when ``api_version`` is a date."""
+    """The profile that applies instead if ``api_version`` is a date."""
     needs_date: bool = False
     """Whether ``api_version`` must be a date."""
     version: str = ""
-    """The ``api_version`` that is meant by v1, where the service only knows dates."""
+    """The ``api_version`` that v1 stands for, if the service only knows dates."""
     token_scope: str = ""
-    """What an Entra ID token must be good for; empty: it takes none."""
+    """The scope of Entra ID tokens; empty: it accepts none."""
     needs: tuple[tuple[str, str], ...] = ()
-    """The options that must be set, each with what to say where one is not."""
+    """The required options, each with a message for when it is missing."""
     built_in: bool = False
-    """Whether the daemon brings the service along, unless ``host_name`` is set."""
+    """Whether the daemon contains the service, unless ``host_name`` is set."""
     processes_sound: bool = False
-    """Whether it takes Azure's own turn detection, noise suppression and echo cancellation."""
+    """Whether it supports Azure's turn detection, noise suppression and echo cancellation."""
     detects_dialect: bool = False
-    """Whether the dialect is read off the service's greeting, as we cannot know it before."""
+    """Whether the dialect is detected from the service's greeting."""
     service_interrupts: bool = True
-    """Whether it stops its answer by itself when it hears somebody speak."""
+    """Whether it stops its answer by itself when it hears speech."""
     service_truncates: bool = False
-    """Whether it also forgets by itself what was not heard of an answer."""
+    """Whether it also truncates an answer by itself to what was heard."""
     commits_answers: bool = False
-    """Whether an answer outside the conversation is, in its words, one that is not committed."""
+    """Whether it calls an answer outside the conversation one that is not committed."""
     transcription_is_deployment: bool = False
-    """Whether the transcription model must be a deployment of ours."""
+    """Whether the transcription model must be one of our deployments."""
     lifetime_s: float = 28 * 60
-    """How long a session may last when its greeting does not say."""
+    """The maximum duration of a session in seconds if its greeting does not state it."""
 
     @property
     def takes_entra(self) -> bool:
-        """Whether Entra ID tokens may be good for it."""
+        """Whether Entra ID tokens may be valid for it."""
         return bool(self.token_scope) or not self.path
 
     @property
@@ -150,4 +150,4 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
         )
     }
 )
-"""Every profile by its name."""
+"""All profiles by name."""

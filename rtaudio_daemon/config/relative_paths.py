@@ -1,4 +1,4 @@
-"""Files that the settings name: they are looked for beside the configuration."""
+"""Resolves file names in the settings relative to the configuration."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .sections import Config
 
 
 def beside_file(config: Config, file: str) -> Config:
-    """`config` with the files that it names looked for beside `file`, not where one stands."""
+    """Return `config` with its file names relative to `file`, not to the current folder."""
     folder = os.path.dirname(file)
 
     def beside(path: str) -> str:
@@ -51,7 +51,7 @@ def beside_file(config: Config, file: str) -> Config:
 
 
 def _program(command: tuple[str, ...], folder: str) -> tuple[str, ...]:
-    """`command` with a program that is named with a folder looked for beside the configuration."""
+    """Return `command` with a program given with a folder relative to the configuration."""
     if not command or "/" not in command[0] or isinstance(command[0], Secret):
         return command
     return (os.path.abspath(os.path.join(folder, command[0])), *command[1:])

@@ -1,6 +1,6 @@
-"""What must hold between options, and what may hold but is not meant.
+"""Rules that involve several options, and doubtful combinations.
 
-What a single option may be stands with the option (`sections`).
+Each option has its own check (`sections`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .source import Problem, Source, Steps
 from .tool_sections import HomeAssistant, ToolRule, Tools
 
 TOKEN_MIN = 32
-"""Characters a token needs where others in the network can try."""
+"""Minimum length of a token if others in the network can guess at it."""
 
 _EXAMPLE_KEY = "0123456789abcdef"
 _EMPTY_RULE = (
@@ -28,17 +28,17 @@ _KEYED = (*_PROFILE, "realtime.auth")
 
 
 def mistakes(config: Config, source: Source) -> list[Problem]:
-    """What is wrong, leaving out what rests on an option that is wrong already."""
+    """Return the mistakes, except for rules that involve an option known to be invalid."""
     return _broken(_RULES, config, source)
 
 
 def cautions(config: Config, source: Source) -> list[Problem]:
-    """What is allowed, but will not do what it seems to."""
+    """Return what is permitted but will not do what it seems to."""
     return _broken(_CAUTIONS, config, source)
 
 
 class _Rule(NamedTuple):
-    """What must hold between options: `at` is at fault when `broken` says so."""
+    """A rule between options: the option `at` is at fault if `broken` returns true."""
 
     at: str
     concerns: tuple[str, ...]
@@ -47,7 +47,7 @@ class _Rule(NamedTuple):
 
 
 def _broken(rules: tuple[_Rule, ...], config: Config, source: Source) -> list[Problem]:
-    """What the rules find, leaving out those that rest on an option which is wrong already."""
+    """Return what the rules find, except for rules that involve an invalid option."""
     found = []
     for rule in rules:
         involved: list[Steps] = [tuple(path.split(".")) for path in (rule.at, *rule.concerns)]
@@ -64,7 +64,7 @@ def _profile(config: Config) -> Profile:
 
 
 def _needs(profile: Profile, name: str, what: str) -> _Rule:
-    """`profile` needs the option `name` of the section realtime."""
+    """The rule that `profile` requires the option `name` of the section realtime."""
 
     def broken(config: Config) -> bool:
         return _profile(config) is profile and not getattr(config.realtime, name)
@@ -73,7 +73,7 @@ def _needs(profile: Profile, name: str, what: str) -> _Rule:
 
 
 def _versions(profile: Profile, dated: Profile) -> tuple[_Rule, _Rule]:
-    """`profile` takes only v1 as api_version, and `dated` takes over where it is a date."""
+    """The rules that `profile` accepts only v1 as api_version, and `dated` only dates."""
     return (
         _Rule(
             "realtime.api_version",
@@ -92,7 +92,7 @@ def _versions(profile: Profile, dated: Profile) -> tuple[_Rule, _Rule]:
 
 
 def _is_address(url: str) -> bool:
-    """Whether the host and the port of `url` can be; also if it is empty."""
+    """Return whether host and port of `url` are valid; also true if it is empty."""
     try:
         parts = urlsplit(url)
         return not url or (bool(parts.hostname) and parts.port != 0)
@@ -101,7 +101,7 @@ def _is_address(url: str) -> bool:
 
 
 def _asks_for_yes(tools: Tools, home: HomeAssistant) -> bool:
-    """Whether there is a tool that may need a spoken yes, as far as that can be known."""
+    """Return whether any tool may need a spoken yes, as far as that can be known."""
     servers = (tools.mcp or {}).values()
     if any(each.confirm for each in tools.own) or any(each.confirm for each in servers):
         return True

@@ -1,7 +1,7 @@
-"""From dataclasses to a voluptuous schema and back: sections in, a checked section out.
+"""Converts dataclasses to a voluptuous schema, and plain values to a checked section.
 
-Only what voluptuous and its successor Probatio share is used: Schema, Optional, Invalid and
-MultipleInvalid. The words for people are our own, so they do not depend on either.
+Uses only what voluptuous and its successor Probatio share: Schema, Optional, Invalid and
+MultipleInvalid. Messages for people are our own, so they depend on neither.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MOST_ELSEWHERE = 3
 
 @dataclass(frozen=True)
 class Option:
-    """One option or section as the documents show it. `check` is None for a section."""
+    """One option or section for the documents. `check` is None for a section."""
 
     steps: tuple[str, ...]
     meaning: str
@@ -33,12 +33,12 @@ class Option:
 
     @property
     def path(self) -> str:
-        """The dotted path, as in ``audio.gate.threshold``."""
+        """The dotted path, such as ``audio.gate.threshold``."""
         return ".".join(self.steps)
 
 
 def options(kind: type[Any], steps: tuple[str, ...] = ()) -> Iterator[Option]:
-    """Every section and option of `kind`, each section before what it holds."""
+    """Yield every section and option of `kind`, each section before its contents."""
     for each in _settings(kind):
         here = (*steps, each.name)
         meaning, unit = each.metadata["meaning"], each.metadata.get("unit", "")
@@ -50,7 +50,7 @@ def options(kind: type[Any], steps: tuple[str, ...] = ()) -> Iterator[Option]:
 
 
 def groups(kind: type[Any]) -> Check:
-    """A list whose entries are groups of options, each a `kind`; a single one may stand alone."""
+    """Accept a list whose entries are sections of type `kind`; a single one may stand alone."""
 
     def convert(value: Any) -> tuple[Any, ...]:
         if isinstance(value, Mapping):
@@ -65,7 +65,7 @@ def groups(kind: type[Any]) -> Check:
 
 
 def named_groups(kind: type[Any], name: str) -> Check:
-    """Groups of options with free names (the pattern `name`), each a `kind`; empty = none."""
+    """Accept sections of type `kind` with free names (the pattern `name`); empty: none."""
 
     def convert(value: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping):
@@ -85,7 +85,7 @@ def named_groups(kind: type[Any], name: str) -> Check:
 
 
 def some_of(kind: type[Any]) -> Check:
-    """A group of some of the options of a `kind`, those that are given; empty = none."""
+    """Accept any subset of the options of `kind`; empty: none."""
 
     def convert(value: Any) -> dict[str, Any]:
         try:
@@ -100,7 +100,7 @@ def some_of(kind: type[Any]) -> Check:
 
 
 def _entries(kind: type[Any], given: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
-    """Each of `given` as a `kind`, by its key."""
+    """Convert each of `given` to a `kind`, by its key."""
     entry, found, problems = schema(kind), {}, []
     for key, each in given:
         try:
@@ -116,7 +116,7 @@ def _entries(kind: type[Any], given: Iterable[tuple[Any, Any]]) -> dict[Any, Any
 
 
 def written(value: Any) -> Any:
-    """A default as it is written in a file: of a group only what is not its default."""
+    """Return a default as written in a file: of a group only what differs from its default."""
     if isinstance(value, tuple):
         return [written(each) for each in value]
     if isinstance(value, Mapping):
@@ -154,14 +154,14 @@ def _default(each: Field[Any]) -> Any:
 
 
 def schema(kind: type[T]) -> vol.Schema:
-    """The voluptuous schema of a section: takes plain values, gives back a `kind`."""
+    """Return the voluptuous schema of a section: converts plain values to a `kind`."""
     return vol.Schema(_validator(kind))
 
 
 def validate(kind: type[T], source: Source, hints: Mapping[str, str]) -> T:
-    """`source` as a `kind`; what is wrong is added to its problems and left at its default.
+    """Convert `source` to a `kind`; mistakes are added to its problems, with the default used.
 
-    `hints`: what to say of options that there are not, by the last word of their path.
+    `hints`: messages for unknown options, by the last word of their path.
     """
     value = source.value
     checked = schema(kind)
@@ -196,7 +196,7 @@ def _validator(kind: type[Any]) -> Callable[[Any], Any]:
         for each in _settings(kind)
     }
     group = vol.Schema(checks)
-    # A secret that is not there after all is no secret that is not wanted.
+    # A missing value of an intended secret must not count as no secret.
     may_be_empty = {each.name for each in _settings(kind) if not isinstance(each.default, Secret)}
 
     def convert(value: Any) -> Any:
@@ -223,7 +223,7 @@ def _validator(kind: type[Any]) -> Callable[[Any], Any]:
 
 
 def _unknown(kind: type[Any], steps: Steps, hints: Mapping[str, str]) -> str:
-    """What to say when `steps` names no option; empty when it does."""
+    """Return a message if `steps` names no option; otherwise ""."""
     whole = kind
     for depth, step in enumerate(steps):
         names = {each.name: each for each in _settings(kind)}
@@ -244,7 +244,7 @@ def _unknown(kind: type[Any], steps: Steps, hints: Mapping[str, str]) -> str:
 
 
 def _elsewhere(kind: type[Any], steps: Steps) -> str:
-    """A hint at the options of this name in other sections, those below this one before others."""
+    """Return a hint at options of this name in other sections, nearer sections first."""
     *above, name = steps
     found = [each for each in options(kind) if each.steps[-1] == name]
     near = [each for each in found if each.steps[: len(above)] == tuple(above)] or found
@@ -254,7 +254,7 @@ def _elsewhere(kind: type[Any], steps: Steps) -> str:
 
 
 def _without(value: Any, steps: Steps) -> Any:
-    """A copy of `value` in which `steps` (or what stands in its way) is left out."""
+    """Return a copy of `value` without what is at `steps` (or a value that blocks the path)."""
     if not steps or not isinstance(value, Mapping) or steps[0] not in value:
         return None
     rest = {name: each for name, each in value.items() if name != steps[0]}

@@ -1,4 +1,4 @@
-"""Secrets that never show themselves, and the hint for a misspelt name."""
+"""Secrets that are never displayed, and the hint for a misspelt name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Secret(str):
-    """A string that never shows itself: its repr is `**`. Use `.reveal()` to get at it."""
+    """A string that is never displayed: its repr is `**`. `.reveal()` returns its value."""
 
     __slots__ = ()
 
@@ -23,18 +23,18 @@ class Secret(str):
         return format(str(self), spec)
 
     def reveal(self) -> str:
-        """The secret itself, as a plain string."""
+        """Return the secret as a plain string."""
         return str.__str__(self)
 
 
 class EmptySecret(Secret):
-    """What a tag with an empty default yields: a mistake where a secret is wanted."""
+    """The result of a tag with an empty default: a mistake where a secret is required."""
 
     __slots__ = ()
 
 
 def secrets_in(value: Any) -> Iterator[str]:
-    """Every secret in `value`, settings or what they consist of, in the open."""
+    """Yield every secret in `value` (settings or parts of them), in the clear."""
     if isinstance(value, Secret):
         yield value.reveal()
     elif is_dataclass(value) and not isinstance(value, type):
@@ -49,7 +49,7 @@ def secrets_in(value: Any) -> Iterator[str]:
 
 
 def did_you_mean(word: Any, names: Iterable[str]) -> str:
-    """`; did you mean …?` when one of `names` is much like `word`, else nothing."""
+    """Return `; did you mean …?` if one of `names` is similar to `word`; otherwise ""."""
     if not isinstance(word, str):
         return ""
     near = difflib.get_close_matches(word.strip().lower(), list(names), n=1, cutoff=0.6)

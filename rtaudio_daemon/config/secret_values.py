@@ -1,4 +1,4 @@
-"""Settings that are secret: where they are exposed, and how all settings look without them."""
+"""Secret settings: where they are exposed, and how to display all settings without them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SECRET_NAME = re.compile(r"key|token|secret|passw|authori", re.I)
 
 
 def redacted(config: Config) -> dict[str, Any]:
-    """All settings as JSON-able values; secrets, and what may hold one, show as `**`."""
+    """Return all settings ready for JSON; possible secrets are shown as `**`."""
     names = [each.path for each in schema.options(Config) if len(each.steps) == 1]
     found = {name: _redacted(getattr(config, name)) for name in names}
     url = urlsplit(config.realtime.url)
@@ -34,7 +34,7 @@ def redacted(config: Config) -> dict[str, Any]:
 
 
 def exposures(source: Source) -> list[str]:
-    """Secrets that stand in the configuration itself, and files with secrets that others read."""
+    """Return secrets in the configuration itself, and files with secrets that others can read."""
     found, files = [], set(source.secret_files)
     for steps, given in (*_secret_options(source.value), *_secret_entries(source.value)):
         if given and not isinstance(given, Secret):
@@ -56,7 +56,7 @@ def _secret_options(value: Any) -> Iterator[tuple[Steps, Any]]:
 
 
 def _secret_entries(value: Any) -> Iterator[tuple[Steps, Any]]:
-    """Headers and variables for hooks and MCP servers that hold a secret by their names."""
+    """Yield headers and variables for hooks and MCP servers whose names indicate a secret."""
     for way in _ENTRIES:
         for steps, given in _found(value, way):
             if _SECRET_NAME.search(str(steps[-1])):
@@ -66,7 +66,7 @@ def _secret_entries(value: Any) -> Iterator[tuple[Steps, Any]]:
 def _found(
     value: Any, way: tuple[str | int | None, ...], steps: Steps = ()
 ) -> Iterator[tuple[Steps, Any]]:
-    """What stands in `value` on this way, in which None is any step."""
+    """Yield the values at this path in `value`; None stands for any step."""
     if not way:
         yield steps, value
         return
@@ -77,7 +77,7 @@ def _found(
 
 
 def _readable_by_others(file: str) -> bool:
-    """Whether the group or everybody may read `file`."""
+    """Return whether the group or everybody may read `file`."""
     try:
         return bool(os.stat(file).st_mode & 0o044)
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""The file of secrets: lines of `NAME: value`, as they are written."""
+"""The file of secrets: lines of `NAME: value`, taken literally."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SECRETS_FILE = "secrets.yaml"
 
 
 class NoSecretsError(Exception):
-    """A file of secrets that is none; `where` goes on in a sentence, without words of the file."""
+    """An invalid file of secrets; `where` continues a sentence, without words of the file."""
 
     def __init__(self, line: int | None = None) -> None:
         super().__init__()
@@ -22,14 +22,14 @@ class NoSecretsError(Exception):
 
 @dataclass
 class SecretLine:
-    """One line of the file of secrets, and the line in which its name stood before."""
+    """One line of the file of secrets, and the line where its name occurred before."""
 
     node: yaml.ScalarNode
     line: int
     before: int | None
 
     def reveal(self) -> Secret:
-        """The secret as it is written, so that 007 stays 007; ValueError when there is none."""
+        """Return the secret literally, so that 007 stays 007; ValueError if there is none."""
         if self.before is not None:
             raise ValueError(f"given twice, first in line {self.before}; keep one of them")
         if self.node.tag not in PLAIN_TAGS or not self.node.value.strip():
@@ -43,7 +43,7 @@ class SecretLine:
 
 
 def read_secrets(text: str) -> dict[str, SecretLine]:
-    """The lines of a file of secrets by name. Raises NoSecretsError."""
+    """Return the lines of a file of secrets by name. Raises NoSecretsError."""
     try:
         node = Loader(text).get_single_node()
     except yaml.YAMLError as error:

@@ -1,4 +1,4 @@
-"""What a file of settings says: values, the place of each, and what is wrong with them."""
+"""The content of a file of settings: values, the place of each, and mistakes."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any
 from .file_reading import read_bounded
 
 Steps = tuple[str | int, ...]
-"""The way to an option, as in audio, gate, threshold."""
+"""The path of an option, such as audio, gate, threshold."""
 
 Mistake = tuple[Steps, str]
-"""At which option, and what to do about it."""
+"""At which option, and the remedy."""
 
 BYTES_MOST = 1 << 18
-"""How large a file of settings may be."""
+"""Maximum size of a file of settings."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where something stands: the file as the user named it, and the line, counted from 1.
+    """A place: the file as the user named it, and the line, counted from 1.
 
-    Line 0 is the file itself, which cannot be read.
+    Line 0 stands for the file itself, which cannot be read.
     """
 
     file: str
@@ -34,20 +34,20 @@ class Place:
 
 @dataclass(frozen=True)
 class Problem:
-    """One mistake: where, at which option (empty for the YAML itself), and what to do about it."""
+    """One mistake: place, option (empty for the YAML itself), and remedy."""
 
     place: Place
     steps: Steps
     what: str
 
     def __str__(self) -> str:
-        place = str(self.place) if self.place.line else ""  # else `what` names the file
+        place = str(self.place) if self.place.line else ""  # otherwise `what` names the file
         return ": ".join(filter(None, (place, dotted(self.steps), self.what)))
 
 
 @dataclass
 class Source:
-    """What a file says: plain values, the place of each, and everything that is wrong with it."""
+    """The content of a file: plain values, the place of each, and all mistakes."""
 
     file: str
     value: Any = None
@@ -56,13 +56,13 @@ class Source:
     failed: set[Steps] = field(default_factory=set)
     secret_files: set[str] = field(default_factory=set)
     changed_at: float = 0.0
-    """When the newest of the files that were read was written, in seconds since the epoch."""
+    """When the newest of the files was written, in seconds since 1970."""
     visits: int = 0
-    """How many values were read; one that is named by several aliases counts each time."""
+    """How many values were read; one used by several aliases counts each time."""
     contents: dict[str, bytes | OSError] = field(default_factory=dict, repr=False)
 
     def content(self, file: str) -> bytes:
-        """What `file` holds, read once, or the OSError that it gave."""
+        """Return the content of `file`, read once, or the OSError that occurred."""
         if file not in self.contents:
             try:
                 self.contents[file] = read_bounded(file, BYTES_MOST)
@@ -74,14 +74,14 @@ class Source:
         return found
 
     def place(self, steps: Steps) -> Place:
-        """Where `steps` stands, or the nearest group around it."""
+        """Return the place of `steps`, or of the nearest group around it."""
         while steps and steps not in self.places:
             steps = steps[:-1]
         return self.places.get(steps, Place(self.file, 1))
 
 
 def dotted(steps: Iterable[str | int]) -> str:
-    """A path for people: ``audio.gate.threshold``, ``tools[0].name``."""
+    """Return a path for people: ``audio.gate.threshold``, ``tools[0].name``."""
     joined = ""
     for step in steps:
         joined += f"[{step}]" if isinstance(step, int) else f".{step}" if joined else str(step)

@@ -1,4 +1,4 @@
-"""What must hold inside `audio.wake.words`: one source for each word, and a name of its own."""
+"""Rules for `audio.wake.words`: one source for each word, and a unique name."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from .source import Mistake
 from .wake_sections import WakeWord
 
 MOST = 16
-"""Words at once; each costs time with every frame."""
+"""Maximum number of words; each costs time with every frame."""
 
 
 def mistakes(audio: Audio) -> Iterator[Mistake]:
-    """Everything that is wrong: at which option below `audio.wake.words`, and what to do."""
+    """Yield every mistake: at which option below `audio.wake.words`, and the remedy."""
     words, entries = audio.wake.words, audio.wake.entries()
     usual = entries[: len(entries) - len(words)]
     if len(words) > MOST:
@@ -48,7 +48,7 @@ def _source(word: WakeWord) -> tuple[str, str, str]:
 
 
 def cautions(audio: Audio, *, word_given: bool) -> Iterator[Mistake]:
-    """What has no effect, in the same shape; `word_given`: the file says `audio.wake.word`."""
+    """Yield what has no effect, likewise; `word_given`: the file has `audio.wake.word`."""
     wakes = any(not each.stop for each in audio.wake.words)
     if wakes and word_given:
         yield ("word",), "is not used: the words are those of audio.wake.words; leave it out"

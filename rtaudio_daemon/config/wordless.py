@@ -1,7 +1,7 @@
-"""Settings and states without words: numbers, yes or no, and the words of fixed lists stay.
+"""Settings and states without words: only numbers, flags and words of fixed lists are kept.
 
-For reports that people send to others. What may stay is listed, and nothing else does: a text shows
-as its length, a secret as `**`, and names that somebody chose as their numbers.
+For reports that people send to others. Only what is listed here is kept: a text becomes its length,
+a secret `**`, and names that somebody chose become numbers.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from .secret import Secret
 from .sections import Config
 
 HIDDEN = "**"
-"""Stands for a secret, and for what a tag like !secret yielded."""
-_MOST = 200  # entries of a list or a group
+"""Stands for a secret, and for the result of a tag such as !secret."""
+_MOST = 200  # maximum number of entries of a list or a group
 
 
 def settings(config: Config, source: Any = None) -> dict[str, Any]:
-    """All settings, ready for JSON.
+    """Return all settings, ready for JSON.
 
-    An option that has its default shows as it stands. `source`: the plain values of the file, as
-    `yaml_loader.read` gives them; what a tag yielded there is hidden, also a number.
+    An option at its default is shown unchanged. `source`: the plain values of the file, as
+    returned by `yaml_loader.read`; results of tags are hidden, even numbers.
     """
     return _group(config, source)
 
 
 def wordless(value: Any, schema: Mapping[str, Any]) -> Any:
-    """`value` with only that which its JSON Schema bounds: numbers, flags, words of a list.
+    """Return of `value` only what its JSON Schema bounds: numbers, flags, words of a list.
 
-    Fields that the schema does not name are left out; free names become numbers.
+    Fields that are not in the schema are left out; free names become numbers.
     """
     kinds = schema.get("type", ())
     kinds = (kinds,) if isinstance(kinds, str) else tuple(kinds)
@@ -105,7 +105,7 @@ def _entry(entry: Any, source: Any) -> Any:
 
 
 def _hidden_by_tags(shown: Any, source: Any) -> Any:
-    """`shown` with `**` if anything in `source`, where it was made from, was a secret."""
+    """Return `shown`, or `**` if it was made from any secret in `source`."""
     if isinstance(source, Secret):
         return HIDDEN
     inner = source.values() if isinstance(source, Mapping) else source

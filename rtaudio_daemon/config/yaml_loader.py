@@ -1,9 +1,9 @@
 """YAML with a file and line on every value, and !secret, !env_var, !credential, !include.
 
-`read` never stops at the first mistake: everything that is wrong is in ``Source.problems``, each
-with its place, and what could not be read is left out of ``Source.value`` and named in
-``Source.failed``. Values of !secret, !env_var and !credential are `Secret` text. No message holds
-what a tag was given or what it found: people write keys in the wrong places.
+`read` never stops at the first mistake: ``Source.problems`` lists all mistakes with their places.
+What could not be read is missing in ``Source.value`` and named in ``Source.failed``. Values of
+!secret, !env_var and !credential are `Secret` text. Messages never contain the argument or the
+result of a tag: people write keys in the wrong places.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ def read(path: str | os.PathLike[str], loader: type[Loader] = Loader) -> Source:
 
 
 def read_text(text: str, file: str) -> Source:
-    """Like `read`, for a text at hand; `file` names it and says where secrets.yaml would be."""
+    """Like `read`, for a given text; `file` names it and determines where secrets.yaml is."""
     source = Source(file)
     _Document(source, file, _folder(file), ()).read_into(text)
     return source
 
 
 class _Document:
-    """One YAML file on its way into a `Source`."""
+    """One YAML file being read into a `Source`."""
 
     def __init__(
         self,
@@ -67,12 +67,12 @@ class _Document:
         self._loader: Loader | None = None
 
     def read_into(self, text: str) -> None:
-        """Set the source's whole value to what `text` says."""
+        """Set the source's value to the content of `text`."""
         value = self.read(text)
         self._source.value = None if value is _FAILED else value
 
     def read(self, text: str) -> Any:
-        """What `text` says, or _FAILED."""
+        """Return the content of `text`, or _FAILED."""
         try:
             self._loader = self._kind(text)
             node = self._loader.get_single_node()
@@ -205,7 +205,7 @@ class _Document:
             return self._fail(line, "a credential's name holds no folder", steps)
         folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
         if not folder:
-            # Commands that a person runs beside the service: the file that systemd loads it from.
+            # For commands that a person runs beside the service: the file that systemd would load.
             folder = os.path.dirname(self._file)
             if not os.path.exists(os.path.join(folder, name)):
                 return self._fail(
