@@ -1,4 +1,4 @@
-"""Bounds what answers in the name of a daemon, before a command reads it."""
+"""Validates answers that claim to come from a daemon, before a command reads them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PLAIN: Mapping[str, tuple[type, ...]] = {
 
 
 def parsed(text: bytes | str) -> dict[str, Any]:
-    """The JSON object in `text`, with numbers of a size that people read.
+    """Return the JSON object in `text`, with numbers of a readable size.
 
     Raises ValueError for anything else.
     """
@@ -41,7 +41,7 @@ def parsed(text: bytes | str) -> dict[str, Any]:
 
 
 def check_answer(method: str, path: str, answer: Mapping[str, Any]) -> None:
-    """Raise ValueError where a field has another type than this route's answers have.
+    """Raise ValueError if a field has another type than in this route's answers.
 
     A daemon of another version may lack fields, and have others.
     """

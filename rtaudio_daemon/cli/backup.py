@@ -1,6 +1,6 @@
-"""Puts what the daemon keeps into one archive, and back: timers, notes, actions, costs, settings.
+"""Backs up and restores what the daemon stores: timers, notes, actions, costs, settings.
 
-The archive is a zip of the state directory's files. Configuration and key are not in it.
+The archive is a zip of the state directory's files. It contains neither configuration nor key.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from ..user_folders import locked, state_folder
 
 MOST_FILES = 2000
 MOST_BYTES = 1 << 28
-"""Of all files of an archive, unpacked."""
+"""Maximum size of all files in an archive, unpacked."""
 _FILE_BYTES = 1 << 25
 _NAME = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}/)?[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 _LEFT_OUT = ("daemon.lock", "lowered_volumes.json")
-"""Of use only to the daemon that runs now."""
+"""Files that are useful only to the running daemon."""
 
 
 def back_up(state: Path, file: Path) -> int:
-    """Write what is kept in `state` into the new archive `file` (mode 0600); how many files.
+    """Write the files of `state` to the new archive `file` (mode 0600); return their number.
 
-    The daemon may run meanwhile: it replaces its files whole. Raises RTAudioError.
+    The daemon may be running: it replaces its files atomically. Raises RTAudioError.
     """
     names = [
         name
@@ -64,17 +64,17 @@ def back_up(state: Path, file: Path) -> int:
 
 
 def archive_entry(name: str, now: float) -> zipfile.ZipInfo:
-    """A new entry of a zip, whatever the clock says (`now`, Unix s): a zip knows 1980 to 2107."""
+    """Return a new zip entry; `now` (Unix s) is clamped to the range of zip, 1980 to 2107."""
     earliest, latest = (1980, 1, 1, 0, 0, 0), (2107, 12, 31, 23, 59, 58)
     return zipfile.ZipInfo(name, min(max(time.localtime(now)[:6], earliest), latest))
 
 
 def restore(file: Path, state: Path) -> int:
-    """Put the files of the archive `file` into `state`; how many there were.
+    """Extract the files of the archive `file` to `state`; return their number.
 
-    All of it is read and checked first; other files of `state` stay. They belong to the owner of
-    `state` afterwards. Raises RTAudioError, also while a daemon runs there: it would overwrite
-    them.
+    Everything is read and checked first; other files in `state` are kept. The files then
+    belong to the owner of `state`. Raises RTAudioError, also while a daemon uses `state`,
+    because it would overwrite them.
     """
     found = _read(file)
     try:
@@ -101,7 +101,7 @@ def _read(file: Path) -> dict[str, bytes]:
                     raise RTAudioError(
                         f"{file} is no backup: {entry.filename[:100]!r} {why or 'is one too many'}"
                     )
-                with archive.open(entry) as packed:  # what it says of its size may be untrue
+                with archive.open(entry) as packed:  # the size that it states may be false
                     content = packed.read(min(left, _FILE_BYTES) + 1)
                 left -= len(content)
                 if left < 0 or len(content) > _FILE_BYTES:
@@ -117,7 +117,7 @@ def _read(file: Path) -> dict[str, bytes]:
 
 
 def _refusal(entry: zipfile.ZipInfo, found: dict[str, bytes]) -> str:
-    """Why an entry cannot be from a backup; empty if it can."""
+    """Return why an entry cannot be from a backup; "" if it can."""
     kind = stat.S_IFMT(entry.external_attr >> 16)
     if kind not in (0, stat.S_IFREG):
         return "is no plain file"
@@ -133,7 +133,7 @@ def _refusal(entry: zipfile.ZipInfo, found: dict[str, bytes]) -> str:
 
 
 def _put(found: dict[str, bytes], state: Path) -> None:
-    """Write all files beside their places first; only then each takes its place."""
+    """Write all files beside their places first; only then move them into place."""
     owner = state.stat()
     with tempfile.TemporaryDirectory(prefix=".restore-", dir=state) as beside:
         for name, content in found.items():

@@ -1,4 +1,4 @@
-"""What the command line takes: every command, with its arguments."""
+"""The syntax of the command line: every command, with its arguments."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _Add = Callable[[str, str], Any]
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return what reads the command line; `name` of its result is the command."""
+    """Return the parser of the command line; `name` of its result is the command."""
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
         description="A voice assistant for microphone and loudspeaker. Without a command: run.",
@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_begin(add: _Add) -> None:
-    """What runs a daemon, or leads to one."""
+    """Add commands that run a daemon, or prepare one."""
     _add_config(add("run", "run the daemon"))
     _add_config(add("check", "check the configuration"))
     setup = add("setup", "ask for what the daemon needs, test it, and write the configuration")
@@ -65,7 +65,7 @@ def _add_begin(add: _Add) -> None:
 
 
 def _add_devices(add: _Add) -> None:
-    """What examines devices and service."""
+    """Add commands that examine devices and service."""
     devices = add("devices", "list microphones and loudspeakers")
     devices.add_argument("--json", action="store_true", help="as JSON")
     examine = add("doctor", "test everything that may be wrong, and say what to do")
@@ -86,7 +86,7 @@ def _add_devices(add: _Add) -> None:
 
 
 def _add_words(add: _Add) -> None:
-    """What makes a running daemon heard."""
+    """Add commands that make a running daemon audible."""
     status = _add_remote(add("status", "show the state of a running daemon"))
     status.add_argument("--watch", action="store_true", help="print every event until Ctrl-C")
     say = _add_remote(add("say", "make a running daemon speak, or answer"))
@@ -116,7 +116,7 @@ def _add_words(add: _Add) -> None:
 
 
 def _add_controls(add: _Add) -> None:
-    """What changes a running daemon."""
+    """Add commands that change a running daemon."""
     volume = _add_remote(add("volume", "set the loudness of a running daemon"))
     volume.add_argument("level", type=_level, help="0 to 1, or 0%% to 100%%")
     persona = _add_remote(add("persona", "choose who answers at a running daemon, or list them"))
@@ -132,7 +132,7 @@ def _add_controls(add: _Add) -> None:
 
 
 def _add_kept(add: _Add) -> None:
-    """What writes files about what is kept."""
+    """Add commands that write files about stored data."""
     for name, text in (
         ("backup", "write timers, notes, actions, costs and settings into a new archive"),
         ("restore", "put back what a backup holds, while no daemon runs"),
@@ -183,7 +183,7 @@ def _add_config(command: Any, text: str = "") -> None:
 
 
 def _level(text: str) -> float:
-    """A loudness from 0 to 1, which may be written in percent."""
+    """Parse a volume from 0 to 1, which may be given in percent."""
     try:
         level = float(text[:-1]) / 100 if text.endswith("%") else float(text)
     except ValueError:

@@ -1,6 +1,6 @@
 """A conversation with the built-in service, printed in plain words.
 
-Without sound devices recordings speak: somebody says hello, asks a question, and interrupts the
+Without sound devices, recordings speak: somebody says hello, asks a question, and interrupts the
 answer; then it repeats.
 """
 
@@ -30,8 +30,8 @@ from ..notifications import (
     UplinkChanged,
 )
 
-# The recorded user: silence before (ms), and what is said then. The last one
-# comes in the middle of the answer to the one before.
+# The recorded user: silence before (ms), and what is said then. The last entry
+# interrupts the answer to the one before.
 _EVENING = ((1500, "hello"), (5500, "weather"), (3500, "stop"), (6500, None))
 
 _WORDS = {
@@ -47,7 +47,7 @@ def _print(line: str) -> None:
 
 
 class Demo:
-    """`recorded`: do not use sound devices; `turns`: end after so many answers (0 = never)."""
+    """`recorded`: do not use sound devices; `turns`: end after this many answers (0 = never)."""
 
     def __init__(
         self,
@@ -137,13 +137,13 @@ class Demo:
 
 
 class _RecordedDevices(Devices):
-    """With a recorded person instead of the microphone."""
+    """Devices with a recorded person in place of the microphone."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def open_microphone(self, _settings: config.Input, listener: DeviceListener) -> Microphone:
-        """The recording, again and again."""
+        """Return the recording, repeated for ever."""
         return WavMicrophone(self._path, listener, repeat=True)
 
 

@@ -1,7 +1,7 @@
-"""Talks to a running daemon over HTTP, for the command line.
+"""The HTTP client of the command line for a running daemon.
 
-It asks the daemon's own address and nothing else: no proxy, no redirect. It loads neither aiohttp
-nor the checks of the configuration, so that a command answers at once.
+It contacts only the daemon's own address: no proxy, no redirect. It imports neither aiohttp nor the
+checks of the configuration, so that commands respond at once.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _SYSTEMD_HINT = " (systemctl status rtaudio-daemon; with --user for a service of
 _TIMEOUT_S = 10.0
 _SILENCE_S = 45.0  # the daemon writes at least a heartbeat in this time
 _MOST_BYTES = 1 << 24
-_MOST_REASON = 8000  # characters: every mistake of a configuration in a line
+_MOST_REASON = 8000  # characters: all mistakes of a configuration in one line
 _CONNECTIONS = {"http": HTTPConnection, "https": HTTPSConnection}
 
 
 class DaemonClient:
-    """The daemon at `address`, as in http://127.0.0.1:8770. Every method raises RTAudioError.
+    """The daemon at `address`, such as http://127.0.0.1:8770. All methods raise RTAudioError.
 
-    `token`: what its `http.token` says, if it has one. `hint`: what to do where that is refused.
+    `token`: the value of its `http.token`, if any. `hint`: the remedy if that is rejected.
     """
 
     def __init__(self, address: str, token: str = "", hint: str = "") -> None:
@@ -54,26 +54,26 @@ class DaemonClient:
         self._hint = hint
 
     def get(self, path: str) -> dict[str, Any]:
-        """The JSON at `path`."""
+        """Return the JSON at `path`."""
         return self._asked("GET", path)
 
     def text(self, path: str) -> str:
-        """The text at `path`."""
+        """Return the text at `path`."""
         with self._answer("GET", path) as answer:
             return _read(answer, _TIMEOUT_S).decode(errors="replace")
 
     def post(
         self, path: str, body: dict[str, Any] | None = None, timeout_s: float = _TIMEOUT_S
     ) -> dict[str, Any]:
-        """Send `body` to `path`; the JSON that comes back. Raises ConfigError as well."""
+        """Send `body` to `path`; return the JSON response. Also raises ConfigError."""
         return self._asked("POST", path, json.dumps(body or {}), timeout_s)
 
     def delete(self, path: str) -> dict[str, Any]:
-        """Remove what is at `path`; the JSON that comes back."""
+        """Delete what is at `path`; return the JSON response."""
         return self._asked("DELETE", path, "{}")
 
     def events(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Every event's name and data, until the daemon stops."""
+        """Yield the name and data of every event, until the daemon stops."""
         with self._answer("GET", "/api/events", timeout_s=_SILENCE_S) as answer:
             name = "message"
             while raw := answer.readline(_MOST_BYTES):
@@ -134,7 +134,7 @@ _JSON = {"Content-Type": "application/json"}
 
 
 def _read(answer: HTTPResponse, timeout_s: float) -> bytes:
-    """At most `_MOST_BYTES` of the body. Raises TimeoutError where it does not end in time."""
+    """Read at most `_MOST_BYTES` of the body. Raises TimeoutError if it does not end in time."""
     found, until = bytearray(), time.monotonic() + timeout_s
     while len(found) < _MOST_BYTES and (more := answer.read1(_MOST_BYTES - len(found))):
         found += more
@@ -144,11 +144,11 @@ def _read(answer: HTTPResponse, timeout_s: float) -> bytes:
 
 
 def local_daemon(path: str, services: Sequence[Path] = ()) -> DaemonClient:
-    """The daemon that runs on this machine with the configuration file at `path`.
+    """Return the daemon on this machine that uses the configuration file at `path`.
 
-    `services`: configurations of installed services. The first of them counts where there is no
-    file at `path`, and the token of one with the same address where that at `path` has none.
-    Raises ConfigError when a section `http` cannot be read.
+    `services`: configurations of installed services. If there is no file at `path`, the first
+    of them applies. If the file has no token, that of a service with the same address is used.
+    Raises ConfigError if a section `http` cannot be read.
     """
     if services and not Path(path).exists():
         path = str(services[0])
@@ -173,12 +173,12 @@ def _http(path: str) -> tuple[str, int, str]:
     found = _address(path)
     if found is not None:
         return found
-    http = config.load(path).http  # the checks say what is wrong, or what a value stands for
+    http = config.load(path).http  # the checks report mistakes, and resolve tags
     return http.host, http.port, http.token.reveal()
 
 
 def daemon_at(host: str, port: int, token: str = "", hint: str = "") -> DaemonClient:
-    """The daemon of this machine that listens on `host`, an address or a name."""
+    """Return the daemon on this machine that listens on `host`, an address or a name."""
     host = _reached_at(host)
     named = f"[{host}]" if ":" in host else host
     return DaemonClient(f"http://{named}:{port}", token, hint)
@@ -190,7 +190,7 @@ def _reached_at(host: str) -> str:
 
 
 def _address(path: str) -> tuple[str, int, str] | None:
-    """Host, port and token as they stand in the file; None when they are not that simple."""
+    """Return host, port and token from the file; None if they are not plain values."""
     source = yaml_loader.read(path)
     if not isinstance(source.value, dict):
         return None

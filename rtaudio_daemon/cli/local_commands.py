@@ -1,4 +1,4 @@
-"""The commands that do their work here: they load the daemon, the simulator and the doctor."""
+"""The commands that run in this process: they import the daemon, the simulator and the doctor."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _how_to_begin(missing: str) -> list[str]:
-    """The ways to make the configuration file `missing`, a line for each."""
+    """Return the ways to create the configuration file `missing`, one line each."""
     option = "" if missing == configuration_file() else f" -c {shlex.quote(missing)}"
     begin = f"  {PROGRAM} setup{option}"
     return [
@@ -147,7 +147,7 @@ def device_lines(found: Sequence[DeviceInfo]) -> Iterator[str]:
 
 
 def _facts(device: DeviceInfo) -> str:
-    """What else is known of a device, in one line."""
+    """Return what else is known about a device, in one line."""
     facts = [f"usb:{device.place}"] if device.place else []
     facts.append(f"{device.channels} channel{'' if device.channels == 1 else 's'}")
     if device.rates:

@@ -1,7 +1,7 @@
 """The command line.
 
-Exit status: 0 fine, 78 the configuration is wrong, 77 the doctor's credentials were refused,
-130 interrupted, 1 anything else.
+Exit status: 0 success, 78 the configuration is invalid, 77 the service rejected the credentials
+that the doctor used, 130 interrupted, 1 anything else.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ EXIT_CONFIG = 78
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status."""
+    """Run one command; return the exit status."""
     arguments = parser().parse_args(_with_default(sys.argv[1:] if argv is None else list(argv)))
     if arguments.name != "run":
         startup.release_signals()
@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except RTAudioError as error:
         return _failed(f"error: {error}", 1)
     except BrokenPipeError:
-        sys.stderr.close()  # the reader has gone, as in `daemon.py status --watch | head`
+        sys.stderr.close()  # the reader has gone, as with `daemon.py status --watch | head`
         return 0
     except KeyboardInterrupt:
         return 0
@@ -69,7 +69,7 @@ def _failed(why: str, status: int) -> int:
 
 
 def _with_default(argv: list[str]) -> list[str]:
-    """`daemon.py -c FILE` is `daemon.py run -c FILE`."""
+    """Interpret `daemon.py -c FILE` as `daemon.py run -c FILE`."""
     if not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help", "--version")):
         return ["run", *argv]
     return argv

@@ -1,6 +1,6 @@
-"""Checks what the settings require of this machine: optional packages, and files that exist.
+"""Checks what the settings require of this machine: optional packages and existing files.
 
-For `check` and the doctor; the daemon itself reports what is missing when it builds a component.
+For `check` and the doctor; the daemon itself reports missing items when it builds a component.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from ..user_folders import state_folder
 
 
 class Package(NamedTuple):
-    """`module` is needed when `option` has this `value`, or any if that is None.
+    """`module` is required if `option` has this `value`, or any value if that is None.
 
-    `and_option`: another option that must be on for that. `but_ending`: a file that ends so needs
-    no package. `for_word`: one of the wake words must need it.
+    `and_option`: another option that must also be on. `but_ending`: files with this ending
+    need no package. `for_word`: one of the wake words must need it.
     """
 
     option: str
@@ -44,7 +44,7 @@ class Package(NamedTuple):
     for_word: bool = False
 
     def wanted(self, settings: Config) -> bool:
-        """Whether the settings ask for it."""
+        """Return whether the settings require it."""
         if self.and_option and not attrgetter(self.and_option)(settings):
             return False
         given = attrgetter(self.option)(settings)
@@ -69,11 +69,11 @@ PACKAGES = (
     Package("tools.mcp", None, "mcp_types"),
     Package("home_assistant.url", None, "mcp_types", "tools.home_assistant"),
 )
-"""Each optional package, and the setting that asks for it."""
+"""Every optional package, and the setting that requires it."""
 
 
 def missing_packages(settings: Config) -> list[str]:
-    """A line with file and line for each package that is asked for and not installed."""
+    """Return a line with file and line number for each required package not installed."""
     return [
         settings.problem(
             each.option,
@@ -85,7 +85,7 @@ def missing_packages(settings: Config) -> list[str]:
 
 
 def ducking_in_the_way(settings: Config) -> list[str]:
-    """A line for what keeps the user who asks from making other programs softer, if asked for."""
+    """Return a line about what keeps the present user from lowering programs, if requested."""
     if settings.audio.duck == "off":
         return []
     found = asyncio.run(find_way(keeps=state_folder() is not None))
@@ -93,7 +93,7 @@ def ducking_in_the_way(settings: Config) -> list[str]:
 
 
 def unusable_files(settings: Config) -> list[str]:
-    """A line with file and line for each file that cannot be used as the settings want."""
+    """Return a line with file and line number for each file that is unusable as configured."""
     found = []
     microphone = settings.audio.input.device
     if microphone.startswith("wav:"):
@@ -137,7 +137,7 @@ def _unusable_wake_words(settings: Config) -> list[str]:
 
 
 def unusable_taught_words(settings: Config) -> list[str]:
-    """A line for each taught word that the user who asks has not; the daemon may be another."""
+    """Return a line for each taught word that the present user lacks; the daemon's may differ."""
     words = settings.audio.wake.words
     refused = refusals(each for each in words if each.taught)
     return [
@@ -163,9 +163,9 @@ def _unusable_sounds(settings: Config) -> list[str]:
 
 
 def unusable_tools(settings: Config) -> list[str]:
-    """A line with file and line for each tool that cannot be used; runs the files with functions.
+    """Return a line with file and line number for each unusable tool; runs the Python files.
 
-    What is wrong in such a file is reported with its own line.
+    Mistakes in such a file are reported with the line in it.
     """
     found = [
         settings.problem(("tools", "own", each.index, *each.steps), each.what)
@@ -180,7 +180,7 @@ def unusable_tools(settings: Config) -> list[str]:
 
 
 def unusable_hooks(settings: Config) -> list[str]:
-    """A line with file and line for each hook whose program cannot be run."""
+    """Return a line with file and line number for each hook whose program cannot be run."""
     return [
         settings.problem(("hooks", index, "run", 0), why)
         for index, hook in enumerate(settings.hooks)
@@ -189,12 +189,12 @@ def unusable_hooks(settings: Config) -> list[str]:
 
 
 def listed_hooks(settings: Config) -> list[str]:
-    """A line for each hook: on what, and what is done."""
+    """Return a line for each hook: the event, and the action."""
     return [f"hook on {described(each)}" for each in settings.hooks]
 
 
 def listed_choices(state: Path | None) -> list[str]:
-    """A line for each setting that is chosen on the page, and kept in the folder `state`."""
+    """Return a line for each setting chosen on the page and stored in the folder `state`."""
     path = state / overlay.OVERLAY_FILE if state else None
     try:
         chosen = overlay.read(path) if path else {}
@@ -207,7 +207,7 @@ def listed_choices(state: Path | None) -> list[str]:
 
 
 def unanswered_functions(settings: Config) -> list[str]:
-    """A line for functions in `realtime.session.extra.tools`, which nobody here answers."""
+    """Return a line for functions in `realtime.session.extra.tools`, which nobody answers."""
     given = (settings.realtime.session.extra or {}).get("tools")
     names = [
         str(each.get("name", "?"))

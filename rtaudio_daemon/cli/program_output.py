@@ -1,4 +1,4 @@
-"""What another program of this machine prints."""
+"""Reads the output of other programs on this machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _MOST_BYTES = 1 << 22
 
 
 async def output_of(*command: str, patience_s: float = 5.0) -> bytes:
-    """What a command prints, 4 MiB at most; nothing if it is not there or takes too long."""
+    """Return a command's output, 4 MiB at most; empty if it is missing or takes too long."""
     try:
         process = await asyncio.create_subprocess_exec(
             *command,

@@ -20,15 +20,15 @@ from .http_client import DaemonClient, local_daemon
 from .setup.services import configurations
 from .status_lines import status_lines
 
-_SAID_S = 130.0  # the daemon answers sooner
-_READ_S = 90.0  # and sooner than that, when it has read a sound file
-_PLAYED_S = 490.0  # and played it
-_SHOWN_CHARACTERS = 200  # of a changed option; tools of one's own fill pages
+_SAID_S = 130.0  # longer than the daemon takes to answer
+_READ_S = 90.0  # longer than it takes to read a sound file
+_PLAYED_S = 490.0  # longer than it takes to read and play it
+_SHOWN_CHARACTERS = 200  # of a changed option; `tools.own` can fill pages
 _AUDIBLE = {
     "yes": ", and the microphone heard it",
     "no": ", but the microphone heard nothing of it: is the loudspeaker on?",
 }
-_ASKED_S = 600.0  # that a question may wait, be spoken, and be answered
+_ASKED_S = 600.0  # how long a question may wait, be spoken, and be answered
 _CALL_S = 310.0  # longer than any tool may take
 
 
@@ -43,7 +43,7 @@ def status(arguments: argparse.Namespace) -> int:
         coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         print("\n".join(status_lines(state, coloured=coloured)))
         return 0
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # that is how watching ends
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # Ctrl-C ends watching
     for name, data in daemon.events():
         shown = {key: value for key, value in data.items() if key != "time"}
         _print(f"{data.get('time', '')}  {name:12} {json.dumps(shown)}", flush=True)
@@ -51,7 +51,7 @@ def status(arguments: argparse.Namespace) -> int:
 
 
 def health(arguments: argparse.Namespace) -> int:
-    """End with 0 where the daemon says that it is healthy; for container engines."""
+    """Exit with 0 if the daemon reports that it is healthy; for container engines."""
     found = remote(arguments).get("/health")
     _print(json.dumps(found, indent=2) if arguments.json else "healthy")
     return 0
@@ -72,7 +72,7 @@ def say(arguments: argparse.Namespace) -> int:
 
 
 def broadcast(arguments: argparse.Namespace) -> int:
-    """Make all daemons of a home speak; 1 if only this one does, or only the others."""
+    """Make all daemons of a home speak; exit with 1 if only this one does, or only the others."""
     state = remote(arguments).post("/api/broadcast", {"text": " ".join(arguments.text)})
     if arguments.json:
         print(json.dumps(state, indent=2))
@@ -98,7 +98,7 @@ def play(arguments: argparse.Namespace) -> int:
 
 
 def _print_receipt(arguments: argparse.Namespace, state: dict[str, Any], done: str) -> int:
-    """What became of a text or a sound, for whoever waits; 1 if it is not `done`."""
+    """Print the outcome of a text or sound if it was awaited; return 1 if it is not `done`."""
     if not arguments.wait or arguments.json:
         return _print_state(arguments, state)
     said = state["said"]
@@ -110,7 +110,7 @@ def _print_receipt(arguments: argparse.Namespace, state: dict[str, Any], done: s
 
 
 def ask(arguments: argparse.Namespace) -> int:
-    """Let the daemon ask a question, and print the answer; 1 if nobody answered."""
+    """Let the daemon ask a question, and print the answer; exit with 1 if nobody answered."""
     answers: dict[str, list[str]] = {}
     for each in arguments.answer:
         name, _, sentence = each.partition("=")
@@ -131,7 +131,7 @@ def ask(arguments: argparse.Namespace) -> int:
 
 
 def volume(arguments: argparse.Namespace) -> int:
-    """Set the loudness."""
+    """Set the volume."""
     state = remote(arguments).post("/api/volume", {"level": arguments.level})
     return _print_state(arguments, state)
 
@@ -156,12 +156,12 @@ def persona(arguments: argparse.Namespace) -> int:
 
 
 def post(arguments: argparse.Namespace) -> int:
-    """Ask for what needs no more than its name: interrupt, mute, unmute."""
+    """Send a request that needs only its name: interrupt, mute, unmute."""
     return _print_state(arguments, remote(arguments).post(f"/api/{arguments.name}"))
 
 
 def _print_state(arguments: argparse.Namespace, state: dict[str, Any]) -> int:
-    """What a command led to, in one line."""
+    """Print the result of a command in one line."""
     if arguments.json:
         print(json.dumps(state, indent=2))
         return 0
@@ -172,7 +172,7 @@ def _print_state(arguments: argparse.Namespace, state: dict[str, Any]) -> int:
 
 
 def reload(arguments: argparse.Namespace) -> int:
-    """Make the daemon read its settings again; 1 if a part refused them."""
+    """Make the daemon read its settings again; exit with 1 if a part rejected them."""
     report = remote(arguments).post("/api/reload")
     if arguments.json:
         print(json.dumps(report, indent=2))
@@ -192,7 +192,7 @@ def reload(arguments: argparse.Namespace) -> int:
 
 
 def timers(arguments: argparse.Namespace) -> int:
-    """List the timers, remove one, or let what rings be silent, for good or for a while."""
+    """List the timers, remove one, or silence the ringing, for good or for a while."""
     daemon = remote(arguments)
     if arguments.action == "cancel":
         if not arguments.which:
@@ -219,7 +219,7 @@ def timers(arguments: argparse.Namespace) -> int:
 
 
 def _silence(arguments: argparse.Namespace, daemon: DaemonClient) -> int:
-    """Dismiss or snooze what rings, and say which timers that concerned."""
+    """Dismiss or snooze the ringing, and print which timers that affected."""
     before = {each["id"]: each for each in daemon.get("/api/timers")["timers"]}
     state = daemon.post(f"/api/timers/{arguments.action}")
     if arguments.json:
@@ -238,12 +238,12 @@ def _silence(arguments: argparse.Namespace, daemon: DaemonClient) -> int:
 
 
 def _has_snoozed(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> bool:
-    """Whether a timer runs that did not: it rang, or had been dismissed."""
+    """Return whether a timer runs that did not: it rang, or had been dismissed."""
     return after["state"] == "running" and (before is None or before["state"] == "ringing")
 
 
 def tools(arguments: argparse.Namespace) -> int:
-    """List the tools by source, or call one; 1 if the call led to no result."""
+    """List the tools by source, or call one; exit with 1 if the call gave no result."""
     daemon = remote(arguments)
     found = daemon.get("/api/tools")
     if arguments.call:
@@ -322,7 +322,7 @@ def _left(seconds: float) -> str:
 
 
 def remote(arguments: argparse.Namespace) -> DaemonClient:
-    """The daemon that is meant. Raises RTAudioError."""
+    """Return the daemon to talk to. Raises RTAudioError."""
     if arguments.url:
         url = arguments.url.rstrip("/")
         url = url if "://" in url else f"http://{url}"
@@ -332,7 +332,7 @@ def remote(arguments: argparse.Namespace) -> DaemonClient:
 
 
 def _print(text: str, file: TextIO | None = None, *, flush: bool = False) -> None:
-    """Print what others wrote, with escapes for what would rule the terminal."""
+    """Print text of unknown origin, escaping what could control the terminal."""
     print(printable(text), file=file, flush=flush)
 
 

@@ -1,4 +1,4 @@
-"""The doctor: tries everything a newcomer gets wrong, and says what to do about it.
+"""The doctor: checks everything that newcomers get wrong, and names the remedies.
 
-It stands on the top floor, so it may know every other room; none of them knows it.
+It is in the top layer, so it may import every other package; none of them imports it.
 """

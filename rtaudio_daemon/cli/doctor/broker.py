@@ -1,4 +1,4 @@
-"""The doctor connects to the MQTT broker: address, user, encryption, and what it permits."""
+"""The doctor's check of the MQTT broker: address, user, encryption, and permissions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _REMEDIES = {
 async def check_broker(
     settings: config.Config, connect: Connect | None = None
 ) -> AsyncIterator[Finding]:
-    """What is found, where a broker is configured: nothing else is tried without one."""
+    """Yield findings if a broker is configured; otherwise nothing is tried."""
     mqtt, topics = settings.mqtt, identity.topics(settings)
     if not mqtt.host:
         return
@@ -49,7 +49,7 @@ async def check_broker(
 
 
 async def _permitted(connect: Connect, settings: config.Config, *, old: bool) -> str:
-    """Connect beside a daemon that may be running; what may not be read, if anything."""
+    """Connect beside a daemon that may be running; return what may not be read, if anything."""
     topics = identity.topics(settings)
     async with connect(settings.mqtt, Caller(f"{topics.device}-doctor", None, old)) as link:
         return await link.subscribe(topics.commands) if settings.mqtt.commands else ""

@@ -1,4 +1,4 @@
-"""The doctor plays a chirp and says how late and how loud the room sends it back."""
+"""The doctor plays a chirp and measures the delay and loudness of its echo in the room."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ _UNHEARD = "the microphone does not hear the loudspeaker"
 
 
 async def calibrate(path: str, *, write: bool = False) -> list[Finding]:
-    """Measure the echo of the devices that the configuration at `path` names; a chirp is heard.
+    """Measure the echo of the devices in the configuration at `path`; a chirp is audible.
 
-    With `write`, what the measurement speaks for is written there. Raises ConfigError.
+    With `write`, proposed settings are written to that file. Raises ConfigError.
     """
     measured, found, proposed = await measured_room(config.load(path).audio)
     if measured is None:
@@ -54,7 +54,7 @@ async def calibrate(path: str, *, write: bool = False) -> list[Finding]:
 async def measured_room(
     settings: config.Audio,
 ) -> tuple[Measurement | None, list[Finding], list[Proposal]]:
-    """What a chirp shows of the room (None: it could not be played or heard), and what to change.
+    """Return the echo of a chirp (None: not played or not heard), findings, and proposals.
 
     Raises DeviceError.
     """
@@ -105,7 +105,7 @@ def _missed(
     reasons: Reasons,
     option: str,
 ) -> list[Finding]:
-    """That the device did not come, if it did not."""
+    """Return a finding if the device did not become available."""
     if device.state is DeviceState.OK:
         return []
     noun = "microphone" if direction == "microphone" else "loudspeaker"
@@ -137,7 +137,7 @@ def _findings(measured: Measurement, mode: str, *, can_cancel: bool) -> list[Fin
 
 
 def _unheard(noise_dbfs: float, mode: str) -> Finding:
-    """The chirp did not come back; whether the room heard it is not known here."""
+    """The chirp was not heard by the microphone; whether the room heard it is unknown."""
     if noise_dbfs >= QUIET_ROOM_DBFS:
         remedy = "try again when the room is quiet, or with the loudspeaker turned up"
         return warned("echo", "the chirp is not found in the noise of the room", remedy)
@@ -155,13 +155,13 @@ def _unheard(noise_dbfs: float, mode: str) -> Finding:
 def proposed_findings(
     proposed: list[Proposal], options: str = "--calibrate --write"
 ) -> list[Finding]:
-    """What should be otherwise; `options` of the doctor would write it."""
+    """Return the proposals as findings; `options` of the doctor would write them."""
     remedy = f"nothing was written; `{PROGRAM} doctor {options}` would do it"
     return [warned("proposal", _in_words(each), remedy) for each in proposed]
 
 
 def written_findings(path: str, proposed: list[Proposal]) -> list[Finding]:
-    """What was written into the configuration at `path`, or why it was not."""
+    """Return what was written to the configuration at `path`, or why nothing was."""
     try:
         backup = edit.write(path, {each.steps: each.value for each in proposed})
     except ConfigError as error:

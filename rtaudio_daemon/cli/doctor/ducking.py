@@ -1,4 +1,4 @@
-"""Check whether other programs can be made softer, where `audio.duck` asks for it."""
+"""Checks whether other programs can be lowered, if `audio.duck` requests it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WAYS = {
 
 
 async def check_ducking(settings: config.Audio) -> AsyncIterator[Finding]:
-    """The way in which other programs would be made softer by the user who asks."""
+    """Yield the way in which other programs would be lowered for the present user."""
     if settings.duck == "off":
         return
     found = await find_way(keeps=state_folder() is not None)

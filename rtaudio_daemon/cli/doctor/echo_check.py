@@ -1,4 +1,4 @@
-"""Check what is done about the loudspeaker's echo, by `audio.echo` and by the sound server."""
+"""Checks how the loudspeaker's echo is handled, by `audio.echo` and by the sound server."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _EASIER = (
 
 
 async def check_echo(settings: config.Audio) -> AsyncIterator[Finding]:
-    """Whether something keeps the loudspeaker out of the microphone."""
+    """Yield whether something keeps the loudspeaker's sound out of the microphone."""
     if "none" not in (settings.input.device, settings.output.device):
         yield await _judged(settings)
 

@@ -1,5 +1,5 @@
-"""The examination: `examine` yields one finding after the other, from the configuration over the
-machine and its sound to the service and its exact answer.
+"""The examination: `examine` yields one finding after the other, about the configuration, the
+machine, its sound, and the service.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _MARKS: dict[Verdict, str] = {"pass": "ok  ", "warn": "WARN", "fail": "FAIL"}
 
 
 async def examine(path: str, *, tone: bool = False) -> AsyncGenerator[Finding, None]:
-    """Every finding about the configuration at `path`; with `tone`, the loudspeaker is heard."""
+    """Yield all findings about the configuration at `path`; `tone`: play a sound."""
     async for finding in machine.check_python():
         yield finding
     try:
@@ -62,7 +62,7 @@ async def examine(path: str, *, tone: bool = False) -> AsyncGenerator[Finding, N
 async def run(
     path: str, *, tone: bool = False, report: Callable[[Finding], None] = lambda _finding: None
 ) -> tuple[list[Finding], int]:
-    """All findings, each reported as it is made, and the exit status they lead to."""
+    """Return all findings, each reported at once, and the resulting exit status."""
     findings = []
     async with aclosing(examine(path, tone=tone)) as found:
         async for finding in found:
@@ -72,7 +72,7 @@ async def run(
 
 
 def exit_status(findings: Iterable[Finding]) -> int:
-    """78 for the configuration, 77 for refused credentials, 1 for other faults, 0 for none."""
+    """Return 78 for the configuration, 77 for rejected credentials, 1 for other faults, else 0."""
     faults = [each for each in findings if each.verdict == "fail"]
     if any(each.config_at_fault for each in faults):
         return EXIT_CONFIG
@@ -82,7 +82,7 @@ def exit_status(findings: Iterable[Finding]) -> int:
 
 
 def line(finding: Finding) -> str:
-    """A finding for people."""
+    """Return a finding as text for people."""
     text = f"{_MARKS[finding.verdict]}  {finding.name}: {finding.what}"
     if finding.remedy:
         text += f"\n      -> {finding.remedy}"

@@ -1,4 +1,4 @@
-"""What the doctor finds: a verdict, what is so, and what to do."""
+"""A finding of the doctor: a verdict, the facts, and the remedy."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ Verdict = Literal["pass", "warn", "fail"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the doctor's report. `remedy` is empty when there is nothing to do.
+    """One line of the doctor's report. `remedy` is empty if nothing needs to be done.
 
-    `key_at_fault`: the service refused our credentials; `config_at_fault`: config.yaml is wrong.
+    `key_at_fault`: the service rejected our credentials; `config_at_fault`: config.yaml is invalid.
     """
 
     name: str
@@ -24,7 +24,7 @@ class Finding:
 
 
 def passed(name: str, what: str) -> Finding:
-    """All is well here."""
+    """Everything is all right."""
     return Finding(name, "pass", what)
 
 

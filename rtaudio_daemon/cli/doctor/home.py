@@ -1,4 +1,4 @@
-"""The doctor calls Home Assistant: address, token, and what it exposes to Assist."""
+"""The doctor's check of Home Assistant: address, token, and what it exposes to Assist."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NAME = "home assistant"
 async def check_home(
     settings: config.Config, connect: Connect | None = None
 ) -> AsyncIterator[Finding]:
-    """What is found, where there is an address: nothing else is tried without one."""
+    """Yield findings if an address is configured; otherwise nothing is tried."""
     home = settings.home_assistant
     if not home.url:
         return

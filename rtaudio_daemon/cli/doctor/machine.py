@@ -1,4 +1,4 @@
-"""The doctor looks at the machine: Python, clock, files, port, sound server, service."""
+"""The doctor's checks of the machine: Python, clock, files, port, sound server, service."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _UNIT = "rtaudio-daemon.service"
 
 
 async def check_python() -> AsyncIterator[Finding]:
-    """Python, the packages, and PortAudio."""
+    """Check Python, the packages, and PortAudio."""
     number = ".".join(map(str, sys.version_info[:3]))
     bits = struct.calcsize("P") * 8
     what = f"rtaudio-daemon {VERSION} on Python {number}, {bits} bit"
@@ -58,7 +58,7 @@ async def check_python() -> AsyncIterator[Finding]:
 
 
 async def check_machine(settings: config.Config, path: str) -> AsyncIterator[Finding]:
-    """Clock, files, HTTP API, sound server and service."""
+    """Check clock, files, HTTP API, sound server and service."""
     yield _clock(time.time())
     yield _permissions(path)
     yield await asyncio.to_thread(_port, settings.http)
@@ -70,7 +70,7 @@ async def check_machine(settings: config.Config, path: str) -> AsyncIterator[Fin
 
 
 async def _portaudio() -> Finding:
-    # A process of its own, as for all that PortAudio does.
+    # In a separate process, like everything that PortAudio does.
     ask = "import pyaudio; print(pyaudio.get_portaudio_version_text())"
     if words := (await _output(sys.executable, "-c", ask)).strip():
         return passed("portaudio", words)
@@ -85,7 +85,7 @@ def _clock(now: float) -> Finding:
             f"it says {shown}, so every certificate seems to lie in the future",
             "set the clock: sudo timedatectl set-ntp true, and wait until it is synchronised",
         )
-    # systemd-timesyncd leaves this file when the clock was set from the network.
+    # systemd-timesyncd creates this file when the clock has been set from the network.
     if (
         Path("/run/systemd/timesync").exists()
         and not Path("/run/systemd/timesync/synchronized").exists()
@@ -164,7 +164,7 @@ def _sound_server() -> list[Finding]:
 
 
 def _user(uid: int) -> str:
-    """The name of a user, or the number where there is none, as in a container."""
+    """Return the name of a user, or the number if there is none, as in a container."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

@@ -1,4 +1,4 @@
-"""What to do when a device cannot be opened, by the reason that its audio process reported."""
+"""Remedies for a device that cannot be opened, by the reason from its audio process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NAMES = f"correct {{option}}; `{PROGRAM} devices` lists what there is"
 PORTAUDIO = "sudo apt install libportaudio2 portaudio19-dev, then " + script(
     "setup", how_to_install("pyaudio")
 )
-"""What to do where PortAudio or its package is missing."""
+"""The remedy if PortAudio or its package is missing."""
 _PLUG_IN = (
     "plug one in (`cat /proc/asound/cards` lists them), or set {option}; "
     "does it run as a service? With PipeWire or PulseAudio it hears and plays only if it was "
@@ -36,7 +36,7 @@ _OTHERWISE = f"`{PROGRAM} devices` lists what {{option}} takes; does another pro
 
 
 class Reasons:
-    """Listens to devices, and keeps the last reason that each of them gave."""
+    """Listens to devices, and keeps the last reason that each of them reported."""
 
     def __init__(self) -> None:
         self.changed = asyncio.Event()
@@ -44,25 +44,25 @@ class Reasons:
         self._last: dict[str, DeviceChanged] = {}
 
     def device_changed(self, change: DeviceChanged) -> None:
-        """A device changed."""
+        """Note a change of a device."""
         self.changed.set()
         if change.reason:
             self._last[change.direction] = change
 
     def playback_changed(self, change: PlaybackEvent) -> None:
-        """What is played makes no reason."""
+        """Do nothing: playback gives no reasons."""
 
     def of(self, direction: str) -> str:
-        """The last one of the microphone or the speaker; empty if none was reported."""
+        """Return the last reason of the microphone or the speaker; "" if none was reported."""
         last = self._last.get(direction)
         return (last.reason or "") if last else ""
 
     def remedy(self, direction: str, option: str) -> str:
-        """What to do about the last one, where `option` of config.yaml names the device."""
+        """Return the remedy for the last reason; `option` of config.yaml names the device."""
         last = self._last.get(direction)
         return remedy_for(last.code if last else None, option)
 
 
 def remedy_for(code: DeviceCode | None, option: str) -> str:
-    """What to do about a device that `option` of config.yaml names, lost for this reason."""
+    """Return the remedy for a device lost for this reason; `option` names the device."""
     return _REMEDIES.get(code or DeviceCode.LOST, _OTHERWISE).format(option=option)

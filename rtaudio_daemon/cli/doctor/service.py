@@ -1,4 +1,4 @@
-"""The doctor calls the service: name, port, certificate, handshake, settings, a turn of text."""
+"""The doctor's check of the service: name, port, certificate, handshake, settings, a text turn."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _REMEDIES = {
 
 
 async def check_service(settings: config.Realtime) -> AsyncIterator[Finding]:
-    """From the name of its host to an answer."""
+    """Check everything from the host name to an answer."""
     async with AsyncExitStack() as life:
         try:
             where, _ = await service_at(settings, life)

@@ -1,4 +1,4 @@
-"""Check devices: what there is, what the microphone delivers, and a tone on request."""
+"""The doctor's checks of sound devices: the list, the microphone's signal, and a test tone."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _TONE_HZ = 1000
 _TONE_MS = 600
 _QUIET_DBFS = -75.0
 _CLIPPED = 32_000
-_UNCLEAN_DBFS = -45.0  # an offset or a hum below is usual
+_UNCLEAN_DBFS = -45.0  # an offset or hum below this is normal
 _MAINS_HZ = (50, 60)
 _COMPARE_MS = 1000
 _CANCELLED_DB = 20.0
@@ -42,7 +42,7 @@ _NOTHING = DeviceError("PortAudio finds no sound device to listen to", code=Devi
 
 
 async def check_sound(settings: config.Audio, *, tone: bool = False) -> AsyncIterator[Finding]:
-    """Devices, microphone, loudspeaker, and with `tone` both together."""
+    """Check devices, microphone, loudspeaker, and with `tone` both together."""
     why_none: list[DeviceError] = []
     try:
         devices = await list_devices(on_none=why_none.append)
@@ -88,7 +88,7 @@ async def check_sound(settings: config.Audio, *, tone: bool = False) -> AsyncIte
 
 
 def _counted(inputs: int, outputs: int, missed: bool, why: DeviceError) -> Finding:
-    """How many devices there are; `why` there is no microphone, if one is `missed`."""
+    """Return how many devices there are; `why` there is no microphone, if one is `missed`."""
     what = f"{inputs} microphones, {outputs} loudspeakers"
     if not missed:
         return passed("devices", what)
@@ -97,14 +97,14 @@ def _counted(inputs: int, outputs: int, missed: bool, why: DeviceError) -> Findi
 
 
 def _once(finding: Finding) -> Finding:
-    """A finding about a missing device, whose remedy was given with the devices."""
+    """Return a finding about a missing device without the remedy, which was given before."""
     return replace(finding, remedy=_SEE_DEVICES) if finding.verdict == "warn" else finding
 
 
 def _named(
     devices: list[DeviceInfo], direction: Direction, settings: config.Input | config.Output
 ) -> Finding | None:
-    """What is wrong with the name of a device, if anything; none is opened for that."""
+    """Return what is wrong with the name of a device, if anything, without opening one."""
     device = settings.device
     if device in ("default", "none") or device.startswith("wav:"):
         return None
@@ -120,7 +120,7 @@ def _named(
 
 
 def _there(devices: list[DeviceInfo], settings: config.Output, *, tone: bool) -> Finding:
-    """The loudspeaker, as far as that is known without opening it; `tone`: one is played next."""
+    """Return what is known about the loudspeaker without opening it; `tone`: one follows."""
     if settings.device == "none":
         return passed("loudspeaker", "none, as configured")
     if settings.device.startswith("wav:"):
@@ -138,7 +138,7 @@ def _there(devices: list[DeviceInfo], settings: config.Output, *, tone: bool) ->
 
 @asynccontextmanager
 async def running(device: Microphone | Speaker) -> AsyncIterator[None]:
-    """Keep the device alive meanwhile."""
+    """Keep the device running for the duration of the context."""
     task = asyncio.create_task(device.run(), name="device")
     try:
         yield
@@ -148,7 +148,7 @@ async def running(device: Microphone | Speaker) -> AsyncIterator[None]:
 
 
 async def listen(microphone: Microphone, ms: int) -> bytes:
-    """So much sound, or what came in time."""
+    """Record this much sound, or what arrives in time."""
     heard = bytearray()
 
     async def listen() -> None:
@@ -193,7 +193,7 @@ def _judged(microphone: Microphone, heard: bytes, reasons: Reasons) -> Finding:
 
 
 def _unclean(heard: bytes) -> Iterator[Finding]:
-    """What lies under the sound and makes no microphone deaf, but leaves less room for a voice."""
+    """Yield interference below the sound, which leaves less headroom for a voice."""
     samples = np.frombuffer(heard, dtype="<i2").astype(np.float64)
     mean = samples.mean() if len(samples) else 0.0
     hums = [(f"mains hum of {hertz} Hz", _strength(samples - mean, hertz)) for hertz in _MAINS_HZ]
@@ -205,14 +205,14 @@ def _unclean(heard: bytes) -> Iterator[Finding]:
 
 
 async def _right_channel(settings: config.Input) -> bytes:
-    """A second of the right channel alone."""
+    """Record a second of the right channel alone."""
     microphone = open_microphone(replace(settings, channel="right"), Reasons())
     async with running(microphone):
         return await listen(microphone, _COMPARE_MS)
 
 
 def _compared(heard: bytes, right: bytes) -> Iterator[Finding]:
-    """Whether the microphone's channels cancel each other in what is heard of both."""
+    """Yield whether the microphone's channels cancel each other when mixed."""
     louder = _usual_dbfs(right) - _usual_dbfs(heard)
     if louder > _CANCELLED_DB:
         what = (
@@ -223,13 +223,13 @@ def _compared(heard: bytes, right: bytes) -> Iterator[Finding]:
 
 
 def _usual_dbfs(pcm: bytes) -> float:
-    """The level of most frames, whatever else happens for a moment."""
+    """Return the level of most frames, regardless of brief events."""
     frames = range(0, len(pcm), FRAME_BYTES)
     return median([dbfs(pcm[at : at + FRAME_BYTES]) for at in frames] or [SILENCE_DBFS])
 
 
 async def _tone(settings: config.Output, microphone: Microphone) -> Finding:
-    """Play a tone, and look for it in what the microphone hears."""
+    """Play a tone, and search for it in the microphone's sound."""
     reasons = Reasons()
     try:
         speaker = open_speaker(replace(settings, fallback="none"), reasons)
@@ -274,7 +274,7 @@ def _pcm() -> bytes:
 
 
 def _tone_strength(pcm: bytes) -> float:
-    """The amplitude of our tone in `pcm`."""
+    """Return the amplitude of our tone in `pcm`."""
     return _strength(np.frombuffer(pcm, dtype="<i2").astype(np.float64), _TONE_HZ)
 
 

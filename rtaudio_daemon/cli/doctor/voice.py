@@ -1,4 +1,4 @@
-"""The doctor listens to somebody who speaks, and says how well the microphone hears it."""
+"""The doctor listens to a speaker, and reports how well the microphone hears the voice."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _UNHEARD = f"speak louder or nearer, then try again; `{PROGRAM} doctor` tests th
 
 
 async def check_voice(path: str, *, write: bool = False) -> list[Finding]:
-    """Measure a voice at the microphone that the configuration at `path` names.
+    """Measure a voice at the microphone in the configuration at `path`.
 
-    With `write`, what the measurement speaks for is written there. Raises ConfigError.
+    With `write`, proposed settings are written to that file. Raises ConfigError.
     """
     settings = config.load(path).audio
     reasons = Reasons()
@@ -66,7 +66,7 @@ async def check_voice(path: str, *, write: bool = False) -> list[Finding]:
 
 
 def judged(pcm: bytes, settings: config.Input) -> VoiceMeasurement | None:
-    """The levels of a voice in this sound, after what `settings` do with it."""
+    """Return the levels of a voice in this sound after the processing of `settings`."""
     enhancement, engine = open_enhancement(settings), open_engine("silero").engine
     frames = [enhancement.enhanced(enhancement.amplified(each)) for each in frames_of(pcm)]
     return measure(frames, [engine.probability(each) for each in frames])

@@ -1,4 +1,4 @@
-"""Tries the files of wake words."""
+"""The doctor's check of wake word files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .finding import Finding, failed, passed
 
 
 async def check_wake_words(settings: config.Audio) -> AsyncIterator[Finding]:
-    """Whether each file can be used; only a person can try whether it hears anything."""
+    """Yield whether each file is usable; only a person can test whether it detects a word."""
     words = [each for each in settings.wake.words if each.file and installed(package_of(each))]
     refused = await asyncio.to_thread(refusals, words)
     for each in words:

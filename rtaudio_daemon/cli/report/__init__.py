@@ -1,1 +1,1 @@
-"""`daemon.py report`: what developers need to know, without secrets and without words."""
+"""`daemon.py report`: what developers need to know, without secrets or spoken words."""

@@ -1,4 +1,4 @@
-"""Writes a report into a new archive: fixed names, bounded, for its owner alone."""
+"""Writes a report to a new archive: fixed names, bounded, readable by its owner only."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from . import machine, running
 from .configuration import configuration
 
 PART_BYTES = 1 << 21
-"""Of a file of the archive, unpacked; a longer one is left out."""
+"""Maximum size of a file in the archive, unpacked; a larger one is left out."""
 _TEXT = """A report of rtaudio-daemon {version}, made on {time}.
 
 It is for developers who shall find out what went wrong. Nobody has it but you: look through it
@@ -53,7 +53,7 @@ it had, and how much was sent.
 
 
 def report(arguments: argparse.Namespace) -> int:
-    """Write the archive, and say what to do with it. Raises RTAudioError."""
+    """Write the archive, and print what to do with it. Raises RTAudioError."""
     when = machine.now()
     parts, why = asyncio.run(_parts(arguments))
     missing = ", ".join(name for name, part in parts.items() if not part) or "none"
@@ -75,9 +75,9 @@ def report(arguments: argparse.Namespace) -> int:
 
 
 def packed(parts: Mapping[str, Any], now: float) -> bytes:
-    """An archive of each part that is not empty: text as it stands, all else as JSON.
+    """Return an archive of the parts that are not empty: text unchanged, all else as JSON.
 
-    `now`: what the clock says (Unix s).
+    `now`: the time of the clock (Unix s).
     """
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
@@ -89,7 +89,7 @@ def packed(parts: Mapping[str, Any], now: float) -> bytes:
 
 
 async def _parts(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    """What is to be in the archive, and why the state of a daemon is not; "" if it is."""
+    """Return the contents of the archive, and why a daemon's state is missing; "" if it is not."""
     described, settings = configuration(arguments.config)
     answers, why = await asyncio.to_thread(_answers, arguments)
     found = {
@@ -114,7 +114,7 @@ def _answers(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
 
 def _write(file: Path, content: bytes) -> None:
-    """Write a new file for its owner alone. Raises RTAudioError, and leaves nothing behind then."""
+    """Write a new file for its owner only. Raises RTAudioError, leaving nothing behind."""
     try:
         handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except (OSError, ValueError) as error:

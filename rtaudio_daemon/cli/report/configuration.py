@@ -1,4 +1,4 @@
-"""The configuration in a report: settings without words, and where something is wrong."""
+"""The configuration in a report: settings without words, and the places of mistakes."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _MOST = 50
 
 
 def configuration(path: str) -> tuple[dict[str, Any], config.Config | None]:
-    """What the file at `path` says, ready for JSON, and the settings if they can be used.
+    """Return the content of the file at `path` for JSON, and the settings if they are valid.
 
-    `problems` and `warnings`: the line and the option of each, without its sentence.
+    `problems` and `warnings`: line and option of each, without its sentence.
     """
     try:
         settings = config.load(path)
@@ -36,7 +36,7 @@ def configuration(path: str) -> tuple[dict[str, Any], config.Config | None]:
 
 
 def places(problems: Iterable[str]) -> list[dict[str, Any]]:
-    """Line and option of each of these sentences; the names that people chose are left out."""
+    """Return line and option of each of these sentences, without names that people chose."""
     return [_place(each) for each in list(problems)[:_MOST]]
 
 
@@ -50,7 +50,7 @@ def _place(problem: str) -> dict[str, Any]:
 
 
 def _names(kind: type[Any]) -> Iterator[str]:
-    """The names of all options of a section, and of what is below it."""
+    """Yield the names of all options of a section, including nested ones."""
     for each in fields(kind):
         yield each.name
         check = each.metadata.get("check")

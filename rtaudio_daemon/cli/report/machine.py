@@ -1,4 +1,4 @@
-"""The machine in a report: versions, what the doctor says of it, and places in the log."""
+"""The machine in a report: versions, the doctor's findings, and places in the log."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ..program_output import output_of
 
 _PACKAGES = ("aiohttp", "PyYAML", "voluptuous", "numpy", "soxr", "prometheus-client")
 _SHOWN = ("python", "packages", "portaudio", "clock")
-"""What the doctor says of these is made of versions and numbers."""
+"""Checks of the doctor whose text consists of versions and numbers."""
 _NUMBERS = re.compile(r"[0-9]+(\.[0-9]+)*")
 _MODULE = re.compile(r"rtaudio_daemon(\.[a-z_]{1,40}){0,6}")
 _FUNCTION = re.compile(r"<?[A-Za-z_]{1,60}>?")
@@ -35,7 +35,7 @@ _JOURNAL_S = 20.0
 
 
 async def versions() -> dict[str, Any]:
-    """Of the program, Python, packages, the system and the sound server."""
+    """Return the versions of program, Python, packages, system and sound server."""
     kernel = _NUMBERS.match(platform.release())
     return {
         "rtaudio-daemon": VERSION,
@@ -52,8 +52,8 @@ async def versions() -> dict[str, Any]:
 
 
 async def checks(settings: config.Config | None, path: str) -> list[dict[str, str]]:
-    """The quick part of the doctor: the verdict of each check, and what was found where that
-    holds no words of a home. Nothing is heard, and nobody outside this machine is asked.
+    """Return the verdicts of the doctor's quick checks, with their text if it contains no words of
+    a home. Nothing is recorded, and nothing outside this machine is contacted.
     """
     found = [_finding(each) async for each in check_python()]
     if settings is not None:
@@ -63,8 +63,8 @@ async def checks(settings: config.Config | None, path: str) -> list[dict[str, st
 
 
 async def log_places() -> list[dict[str, Any]]:
-    """The newest entries of the journal, without their sentences: when, how bad, and which line of
-    the program wrote it. None where there is no journal.
+    """Return the newest entries of the journal without their messages: time, level, and the line
+    of code. Empty if there is no journal.
     """
     found: list[dict[str, Any]] = []
     async for line in _journal():
@@ -78,7 +78,7 @@ async def log_places() -> list[dict[str, Any]]:
 
 
 def log_place(entry: dict[str, Any]) -> dict[str, Any] | None:
-    """An entry of the journal without its words; None if it says nothing then."""
+    """Return an entry of the journal without its words; None if nothing is left."""
     when = _number(entry.get("__REALTIME_TIMESTAMP"), 1 << 52)
     if when is None:
         return None
@@ -99,7 +99,7 @@ def log_place(entry: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def now() -> datetime:
-    """The time now, in UTC."""
+    """Return the present time in UTC."""
     return datetime.now(UTC)
 
 
@@ -130,7 +130,7 @@ def _system() -> str:
 
 
 def _model() -> str:
-    """What kind of computer it is, as makers of small ones say it."""
+    """Return the model of the computer, as makers of small ones provide it."""
     try:
         return _short(Path("/proc/device-tree/model").read_text("utf-8", "replace").strip("\0\n"))
     except OSError:
@@ -138,7 +138,7 @@ def _model() -> str:
 
 
 def _sound_server(info: str) -> str:
-    """Its name and version; who uses it, and on which host, is left out."""
+    """Return its name and version, without user and host."""
     lines = dict(line.split(": ", 1) for line in info.splitlines() if ": " in line)
     names = (lines.get("Server Name", ""), lines.get("Server Version", ""))
     return _short(" ".join(filter(None, names)))
@@ -154,7 +154,7 @@ def _finding(finding: Finding) -> dict[str, str]:
 
 
 async def _journal() -> AsyncIterator[bytes]:
-    """Lines of JSON of the journal, of the service of the machine and of the user's."""
+    """Yield the journal's JSON lines about the system service and the user's service."""
     for scope in ((), ("--user",)):
         command = (
             "journalctl",

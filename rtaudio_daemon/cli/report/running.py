@@ -1,4 +1,4 @@
-"""The running daemon in a report: its state and its figures, without words."""
+"""The running daemon in a report: its state and its metrics, without words."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _LABELS = frozenset(
     {"status", "state", "direction", "phase", "source", "kind", "stage", "cause", "le"}
     | {"outcome", "audible"}
 )
-"""Those whose words are from fixed lists; tools and wake words have names of a home."""
+"""Labels with words from fixed lists; names of tools and wake words are private."""
 _MOST_LINES = 3000
 
 
 def status(document: dict[str, Any]) -> dict[str, Any]:
-    """What `/api/status` answers, without words."""
+    """Return the content of `/api/status`, without words."""
     found = wordless.wordless(document, answer_schemas.STATUS)
     assert isinstance(found, dict), "the schema names its fields"
     return found
 
 
 def events(document: dict[str, Any]) -> dict[str, Any]:
-    """What `/api/report/events` answers, once more only what may be recorded."""
+    """Return the content of `/api/report/events`, filtered again."""
     try:
         found = recorded_events.read(document)
     except ValueError as error:
@@ -42,13 +42,13 @@ def events(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def metrics(text: str) -> str:
-    """The samples of `/metrics` whose labels are words of fixed lists."""
+    """Return the samples of `/metrics` whose labels have words from fixed lists."""
     lines = (_SAMPLE.fullmatch(line) for line in text.splitlines()[:_MOST_LINES])
     return "".join(f"{each[0]}\n" for each in lines if each and _plain(each))
 
 
 def asked(daemon: DaemonClient) -> tuple[dict[str, Any], str]:
-    """All that a running daemon answers, and why something is missing; "" if nothing is."""
+    """Return all that a running daemon provides, and why something is missing; "" if not."""
     found: dict[str, Any] = {}
     why = ""
     questions: tuple[tuple[str, Callable[[], Any]], ...] = (

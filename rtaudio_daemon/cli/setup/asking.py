@@ -1,4 +1,4 @@
-"""How a step asks, tests what was answered, and lets people decide."""
+"""How a step asks, tests the answers, and lets people decide."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def settle(
     answers: Callable[[], Values],
     check: Check,
 ) -> str | None:
-    """Ask until the answers work, are kept as they are, or are left out.
+    """Ask until the answers work, are kept unchanged, or are left out.
 
-    `answers` returns nothing where the step is skipped. Returns what came of answers that did not
-    work, empty if nothing is wrong, and None if the step is skipped.
+    `answers` returns nothing if the step is skipped. Returns the problem with answers that did
+    not work, "" if nothing is wrong, and None if the step is skipped.
     """
     draft.offered = {}
     while values := answers():
@@ -57,7 +57,7 @@ def settle(
 
 
 async def show(terminal: Terminal, found: AsyncIterator[Finding]) -> bool:
-    """Print findings as they come; returns whether nothing failed."""
+    """Print findings as they come; return whether nothing failed."""
     fine = True
     try:
         async for finding in found:
@@ -76,7 +76,7 @@ def text(
     question: str,
     clean: Callable[[str], str] = str,
 ) -> Mapping[tuple[str, ...], Any]:
-    """What was answered for an option, as it is to be set; nothing for Enter."""
+    """Return the answer for an option as values to set; empty for Enter."""
     while True:
         answer = terminal.ask(question, draft.current(option))
         if not answer:
@@ -90,12 +90,12 @@ def text(
 def secret(
     terminal: Terminal, draft: Draft, option: str, question: str
 ) -> Mapping[tuple[str, ...], Any]:
-    """Like `text`, for a key or a token; it is never shown."""
+    """Like `text`, for a key or a token, which is never shown."""
     kept = "; Enter keeps the one that is there" if draft.current(option) else ""
     answer = terminal.ask_secret(f"{question}{kept}")
     return {tuple(option.split(".")): answer} if answer else draft.unchanged(option)
 
 
 def _without_line(problem: str) -> str:
-    """A problem without file and line, which are those of a file that is not written yet."""
+    """Return a problem without file and line, since the file is not written yet."""
     return problem.partition(": ")[2] or problem
