@@ -1,8 +1,8 @@
-"""The first lines of the program: standard streams and signals, before the slow imports.
+"""The first actions of the program: standard streams and signals, before the slow imports.
 
-The event loop of `daemon.signals` takes the signals over. Until then SIGINT and SIGTERM end the
-process at once, also as process 1 of a container, where the kernel drops a signal without a
-handler; and `run` remembers SIGHUP, to reload as soon as it is ready.
+The event loop of `daemon.signals` later takes over the signals. Until then SIGINT and SIGTERM end
+the process at once, even as process 1 of a container, where the kernel ignores signals without a
+handler. `run` remembers SIGHUP, to reload as soon as it is ready.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 
-TYPE_CHECKING = False  # typing takes longer to load than all that is here
+TYPE_CHECKING = False  # importing typing takes longer than everything here
 if TYPE_CHECKING:
     from typing import Any
 
@@ -22,7 +22,7 @@ _hangup_before: Any = signal.SIG_DFL
 
 
 def take_signals() -> None:
-    """Handle SIGINT, SIGTERM and SIGHUP from now on, as `run` does."""
+    """Handle SIGINT, SIGTERM and SIGHUP from now on, as `run` needs it."""
     global _hangup_before
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
@@ -30,7 +30,7 @@ def take_signals() -> None:
 
 
 def release_signals() -> None:
-    """For every other command: SIGTERM ends it with 143, and SIGHUP does what it did before."""
+    """For all other commands: SIGTERM ends them with 143, and SIGHUP acts as before."""
     signal.signal(signal.SIGTERM, lambda *_: os._exit(_EXIT_TERMINATED))
     signal.signal(signal.SIGHUP, _hangup_before)
     if _hung_up:
@@ -38,14 +38,14 @@ def release_signals() -> None:
 
 
 def hung_up() -> bool:
-    """Whether SIGHUP came before the event loop took the signals over."""
+    """Return whether SIGHUP arrived before the event loop took over the signals."""
     return _hung_up
 
 
 def fill_standard_streams() -> None:
-    """Put /dev/null where stdin, stdout or stderr is closed.
+    """Open /dev/null in place of closed stdin, stdout or stderr.
 
-    Else the next file that is opened would take its number, and print() would write into it.
+    Otherwise the next opened file would get its number, and print() would write to it.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
@@ -65,6 +65,6 @@ def _hang_up(_number: int, _frame: Any) -> None:
 
 
 def _interrupt(_number: int, _frame: Any) -> None:
-    # A thread that still asks for a host's address would hold up an orderly end for seconds.
+    # A thread waiting for DNS would delay an orderly end by seconds.
     os.write(2, b"\ninterrupted\n")
     os._exit(EXIT_INTERRUPTED)

@@ -22,9 +22,9 @@ _ANSI: Mapping[Colour, str] = {
 
 
 def status_lines(status: Mapping[str, Any], *, coloured: bool = False) -> list[str]:
-    """What `/api/status` says; fields that an older daemon does not have are left out.
+    """Return the content of `/api/status`; fields that an older daemon lacks are left out.
 
-    What would rule a terminal is escaped; `coloured`: but for the colour of the state.
+    Anything that could control a terminal is escaped, except with `coloured` the state's colour.
     """
     found, english = conditions(status), words()
     state = headline(found, english)
@@ -38,7 +38,7 @@ def status_lines(status: Mapping[str, Any], *, coloured: bool = False) -> list[s
 
 
 def _facts(status: Mapping[str, Any], given: Container[str]) -> Iterator[tuple[str, str]]:
-    """Names and texts; reasons that were `given` before are left out."""
+    """Yield names and texts; reasons that were `given` before are left out."""
     for name, key in (("microphone", "microphone"), ("loudspeaker", "speaker")):
         if device := status.get(key):
             reason = device.get("reason") or ""
@@ -68,12 +68,12 @@ def _facts(status: Mapping[str, Any], given: Container[str]) -> Iterator[tuple[s
 
 
 def size(count: float) -> str:
-    """A number of bytes, as in `1.2 MB`."""
+    """Return a number of bytes, such as `1.2 MB`."""
     return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
 
 
 def span(seconds: float) -> str:
-    """A time, as in `2 d 03:04:05` or `03:04:05`."""
+    """Return a duration, such as `2 d 03:04:05` or `03:04:05`."""
     whole = max(0, math.ceil(seconds))
     days, rest = divmod(whole, 86_400)
     clock = f"{rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}"

@@ -31,16 +31,16 @@ marvin" has. Say it once each time you are asked to, and nothing else."""
 
 
 class Teacher(Protocol):
-    """Who listens and learns."""
+    """Listens and learns."""
 
     def missing(self) -> str:
-        """What is needed before, as a package or a microphone; empty: nothing."""
+        """Return what is missing, such as a package or a microphone; "": nothing."""
 
     def take(self, name: str, step: TeachingStep) -> dict[str, Any]:
-        """One step, as `POST /api/wake/teach` answers."""
+        """Carry out one step, as for `POST /api/wake/teach`."""
 
     def names(self) -> list[str]:
-        """All words that were taught."""
+        """Return all taught words."""
 
     def forget(self, name: str) -> None:
         """Remove a word. Raises RTAudioError."""
@@ -53,18 +53,18 @@ class DaemonTeacher:
         self._daemon = daemon
 
     def missing(self) -> str:
-        """What is needed before; empty: nothing."""
+        """Return what is missing; "": nothing."""
         microphone = self._daemon.get("/api/status").get("microphone", {})
         if microphone.get("state") in ("none", "lost"):
             return f"the daemon has no microphone: {microphone.get('reason') or 'none is set'}"
         return str(self._daemon.get("/api/wake")["missing"])
 
     def take(self, name: str, step: TeachingStep) -> dict[str, Any]:
-        """One step, as `POST /api/wake/teach` answers."""
+        """Carry out one step, as for `POST /api/wake/teach`."""
         return self._daemon.post("/api/wake/teach", {"name": name, "step": step}, _STEP_S)
 
     def names(self) -> list[str]:
-        """All words that were taught."""
+        """Return all taught words."""
         return [str(each["name"]) for each in self._daemon.get("/api/wake")["words"]]
 
     def forget(self, name: str) -> None:
@@ -81,15 +81,15 @@ class OwnTeacher:
         self._teaching = WordTeaching(_OwnSound(settings), self._words)
 
     def missing(self) -> str:
-        """What is needed before; empty: nothing."""
+        """Return what is missing; "": nothing."""
         return missing() or asyncio.run(_no_microphone(self._settings))
 
     def take(self, name: str, step: TeachingStep) -> dict[str, Any]:
-        """One step, as `POST /api/wake/teach` answers."""
+        """Carry out one step, as for `POST /api/wake/teach`."""
         return asyncio.run(self._teaching.take(name, step))
 
     def names(self) -> list[str]:
-        """All words that were taught."""
+        """Return all taught words."""
         return self._words.names()
 
     def forget(self, name: str) -> None:
@@ -102,7 +102,7 @@ class _OwnSound:
         self._settings = settings
 
     async def frames(self) -> AsyncGenerator[bytes, None]:
-        """The microphone's sound as pcm from now on."""
+        """Yield the microphone's sound as pcm from now on."""
         microphone = open_microphone(self._settings, self)
         running = asyncio.create_task(microphone.run(), name="microphone")
         try:
@@ -115,11 +115,11 @@ class _OwnSound:
             running.cancel()
 
     def device_changed(self, change: DeviceChanged) -> None:
-        """The microphone came or went."""
+        """Ignore changes of the microphone."""
 
 
 async def _no_microphone(settings: config.Input) -> str:
-    """Why there is none to listen to; empty: there is one."""
+    """Return why there is no usable microphone; "": there is one."""
     if settings.device == "none":
         return "there is no microphone: audio.input.device is none"
     why: list[DeviceError] = []
@@ -128,7 +128,7 @@ async def _no_microphone(settings: config.Input) -> str:
 
 
 def wake(arguments: argparse.Namespace) -> int:
-    """Teach a wake word, list those that were taught, or forget one."""
+    """Teach a wake word, list the taught ones, or forget one."""
     name = " ".join(arguments.word)
     if arguments.action != "list" and not name:
         raise RTAudioError(f'say which word: {PROGRAM} wake {arguments.action} "hey marvin"')
@@ -161,10 +161,10 @@ def _teacher(arguments: argparse.Namespace) -> Iterator[Teacher]:
 
 
 def teach(teacher: Teacher, name: str, wait: Callable[[float], None] = time.sleep) -> int:
-    """Guide somebody through all steps; 0 where the word passes its test.
+    """Guide somebody through all steps; return 0 if the word passes its test.
 
-    What is refused between two steps, as somebody speaks, is tried again after `wait` (s).
-    Raises RTAudioError, also where nothing of what is heard can be used.
+    A step refused meanwhile, because somebody speaks, is tried again after `wait` (s).
+    Raises RTAudioError, also if none of the recordings is usable.
     """
     if why := teacher.missing():
         raise NotNowError(why)

@@ -1,1 +1,1 @@
-"""The wire of the Realtime API: what a service sends, as typed events in one vocabulary."""
+"""The Realtime API's protocol: messages of a service as typed events, in one vocabulary."""

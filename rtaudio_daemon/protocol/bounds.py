@@ -17,12 +17,12 @@ INDEX_MOST = 65_535
 DAY_MS = 86_400_000
 TOKENS_MOST = 1_000_000_000
 DEPTH_MOST = 64
-"""Lists and objects in one another: no real message has a quarter of that."""
+"""Maximum nesting depth of lists and objects: no real message has a quarter of that."""
 OTHER = "other"
-"""Stands for a state that is not known here."""
+"""Stands for an unknown state."""
 
 RESPONSE_STATES = frozenset({"in_progress", "completed", "cancelled", "failed", "incomplete"})
-"""What an answer can be, as services say it."""
+"""The known states of an answer."""
 _KINDS = ("text_tokens", "audio_tokens", "image_tokens", "cached_tokens", "reasoning_tokens")
 _USAGE: Mapping[str, Any] = {
     **dict.fromkeys(("total_tokens", "input_tokens", "output_tokens", "seconds")),
@@ -32,54 +32,54 @@ _USAGE: Mapping[str, Any] = {
     },
     "output_token_details": dict.fromkeys(_KINDS),
 }
-# Controls but tab and line feed, marks of direction, and separators that some programs break at.
+# Control characters except tab and line feed, directional marks, and unusual line separators.
 _UNPRINTABLE = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
 
 def id_of(value: Any) -> str:
-    """An id, a name or a state of the service; "" if it is not a string."""
+    """Return an id, a name or a state of the service; "" if it is not a string."""
     return _text(value, ID_CHARACTERS)
 
 
 def code_of(value: Any) -> str:
-    """The code or the type of an error; some services send a number."""
+    """Return the code or type of an error; some services send a number."""
     return id_of(str(value) if type(value) is int else value)
 
 
 def error_message_of(value: Any) -> str:
-    """The message of an error on one line, cut for a log; "" if it is not a string."""
+    """Return the message of an error on one line, shortened; "" if it is not a string."""
     text = printable(" ".join(_text(value, 4 * ERROR_CHARACTERS).split()))
     return text if len(text) <= ERROR_CHARACTERS else text[: ERROR_CHARACTERS - 1] + "…"
 
 
 def text_of(value: Any) -> str:
-    """A transcript, a text, or the arguments of a call; "" if it is not a string."""
+    """Return a transcript, a text, or the arguments of a call; "" if it is not a string."""
     return _text(value, TEXT_CHARACTERS)
 
 
 def index_of(value: Any) -> int:
-    """A position in a list; 0 if it is not one."""
+    """Return an index into a list; 0 if it is not one."""
     return value if type(value) is int and 0 <= value <= INDEX_MOST else 0
 
 
 def milliseconds_of(value: Any) -> int | None:
-    """A duration, clamped to a day; None if it is not a number."""
+    """Return a duration, clamped to a day; None if it is not a number."""
     if type(value) not in (int, float) or value != value:
         return None
     return int(max(0, min(value, DAY_MS)))
 
 
 def response_status_of(value: Any) -> str:
-    """The status of an answer: a known one, "completed" if it has none, else `OTHER`."""
+    """Return the status of an answer: a known one, "completed" if missing, otherwise `OTHER`."""
     if not isinstance(value, str) or not value:
         return "completed"
     return value if value in RESPONSE_STATES else OTHER
 
 
 def usage_of(value: Any) -> dict[str, Any]:
-    """A copy of the known fields of a ``usage`` object that are plausible; {} for anything else."""
+    """Return the known, plausible fields of a ``usage`` object; {} for anything else."""
     usage = _known(value, _USAGE)
     if usage and (kind := id_of(value.get("type"))):
         usage["type"] = kind
@@ -87,7 +87,7 @@ def usage_of(value: Any) -> dict[str, Any]:
 
 
 def is_too_deep(value: Any) -> bool:
-    """Whether lists and objects are nested deeper than `DEPTH_MOST`."""
+    """Return whether lists and objects are nested deeper than `DEPTH_MOST`."""
     level = [value]
     for _ in range(DEPTH_MOST + 1):
         inner: list[Any] = []
@@ -103,7 +103,7 @@ def is_too_deep(value: Any) -> bool:
 
 
 def printable(text: str) -> str:
-    """`text` with escapes for what would forge lines or rule a terminal; tabs and "\\n" stay."""
+    """Escape what could forge lines or control a terminal; tabs and "\\n" are kept."""
     return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
 
 

@@ -71,7 +71,7 @@ __all__ = [
 ]
 
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024
-"""The longest message that is decoded; a service that sends more is broken."""
+"""Maximum length of a message; a service that sends more is broken."""
 
 CANONICAL_TO_GA: Mapping[str, str] = MappingProxyType(
     {
@@ -84,12 +84,12 @@ CANONICAL_TO_GA: Mapping[str, str] = MappingProxyType(
         "conversation.item.created": "conversation.item.added",
     }
 )
-"""Canonical name of a server event → its name in the GA dialect, where the two differ."""
+"""Canonical name of a server event → its name in the GA dialect, if different."""
 
 GA_ALIASES: Mapping[str, str] = MappingProxyType(
     {ga: canonical for canonical, ga in CANONICAL_TO_GA.items()}
 )
-"""GA name of a server event → its canonical name, where the two differ."""
+"""GA name of a server event → its canonical name, if different."""
 
 SERVER_EVENTS: frozenset[str] = frozenset(
     """
@@ -128,12 +128,12 @@ CLIENT_EVENTS: frozenset[str] = frozenset(
 
 
 def canonical_name(name: str) -> str:
-    """The canonical name of a server event, given by its name in either dialect."""
+    """Return the canonical name of a server event, given its name in either dialect."""
     return GA_ALIASES.get(name, name)
 
 
 def wire_name(name: str, dialect: Dialect) -> str:
-    """The name of a server event in `dialect`, given by its name in either dialect."""
+    """Return the name of a server event in `dialect`, given its name in either dialect."""
     canonical = canonical_name(name)
     return CANONICAL_TO_GA.get(canonical, canonical) if dialect == "ga" else canonical
 
@@ -150,7 +150,7 @@ def decode(raw: str | bytes) -> Json:
         event = json.loads(raw)
     except RecursionError as error:
         raise ValueError("the message is nested too deeply") from error
-    # Most messages are flat, and counting brackets is quicker than looking.
+    # Most messages are flat, and counting brackets is faster than traversing them.
     if _brackets(raw) > DEPTH_MOST and is_too_deep(event):
         raise ValueError("the message is nested too deeply")
     if not isinstance(event, dict):
@@ -168,8 +168,8 @@ def decode(raw: str | bytes) -> Json:
 def encode(event: Mapping[str, Any], dialect: Dialect, *, commits_answers: bool = False) -> str:
     """Encode a client's message as JSON in `dialect`; `event` may be in either dialect.
 
-    `commits_answers`: the service names the fields of answers outside the conversation its own way.
-    Raises ValueError or TypeError for values that JSON cannot hold.
+    `commits_answers`: the service has its own field names for answers outside the conversation.
+    Raises ValueError or TypeError for values that JSON cannot represent.
     """
     message = dict(event)
     name = message.get("type")
@@ -184,7 +184,7 @@ def encode(event: Mapping[str, Any], dialect: Dialect, *, commits_answers: bool 
 
 
 def encode_append(pcm: bytes) -> str:
-    """The message that appends `pcm` (whole samples) to the service's input buffer.
+    """Return the message that appends `pcm` (whole samples) to the service's input buffer.
 
     Fifty of these are sent per second, so it is built without the JSON encoder.
     """

@@ -1,4 +1,4 @@
-"""Make an `Endpoint` (address, dialect, credentials) of the options of one service.
+"""Makes an `Endpoint` (address, dialect, credentials) from the options of a service.
 
 Differences between services are data in `config.profiles`.
 """
@@ -14,9 +14,9 @@ from ..config import Secret
 from ..config.profiles import PROFILES, Dialect, KeyStyle, Profile
 
 AUTH_STYLES = ("api_key", "bearer", "entra", "none")
-"""What the option ``auth`` may say. ``api_key``: the key, in the way the profile wants it."""
+"""The values of the option ``auth``. ``api_key``: the key, sent as the profile requires."""
 TokenSource = Callable[[], Awaitable[str]]
-"""Fetches a token that is valid now."""
+"""Fetches a token that is currently valid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +29,10 @@ class Endpoint:
     key_style: KeyStyle = "none"
     key: Secret = field(default=Secret(""), repr=False)
     token: TokenSource | None = field(default=None, repr=False)
-    """Where tokens of the style ``entra`` come from; None: from azure-identity."""
+    """The source of tokens for the style ``entra``; None: azure-identity."""
 
     def headers(self, token: str = "") -> dict[str, str]:
-        """The headers with the credentials (secret; never log them)."""
+        """Return the headers with the credentials (secret; never log them)."""
         if self.key_style == "entra":
             return {"Authorization": f"Bearer {token}"}
         if not self.key or self.key_style == "none":
@@ -58,7 +58,7 @@ def endpoint(
     auth: str = "api_key",
     token: TokenSource | None = None,
 ) -> Endpoint:
-    """Make the endpoint that these options describe (see `problems` for allowed values).
+    """Make the endpoint for these options (see `problems` for allowed values).
 
     Raises ValueError with one sentence per wrong or missing option.
     """
@@ -95,10 +95,10 @@ def problems(
     api_key: str = "",
     auth: str = "api_key",
 ) -> list[tuple[str, str]]:
-    """List what is wrong with these options, as (option, what to do); [] when nothing is.
+    """Return what is wrong with these options, as (option, remedy); [] if nothing is.
 
-    `host_name` is a plain host or carries its scheme (``ws://127.0.0.1:8771``); `url`, when given,
-    is used unchanged, instead of host, deployment and version.
+    `host_name` is a plain host, or includes its scheme (``ws://127.0.0.1:8771``). `url`, if
+    given, is used unchanged, instead of host, deployment and version.
     """
     if profile not in PROFILES:
         return [("profile", f"unknown profile {profile!r}; allowed: {', '.join(PROFILES)}")]
@@ -128,7 +128,7 @@ def _key_style(kind: Profile, auth: str) -> KeyStyle:
 
 
 def _split(address: str, scheme: str) -> SplitResult | None:
-    """The parts of an address, or None when it is not one."""
+    """Return the parts of an address; None if it is invalid."""
     try:
         parts = urlsplit(address if "://" in address else f"{scheme}://{address}")
         _ = parts.port
@@ -140,7 +140,7 @@ def _split(address: str, scheme: str) -> SplitResult | None:
 
 def _address(kind: Profile, host_name: str, deployment: str, api_version: str) -> str:
     parts = _split(host_name or kind.host_name, kind.scheme)
-    assert parts is not None  # `problems` was asked first
+    assert parts is not None  # `problems` has checked this
     version = kind.version if kind.version and api_version == "v1" else api_version
     values = {"deployment": deployment or kind.deployment, "api_version": version}
     query = urlencode(
@@ -187,7 +187,7 @@ def _key_problems(kind: Profile, auth: str, key: str, address: str) -> list[tupl
         )
     if _key_style(kind, auth) == "none":
         return []
-    # Without TLS it is a test service near by, which may do without a key.
+    # Without TLS it is a local test service, which may not need a key.
     if not shown:
         if kind.key_needed and not address.startswith(("ws://", "http://")):
             return [("api_key", f"missing; profile {kind.name} needs a key")]

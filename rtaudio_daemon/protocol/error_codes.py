@@ -1,4 +1,4 @@
-"""Classify errors of the service by code, then by type, then by message."""
+"""Classifies errors of the service by code, then by type, then by message."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 
 class Severity(StrEnum):
-    """How serious an error is: who has to act on it, if anybody."""
+    """The severity of an error, which says who must act on it."""
 
     BENIGN = "benign"
-    """Nobody: something else happened first, or waiting settles it."""
+    """Nobody: another event came first, or waiting resolves it."""
     CONFIGURATION = "configuration"
     """A person: a setting is wrong, or belongs to another dialect."""
     RETRY = "retry"
-    """The daemon: the same may work on the next attempt or the next connection."""
+    """The daemon: the next attempt or the next connection may succeed."""
     FATAL = "fatal"
     """A person: nothing works with this key or account."""
 
@@ -39,7 +39,7 @@ _CODES = {
 }
 _BY_CODE = {code: severity for severity, codes in _CODES.items() for code in codes.split()}
 CODES = frozenset(_BY_CODE)
-"""All codes and types of errors that are known here."""
+"""All known codes and types of errors."""
 _WORDS = (
     ("cancellation failed: no active response", Severity.BENIGN),
     ("conversation already has an active response", Severity.BENIGN),
@@ -58,11 +58,11 @@ _WORDS = (
 
 
 def severity_of(error: Mapping[str, Any]) -> Severity:
-    """The severity of an error object (``code``, ``type``, ``message``); RETRY if unknown."""
+    """Return the severity of an error object (``code``, ``type``, ``message``); default: RETRY."""
     code, kind = (str(error.get(key) or "").lower() for key in ("code", "type"))
     words = str(error.get("message") or "").lower()
     by_words = next((severity for start, severity in _WORDS if words.startswith(start)), None)
-    # The service gives the same code to a truncation that came too late and to a wrong setting.
+    # The service uses the same code for a late truncation and for a wrong setting.
     if by_words is Severity.BENIGN:
         return by_words
     for name in (code, kind):

@@ -1,4 +1,4 @@
-"""Decode what a service sends into typed events (`events`).
+"""Decodes messages of a service into typed events (`events`).
 
 `decode` accepts every JSON object with a ``type``, even if fields are missing or have the wrong
 type; all values are bounded (see `bounds`).
@@ -147,7 +147,7 @@ def _audio_delta(raw: Json) -> Event | None:
         audio = binascii.a2b_base64(delta + "=" * missing if missing else delta, strict_mode=True)
     except ValueError:
         return None
-    # Half a sample would make noise of all that follows.
+    # Half a sample would turn everything after it into noise.
     return AudioDelta(_part(raw), audio[:-1] if len(audio) % 2 else audio)
 
 
@@ -225,7 +225,7 @@ _READERS: Mapping[str, Callable[[Json], Event | None]] = MappingProxyType(
 )
 
 ACTED_ON = frozenset(_READERS)
-"""Canonical names of the events that somebody acts on; all others are `Unknown`."""
+"""Canonical names of the events that are acted on; all others are `Unknown`."""
 
 
 def _object(value: Any) -> Json:

@@ -1,8 +1,8 @@
-"""What a service sends, as typed events; those that nobody acts on are `Unknown`.
+"""Typed events for the messages of a service; events that nobody acts on are `Unknown`.
 
-A missing id is "", which means *the answer under way*; an event that is useless without a field is
-`Unknown` if the field is missing. `Message.raw` is the whole dictionary, unbounded, in canonical
-names and shapes. `event_decoding` makes them.
+A missing id is "", which means *the answer under way*. An event that lacks a field it is useless
+without is `Unknown`. `Message.raw` is the whole dictionary, unbounded, in canonical names and
+shapes. `event_decoding` creates them.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class Item:
     """Whether it contains audio of the user."""
     status: str
     call_id: str
-    """The call that it is, or that it is the result of; "" for a message."""
+    """The id of the call that it is, or is the result of; "" for a message."""
     name: str
-    """The function that a call is for."""
+    """The function that is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class SessionCreated:
 
 @dataclass(frozen=True, slots=True)
 class SessionUpdated:
-    """The service accepted settings; `settings` are all effective ones, flat."""
+    """The service accepted settings; `settings` contains all effective ones, flat."""
 
     facts: SessionFacts
     settings: Json
@@ -51,7 +51,7 @@ class SessionUpdated:
 
 @dataclass(frozen=True, slots=True)
 class ServiceErrorReported:
-    """Something went wrong; `event_id` names the message of ours that caused it, "" if none."""
+    """An error occurred; `event_id` names our message that caused it, "" if none."""
 
     code: str
     type: str
@@ -88,14 +88,14 @@ class InputCleared:
 
 @dataclass(frozen=True, slots=True)
 class InputTimedOut:
-    """Nobody spoke for long; the service commits the silence as an item and answers it."""
+    """Nobody spoke for long; the service makes an item of the silence and answers it."""
 
     item_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class ItemReported:
-    """An item was made, or is complete (`done`); `response_id` is "" if it is of no answer."""
+    """An item was created, or is complete (`done`); `response_id` is "" outside answers."""
 
     item: Item
     response_id: str
@@ -129,7 +129,7 @@ class UserTranscript:
 
 @dataclass(frozen=True, slots=True)
 class UserTranscriptFailed:
-    """The service could not transcribe a turn of the user; it answers the turn all the same."""
+    """The service could not transcribe a turn of the user; it still answers the turn."""
 
     item_id: str
     error: ServiceErrorReported
@@ -148,7 +148,7 @@ class ResponseCreated:
 class AudioDelta:
     """The next piece of an answer's audio: whole samples, in the format of the session.
 
-    `size`: its length in bytes, also when `decode` left out the bytes themselves.
+    `size`: its length in bytes, even if `decode` omitted the bytes themselves.
     """
 
     part: AudioPart
@@ -189,7 +189,7 @@ class TextDone:
 
 @dataclass(frozen=True, slots=True)
 class CallArgumentsDone:
-    """The arguments of a function call are complete; fields that it does not repeat are ""."""
+    """The arguments of a function call are complete; fields missing in the event are ""."""
 
     response_id: str
     item_id: str
@@ -202,8 +202,8 @@ class CallArgumentsDone:
 class ResponseDone:
     """An answer has ended: `status` is completed, cancelled, failed, incomplete, … or "other".
 
-    `reason` says why it did not complete, "" if nothing does; `error` is what made it fail;
-    `usage` has only token counts that are plausible, {} if there are none.
+    `reason` says why it was not completed, "" if unknown; `error` is what made it fail;
+    `usage` contains only plausible token counts, {} if there are none.
     """
 
     response_id: str

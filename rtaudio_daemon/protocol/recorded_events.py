@@ -1,7 +1,7 @@
 """The events that a daemon records for reports: numbers, flags and words of fixed lists only.
 
-`KINDS` names every kind with its fields, and what each may be. A field that is not listed here is
-never recorded, and never read from a report of others.
+`KINDS` lists every kind with its fields and their possible values. A field that is not listed is
+never recorded, and never read from a report.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from .event_decoding import ACTED_ON
 from .events import ItemKind
 
 FORMAT = 1
-"""Of the document; another number means that the fields mean something else."""
+"""Version of the document; other numbers may give fields other meanings."""
 EVENTS_FILE = "events.json"
-"""Its name in the archive of a report."""
+"""Name of the document in the archive of a report."""
 MOST = 2000
-"""Of events in a document."""
+"""Maximum number of events in a document."""
 
 Field = Callable[[Any], Any]
-"""Returns the value as it may be recorded; None if nothing of it may."""
+"""Returns the value to be recorded; None if nothing may be."""
 
 _BYTES_MOST = 1 << 40
 _DAY_S = DAY_MS / 1000
@@ -48,7 +48,7 @@ _REASONS = ("turn_detected", "client_cancelled", "max_output_tokens", "content_f
 
 
 def number(low: float, high: float) -> Field:
-    """A number from `low` to `high`, both finite."""
+    """Accept a number from `low` to `high`, both finite."""
 
     def field(value: Any) -> float | None:
         if type(value) not in (int, float) or not low <= value <= high:
@@ -59,7 +59,7 @@ def number(low: float, high: float) -> Field:
 
 
 def words(names: Iterable[str]) -> Field:
-    """One of these words; any other text is `OTHER`."""
+    """Accept one of these words; any other text becomes `OTHER`."""
     known = frozenset(map(str, names)) | {OTHER}
 
     def field(value: Any) -> str | None:
@@ -71,19 +71,19 @@ def words(names: Iterable[str]) -> Field:
 
 
 def flag(value: Any) -> bool | None:
-    """True or false."""
+    """Accept true or false."""
     return value if isinstance(value, bool) else None
 
 
 def module(value: Any) -> str | None:
-    """The name of a module of this program; another one's is `OTHER`."""
+    """Accept the name of a module of this program; any other becomes `OTHER`."""
     if not isinstance(value, str):
         return None
     return value if _MODULE.fullmatch(value) else OTHER
 
 
 def _options(section: type[Any], name: str) -> Field:
-    """The words that an option may be."""
+    """Accept the values of an option."""
     return words(section.__dataclass_fields__[name].metadata["check"].json["enum"])
 
 
@@ -160,7 +160,7 @@ KINDS: Mapping[str, Mapping[str, Field]] = {
     "ignored": {},
     "yielded": {},
     "persona": {"as_wanted": flag},
-    # What goes over the wire; ids are numbers that count from 1.
+    # Traffic with the service; ids are numbers counted from 1.
     "session": {
         "session": _COUNT,
         "phase": words(("opened", "ended")),
@@ -187,7 +187,7 @@ KINDS: Mapping[str, Mapping[str, Field]] = {
         "line": number(0, 100_000),
     },
 }
-"""Every kind of event that is recorded, each with its fields."""
+"""Every kind of event that is recorded, with its fields."""
 
 Direction = Literal["received", "sent"]
 

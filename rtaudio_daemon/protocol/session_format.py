@@ -75,7 +75,7 @@ TURN_DETECTION_DEFAULTS: Mapping[str, Json] = MappingProxyType(
 class SessionFacts:
     """The facts in a ``session`` object, in either dialect.
 
-    ``expires_at`` is in Unix seconds, and None unless it is plausible.
+    ``expires_at`` is in Unix seconds; None if it is missing or implausible.
     """
 
     id: str | None
@@ -106,9 +106,9 @@ def describe_session(session: Mapping[str, Any]) -> SessionFacts:
 
 
 def session_settings(session: config.Session, *, resumes: bool = False) -> Json:
-    """The ``realtime.session`` section of the configuration, as canonical session settings.
+    """Convert the section ``realtime.session`` of the configuration to canonical settings.
 
-    ``resumes``: an answer may go on after an interruption; the service must not stop generating it.
+    ``resumes``: an interrupted answer may resume, so the service must not stop generating it.
     """
     settings: Json = {
         "modalities": ["audio", "text"],
@@ -136,12 +136,12 @@ def session_settings(session: config.Session, *, resumes: bool = False) -> Json:
 
 
 def flat_session(session: Mapping[str, Any]) -> Json:
-    """Flatten session or response settings; what is flat already stays as it is."""
+    """Flatten session or response settings; flat settings are unchanged."""
     return _flat(session, GA_PLACES)
 
 
 def nested_session(session: Mapping[str, Any]) -> Json:
-    """Nest canonical settings into the GA shape, without adding or leaving out any."""
+    """Nest canonical settings into the GA shape, without adding or omitting any."""
     rest = copy.deepcopy(dict(session))
     nested: Json = {}
     for canonical, path in GA_PLACES.items():
@@ -154,14 +154,14 @@ def nested_session(session: Mapping[str, Any]) -> Json:
 
 
 def wire_session(session: Mapping[str, Any], dialect: Dialect) -> Json:
-    """The ``session`` of a ``session.update``: all turn detection numbers filled in, what the
-    dialect does not know (and what only the service may set) left out, ``extra`` merged last.
+    """Return the ``session`` of a ``session.update``: all turn detection numbers filled in; without
+    settings that the dialect does not know or only the service may set; ``extra`` merged last.
     """
     flat = flat_session({key: value for key, value in session.items() if key not in _NOT_OURS})
     transcribes = session.get("type") == "transcription"
     if isinstance(flat.get("turn_detection"), dict):
         detection = explicit_turn_detection(flat["turn_detection"])
-        if transcribes:  # it has no answers to begin or to stop
+        if transcribes:  # there are no answers to start or to stop
             detection = {k: v for k, v in detection.items() if k not in _ANSWERING}
         flat["turn_detection"] = detection
     wire = _shaped(flat, dialect)
@@ -173,7 +173,7 @@ def wire_session(session: Mapping[str, Any], dialect: Dialect) -> Json:
 
 
 def wire_response(response: Mapping[str, Any], dialect: Dialect) -> Json:
-    """The ``response`` settings of a ``response.create``."""
+    """Return the ``response`` settings of a ``response.create``."""
     flat = flat_session(response)
     if isinstance(flat.get("input"), list):
         flat["input"] = [
@@ -191,19 +191,19 @@ def committing(response: Mapping[str, Any]) -> Json:
 
 
 def wire_item(item: Mapping[str, Any], dialect: Dialect) -> Json:
-    """A conversation item with the content types of `dialect` (``text`` also for the user)."""
+    """Return an item with the content types of `dialect`; ``text`` is accepted for users too."""
     if item.get("role") == "assistant":
         return _retyped(item, _TO_GA_CONTENT if dialect == "ga" else _TO_CANONICAL_CONTENT)
     return _retyped(item, _TO_INPUT_CONTENT)
 
 
 def canonical_item(item: Mapping[str, Any]) -> Json:
-    """A conversation item with canonical content types."""
+    """Return a conversation item with canonical content types."""
     return _retyped(item, _TO_CANONICAL_CONTENT)
 
 
 def canonical_response(response: Mapping[str, Any]) -> Json:
-    """A response object in canonical shape; ``status_details`` is an object or None."""
+    """Return a response object in canonical shape; ``status_details`` is an object or None."""
     canonical = _flat(response, _RESPONSE_PLACES)
     if isinstance(canonical.get("output"), list):
         canonical["output"] = [
@@ -215,14 +215,14 @@ def canonical_response(response: Mapping[str, Any]) -> Json:
 
 
 def explicit_turn_detection(settings: Mapping[str, Any]) -> Json:
-    """Turn detection with every number that its type knows."""
+    """Return turn detection with every number that applies to its type."""
     kind = settings.get("type", "server_vad")
     known = TURN_DETECTION_DEFAULTS.get(kind, {}) if isinstance(kind, str) else {}
     return {"type": kind, **known, **settings}
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> Json:
-    """`above` laid over `below`: objects are joined, everything else is replaced."""
+    """Merge `above` into `below`: objects are merged, everything else is replaced."""
     result = dict(below)
     for key, value in above.items():
         old = result.get(key)
@@ -244,7 +244,7 @@ _PLAUSIBLE_S = (1_000_000_000, 4_102_444_800)  # Unix seconds: from 2001 to 2100
 
 
 def _unix_time(value: Any) -> float | None:
-    """A plausible date in Unix seconds; None for everything else, as milliseconds, NaN or -1."""
+    """Return a plausible date in Unix seconds; None for anything else: milliseconds, NaN, -1."""
     if type(value) in (int, float) and _PLAUSIBLE_S[0] <= value <= _PLAUSIBLE_S[1]:
         return float(value)
     return None
@@ -311,7 +311,7 @@ def _flat(settings: Mapping[str, Any], places: Mapping[str, tuple[str, ...]]) ->
 
 
 def _take(settings: Json, path: tuple[str, ...]) -> Any:
-    """Remove and return what is at `path`, and the objects that are empty without it."""
+    """Remove and return what is at `path`, with objects that become empty."""
     key, rest = path[0], path[1:]
     if key not in settings:
         return _MISSING

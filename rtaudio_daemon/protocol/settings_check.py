@@ -1,4 +1,4 @@
-"""Compare what a session uses with what was requested, and say what to do about it."""
+"""Compares a session's settings with the requested ones, and gives advice."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _DIALECT_CODES = ("unknown_parameter", "missing_required_parameter")
 
 
 def differences(requested: Mapping[str, Any], effective: Mapping[str, Any]) -> list[str]:
-    """Each setting that the service uses differently, in words; [] when none.
+    """Return each setting that the service uses differently, in words; [] if none.
 
-    ``extra`` counts as laid over the rest, as it is when sent. What the service does not report
-    counts as accepted.
+    ``extra`` overrides the rest, as when it is sent. Settings that the service does not report
+    count as accepted.
     """
     wanted = merged(flat_session(requested), flat_session(_object(requested.get("extra"))))
     used = flat_session(effective)
@@ -49,7 +49,7 @@ def differences(requested: Mapping[str, Any], effective: Mapping[str, Any]) -> l
 
 
 def speaks(settings: Mapping[str, Any]) -> bool:
-    """Whether answers are spoken, by these flat session settings."""
+    """Return whether answers are spoken with these flat session settings."""
     flat = {**settings, **flat_session(settings.get("extra") or {})}
     return "audio" in (flat.get("modalities") or ["audio"])
 
@@ -57,7 +57,7 @@ def speaks(settings: Mapping[str, Any]) -> bool:
 def advice(
     speaks: Dialect | None, profile: str, error: Mapping[str, Any] | None = None
 ) -> str | None:
-    """Say what to do when the service `speaks` another dialect, or an `error` hints at that."""
+    """Return advice if the service `speaks` another dialect, or an `error` suggests that."""
     speaks = speaks or (_spoken_by(error) if error else None)
     if speaks is not None:
         return (
@@ -70,7 +70,7 @@ def advice(
 
 
 def _spoken_by(error: Mapping[str, Any]) -> Dialect | None:
-    """The dialect of a service that refuses our spelling so."""
+    """Return the dialect of a service that refuses our spelling in this way."""
     if error.get("code") not in _DIALECT_CODES:
         return None
     words = f"{error.get('param') or ''} {error.get('message') or ''}"
@@ -106,7 +106,7 @@ def _kind(detection: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """A voice may be a name or an object with one."""
+    """Return the name of a voice, which may be given as an object."""
     return value.get("name") or value.get("id") or value if isinstance(value, dict) else value
 
 

@@ -1,4 +1,4 @@
 """A local realtime service for demos, tests and development.
 
-It does not know the client; of the package it imports words, config and `protocol` only.
+It is independent of the client; of the package it imports words, config and `protocol` only.
 """

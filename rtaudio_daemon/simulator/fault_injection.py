@@ -1,9 +1,9 @@
 """Faults of the service as data: every kind, its options, and when it strikes.
 
-A fault strikes at a moment: when a server event is about to be sent (`on`, a pattern of names in
-either dialect; the `nth` one of the connection and those after it), some seconds into a connection
-(`at_s`), or at the occasion that it belongs to (`refuse`: a client connects; `fail`: an answer
-begins …). It strikes `times` times over all connections; 0 means always.
+A fault strikes when a server event is about to be sent (`on`: a pattern of names in either dialect;
+from the `nth` such event of the connection on), some seconds into a connection (`at_s`), or on the
+occasion it belongs to (`refuse`: a client connects; `fail`: an answer begins …). It strikes `times`
+times over all connections; 0 means always.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ ANSWERS: dict[str, dict[str, Shape]] = {
 KINDS: Mapping[str, dict[str, Shape]] = MappingProxyType(
     {**HANDSHAKE, **CONNECTION, **EVENTS, **ANSWERS}
 )
-"""Every fault there is, and its options."""
+"""All kinds of faults and their options."""
 
 _REFUSALS = {
     400: ("BadRequest", "The request is not valid for this deployment."),
@@ -102,7 +102,7 @@ _NESTED = ("session", "response", "item", "part", "error")
 
 @dataclass(frozen=True, slots=True)
 class InjectedFault:
-    """One thing that goes wrong; make it with `fault_from`, which checks it."""
+    """A fault; create it with `fault_from`, which validates it."""
 
     kind: str
     on: str = ""
@@ -113,12 +113,12 @@ class InjectedFault:
 
     @property
     def immediate(self) -> bool:
-        """Whether it strikes at once, at every open connection."""
+        """Whether it strikes at once, on every open connection."""
         return self.kind in CONNECTION and not self.on and self.at_s is None
 
 
 def fault_from(data: Mapping[str, Any], path: str = "") -> InjectedFault:
-    """The fault that `data` describes (``fault`` names its kind); raises `Rejection`."""
+    """Return the fault that `data` describes (``fault`` names its kind); raises `Rejection`."""
     where = f"{path}." if path else ""
     if "fault" not in data:
         raise missing(f"{where}fault")
@@ -134,14 +134,14 @@ def fault_from(data: Mapping[str, Any], path: str = "") -> InjectedFault:
 
 
 def rejection_of(fault: InjectedFault) -> tuple[int, str, str]:
-    """HTTP status, error code and words of a `refuse` fault."""
+    """Return HTTP status, error code and message of a `refuse` fault."""
     status = fault.options.get("status", 503)
     code, message = _REFUSALS.get(status, (str(status), "The request was refused."))
     return status, fault.options.get("code", code), fault.options.get("message", message)
 
 
 class ArmedFault:
-    """A fault that waits for its moment. `left` is None when it strikes for ever."""
+    """A fault waiting to strike. `left` is None if it strikes for ever."""
 
     def __init__(self, fault: InjectedFault) -> None:
         self.fault = fault
@@ -169,7 +169,7 @@ class FaultInjector:
         return iter([armed for armed in self._armed if not armed.spent])
 
     def arm(self, fault: InjectedFault) -> ArmedFault:
-        """Let `fault` strike when its moment comes."""
+        """Let `fault` strike at its moment."""
         self._armed = [*self, armed := ArmedFault(fault)]
         return armed
 
@@ -178,7 +178,7 @@ class FaultInjector:
         self._armed = []
 
     def take(self, kind: str) -> InjectedFault | None:
-        """An occasion for `kind`: the fault that strikes there, if one does."""
+        """Return the fault that strikes on an occasion for `kind`, if any."""
         for armed in self:
             if armed.fault.kind == kind:
                 armed.occasions += 1
@@ -189,7 +189,7 @@ class FaultInjector:
 
 
 class EventFaults:
-    """The faults of one connection: counts its events and changes them."""
+    """The faults of one connection: counts its events and modifies them."""
 
     def __init__(self, faults: FaultInjector) -> None:
         self._faults = faults
@@ -197,11 +197,11 @@ class EventFaults:
         self._held: list[dict[str, Any]] = []
 
     def timed(self) -> list[ArmedFault]:
-        """The faults that strike some seconds into the connection."""
+        """Return the faults that strike some seconds into the connection."""
         return [armed for armed in self._faults if armed.fault.at_s is not None]
 
     def strikes(self, event: Mapping[str, Any]) -> list[InjectedFault]:
-        """The faults of the connection and of events that strike at `event`."""
+        """Return the faults of the connection and of events that strike at `event`."""
         found = []
         for armed in self._faults:
             fault = armed.fault
@@ -218,7 +218,7 @@ class EventFaults:
     def disturbed(
         self, event: dict[str, Any], faults: Iterable[InjectedFault]
     ) -> list[dict[str, Any] | str]:
-        """What is sent instead of `event`: events, or text that is no JSON."""
+        """Return what is sent instead of `event`: events, or text that is not JSON."""
         sent: list[dict[str, Any] | str] = [event]
         holds = False
         for fault in faults:

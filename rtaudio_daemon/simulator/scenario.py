@@ -74,7 +74,7 @@ _BEHAVIOUR = (
 
 
 class _Loader(Loader):
-    """YAML in which ``on`` is a word: it is the key that says when a fault strikes."""
+    """YAML in which ``on`` is a word: it is the key for when a fault strikes."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -98,7 +98,7 @@ class ScriptedAnswer:
     round: int | None = None
 
     def fits(self, turn: Turn) -> bool:
-        """Whether this is the answer to `turn`."""
+        """Return whether this is the answer to `turn`."""
         if self.round is not None and self.round != turn.round:
             return False
         if self.result_contains and not any(
@@ -121,7 +121,7 @@ class ScriptedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """Everything a scenario says. `behaviour` holds the fields of `Behaviour` that it sets."""
+    """The content of a scenario. `behaviour` contains the fields of `Behaviour` that it sets."""
 
     answers: tuple[ScriptedAnswer, ...] = ()
     faults: tuple[InjectedFault, ...] = ()
@@ -135,7 +135,7 @@ class Scenario:
         return tuple(plain(phrase) for answer in self.answers for phrase in answer.heard)
 
     def reply(self, turn: Turn) -> Reply:
-        """The first answer that fits; without one, what was said is said back."""
+        """Return the first answer that fits; if none does, repeat what was said."""
         if turn.say or turn.asks:
             return default_reply(turn)
         found = (answer.reply for answer in self.answers if answer.fits(turn))
@@ -154,7 +154,7 @@ def load(path: str | Path) -> Scenario:
 
 
 def scenario_from(data: Any) -> Scenario:
-    """The scenario that `data` describes; raises `Rejection`."""
+    """Return the scenario that `data` describes; raises `Rejection`."""
     check(data, _SCENARIO, "")
     for index, answer in enumerate(data.get("answers", [])):
         for number_, call in enumerate(answer.get("calls", [])):
@@ -173,7 +173,7 @@ def scenario_from(data: Any) -> Scenario:
 
 
 def _revealed(value: Any) -> Any:
-    """`value` with what came from !secret and the like as plain text."""
+    """Return `value` with results of !secret and similar tags as plain text."""
     if isinstance(value, dict):
         return {key: _revealed(each) for key, each in value.items()}
     if isinstance(value, list):
@@ -182,7 +182,7 @@ def _revealed(value: Any) -> Any:
 
 
 def plain(words: str) -> str:
-    """Lower case, single spaces, no punctuation: what is left of words that are spoken."""
+    """Return lower case, single spaces, no punctuation: what is left of words when spoken."""
     return " ".join(re.findall(r"[^\W_]+(?:'[^\W_]+)*", words.lower()))
 
 

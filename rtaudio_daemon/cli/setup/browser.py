@@ -1,8 +1,8 @@
-"""The first run in a browser of this machine: the same steps and questions, one page after another.
+"""The first run in a browser on this machine: the same steps and questions, one page at a time.
 
-Only whoever knows the address, which has a key in it and is printed once, is answered; only from
-this machine, by its own name, and through no proxy. The page needs no script, and is in the
-language of the browser until somebody chooses another one.
+Requests are answered only if they contain the key in the printed address, come from this machine
+under its own name, and through no proxy. The page needs no script, and is in the browser's language
+until the user chooses another one.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ _FORWARDED = (
 
 
 class BrowserTerminal(Terminal):
-    """A terminal whose lines a page shows, and whose answers `answer` brings from another thread.
+    """A terminal whose lines appear on a page; `answer` passes answers from another thread.
 
-    `on_change` is called, in the thread that asks, when there is another question.
+    `on_change` is called in the asking thread when there is a new question.
     """
 
     service_is_offered = False
@@ -54,7 +54,7 @@ class BrowserTerminal(Terminal):
         self.before: list[Said] = []
         """What was said and asked before the last answer."""
         self.said: list[Said] = []
-        """What was said since then."""
+        """What has been said since then."""
         self.question: Question | None = None
         self._answers: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._number = 0
@@ -69,22 +69,22 @@ class BrowserTerminal(Terminal):
         self.said.append(Said(f"Next, in a terminal: {command}"))
 
     def choose(self, question: str, choices: Sequence[Choice], current: str = "") -> str:
-        """The value of the choice that is taken; "" for none."""
+        """Return the value of the chosen option; "" for none."""
         shown = f"{question} [{current}]" if current else question
         return self._ask(shown, [Choice("", "leave it as it is, and go on"), *choices])
 
     def decide(self, question: str, choices: Sequence[Choice], default: str) -> str:
-        """The value of the choice that is taken; `default`, one of them, is chosen at first."""
+        """Return the value of the chosen option; `default` is preselected."""
         return self._ask(question, choices, default=default)
 
     def agrees(self, question: str) -> bool:
-        """Whether the answer is yes; no is chosen at first."""
+        """Return whether the answer is yes; no is preselected."""
         return self.decide(question, [Choice("yes"), Choice("no")], "no") == "yes"
 
     def answer(self, number: int, text: str) -> None:
-        """Answer the question of this number.
+        """Answer the question with this number.
 
-        One that is answered already is left alone, and so is one that offers no such answer.
+        Ignored if it has been answered already, or does not offer this answer.
         """
         asked = self.question
         if asked is None or asked.number != number:
@@ -94,7 +94,7 @@ class BrowserTerminal(Terminal):
             self._answers.put(text)
 
     def end(self) -> None:
-        """Let the input end."""
+        """Simulate the end of input."""
         self._answers.put(None)
 
     def _read_line(self, prompt: str, hidden: bool = False) -> str:
@@ -123,8 +123,8 @@ class BrowserTerminal(Terminal):
 class SetupPage:
     """Serves the steps for the configuration at `path` until all is written, or `stop` is set.
 
-    `check` checks what was written. `farewell_s`: how long a test that runs, and a browser that is
-    to see the end, are waited for.
+    `check` checks the result. `farewell_s`: how long to wait for a running test, and for the
+    browser to fetch the last page.
     """
 
     def __init__(
@@ -155,7 +155,7 @@ class SetupPage:
 
     @property
     def last_words(self) -> str:
-        """How it ended and what comes next, for the terminal."""
+        """Return how it ended and what comes next, for the terminal."""
         if self._done.is_set():
             return printable(self._terminal.said[-1].text)
         written = before(Path(self._path)) != self._was
@@ -163,7 +163,7 @@ class SetupPage:
         return f"Stopped in the middle of a test: {done}."
 
     async def run(self, stop: asyncio.Event, ready: Callable[[str], None]) -> int:
-        """Serve; `ready` is given the address. Returns the exit status; raises RTAudioError."""
+        """Serve; `ready` gets the address. Returns the exit status; raises RTAudioError."""
         app = web.Application(client_max_size=_MOST_BYTES)
         app.router.add_get("/{key}/", self._show)
         app.router.add_post("/{key}/", self._take)
@@ -190,14 +190,14 @@ class SetupPage:
         return self._status
 
     async def _end(self) -> None:
-        """Wait until all is done, and was seen or is not looked at."""
+        """Wait until all is done, and has been seen or is not being viewed."""
         await self._done.wait()
         with suppress(TimeoutError):
             async with asyncio.timeout(self._farewell_s):
                 await self._seen_end.wait()
 
     def _ask(self) -> None:
-        """In a thread of its own: the steps use event loops of theirs."""
+        """Run the steps; in a separate thread, because they use event loops of their own."""
         try:
             self._status = guide.run(
                 self._path, check=self._check, terminal=self._terminal, steps=self._steps
@@ -208,7 +208,7 @@ class SetupPage:
         self._notice(is_end=True)
 
     def _notice(self, *, is_end: bool = False) -> None:
-        """From the thread that asks."""
+        """Report a change; called in the asking thread."""
 
         def notice() -> None:
             self._changed.set()
@@ -247,7 +247,7 @@ class SetupPage:
         raise web.HTTPSeeOther("./")
 
     def _admit(self, request: web.Request) -> None:
-        """Raise web.HTTPException unless a browser of this machine asks, that knows the key."""
+        """Raise web.HTTPException unless a browser on this machine asks with the key."""
         here = ipaddress.ip_address(request.remote or "0.0.0.0").is_loopback
         name = request.headers.get("Host", "").partition(":")[0]
         if not here or name not in ("127.0.0.1", "localhost"):
@@ -259,7 +259,7 @@ class SetupPage:
 
 
 async def _form_of(request: web.Request) -> Mapping[str, object]:
-    """What the page's form sends. Raises web.HTTPBadRequest for all that it does not send."""
+    """Parse the page's form. Raises web.HTTPBadRequest for anything that it cannot send."""
     try:
         if request.content_type == "application/x-www-form-urlencoded":
             return await request.post()
@@ -269,7 +269,7 @@ async def _form_of(request: web.Request) -> Mapping[str, object]:
 
 
 async def _listen(runner: web.AppRunner) -> int:
-    """Listen on the port of the HTTP API, or on any that is free; which one."""
+    """Listen on the port of the HTTP API, or on any free one; return the port."""
     for port in (HTTP_PORT, 0):
         site = web.TCPSite(runner, "127.0.0.1", port)
         try:

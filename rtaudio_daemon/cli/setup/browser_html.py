@@ -1,4 +1,4 @@
-"""What the first run in a browser shows, in the language of the browser."""
+"""The pages of the first run in a browser, in the browser's language."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ HEADERS = {
         f"style-src 'sha256-{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}'"
     ),
 }
-"""Of every answer."""
+"""Headers of every response."""
 
 
 class Question(NamedTuple):
-    """What is asked now; `choices` are empty where a text is wanted. `default`: one of them."""
+    """The present question; `choices` is empty for a text. `default`: one of the choices."""
 
     number: int
     text: str
@@ -51,14 +51,14 @@ class Question(NamedTuple):
 
 
 class Said(NamedTuple):
-    """A paragraph or a question; `answer`: what was answered, empty where nothing was asked."""
+    """A paragraph or a question; `answer`: the answer, empty if nothing was asked."""
 
     text: str
     answer: str = ""
 
 
 class PageText:
-    """Writes the page in the language `code`; everything is given to it in English."""
+    """Writes the page in the language `code`; all input is in English."""
 
     def __init__(self, code: str) -> None:
         self._code, self._words = code, words(code)
@@ -66,9 +66,9 @@ class PageText:
     def html(
         self, before: Sequence[Said], said: Sequence[Said], question: Question | None, *, done: bool
     ) -> str:
-        """The page with what was said before the last answer, and what was `said` since then.
+        """Return the page with what was said `before` the last answer, and what was `said` since.
 
-        Without a question it asks again by itself, unless all is `done`.
+        Without a question it reloads by itself, unless all is `done`.
         """
         waits = question is None and not done
         parts = [
@@ -97,7 +97,7 @@ class PageText:
         return "".join([*parts, "</main></body></html>"])
 
     def _text(self, english: str) -> str:
-        """A line in the language, as HTML."""
+        """Return a line translated to the language, as HTML."""
         return escape(setup_line(english, self._words))
 
     def _status(self, english: str) -> str:

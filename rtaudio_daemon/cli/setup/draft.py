@@ -1,4 +1,4 @@
-"""The configuration that is being made: nothing is on disk until `write`."""
+"""The configuration being created: nothing is on disk until `write`."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ from ...config.source import Steps
 from ...errors import ConfigError, WrongValueError
 
 Values = Mapping[tuple[str, ...], Any]
-"""What is to be set, by the steps of each option; a Secret is kept in a file of its own."""
+"""Values to set, by the steps of each option; a Secret is stored in a separate file."""
 
 _SECRET_NAMES: Mapping[Steps, str] = MappingProxyType(
     {("realtime", "api_key"): "api_key", ("home_assistant", "token"): "ha_token"}
 )
 _CREDENTIAL = "api_key"
-"""What the unit of the service hands over; its file is beside an installed configuration."""
+"""The credential that the service's unit provides; its file is beside the configuration."""
 
 
 class Draft:
-    """The file at `path` as it is, or the template, with what was answered so far."""
+    """The existing file at `path`, or the template, with the answers so far."""
 
     def __init__(self, path: Path, *, new: bool) -> None:
         self.path = path
         self.offered: Values = {}
-        """What was answered last and is not kept, offered again."""
+        """The last answers that were not kept; they are offered again."""
         self._before = before(path)
         self.is_new = self._before is None or new
-        """Whether it begins with the template."""
+        """Whether it starts from the template."""
         self._secrets_file = path.parent / SECRETS_FILE
         try:
             self._text = self._before.decode() if self._before and not self.is_new else template()
@@ -56,17 +56,17 @@ class Draft:
         return bool(self._values) or self._before != self._text.encode()
 
     def current(self, option: str) -> str:
-        """An option's value as text, for people; what is offered comes first."""
+        """Return an option's value as text for people; offered values come first."""
         value = self.offered.get(tuple(option.split(".")))
         return str(attrgetter(option)(self.settings) if value is None else value)
 
     def unchanged(self, option: str) -> Values:
-        """What Enter means for an option: what is offered, or nothing."""
+        """Return what Enter means for an option: the offered value, or nothing."""
         steps = tuple(option.split("."))
         return {steps: self.offered[steps]} if steps in self.offered else {}
 
     def checked(self, option: str, answer: str) -> Any:
-        """`answer` as the option wants it. Raises WrongValueError with what is allowed."""
+        """Return the checked `answer` for the option. Raises WrongValueError if it is invalid."""
         check = next(each.check for each in config.describe() if each.path == option)
         assert check is not None
         try:
@@ -75,7 +75,7 @@ class Draft:
             raise WrongValueError(str(error)) from error
 
     def tried(self, values: Values) -> config.Config:
-        """The settings as they would be with `values`. Raises ConfigError."""
+        """Return the settings as they would be with `values`. Raises ConfigError."""
         plain = {
             steps: value.reveal() if isinstance(value, Secret) else value
             for steps, value in {**self._values, **values}.items()
@@ -89,9 +89,9 @@ class Draft:
         self._values.update(values)
 
     def write(self) -> Path | None:
-        """Write it, secrets first; returns the copy of the file that was there.
+        """Write it, secrets first; return the backup of the previous file.
 
-        Raises ConfigError; then all is as it was.
+        Raises ConfigError; then everything is as before.
         """
         names = {
             steps: edit.secret_name(self._text, steps) or self._new_name(steps)
@@ -129,7 +129,7 @@ class Draft:
     def _with_secret(
         self, name: edit.SecretName, value: Secret, pending: Mapping[Path, str]
     ) -> tuple[Path, str]:
-        """The file that keeps a secret, and what it is to hold."""
+        """Return the file that stores a secret, and its new content."""
         if name.tag == "!credential":
             return self.path.parent / name.name, value.reveal()
         file = self._secrets_file
@@ -144,7 +144,7 @@ class Draft:
 
 
 def before(path: Path) -> bytes | None:
-    """What the file holds; None where there is none. Raises ConfigError if it cannot be used."""
+    """Return the content of the file; None if there is none. Raises ConfigError if unusable."""
     try:
         content = path.read_bytes() if path.exists() else None
     except OSError as error:
@@ -157,7 +157,7 @@ def before(path: Path) -> bytes | None:
 
 @contextmanager
 def _whole() -> Iterator[None]:
-    """Ctrl-C waits until all is written."""
+    """Defer Ctrl-C until everything is written."""
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -167,7 +167,7 @@ def _whole() -> Iterator[None]:
 
 @contextmanager
 def _restored(files: list[Path]) -> Iterator[None]:
-    """If anything fails meanwhile, the files are as they were."""
+    """Restore the files if anything fails."""
     kept = {file: file.read_bytes() if file.exists() else None for file in files}
     try:
         yield

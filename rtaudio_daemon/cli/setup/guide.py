@@ -1,4 +1,4 @@
-"""Leads through the steps, writes what was answered, checks it, and says what comes next."""
+"""Runs the steps, writes the answers, checks the result, and says what comes next."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ _EXISTING = (
 
 
 def write_defaults(path: str) -> int:
-    """Write the commented configuration with the built-in service, or find it there already.
+    """Write the commented configuration with the built-in service, unless it exists already.
 
-    Raises RTAudioError where another one is there.
+    Raises RTAudioError if another configuration exists.
     """
     file = Path(path)
     if before(file) == template().encode():
@@ -96,7 +96,7 @@ def run(
 
 
 def _opened(terminal: Terminal, path: Path) -> Draft | None:
-    """The configuration to work on; None where nothing is to be done."""
+    """Return the configuration to work on; None if there is nothing to do."""
     terminal.say(_OPENING.format(path=path, how=terminal.how_to_answer))
     service = service_of(path)
     if service and not service.is_this_program:
@@ -124,9 +124,9 @@ def _opened(terminal: Terminal, path: Path) -> Draft | None:
 
 
 def _ask(terminal: Terminal, draft: Draft, steps: Sequence[Step], problems: dict[str, str]) -> bool:
-    """Every step of a new file, then those that are asked for; whether it is to be written.
+    """Run all steps for a new file, then chosen ones; return whether to write the result.
 
-    `problems`: what came of steps that did not work, by their names.
+    `problems`: by name, the problems of steps that did not work.
     """
 
     def take(step: Step) -> None:
@@ -157,7 +157,7 @@ def _of(step: Step, problems: Mapping[str, str]) -> list[str]:
 
 
 def _offer_service(terminal: Terminal, draft: Draft) -> bool:
-    """Offer to make a service of a clone that was set up just now; whether it runs then."""
+    """Offer to install a service from a newly set up clone; return whether it then runs."""
     install = _PROJECT / "script" / "install"
     ours = draft.path.resolve() == _PROJECT / "config.yaml" and (_PROJECT / ".git").exists()
     if not ours or not shutil.which("systemctl"):

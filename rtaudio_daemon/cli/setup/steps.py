@@ -1,4 +1,4 @@
-"""The steps: what each asks, how it tests the answers, and what it says of the settings."""
+"""The steps: what each asks, how it tests the answers, and its summary of the settings."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ _LISTEN = (
 
 
 class Step(NamedTuple):
-    """A part of the first run; `summary` says in a line what is set.
+    """A part of the first run; `summary` describes the settings in one line.
 
-    `ask` returns what came of answers that did not work, empty if nothing is wrong, and None if the
-    step is skipped.
+    `ask` returns the problem with answers that did not work, "" if nothing is wrong, and None
+    if the step is skipped.
     """
 
     name: str
@@ -69,7 +69,7 @@ def _service_answers(terminal: Terminal, draft: Draft) -> Values:
     values: dict[tuple[str, ...], Any] = {("realtime", "profile"): name}
     profile = PROFILES[name]
     if profile.built_in:
-        # Its address would mean a simulator of one's own.
+        # With an address, the profile means a simulator elsewhere.
         return {**values, ("realtime", "host_name"): ""}
     ask = partial(asking.text, terminal, draft)
     needed = [option for option, _ in profile.needs]
@@ -90,7 +90,7 @@ def _service_answers(terminal: Terminal, draft: Draft) -> Values:
 
 
 def _host(pasted: str) -> str:
-    """The host of an address, as people copy it from Azure's pages."""
+    """Return the host of an address, as people copy it from Azure's pages."""
     return pasted.removeprefix("https://").partition("/")[0]
 
 
@@ -216,4 +216,4 @@ STEPS = (
     Step("Wake word", _wake_word, _listens),
     Step("Home Assistant", _home, lambda settings: settings.home_assistant.url or "none"),
 )
-"""In the order in which they are asked."""
+"""The steps in the order in which they are asked."""

@@ -23,13 +23,13 @@ class Choice(NamedTuple):
 
 
 class Terminal:
-    """Standard input and output. Every question raises EOFError where the input ends.
+    """Standard input and output. Every question raises EOFError at the end of input.
 
-    `read` returns a line for a prompt; `read_hidden` does so without showing it.
+    `read` returns a line for a prompt; `read_hidden` does so without echo.
     """
 
     service_is_offered = True
-    """Whether a service may be installed from here."""
+    """Whether installing a service may be offered here."""
     how_to_answer = (
         "Type a number, a name or an answer, then Enter. Enter alone leaves a thing as it is, in "
         "[brackets], and skips the step."
@@ -44,7 +44,7 @@ class Terminal:
         self._read_hidden = read_hidden or (getpass.getpass if sys.stdin.isatty() else read)
 
     def say(self, text: str = "") -> None:
-        """Print a paragraph or a list, in lines that fit; its own line ends stay."""
+        """Print a paragraph or a list, wrapped; its own line breaks are kept."""
         for line in printable(text).split("\n"):
             indent = " " * (len(line) - len(line.lstrip()) + 2) if line.startswith(" ") else ""
             wrapped = textwrap.wrap(
@@ -57,11 +57,11 @@ class Terminal:
             print("\n".join(wrapped), flush=True)
 
     def show_command(self, command: str) -> None:
-        """Print a command in one line, as long as it is, to be copied."""
+        """Print a command on one line, however long, to be copied."""
         print(f"Next: {printable(command)}", flush=True)
 
     def ask(self, question: str, default: str = "") -> str:
-        """One line without the blanks around it; "" for Enter, which keeps `default`."""
+        """Read one line without surrounding blanks; "" for Enter, which keeps `default`."""
         shown = f" [{printable(default)}]" if default else ""
         while True:
             answer = _line(self._read, f"{question}{shown}: ")
@@ -70,7 +70,7 @@ class Terminal:
             self.say("This holds characters that nobody can see, or is too long. Again, please.")
 
     def ask_secret(self, question: str) -> Secret:
-        """Like `ask`, for what must not be seen on the screen."""
+        """Like `ask`, for what must not be visible on the screen."""
         while True:
             answer = _line(self._read_hidden, f"{question} (it is not shown): ")
             if answer.isascii() and answer.isprintable() and len(answer) <= _LONGEST:
@@ -78,7 +78,7 @@ class Terminal:
             self.say("Keys hold letters, digits and signs of ASCII only. Copy it again, please.")
 
     def choose(self, question: str, choices: Sequence[Choice], current: str = "") -> str:
-        """The value of the choice that is taken, by its number or its value; "" for Enter."""
+        """Return the value of the chosen option, given by number or value; "" for Enter."""
         for number, each in enumerate(choices, 1):
             self.say(f"  {number}  {each.value}{': ' if each.meaning else ''}{each.meaning}")
         while True:
@@ -89,11 +89,11 @@ class Terminal:
             self.say(f"Type a number from 1 to {len(choices)}, or Enter to leave it as it is.")
 
     def decide(self, question: str, choices: Sequence[Choice], default: str) -> str:
-        """The value of the choice that is taken; `default`, one of them, for Enter."""
+        """Return the value of the chosen option; `default`, one of them, for Enter."""
         return self.choose(question, choices, default) or default
 
     def agrees(self, question: str) -> bool:
-        """Whether the answer is yes; Enter is no."""
+        """Return whether the answer is yes; Enter means no."""
         while True:
             answer = self.ask(f"{question} (y/n)", "n").lower()
             if answer in ("y", "yes", "n", "no", ""):

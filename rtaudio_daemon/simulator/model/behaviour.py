@@ -20,14 +20,14 @@ class Behaviour:
     """How the simulator answers.
 
     * `think_s` passes between the request and the first event.
-    * `understand` makes words of the user's sound; it is run in a thread unless it is the default.
-    * `voice_detector` makes what tells speech from noise, for each change of the turn detection.
+    * `understand` converts the user's sound to words, in a thread unless it is the default.
+    * `voice_detector` creates a speech detector, for each change of the turn detection.
     * `late_deltas` still follow an interruption.
-    * `transcription`: when the words of the user come: after 250 ms (normal), before the answer
+    * `transcription`: when the words of the user arrive: after 250 ms (normal), before the answer
       (early), long after it (late), as an error (failed), word by word (streamed), or never.
-    * `extras`: the fields that are on the wire of the real service but not in its documentation.
+    * `extras`: send the fields that the real service sends without documenting them.
     * `refused_schemas`: names of functions that are refused when they are offered as tools.
-    * `quirks`: imitate a server that is compatible, but not quite.
+    * `quirks`: imitate a server that is not quite compatible.
     """
 
     voice: Voice = "auto"

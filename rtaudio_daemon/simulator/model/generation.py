@@ -1,4 +1,4 @@
-"""One response being generated: waits, makes the sound, sends the events at their pace."""
+"""One response being generated: waits, creates the sound, and sends the events in time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SERVER_ERROR = "The server had an error while processing your request. Sorry ab
 
 
 class _FullError(Exception):
-    """The answer has reached the number of tokens it may cost."""
+    """The answer has reached its limit of tokens."""
 
 
 class _FaultError(Exception):
@@ -36,7 +36,7 @@ class _FaultError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What an answer needs of its session."""
+    """What an answer needs from its session."""
 
     sink: EventSink
     settings: SessionConfig
@@ -50,16 +50,16 @@ class Surroundings:
 
 
 class AnswerListener(Protocol):
-    """Whoever let an answer be given."""
+    """The owner of an answer."""
 
     def answer_ended(self, answer: Generation) -> None:
-        """Its response.done was sent."""
+        """Note that its response.done was sent."""
 
 
 class Generation:
-    """A response and the task that gives it; `listener` hears when it is done, however.
+    """A response and the task that generates it; `listener` is notified when it ends, however.
 
-    `spoken` is the item that the turn said, if it was spoken; `fault` makes the answer fail.
+    `spoken` is the item of the user's turn, if it was spoken; `fault` makes the answer fail.
     """
 
     def __init__(
@@ -86,10 +86,10 @@ class Generation:
         self._task = asyncio.create_task(self._run(), name=f"simulator-{events.id}")
 
     def stop(self, reason: str, late_deltas: int) -> None:
-        """Cut it off now: `late_deltas`, the close-out, response.done cancelled."""
+        """Interrupt it: send `late_deltas`, the closing events, and response.done (cancelled)."""
         self._task.cancel()
         late = [step.pcm for step in self._steps if step.pcm][:late_deltas]
-        after_all = self._behaviour.quirks == "sglang"  # its late deltas come after the end
+        after_all = self._behaviour.quirks == "sglang"  # sends late deltas after the end
         if not after_all:
             for pcm in late:
                 self.events.sound(pcm)
@@ -100,7 +100,7 @@ class Generation:
         self._listener.answer_ended(self)
 
     async def abandon(self) -> None:
-        """End the task without a word: the connection is gone."""
+        """End the task without sending anything: the connection is gone."""
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
@@ -162,12 +162,12 @@ class Generation:
         clock = asyncio.get_running_loop().time
         due = clock()
         while self._steps:
-            # By the clock, not one nap after the other: naps are always a little too long.
+            # By absolute time, because each sleep is slightly too long.
             due += self._steps[0].delay_s
             await asyncio.sleep(due - clock())
             await self._outbox.room()
             self._may_go_on()
-            # Taken from the plan only when sent: what is left there may still be said late.
+            # Removed from the plan only when sent: the remainder may be sent as late deltas.
             step = self._steps.popleft()
             self._deltas += 1
             if step.words:

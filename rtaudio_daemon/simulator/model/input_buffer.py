@@ -1,4 +1,4 @@
-"""The input audio buffer: what was heard and not yet made into a turn, on the audio clock."""
+"""The input audio buffer: sound that is not yet a turn, on a clock of audio received."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .items import BYTES_PER_MS
 from .turn_detector import TurnDetector
 from .voice_detector import VoiceDetector
 
-_MARGIN_MS = 500  # more than the detector may look back, besides the prefix
+_MARGIN_MS = 500  # more than the detector's context, besides the prefix
 _LIMIT_BYTES = 600_000 * BYTES_PER_MS
 _MINIMUM_MS = 100
 
@@ -32,7 +32,7 @@ class SpeechEnd:
 
 
 class InputBuffer:
-    """Times are ms since the first byte ever appended; clearing does not turn the clock back."""
+    """Times are ms since the first byte ever appended; clearing does not reset that clock."""
 
     def __init__(self) -> None:
         self.dropped_bytes = 0
@@ -52,11 +52,11 @@ class InputBuffer:
 
     @property
     def position_ms(self) -> int:
-        """How much was appended in all."""
+        """How many ms were appended in total."""
         return (self._origin + len(self._sound)) // BYTES_PER_MS
 
     def listen(self, settings: TurnDetection | None, voice_detector: VoiceDetector | None) -> None:
-        """Find turns with `settings` and a fresh `voice_detector` from here on, or not at all."""
+        """Detect turns with `settings` and a new `voice_detector` from here on, or not at all."""
         self._settings = settings
         self._voice_detector = voice_detector
         self._detector_ms = self.position_ms
@@ -67,7 +67,7 @@ class InputBuffer:
             )
 
     def append(self, pcm: bytes) -> Iterator[SpeechStart | SpeechEnd]:
-        """Add sound; yields the edges of turns in it, one at a time, as they are heard."""
+        """Add sound; yield begin and end of turns in it, one at a time, as they are detected."""
         self._sound += pcm
         if self._detector is not None and self._voice_detector is not None:
             for probability in self._voice_detector.probabilities(pcm):
@@ -75,7 +75,7 @@ class InputBuffer:
         self._trim()
 
     def commit(self) -> bytes:
-        """Take what is held as a turn; raises `Rejection` when it is shorter than 100 ms."""
+        """Take what is held as a turn; raises `Rejection` if it is shorter than 100 ms."""
         if self._detector is not None and not self._detector.speaking:
             held = b""
         else:

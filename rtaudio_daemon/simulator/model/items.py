@@ -1,4 +1,4 @@
-"""The conversation as the service keeps it: items in order, and how they are changed."""
+"""The conversation as the service stores it: items in order, and operations on them."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _REQUIRED_FIELD = {"input_text": "text", "text": "text", "input_audio": "audio"}
 
 
 def new_id(kind: str) -> str:
-    """A fresh id such as ``item_9f0c…``, at most 32 characters."""
+    """Return a new id such as ``item_9f0c…``, at most 32 characters."""
     return f"{kind}_{uuid4().hex[:20]}"
 
 
 @dataclass(slots=True)
 class ConversationItem:
-    """One item with canonical names. `pcm` is the sound of user items, `understood` its words."""
+    """One item with canonical names. `pcm` is the sound of user items, `understood` their words."""
 
     data: dict[str, Any]
     pcm: bytes = b""
@@ -45,7 +45,7 @@ class ConversationItem:
 
     @property
     def words(self) -> str:
-        """The words that were said or written in it."""
+        """The words that it says, spoken or written."""
         if self.data["type"] == "function_call":
             return str(self.data["arguments"])
         if self.data["type"] == "function_call_output":
@@ -59,7 +59,7 @@ class ConversationItem:
 class ConversationItems:
     """The default conversation. Iterates in order.
 
-    When it grows too long, its beginning is forgotten, as the service does that truncates.
+    When it grows too long, its beginning is dropped, as by a service that truncates.
     """
 
     def __init__(self) -> None:
@@ -79,14 +79,14 @@ class ConversationItems:
         return self._items[-1].id if self._items else None
 
     def append(self, item: ConversationItem) -> str | None:
-        """Add at the end; returns the id of the item before it."""
+        """Append an item; return the id of the item before it."""
         previous = self.last_id
         self._items.append(item)
         self._forget(item)
         return previous
 
     def insert(self, item: ConversationItem, previous_item_id: str | None) -> str | None:
-        """Add after `previous_item_id` ("root": first, None: last); returns the one before."""
+        """Insert after `previous_item_id` ("root": first, None: last); return the one before."""
         if item.id in self._ids:
             raise Rejection(
                 f"Error adding item: an item with id '{item.id}' already exists.",
@@ -106,7 +106,7 @@ class ConversationItems:
         return previous_item_id
 
     def retrieve(self, item_id: str) -> dict[str, Any]:
-        """The item with canonical names and the user's sound in base64."""
+        """Return the item with canonical names and the user's sound in base64."""
         item = self._items[self._index(item_id, "item_retrieve_invalid_item_id")]
         if not item.pcm:
             return dict(item.data)
@@ -123,7 +123,7 @@ class ConversationItems:
         self._ids.discard(item_id)
 
     def truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> None:
-        """Cut an answer after `audio_end_ms` of its sound; its words go."""
+        """Cut an answer after `audio_end_ms` of its sound; its transcript is removed."""
         item = self._items[self._index(item_id, "item_truncate_invalid_item_id")]
         content = item.data.get("content", [])
         if item.data.get("role") != "assistant" or not any(
@@ -185,7 +185,7 @@ class ConversationItems:
 
 
 def item_from_client(data: dict[str, Any], new_id: str) -> ConversationItem:
-    """Check an item that a client sent (canonical names) and fill in what it left out."""
+    """Check an item sent by a client (canonical names) and fill in omitted fields."""
     kind = data.get("type")
     if kind is None:
         raise missing("item.type")

@@ -15,7 +15,7 @@ Pacing = Literal["burst", "realtime", "slow"]
 
 _CHUNKS = (4800, 7200, 9600, 12000)  # bytes; the service sends 100 to 250 ms at a time
 _WORDS_FIRST = 3  # the transcript runs ahead of the sound by this many words
-# Times faster than real time: 3 s of answer in 150 ms; slow lets every player starve.
+# Relative to real time: at 20, 3 s of answer take 150 ms; slow makes every player underrun.
 _SPEED: dict[Pacing, float] = {"burst": 20, "realtime": 1, "slow": 0.5}
 _TEXT_DELAY_S = 0.005
 
@@ -30,7 +30,7 @@ class Step:
 
 
 def spoken(text: str, pcm: bytes, pacing: Pacing) -> Iterator[Step]:
-    """A spoken message: transcript a little ahead of the sound, sound in pieces."""
+    """Yield a spoken message: the transcript a little ahead of the sound, in pieces."""
     words = pieces(text)
     chunks = list(_cut(pcm))
     speed = _SPEED[pacing]
@@ -41,7 +41,7 @@ def spoken(text: str, pcm: bytes, pacing: Pacing) -> Iterator[Step]:
     per_chunk = -(-3 * len(rest) // max(1, 2 * len(chunks)))
     delay_s = 0.0
     for count, chunk in enumerate(chunks):
-        # In real time the second piece comes at once: a lead, as a player needs one.
+        # In real time the second piece is sent at once: players need a lead.
         yield Step(0.0 if pacing == "realtime" and count == 1 else delay_s, pcm=chunk)
         delay_s = len(chunk) / BYTES_PER_MS / 1000 / speed
         now, rest = rest[:per_chunk], rest[per_chunk:]
@@ -52,13 +52,13 @@ def spoken(text: str, pcm: bytes, pacing: Pacing) -> Iterator[Step]:
 
 
 def written(text: str) -> Iterator[Step]:
-    """A written message, or the arguments of a call, word by word."""
+    """Yield a written message, or the arguments of a call, word by word."""
     for piece in pieces(text):
         yield Step(_TEXT_DELAY_S, words=piece)
 
 
 def pieces(text: str) -> list[str]:
-    """Words, each with the space before it; together they are `text` again."""
+    """Split into words, each with the space before it; joined they equal `text`."""
     return re.findall(r"\s*\S+|\s+$", text)
 
 

@@ -1,7 +1,7 @@
-"""Recognizes the phrases of a scenario, with the optional package pocketsphinx; offline.
+"""Recognizes the phrases of a scenario, offline, with the optional package pocketsphinx.
 
-Its small English model is too weak for free dictation, and good enough to choose among a handful
-of short phrases.
+Its small English model is too weak for free dictation, but good enough to choose among a few short
+phrases.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _LOG = logging.getLogger(__name__)
 _RATE_IN, _RATE = 24_000, 16_000
 _PAUSE_S = 0.2
 _QUIET = 200  # samples below this are silence
-_HISS = 20.0  # the model was trained in rooms, and does not expect a silence without any noise
-# What is said besides the phrases has to be something, or it would be taken for one of them.
+_HISS = 20.0  # the model was trained in rooms, and does not expect perfect silence
+# Other speech must match something else, or it would be taken for one of the phrases.
 _OTHER_WORDS = (
     "hello there how are you friend the cat sat dog big music play some seven hundred three people "
     "go home because never water yellow under morning please thank very much open window door "
@@ -31,29 +31,29 @@ _OTHER_WORDS = (
 _OTHER_WEIGHT = "0.000001"
 _BEAMS = {"beam": 1e-30, "pbeam": 1e-30, "wbeam": 1e-20}  # a third of the time of the usual ones
 _LONGEST_S = 4.0
-_PHRASE_S, _CHARACTER_S = 0.4, 0.1  # a phrase lasts no longer: the decoder stretches short ones
+_PHRASE_S, _CHARACTER_S = 0.4, 0.1  # maximum duration: the decoder stretches short phrases
 
 
 def can_recognize() -> bool:
-    """Whether pocketsphinx is installed."""
+    """Return whether pocketsphinx is installed."""
     return find_spec("pocketsphinx") is not None
 
 
 class PhraseRecognizer:
     """Call it with 24 kHz pcm; it returns one of `phrases`, or `heard_words` of it.
 
-    Takes up to half of the time that the sound lasts: run it in a thread. What lasts longer than
-    four seconds is no phrase. Phrases with words that the model's dictionary lacks are left out,
-    with a warning.
+    Takes up to half of the sound's duration: run it in a thread. Sound longer than four seconds
+    is no phrase. Phrases with words missing in the model's dictionary are left out, with a
+    warning.
     """
 
     def __init__(self, phrases: Iterable[str]) -> None:
         self._phrases = tuple(dict.fromkeys(phrases))
         self._decoder: Any = None
-        self._lock = threading.Lock()  # a decoder listens to one voice at a time
+        self._lock = threading.Lock()  # a decoder can process only one sound at a time
 
     def __call__(self, pcm: bytes) -> str:
-        """What was said in `pcm`."""
+        """Return what was said in `pcm`."""
         sound = _prepared(pcm)
         if len(sound) > 2 * _RATE * _LONGEST_S:
             return heard_words(pcm)
@@ -61,7 +61,7 @@ class PhraseRecognizer:
             if self._decoder is None:
                 self._load()
             words = self._decode(sound) if self._phrases else ""
-        # What is only the beginning of a phrase was not that phrase.
+        # Speech that only begins like a phrase was not that phrase.
         fits = words in self._phrases and _speech_s(sound) <= _longest_s(words)
         return words if fits else heard_words(pcm)
 
@@ -97,7 +97,7 @@ def _speech_s(prepared: bytes) -> float:
 
 
 def _prepared(pcm: bytes) -> bytes:
-    """16 kHz pcm, a short pause on either side of the speech, and a little noise."""
+    """Return 16 kHz pcm with short pauses around the speech, and a little noise."""
     samples = np.frombuffer(pcm, dtype="<i2")
     sound = soxr.resample(samples, _RATE_IN, _RATE).astype(np.int32)
     loud = np.flatnonzero(np.abs(sound) > _QUIET)

@@ -9,8 +9,8 @@ from typing import Any
 
 from .items import BYTES_PER_MS, ConversationItem
 
-SAY = "say"  # response metadata {"rtaudio": "say"}: speak the words of the input as they stand
-ASK = "ask"  # {"rtaudio": "ask"}: report what was answered to a question, by a call
+SAY = "say"  # response metadata {"rtaudio": "say"}: speak the words of the input verbatim
+ASK = "ask"  # {"rtaudio": "ask"}: report the answer to a question, by a call
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +24,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer: words, their sound (None: the voice makes it), calls of functions.
+    """An answer: words, their sound (None: created by the voice), and function calls.
 
-    A `preamble` is said before all else, as a message of its own. Without text and pcm, no other
-    message is said, only the calls are made. It begins after `delay_s` more of thinking; with
-    `echoes` a parrot says back what it heard.
+    A `preamble` is said first, as a message of its own. Without text and pcm, no other message is
+    said, only the calls are made. It begins after `delay_s` more of thinking; with `echoes`, a
+    parrot repeats what it heard.
     """
 
     text: str = ""
@@ -41,12 +41,12 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What an answer is asked for.
+    """What an answer is requested for.
 
-    `heard` is the sound of the user's turn (empty for text), `words` what was understood of it,
-    `text` the last words written, a function's output (of the function `result_of`), or with
-    `say` the words to speak as they stand. `round` counts how often results of functions came
-    since the user's last words, this time included.
+    `heard` is the sound of the user's turn (empty for text), `words` the words understood in it.
+    `text` is the last text written, the output of the function `result_of`, or with `say` the
+    words to speak verbatim. `round` counts how often results of functions came since the user's
+    last words, including this time.
     """
 
     number: int
@@ -63,7 +63,7 @@ class Turn:
 
     @property
     def asks(self) -> bool:
-        """Whether it asks what was answered to a question of a program."""
+        """Whether it asks for the answer to a program's question."""
         return self.metadata.get("rtaudio") == ASK and bool(self.tools)
 
 
@@ -78,7 +78,7 @@ def turn_from(
     metadata: dict[str, str],
     tools: list[dict[str, Any]],
 ) -> Turn:
-    """The turn that the last item of `context` asks to be answered."""
+    """Return the turn that the last item of `context` requests an answer for."""
     last = context[-1] if context else None
     say = metadata.get("rtaudio") == SAY
     return Turn(
@@ -96,7 +96,7 @@ def turn_from(
 
 
 def default_reply(turn: Turn) -> Reply:
-    """Say back what was heard or written."""
+    """Repeat what was heard or written."""
     if turn.say:
         return Reply(turn.text)
     if turn.asks:
@@ -109,7 +109,7 @@ def default_reply(turn: Turn) -> Reply:
 
 
 def _report(turn: Turn) -> Reply:
-    """Call the function with the words, and the first offered answer of which they hold words."""
+    """Call the function with the words and the first offered answer that contains some of them."""
     words = turn.words or turn.text
     offered = json.loads(turn.instructions.splitlines()[-1])["answers"]
     said = words.casefold()
@@ -123,12 +123,12 @@ def _report(turn: Turn) -> Reply:
 
 
 def heard_words(pcm: bytes) -> str:
-    """The transcript of speech that was not recognized."""
+    """Return the transcript of speech that was not recognized."""
     return f"speech of {len(pcm) / BYTES_PER_MS / 1000:.1f} s"
 
 
 def _rounds(context: list[ConversationItem]) -> int:
-    """How many groups of results `context` ends with, calls and own words between them."""
+    """Return how many groups of results `context` ends with, besides calls and own words."""
     rounds, before = 0, ""
     for item in reversed(context):
         kind = str(item.data["type"])

@@ -1,7 +1,8 @@
-"""The events of one response in their order, also when it ends early.
+"""The events of one response in order, even if it ends early.
 
-A `ResponseEvents` keeps what was sent so far, so that closing out repeats exactly that: a response
-that is cut off says neither more nor less than its deltas did. Events carry canonical names.
+`ResponseEvents` records what was sent so far, so that the closing events repeat exactly that: an
+interrupted response contains neither more nor less than its deltas did. Events have canonical
+names.
 """
 
 from __future__ import annotations
@@ -32,11 +33,11 @@ class _OpenItem:
 
 @dataclass(frozen=True, slots=True)
 class ResponseRequest:
-    """What a response is to be.
+    """The parameters of a response.
 
-    * `shape`: the fields of the response that the settings and the request decide.
+    * `shape`: the fields of the response determined by the settings and the request.
     * `items`, `conversation_id`: the conversation; None for a response outside of it.
-    * `context`, `instructions`: what the model is given, for its usage.
+    * `context`, `instructions`: the model's input, for its usage.
     """
 
     shape: dict[str, Any]
@@ -74,29 +75,29 @@ class ResponseEvents:
 
     @property
     def in_conversation(self) -> bool:
-        """Whether what it says becomes part of the conversation."""
+        """Whether its output becomes part of the conversation."""
         return self._items is not None
 
     @property
     def speaks(self) -> bool:
-        """Whether the answer is to be sound (with its transcript) rather than text."""
+        """Whether the answer is sound (with transcript) rather than text."""
         return "audio" in self._response["modalities"]
 
     @property
     def full(self) -> bool:
-        """Whether it has said as many tokens as the response may cost."""
+        """Whether it has reached the limit of tokens of the response."""
         limit = self._response["max_output_tokens"]
         return isinstance(limit, int) and self._tokens() >= limit
 
     def start(self) -> None:
-        """response.created."""
+        """Send response.created."""
         self._sink.emit({"type": "response.created", "response": dict(self._response)})
 
     def open_message(self, item_id: str, phase: Phase | None = None) -> None:
         """Begin a message of the assistant, spoken or written as the response is.
 
-        `phase` says whether it is a preamble (commentary) or what was asked for (final_answer);
-        services without preambles do not say.
+        `phase` says whether it is a preamble (commentary) or the actual answer (final_answer);
+        services without preambles omit it.
         """
         data: dict[str, Any] = {
             "id": item_id,
@@ -124,7 +125,7 @@ class ResponseEvents:
         self._add(data, "call")
 
     def words(self, delta: str) -> None:
-        """A piece of transcript, text or arguments, whatever the open item is made of."""
+        """Send a piece of transcript, text or arguments, depending on the open item."""
         current = self._open()
         current.words.append(delta)
         kinds = {
@@ -135,23 +136,23 @@ class ResponseEvents:
         self._sink.emit({"type": kinds[current.kind], **self._at(current), "delta": delta})
 
     def sound(self, pcm: bytes) -> None:
-        """A piece of sound."""
+        """Send a piece of sound."""
         current = self._open()
         current.sound_bytes += len(pcm)
         current.item.audio_ms = current.sound_bytes // BYTES_PER_MS
         self._emit_sound(current, pcm)
 
     def stray(self, pcm: bytes) -> None:
-        """Send a piece of sound after the end of what was spoken, as some servers do."""
+        """Send a piece of sound after the end of the item, as some servers do."""
         assert self._last is not None, "nothing was spoken"
         self._emit_sound(self._last, pcm)
 
     def complain(self, error: dict[str, str]) -> None:
-        """An ``error`` event about this response, besides what response.done will say."""
+        """Send an ``error`` event about this response, in addition to response.done."""
         self._sink.emit({"type": "error", "error": {**error, "param": None, "event_id": None}})
 
     def close_item(self, status: Literal["completed", "incomplete"] = "completed") -> None:
-        """End the open item with exactly what its deltas said."""
+        """Close the open item with exactly what its deltas contained."""
         current = self._open()
         said = "".join(current.words)
         if current.kind == "call":

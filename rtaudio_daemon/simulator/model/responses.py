@@ -1,4 +1,4 @@
-"""The responses of one session: one at a time in the conversation, any number beside it."""
+"""The responses of one session: one at a time in the conversation, any number outside it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BESIDE = 16
 
 
 class Responses:
-    """The answers of a session; reports each that is done to `listener`."""
+    """The answers of a session; `listener` is notified when each ends."""
 
     def __init__(self, session: Surroundings, listener: AnswerListener) -> None:
         self.active: Generation | None = None
@@ -30,7 +30,7 @@ class Responses:
         self._numbers = count(1)
 
     def create(self, asked: Json) -> None:
-        """response.create; raises `Rejection` when one is active already."""
+        """Handle response.create; raises `Rejection` if a response is active already."""
         if asked.get("conversation") != "none" and self.active is not None:
             raise Rejection(
                 "Conversation already has an active response in progress: "
@@ -46,14 +46,14 @@ class Responses:
         self._begin(asked)
 
     def create_after_turn(self) -> None:
-        """Answer the turn that was detected, after the answer in progress if any."""
+        """Answer the detected turn, after the answer in progress if any."""
         if self.active is None:
             self._begin({})
         else:
             self._queued = True
 
     def cancel(self, wanted: str | None) -> None:
-        """response.cancel, of this id, or of the one in the conversation."""
+        """Handle response.cancel for this id, or for the response in the conversation."""
         for answer in [*filter(None, [self.active]), *self._beside]:
             if answer.events.id == wanted or (wanted is None and answer is self.active):
                 answer.stop("client_cancelled", self._late_deltas())
@@ -63,13 +63,13 @@ class Responses:
         )
 
     def interrupt(self) -> None:
-        """Speech has started: cut off the answer in the conversation."""
+        """Interrupt the answer in the conversation: speech has started."""
         if self.active is not None:
             self._queued = False
             self.active.stop("turn_detected", self._late_deltas())
 
     async def close(self) -> None:
-        """End every answer and send nothing about it."""
+        """End every answer without sending anything."""
         for answer in [*self._beside, *filter(None, [self.active])]:
             await answer.abandon()
 
@@ -122,7 +122,7 @@ class Responses:
         return behaviour.late_deltas or (3 if behaviour.quirks == "sglang" else 0)
 
     def answer_ended(self, answer: Generation) -> None:
-        """An answer is done: answer the turn that waited for it."""
+        """Answer the turn that waited for this answer to end."""
         self._beside.discard(answer)
         self.spoke = self.spoke or any(item.audio_ms for item in answer.events.output)
         if answer is self.active:

@@ -1,4 +1,4 @@
-"""The events that wait for one client: in order, bounded, sent by one task."""
+"""The queue of events for one client: in order, bounded, sent by one task."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one session received and sent, kept for tests; bounded."""
+"""What one session received and sent, recorded for tests; bounded."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class SessionRecord:
 
     @property
     def heard(self) -> bytes:
-        """The last two minutes of sound that was received, as pcm."""
+        """Return the last two minutes of received sound, as pcm."""
         return bytes(self._heard[-_HEARD_BYTES:])
 
     def hear(self, pcm: bytes) -> None:

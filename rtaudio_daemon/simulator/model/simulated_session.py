@@ -1,4 +1,4 @@
-"""One connection of one client: carries out its messages, in order."""
+"""One connection of one client: handles its messages, in order."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ _DEEPEST = 64
 
 
 class SimulatedSession:
-    """The service's side of one conversation. `record` holds what both sides sent.
+    """The service's side of one conversation. `record` contains what both sides sent.
 
-    `lifetime_s`: the owner calls `expire` so long after the session was made.
+    `lifetime_s`: the owner calls `expire` this long after the session was created.
     """
 
     def __init__(
@@ -120,16 +120,16 @@ class SimulatedSession:
 
     @property
     def heard(self) -> bytes:
-        """The sound received in the last two minutes of it."""
+        """The last two minutes of received sound."""
         return self.record.heard
 
     @property
     def flooded(self) -> bool:
-        """Whether the client has let more pile up than it will ever be sent."""
+        """Whether the client has let more events pile up than will ever be sent."""
         return self._outbox.dropped > 0
 
     def greet(self) -> None:
-        """What the service says first."""
+        """Send the first event of the service."""
         self.emit({"type": "session.created", "session": self.settings.document})
         if self.dialect == "preview" and not self.service.rich:
             conversation = {"id": self._conversation_id, "object": "realtime.conversation"}
@@ -148,17 +148,17 @@ class SimulatedSession:
             self._outbox.put(numbered)
 
     def expire(self) -> None:
-        """The session has lasted long enough: its last event, after which the line hangs up."""
+        """Send the last event of a session that has reached its lifetime; then hang up."""
         minutes = round(self._lifetime_s / 60)
         words = f"Your session hit the maximum duration of {minutes} minutes."
         self.emit(Rejection(words, code="session_expired").event())
 
     async def run_outbox(self, sender: Sender) -> None:
-        """Send to `sender` for ever what `emit` queues."""
+        """Send what `emit` queues to `sender`, for ever."""
         await self._outbox.run(sender)
 
     async def handle(self, raw: str) -> None:
-        """Carry out one client message; what cannot be done becomes an ``error`` event."""
+        """Handle one client message; a failure becomes an ``error`` event."""
         event_id: Any = None
         try:
             message = _parsed(raw)
@@ -349,7 +349,7 @@ class SimulatedSession:
         self.emit({"type": "conversation.item.truncated", **place})
 
     def answer_ended(self, answer: Generation) -> None:
-        """An answer is done: report the limits and start to wait for speech."""
+        """Report the rate limits and start to wait for speech: an answer has ended."""
         if self.service.reports_limits:
             self.emit({"type": "rate_limits.updated", "rate_limits": rate_limits()})
         if answer.events.in_conversation:
@@ -358,7 +358,7 @@ class SimulatedSession:
 
 
 def _without_nulls(asked: Json) -> Json:
-    """What is asked of an answer; null means "as in the session", at any depth."""
+    """Return the request without nulls, which mean "as in the session", at any depth."""
     return {
         key: _without_nulls(value) if isinstance(value, dict) else value
         for key, value in asked.items()
@@ -383,7 +383,7 @@ def _parsed(raw: str) -> Json:
 
 
 def _depth(message: Json) -> int:
-    """How deeply it is nested, counted without recursion."""
+    """Return the nesting depth, computed without recursion."""
     level: list[Any] = [message]
     depth = 0
     while level and depth <= _DEEPEST:

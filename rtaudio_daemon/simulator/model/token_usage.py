@@ -15,7 +15,7 @@ _CHARACTERS_PER_TOKEN = 4
 def usage(
     instructions: str, context: Iterable[ConversationItem], output: Iterable[ConversationItem]
 ) -> dict[str, Any]:
-    """The usage of a response that read `context` and said `output` (zero if it said nothing)."""
+    """Return the usage of a response with this input and output (zero if it said nothing)."""
     said = list(output)
     heard = list(context) if said else []
     text_in = text_tokens(instructions) if said else 0
@@ -39,12 +39,12 @@ def usage(
 
 
 def text_tokens(words: str) -> int:
-    """About how many tokens `words` are."""
+    """Return the approximate number of tokens of `words`."""
     return -(-len(words) // _CHARACTERS_PER_TOKEN)
 
 
 def transcription_usage(model: str | None, audio_ms: int, words: str) -> dict[str, Any]:
-    """The usage of an input transcription: seconds for whisper, tokens for the others."""
+    """Return the usage of an input transcription: seconds for whisper, tokens for others."""
     if model is None or "whisper" in model:
         return {"type": "duration", "seconds": round(audio_ms / 1000, 3)}
     heard, said = -(-audio_ms // _INPUT_MS_PER_TOKEN), text_tokens(words)

@@ -1,4 +1,4 @@
-"""The words of what the user said, and when they are sent to the client."""
+"""Transcribes what the user said, and decides when the client gets the words."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Transcriber:
         report.add_done_callback(self._tasks.discard)
 
     async def words(self, item: ConversationItem) -> str:
-        """What was said in a spoken item."""
+        """Return what was said in a spoken item."""
         task = self._understood.get(item.id)
         if task is not None:
             return await asyncio.shield(task)

@@ -1,4 +1,4 @@
-"""Where a turn begins and ends, from the probability of speech, frame by frame.
+"""Detects begin and end of turns from the speech probability of each frame.
 
 Time is counted in frames of sound received, never by a clock.
 """
@@ -36,7 +36,7 @@ class TurnDetector:
         self._last_speech_ms = 0
 
     def frame(self, probability: float) -> Edge | None:
-        """Take in the next frame; returns an edge when speech starts or stops."""
+        """Process the next frame; return an edge when speech starts or stops."""
         start_ms = self._frames * FRAME_MS
         self._frames += 1
         now_ms = self._frames * FRAME_MS
@@ -57,6 +57,6 @@ class TurnDetector:
         return Edge("started", first)
 
     def abandon(self) -> None:
-        """Forget the speech in progress (committed by hand, or cleared)."""
+        """Discard the speech in progress (committed by hand, or cleared)."""
         self.speaking = False
         self._window.clear()

@@ -10,10 +10,10 @@ FRAME_BYTES = 1024  # 512 samples at 16 kHz
 
 
 class VoiceDetector(Protocol):
-    """Turns 24 kHz pcm into one probability of speech per 32 ms."""
+    """Computes one speech probability per 32 ms of 24 kHz pcm."""
 
     def probabilities(self, pcm: bytes) -> Iterator[float]:
-        """Feed any number of bytes (whole samples); yields what became known by them."""
+        """Take any number of bytes (whole samples); yield the probabilities now known."""
 
 
 class SileroVoiceDetector:

@@ -1,4 +1,4 @@
-"""How answers sound: a parrot, espeak, a chime, or nothing. All 24 kHz mono pcm; blocking."""
+"""The sound of answers: a parrot, espeak, a chime, or silence. All 24 kHz mono pcm; blocking."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TIMEOUT_S = 30.0
 
 
 def sound_of(voice: Voice, text: str, heard: bytes) -> bytes:
-    """The sound of `text` in `voice`; a parrot repeats `heard` when there is any.
+    """Return the sound of `text` in `voice`; a parrot repeats `heard` if there is any.
 
     Takes up to a second; run it in a thread. Falls back to the chime without espeak-ng.
     """
@@ -42,7 +42,7 @@ def sound_of(voice: Voice, text: str, heard: bytes) -> bytes:
 
 
 def parrot(heard: bytes) -> bytes:
-    """What was heard, without the silence around it (200 ms of it stay)."""
+    """Return what was heard, with at most 200 ms of silence around it."""
     samples = np.frombuffer(heard, dtype="<i2")
     loud = np.flatnonzero(np.abs(samples.astype(np.int32)) > _QUIET)
     if not len(loud):
@@ -52,9 +52,9 @@ def parrot(heard: bytes) -> bytes:
 
 
 def espeak(text: str, language: str = "") -> bytes | None:
-    """`text` spoken by espeak-ng, or None if that is not installed or says nothing.
+    """Return `text` spoken by espeak-ng; None if it is not installed or says nothing.
 
-    `language`: as in de; "": the usual one of espeak-ng.
+    `language`: such as de; "": the default of espeak-ng.
     """
     program = shutil.which("espeak-ng")
     if program is None:
@@ -77,7 +77,7 @@ def espeak(text: str, language: str = "") -> bytes | None:
 
 
 def chime(length_ms: int) -> bytes:
-    """Two soft tones in turn, fading, for `length_ms`."""
+    """Return two soft tones in turn, fading, for `length_ms`."""
     time = np.arange(length_ms * _RATE // 1000) / _RATE
     beat = (time * 2.5) % 1.0
     pitch = np.where((time * 2.5) % 2.0 < 1.0, 523.25, 659.25)
@@ -87,7 +87,7 @@ def chime(length_ms: int) -> bytes:
 
 @cache
 def warn_that_there_is_no_voice() -> None:
-    """Log once in a process that text sounds as a chime, and how to get a voice."""
+    """Log once per process that a chime stands in for speech, and how to get a voice."""
     _LOG.warning("text is not spoken, it sounds as a chime; for a voice: apt install espeak-ng")
 
 
@@ -96,7 +96,7 @@ def _length_ms(text: str) -> int:
 
 
 def _from_wav(wav: bytes) -> bytes | None:
-    # Written to a pipe, espeak's header has no true length: take everything after "data".
+    # In a pipe, espeak's header has no valid length: take everything after "data".
     at = wav.find(b"data")
     if at < 0:
         return None

@@ -21,7 +21,7 @@ _Samples = npt.NDArray[np.int16]
 
 
 def decoded(audio: str, kind: AudioFormat) -> bytes:
-    """The bytes in `audio` (base64); raises `Rejection` for too many, or half a sample."""
+    """Return the bytes in `audio` (base64); raises `Rejection` for too many, or half a sample."""
     if len(audio) * 3 // 4 > _APPEND_LIMIT + 2:
         raise invalid("audio", "expected at most 15 MiB of audio.")
     try:
@@ -38,14 +38,14 @@ def decoded(audio: str, kind: AudioFormat) -> bytes:
 
 
 class Decoder:
-    """Makes pcm of what a client sends in one format; keep it as long as that is the format."""
+    """Converts a client's sound in one format to pcm; use one as long as the format is the same."""
 
     def __init__(self, kind: AudioFormat) -> None:
         self.kind = kind
         self._stream = _stream(_TELEPHONE_RATE, _RATE)
 
     def pcm(self, sound: bytes) -> bytes:
-        """24 kHz pcm; of the telephone's formats a little comes with the next call."""
+        """Return 24 kHz pcm; with telephone formats a little is delayed to the next call."""
         if self.kind == "pcm16":
             return sound
         table = _ULAW if self.kind == "g711_ulaw" else _ALAW
@@ -55,14 +55,14 @@ class Decoder:
 
 
 class Encoder:
-    """Makes one format of the pcm of one answer."""
+    """Converts the pcm of one answer to one format."""
 
     def __init__(self, kind: AudioFormat) -> None:
         self._codes = {"g711_ulaw": _ULAW_CODES, "g711_alaw": _ALAW_CODES}.get(kind)
         self._stream: Any = _stream(_RATE, _TELEPHONE_RATE) if self._codes is not None else None
 
     def encoded(self, pcm: bytes) -> bytes:
-        """The next piece; of the telephone's formats a little comes with the next call."""
+        """Return the next piece; with telephone formats a little is delayed to the next call."""
         if self._codes is None:
             return pcm
         samples: _Samples = self._stream.resample_chunk(np.frombuffer(pcm, dtype="<i2"))

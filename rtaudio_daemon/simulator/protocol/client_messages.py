@@ -1,4 +1,4 @@
-"""Every message a client may send, field by field, in both dialects."""
+"""All messages that clients may send, field by field, in both dialects."""
 
 from __future__ import annotations
 

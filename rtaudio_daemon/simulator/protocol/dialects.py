@@ -17,7 +17,7 @@ _GA_CONTENT = {"text": "output_text", "audio": "output_audio"}
 
 
 def in_dialect(event: dict[str, Any], service: SimulatedService) -> dict[str, Any] | None:
-    """The wire shape of `event` (without event_id), or None if this service has no such event."""
+    """Return the wire shape of `event` (without event_id), or None if this service lacks it."""
     kind, dialect = event["type"], service.dialect
     if (
         dialect == "preview"
@@ -44,20 +44,20 @@ def in_dialect(event: dict[str, Any], service: SimulatedService) -> dict[str, An
 
 
 def _of_voice_live(event: dict[str, Any], service: SimulatedService) -> bool:
-    """Voice Live sends item.done for what the user said, and for nothing else."""
+    """Return whether Voice Live sends it: item.done only for what the user said."""
     content = event["item"].get("content") or [{}]
     return service.rich and content[0].get("type") == "input_audio"
 
 
 def item_in_dialect(item: dict[str, Any], dialect: Dialect) -> dict[str, Any]:
-    """An item as the dialect writes it: content types, and `object` in preview only."""
+    """Return an item in the dialect's form: content types, and `object` in preview only."""
     if dialect == "preview":
         return {"object": "realtime.item", **_plain(item)}
     return codec.wire_item(item, dialect)
 
 
 def canonical_item(item: dict[str, Any], dialect: Dialect) -> dict[str, Any]:
-    """A client's item with canonical names; refuses the other dialect's content types."""
+    """Return a client's item with canonical names; refuses the other dialect's content types."""
     plain = {key: value for key, value in item.items() if key != "object"}
     if dialect == "preview":
         return plain
@@ -73,14 +73,14 @@ def canonical_item(item: dict[str, Any], dialect: Dialect) -> dict[str, Any]:
 
 
 def canonical_request(asked: dict[str, Any]) -> dict[str, Any]:
-    """A request of Voice Live, in the fields of the other services."""
+    """Convert a request of Voice Live to the fields of the other services."""
     names = {"input_items": "input", "max_output_tokens": "max_response_output_tokens"}
     canonical = {names.get(key, key): value for key, value in asked.items()}
     return canonical if canonical.pop("commit", True) else {**canonical, "conversation": "none"}
 
 
 def _without_phase(item: dict[str, Any], dialect: Dialect) -> dict[str, Any]:
-    """An item as ``response.done`` lists it: without its phase, as far as was seen."""
+    """Return an item as in ``response.done``, which, as observed, omits its phase."""
     return item_in_dialect(_plain(item), dialect)
 
 

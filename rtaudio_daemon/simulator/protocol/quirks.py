@@ -1,4 +1,4 @@
-"""Servers that are almost compatible: events changed to what those servers send."""
+"""Servers that are almost compatible: rewrites events to what those servers send."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Rewrite = Callable[[Json], list[Json]]
 
 
 def quirk(name: str | None) -> Rewrite:
-    """A function from a wire event to what this kind of server sends instead."""
+    """Return a function from a wire event to what this kind of server sends instead."""
     if name == "localai":
         return _LocalAI()
     if name in ("huggingface", "huggingface-old"):

@@ -51,7 +51,7 @@ _PREVIEW_MODELS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class TurnDetection:
-    """When a turn begins and ends, and what follows from it."""
+    """When a turn begins and ends, and what follows from that."""
 
     threshold: float
     prefix_padding_ms: int
@@ -74,11 +74,11 @@ class SessionConfig:
             defaults = _ga_defaults(model) if self.dialect == "ga" else _preview_defaults(model)
         self._document = {**defaults, "id": session_id, "expires_at": expires_at}
         self.transcribes = False
-        """Whether the session only writes down what it hears, and answers nothing."""
+        """Whether the session only transcribes what it hears, without answering."""
 
     @property
     def document(self) -> dict[str, Any]:
-        """A copy of the whole session as `session.created` and `session.updated` show it."""
+        """Return a copy of the whole session as in `session.created` and `session.updated`."""
         document = copy.deepcopy(self._document)
         if not self.transcribes:
             return document
@@ -87,7 +87,7 @@ class SessionConfig:
         )
 
     def update(self, patch: dict[str, Any], *, voice_locked: bool) -> None:
-        """Merge `patch` (checked before) in; with `voice_locked` a new voice is refused."""
+        """Merge `patch` (already checked); with `voice_locked`, refuse a new voice."""
         if patch.get("type", "transcription") != "transcription" and self.transcribes:
             words = "A transcription session cannot become a realtime session."
             raise Rejection(words, code="invalid_value", param="session.type")
@@ -106,7 +106,7 @@ class SessionConfig:
 
     @property
     def turn_detection(self) -> TurnDetection | None:
-        """How turns are found, or None for push to talk."""
+        """Return how turns are detected, or None for push to talk."""
         raw = self._input("turn_detection")
         if raw is None:
             return None
@@ -124,7 +124,7 @@ class SessionConfig:
 
     @property
     def transcription(self) -> dict[str, Any] | None:
-        """The input transcription asked for, or None."""
+        """Return the requested input transcription, or None."""
         found: dict[str, Any] | None = self._input("transcription")
         return found
 
@@ -136,14 +136,14 @@ class SessionConfig:
         return self._document["voice"]
 
     def sound_format(self, direction: Literal["input", "output"]) -> AudioFormat:
-        """How sound is written on the wire."""
+        """Return the format of sound on the wire."""
         if self.dialect == "ga":
             return _FORMATS[self._document["audio"][direction]["format"]["type"]]
         found: AudioFormat = self._document[f"{direction}_audio_format"]
         return found
 
     def response(self, overrides: dict[str, Any]) -> dict[str, Any]:
-        """The flat (preview) fields of a response object: the session's, with `overrides`."""
+        """Return the flat (preview) fields of a response: the session's, with `overrides`."""
         session = self._document
         if self.dialect == "ga":
             kinds = overrides.get("output_modalities", session["output_modalities"])

@@ -1,7 +1,7 @@
 """The allowed shapes of client messages, as nested tables of rules, checked strictly.
 
-A shape is a rule (a function that raises `Rejection` when it dislikes a value) or a table from
-field name to shape. Fields that are not in the table are refused with ``unknown_parameter``.
+A shape is a rule (a function that raises `Rejection` for an invalid value) or a table from field
+name to shape. Fields that are not in the table are refused with ``unknown_parameter``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Shape = Rule | Mapping[str, "Shape"]
 
 
 def check(value: Any, shape: Shape, path: str) -> None:
-    """Hold `value` against `shape`; raises `Rejection` that names the offending field."""
+    """Check `value` against `shape`; raises `Rejection` that names the offending field."""
     if callable(shape):
         shape(value, path)
         return

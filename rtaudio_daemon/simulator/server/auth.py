@@ -1,4 +1,4 @@
-"""Checks the key of a connection, and refuses it in the way of Azure."""
+"""Checks the key of a connection, and rejects it as Azure does."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ACCESS_DENIED = (
 def rejected(
     request: web.Request, service: SimulatedService, api_key: str | None, faults: FaultInjector
 ) -> web.Response | None:
-    """The refusal of a client without the key, in Azure's shape; None for all others."""
+    """Return the rejection of a client without the key, in Azure's format; None for others."""
     fault = faults.take("refuse")
     if fault is not None:
         status, code, message = rejection_of(fault)
@@ -36,14 +36,14 @@ def rejected(
 
 
 def transcribes(request: web.Request, service: SimulatedService) -> bool:
-    """Whether the client asks for a transcription session, which answers nothing."""
+    """Return whether the client requests a transcription session, which answers nothing."""
     return request.query.get("intent") == "transcription" and not service.rich
 
 
 def http_error(
     status: int, code: str, message: str, headers: dict[str, str] | None = None
 ) -> web.Response:
-    """An HTTP error with a JSON body as Azure writes it."""
+    """Return an HTTP error with a JSON body in Azure's format."""
     body = {"error": {"code": code, "message": message}}
     return web.json_response(body, status=status, headers=headers)
 
@@ -69,7 +69,7 @@ def _has_key(request: web.Request, service: SimulatedService, api_key: str | Non
     ):
         scheme, _, token = authorization.partition(" ")
         offered.append(token if scheme.lower() == "bearer" else "")
-    if service is OPENAI:  # as browsers send it, which cannot set headers
+    if service is OPENAI:  # as sent by browsers, which cannot set headers
         protocols = request.headers.get("Sec-WebSocket-Protocol", "").split(",")
         offered += [
             each.strip().removeprefix(_KEY_PROTOCOL)

@@ -18,7 +18,7 @@ class Expirable(Protocol):
     """What a fault can end: the session."""
 
     def expire(self) -> None:
-        """Send the last event of a session that has lasted long enough."""
+        """Send the last event of a session that has reached its lifetime."""
 
 
 class ClientConnection:
@@ -49,7 +49,7 @@ class ClientConnection:
             self.arm(armed)
 
     def arm(self, armed: ArmedFault) -> None:
-        """Let a fault with `at_s` strike when so much time has passed from now on."""
+        """Let a fault with `at_s` strike after that time from now."""
         self._spawn(self._later(armed), "later")
 
     def strike(self, fault: InjectedFault) -> None:
@@ -66,7 +66,7 @@ class ClientConnection:
             self._transport.abort()
 
     async def send(self, event: Json) -> None:
-        """Send one event, or what the faults make of it."""
+        """Send one event, or what the faults turn it into."""
         strikes = self._faults.strikes(event)
         for fault in strikes:
             if fault.kind in CONNECTION:
@@ -85,7 +85,7 @@ class ClientConnection:
             await self._write(text)
 
     async def receive(self) -> WSMessage:
-        """The next message that is no ping (pings are answered, unless the connection stalls)."""
+        """Return the next message except pings, which are answered unless it stalls."""
         while True:
             await self._flows.wait()
             message = await self._socket.receive()
@@ -104,7 +104,7 @@ class ClientConnection:
         await self._socket.close(code=code, message=reason.encode()[:123])
 
     async def end(self) -> None:
-        """The connection is gone: end what still waits."""
+        """End what still waits: the connection is gone."""
         code = self._socket.close_code
         self._hang_up(None if code == WSCloseCode.ABNORMAL_CLOSURE else code)
         for task in self._tasks:

@@ -1,4 +1,4 @@
-"""A conversation as JSON lines: both directions, with times, to look at or to play again.
+"""A conversation as JSON lines: both directions, with times, for inspection or replay.
 
 Each line is an object: ``t`` (seconds since the first connection), ``connection`` (1, 2 …), and
 ``what``: open (with ``path``), in or out (with ``message``, or ``text`` when that was no JSON), or
@@ -32,9 +32,9 @@ _SOUND = {
 
 
 class Said:
-    """What a client said so far: the messages of each type, of which the first 1000 are kept.
+    """The client's messages so far, by type; the first 1000 of each are kept.
 
-    `dialect`: the one that is spoken with it.
+    `dialect`: the client's dialect.
     """
 
     def __init__(self, dialect: Dialect) -> None:
@@ -43,7 +43,7 @@ class Said:
         self._messages: dict[str, list[dict[str, Any]]] = {}
 
     def add(self, raw: str) -> None:
-        """It said this."""
+        """Add a message."""
         try:
             message = json.loads(raw)
         except (ValueError, RecursionError):
@@ -55,21 +55,21 @@ class Said:
             self._messages.setdefault(kind, []).append(found)
 
     def count(self, kind: str) -> int:
-        """How many messages of this type it sent."""
+        """Return how many messages of this type it sent."""
         return self._counts[kind]
 
     def nth(self, kind: str, index: int) -> dict[str, Any]:
-        """The message of this type with this index; {} if it was not sent, or not kept."""
+        """Return the message of this type with this index; {} if it was not sent, or not kept."""
         messages = self._messages.get(kind, [])
         return messages[index] if 0 <= index < len(messages) else {}
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a recording. `text` is the frame as it travelled (sound may be elided).
+    """One line of a recording. `text` is the frame as transmitted (sound may be elided).
 
-    `made`: makes the frame when its time has come, where it depends on what the client said.
-    `patience_s`: how much longer than it took then a message of the client is waited for.
+    `made`: creates the frame when it is due, if it depends on the client's messages.
+    `patience_s`: how much longer than originally to wait for a message of the client.
     """
 
     t: float
@@ -82,7 +82,7 @@ class Entry:
 
 
 class Recorder:
-    """Writes a recording, by the clock of the loop. Without `keep_sound`, sound is its size."""
+    """Writes a recording, by the loop's clock. Without `keep_sound`, sound becomes its size."""
 
     def __init__(self, path: str | Path, *, keep_sound: bool) -> None:
         self._clock = asyncio.get_running_loop().time
@@ -95,7 +95,7 @@ class Recorder:
             raise ConfigError([f"{path}: cannot be written: {error.strerror}"]) from error
 
     def connection(self, path: str) -> Track:
-        """Note a new connection to `path`; what happens on it is noted in the track."""
+        """Note a new connection to `path`; its events are recorded in the returned track."""
         self._connections += 1
         self.write(self._connections, "open", {"path": path})
         return Track(self, self._connections, keep_sound=self._keep_sound)
@@ -124,11 +124,11 @@ class Track:
         self._keep_sound = keep_sound
 
     def frame(self, what: Literal["in", "out"], text: str) -> None:
-        """A frame went by."""
+        """Record a frame."""
         self._recorder.write(self._number, what, self._content(text))
 
     def closed(self, code: int | None) -> None:
-        """The connection ended; None: the line broke."""
+        """Record the end of the connection; None: it broke."""
         self._recorder.write(self._number, "close", {"code": code})
 
     def _content(self, text: str) -> dict[str, Any]:
@@ -147,7 +147,7 @@ class Track:
 
 
 def load(path: str | Path) -> list[list[Entry]]:
-    """The entries of each connection of a recording; raises ConfigError that names the line."""
+    """Return the entries of each connection; raises ConfigError that names the line."""
     try:
         lines = read_bounded(path, _MOST_BYTES).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

@@ -1,4 +1,4 @@
-"""Plays a recording as the service: sends what was sent then, at the same times."""
+"""Replays a recording as the service: sends the same messages at the same times."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _LOG = logging.getLogger(__name__)
 class Replay:
     """One connection of a recording, for one client.
 
-    Where the client said something then, its counterpart today is waited for (somewhat longer than
-    it took then; after that the play goes on); sound is not, time alone moves it along.
+    A message of the client is awaited if there was one in the recording, somewhat longer than it
+    took then; after that the replay continues. Sound is not awaited, it only takes its time.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class Replay:
         self._changed = asyncio.Event()
 
     async def run(self) -> None:
-        """Play it until it ends or the client leaves."""
+        """Replay it until it ends or the client leaves."""
         play = asyncio.create_task(self._play(), name="simulator-replay")
         try:
             while (message := await self._connection.receive()).type is WSMsgType.TEXT:

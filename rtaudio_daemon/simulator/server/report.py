@@ -1,8 +1,8 @@
-"""Plays what the report of a daemon says of its sessions: the service's side, with its times.
+"""Replays the sessions in a daemon's report: the service's side, with its times.
 
-A report holds neither words nor sound: words become as many letters, sound becomes a tone of the
-same length. Where the service repeats what the client said (ids, settings, marks of an answer), it
-repeats what the client says today.
+A report contains neither words nor sound: words become as many letters, sound becomes a tone of the
+same length. Where the service repeats something from the client (ids, settings, marks of an
+answer), the present client's data is used.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _ZIP = b"PK\x03\x04"
 _MOST_BYTES = 1 << 24
 _EVENTS_BYTES = 1 << 22
 _SOUND_BYTES = 1 << 26
-"""Of all sessions together: 23 minutes."""
+"""Maximum of all sessions together: 23 minutes."""
 _PIECES_MOST = 20_000
 _PIECE_BYTES = 1 << 20
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
@@ -46,10 +46,10 @@ _PATIENCE_S: Mapping[str, float] = {
     ),
     **dict.fromkeys(("input_audio_buffer.commit", "input_audio_buffer.clear"), _BRIEF_S),
 }
-"""How long a message of the client is waited for. What it sends because its own gate hears somebody
-does not come from a daemon that hears nothing: the service's word follows, and must not be late."""
+"""How many seconds to wait for a message of the client. Messages that follow from speech in its own
+gate do not come from a daemon that hears nothing; the service's next event must not be late."""
 _BROKEN = (1005, 1006, 1015)
-"""Codes that no close frame carries."""
+"""Codes that are never sent in a close frame."""
 _PERIOD = struct.pack("<50h", *(round(4000 * math.sin(math.tau * n / 50)) for n in range(50)))
 """One period of a soft tone of 480 Hz."""
 _CREATE = "conversation.item.create"
@@ -67,11 +67,11 @@ _PLACES: Sequence[tuple[str, Sequence[str]]] = (
     ("response.", _PART),
     ("", ()),
 )
-"""Which ids and positions a message names, by how its type begins; the first that fits counts."""
+"""Which ids and positions a message contains, by the start of its type; the first match applies."""
 
 
 def is_report(path: str | Path) -> bool:
-    """Whether there is an archive, which a recording is not."""
+    """Return whether the file is an archive, which a recording is not."""
     try:
         return read_bounded(path, _MOST_BYTES).startswith(_ZIP)
     except OSError:
@@ -79,7 +79,7 @@ def is_report(path: str | Path) -> bool:
 
 
 def load(path: str | Path) -> list[list[Entry]]:
-    """The entries of each session in a report; raises ConfigError that names the place."""
+    """Return the entries of each session in a report; raises ConfigError that names the place."""
     try:
         events = read(json.loads(_content(path)))
         _bound_sound(events)
@@ -107,7 +107,7 @@ def _content(path: str | Path) -> bytes:
             raise ValueError("is not in it: the report was made while no daemon ran")
         if archive.getinfo(EVENTS_FILE).compress_type not in BOUNDED_PACKINGS:
             raise ValueError("is packed in a way that reports are not")
-        with archive.open(EVENTS_FILE) as packed:  # what it says of its size may be untrue
+        with archive.open(EVENTS_FILE) as packed:  # the size that it states may be false
             content = packed.read(_EVENTS_BYTES + 1)
     if len(content) > _EVENTS_BYTES:
         raise ValueError("is too large when unpacked")
@@ -124,18 +124,18 @@ def _bound_sound(events: Sequence[Event]) -> None:
 
 
 class _SessionEntries:
-    """The entries of one session, made of its events."""
+    """The entries of one session, created from its events."""
 
     def __init__(self, events: Sequence[Event]) -> None:
         self._events = events
         self._created: dict[int, int] = {}
         """Items that the client created, each with the index of its message."""
         self._asked: list[int] = []
-        """Indices of the client's requests with marks, of which no answer has begun."""
+        """Indices of the client's requests with marks for which no answer has begun."""
         self._counts: dict[str, int] = {}
 
     def __iter__(self) -> Iterator[Entry]:
-        """Make the entries, in order."""
+        """Yield the entries in order."""
         first = self._events[0]
         yield Entry(first["t"], "open")
         if first["kind"] != "session":  # what was before is no longer known
@@ -204,7 +204,7 @@ class _SessionEntries:
         return made
 
     def _where(self, event: Event, said: Said) -> Json:
-        """The ids and the position that a message of this type names."""
+        """Return the ids and the position for a message of this type."""
         found: Json = {"event_id": "event_replayed"}
         for name in next(names for start, names in _PLACES if event["type"].startswith(start)):
             if name == "response_id":
@@ -218,7 +218,7 @@ class _SessionEntries:
         return found
 
     def _item_id(self, event: Event, said: Said) -> str:
-        """As the client calls it, if it made the item."""
+        """Return the id, as the client names it if it created the item."""
         number = event.get("item", 0)
         item = said.nth(_CREATE, self._created.get(number, -1)).get("item")
         given = item.get("id") if isinstance(item, dict) else None
@@ -241,7 +241,7 @@ class _SessionEntries:
 
 
 def _session(event: Event, said: Said, index: int) -> Json:
-    """A session as the client wants it, so far as it has said so."""
+    """Return a session as the client wants it, as far as it has said so."""
     given = said.nth("session.update", index).get("session")
     found: Json = dict(given) if isinstance(given, dict) else {}
     if said.dialect == "ga":
@@ -276,7 +276,7 @@ def _response(event: Event, said: Said, index: int) -> Json:
 
 
 def _words(event: Event, said: Said) -> Json:
-    """What else a message says, in as many letters as it had."""
+    """Return what else a message contains, in as many letters as it had."""
     kind = event["type"]
     letters = _letters(event.get("characters", 0), "user" if ".input_" in kind else "assistant")
     if kind.endswith("function_call_arguments.done"):
@@ -298,7 +298,7 @@ def _words(event: Event, said: Said) -> Json:
 
 
 def _letters(count: int, who: str) -> str:
-    """So many letters; those of the user are others than those of the assistant."""
+    """Return `count` letters, different ones for user and assistant."""
     word = "na " if who == "user" else "la "
     return (word * (count // 3 + 1))[:count]
 

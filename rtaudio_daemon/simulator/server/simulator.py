@@ -42,7 +42,7 @@ _LIFETIME_S = 3600.0
 class SimulatorOptions(TypedDict, total=False):
     """The options of a `Simulator`.
 
-    An option that is missing or None is as the scenario says, else its default.
+    An option that is missing or None has the value in the scenario, otherwise its default.
 
     * `api_key`: ask clients for this key (header, query or bearer); None: any key or none.
     * `scenario`: a `Scenario`, or the path of one; the other options override it.
@@ -269,8 +269,8 @@ class Simulator:
                     session.emit(Rejection(words, code="invalid_json").event())
                 if session.flooded:
                     _LOG.warning("a client does not take what it asked for; it is cut off")
-                    connection.drop()  # a close frame would wait behind all the rest
-                await asyncio.sleep(0)  # lets other clients in between
+                    connection.drop()  # a close frame would be queued behind everything else
+                await asyncio.sleep(0)  # lets other clients have their turn
         finally:
             for task in tasks:
                 task.cancel()
@@ -284,7 +284,7 @@ class Simulator:
 
 
 def _recorded(path: str | Path) -> list[list[recording.Entry]]:
-    """The entries of each connection of a recording, or of a report of a daemon."""
+    """Return the entries of each connection of a recording, or of a daemon's report."""
     return report.load(path) if report.is_report(path) else recording.load(path)
 
 
@@ -301,7 +301,7 @@ def _behaviour(script: Scenario, given: Mapping[str, Any]) -> Behaviour:
 
 
 def _harmless(request: web.Request) -> str:
-    """The address without its secrets."""
+    """Return the address without its secrets."""
     secret = ("api-key", "Authorization")
     query = "&".join(f"{k}={v}" for k, v in request.query.items() if k not in secret)
     return f"{request.path}?{query}"

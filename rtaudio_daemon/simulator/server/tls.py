@@ -15,7 +15,7 @@ _DAYS = 365
 
 
 def cache_folder() -> Path:
-    """The default folder for certificates. Raises ConfigError where the user has none."""
+    """Return the default folder for certificates. Raises ConfigError if the user has none."""
     folder = user_folder("XDG_CACHE_HOME", ".cache")
     if folder is None:
         raise ConfigError(
@@ -25,10 +25,10 @@ def cache_folder() -> Path:
 
 
 def server_context(folder: Path, host: str) -> tuple[ssl.SSLContext, Path]:
-    """A context for serving `host`, and the certificate that clients have to trust.
+    """Return a TLS context for serving `host`, and the certificate that clients must trust.
 
-    The certificate is made with openssl when `folder` has none, or one that ends within a day;
-    raises ConfigError when that fails.
+    The certificate is created with openssl if `folder` has none, or one that expires within a
+    day; raises ConfigError if that fails.
     """
     name = host.replace(":", "_")
     certificate, key = folder / f"simulator-{name}.pem", folder / f"simulator-{name}.key"
@@ -70,7 +70,7 @@ def _alternative_name(host: str) -> str:
 
 
 def _openssl(*arguments: str) -> str | None:
-    """Run openssl; what went wrong, or None."""
+    """Run openssl; return what went wrong, or None."""
     try:
         done = subprocess.run(
             ["openssl", *arguments], capture_output=True, text=True, timeout=30, check=False
