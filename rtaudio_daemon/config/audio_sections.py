@@ -132,7 +132,7 @@ class Gate:
 
     @property
     def resumes(self) -> bool:
-        """Whether answers can be interrupted, and play on where that was nobody."""
+        """Whether answers can be interrupted, and resume if nobody spoke."""
         return self.resume and self.barge_in
 
 
@@ -163,7 +163,7 @@ class Earcons:
 
 @dataclass(frozen=True)
 class Play:
-    """Which sound files other programs may let the daemon play (/api/play)."""
+    """Which sound files other programs may make the daemon play (/api/play)."""
 
     hosts: tuple[str, ...] = option(
         (),

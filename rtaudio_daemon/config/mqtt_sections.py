@@ -1,4 +1,4 @@
-"""The settings of MQTT: the broker, and the message of a tool of one's own."""
+"""The settings of MQTT: the broker, and the messages of `tools.own`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TOPIC = r"[^\s#+\x00-\x1f{}$][^#+\x00-\x1f{}]*"
 
 @dataclass(frozen=True)
 class Mqtt:
-    """The MQTT broker, where the daemon shows its state and takes commands; off without a host."""
+    """The MQTT broker, for the daemon's state and for commands; off without a host."""
 
     host: str = option(
         "", "the broker; empty = off", text(_BROKER, "a host, as in homeassistant.local")
@@ -64,7 +64,7 @@ class Mqtt:
 
 @dataclass(frozen=True)
 class OwnMqtt:
-    """The message that a tool of one's own sends; `{name}` stands for the argument `name`."""
+    """The message that a tool of `tools.own` sends; `{name}` stands for the argument `name`."""
 
     topic: str = option(
         "",

@@ -14,7 +14,7 @@ from .schema import some_of
 
 @dataclass(frozen=True)
 class Persona:
-    """Somebody else who answers; what is left out is as in `realtime.session`."""
+    """Somebody else who answers; settings left out are those of `realtime.session`."""
 
     voice: str = option("", "the voice", text())
     instructions: str = option("", "who answers, and how they should talk", text())
@@ -28,7 +28,7 @@ class Persona:
     )
 
     def over(self, session: Session) -> Session:
-        """`session` as it is for this persona."""
+        """Return `session` with the settings of this persona."""
         transcription = session.transcription
         language = self.language or transcription.language
         return replace(
@@ -41,6 +41,6 @@ class Persona:
 
 
 def session_as(session: Session, personas: Mapping[str, Persona] | None, name: str) -> Session:
-    """`session` as it is for the persona of this name; "", or one that is gone: as it stands."""
+    """Return `session` for this persona; unchanged for "" or one that does not exist."""
     persona = (personas or {}).get(name)
     return persona.over(session) if persona else session

@@ -1,4 +1,4 @@
-"""The settings of the service: how it is reached, its sessions, and what they may cost."""
+"""The settings of the service: its address, its sessions, and what they may cost."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class TurnDetection:
 
 @dataclass(frozen=True)
 class Transcription:
-    """Whether the service also writes down what it heard."""
+    """Whether the service also transcribes what it hears."""
 
     model: str = option("", "transcription model (on Azure: a deployment); empty = off", text())
     language: str = option("", "language, such as en or de; empty = detected", text())
@@ -72,7 +72,7 @@ class Transcription:
 
 @dataclass(frozen=True)
 class Session:
-    """The settings of a session, in one spelling for every profile."""
+    """The settings of a session, with the same names for every profile."""
 
     voice: str = option("alloy", "the voice", text())
     instructions: str = option("", "who the assistant is, and how it should talk", text())
@@ -154,7 +154,7 @@ class Budget:
     prices: Prices = section(Prices, "what the service charges")
 
     def in_effect(self) -> dict[str, float]:
-        """The prices by name: one's own, else those of the table."""
+        """Return the prices by name: the configured ones, otherwise those of the table."""
         table = PRICE_TABLES.get(self.price_table, {})
         return {name: own or table.get(name, 0.0) for name, own in vars(self.prices).items()}
 

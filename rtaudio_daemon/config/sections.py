@@ -57,7 +57,7 @@ HINTS: Mapping[str, str] = MappingProxyType(
         "key": "the key goes into realtime.api_key",
     }
 )
-"""Hints for options that do not exist, but that people look for: by their last word."""
+"""Hints for options that do not exist but that people look for, by their last word."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Http:
 
 @dataclass(frozen=True)
 class Hook:
-    """What is done when something happens: a program runs, or an address is given the event."""
+    """A reaction to an event: a program runs, or the event is sent to an address."""
 
     on: str = option("", "event to wait for, by its name in /api/events", event())
     when: dict[str, Any] | None = option(
@@ -131,7 +131,7 @@ class Hook:
 
 @dataclass(frozen=True)
 class Logger:
-    """What is written to the log."""
+    """The levels of the log."""
 
     default: str = option("info", "lowest level to log", _LEVEL)
     logs: dict[str, str] | None = option(
@@ -141,9 +141,9 @@ class Logger:
 
 @dataclass(frozen=True)
 class Config:
-    """Everything in config.yaml, and what `load` noticed on the way.
+    """Everything in config.yaml, and the warnings of `load`.
 
-    ``warnings``: one line each, like problems, for what works but should not stay so.
+    ``warnings``: one line each, like problems, for what works but is not advisable.
     """
 
     realtime: Realtime = section(Realtime, "the service that listens and answers")
@@ -163,6 +163,6 @@ class Config:
     source: Source | None = field(default=None, compare=False, repr=False)
 
     def problem(self, path: str | Steps, what: str) -> str:
-        """A line for a `ConfigError` about the option at `path`, with file and line."""
+        """Return a line for a `ConfigError` about the option at `path`, with file and line."""
         steps: Steps = tuple(path.split(".")) if isinstance(path, str) else path
         return str(Problem((self.source or Source("config.yaml")).place(steps), steps, what))

@@ -1,4 +1,4 @@
-"""The settings of tools: where they come from, and what they may do."""
+"""The settings of tools: their sources, and what they may do."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ _SERVER_NAME = r"[A-Za-z0-9_-]{1,32}"
 SERVER_URL = r"https?://[^\s/?#@]+([/?][^\s#]*)?"
 
 BUILT_IN = ("time", "volume", "mute", "end", "go_on", "timers")
-"""The tools that need nothing."""
+"""The tools without requirements."""
 
 
 @dataclass(frozen=True)
 class HomeAssistant:
-    """Home Assistant, for everything that speaks to it; off without an address."""
+    """Home Assistant, for everything that connects to it; off without an address."""
 
     url: str = option(
         "",
@@ -62,7 +62,7 @@ class HomeAssistant:
 
 @dataclass(frozen=True)
 class ToolRule:
-    """Which calls a rule concerns: those for which everything fits that is given; * fits any."""
+    """Which calls a rule concerns: those that match all given fields; * matches any text."""
 
     tool: str = option("", "name of a tool, as the command `tools` lists it", text())
     domain: str = option("", "domain in Home Assistant, such as lock", text())
@@ -73,7 +73,7 @@ class ToolRule:
 
 @dataclass(frozen=True)
 class OwnHttp:
-    """The request that a tool of one's own makes; `{name}` stands for the argument `name`."""
+    """The request that a tool of `tools.own` makes; `{name}` stands for the argument `name`."""
 
     url: str = option(
         "",
@@ -106,7 +106,7 @@ class OwnHttp:
 
 @dataclass(frozen=True)
 class OwnAction:
-    """The action in Home Assistant of a tool of one's own; `{name}` stands for an argument."""
+    """The action in Home Assistant for a tool of `tools.own`; `{name}` stands for an argument."""
 
     action: str = option(
         "", "what to do, such as light.turn_on", text(_ACTION, "an action as in light.turn_on")
@@ -124,7 +124,7 @@ class OwnAction:
 
 @dataclass(frozen=True)
 class OwnTool:
-    """A tool that a person describes: what it is for, and what it does."""
+    """A tool that the user defines: its description, and its effect."""
 
     name: str = option(
         "", "name that the model sees", text(_TOOL_NAME, "a name of letters, digits, _ and -")
@@ -148,7 +148,7 @@ class OwnTool:
 
 @dataclass(frozen=True)
 class McpServer:
-    """A server of tools that speaks MCP: at an address, or a program of this machine."""
+    """A server of tools with the protocol MCP: at an address, or a local program."""
 
     url: str = option(
         "",

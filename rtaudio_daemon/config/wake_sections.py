@@ -12,14 +12,14 @@ WORDS = ("okay_nabu", "hey_jarvis", "alexa", "hey_mycroft")
 """The words that come with the package."""
 Sensitivity = Literal["low", "normal", "high"]
 WAKE_NAME = r"[^\W_][\w '-]{0,47}"
-"""What a word may be called; as it is the name of a folder too, nothing that leads elsewhere."""
+"""The valid names of words; they are also names of folders, so nothing may lead elsewhere."""
 NAMED = "letters, digits, spaces, _ and -, as in hey marvin"
-"""The same in words; 48 of them at most."""
+"""The same in words; 48 characters at most."""
 
 
 @dataclass(frozen=True)
 class WakeWord:
-    """One wake word: one that is shipped, that a file knows, or that was taught here."""
+    """One wake word: from the package, from a file, or taught here."""
 
     word: str = option("", "a word that the package knows", choice(*WORDS))
     file: str = option(
@@ -53,7 +53,7 @@ class WakeWord:
 
 @dataclass(frozen=True)
 class Wake:
-    """With `listen: wake_word`: which words, and for how long one lasts."""
+    """With `listen: wake_word`: which words, and how long one lasts."""
 
     word: str = option("okay_nabu", "the word; any is one of the four", choice(*WORDS, "any"))
     words: tuple[WakeWord, ...] = option(
@@ -67,7 +67,7 @@ class Wake:
     )
 
     def entries(self) -> tuple[WakeWord, ...]:
-        """Every word to listen for; `word` counts where no other one wakes."""
+        """Return all words to listen for; `word` counts only if no other word wakes."""
         if any(not each.stop for each in self.words):
             return self.words
         names = WORDS if self.word == "any" else (self.word,)

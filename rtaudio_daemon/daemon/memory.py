@@ -1,4 +1,4 @@
-"""What the C library keeps of memory that is free again."""
+"""Makes the C library return freed memory to the system."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _LARGE_BYTES = 512 << 10  # asyncio reads into 256 KB, which must not come from 
 def return_free_memory() -> None:
     """Let the C library return free memory to the system from now on.
 
-    Each large piece that is freed, as the sound of an answer, lets glibc keep more of what is freed
-    later, up to 64 MB: 7 MB after ten answers. Another C library is left as it is.
+    Whenever a large block is freed, such as the sound of an answer, glibc raises the amount of free
+    memory that it keeps, up to 64 MB: 7 MB after ten answers. Other C libraries are not changed.
     """
     set_option = getattr(ctypes.CDLL(None), "mallopt", None)
     if set_option is not None:

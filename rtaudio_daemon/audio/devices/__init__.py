@@ -1,1 +1,1 @@
-"""Microphones and speakers, and the processes that hold them."""
+"""Microphones and loudspeakers, and the management of their processes."""

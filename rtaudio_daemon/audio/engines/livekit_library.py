@@ -1,7 +1,7 @@
 """WebRTC's audio processing as contained in the package livekit, called through its C functions.
 
-The package itself loads all that a video conference needs: 5 MB more, and more CPU time for every
-10 ms. The C functions take and return messages in the format of protobuf.
+The package itself also loads everything for video conferences: 5 MB more, and more CPU time for
+every 10 ms. The C functions take and return protobuf messages.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Any
 from ..processing.format import BYTES_PER_MS, SAMPLE_RATE
 
 PIECE_BYTES = 10 * BYTES_PER_MS
-"""The size of what is processed at once."""
+"""Number of bytes processed at once."""
 _LIBRARY = "rtc/resources/liblivekit_ffi.so"
-# The numbers of fields in the messages of livekit 1.2.
-_NEW, _PROCESS, _PROCESS_REVERSE = 50, 51, 52  # in a request; in its answer, one less
+# Field numbers in the messages of livekit 1.2.
+_NEW, _PROCESS, _PROCESS_REVERSE = 50, 51, 52  # in a request; one less in its answer
 _ECHO, _GAIN, _HIGH_PASS, _NOISE = 1, 2, 3, 4
 _HANDLE, _ADDRESS, _SIZE, _RATE, _CHANNELS = 1, 2, 3, 4, 5
-_VARINT, _BYTES = 0, 2  # the kinds of fields
+_VARINT, _BYTES = 0, 2  # wire types
 
 
 class AudioProcessing:
@@ -46,12 +46,12 @@ class AudioProcessing:
         self._where = encoded({**where, _RATE: SAMPLE_RATE, _CHANNELS: 1})
 
     def process(self, piece: bytes) -> bytes:
-        """Return what becomes of the next piece from the microphone."""
+        """Return the next piece from the microphone, processed."""
         self._do(_PROCESS, piece)
         return self._piece.raw
 
     def process_reverse(self, piece: bytes) -> None:
-        """Take in the next piece that the loudspeaker plays."""
+        """Note the next piece that the loudspeaker plays."""
         self._do(_PROCESS_REVERSE, piece)
 
     def _do(self, what: int, piece: bytes) -> None:
@@ -59,7 +59,7 @@ class AudioProcessing:
             raise ValueError(f"expected {PIECE_BYTES} bytes, got {len(piece)}")
         self._piece.raw = piece
         answer = self._library.ask(what, self._where)
-        if answer != b"":  # else it says what is wrong
+        if answer != b"":  # otherwise it contains an error message
             raise RuntimeError(f"livekit cannot process sound: {answer!r}")
 
 
@@ -80,16 +80,16 @@ class _Library:
         self._drop.restype, self._drop.argtypes = ctypes.c_bool, (ctypes.c_uint64,)
 
     def new_processing(self, switches: Mapping[int, int | bytes]) -> int:
-        """Return the handle of a new one. Raises ImportError if the answer is of another kind."""
+        """Create a processing object; return its handle. Raises ImportError if that fails."""
         answer: int | bytes | None = self.ask(_NEW, encoded(switches))
-        for _ in range(3):  # what we own now, its handle, the number of that
+        for _ in range(3):  # the owned object, its handle, the id of that
             answer = decoded(answer).get(1) if isinstance(answer, bytes) else None
         if not isinstance(answer, int):
             raise ImportError("this version of livekit answers otherwise than 1.2")
         return answer
 
     def ask(self, what: int, message: bytes) -> int | bytes | None:
-        """Return the answer to a request, which is bytes; or else the library does not know it."""
+        """Return the answer to a request; anything but bytes means that it is not supported."""
         request = encoded({what: message})
         place, size = ctypes.c_void_p(), ctypes.c_size_t()
         handle = self._request(request, len(request), place, size)
@@ -100,12 +100,12 @@ class _Library:
         return answer.get(what - 1)
 
     def drop(self, handle: int) -> None:
-        """Free what the handle stands for."""
+        """Free the object with this handle."""
         self._drop(handle)
 
 
 def _library() -> Path:
-    import livekit  # several packages share this name; it loads nothing
+    import livekit  # a namespace package; this loads nothing
 
     for folder in livekit.__path__:
         if (library := Path(folder) / _LIBRARY).exists():
@@ -114,7 +114,7 @@ def _library() -> Path:
 
 
 def encoded(fields: Mapping[int, int | bytes]) -> bytes:
-    """Return a message of protobuf's with these fields, by their numbers."""
+    """Encode a protobuf message with these fields, by number."""
     written = bytearray()
     for number, value in fields.items():
         if isinstance(value, bytes):
@@ -125,7 +125,7 @@ def encoded(fields: Mapping[int, int | bytes]) -> bytes:
 
 
 def decoded(message: bytes) -> dict[int, int | bytes]:
-    """Return the fields of a message, by their numbers; none where it is no such message."""
+    """Decode the fields of a message, by number; empty if it is invalid."""
     fields: dict[int, int | bytes] = {}
     at = 0
     while at < len(message):

@@ -1,7 +1,7 @@
-"""The doctor tries the tools of a person: their programs, hosts and files.
+"""The doctor's check of the user's tools: their programs, hosts and files.
 
-As the service's user, as far as that can be seen from here: the unit hides home folders, and its
-user may read only what everybody may.
+Checks from the perspective of the service's user, as far as possible: the unit hides home folders,
+and its user may read only what everybody may.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ UNIT = Path("/etc/systemd/system/rtaudio-daemon.service")
 
 
 async def check_tools(settings: config.Config, unit: Path = UNIT) -> AsyncIterator[Finding]:
-    """Every source of tools that the configuration names; `unit`: of the system's service."""
+    """Check every source of tools in the configuration; `unit`: of the system service."""
     for problem in preflight.unusable_tools(settings):
         yield failed(
             "tools", problem, "correct it; until then it is left out", config_at_fault=True
@@ -46,18 +46,18 @@ async def check_tools(settings: config.Config, unit: Path = UNIT) -> AsyncIterat
 
 
 class _Listener:
-    """Nobody is given the tools; `changed` is set when something is new."""
+    """Uses no tools; `changed` is set when something is new."""
 
     def __init__(self) -> None:
         self.changed = asyncio.Event()
 
     def tools_changed(self) -> None:
-        """The tools or the state of the source are others now."""
+        """Note that the tools or the state of the source have changed."""
         self.changed.set()
 
 
 async def _offers(name: str, server: config.McpServer) -> Finding:
-    """Whether a server of tools can be used; its program is started for that."""
+    """Check whether a server of tools is usable; its program is started for that."""
     listener, ready = _Listener(), asyncio.Event()
     ready.set()
     source = McpSource(name, server, listener, ready)
@@ -81,7 +81,7 @@ async def _offers(name: str, server: config.McpServer) -> Finding:
 
 
 def _hidden(tools: config.Tools, unit: Path) -> Iterator[Finding]:
-    """The files that tools need and the service does not see, if it is installed."""
+    """Yield the files that tools need and the service cannot see, if it is installed."""
     if not unit.exists():
         return
     for path, what in _used(tools):
@@ -95,7 +95,7 @@ def _hidden(tools: config.Tools, unit: Path) -> Iterator[Finding]:
 
 
 def hidden_from_service(path: Path) -> str:
-    """Why the service's user cannot use the file at `path`; "" if it can, as far as modes say."""
+    """Return why the service's user cannot use the file, judging by modes; "" if it can."""
     real = path.resolve()
     if any(real.is_relative_to(folder) for folder in _HIDDEN):
         return "is in a folder that the service does not see (ProtectHome)"
@@ -123,7 +123,7 @@ def _used(tools: config.Tools) -> Iterator[tuple[Path, str]]:
 
 
 async def _reached(tool: config.OwnTool) -> Finding:
-    """Whether somebody listens where a tool makes its request; nothing is asked of it."""
+    """Check whether anything listens at a tool's address, without sending a request."""
     parts = urlsplit(revealed(tool.http.url))
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     name = f"tool {tool.name}"

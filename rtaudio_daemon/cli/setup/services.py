@@ -1,4 +1,4 @@
-"""The installed service that reads a configuration: its program, and what restarts it."""
+"""The installed service that uses a configuration: its program, and how to restart it."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ _FILE = "config.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service that script/install made; `program`: the folder of its program."""
+    """A service installed by script/install; `program`: the folder of its program."""
 
     program: Path
     restart: str
 
     def setup(self, path: Path) -> str:
-        """The command that sets it up with its own packages."""
+        """Return the command that sets it up with its own packages."""
         parts = [self.program / ".venv/bin/python", self.program / "daemon.py", "setup", "-c", path]
         return shlex.join(map(str, parts))
 
     @property
     def is_installed(self) -> bool:
-        """Whether its program is there."""
+        """Whether its program exists."""
         return (self.program / "daemon.py").exists()
 
     @property
     def is_this_program(self) -> bool:
-        """Whether it is what runs here."""
+        """Whether it is the running program."""
         return Path(sys.prefix).resolve() == (self.program / ".venv").resolve()
 
 
 def service_of(
     path: Path, environment: Mapping[str, str] = os.environ, *, program: Path | None = None
 ) -> Service | None:
-    """The service that reads this file; None where there is none.
+    """Return the service that uses this file; None if there is none.
 
-    `program`: the folder of a user's service; None: the one that script/install takes.
+    `program`: the folder of a user's service; None: the default of script/install.
     """
     if path.name != _FILE:
         return None
@@ -60,7 +60,7 @@ def configurations(
 
 
 def _places(environment: Mapping[str, str], program: Path | None) -> dict[Path, Service]:
-    """Return the services that there may be, by the folders of their configurations."""
+    """Return the possible services, by the folders of their configurations."""
     machine = Service(Path("/opt/rtaudio-daemon"), "sudo systemctl restart rtaudio-daemon")
     known = {Path("/etc/rtaudio-daemon"): machine}
     folder = user_folder("XDG_CONFIG_HOME", ".config", environment)

@@ -9,9 +9,9 @@ _LONGEST_PARAM = 200
 
 
 class Rejection(Exception):  # noqa: N818 - it becomes a message, it is not a fault
-    """A client message that cannot be carried out; nothing of it was applied.
+    """A client message that cannot be fulfilled; nothing of it was applied.
 
-    ``code`` and ``param`` are the service's own words; the session stays usable.
+    ``code`` and ``param`` are the service's own words; the session remains usable.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class Rejection(Exception):  # noqa: N818 - it becomes a message, it is not a fa
         self.type = type
 
     def event(self, event_id: str | None = None) -> dict[str, Any]:
-        """The ``error`` event; `event_id` is the one of the client message that caused it."""
+        """Return the ``error`` event; `event_id` is that of the client message that caused it."""
         return {
             "type": "error",
             "error": {

@@ -14,7 +14,7 @@ _ARGUMENTS = "response.function_call_arguments.delta"
 
 
 def with_undocumented_fields(event: Json, service: SimulatedService, model: str) -> Json:
-    """`event` (wire spelling) as GA services send it: obfuscation, content twin, phase."""
+    """Return `event` (wire spelling) as sent by GA services: obfuscation, content twin, phase."""
     if service.dialect != "ga":
         return event
     kind = canonical_name(event["type"])
@@ -28,7 +28,7 @@ def with_undocumented_fields(event: Json, service: SimulatedService, model: str)
 
 
 def _padding(event: Json) -> str:
-    # As long as it takes to hide the length of the delta; the same every time, for tests.
+    # Long enough to hide the length of the delta; always the same, for tests.
     digest = hashlib.sha256(str(event["event_id"]).encode()).hexdigest()
     return digest[: 16 - len(event["delta"]) % 16]
 

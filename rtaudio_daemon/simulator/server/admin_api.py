@@ -20,10 +20,10 @@ class FaultTarget(Protocol):
 
     @property
     def faults(self) -> FaultInjector:
-        """What is armed."""
+        """The armed faults."""
 
     def arm(self, data: Mapping[str, Any]) -> None:
-        """Arm the fault that `data` describes; raises `Rejection` for one that does not exist."""
+        """Arm the fault that `data` describes; raises `Rejection` if there is no such fault."""
 
 
 class AdminApi:
@@ -78,7 +78,7 @@ class AdminApi:
 
 
 def rejected_origin(request: web.Request) -> web.Response | None:
-    """The refusal of clients on other machines, and of web pages in a browser."""
+    """Return the rejection of clients on other machines, and of web pages in a browser."""
     try:
         near = ipaddress.ip_address(request.remote or "").is_loopback
     except ValueError:

@@ -1,4 +1,4 @@
-"""Hides the secrets of a tool in whatever comes back from outside."""
+"""Hides the secrets of a tool in all data from outside."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from urllib.parse import quote, quote_plus
 
 from ...config.secret import secrets_in
 
-_SHORTEST = 4  # what is shorter stands in half of all words
+_SHORTEST = 4  # anything shorter occurs in many words
 
 
 class Masking:
-    """Replaces the secrets in `values` by `**`, also when they are spelled as in an address."""
+    """Replaces the secrets in `values` by `**`, also in the spelling of addresses."""
 
     def __init__(self, *values: Any) -> None:
         spelled = {
@@ -26,13 +26,13 @@ class Masking:
         self._words = sorted(spelled, key=len, reverse=True)
 
     def text(self, text: str) -> str:
-        """`text` without the secrets."""
+        """Return `text` without the secrets."""
         for word in self._words:
             text = text.replace(word, "**")
         return text
 
     def value(self, value: Any) -> Any:
-        """A JSON value without the secrets, in keys, too."""
+        """Return a JSON value without the secrets, including its keys."""
         if not self._words:
             return value
         if isinstance(value, Mapping):
