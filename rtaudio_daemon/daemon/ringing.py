@@ -146,7 +146,7 @@ class Ringing:
                 wait_s: float | None = self._ring(ringing)
             else:
                 self._forget()
-                wait_s = await self._tell()
+                wait_s = await self._report_missed()
             try:
                 async with asyncio.timeout(wait_s):
                     await self._changed.wait()
@@ -199,7 +199,7 @@ class Ringing:
 
     # ------------------------------------------------------------------- missed
 
-    async def _tell(self) -> float | None:
+    async def _report_missed(self) -> float | None:
         """Report missed timers if this is the moment; return the seconds until it may be."""
         missed, now = self._keeper.missed, self._clock()
         if not (missed or self._unsaid) or self._present_at is None:

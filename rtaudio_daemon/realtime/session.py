@@ -163,7 +163,7 @@ class Session:
         self._reader = asyncio.create_task(self._listen(), name="realtime-reader")
         self._writers = [asyncio.create_task(self._write(), name="realtime-writer")]
         if self._options.heartbeat_message and self._options.heartbeat_interval:
-            self._writers.append(asyncio.create_task(self._beat(), name="realtime-heartbeat"))
+            self._writers.append(asyncio.create_task(self._heartbeat(), name="realtime-heartbeat"))
 
     def adopt(self, listener: SessionListener) -> list[Message]:
         """Report to `listener` from now on; return the messages received during the greeting."""
@@ -244,7 +244,7 @@ class Session:
                 traffic.sent_frames += 1
                 traffic.sent_bytes += pcm_bytes
 
-    async def _beat(self) -> None:
+    async def _heartbeat(self) -> None:
         message, interval_s = self._options.heartbeat_message, self._options.heartbeat_interval
         assert message
         assert interval_s

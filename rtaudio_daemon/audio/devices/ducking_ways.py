@@ -121,7 +121,7 @@ class Marker:
         """Start or end the marker. Raises SoundServerError."""
         if self._doubted:
             self._doubted = False
-            await self._see_to_it()
+            await self._ensure_marker()
         if self._process is not None and self._process.returncode is not None:
             raise GoneError("the silent stream that makes others softer has ended")
         if softer and self._process is None:
@@ -148,7 +148,7 @@ class Marker:
         if self._module:
             await success("unload-module", self._module)
 
-    async def _see_to_it(self) -> None:
+    async def _ensure_marker(self) -> None:
         """Ensure that the module or the sink exists. Raises SoundServerError."""
         if self._roles:
             if not await _has_role_sink():

@@ -55,16 +55,16 @@ class WorkerThreads:
         except asyncio.CancelledError:
             if work in self._running and not work.done():
                 self._stuck[work] = name
-                self._tell()
+                self._report_stuck()
             raise
 
     def _returned(self, work: Future[Any]) -> None:
         self._running.pop(work, None)
         if self._stuck.pop(work, None) is not None:
-            self._tell()
+            self._report_stuck()
         self._changed.set()
 
-    def _tell(self) -> None:
+    def _report_stuck(self) -> None:
         self._changed.set()
         self._listener.stuck_changed(list(self._stuck.values()))
 
