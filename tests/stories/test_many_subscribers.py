@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import resource
@@ -108,9 +109,12 @@ async def run(*command: str) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="makes a network of its own: needs root")
 async def test_a_listener_whose_cable_is_pulled_is_noticed() -> None:
     token = "sesame-" * 6
-    await run("ip", "netns", "add", "rtaudio")
-    try:
+    async with contextlib.AsyncExitStack() as cleanup:
+        await run("ip", "netns", "add", "rtaudio")
+        cleanup.push_async_callback(run, "ip", "netns", "del", "rtaudio")
         await run("ip", "link", "add", "rta0", "type", "veth", "peer", "rta1", "netns", "rtaudio")
+        # Not with its network: sockets that wait for an answer keep that for minutes.
+        cleanup.push_async_callback(run, "ip", "link", "del", "rta0")
         await run("ip", "addr", "add", "10.199.6.1/30", "dev", "rta0")
         await run("ip", "link", "set", "rta0", "up")
         await run("ip", "-n", "rtaudio", "addr", "add", "10.199.6.2/30", "dev", "rta1")
@@ -130,5 +134,3 @@ async def test_a_listener_whose_cable_is_pulled_is_noticed() -> None:
             print(f"noticed after {asyncio.get_running_loop().time() - began:.1f} s")
             listener.kill()
             await listener.communicate()
-    finally:
-        await run("ip", "netns", "del", "rtaudio")
