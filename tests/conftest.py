@@ -17,8 +17,10 @@ from tests.answers import AnswerCounts, count_into, keep
 from tests.virtual_time import VirtualTimeLoop
 
 _numbers = count()
-# How fast inputs are made says something of the machine, and nothing of what is tested.
-settings.register_profile("any machine", suppress_health_check=[HealthCheck.too_slow])
+# How fast inputs are made and tried says something of the machine, and nothing of what is tested.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("any machine")
 
 
@@ -45,6 +47,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("hypothesis"):
             item.add_marker("no_cover")
+            item.add_marker(pytest.mark.timeout(300))  # hundreds of tries, on a busy machine
 
 
 def pytest_asyncio_loop_factories(

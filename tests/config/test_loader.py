@@ -494,7 +494,7 @@ _values = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text() | _lines | _values.map(lambda value: json.dumps(value)))
 def test_no_text_raises_anything_but_a_configuration_error(text: str) -> None:
     config, found = outcome(lambda: parse(text))
@@ -505,7 +505,7 @@ def test_no_text_raises_anything_but_a_configuration_error(text: str) -> None:
         assert all(each.startswith("config.yaml:") for each in found)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=60))
 def test_no_bytes_raise_anything_but_a_configuration_error(
     tmp_path_factory: Any, raw: bytes

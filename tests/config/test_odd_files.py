@@ -56,7 +56,7 @@ def test_a_wav_file_that_no_device_can_play_is_a_device_error(tmp_path: Path, ra
         WavMicrophone(tmp_path / "a.wav", DeviceLog())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(st.integers(0, 43), st.integers(0, 255)), min_size=1, max_size=6))
 def test_a_damaged_wav_file_is_read_or_a_device_error(
     tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[int, int]]

@@ -218,7 +218,7 @@ def test_what_looks_like_a_key_is_hidden_even_if_nobody_told_of_it(text: str) ->
     assert "**" in shown
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.text(min_size=4, max_size=20), st.text(max_size=20), st.text(max_size=20))
 def test_a_secret_that_is_known_never_shows(secret: str, before: str, after: str) -> None:
     redaction = log.Redaction()

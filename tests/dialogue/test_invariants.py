@@ -177,7 +177,7 @@ _SETTINGS = st.builds(
 )
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(st.lists(_HAPPENINGS, max_size=60), _SETTINGS)
 @example([ButtonPressed(), SessionRenewed()], DialogueSettings())
 def test_whatever_happens_nothing_raises_and_patience_ends_in_idle(
@@ -244,7 +244,7 @@ _ENDS_ASKING = (
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(_HAPPENINGS, max_size=60), _SETTINGS)
 def test_one_answer_inside_the_conversation_is_asked_for_at_a_time(
     happenings: list[Input], options: DialogueSettings
@@ -361,7 +361,7 @@ class Witness:
         return happening
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(st.lists(_HAPPENINGS, max_size=80), _SETTINGS)
 def test_every_question_ends_and_no_session_hears_of_anothers_names(
     happenings: list[Input], options: DialogueSettings

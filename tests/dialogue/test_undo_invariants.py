@@ -396,7 +396,7 @@ _HAPPENINGS: list[Callable[[World], None]] = [
 _OPTIONS: dict[str, Any] = {"resume": True, "service_cancels": False}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(st.sampled_from(_HAPPENINGS), max_size=50),
     st.sampled_from(["service", "us"]),

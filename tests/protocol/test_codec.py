@@ -103,7 +103,7 @@ field_names = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     st.sampled_from(sorted(codec.SERVER_EVENTS)),
     st.dictionaries(field_names, json_values | st.dictionaries(field_names, json_values)),
@@ -112,7 +112,7 @@ def test_reading_never_stumbles_over_odd_shapes(name: str, fields: dict[str, Any
     assert received({**fields, "type": name})["type"] == name
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.text() | st.binary())
 def test_reading_noise_raises_nothing_but_value_error(raw: str | bytes) -> None:
     with pytest.raises(ValueError):
@@ -403,7 +403,7 @@ def test_what_json_cannot_hold_is_an_error() -> None:
         encode({"type": "response.create", "response": {"metadata": b""}}, "ga")
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.binary(max_size=200))
 def test_sound_is_appended_as_base64(pcm: bytes) -> None:
     message = json.loads(codec.encode_append(pcm))
@@ -412,7 +412,7 @@ def test_sound_is_appended_as_base64(pcm: bytes) -> None:
     assert base64.b64decode(message["audio"]) == pcm
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     st.fixed_dictionaries(
         {},

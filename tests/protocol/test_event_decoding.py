@@ -347,7 +347,7 @@ _messages = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(_messages)
 @example({"type": "session.created", "session": {"expires_at": 10**310}})
 @example({"type": "conversation.item.truncated", "audio_end_ms": float("nan")})

@@ -94,7 +94,7 @@ raw = (
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(events, max_size=15), st.sampled_from(["reported", "assumed"]))
 def test_a_conversation_takes_in_anything_and_stays_small(
     stream: list[Json], playback: Literal["reported", "assumed"]
@@ -126,7 +126,7 @@ def test_a_conversation_takes_in_anything_and_stays_small(
     assert mind.quiet
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(anything, anything)
 def test_judging_settings_and_errors_never_raises(one: Any, other: Any) -> None:
     if isinstance(one, dict):
@@ -136,9 +136,7 @@ def test_judging_settings_and_errors_never_raises(one: Any, other: Any) -> None:
             differences(one, other)
 
 
-@settings(
-    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(stream=st.lists(raw, max_size=25))
 def test_a_client_survives_any_stream_and_is_as_good_as_new_after_it(
     stream: list[str], caplog: pytest.LogCaptureFixture

@@ -358,5 +358,5 @@ class AnyTalk(RuleBasedStateMachine):
         self.talk.now += seconds
 
 
-AnyTalk.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+AnyTalk.TestCase.settings = settings(max_examples=60, stateful_step_count=25)
 TestAnyTalk = AnyTalk.TestCase

@@ -201,7 +201,7 @@ def test_targets_carry_all_that_is_said() -> None:
     assert targets_in(arguments) == (Target("cover", "garage", "cover.left", "yard"),)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     st.dictionaries(
         st.sampled_from(["domain", "entity_id", "area", "device_class", "target", "name"]),

@@ -252,7 +252,7 @@ _CALLS = st.lists(st.tuples(_KINDS, st.integers(0, 2)), min_size=1, max_size=6)
 _STEPS = st.lists(st.tuples(_CALLS, st.sampled_from([0.0, 0.5, 3.0, 50.0])), max_size=6)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(_STEPS, st.sampled_from([0.0, 1.0, 200.0]))
 def test_every_call_has_one_output_and_nothing_runs_twice(
     steps: list[tuple[list[tuple[str, int]], float]], rest_s: float

@@ -385,7 +385,7 @@ def outcome(text: str, schema: Json) -> Json | str:
         return str(error)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(_SCHEMAS.filter(lambda schema: isinstance(schema, dict)), _VALUES)
 def test_any_arguments_fit_or_are_refused_in_words(schema: Json, value: Any) -> None:
     found = outcome(json.dumps(value), schema)
@@ -394,13 +394,13 @@ def test_any_arguments_fit_or_are_refused_in_words(schema: Json, value: Any) -> 
         assert outcome(json.dumps(found), schema) == found, "what fits still fits"
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.text(max_size=40) | st.binary(max_size=40).map(lambda data: data.decode("latin-1")))
 def test_any_text_is_parsed_or_refused(text: str) -> None:
     assert outcome(text, {"additionalProperties": True}) != ""
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.text("a|*+?(){}[]^$\\.2,", max_size=30), st.text("ab", max_size=60))
 def test_no_pattern_takes_long(pattern: str, text: str) -> None:
     found = outcome(json.dumps({"it": text}), {"properties": {"it": {"pattern": pattern}}})

@@ -86,7 +86,7 @@ def test_a_schema_that_is_none_or_nested_very_deeply_is_a_problem() -> None:
     assert problem.endswith(": is nested too deeply")
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(_SCHEMAS)
 def test_any_schema_can_be_judged(schema: Any) -> None:
     assert all(isinstance(each, str) for each in schema_problems(schema))

@@ -172,7 +172,7 @@ def test_only_the_languages_that_are_spoken_count() -> None:
 _WORDS = sorted({word for code in LANGUAGES for phrase in language(code).yes for word in phrase})
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.sampled_from(_WORDS) | st.sampled_from(["door", "morgen"]), max_size=6))
 @example(["ok"])
 def test_a_word_for_no_anywhere_makes_no_yes_of_it(words: list[str]) -> None:
@@ -182,7 +182,7 @@ def test_a_word_for_no_anywhere_makes_no_yes_of_it(words: list[str]) -> None:
             assert not says_yes(text, f"door {no} morgen")
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.text(max_size=300), st.text(max_size=100))
 def test_any_text_can_be_judged(text: str, question: str) -> None:
     assert says_yes(text, question) in (True, False)

@@ -138,7 +138,7 @@ async def played_or_refused(raw: bytes) -> None:
 _WHOLE = wav(0.1)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.integers(0, len(_WHOLE)),
     st.lists(st.tuples(st.integers(0, 60), st.integers(0, 255)), max_size=6),
@@ -156,7 +156,7 @@ async def test_a_damaged_wav_file_is_played_or_refused(
 
 @pytest.mark.slow
 @pytest.mark.real_time
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.sampled_from([encoded(kind, subtype) for kind, subtype in FORMATS]),
     st.floats(0, 1),

@@ -165,7 +165,7 @@ def test_a_faint_trace_is_no_proof_that_there_is_none() -> None:
     assert found[1:] == [Finding(), Finding(missing=True)]
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     delay_ms=st.integers(0, 600),
     gain=st.floats(0.02, 1.0),
@@ -186,7 +186,7 @@ def test_an_echo_is_found_and_other_sound_is_not(
     assert examine(pcm(text), pcm(other)).path is None
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(played=st.binary(max_size=4000), heard=st.binary(max_size=4000), times=st.integers(1, 40))
 def test_any_bytes_can_be_examined(played: bytes, heard: bytes, times: int) -> None:
     found = examine(played * times, heard * times, BEFORE)
