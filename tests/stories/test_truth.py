@@ -272,7 +272,7 @@ async def test_every_surface_says_what_is_so(
 ) -> None:
     row = ROWS[state]
     if state == "no loudspeaker":
-        (tmp_path / "pyaudio.py").write_text(NO_CARDS)
+        (tmp_path / "pyaudio.py").write_text(NO_CARDS.replace("{asked}", str(tmp_path)))
         monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     simulator = Simulator(
         api_key=KEY, reply=answers(state), lifetime_s=6.0 if state == "renewing" else 3600.0
