@@ -341,10 +341,11 @@ async def test_an_own_tool_learns_at_once_that_the_broker_is_away(tmp_path: Path
 async def test_who_is_stopped_while_a_broker_says_nothing_ends_soon(tmp_path: Path) -> None:
     came = asyncio.Event()
 
-    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    came_to: list[asyncio.StreamWriter] = []
+
+    async def silent(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came_to.append(writer)
         came.set()
-        await reader.read()
-        writer.close()
 
     for tls in ("off", "insecure"):
         came.clear()
@@ -357,6 +358,8 @@ async def test_who_is_stopped_while_a_broker_says_nothing_ends_soon(tmp_path: Pa
         async with asyncio.timeout(5):  # an answer would be waited for twice as long
             await asyncio.wait([running])
         server.close()
+        came_to.pop().transport.abort()
+        assert not came_to
 
 
 async def test_who_is_stopped_while_a_broker_reads_nothing_any_more_ends_soon() -> None:
