@@ -13,7 +13,7 @@ SPECS: Mapping[str, str] = MappingProxyType(
     {
         "aiomqtt": "aiomqtt>=2.5,<3",
         "azure.identity": "azure-identity>=1.19,<2",
-        "livekit.rtc": "livekit>=1.2,<1.3",  # its C library is called directly
+        "livekit.rtc": "livekit>=1.2,<2",  # others bring a livekit without it
         "mcp_types": "mcp>=2.3,<3",  # version 1 does not have this module
         "pyaudio": "PyAudio>=0.2.14,<0.3",
         "pymicro_wakeword": "pymicro-wakeword>=2.5,<3",

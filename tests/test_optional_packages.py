@@ -24,7 +24,7 @@ def test_in_an_image_the_hint_makes_another_image() -> None:
     assert printed(made) == [
         "FROM rtaudio-daemon",
         "USER 0",
-        f'RUN {sys.executable} -m pip install "livekit>=1.2,<1.3"',
+        f'RUN {sys.executable} -m pip install "livekit>=1.2,<2"',
         "USER 990:990",
     ]
     (block,) = (each for each in blocks("sh") if each.text.startswith("printf 'FROM"))

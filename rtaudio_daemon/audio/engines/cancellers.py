@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from ...optional_packages import how_to_install
 from ..processing.echo import Canceller, Echo
-from .livekit_library import PIECE_BYTES, AudioProcessing
+from ..processing.format import BYTES_PER_MS, SAMPLE_RATE
 from .vad_engines import open_engine
 
 _LOG = logging.getLogger(__name__)
+_PIECE_BYTES = 10 * BYTES_PER_MS  # unit of work of the canceller
 
 
 class LivekitCanceller:
@@ -19,22 +21,30 @@ class LivekitCanceller:
     """
 
     def __init__(self) -> None:
-        self._processing = AudioProcessing(echo_cancellation=True)
+        from livekit import rtc
+
+        self._new_frame: Any = rtc.AudioFrame
+        self._module: Any = rtc.AudioProcessingModule(echo_cancellation=True)
         self._far = b""
 
     def played(self, pcm: bytes) -> None:
         """Note that this sound, of any length, goes to the loudspeaker now."""
         self._far += pcm
-        while len(self._far) >= PIECE_BYTES:
-            piece, self._far = self._far[:PIECE_BYTES], self._far[PIECE_BYTES:]
-            self._processing.process_reverse(piece)
+        while len(self._far) >= _PIECE_BYTES:
+            piece, self._far = self._far[:_PIECE_BYTES], self._far[_PIECE_BYTES:]
+            self._module.process_reverse_stream(self._frame(piece))
 
     def clean(self, pcm: bytes) -> bytes:
         """Return one frame without the loudspeaker's sound."""
-        return b"".join(
-            self._processing.process(pcm[at : at + PIECE_BYTES])
-            for at in range(0, len(pcm), PIECE_BYTES)
-        )
+        cleaned = []
+        for start in range(0, len(pcm), _PIECE_BYTES):
+            frame = self._frame(pcm[start : start + _PIECE_BYTES])
+            self._module.process_stream(frame)
+            cleaned.append(bytes(frame.data))
+        return b"".join(cleaned)
+
+    def _frame(self, pcm: bytes) -> Any:
+        return self._new_frame(bytearray(pcm), SAMPLE_RATE, 1, len(pcm) // 2)
 
 
 def open_echo(mode: str, engine: str = "silero") -> Echo:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from ...config import Input
 from ...optional_packages import how_to_install
 from ..processing.enhancement import Enhancement
-from .livekit_library import PIECE_BYTES, AudioProcessing
+from ..processing.format import BYTES_PER_MS, SAMPLE_RATE
 
 _LOG = logging.getLogger(__name__)
+_PIECE_BYTES = 10 * BYTES_PER_MS  # unit of work of the library
 
 
 class LivekitEnhancer:
@@ -22,14 +24,22 @@ class LivekitEnhancer:
     """
 
     def __init__(self, *, noise_suppression: bool, auto_gain: bool) -> None:
-        self._processing = AudioProcessing(noise_suppression=noise_suppression, auto_gain=auto_gain)
+        from livekit import rtc
+
+        self._new_frame: Any = rtc.AudioFrame
+        self._module: Any = rtc.AudioProcessingModule(
+            noise_suppression=noise_suppression, auto_gain_control=auto_gain
+        )
 
     def enhanced(self, pcm: bytes) -> bytes:
         """Return the next 10 ms of a stream, or a multiple, enhanced."""
-        return b"".join(
-            self._processing.process(pcm[at : at + PIECE_BYTES])
-            for at in range(0, len(pcm), PIECE_BYTES)
-        )
+        pieces = []
+        for start in range(0, len(pcm), _PIECE_BYTES):
+            piece = bytearray(pcm[start : start + _PIECE_BYTES])
+            frame = self._new_frame(piece, SAMPLE_RATE, 1, len(piece) // 2)
+            self._module.process_stream(frame)
+            pieces.append(bytes(frame.data))
+        return b"".join(pieces)
 
 
 def open_enhancement(settings: Input) -> Enhancement:
