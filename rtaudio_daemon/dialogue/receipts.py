@@ -2,10 +2,9 @@
 
 A text is under way while its request waits, its answer is generated, function calls that it led to
 are open, or its sound is played. Then it gets exactly one outcome, deduced from what was noted::
-    are open, or its sound is played. Then it gets exactly one outcome, deduced from what was
-    noted::
 
-        not_played    the loudspeaker is lost, or no sound came
+    not_played    the loudspeaker is lost, or no sound came
+    interrupted   it was stopped before its end, or before its first sound
     failed        the service refused it, or did not end its answer
     said          its sound was played to the end
     dropped       it never began
