@@ -1,8 +1,8 @@
 """What the library does, as whole traces: what its users see and what the service gets, in order.
 
-The stories are in `library_stories` and `library_sessions`, the traces in ``library_contract.txt``:
-one for each dialect unless they are equal. After a change that is meant to be seen, write them anew
-and read the difference, line by line: ::
+The stories are in `client_stories` and `client_session_stories`, the traces in
+``library_contract.txt``: one for each dialect unless they are equal. After a change that is meant
+to be seen, write them anew and read the difference, line by line: ::
 
     .venv/bin/python -m pytest tests/realtime/test_library_contract.py --write-traces
 """
@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.realtime import library_sessions as library_sessions
-from tests.realtime.library_stories import STORIES
+from tests.realtime import client_session_stories as client_session_stories
+from tests.realtime.client_stories import STORIES
 from tests.realtime.service import Service
 from tests.realtime.stage import DIALECTS, Stage
 from tests.strict import assert_valid_client_events

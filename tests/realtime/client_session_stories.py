@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rtaudio_daemon import SessionPolicy
-from tests.realtime.library_stories import story
+from tests.realtime.client_stories import story
 from tests.realtime.stage import DETECTION, Stage, sound
 
 # ------------------------------------------------------- sessions come and go
