@@ -56,7 +56,7 @@ def fill_standard_streams() -> None:
             if handle != number:
                 os.close(handle)
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "r" if number == 0 else "w"))  # noqa: SIM115
+            setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", closefd=False))
 
 
 def _hang_up(_number: int, _frame: Any) -> None:

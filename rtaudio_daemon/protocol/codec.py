@@ -91,39 +91,37 @@ GA_ALIASES: Mapping[str, str] = MappingProxyType(
 )
 """GA name of a server event → its canonical name, if different."""
 
-SERVER_EVENTS: frozenset[str] = frozenset(
-    """
-    session.created session.updated transcription_session.updated error conversation.created
-    conversation.item.created conversation.item.done conversation.item.deleted
-    conversation.item.retrieved conversation.item.truncated
-    conversation.item.input_audio_transcription.completed
-    conversation.item.input_audio_transcription.delta
-    conversation.item.input_audio_transcription.failed
-    conversation.item.input_audio_transcription.segment
-    input_audio_buffer.cleared input_audio_buffer.committed input_audio_buffer.speech_started
-    input_audio_buffer.speech_stopped input_audio_buffer.timeout_triggered
-    input_audio_buffer.dtmf_event_received output_audio_buffer.started
-    output_audio_buffer.stopped output_audio_buffer.cleared rate_limits.updated
-    response.created response.done response.output_item.added response.output_item.done
-    response.content_part.added response.content_part.done
-    response.text.delta response.text.done response.audio.delta response.audio.done
-    response.audio_transcript.delta response.audio_transcript.done
-    response.function_call_arguments.delta response.function_call_arguments.done
-    response.mcp_call_arguments.delta response.mcp_call_arguments.done
-    response.mcp_call.in_progress response.mcp_call.completed response.mcp_call.failed
-    mcp_list_tools.in_progress mcp_list_tools.completed mcp_list_tools.failed
-    """.split()  # noqa: SIM905
-)
+_SERVER_NAMES = """
+session.created session.updated transcription_session.updated error conversation.created
+conversation.item.created conversation.item.done conversation.item.deleted
+conversation.item.retrieved conversation.item.truncated
+conversation.item.input_audio_transcription.completed
+conversation.item.input_audio_transcription.delta
+conversation.item.input_audio_transcription.failed
+conversation.item.input_audio_transcription.segment
+input_audio_buffer.cleared input_audio_buffer.committed input_audio_buffer.speech_started
+input_audio_buffer.speech_stopped input_audio_buffer.timeout_triggered
+input_audio_buffer.dtmf_event_received output_audio_buffer.started
+output_audio_buffer.stopped output_audio_buffer.cleared rate_limits.updated
+response.created response.done response.output_item.added response.output_item.done
+response.content_part.added response.content_part.done
+response.text.delta response.text.done response.audio.delta response.audio.done
+response.audio_transcript.delta response.audio_transcript.done
+response.function_call_arguments.delta response.function_call_arguments.done
+response.mcp_call_arguments.delta response.mcp_call_arguments.done
+response.mcp_call.in_progress response.mcp_call.completed response.mcp_call.failed
+mcp_list_tools.in_progress mcp_list_tools.completed mcp_list_tools.failed
+"""
+SERVER_EVENTS: frozenset[str] = frozenset(_SERVER_NAMES.split())
 """Canonical names of all server events of both dialects."""
 
-CLIENT_EVENTS: frozenset[str] = frozenset(
-    """
-    session.update transcription_session.update response.create response.cancel
-    conversation.item.create conversation.item.delete conversation.item.retrieve
-    conversation.item.truncate input_audio_buffer.append input_audio_buffer.clear
-    input_audio_buffer.commit output_audio_buffer.clear
-    """.split()  # noqa: SIM905
-)
+_CLIENT_NAMES = """
+session.update transcription_session.update response.create response.cancel
+conversation.item.create conversation.item.delete conversation.item.retrieve
+conversation.item.truncate input_audio_buffer.append input_audio_buffer.clear
+input_audio_buffer.commit output_audio_buffer.clear
+"""
+CLIENT_EVENTS: frozenset[str] = frozenset(_CLIENT_NAMES.split())
 """Names of all client events (the same in both dialects)."""
 
 
