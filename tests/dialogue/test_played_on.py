@@ -46,8 +46,8 @@ def test_what_is_played_when_somebody_wants_it_to_go_on_stands_behind_their_word
     one = speaking()
     one.tell(GATE_OPENED, STARTED, stopped(500))
     one.tell(STOPPED, COMMITTED, wire.UserTranscript("item_0", "go on", {}))
-    told = one.tell(ContinueRequested(), PlaybackStarted(), PlaybackFinished())
-    assert of(Transcript, told) == [Transcript("assistant", "three four", True, REST.item_id)]
+    outputs = one.tell(ContinueRequested(), PlaybackStarted(), PlaybackFinished())
+    assert of(Transcript, outputs) == [Transcript("assistant", "three four", True, REST.item_id)]
 
 
 def test_an_answer_that_nobody_interrupted_twice_is_whole_in_the_end() -> None:
@@ -55,65 +55,65 @@ def test_an_answer_that_nobody_interrupted_twice_is_whole_in_the_end() -> None:
     one.tell(GATE_OPENED, STARTED, stopped(500))
     one.tell(STOPPED, COMMITTED, WORDLESS, GATE_CLOSED, PlaybackStarted())
     one.tell(GATE_OPENED, wire.SpeechStarted("item_9"), stopped(310, REST))
-    told = one.tell(wire.SpeechStopped("item_9"), wire.InputCommitted("item_9"))
-    assert of(Transcript, told) == [
+    outputs = one.tell(wire.SpeechStopped("item_9"), wire.InputCommitted("item_9"))
+    assert of(Transcript, outputs) == [
         Transcript("assistant", "one two three …", True, "item_1", cut=True)
     ]
-    told = one.tell(wire.UserTranscript("item_9", "", {}))
+    outputs = one.tell(wire.UserTranscript("item_9", "", {}))
     second = AudioPart("rtaudio_rest_2", "rtaudio_rest_2_1", 0)
-    assert [each.part for each in of(Play, told)] == [second]
+    assert [each.part for each in of(Play, outputs)] == [second]
     assert of(Transcript, one.tell(PlaybackStarted(), PlaybackFinished())) == [WHOLE]
 
 
 def test_a_text_that_nobody_interrupted_was_said_after_all() -> None:
     one = said()
     assert of(TextSaid, one.tell(STOPPED, COMMITTED)) == [TextSaid("said_1", "interrupted", 500)]
-    told = one.tell(WORDLESS, PlaybackStarted(), PlaybackFinished())
-    assert of(TextSaid, told) == [TextSaid("said_1", "said", 1000)]
+    outputs = one.tell(WORDLESS, PlaybackStarted(), PlaybackFinished())
+    assert of(TextSaid, outputs) == [TextSaid("said_1", "said", 1000)]
 
 
 def test_a_text_was_said_when_somebody_lets_it_go_on() -> None:
     one = said()
     one.tell(STOPPED, COMMITTED, wire.UserTranscript("item_0", "go on", {}))
-    told = one.tell(ContinueRequested(), PlaybackStarted(), PlaybackFinished())
-    assert of(TextSaid, told) == [TextSaid("said_1", "said", 1000)]
+    outputs = one.tell(ContinueRequested(), PlaybackStarted(), PlaybackFinished())
+    assert of(TextSaid, outputs) == [TextSaid("said_1", "said", 1000)]
 
 
 def test_a_text_whose_rest_is_interrupted_as_well_stays_interrupted() -> None:
     one = said()
     one.tell(STOPPED, COMMITTED, WORDLESS, GATE_CLOSED, PlaybackStarted())
     one.tell(GATE_OPENED, wire.SpeechStarted("item_9"), stopped(310, REST))
-    told = one.tell(wire.SpeechStopped("item_9"), wire.InputCommitted("item_9"))
-    assert of(TextSaid, told) == [TextSaid("said_1", "interrupted", 800)]
+    outputs = one.tell(wire.SpeechStopped("item_9"), wire.InputCommitted("item_9"))
+    assert of(TextSaid, outputs) == [TextSaid("said_1", "interrupted", 800)]
 
 
 def test_a_text_whose_end_was_never_generated_stays_interrupted() -> None:
     one = said(generated=False)
-    told = one.tell(STOPPED, COMMITTED, done("resp_1", "cancelled"))
-    assert of(TextSaid, told) == [TextSaid("said_1", "interrupted", 500)]
-    told = one.tell(WORDLESS, PlaybackStarted(), PlaybackFinished())
-    assert of(TextSaid, told) == [TextSaid("said_1", "interrupted", 1000)]
+    outputs = one.tell(STOPPED, COMMITTED, done("resp_1", "cancelled"))
+    assert of(TextSaid, outputs) == [TextSaid("said_1", "interrupted", 500)]
+    outputs = one.tell(WORDLESS, PlaybackStarted(), PlaybackFinished())
+    assert of(TextSaid, outputs) == [TextSaid("said_1", "interrupted", 1000)]
 
 
 def test_a_text_that_plays_on_before_it_is_known_to_be_generated_has_one_outcome() -> None:
     one = said(generated=False)
     assert of(TextSaid, one.tell(STOPPED, COMMITTED, WORDLESS, PlaybackStarted())) == []
-    told = one.tell(PlaybackFinished(), done("resp_1", "cancelled"))
-    assert of(TextSaid, told) == [TextSaid("said_1", "interrupted", 1000)]
+    outputs = one.tell(PlaybackFinished(), done("resp_1", "cancelled"))
+    assert of(TextSaid, outputs) == [TextSaid("said_1", "interrupted", 1000)]
 
 
 def test_the_answer_to_a_text_needs_no_wake_word_once_its_rest_was_heard() -> None:
     one = said(listen=True)
     assert of(ListenWithoutWakeWord, one.tell(STOPPED, COMMITTED, WORDLESS)) == []
-    told = one.tell(PlaybackStarted(), PlaybackFinished())
-    assert of(ListenWithoutWakeWord, told) == [ListenWithoutWakeWord(True)]
+    outputs = one.tell(PlaybackStarted(), PlaybackFinished())
+    assert of(ListenWithoutWakeWord, outputs) == [ListenWithoutWakeWord(True)]
 
 
 def test_an_interrupted_text_that_is_begun_anew_is_another_one() -> None:
     one = said()
     one.tell(STOPPED, COMMITTED, SayRequested("Once more.", "verbatim", said="said_1"))
-    told = one.tell(WORDLESS, PlaybackStarted(), PlaybackFinished())
-    assert of(TextSaid, told) == []
+    outputs = one.tell(WORDLESS, PlaybackStarted(), PlaybackFinished())
+    assert of(TextSaid, outputs) == []
     assert one.mind.owes_receipt
 
 
@@ -126,5 +126,5 @@ def test_only_some_interrupted_texts_are_remembered() -> None:
         receipts.begun(f"other_{number}", f"other_{number}")
         receipts.stopped(f"other_{number}", lost=False)
     assert len(list(receipts.over(lambda *_: False))) == 20
-    told = one.tell(WORDLESS, PlaybackStarted(), PlaybackFinished())
-    assert of(TextSaid, told) == []
+    outputs = one.tell(WORDLESS, PlaybackStarted(), PlaybackFinished())
+    assert of(TextSaid, outputs) == []
