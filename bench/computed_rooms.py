@@ -144,7 +144,7 @@ class Listener:
         for at in range(0, length - FRAME, FRAME):
             part = slice(at, at + FRAME)
             self._gate.playing = FRAME * 2 <= at < ends
-            self._gate.floor_taken = self._gate.playing
+            self._gate.in_conversation = self._gate.playing
             self._report(played[part] * levels.far)
             noise = self._noise.normal(0, 8, FRAME)
             result = self._feed(said[part] + echo[part] * levels.near + noise)

@@ -231,7 +231,7 @@ class Assistant:
         if isinstance(notification, StatusChanged):
             self.status, self.since = notification, time.time()
             self._power_saving.status_changed(notification.status)
-            self.microphone_input.gate.floor_taken = not self.idle
+            self.microphone_input.gate.in_conversation = not self.idle
         elif isinstance(notification, WakeWordHeard):
             self._power_saving.stir()
         self._notifications.emit("notification", notification)

@@ -83,7 +83,7 @@ class OtherSound:
     def _facts(self) -> Facts:
         gate = self._assistant.microphone_input.gate
         return Facts(
-            floor_taken=not self._assistant.quiet() or gate.playing,
+            in_conversation=not self._assistant.quiet() or gate.playing,
             hears=gate.hears,
             attends=gate.attends,
             rings=bool(self._timers.ringing),

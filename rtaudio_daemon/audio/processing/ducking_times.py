@@ -13,11 +13,11 @@ AFTER_S = 0.4  # from our last sound until other programs are restored
 class Facts:
     """The facts at one moment.
 
-    `floor_taken`: somebody speaks, or an answer is awaited or heard. `hears`: our own gate is open.
-    `attends`: wake words are in use, but speech needs none now. `rings`: a timer rings.
+    `in_conversation`: somebody speaks, or an answer is awaited or heard. `hears`: our own gate is
+    open. `attends`: wake words are in use, but speech needs none now. `rings`: a timer rings.
     """
 
-    floor_taken: bool = False
+    in_conversation: bool = False
     hears: bool = False
     attends: bool = False
     rings: bool = False
@@ -25,7 +25,7 @@ class Facts:
     @property
     def needs_quiet(self) -> bool:
         """Whether other programs should be lowered now."""
-        return self.floor_taken or self.hears or self.attends or self.rings
+        return self.in_conversation or self.hears or self.attends or self.rings
 
 
 class DuckingTimes:

@@ -83,8 +83,8 @@ class Gate:
         self._rest_ms = 0.0
         self._ignored_ms = 0.0
         self._muted = False
-        self.floor_taken = False
-        """Whether anybody has the floor, or an answer is awaited; set by the caller."""
+        self.in_conversation = False
+        """Whether it is anybody's turn, or an answer is awaited; set by the caller."""
         self.without_echo = b""
         """The newest frame as it was heard, but for the echo that was removed."""
         self._playing = False
@@ -328,7 +328,8 @@ class Gate:
         woken = None
         if self._attention.spots:
             self._own_word.advance(ms, answer=guarded and self._echo.mode != "off")
-            engaged, meant = self._open or self.floor_taken, self._open or not self._own_word.likely
+            engaged = self._open or self.in_conversation
+            meant = self._open or not self._own_word.likely
             woken = self._attention.feed(pcm, engaged=engaged, meant=meant)
         ignored = self._ignoring(pcm)
         if ignored:

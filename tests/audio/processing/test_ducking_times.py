@@ -7,7 +7,7 @@ import pytest
 from rtaudio_daemon.audio.processing.ducking_times import AFTER_S, DuckingTimes, Facts
 
 QUIET = Facts()
-SPOKEN = Facts(floor_taken=True)
+SPOKEN = Facts(in_conversation=True)
 
 
 def softer_times(*moments: tuple[float, Facts]) -> list[float]:
@@ -24,7 +24,7 @@ def softer_times(*moments: tuple[float, Facts]) -> list[float]:
 
 @pytest.mark.parametrize(
     "facts",
-    [Facts(floor_taken=True), Facts(hears=True), Facts(attends=True), Facts(rings=True)],
+    [Facts(in_conversation=True), Facts(hears=True), Facts(attends=True), Facts(rings=True)],
 )
 def test_each_reason_is_enough_and_its_end_counts_a_moment_later(facts: Facts) -> None:
     assert softer_times((0, QUIET), (1, facts), (3, QUIET), (9, QUIET)) == [

@@ -74,7 +74,7 @@ def room(
     for at in range(0, length, FRAME):
         now = at / 24_000
         gate.playing = any(begin <= now - 0.04 < end for begin, end in answers)
-        gate.floor_taken = gate.playing
+        gate.in_conversation = gate.playing
         block = far[at : at + FRAME].tobytes()
         silent = 0 if block.strip(b"\0") else silent + FRAME
         if silent < 24_000:

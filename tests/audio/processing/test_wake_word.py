@@ -162,9 +162,9 @@ def test_after_the_wake_word_alone_there_is_time_to_begin() -> None:
 def test_until_an_answer_and_for_a_while_after_it_no_wake_word_is_needed() -> None:
     harness = home()
     harness.hear("w" + "x" * 12 + "." * 10)
-    harness.gate.floor_taken = True  # an answer is awaited, and then heard
+    harness.gate.in_conversation = True  # an answer is awaited, and then heard
     harness.hear("." * 500)
-    harness.gate.floor_taken = False
+    harness.gate.in_conversation = False
     harness.hear("." * 45)
     sent = len(harness.sent)
     harness.hear("xxxxxx")
@@ -173,9 +173,9 @@ def test_until_an_answer_and_for_a_while_after_it_no_wake_word_is_needed() -> No
 
 def test_after_an_announcement_that_nobody_asked_for_a_wake_word_is_needed() -> None:
     harness = home()
-    harness.gate.floor_taken = True
+    harness.gate.in_conversation = True
     harness.hear("." * 10)
-    harness.gate.floor_taken = False
+    harness.gate.in_conversation = False
     harness.hear("x" * 20)
     assert harness.sent == ""
 
